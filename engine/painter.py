@@ -1,0 +1,152 @@
+"""The painter contract, and the painter without a model.
+
+A painter turns (its previous latents, events, context, guide) into the pixels of the damage. It keeps its latents
+between calls; whoever holds the painter owns them. A frame is uint8 (H, W, 3) RGB everywhere in this contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from engine.events import Event
+from engine.geometry import Rect
+
+Pixels = np.ndarray  # uint8 (H, W, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class PainterSpec:
+    """Everything needed to open a painter, in this process or another. Plain values only: it is pickled."""
+
+    checkpoint: str = "bundled"  # name, folder, .safetensors file, or "guide"
+    loras: tuple[tuple[str, float], ...] = ()
+    mode: str = "guided"  # or "dream"
+    size: tuple[int, int] = (512, 384)
+    seed: int = 0
+    steps: int | None = None  # None: the checkpoint's own number
+    device: str = "auto"
+    dtype: str = "auto"
+    threads: int | None = None
+    profile: str | None = None  # where named checkpoints are looked up
+
+
+@dataclass(frozen=True, slots=True)
+class PainterInfo:
+    """What paints: shown on the HUD and written into every report."""
+
+    name: str
+    family: str  # "guide" or "bundled"
+    sha256: str
+    mode: str
+    device: str
+    dtype: str
+    steps: int
+    reach: int = 0  # pixels by which painting changes more than the guide's damage (shadows, glow)
+    weights: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextFeatures:
+    """The context as numbers, before a checkpoint's own encoder makes tokens of it.
+
+    slow: float32 (S,), style and habits, changes rarely; recent: float32 (R,), the last events.
+    """
+
+    slow: np.ndarray
+    recent: np.ndarray
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, ContextFeatures)
+            and np.array_equal(self.slow, other.slow)
+            and np.array_equal(self.recent, other.recent)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.slow.tobytes(), self.recent.tobytes()))
+
+
+@dataclass(frozen=True, slots=True)
+class PaintRequest:
+    """Paint `damage` so that the frame shows what `guide` shows, in the context's style.
+
+    guide: uint8 (H, W, 3), the whole frame; None in dream mode. verbatim: uint8 (H, W), 255 where the guide's own
+    pixels are content (pictures) that no style may change. damage: rects on the 8-pixel grid, inside the frame,
+    already grown by the painter's reach.
+    """
+
+    seq: int
+    events: tuple[Event, ...]
+    damage: tuple[Rect, ...]
+    guide: Pixels | None
+    verbatim: np.ndarray | None
+    context: ContextFeatures
+    pointer: tuple[int, int] = (0, 0)
+    buttons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """New pixels for one rect: uint8 (rect.h, rect.w, 3)."""
+
+    rect: Rect
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """A painter's answer. Patches lie inside the damage asked for (plus a coarser painter's own grid)."""
+
+    seq: int
+    patches: tuple[Patch, ...]
+    source: str  # "painted", "cached", "skipped" or "guide"
+    ms: dict[str, float] = field(default_factory=dict)  # stages: embed, encode, denoise, decode
+
+
+class Painter(Protocol):
+    """What every painter does. `paint` is synchronous; not thread-safe."""
+
+    info: PainterInfo
+
+    def paint(self, request: PaintRequest) -> Painting: ...
+
+    def latents(self) -> np.ndarray:
+        """The latents as one array that `restore` takes back without loss; session state, saved with it."""
+
+    def restore(self, latents: np.ndarray | None) -> None:
+        """Take back latents; None means none are known: an empty (mid-grey) previous frame."""
+
+    def close(self) -> None: ...
+
+
+OpenPainter = Callable[[PainterSpec], Painter]
+
+
+class GuidePainter:
+    """Shows the guide itself. For tests, for fallback, and always labelled as such."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        self.info = PainterInfo("guide", "guide", "", "guided", "cpu", "uint8", 0)
+        self._frame = np.full((spec.size[1], spec.size[0], 3), 128, np.uint8)
+
+    def paint(self, request: PaintRequest) -> Painting:
+        if request.guide is None:
+            return Painting(request.seq, (), "skipped")
+        patches = []
+        for rect in request.damage:
+            self._frame[rect.slices] = request.guide[rect.slices]
+            patches.append(Patch(rect, self._frame[rect.slices].copy()))
+        return Painting(request.seq, tuple(patches), "guide")
+
+    def latents(self) -> np.ndarray:
+        return self._frame.copy()
+
+    def restore(self, latents: np.ndarray | None) -> None:
+        self._frame[:] = 128 if latents is None else latents
+
+    def close(self) -> None:
+        """Nothing is held."""
