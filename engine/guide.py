@@ -1,0 +1,136 @@
+"""The guide: the desktop's items drawn plainly in the neutral theme, kept up to date by redrawing only what changed.
+
+Beside the picture it keeps two masks: `ink`, how much of each pixel is text (the text layer's raster), and
+`verbatim`, where content pictures stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from engine.drawing import Fill, Glyphs, Item, Mark, Picture, mark
+from engine.geometry import GRID, Rect, merge
+from engine.theme import NEUTRAL, Role
+from engine.typeface import MARGIN, line
+
+
+class Guide:
+    """pixels: uint8 (H, W, 3); ink, verbatim: uint8 (H, W). `size` is (width, height)."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        width, height = size
+        self.frame = Rect(0, 0, width, height)
+        self.pixels = np.empty((height, width, 3), np.uint8)
+        self.ink = np.zeros((height, width), np.uint8)
+        self.verbatim = np.zeros((height, width), np.uint8)
+        self.items: tuple[Item, ...] = ()
+        self._redraw(self.frame)
+
+    def update(self, items: Sequence[Item]) -> tuple[Rect, ...]:
+        """Show `items`; returns the exact damage: grid cells in which any pixel or mask changed, as rects."""
+        old, new = self.items, tuple(items)
+        start = _shared(old, new)
+        end = _shared(old[start:][::-1], new[start:][::-1])
+        changed = [item.rect for item in (*old[start : len(old) - end], *new[start : len(new) - end])]
+        self.items = new
+        damage: list[Rect] = []
+        for rect in merge(r.meet(self.frame).snap() for r in changed):
+            damage += self._redraw(rect)
+        return merge(damage)
+
+    def layer_under(self, rect: Rect) -> Iterable[Glyphs]:
+        """The text items that touch `rect`, back to front; `ink` says which of their pixels are visible."""
+        return (item for item in self.items if isinstance(item, Glyphs) and item.rect.meet(rect))
+
+    def _redraw(self, rect: Rect) -> list[Rect]:
+        """Draw all items inside `rect` (on the grid) and return what really changed, on the grid."""
+        at = rect.slices
+        before = self.pixels[at].copy(), self.ink[at].copy(), self.verbatim[at].copy()
+        self.pixels[at] = NEUTRAL[Role.WALLPAPER]
+        self.ink[at] = 0
+        self.verbatim[at] = 0
+        for item in self.items:
+            part = item.rect.meet(rect)
+            if part:
+                self._draw(item, part)
+        changed = (before[0] != self.pixels[at]).any(2)
+        changed |= (before[1] != self.ink[at]) | (before[2] != self.verbatim[at])
+        return _cells(changed, rect)
+
+    def _draw(self, item: Item, part: Rect) -> None:
+        at = part.slices
+        if isinstance(item, Fill):
+            self.pixels[at] = NEUTRAL[item.role]
+            self.ink[at] = 0
+            self.verbatim[at] = 0
+        elif isinstance(item, Glyphs):
+            coverage = glyph_coverage(item, part)
+            blend(self.pixels[at], NEUTRAL[item.role], coverage)
+            np.maximum(self.ink[at], coverage, out=self.ink[at])
+        elif isinstance(item, Mark):
+            blend(self.pixels[at], NEUTRAL[item.role], mark_coverage(item, part))
+            self.verbatim[at] = 0
+        else:
+            self.pixels[at] = item.pixels[part.shift(-item.whole.x, -item.whole.y).slices]
+            self.ink[at] = 0
+            self.verbatim[at] = 255
+
+
+def glyph_coverage(item: Glyphs, part: Rect) -> np.ndarray:
+    """The item's coverage inside `part` (frame pixels): uint8 (part.h, part.w)."""
+    sheet = line(item.face, item.text)
+    return _window(sheet, part.shift(MARGIN - item.x, -item.y))
+
+
+def mark_coverage(item: Mark, part: Rect) -> np.ndarray:
+    return _window(mark(item.name, item.whole.w, item.whole.h), part.shift(-item.whole.x, -item.whole.y))
+
+
+def blend(into: np.ndarray, colour: np.ndarray, coverage: np.ndarray) -> None:
+    """Mix `colour` (3,) into uint8 (h, w, 3) by uint8 coverage (h, w), rounding to nearest."""
+    base = into.astype(np.int32)
+    mixed = base * 255 + (colour.astype(np.int32) - base) * coverage[..., None] + 127
+    into[:] = mixed // 255
+
+
+def _window(sheet: np.ndarray, part: Rect) -> np.ndarray:
+    """`part` of a sheet, zero where the sheet ends."""
+    inside = part.meet(Rect(0, 0, sheet.shape[1], sheet.shape[0]))
+    if inside == part:
+        return sheet[part.slices]
+    out = np.zeros((part.h, part.w), np.uint8)
+    if inside:
+        out[inside.shift(-part.x, -part.y).slices] = sheet[inside.slices]
+    return out
+
+
+def _shared(a: Sequence[Item], b: Sequence[Item]) -> int:
+    """How many leading items two lists share."""
+    count = 0
+    for one, other in zip(a, b, strict=False):
+        if one is not other and (type(one) is not type(other) or one != other):
+            break
+        count += 1
+    return count
+
+
+def _cells(changed: np.ndarray, rect: Rect) -> list[Rect]:
+    """Changed pixels, bool (rect.h, rect.w), to rects of whole grid cells in frame pixels."""
+    cells = changed.reshape(rect.h // GRID, GRID, rect.w // GRID, GRID).any((1, 3))
+    rects: list[Rect] = []
+    open_runs: dict[tuple[int, int], int] = {}  # (first, last) column of a run -> its top row
+    for row in range(cells.shape[0] + 1):
+        runs = _runs(cells[row]) if row < cells.shape[0] else set()
+        for run in [run for run in open_runs if run not in runs]:
+            top = open_runs.pop(run)
+            rects.append(Rect(run[0] * GRID, top * GRID, (run[1] - run[0]) * GRID, (row - top) * GRID))
+        for run in runs:
+            open_runs.setdefault(run, row)
+    return [r.shift(rect.x, rect.y) for r in rects]
+
+
+def _runs(row: np.ndarray) -> set[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], row.view(np.int8), [0]))))
+    return {(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)}

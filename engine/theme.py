@@ -1,0 +1,57 @@
+"""Colour roles, and the one neutral theme in which the guide is drawn.
+
+A role says what a pixel is for; a style says which colour that is. The neutral colours differ enough from one
+another that a painter can tell the roles apart by colour alone.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Role(IntEnum):
+    WALLPAPER = 0
+    WALLPAPER_INK = 1  # text and marks straight on the wallpaper
+    SURFACE = 2  # a window's body, a menu
+    FIELD = 3  # paper that is written or drawn on
+    INK = 4
+    MUTED = 5  # secondary text
+    TITLE = 6  # title bar of the focused window
+    TITLE_INK = 7
+    TITLE_IDLE = 8
+    TITLE_IDLE_INK = 9
+    BORDER = 10
+    BUTTON = 11
+    ACCENT = 12  # caret, focus, primary buttons, app tiles
+    ACCENT_INK = 13
+    BAR = 14  # taskbar
+    BAR_INK = 15
+    HOVER = 16  # a button or row under the pointer
+    SELECTION = 17
+
+
+NEUTRAL = np.array(
+    [
+        (146, 162, 170),
+        (36, 10, 10),
+        (236, 236, 230),
+        (255, 255, 255),
+        (16, 16, 16),
+        (104, 100, 96),
+        (186, 202, 224),
+        (12, 20, 64),
+        (214, 210, 216),
+        (88, 84, 104),
+        (118, 122, 130),
+        (220, 222, 212),
+        (44, 96, 184),
+        (250, 252, 255),
+        (196, 206, 192),
+        (12, 44, 16),
+        (222, 232, 248),
+        (170, 206, 252),
+    ],
+    np.uint8,
+)  # (roles, 3)
