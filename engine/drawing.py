@@ -19,12 +19,22 @@ from engine.typeface import Face
 
 class Fill(NamedTuple):
     """A filled rect. `whole` is the rect before clipping; `shape` tells a style what it is:
-    plain, window, bar, button, field, menu, tile, row, thumb or line."""
+    plain, wallpaper, window, title, title_idle, body, bar, button, field, menu, tile, row, thumb or line."""
 
     rect: Rect
     role: Role
     shape: str = "plain"
     whole: Rect = Rect(0, 0, 0, 0)
+
+
+class Outline(NamedTuple):
+    """The edge of `whole`, `width` pixels wide, drawn only inside `rect`; `shape` as of the Fill it goes round."""
+
+    rect: Rect
+    role: Role
+    shape: str
+    whole: Rect
+    width: int
 
 
 class Glyphs(NamedTuple):
@@ -66,7 +76,7 @@ class Picture(NamedTuple):
         return hash(self[:4])
 
 
-Item = Fill | Glyphs | Mark | Picture
+Item = Fill | Outline | Glyphs | Mark | Picture
 
 # Each mark is drawn on a 24 x 24 field: (kind, coordinates, stroke width or 0 for filled). "cut" erases.
 _MARKS: dict[str, list[tuple[str, tuple[float, ...], float]]] = {

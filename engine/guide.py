@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from engine.drawing import Fill, Glyphs, Item, Mark, Picture, mark
+from engine.drawing import Fill, Glyphs, Item, Mark, Outline, Picture, mark
 from engine.geometry import GRID, Rect, merge
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, line
@@ -62,9 +62,10 @@ class Guide:
     def _draw(self, item: Item, part: Rect) -> None:
         at = part.slices
         if isinstance(item, Fill):
-            self.pixels[at] = NEUTRAL[item.role]
-            self.ink[at] = 0
-            self.verbatim[at] = 0
+            self._fill(part, item.role)
+        elif isinstance(item, Outline):
+            for edge in edges(item.whole, item.width):
+                self._fill(edge.meet(part), item.role)
         elif isinstance(item, Glyphs):
             coverage = glyph_coverage(item, part)
             blend(self.pixels[at], NEUTRAL[item.role], coverage)
@@ -76,6 +77,24 @@ class Guide:
             self.pixels[at] = item.pixels[part.shift(-item.whole.x, -item.whole.y).slices]
             self.ink[at] = 0
             self.verbatim[at] = 255
+
+
+    def _fill(self, part: Rect, role: Role) -> None:
+        at = part.slices
+        self.pixels[at] = NEUTRAL[role]
+        self.ink[at] = 0
+        self.verbatim[at] = 0
+
+
+def edges(rect: Rect, width: int) -> tuple[Rect, Rect, Rect, Rect]:
+    """The four strips along the inside of a rect's edges: top, bottom, left, right."""
+    r, w = rect, width
+    return (
+        Rect(r.x, r.y, r.w, w),
+        Rect(r.x, r.bottom - w, r.w, w),
+        Rect(r.x, r.y + w, w, r.h - 2 * w),
+        Rect(r.right - w, r.y + w, w, r.h - 2 * w),
+    )
 
 
 def glyph_coverage(item: Glyphs, part: Rect) -> np.ndarray:

@@ -63,7 +63,6 @@ class App:
     size: ClassVar[tuple[int, int]] = (300, 220)  # preferred size of the window's content, pixels
     least: ClassVar[tuple[int, int]] = (160, 100)
     first_focus: ClassVar[str] = ""  # name of the widget that has the focus when the window opens
-    once: ClassVar[bool] = True  # one window only; opening it again shows it
 
     def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
         """`state` is what `state()` returned in an earlier life, or {}; `how` is what `open` was given."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.drawing import Fill, Glyphs, Item, Mark, Picture
+from engine.drawing import Fill, Glyphs, Item, Mark, Outline, Picture
 from engine.geometry import Rect
 from engine.scene import Touch, Widget
 from engine.theme import Role
@@ -71,15 +71,10 @@ class Canvas:
         if part:
             self.sheet.items.append(Fill(part, role, shape, rect))
 
-    def outline(self, rect: Rect, role: Role = Role.BORDER, width: int = 1) -> None:
-        r, w = rect, width
-        for edge in (
-            Rect(r.x, r.y, r.w, w),
-            Rect(r.x, r.bottom - w, r.w, w),
-            Rect(r.x, r.y + w, w, r.h - 2 * w),
-            Rect(r.right - w, r.y + w, w, r.h - 2 * w),
-        ):
-            self.fill(edge, role, "line")
+    def outline(self, rect: Rect, role: Role = Role.BORDER, width: int = 1, shape: str = "button") -> None:
+        part = rect.meet(self.clip)
+        if part:
+            self.sheet.items.append(Outline(part, role, shape, rect, width))
 
     def text(
         self, x: int, y: int, text: str, role: Role = Role.INK, face: Face | None = None, clip: Rect | None = None

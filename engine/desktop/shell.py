@@ -1,0 +1,112 @@
+"""What stands around the windows: wallpaper, icons, taskbar with clock, context menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.desktop.app import App
+from engine.desktop.canvas import Canvas
+from engine.desktop.window import Window
+from engine.geometry import Rect
+from engine.scene import Touch
+from engine.theme import Role
+from engine.typeface import width
+
+TILE = 36  # side of an icon's tile, pixels
+Entries = Sequence[tuple[str, Callable[[], None]]]
+
+
+def bar_height(line: int) -> int:
+    return line + 14
+
+
+def draw_icons(
+    canvas: Canvas, apps: Sequence[type[App]], open_app: Callable[[str], None], menu: Callable[[], Entries]
+) -> None:
+    """The wallpaper and a column (or more) of icons; one click opens."""
+    canvas.fill(canvas.rect, Role.WALLPAPER, "wallpaper")
+    canvas.widget("desktop", "desktop", canvas.rect, Touch(menu=menu))
+    cell_w = max(72, canvas.sheet.text_size * 5 + 8)
+    cell_h = TILE + canvas.line + 12
+    rows = max((canvas.rect.h - 6) // cell_h, 1)
+    icons = canvas.part(canvas.rect, "icons")
+    for i, app in enumerate(apps):
+        cell = Rect(canvas.rect.x + 4 + i // rows * cell_w, canvas.rect.y + 6 + i % rows * cell_h, cell_w, cell_h - 4)
+        widget = icons.widget("icon", app.name, cell, Touch(click=_opener(open_app, app.name), focusable=True), app.name)
+        tile = Rect(cell.x + (cell_w - TILE) // 2, cell.y + 3, TILE, TILE)
+        lit = {"hovered", "focused", "pressed"} & set(widget.state)
+        canvas.fill(tile, Role.SELECTION if "pressed" in lit else Role.HOVER if lit else Role.ACCENT, "tile")
+        canvas.mark(tile.grow(-7), app.icon, Role.ACCENT if lit else Role.ACCENT_INK)
+        label = Rect(cell.x + 1, tile.bottom + 2, cell_w - 2, canvas.line)
+        canvas.text_in(label, app.name, Role.WALLPAPER_INK, align="centre")
+
+
+def draw_taskbar(
+    canvas: Canvas,
+    windows: Sequence[Window],
+    front: Window | None,
+    now: datetime,
+    launch: Callable[[], None],
+    choose: Callable[[Window], None],
+    menu: Callable[[Window], Entries],
+) -> None:
+    """Launcher button, one button a window, clock."""
+    bar = canvas.rect
+    canvas.fill(bar, Role.BAR, "bar")
+    canvas.fill(Rect(bar.x, bar.y, bar.w, 1), Role.BORDER, "line")
+    canvas.widget("taskbar", "taskbar", bar, Touch())
+    inside = canvas.part(bar, "taskbar")
+    side = bar.h - 6
+    inside.button("Launcher", Rect(bar.x + 4, bar.y + 4, side + 6, side), launch, icon="logo")
+    clock = now.strftime("%H:%M")
+    room = width(canvas.face, "00:00") + 16
+    inside.label("clock", Rect(bar.right - room, bar.y, room - 8, bar.h), clock, Role.BAR_INK, align="right")
+    x = bar.x + side + 16
+    share = (bar.right - room - x) // max(len(windows), 1)
+    for window in sorted(windows, key=lambda w: w.name):
+        box = Rect(x, bar.y + 4, min(share, 120) - 4, side)
+        state = ("minimised",) if window.minimised else ("active",) if window is front else ()
+        touch = Touch(click=lambda w=window: choose(w), menu=lambda w=window: menu(w), focusable=True)
+        _task(inside, window, box, inside.widget("button", window.name, box, touch, window.title, state=state).state)
+        x += min(share, 120)
+
+
+def _task(canvas: Canvas, window: Window, box: Rect, state: tuple[str, ...]) -> None:
+    ground = Role.HOVER if {"hovered", "pressed"} & set(state) else Role.SELECTION if "active" in state else Role.BUTTON
+    canvas.fill(box, ground, "button")
+    canvas.outline(box, Role.ACCENT if "focused" in state else Role.BORDER)
+    canvas.mark(Rect(box.x + 4, box.y + (box.h - 14) // 2, 14, 14), window.app.icon, Role.INK)
+    if box.w > 50:
+        ink = Role.MUTED if window.minimised else Role.INK
+        canvas.text_in(box.inset(22, 0, 4, 0), window.title or window.name, ink)
+
+
+@dataclass
+class Menu:
+    """An open context menu. `chosen` is the entry under the keyboard, -1 for none."""
+
+    x: int
+    y: int
+    entries: Entries
+    chosen: int = 0
+
+    def draw(self, canvas: Canvas, pick: Callable[[int], None]) -> None:
+        w = max(width(canvas.face, text) for text, _ in self.entries) + 28
+        h = canvas.row * len(self.entries) + 6
+        x = max(min(self.x, canvas.rect.right - w), 0)
+        y = self.y if self.y + h <= canvas.rect.bottom else max(self.y - h, 0)
+        box = Rect(x, y, w, h)
+        canvas.fill(box, Role.SURFACE, "menu")
+        canvas.outline(box, shape="menu")
+        canvas.widget("menu", "menu", box, Touch())
+        inside = canvas.part(box, "menu")
+        for i, (text, _) in enumerate(self.entries):
+            row = Rect(box.x + 3, box.y + 3 + i * canvas.row, w - 6, canvas.row)
+            touch = Touch(click=lambda i=i: pick(i))
+            inside.list_row(text, row, touch, selected=i == self.chosen, role="entry")
+
+
+def _opener(open_app: Callable[[str], None], name: str) -> Callable[[], None]:
+    return lambda: open_app(name)
