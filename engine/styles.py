@@ -15,16 +15,18 @@ import numpy as np
 
 from engine.theme import Role
 
+LEAST_CONTRAST = 4.55  # WCAG asks 4.5; the rest is for rounding to 8 bits
 WALLPAPERS = ("flat", "gradient", "hills", "stripes", "dots", "waves")
 PALETTE_SIZE = len(Role) + 1  # the last colour is the wallpaper's second
 VECTOR_SIZE = PALETTE_SIZE * 3 + 3 + len(WALLPAPERS)
-INKS = {
+INKS: dict[int, tuple[int, ...]] = {
     Role.INK: (Role.SURFACE, Role.FIELD, Role.BUTTON, Role.HOVER, Role.SELECTION),
     Role.MUTED: (Role.SURFACE, Role.FIELD),
     Role.TITLE_INK: (Role.TITLE,),
     Role.TITLE_IDLE_INK: (Role.TITLE_IDLE,),
     Role.ACCENT_INK: (Role.ACCENT,),
     Role.BAR_INK: (Role.BAR,),
+    Role.WALLPAPER_INK: (Role.WALLPAPER, -1),
 }  # each ink, and the grounds it must be readable on
 
 
@@ -59,9 +61,10 @@ class Style:
         wall = _hls(self.wall_hue, self.wall_light, self.wall_saturation)
         second = _hls(self.wall_hue + 0.06, self.wall_light + step, self.wall_saturation)
         ink = _hls(self.wall_hue, 0.08 if self.wall_light > 0.45 else 0.95, 0.3)
-        colours[[Role.WALLPAPER, Role.WALLPAPER_INK, -1]] = _wallpaper(wall, second, ink)
-        for ink, on in INKS.items():
-            colours[ink] = _readable(colours[ink], colours[list(on)])
+        colours[[Role.WALLPAPER, -1]] = wall, second
+        colours[Role.WALLPAPER_INK] = ink
+        for role, on in INKS.items():
+            colours[role], colours[list(on)] = _legible(colours[role], colours[list(on)])
         return np.round(colours * 255).astype(np.uint8)
 
     def vector(self) -> np.ndarray:
@@ -131,27 +134,27 @@ def contrast(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (high + 0.05) / (low + 0.05)
 
 
-def _readable(ink: np.ndarray, grounds: np.ndarray, least: float = 4.7) -> np.ndarray:
+def _readable(ink: np.ndarray, grounds: np.ndarray) -> np.ndarray:
     """`ink`, moved towards black or white until it has the contrast on every ground."""
     best = ink
     for end in (np.zeros(3), np.ones(3)):
         for mix in np.linspace(0, 1, 21):
             candidate = ink * (1 - mix) + end * mix
-            if contrast(candidate, grounds).min() >= least:
+            if contrast(candidate, grounds).min() >= LEAST_CONTRAST:
                 if best is ink or np.abs(candidate - ink).sum() < np.abs(best - ink).sum():
                     best = candidate
                 break
     return best
 
 
-def _wallpaper(wall: np.ndarray, second: np.ndarray, ink: np.ndarray) -> np.ndarray:
-    """(wall, ink, second), the second colour moved towards the first until one ink is readable on both."""
+def _legible(ink: np.ndarray, grounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ink, made readable; grounds (n, 3) move towards the first one until one ink is readable on them all."""
     for mix in np.linspace(0, 1, 11):
-        both = np.stack([wall, second + (wall - second) * mix])
-        readable = _readable(ink, both, 4.55)
-        if contrast(readable, both).min() >= 4.55:
+        moved = grounds + (grounds[:1] - grounds) * mix
+        readable = _readable(ink, moved)
+        if contrast(readable, moved).min() >= LEAST_CONTRAST:
             break
-    return np.stack([wall, readable, both[1]])
+    return readable, moved
 
 
 PRESETS: dict[str, Style] = {
