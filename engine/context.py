@@ -1,0 +1,144 @@
+"""The context: what is known of the user, in plain words and as numbers.
+
+Everything in it follows from the events, so the journal keeps it by keeping them. Slow things (preferences, habits,
+open work) are kept apart from the recent events, so that what is computed from the slow ones holds between events.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Any
+
+import numpy as np
+
+from engine.events import Click, Drag, Event, Key, Text
+from engine.painter import ContextFeatures
+from engine.styles import VECTOR_SIZE, Style
+
+APP_SLOTS = 16  # apps beyond the sixteenth share the last slot
+RECENT = 4  # events that have a token of their own
+EVENT_SIZE = 20
+SLOW_SIZE = VECTOR_SIZE + 1 + 2 * APP_SLOTS + 2
+RECENT_SIZE = RECENT * EVENT_SIZE
+_TYPES = ("move", "down", "up", "wheel", "key", "text", "ask", "style")
+_KEPT_WORDS = 400
+
+
+class Context:
+    """Preferences said, habits seen, recent events, open work; JSON in and out through `state`."""
+
+    def __init__(self, state: dict[str, Any] | None = None) -> None:
+        state = state or {}
+        self.preferences: dict[str, Any] = dict(state.get("preferences", {}))
+        self.opened: Counter[str] = Counter(state.get("opened", {}))
+        self.hours: dict[str, list[int]] = {app: list(h) for app, h in state.get("hours", {}).items()}
+        self.words: Counter[str] = Counter(state.get("words", {}))
+        self.liking: dict[str, int] = dict(state.get("liking", {}))
+        self.last_document: str = state.get("last_document", "")
+        self._recent: deque[list[float]] = deque(state.get("recent", []), RECENT)
+        self._word: str = state.get("word", "")
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "preferences": dict(self.preferences),
+            "opened": dict(self.opened),
+            "hours": {app: list(h) for app, h in self.hours.items()},
+            "words": dict(self.words),
+            "liking": dict(self.liking),
+            "last_document": self.last_document,
+            "recent": [list(e) for e in self._recent],
+            "word": self._word,
+        }
+
+    def forget(self) -> None:
+        """Clear what was observed; what the user said (preferences) stays."""
+        self.__init__({"preferences": self.preferences})  # type: ignore[misc]
+
+    def observe(self, event: Event, size: tuple[int, int]) -> None:
+        """Take one event in."""
+        if event.type in _TYPES and event.type != "move":
+            self._recent.append(_numbers(event, size))
+        if isinstance(event, Text):
+            for char in event.text:
+                self._typed(char)
+        elif isinstance(event, Key) and event.key in ("space", "enter"):
+            self._typed(" ")
+
+    def app_opened(self, app: str, hour: int) -> None:
+        self.opened[app] += 1
+        self.hours.setdefault(app, [0] * 24)[hour] += 1
+
+    def rate(self, style: str, step: int) -> None:
+        """More (+1) or less (-1) like this look."""
+        self.liking[style] = max(-9, min(9, self.liking.get(style, 0) + step))
+
+    def order(self, apps: list[str], hour: int) -> list[str]:
+        """Apps, the likeliest first: by use, most of all around this hour; ties keep their order."""
+
+        def score(app: str) -> float:
+            hours = self.hours.get(app, [0] * 24)
+            near = sum(hours[(hour + d) % 24] for d in (-1, 0, 1))
+            return self.opened[app] + 2.0 * near
+
+        return sorted(apps, key=lambda app: -score(app))
+
+    def order_styles(self, names: list[str]) -> list[str]:
+        return sorted(names, key=lambda name: -self.liking.get(name, 0))
+
+    def describe(self) -> list[str]:
+        """What is known, in plain words."""
+        lines = [f"You chose {key.replace('_', ' ')}: {value}." for key, value in sorted(self.preferences.items())]
+        for app, count in self.opened.most_common(5):
+            hours = self.hours.get(app, [])
+            hour = hours.index(max(hours)) if hours else 0
+            times = "once" if count == 1 else f"{count} times"
+            lines.append(f"You opened {app} {times}, mostly around {hour:02d}:00.")
+        for style, score in sorted(self.liking.items(), key=lambda kv: -kv[1]):
+            if score:
+                lines.append(f"You {'like' if score > 0 else 'dislike'} the look “{style}” ({score:+d}).")
+        often = [word for word, count in self.words.most_common(8) if count > 2]
+        if often:
+            lines.append("You often type: " + ", ".join(often) + ".")
+        if self.last_document:
+            lines.append(f"You last worked on {self.last_document}.")
+        return lines or ["Nothing yet."]
+
+    def features(self, style: Style, text_size: int, apps: list[str], open_apps: list[str], hour: int) -> ContextFeatures:
+        """The context as numbers: slow float32 (SLOW_SIZE,), recent float32 (RECENT_SIZE,)."""
+        use = np.zeros((2, APP_SLOTS), np.float32)
+        total = sum(self.opened.values()) or 1
+        for i, app in enumerate(apps):
+            slot = min(i, APP_SLOTS - 1)
+            use[0, slot] = max(use[0, slot], float(app in open_apps))
+            use[1, slot] += round(self.opened[app] / total, 1)
+        turn = hour / 24 * 2 * np.pi
+        slow = np.concatenate([style.vector(), [text_size / 16 - 1], use.ravel(), [np.sin(turn), np.cos(turn)]])
+        recent = np.zeros((RECENT, EVENT_SIZE), np.float32)
+        for row, numbers in zip(recent, reversed(self._recent), strict=False):
+            row[:] = numbers
+        return ContextFeatures(slow.astype(np.float32), recent.ravel())
+
+    def _typed(self, char: str) -> None:
+        if char.isalpha():
+            self._word += char
+            return
+        word, self._word = self._word, ""
+        if len(word) > 3:
+            self.words[word.casefold()] += 1
+            if len(self.words) > _KEPT_WORDS:
+                self.words = Counter(dict(self.words.most_common(_KEPT_WORDS // 2)))
+
+
+def _numbers(event: Event, size: tuple[int, int]) -> list[float]:
+    """One event as EVENT_SIZE numbers: kind (8), place (2), its last character's low ten bits."""
+    kind = [float(event.type == name) for name in _TYPES]
+    x, y = getattr(event, "x", 0) / size[0], getattr(event, "y", 0) / size[1]
+    code = 0
+    if isinstance(event, Text) and event.text:
+        code = ord(event.text[-1])
+    elif isinstance(event, Key):
+        code = ord(event.key) if len(event.key) == 1 else 512 + sum(event.key.encode()) % 512
+    elif isinstance(event, (Click, Drag)):
+        code = 0
+    bits = [float(code >> bit & 1) for bit in range(10)]
+    return [*kind, round(x, 3), round(y, 3), *bits]

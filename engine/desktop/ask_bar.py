@@ -1,0 +1,80 @@
+"""The ask bar: a field, and under it what the user is likely to want."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.desktop.canvas import Canvas
+from engine.desktop.text_field import TextField
+from engine.geometry import Rect
+from engine.scene import Touch
+from engine.theme import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One line under the field; accepting it asks for `text`."""
+
+    text: str
+    icon: str
+    note: str = ""
+
+
+class AskBar:
+    """Open at the upper middle of the screen, focused, until Enter or Escape. `suggest` is called at every drawing."""
+
+    def __init__(
+        self,
+        field: TextField,
+        suggest: Callable[[str], list[Suggestion]],
+        accept: Callable[[str], None],
+        dismiss: Callable[[], None],
+    ) -> None:
+        self.field = field
+        self.chosen = -1
+        self._suggest = suggest
+        self._accept = accept
+        self._dismiss = dismiss
+
+    def draw(self, canvas: Canvas) -> None:
+        suggestions = self._suggest(self.field.text)
+        self.chosen = min(self.chosen, len(suggestions) - 1)
+        row = canvas.row
+        w = min(canvas.rect.w - 16, 340)
+        h = row + 22 + row * len(suggestions) + (6 if suggestions else 0)
+        box = Rect(canvas.rect.x + (canvas.rect.w - w) // 2, canvas.rect.y + canvas.rect.h // 8, w, h)
+        canvas.fill(box, Role.SURFACE, "menu")
+        canvas.outline(box, Role.ACCENT, shape="menu")
+        canvas.widget("bar", "ask", box, Touch(key=self.key))
+        inside = canvas.part(box, "ask")
+        inside.mark(Rect(box.x + 10, box.y + 12, row - 4, row - 4), "search", Role.ACCENT)
+        self.field.draw(
+            inside,
+            "field",
+            Rect(box.x + row + 14, box.y + 10, w - row - 24, row),
+            placeholder="An app, or what it should look like",
+            on_enter=self._enter,
+            on_escape=self._dismiss,
+        )
+        for i, suggestion in enumerate(suggestions):
+            place = Rect(box.x + 4, box.y + row + 20 + i * row, w - 8, row)
+            touch = Touch(click=lambda text=suggestion.text: self._accept(text))
+            inside.list_row(
+                suggestion.text, place, touch, icon=suggestion.icon, note=suggestion.note, selected=i == self.chosen,
+                role="entry",
+            )  # fmt: skip
+
+    def key(self, key: str, mods: tuple[str, ...]) -> bool:
+        """Keys the field did not use: up and down choose a suggestion."""
+        step = {"down": 1, "up": -1}.get(key, 0)
+        if key == "escape":
+            self._dismiss()
+            return True
+        if step:
+            self.chosen = max(-1, min(len(self._suggest(self.field.text)) - 1, self.chosen + step))
+        return bool(step)
+
+    def _enter(self) -> None:
+        suggestions = self._suggest(self.field.text)
+        self._accept(suggestions[self.chosen].text if 0 <= self.chosen < len(suggestions) else self.field.text)

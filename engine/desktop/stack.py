@@ -1,0 +1,87 @@
+"""The stack of windows: which are open, in what order, where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.desktop.app import App
+from engine.desktop.window import Window
+from engine.geometry import Rect
+
+
+class WindowStack:
+    """`windows` is back to front. Only a window that is not minimised can be in front."""
+
+    def __init__(self, area: Rect, line: Callable[[], int]) -> None:
+        self.area = area  # frame pixels windows live in: all but the taskbar
+        self.windows: list[Window] = []
+        self._line = line
+
+    @property
+    def front(self) -> Window | None:
+        return next((w for w in reversed(self.windows) if not w.minimised), None)
+
+    def of(self, app: App | str) -> Window | None:
+        return next((w for w in self.windows if app in (w.app, w.name)), None)
+
+    def add(self, app: App) -> Window:
+        """A new window in front, right of the icons, a little below and beside the last one."""
+        line = self._line()
+        window = Window(app, self.area, app.name)
+        least_w, least_h = window.smallest(line)
+        w = min(max(app.size[0] + 2, least_w), self.area.w)
+        h = min(max(app.size[1] + line + 11, least_h), self.area.h)
+        step = 22 * (len(self.windows) % 6)
+        left = self.area.x + min(86, self.area.w - w)
+        x = left + min(step, max(self.area.right - left - w, 0))
+        y = self.area.y + min(8 + step, max(self.area.h - h, 0))
+        window.place(Rect(x, y, w, h), self.area, line)
+        if app.first_focus:
+            window.focus = f"{app.name}/{app.first_focus}"
+        self.windows.append(window)
+        return window
+
+    def raise_(self, window: Window) -> None:
+        window.minimised = False
+        self.windows.remove(window)
+        self.windows.append(window)
+
+    def lower(self, window: Window) -> None:
+        self.windows.remove(window)
+        self.windows.insert(0, window)
+
+    def remove(self, window: Window) -> None:
+        self.windows.remove(window)
+
+    def maximise(self, window: Window) -> None:
+        """Fill the work area, or go back to the size before."""
+        if window.normal:
+            window.rect, window.normal = window.normal, None
+        else:
+            window.rect, window.normal = self.area, window.rect
+
+    def nudge(self, window: Window, dx: int, dy: int, dw: int = 0, dh: int = 0) -> None:
+        if not window.normal:
+            r = window.rect
+            window.place(Rect(r.x + dx, r.y + dy, r.w + dw, r.h + dh), self.area, self._line())
+
+    def refit(self) -> None:
+        """After the text size changed: every window at least as large as it must be."""
+        for window in self.windows:
+            if not window.normal:
+                window.place(window.rect, self.area, self._line())
+
+    def state(self) -> list[dict[str, Any]]:
+        return [w.state() for w in self.windows]
+
+    def restore(self, states: list[dict[str, Any]], make: Callable[[str, dict[str, Any]], App | None]) -> None:
+        for saved in states:
+            app = make(saved["app"], saved["state"])
+            if app is None:
+                continue
+            normal = Rect(*saved["normal"]) if saved["normal"] else None
+            window = Window(app, self.area, saved["title"], saved["minimised"], normal, saved["focus"])
+            if normal is None:
+                window.place(Rect(*saved["rect"]), self.area, self._line())
+            self.windows.append(window)
