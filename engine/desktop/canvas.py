@@ -160,7 +160,7 @@ class Canvas:
         state = (() if enabled else ("disabled",)) + (("checked",) if checked else ())
         role = "button" if checked is None else "toggle"
         widget = self.widget(role, name, rect, touch, shown, checked, state)
-        lit = primary or bool(checked)
+        lit = (primary or bool(checked)) and enabled
         ground = Role.ACCENT if lit else Role.HOVER if "hovered" in widget.state else Role.BUTTON
         if "pressed" in widget.state:
             ground = Role.SELECTION

@@ -14,7 +14,7 @@ from engine.scene import Touch
 from engine.theme import Role
 from engine.typeface import width
 
-TILE = 36  # side of an icon's tile, pixels
+TILE = 28  # side of an icon's tile, pixels
 Entries = Sequence[tuple[str, Callable[[], None]]]
 
 
@@ -29,17 +29,17 @@ def draw_icons(
     canvas.fill(canvas.rect, Role.WALLPAPER, "wallpaper")
     canvas.widget("desktop", "desktop", canvas.rect, Touch(menu=menu))
     cell_w = max(72, canvas.sheet.text_size * 5 + 8)
-    cell_h = TILE + canvas.line + 12
-    rows = max((canvas.rect.h - 6) // cell_h, 1)
+    cell_h = TILE + canvas.line + 6
+    rows = max((canvas.rect.h - 4) // cell_h, 1)
     icons = canvas.part(canvas.rect, "icons")
     for i, app in enumerate(apps):
-        cell = Rect(canvas.rect.x + 4 + i // rows * cell_w, canvas.rect.y + 6 + i % rows * cell_h, cell_w, cell_h - 4)
+        cell = Rect(canvas.rect.x + 4 + i // rows * cell_w, canvas.rect.y + 4 + i % rows * cell_h, cell_w, cell_h - 2)
         widget = icons.widget("icon", app.name, cell, Touch(click=_opener(open_app, app.name), focusable=True), app.name)
-        tile = Rect(cell.x + (cell_w - TILE) // 2, cell.y + 3, TILE, TILE)
+        tile = Rect(cell.x + (cell_w - TILE) // 2, cell.y + 1, TILE, TILE)
         lit = {"hovered", "focused", "pressed"} & set(widget.state)
         canvas.fill(tile, Role.SELECTION if "pressed" in lit else Role.HOVER if lit else Role.ACCENT, "tile")
-        canvas.mark(tile.grow(-7), app.icon, Role.ACCENT if lit else Role.ACCENT_INK)
-        label = Rect(cell.x + 1, tile.bottom + 2, cell_w - 2, canvas.line)
+        canvas.mark(tile.grow(-5), app.icon, Role.ACCENT if lit else Role.ACCENT_INK)
+        label = Rect(cell.x + 1, tile.bottom + 1, cell_w - 2, canvas.line)
         canvas.text_in(label, app.name, Role.WALLPAPER_INK, align="centre")
 
 

@@ -1,0 +1,193 @@
+"""The denoiser of the bundled family: a small U-Net over packed pixels that predicts the clean frame.
+
+Latents are pixels packed losslessly into channels (`pack`), so an untouched region is exact for ever. Every layer is
+local (convolutions, normalisation over channels, attention to the context tokens only): a crop with enough margin
+paints what the whole frame would. The head does not paint colours but picks, per pixel, from the style's palette,
+black and white, the guide's own pixel and the previous frame's (after the pointer-generator of See et al., 2017,
+arXiv:1704.04368), sharpened within a cell by the guide's lightness (after the local affine models of Gharbi et al.,
+2017, arXiv:1707.02880), and adds a small residual.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+
+PATCH = 4  # pixels a side of one latent cell
+PIXELS = PATCH * PATCH
+CHANNELS = 3 * PIXELS
+PLACE = 14  # channels that say where on the screen a cell is
+MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
+
+
+def pack(pixels: Tensor) -> Tensor:
+    """(B, C, H, W) to (B, C * 16, H / 4, W / 4), without loss."""
+    return F.pixel_unshuffle(pixels, PATCH).contiguous(memory_format=torch.channels_last)
+
+
+def unpack(latents: Tensor) -> Tensor:
+    """The inverse of `pack`."""
+    return F.pixel_shuffle(latents, PATCH)
+
+
+def place(rows: Tensor, columns: Tensor, size: tuple[int, int]) -> Tensor:
+    """Where cells are: rows (h,), columns (w,) of cell indices in a frame of `size` pixels, to (PLACE, h, w)."""
+    x = (columns.float() + 0.5) * PATCH
+    y = (rows.float() + 0.5) * PATCH
+    u, v = x / size[0], y / size[1]
+    turn = 2 * math.pi
+    along_x = [u * 2 - 1, *_wave(u * turn), *_wave(x * turn / 48), *_wave(x * turn / 24)]
+    along_y = [v * 2 - 1, *_wave(v * turn), *_wave(y * turn / 48), *_wave(y * turn / 24)]
+    h, w = len(y), len(x)
+    maps = [row[None, :].expand(h, w) for row in along_x] + [column[:, None].expand(h, w) for column in along_y]
+    return torch.stack(maps)
+
+
+def _wave(angle: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.sin(angle), torch.cos(angle)
+
+
+class Denoiser(ModelMixin, ConfigMixin):
+    """x0-prediction network. See `forward` for the shapes.
+
+    widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        palette_size: int = 19,
+        token_width: int = 96,
+        tokens: int = 10,
+        widths: tuple[int, int, int] = (64, 128, 192),
+        blocks: tuple[int, int, int, int, int] = (1, 2, 3, 2, 2),
+    ) -> None:
+        super().__init__()
+        fine, coarse, deep = widths
+        self.picks = palette_size + 4  # palette, black, white, guide, previous frame
+        self.palette_out = nn.Linear(token_width, palette_size * 3)
+        self.level_in = nn.Linear(16, deep)
+        self.summary = nn.Linear(tokens * token_width, deep)
+        self.stem = nn.Conv2d(3 * CHANNELS + MAPS + PLACE, fine, 1)
+        self.down_fine = _blocks(fine, deep, blocks[0])
+        self.to_coarse = nn.Conv2d(fine, coarse, 2, stride=2)
+        self.down_coarse = _blocks(coarse, deep, blocks[1])
+        self.to_deep = nn.Conv2d(coarse, deep, 2, stride=2)
+        self.deepest = _blocks(deep, deep, blocks[2])
+        self.attend = Attend(deep, token_width)
+        self.from_deep = nn.Conv2d(deep, coarse * 4, 1)
+        self.up_coarse = _blocks(coarse, deep, blocks[3])
+        self.from_coarse = nn.Conv2d(coarse, fine * 4, 1)
+        self.up_fine = _blocks(fine, deep, blocks[4])
+        self.head = nn.Conv2d(fine, (PIXELS + 1) * self.picks + CHANNELS, 1)
+        self._start(palette_size)
+
+    def forward(self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, level: Tensor, tokens: Tensor) -> Tensor:
+        """Predict the clean latents.
+
+        noisy, previous, guide: (B, 48, h, w) packed pixels in [-1, 1], guide zeros where there is none; maps:
+        (B, MAPS + PLACE, h, w); level: (B,) noise level in (0, 1], 1 is pure noise; tokens: (B, K, D) of the context.
+        Returns (B, 48, h, w). h and w are multiples of 4.
+        """
+        mood = F.silu(self.level_in(_frequencies(level)) + self.summary(tokens.flatten(1)))
+        fine = self.stem(torch.cat([noisy, previous, guide, maps], 1))
+        fine = _through(self.down_fine, fine, mood)
+        coarse = _through(self.down_coarse, self.to_coarse(fine), mood)
+        deep = _through(self.deepest, self.to_deep(coarse), mood)
+        deep = self.attend(deep, tokens)
+        coarse = _through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), mood)
+        fine = _through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood)
+        return self._paint(self.head(F.silu(fine)), previous, guide, self.palette_out(tokens[:, 0]))
+
+    def _paint(self, head: Tensor, previous: Tensor, guide: Tensor, palette: Tensor) -> Tensor:
+        b, _, h, w = head.shape
+        picks = self.picks
+        rows = head.permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
+        logits = rows[..., : PIXELS * picks].reshape(b, h, w, PIXELS, picks)
+        slope = rows[..., PIXELS * picks : (PIXELS + 1) * picks].reshape(b, h, w, 1, picks)
+        guide_pixels, previous_pixels = _pixels(guide), _pixels(previous)
+        lightness = guide_pixels.mean(-1, keepdim=True)
+        share = torch.softmax(torch.addcmul(logits, slope, lightness), -1)
+        fixed = palette.new_tensor([[-1.0] * 3, [1.0] * 3]).expand(b, 2, 3)
+        colours = torch.cat([palette.view(b, -1, 3), fixed], 1)  # (B, palette + 2, 3)
+        painted = torch.matmul(share[..., :-2].reshape(b, h * w * PIXELS, -1), colours).view(b, h, w, PIXELS, 3)
+        painted = torch.addcmul(painted, share[..., -2:-1], guide_pixels)
+        painted = torch.addcmul(painted, share[..., -1:], previous_pixels)
+        residual = rows[..., (PIXELS + 1) * picks :]
+        return (painted.transpose(-1, -2).reshape(b, h, w, CHANNELS) + residual).permute(0, 3, 1, 2)
+
+    def _start(self, palette_size: int) -> None:
+        """Begin with a palette that is read off the first token, and a head that adds nothing of its own."""
+        with torch.no_grad():
+            nn.init.zeros_(self.palette_out.bias)
+            self.palette_out.weight.zero_()
+            self.palette_out.weight[:, : palette_size * 3] = torch.eye(palette_size * 3)
+            residual = slice((PIXELS + 1) * self.picks, None)
+            self.head.weight[residual].zero_()
+            self.head.bias.zero_()
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions around a residual, their input scaled and shifted by the mood."""
+
+    def __init__(self, width: int, mood: int) -> None:
+        super().__init__()
+        self.modulate = nn.Linear(mood, 2 * width)
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, mood: Tensor) -> Tensor:
+        scale, shift = self.modulate(mood)[:, :, None, None].chunk(2, 1)
+        size = torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-4)  # over channels only: stays local
+        h = F.silu(torch.addcmul(shift, x * size, 1 + scale))
+        return x + self.second(F.silu(self.first(h)))
+
+
+class Attend(nn.Module):
+    """Every cell attends to the context tokens; cells do not see one another."""
+
+    def __init__(self, width: int, token_width: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Conv2d(width, width, 1)
+        self.key_value = nn.Linear(token_width, 2 * width)
+        self.out = nn.Conv2d(width, width, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        query = self.query(x).permute(0, 2, 3, 1).reshape(b, h * w, self.heads, -1).transpose(1, 2)
+        key, value = self.key_value(tokens).view(b, -1, 2, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        return x + self.out(mixed.transpose(1, 2).reshape(b, h, w, c).permute(0, 3, 1, 2))
+
+
+def _blocks(width: int, mood: int, count: int) -> nn.ModuleList:
+    return nn.ModuleList(Block(width, mood) for _ in range(count))
+
+
+def _through(blocks: nn.ModuleList, x: Tensor, mood: Tensor) -> Tensor:
+    for block in blocks:
+        x = block(x, mood)
+    return x
+
+
+def _frequencies(level: Tensor) -> Tensor:
+    """Sinusoids of the noise level: (B,) to (B, 16)."""
+    steps = torch.arange(8, device=level.device, dtype=level.dtype)
+    angles = level[:, None] * math.pi * 2 ** (steps / 2)
+    return torch.cat([angles.sin(), angles.cos()], 1)
+
+
+def _pixels(latents: Tensor) -> Tensor:
+    """Packed latents as pixels by cell: (B, 48, h, w) to (B, h, w, 16, 3)."""
+    b, _, h, w = latents.shape
+    return latents.permute(0, 2, 3, 1).reshape(b, h, w, 3, PIXELS).transpose(-1, -2)

@@ -1,0 +1,1 @@
+"""The synthetic source: random desktops, drawn in random styles, with the labels that go with them. Never torch."""

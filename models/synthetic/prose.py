@@ -1,0 +1,41 @@
+"""Text for random documents: real prose, words of three alphabets, and every printable character."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pydoc_data.topics import topics
+
+import numpy as np
+
+_LETTERS = {
+    "latin": "abcdefghijklmnopqrstuvwxyzàâçéèêëîïôöüßñåøæłšžő",
+    "greek": "αβγδεζηθικλμνξοπρστυφχψωάέήίόύώ",
+    "cyrillic": "абвгдежзийклмнопрстуфхцчшщъыьэюяёєіїґ",
+}
+_PRINTABLE = "".join(chr(c) for c in range(33, 127)) + "“”‘’–—…•€£§°±×÷½²←→↑↓✓ ¿¡«»"
+
+
+@lru_cache(maxsize=1)
+def _corpus() -> str:
+    """Python's own reference manual, as the standard library ships it."""
+    return " ".join(" ".join(topics.values()).split())
+
+
+def sentence(rng: np.random.Generator, length: int) -> str:
+    """About `length` characters: mostly prose, at times another alphabet or plain noise."""
+    kind = rng.random()
+    if kind < 0.62:
+        corpus = _corpus()
+        start = int(rng.integers(len(corpus) - length - 1))
+        return corpus[start : start + length].strip()
+    if kind < 0.85:
+        letters = _LETTERS[str(rng.choice(list(_LETTERS)))]
+        text = "".join(rng.choice(list(letters + "   "), length))
+        return " ".join(w.title() if rng.random() < 0.25 else w for w in text.split())
+    return "".join(rng.choice(list(_PRINTABLE + "0123456789" * 3 + " " * 25), length)).strip()
+
+
+def words(rng: np.random.Generator, least: int = 1, most: int = 3) -> str:
+    """A short label."""
+    text = sentence(rng, 40).split() or ["Open"]
+    return " ".join(text[: int(rng.integers(least, most + 1))])[:24].capitalize()

@@ -1,0 +1,155 @@
+"""Draws the desktop's items in a style: the picture a painter learns to paint.
+
+Rounded corners, shadows, gradients and wallpapers are all functions of the items and the style, so the same state
+always has the same picture. Nothing reaches further than REACH pixels beyond its item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from engine.drawing import Fill, Glyphs, Item, Mark, Outline
+from engine.geometry import Rect
+from engine.guide import glyph_coverage, mark_coverage
+from engine.styles import Style
+from engine.theme import Role
+from models.synthetic import wallpaper
+
+REACH = 8  # pixels a shadow falls beyond its window
+_DROP = 2  # how far down the light throws it
+_GROUPS = ("window", "menu", "bar", "wallpaper")  # a fill of these shapes ends the window drawn before it
+
+
+class StyledRenderer:
+    """Draws items in `style` at `size` (width, height)."""
+
+    def __init__(self, style: Style, size: tuple[int, int]) -> None:
+        self.style = style
+        self.size = size
+        self.palette = style.palette().astype(np.float32)
+        self._frame = np.zeros((size[1], size[0], 3), np.float32)
+        self._bounds = Rect(0, 0, *size)
+        self._open: tuple[Fill, int, list[tuple[Rect, np.ndarray]]] | None = None
+
+    def render(self, items: Sequence[Item]) -> np.ndarray:
+        """The frame: uint8 (H, W, 3)."""
+        self._open = None
+        for item in items:
+            if isinstance(item, Fill):
+                self._fill(item)
+            elif isinstance(item, Outline):
+                self._outline(item)
+            elif isinstance(item, Glyphs):
+                self._blend(item.rect, self.palette[item.role], glyph_coverage(item, item.rect) / np.float32(255))
+            elif isinstance(item, Mark):
+                self._blend(item.rect, self.palette[item.role], mark_coverage(item, item.rect) / np.float32(255))
+            else:
+                self._frame[item.rect.slices] = item.pixels[item.rect.shift(-item.whole.x, -item.whole.y).slices]
+        self._close_group()
+        return np.round(self._frame).astype(np.uint8)
+
+    def radius(self, shape: str, rect: Rect) -> int:
+        """Corner radius in pixels of a shape of this size."""
+        base = self.style.radius
+        wanted = {
+            "window": base, "menu": min(base, 8.0), "button": base * 0.5, "row": base * 0.4, "field": base * 0.4,
+            "tile": base * 0.8 + 1, "thumb": 8.0 if base > 2 else 0.0,
+        }.get(shape, 0.0)  # fmt: skip
+        return max(min(round(wanted), rect.w // 2, rect.h // 2), 0)
+
+    def _fill(self, item: Fill) -> None:
+        if item.shape in _GROUPS:
+            self._close_group()
+        if item.shape == "wallpaper":
+            first, second = self.palette[Role.WALLPAPER], self.palette[-1]
+            self._frame[item.rect.slices] = wallpaper.paint(self.style.wallpaper, self.size, item.rect, first, second)
+            return
+        if item.shape in ("window", "menu"):
+            self._shadow(item.whole)
+            self._open_group(item)
+        colour = self._shaded(item)
+        radius = self.radius(item.shape, item.whole) if item.shape not in ("window", "menu") else 0
+        if radius:
+            mask = rounded(item.whole.w, item.whole.h, radius)
+            self._blend(item.rect, colour, mask[item.rect.shift(-item.whole.x, -item.whole.y).slices])
+        else:
+            self._frame[item.rect.slices] = colour
+
+    def _shaded(self, item: Fill) -> np.ndarray:
+        """The fill's colour, (3,) or with a vertical gradient (rect.h, 1, 3)."""
+        colour = self.palette[item.role]
+        gloss = self.style.gloss * {"title": 1.0, "bar": 0.8, "button": 0.6, "tile": 1.0}.get(item.shape, 0.0)
+        if not gloss:
+            return colour
+        rows = np.arange(item.rect.y - item.whole.y, item.rect.bottom - item.whole.y, dtype=np.float32)
+        down = (rows / max(item.whole.h - 1, 1))[:, None, None]
+        lifted = colour + (255 - colour) * (gloss * 0.3 * (1 - down))
+        return lifted * (1 - gloss * 0.16 * down)
+
+    def _outline(self, item: Outline) -> None:
+        radius = self.radius(item.shape, item.whole)
+        ring = _ring(item.whole.w, item.whole.h, radius, item.width)
+        self._blend(item.rect, self.palette[item.role], ring[item.rect.shift(-item.whole.x, -item.whole.y).slices])
+
+    def _shadow(self, rect: Rect) -> None:
+        strength = 0.42 * self.style.shadow
+        around = rect.grow(REACH).meet(self._bounds)
+        if strength <= 0 or not around:
+            return
+        x = np.arange(around.x, around.right, dtype=np.float32)
+        y = np.arange(around.y, around.bottom, dtype=np.float32) - _DROP
+        dx = np.maximum(np.maximum(rect.x - x, x - (rect.right - 1)), 0)
+        dy = np.maximum(np.maximum(rect.y - y, y - (rect.bottom - 1)), 0)
+        depth = np.clip(1 - np.hypot(dx[None], dy[:, None]) / (REACH - _DROP), 0, 1) ** 2
+        self._frame[around.slices] *= (1 - strength * depth)[..., None]
+
+    def _open_group(self, item: Fill) -> None:
+        """Remember what lies under the corners of a window: they are put back when all of it is drawn."""
+        radius = self.radius(item.shape, item.whole)
+        if not radius:
+            return
+        r = item.whole
+        corners = [(r.x, r.y), (r.right - radius, r.y), (r.x, r.bottom - radius), (r.right - radius, r.bottom - radius)]
+        rects = [Rect(x, y, radius, radius).meet(item.rect).meet(self._bounds) for x, y in corners]
+        self._open = (item, radius, [(rect, self._frame[rect.slices].copy()) for rect in rects if rect])
+
+    def _close_group(self) -> None:
+        if self._open is None:
+            return
+        item, radius, saved = self._open
+        self._open = None
+        mask = rounded(item.whole.w, item.whole.h, radius)
+        ring = _ring(item.whole.w, item.whole.h, radius, 1)
+        edge = self.palette[Role.BORDER]
+        for rect, under in saved:
+            at = rect.shift(-item.whole.x, -item.whole.y).slices
+            if item.shape == "window":
+                self._blend(rect, edge, ring[at])
+            share = mask[at][..., None]
+            self._frame[rect.slices] = under + (self._frame[rect.slices] - under) * share
+
+    def _blend(self, rect: Rect, colour: np.ndarray, share: np.ndarray) -> None:
+        into = self._frame[rect.slices]
+        into += (colour - into) * share[..., None]
+
+
+@lru_cache(maxsize=512)
+def rounded(w: int, h: int, radius: int) -> np.ndarray:
+    """Coverage of a w x h rect with round corners: float32 (h, w) in [0, 1]."""
+    x = np.arange(w, dtype=np.float32) + 0.5
+    y = np.arange(h, dtype=np.float32) + 0.5
+    dx = np.maximum(radius - np.minimum(x, w - x), 0)
+    dy = np.maximum(radius - np.minimum(y, h - y), 0)
+    away = np.hypot(dx[None], dy[:, None])
+    return np.clip(radius + 0.5 - away, 0, 1)
+
+
+@lru_cache(maxsize=512)
+def _ring(w: int, h: int, radius: int, width: int) -> np.ndarray:
+    ring = rounded(w, h, radius).copy()
+    if w > 2 * width and h > 2 * width:
+        ring[width:-width, width:-width] -= rounded(w - 2 * width, h - 2 * width, max(radius - width, 0))
+    return np.clip(ring, 0, 1)

@@ -1,0 +1,129 @@
+"""Shots: one moment of a random desktop in a random style, with everything a painter is trained on.
+
+A pool of recent shots is kept and renewed as crops are taken, so that drawing does not cost more than training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.context import EVENT_SIZE, RECENT, SLOW_SIZE
+from engine.guide import Guide
+from engine.styles import VECTOR_SIZE, Style, random_style
+from models.synthetic.renderer import StyledRenderer
+from models.synthetic.screens import Screen
+
+SIZES = ((512, 384), (512, 384), (512, 384), (320, 256), (640, 448))
+ALIGN = 16  # crops start on this grid: the denoiser's coarsest cell
+
+
+@dataclass(frozen=True)
+class Shot:
+    """frame, before, guide: uint8 (H, W, 3), before may be grey where no frame is known; verbatim, ink: uint8 (H, W);
+    changed: bool (H, W), where frame and before differ; slow: float32 (SLOW_SIZE,), recent: float32."""
+
+    size: tuple[int, int]
+    frame: np.ndarray
+    before: np.ndarray
+    guide: np.ndarray
+    verbatim: np.ndarray
+    ink: np.ndarray
+    slow: np.ndarray
+    recent: np.ndarray
+    pointer: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square part of a shot; x, y its place in the frame."""
+
+    shot: Shot
+    x: int
+    y: int
+    side: int
+
+    def take(self, plane: np.ndarray) -> np.ndarray:
+        return plane[self.y : self.y + self.side, self.x : self.x + self.side]
+
+
+def random_shot(rng: np.random.Generator) -> Shot:
+    """A shot of a random screen. The frame before is the same screen a moment ago, another style, or unknown."""
+    size = SIZES[int(rng.integers(len(SIZES)))]
+    screen = Screen.random(rng, size)
+    style = random_style(rng)
+    renderer = StyledRenderer(style, size)
+    kind = rng.random()
+    before = np.full((size[1], size[0], 3), 128, np.uint8)
+    if kind < 0.55:
+        before = renderer.render(screen.items())
+        screen.change(rng)
+    items = screen.items()
+    if 0.55 <= kind < 0.75:
+        before = StyledRenderer(random_style(rng), size).render(items)
+    guide = Guide(size)
+    guide.update(items)
+    return Shot(
+        size, renderer.render(items), before, guide.pixels, guide.verbatim, guide.ink,
+        slow_features(rng, style, screen.text_size), random_events(rng),
+        (int(rng.integers(size[0])), int(rng.integers(size[1]))),
+    )  # fmt: skip
+
+
+def slow_features(rng: np.random.Generator, style: Style, text_size: int) -> np.ndarray:
+    """Context features of a style for a random user: float32 (SLOW_SIZE,)."""
+    slow = np.zeros(SLOW_SIZE, np.float32)
+    slow[:VECTOR_SIZE] = style.vector()
+    slow[VECTOR_SIZE] = text_size / 16 - 1
+    slow[VECTOR_SIZE + 1 : -2] = rng.random(SLOW_SIZE - VECTOR_SIZE - 3) < 0.2
+    turn = rng.integers(24) / 24 * 2 * np.pi
+    slow[-2:] = np.sin(turn), np.cos(turn)
+    return slow
+
+
+def random_events(rng: np.random.Generator) -> np.ndarray:
+    recent = np.zeros((RECENT, EVENT_SIZE), np.float32)
+    for row in recent[: rng.integers(RECENT + 1)]:
+        row[rng.integers(8)] = 1
+        row[8:10] = rng.random(2)
+        row[10:] = rng.random(10) < 0.5
+    return recent.ravel()
+
+
+class ShotPool:
+    """Endless crops from a pool of shots, a few of which are replaced at every draw.
+
+    make: draws one shot; pool: how many are kept; renew: how many are replaced a draw.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, make: Callable[[np.random.Generator], Shot] = random_shot, pool: int = 48,
+        renew: int = 3,
+    ) -> None:  # fmt: skip
+        self.rng = rng
+        self.make = make
+        self.renew = renew
+        self.shots = [make(rng) for _ in range(pool)]
+
+    def draw(self, count: int, side: int) -> list[Crop]:
+        """`count` crops of `side` pixels: half anywhere, half where something is written or changed."""
+        for _ in range(self.renew):
+            self.shots[int(self.rng.integers(len(self.shots)))] = self.make(self.rng)
+        return [self._crop(self.shots[int(self.rng.integers(len(self.shots)))], side) for _ in range(count)]
+
+    def _crop(self, shot: Shot, side: int) -> Crop:
+        rng = self.rng
+        width, height = shot.size
+        x, y = int(rng.integers(width)), int(rng.integers(height))
+        for _ in range(3 if rng.random() < 0.6 else 0):
+            if shot.ink[y, x] or (shot.before[y, x] != shot.frame[y, x]).any():
+                break
+            x, y = int(rng.integers(width)), int(rng.integers(height))
+        jitter = rng.integers(0, side, 2)
+        x = int(np.clip((x - jitter[0]) // ALIGN * ALIGN, 0, width - side))
+        y = int(np.clip((y - jitter[1]) // ALIGN * ALIGN, 0, height - side))
+        return Crop(shot, x, y, side)
+
+

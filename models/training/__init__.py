@@ -1,0 +1,1 @@
+"""How the bundled family's checkpoints are trained."""

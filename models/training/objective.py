@@ -1,0 +1,110 @@
+"""The diffusion objective: x0-prediction along the straight path between frame and noise.
+
+Latents at noise level t are x_t = (1 - t) x0 + t e, as in rectified flow (Liu et al., 2022, arXiv:2209.03003); the
+network predicts x0 and is scored on it. Half of the high-noise samples start from the frame before instead of the
+frame itself, because that is where painting starts (image to image), and the frame before is itself corrupted a
+little, as it will be by the painter's own errors (after GameNGen, Valevski et al., 2024, arXiv:2408.14837).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.denoiser import PATCH, pack, place
+from models.synthetic.shots import Crop
+
+
+@dataclass
+class Batch:
+    """clean, previous, guide: (B, 48, h, w) in [-1, 1]; maps: (B, MAPS + PLACE, h, w); weight: (B, 48, h, w)."""
+
+    clean: Tensor
+    previous: Tensor
+    guide: Tensor
+    maps: Tensor
+    weight: Tensor
+    slow: Tensor
+    recent: Tensor
+
+
+def to_latents(pixels: np.ndarray) -> Tensor:
+    """uint8 (B, H, W, 3) to packed latents (B, 48, H / 4, W / 4) in [-1, 1]."""
+    return pack(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1)
+
+
+def event_maps(verbatim: Tensor, present: Tensor, pointer: Tensor, buttons: Tensor) -> Tensor:
+    """verbatim (B, 1, H, W) in [0, 1]; present (B,) 0 or 1; pointer (B, h, w); buttons (B, 3) -> (B, MAPS, h, w)."""
+    packed = pack(verbatim)
+    b, _, h, w = packed.shape
+    guide = present.view(b, 1, 1, 1).expand(b, 1, h, w)
+    spot = pointer.view(b, 1, h, w)
+    return torch.cat([guide, packed * guide, spot, spot * buttons.view(b, 3, 1, 1)], 1)
+
+
+def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) -> Batch:
+    """Crops to tensors; the guide is left out of a share of them."""
+    count, cells = len(crops), crops[0].side // PATCH
+    keep = torch.from_numpy((rng.random(count) >= guide_dropped).astype(np.float32))
+    guide = to_latents(np.stack([c.take(c.shot.guide) for c in crops])) * keep.view(-1, 1, 1, 1)
+    verbatim = torch.from_numpy(np.stack([c.take(c.shot.verbatim) for c in crops]).astype(np.float32) / 255)[:, None]
+    pointer = torch.zeros(count, cells, cells)
+    for i, crop in enumerate(crops):
+        column, row = (crop.shot.pointer[0] - crop.x) // PATCH, (crop.shot.pointer[1] - crop.y) // PATCH
+        if 0 <= column < cells and 0 <= row < cells:
+            pointer[i, row, column] = 1.0
+    buttons = torch.from_numpy((rng.random((count, 3)) < 0.15).astype(np.float32))
+    steps = torch.arange(cells)
+    places = torch.stack([place(c.y // PATCH + steps, c.x // PATCH + steps, c.shot.size) for c in crops])
+    return Batch(
+        clean=to_latents(np.stack([c.take(c.shot.frame) for c in crops])),
+        previous=to_latents(np.stack([c.take(c.shot.before) for c in crops])),
+        guide=guide,
+        maps=torch.cat([event_maps(verbatim, keep, pointer, buttons), places], 1),
+        weight=_weights(crops),
+        slow=torch.from_numpy(np.stack([c.shot.slow for c in crops])),
+        recent=torch.from_numpy(np.stack([c.shot.recent for c in crops])),
+    )
+
+
+def _weights(crops: list[Crop]) -> Tensor:
+    """Text counts threefold; the outer cells of a crop, which the painter throws away, a quarter."""
+    ink = np.stack([c.take(c.shot.ink) for c in crops]) > 0
+    weight = 1.0 + 2.0 * ink
+    edge = 2 * PATCH
+    for i, crop in enumerate(crops):
+        width, height = crop.shot.size
+        weight[i, :, :edge] *= 1.0 if crop.x == 0 else 0.25
+        weight[i, :, -edge:] *= 1.0 if crop.x + crop.side == width else 0.25
+        weight[i, :edge] *= 1.0 if crop.y == 0 else 0.25
+        weight[i, -edge:] *= 1.0 if crop.y + crop.side == height else 0.25
+    return pack(torch.from_numpy(weight.astype(np.float32))[:, None].expand(-1, 3, -1, -1).contiguous())
+
+
+def noise_levels(count: int, generator: torch.Generator) -> Tensor:
+    """Mostly the high levels that few-step painting starts from: (B,) in (0, 1]."""
+    uniform = torch.rand(count, generator=generator)
+    high = 0.75 + 0.25 * torch.rand(count, generator=generator)
+    return torch.where(torch.rand(count, generator=generator) < 0.6, high, uniform.clamp_min(0.02))
+
+
+def corrupt(batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """(noisy, previous, level) for one training step."""
+    count = len(batch.clean)
+    level = noise_levels(count, generator)
+    spread = torch.rand(count, 1, 1, 1, generator=generator).square() * 0.1
+    previous = batch.previous + spread * torch.randn(batch.previous.shape, generator=generator)
+    from_before = (torch.rand(count, generator=generator) < 0.5) & (level >= 0.75)
+    start = torch.where(from_before.view(-1, 1, 1, 1), batch.previous, batch.clean)
+    t = level.view(-1, 1, 1, 1)
+    noisy = (1 - t) * start + t * torch.randn(start.shape, generator=generator)
+    return noisy, previous, level
+
+
+def loss_of(predicted: Tensor, batch: Batch) -> Tensor:
+    """Squared plus half absolute error, weighted."""
+    error = predicted - batch.clean
+    return (batch.weight * (error.square() + 0.5 * error.abs())).sum() / batch.weight.sum()
