@@ -39,6 +39,9 @@ class System(Protocol):
 
     def retitle(self, app: App, title: str) -> None: ...
 
+    def focus(self, app: App, name: str) -> None:
+        """Give the focus within the app's window to the widget `name`."""
+
     def say(self, message: str) -> None:
         """A short notice to the user, also in the log."""
 

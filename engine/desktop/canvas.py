@@ -152,10 +152,11 @@ class Canvas:
         primary: bool = False,
         checked: bool | None = None,
         enabled: bool = True,
+        focusable: bool = True,
         menu: Callable[[], Sequence[tuple[str, Callable[[], None]]]] | None = None,
     ) -> Widget:
         """A push button with a text or an icon; `checked` makes it a toggle."""
-        touch = Touch(click=click, menu=menu, focusable=True) if enabled else None
+        touch = Touch(click=click, menu=menu, focusable=focusable) if enabled else None
         shown = "" if icon and text is None else (name if text is None else text)
         state = (() if enabled else ("disabled",)) + (("checked",) if checked else ())
         role = "button" if checked is None else "toggle"
@@ -188,10 +189,12 @@ class Canvas:
         selected: bool = False,
         note: str = "",
         role: str = "row",
+        focusable: bool = True,
     ) -> Widget:
         """A row of a list or menu: icon, text, and a muted note at the right."""
         shown = name if text is None else text
-        widget = self.widget(role, name, rect, replace(touch, focusable=True), shown, state=("selected",) * selected)
+        touch = replace(touch, focusable=focusable)
+        widget = self.widget(role, name, rect, touch, shown, state=("selected",) * selected)
         lit = "hovered" in widget.state or "focused" in widget.state
         if selected or lit:
             self.fill(rect, Role.SELECTION if selected else Role.HOVER, "row")
@@ -201,7 +204,7 @@ class Canvas:
             inner = inner.inset(22, 0, 0, 0)
         if note:
             room = min(width(self.face, note), inner.w // 2)
-            self.text_in(Rect(inner.right - room, rect.y, room, rect.h), note, Role.MUTED, align="right")
+            self.text_in(Rect(inner.right - room, rect.y, room, rect.h), note, Role.INK if selected or lit else Role.MUTED, align="right")
             inner = inner.inset(0, 0, room + 8, 0)
         self.text_in(inner, shown)
         return widget

@@ -202,6 +202,12 @@ class Desktop:
             window.title = title
             self.stale()
 
+    def focus(self, app: App, name: str) -> None:
+        window = self.stack.of(app)
+        if window:
+            window.focus = f"{window.name}/{name}"
+            self.stale()
+
     def say(self, message: str) -> None:
         self._notice = (message, self.t + NOTICE)
         self._log.append(f"{self.t:8.1f}  note   {message}")
