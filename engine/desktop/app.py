@@ -66,6 +66,7 @@ class App:
     size: ClassVar[tuple[int, int]] = (300, 220)  # preferred size of the window's content, pixels
     least: ClassVar[tuple[int, int]] = (160, 100)
     first_focus: ClassVar[str] = ""  # name of the widget that has the focus when the window opens
+    in_front: bool = True  # kept by the desktop: whether its window has the keyboard, as of this tick
 
     def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
         """`state` is what `state()` returned in an earlier life, or {}; `how` is what `open` was given."""

@@ -319,7 +319,9 @@ class Desktop:
         return APPS[name](self, state) if name in APPS else None
 
     def _tick(self) -> None:
+        front = None if self.ask_bar or self.menu else self.stack.front
         for window in self.stack.windows:
+            window.app.in_front = window is front
             if window.app.tick():
                 self.stale()
         if (self._ticks - self._input_tick) % BLINK == 0:
