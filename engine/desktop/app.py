@@ -66,6 +66,7 @@ class App:
     size: ClassVar[tuple[int, int]] = (300, 220)  # preferred size of the window's content, pixels
     least: ClassVar[tuple[int, int]] = (160, 100)
     first_focus: ClassVar[str] = ""  # name of the widget that has the focus when the window opens
+    title: str = ""  # of the window when it opens, if not the app's name; `System.retitle` changes it later
     in_front: bool = True  # kept by the desktop: whether its window has the keyboard, as of this tick
 
     def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:

@@ -28,7 +28,7 @@ class WindowStack:
     def add(self, app: App) -> Window:
         """A new window in front, right of the icons, a little below and beside the last one."""
         line = self._line()
-        window = Window(app, self.area, app.name)
+        window = Window(app, self.area, app.title or app.name)
         least_w, least_h = window.smallest(line)
         w = min(max(app.size[0] + 2, least_w), self.area.w)
         h = min(max(app.size[1] + line + 11, least_h), self.area.h)
