@@ -30,8 +30,10 @@ class WindowStack:
         line = self._line()
         window = Window(app, self.area, app.title or app.name)
         least_w, least_h = window.smallest(line)
-        w = min(max(app.size[0] + 2, least_w), self.area.w)
-        h = min(max(app.size[1] + line + 11, least_h), self.area.h)
+        scale = max((line + 16) / 32, 1)  # larger text wants more room
+        room = max(self.area.w - 90, app.size[0] + 2)
+        w = min(max(round(app.size[0] * scale) + 2, least_w), room, self.area.w)
+        h = min(max(round(app.size[1] * scale) + line + 11, least_h), self.area.h)
         step = 22 * (len(self.windows) % 6)
         left = self.area.x + min(86, self.area.w - w)
         x = left + min(step, max(self.area.right - left - w, 0))

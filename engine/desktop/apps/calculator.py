@@ -1,0 +1,228 @@
+"""Calculator: exact decimal arithmetic on what is typed, with the usual precedence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow
+from typing import Any, ClassVar
+
+from engine.desktop.app import App, System
+from engine.desktop.arithmetic import ANSWER, ARITHMETIC, OPERATORS, Sum, shown
+from engine.desktop.canvas import Canvas
+from engine.errors import InputError
+from engine.geometry import Rect
+from engine.scene import Touch
+from engine.theme import Role
+from engine.typeface import Face, line_height, width
+
+LONGEST_ENTRY = 60
+KEPT_RESULTS = 12
+TYPED = {"*": "×", "x": "×", "/": "÷", ":": "÷", "-": "−", ",": ".", "·": "×"}
+KEYS = (
+    ("C", "(", ")", "⌫"),
+    ("7", "8", "9", "÷"),
+    ("4", "5", "6", "×"),
+    ("1", "2", "3", "−"),
+    ("0", ".", "±", "+"),
+    ("%", "="),
+)
+
+
+class Calculator(App):
+    """`entry` is what is typed, with ANSWER in place of the last result; `message` takes the display over."""
+
+    name: ClassVar[str] = "Calculator"
+    icon: ClassVar[str] = "calculator"
+    size: ClassVar[tuple[int, int]] = (190, 240)
+    least: ClassVar[tuple[int, int]] = (150, 190)
+    first_focus: ClassVar[str] = "display"
+
+    def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
+        super().__init__(system, state)
+        self.entry: str = state.get("entry", "")
+        self.answer = Decimal(state.get("answer", "0"))
+        self.message: str = state.get("message", "")
+        self.results: list[str] = list(state.get("results", []))  # "1+2 = 3", newest last
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "entry": self.entry,
+            "answer": str(self.answer),
+            "message": self.message,
+            "results": list(self.results),
+        }
+
+    @property
+    def display(self) -> str:
+        return self.message or self.entry.replace(ANSWER, shown(self.answer)) or "0"
+
+    # Input
+
+    def key(self, key: str, mods: tuple[str, ...]) -> bool:
+        if mods == ("ctrl",) and key in ("c", "insert"):
+            self._copy()
+        elif mods == ("ctrl",) and key == "v":
+            self._paste()
+        elif set(mods) - {"shift"}:
+            return False
+        elif key in ("enter", "="):
+            self._equals()
+        elif key == "backspace":
+            self._back()
+        elif key in ("escape", "delete", "c"):
+            self._clear()
+        elif key == "n":
+            self._negate()
+        else:
+            return self._type(key)
+        return True
+
+    def text(self, text: str) -> None:
+        for char in text:
+            self.key("enter" if char == "\n" else char.lower(), ())
+
+    def menu(self) -> list[tuple[str, Callable[[], None]]]:
+        return [("Copy result", self._copy), ("Paste", self._paste), ("Clear history", self.results.clear)]
+
+    def _press(self, label: str) -> None:
+        action = {"C": self._clear, "⌫": self._back, "±": self._negate, "=": self._equals}.get(label)
+        if action:
+            action()
+        else:
+            self._type(label)
+
+    def _type(self, char: str) -> bool:
+        char = TYPED.get(char, char)
+        if len(char) != 1 or char not in "0123456789.()%" + OPERATORS:
+            return False
+        fresh = bool(self.message) or self.entry == ANSWER
+        self.message = ""
+        if fresh and (char.isdecimal() or char in ".("):
+            self.entry = ""
+        if len(self.entry) < LONGEST_ENTRY and self._fits(char):
+            self.entry += char
+        return True
+
+    def _fits(self, char: str) -> bool:
+        """Whether `char` can come next; an operator takes the place of the one before it."""
+        last = self.entry[-1:]
+        number = re.search(r"[\d.]*$", self.entry)
+        if char == ".":
+            return "." not in (number.group() if number else "")
+        if char == ")" and self.entry.count("(") <= self.entry.count(")"):
+            return False
+        if char in ")%":
+            return bool(last) and last not in OPERATORS + "("
+        if char in OPERATORS and (not last or last in OPERATORS + "("):
+            if char == "−":
+                return last != "−"
+            if not last:
+                self.entry = ANSWER
+            elif last != "(":
+                self.entry = self.entry.rstrip(OPERATORS)
+            return self.entry[-1:] not in ("", "(")
+        return True
+
+    def _back(self) -> None:
+        if self.message:
+            self.message = ""
+        else:
+            self.entry = self.entry[:-1]
+
+    def _clear(self) -> None:
+        self.entry = self.message = ""
+
+    def _negate(self) -> None:
+        """Turn the sign of the number at the end."""
+        self.message = ""
+        if self.entry == ANSWER:
+            self.answer = ARITHMETIC.minus(self.answer)
+        elif bracketed := re.search(r"\(−([\d.]+)\)$", self.entry):
+            self.entry = self.entry[: bracketed.start()] + bracketed[1]
+        elif first := re.fullmatch(r"−([\d.]+)", self.entry):
+            self.entry = first[1]
+        elif number := re.search(r"[\d.]+$", self.entry):
+            at = number.start()
+            self.entry = f"−{number[0]}" if at == 0 else f"{self.entry[:at]}(−{number[0]})"
+
+    def _equals(self) -> None:
+        if not self.entry or self.message:
+            return
+        open_brackets = self.entry.count("(") - self.entry.count(")")
+        sum_shown = self.display + ")" * open_brackets
+        try:
+            self.answer = Sum(self.entry, self.answer).value()
+        except InputError as error:
+            self.message = str(error)
+        except (DivisionByZero, InvalidOperation):
+            self.message = "Cannot divide by zero"
+        except Overflow:
+            self.message = "Too large"
+        else:
+            if self.entry != ANSWER:
+                self.results = [*self.results, f"{sum_shown} = {shown(self.answer)}"][-KEPT_RESULTS:]
+            self.entry = ANSWER
+
+    def _copy(self) -> None:
+        self.system.clipboard = self.display.replace("−", "-")
+        self.system.say("Copied.")
+
+    def _paste(self) -> None:
+        for char in self.system.clipboard[:LONGEST_ENTRY]:
+            self._type(char)
+
+    # Drawing
+
+    def draw(self, canvas: Canvas) -> None:
+        area = canvas.rect.inset(8, 8, 8, 8)
+        gap = 4
+        head = min(max(canvas.line * 2 + 22, area.h * 3 // 10), area.h // 2)
+        self._draw_display(canvas, Rect(area.x, area.y, area.w, head))
+        top = area.y + head + 6
+        rows = len(KEYS)
+        for i, labels in enumerate(KEYS):
+            y0 = top + (area.bottom - top + gap) * i // rows
+            y1 = top + (area.bottom - top + gap) * (i + 1) // rows - gap
+            for column, label in enumerate(labels):
+                x0 = area.x + (area.w + gap) * column // 4
+                x1 = area.x + (area.w + gap) * (column + 1 if label != "=" else 4) // 4 - gap
+                self._draw_key(canvas, label, Rect(x0, y0, x1 - x0, y1 - y0))
+
+    def _draw_key(self, canvas: Canvas, label: str, box: Rect) -> None:
+        # Not in the Tab order: the keyboard has all these keys, and Enter must mean "=" after a click too.
+        canvas.button(label, box, lambda: self._press(label), primary=label == "=", focusable=False)
+
+    def _draw_display(self, canvas: Canvas, box: Rect) -> None:
+        text = self.display
+        touch = Touch(key=self.key, text=self.text, focusable=True, menu=self.menu)
+        widget = canvas.widget("label", "display", box, touch, text)
+        canvas.fill(box, Role.FIELD, "field")
+        canvas.outline(box, Role.ACCENT if "focused" in widget.state else Role.BORDER, shape="field")
+        inner = box.inset(8, 4, 8, 4)
+        face = self._face_for(canvas, text, inner)
+        number = Rect(inner.x, inner.bottom - line_height(face) - 1, inner.w, line_height(face))
+        if width(face, text) > number.w:  # the end of a long sum is what is being typed
+            text = _tail(face, text, number.w)
+        canvas.text_in(number, text, Role.MUTED if self.message else Role.INK, face, "right")
+        y = number.y - canvas.line
+        for result in reversed(self.results):
+            if y < inner.y:
+                break
+            canvas.text_in(Rect(inner.x, y, inner.w, canvas.line), result, Role.MUTED, align="right")
+            y -= canvas.line
+
+    def _face_for(self, canvas: Canvas, text: str, box: Rect) -> Face:
+        """The largest face in which `text` fits the display."""
+        for larger in (9, 7, 5, 3, 1, 0, -2):
+            face = canvas.styled(larger=larger)
+            if width(face, text) <= box.w and line_height(face) + canvas.line <= box.h:
+                return face
+        return Face(9) if width(Face(9), text) <= box.w else canvas.styled(larger=-2)
+
+
+def _tail(face: Face, text: str, room: int) -> str:
+    """The end of `text`, with an ellipsis before it."""
+    while text and width(face, "…" + text) > room:
+        text = text[1:]
+    return "…" + text

@@ -1,0 +1,346 @@
+"""Paint: a picture, three tools, twelve colours; kept as a PNG in the documents folder after every stroke."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from engine.desktop import bitmap
+from engine.desktop.app import App, System
+from engine.desktop.canvas import Canvas
+from engine.desktop.documents import BIN
+from engine.errors import InputError
+from engine.geometry import Rect
+from engine.scene import Touch
+from engine.theme import Role
+
+BLANK = (320, 240)  # size of a new picture
+WIDTHS = {"small": 3, "medium": 7, "large": 15}  # pixels
+TOOLS = {"brush": "paint", "fill": "fill", "eraser": "eraser"}  # tool -> mark
+COLOURS: dict[str, bitmap.Colour] = {
+    "black": (24, 24, 27),
+    "white": (255, 255, 255),
+    "grey": (148, 152, 160),
+    "red": (214, 48, 49),
+    "orange": (240, 140, 40),
+    "yellow": (250, 212, 72),
+    "green": (60, 150, 75),
+    "teal": (40, 160, 160),
+    "blue": (45, 98, 200),
+    "purple": (128, 80, 180),
+    "pink": (236, 128, 170),
+    "brown": (130, 88, 58),
+}
+COLOUR_KEYS = dict(zip("1234567890-=", COLOURS, strict=True))
+ARROWS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
+
+
+class Paint(App):
+    """`document` is "" until there is something to keep; `cross` is where the keyboard paints, in its pixels."""
+
+    name: ClassVar[str] = "Paint"
+    icon: ClassVar[str] = "paint"
+    size: ClassVar[tuple[int, int]] = (422, 256)
+    least: ClassVar[tuple[int, int]] = (210, 150)
+    first_focus: ClassVar[str] = "picture"
+
+    def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
+        super().__init__(system, state)
+        self.tool: str = state.get("tool", "brush")
+        self.width: str = state.get("width", "medium")
+        self.colour: str = state.get("colour", "black")
+        self.by_keyboard: bool = state.get("by_keyboard", False)
+        self._before: np.ndarray | None = None  # the picture when the stroke began
+        self._view: tuple[int, tuple[int, int], np.ndarray, tuple[str, ...]] | None = None
+        self._version = 0
+        self._begin("", bitmap.blank(*BLANK))
+        self._load(how.get("document") or state.get("document", ""))
+        if state.get("shows") == bitmap.name_of(self.pixels):
+            self._resume(state)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "document": self.document,
+            "tool": self.tool,
+            "width": self.width,
+            "colour": self.colour,
+            "by_keyboard": self.by_keyboard,
+            "shows": bitmap.name_of(self.pixels if self._before is None else self._before),
+            "cross": list(self.cross),
+            "history": self._history.state(),
+            "stroke": self._stroke_state(),
+        }
+
+    def _stroke_state(self) -> dict[str, Any] | None:
+        """What a stroke that is not over has done so far."""
+        if self._before is None:
+            return None
+        change = bitmap.Change.between(self._before, self.pixels)
+        return {"pen": list(self._pen), "change": change and change.as_record()}
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        """Go on where an earlier life stopped: the document holds the same picture as it did then."""
+        self.cross = (state["cross"][0], state["cross"][1])
+        self._history = bitmap.History(state["history"])
+        stroke = state["stroke"]
+        if stroke:
+            self._before = self.pixels.copy()
+            self._pen = (stroke["pen"][0], stroke["pen"][1])
+            if stroke["change"]:
+                change = bitmap.Change.from_record(stroke["change"])
+                change.put(self.pixels, change.after)
+
+    def show(self, **how: Any) -> None:
+        if how.get("document") and how["document"] != self.document:
+            self._load(how["document"])
+
+    def closing(self) -> None:
+        self._end()
+
+    # The document
+
+    def _begin(self, document: str, pixels: np.ndarray) -> None:
+        self._name(document)
+        self.pixels = pixels
+        self.cross = pixels.shape[1] // 2, pixels.shape[0] // 2
+        self._kept = self.system.documents.contents.get(document)
+        self._as_copy = False
+        self._history = bitmap.History()
+        self._before = None
+        self._pen = self.cross
+        self._version += 1
+
+    def _load(self, document: str) -> None:
+        content = self.system.documents.contents.get(document)
+        if not isinstance(content, bytes):
+            return
+        try:
+            pixels, size = bitmap.decode(document, content)
+        except InputError as error:
+            self.system.say(str(error))
+            return
+        self._begin(document, pixels)
+        self._as_copy = size != (pixels.shape[1], pixels.shape[0])
+        if self._as_copy:
+            self.system.say(f"{document} is {size[0]}×{size[1]}: changes go to a smaller copy")
+
+    def _name(self, document: str) -> None:
+        self.document = document
+        self.title = f"{document} · Paint" if document else "Paint"
+        self.system.retitle(self, self.title)
+
+    def tick(self) -> bool:
+        """Follow the document to the name it was given elsewhere; let go of it once it was deleted."""
+        contents = self.system.documents.contents
+        if not self.document or self.document in contents:
+            return False
+        self._name(next((n for n, c in contents.items() if c == self._kept and not n.startswith(BIN)), ""))
+        return True
+
+    def _keep(self) -> None:
+        """Write the picture to its document, or to a new one."""
+        self.tick()
+        documents = self.system.documents
+        if not self.document or self._as_copy:
+            self._name(documents.fresh(self.document.removesuffix(".png") or "Picture", ".png"))
+            self._as_copy = False
+        self._kept = bitmap.encode(self.pixels)
+        documents.write(self.document, self._kept)
+
+    def new(self) -> None:
+        self._begin("", bitmap.blank(*BLANK))
+
+    # Changing the picture
+
+    def _start(self) -> None:
+        self._before = self.pixels.copy()
+
+    def _end(self) -> None:
+        """A stroke is over: make it one step to undo, and keep the picture."""
+        if self._before is None:
+            return
+        change = bitmap.Change.between(self._before, self.pixels)
+        self._before = None
+        if change:
+            self._history.push(change)
+            self._keep()
+
+    def _apply(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Use the tool from one point to another; filling takes the second."""
+        if self.tool != "fill":
+            colour = COLOURS["white" if self.tool == "eraser" else self.colour]
+            bitmap.stroke(self.pixels, start, end, WIDTHS[self.width], colour)
+        elif 0 <= end[0] < self.pixels.shape[1] and 0 <= end[1] < self.pixels.shape[0]:
+            bitmap.flood(self.pixels, *end, COLOURS[self.colour])
+        self._version += 1
+
+    def clear(self) -> None:
+        self._start()
+        self.pixels[:] = 255
+        self._version += 1
+        self._end()
+
+    def undo(self) -> None:
+        self._end()
+        if self._history.undo(self.pixels):
+            self._version += 1
+            self._keep()
+
+    def redo(self) -> None:
+        self._end()
+        if self._history.redo(self.pixels):
+            self._version += 1
+            self._keep()
+
+    # Keyboard
+
+    def key(self, key: str, mods: tuple[str, ...]) -> bool:
+        if "ctrl" in mods:
+            redo = (key, mods) in (("y", ("ctrl",)), ("z", ("ctrl", "shift")), ("z", ("shift", "ctrl")))
+            action = self.redo if redo else {"z": self.undo, "n": self.new}.get(key)
+            if action:
+                action()
+            return action is not None
+        if mods:
+            return False
+        tool = next((t for t in TOOLS if t[0] == key), "")
+        widths = list(WIDTHS)
+        if tool:
+            self.tool = tool
+        elif key in COLOUR_KEYS:
+            self.colour = COLOUR_KEYS[key]
+        elif key in ("[", "]"):
+            at = widths.index(self.width) + (1 if key == "]" else -1)
+            self.width = widths[max(0, min(at, len(widths) - 1))]
+        else:
+            return False
+        return True
+
+    def _picture_key(self, key: str, mods: tuple[str, ...]) -> bool:
+        """Arrows move the cross-hair (ctrl: far), shift paints the way; space and enter paint in place."""
+        if key in ARROWS and "alt" not in mods:
+            step = 24 if "ctrl" in mods else 6
+            x, y = self.cross
+            dx, dy = ARROWS[key]
+            height, width = self.pixels.shape[:2]
+            self.cross = max(0, min(width - 1, x + dx * step)), max(0, min(height - 1, y + dy * step))
+            if "shift" in mods:
+                self._paint_once((x, y), self.cross)
+        elif key in ("space", "enter") and not mods:
+            self._paint_once(self.cross, self.cross)
+        else:
+            return False
+        self.by_keyboard = True
+        return True
+
+    def _paint_once(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        self._start()
+        self._apply(start, end)
+        self._end()
+
+    def menu(self) -> list[tuple[str, Callable[[], None]]]:
+        return [("Undo", self.undo), ("Redo", self.redo), ("New picture", self.new), ("Clear", self.clear)]
+
+    # Drawing
+
+    def draw(self, canvas: Canvas) -> None:
+        area = canvas.rect.inset(7, 7, 7, 7)
+        cell = max(8, min(24, (area.h - 34) // 8))
+        tools = self._draw_tools(canvas, area.x, area.y, cell)
+        self._draw_picture(canvas, Rect(tools + 8, area.y, area.right - tools - 8, area.h))
+
+    def _draw_tools(self, canvas: Canvas, left: int, top: int, cell: int) -> int:
+        """Three columns of cells, in groups; returns the right edge."""
+        step = cell + 3
+
+        def box(column: float, row: int, span: float = 1, group: int = 0) -> Rect:
+            x, y = left + round(column * step), top + row * step + group * 4
+            return Rect(x, y, left + round((column + span) * step) - 3 - x, cell)
+
+        for i, (tool, mark) in enumerate(TOOLS.items()):
+            canvas.button(tool, box(i, 0), self._chooser("tool", tool), icon=mark, checked=self.tool == tool)
+        for i, name in enumerate(WIDTHS):
+            place = box(i, 1, group=1)
+            lit = self.width == name
+            canvas.button(name, place, self._chooser("width", name), text="", checked=lit)
+            side = (6, 10, 14)[i] * cell // 18
+            dot = Rect(place.x + (place.w - side) // 2, place.y + (place.h - side) // 2, side, side)
+            canvas.mark(dot, "radio", Role.ACCENT_INK if lit else Role.INK)
+        for i, name in enumerate(COLOURS):
+            self._draw_swatch(canvas, name, box(i % 3, 2 + i // 3, group=2))
+        canvas.button("undo", box(0, 6, 1.5, 3), self.undo, icon="undo", enabled=bool(self._history.done))
+        canvas.button("redo", box(1.5, 6, 1.5, 3), self.redo, icon="redo", enabled=bool(self._history.undone))
+        canvas.button("new", box(0, 7, 1.5, 3), self.new, icon="plus")
+        canvas.button("clear", box(1.5, 7, 1.5, 3), self.clear, icon="bin")
+        return left + 3 * step - 3
+
+    def _chooser(self, what: str, name: str) -> Callable[[], None]:
+        return lambda: setattr(self, what, name)
+
+    def _draw_swatch(self, canvas: Canvas, name: str, box: Rect) -> None:
+        chosen = self.colour == name
+        touch = Touch(click=self._chooser("colour", name), key=self._palette_key, focusable=True)
+        widget = canvas.widget("toggle", name, box, touch, name, chosen, ("checked",) * chosen)
+        lit = chosen or "focused" in widget.state
+        canvas.outline(box, Role.ACCENT if lit else Role.BORDER, 2 if chosen else 1)
+        inner = box.grow(-4 if chosen else -2)
+        canvas.picture(inner, np.full((inner.h, inner.w, 3), COLOURS[name], np.uint8), ("colour", name))
+
+    def _palette_key(self, key: str, mods: tuple[str, ...]) -> bool:
+        names = list(COLOURS)
+        step = {"left": -1, "right": 1, "up": -3, "down": 3}.get(key, 0)
+        at = names.index(self.colour) + step
+        if not step or mods or not 0 <= at < len(names):
+            return bool(step) and not mods
+        self.colour = names[at]
+        self.system.focus(self, self.colour)
+        return True
+
+    def _draw_picture(self, canvas: Canvas, room: Rect) -> None:
+        height, width = self.pixels.shape[:2]
+        scale = min((room.w - 2) / width, (room.h - 2) / height)
+        scale = float(int(scale)) if scale >= 1 else scale
+        w, h = max(round(width * scale), 1), max(round(height * scale), 1)
+        view = Rect(room.x + (room.w - w) // 2, room.y + (room.h - h) // 2, w, h)
+        touch = self._picture_touch(view)
+        widget = canvas.widget("canvas", "picture", view, touch, self.document, self.colour)
+        pixels, key = self._seen(w, h)
+        canvas.outline(view.grow(1), Role.ACCENT if "focused" in widget.state else Role.BORDER)
+        canvas.picture(view, pixels, key)
+        if self.by_keyboard and "focused" in widget.state:
+            x, y = view.x + self.cross[0] * w // width, view.y + self.cross[1] * h // height
+            inside = canvas.part(view)
+            for grow, role in ((1, Role.FIELD), (0, Role.INK)):
+                inside.fill(Rect(x - 7, y, 15, 1).grow(grow), role)
+                inside.fill(Rect(x, y - 7, 1, 15).grow(grow), role)
+
+    def _seen(self, w: int, h: int) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The pixels as shown, and their key: it names what they are, so an undone picture is known again."""
+        if not self._view or self._view[:2] != (self._version, (w, h)):
+            pixels = bitmap.scaled(self.pixels, w, h)
+            key = ("picture", bitmap.name_of(pixels))
+            self._view = self._version, (w, h), pixels, key
+        return self._view[2], self._view[3]
+
+    def _picture_touch(self, view: Rect) -> Touch:
+        def point(x: int, y: int) -> tuple[int, int]:
+            height, width = self.pixels.shape[:2]
+            return (x - view.x) * width // view.w, (y - view.y) * height // view.h
+
+        def press(x: int, y: int, clicks: int, mods: tuple[str, ...]) -> None:
+            self.by_keyboard = False
+            self._pen = self.cross = point(x, y)
+            self._start()
+            self._apply(self._pen, self._pen)
+
+        def drag(x: int, y: int) -> None:
+            if self._before is not None and self.tool != "fill" and point(x, y) != self._pen:
+                self._apply(self._pen, point(x, y))
+                self._pen = point(x, y)
+
+        return Touch(
+            press=press, drag=drag, release=lambda x, y: self._end(), key=self._picture_key, menu=self.menu,
+            focusable=True,
+        )  # fmt: skip

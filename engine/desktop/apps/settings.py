@@ -1,0 +1,279 @@
+"""Settings: how it looks, what it runs on, and what it knows of you."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from engine.desktop.app import App, System
+from engine.desktop.asking import TEXT_SIZES
+from engine.desktop.canvas import Canvas
+from engine.geometry import Rect
+from engine.scene import Touch
+from engine.styles import from_words
+from engine.theme import Role
+from engine.typeface import Face, width
+
+PAGES = ("Look", "System", "About you")
+SIZES = ("512x384", "640x448", "768x576", "1024x768")
+MODES = ("guided", "dream")
+PREVIEW = (64, 38)  # pixels of a style's little picture
+PAD = 10
+Draw = Callable[[Canvas, Rect], None]
+
+
+class Part(NamedTuple):
+    """A piece of a page: its rect from the page's top left corner; `name` where it can have the focus."""
+
+    rect: Rect
+    draw: Draw
+    name: str = ""
+
+
+class Settings(App):
+    """`page` is the tab shown, `scroll` how many of its pixels are above the view."""
+
+    name: ClassVar[str] = "Settings"
+    icon: ClassVar[str] = "settings"
+    size: ClassVar[tuple[int, int]] = (344, 290)
+    least: ClassVar[tuple[int, int]] = (190, 130)
+    first_focus: ClassVar[str] = PAGES[0]
+
+    def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
+        super().__init__(system, state)
+        self.page: str = state.get("page", PAGES[0])
+        self.scroll: int = state.get("scroll", 0)
+        self.asking: bool = state.get("asking", False)  # whether "Forget" was clicked once
+        self._focused = ""  # what had the focus at the last drawing
+        self._names: list[str] = []  # what can have it on this page, in order
+        self._end = 0  # how far the page scrolls
+
+    def state(self) -> dict[str, Any]:
+        return {"page": self.page, "scroll": self.scroll, "asking": self.asking}
+
+    # Input
+
+    def key(self, key: str, mods: tuple[str, ...]) -> bool:
+        step = {"pageup": -120, "pagedown": 120, "home": -self._end, "end": self._end}.get(key, 0)
+        move = {"left": -1, "up": -1, "right": 1, "down": 1}.get(key, 0)
+        if mods or not (step or move):
+            return False
+        if step:
+            self._scroll_to(self.scroll + step)
+        elif self._focused in PAGES and key in ("left", "right"):
+            self._show_page(PAGES[(PAGES.index(self._focused) + move) % len(PAGES)])
+            self.system.focus(self, self.page)
+        elif self._names:
+            here = self._names.index(self._focused) if self._focused in self._names else -1
+            at = here + move
+            self.system.focus(self, self._names[min(at, len(self._names) - 1)] if at >= 0 else self.page)
+        return True
+
+    def _show_page(self, page: str) -> None:
+        self.page, self.scroll, self.asking = page, 0, False
+
+    def _scroll_to(self, scroll: int) -> None:
+        self.scroll = max(0, min(scroll, self._end))
+
+    def _wheel(self, dy: int) -> bool:
+        self._scroll_to(self.scroll - dy * 40)
+        return self._end > 0
+
+    def _prefer(self, key: str, value: Any) -> Callable[[], None]:
+        return lambda: self.system.prefer(key, value)
+
+    def _forget(self) -> None:
+        if self.asking:
+            self.system.forget()
+            self.system.say("What was known of you is forgotten.")
+        self.asking = not self.asking
+
+    # Drawing
+
+    def draw(self, canvas: Canvas) -> None:
+        area = canvas.rect
+        tabs = Rect(area.x + PAD, area.y + 8, area.w - 2 * PAD, canvas.row)
+        share = (tabs.w + 4) // len(PAGES)
+        for i, page in enumerate(PAGES):
+            box = Rect(tabs.x + i * share, tabs.y, share - 4 if i < 2 else tabs.w - 2 * share, tabs.h)
+            canvas.button(page, box, lambda page=page: self._show_page(page), checked=self.page == page)  # type: ignore[misc]
+        view = Rect(area.x, tabs.bottom + 8, area.w, area.bottom - tabs.bottom - 9)
+        canvas.fill(Rect(area.x, view.y - 1, area.w, 1), Role.BORDER, "line")
+        self._draw_page(canvas, view)
+
+    def _draw_page(self, canvas: Canvas, view: Rect) -> None:
+        layout = {"Look": self._look, "System": self._system, "About you": self._about}[self.page]
+        parts = layout(canvas, view.w - 2 * PAD - 8)
+        height = max((part.rect.bottom for part in parts), default=0) + 2 * PAD
+        self._end = max(height - view.h, 0)
+        self._names = [part.name for part in parts if part.name]
+        self._reveal(canvas, parts, view.h)
+        self._scroll_to(self.scroll)
+        page = canvas.part(view)
+        page.widget("list", "page", view, Touch(wheel=self._wheel), self.page)
+        for part in parts:
+            place = part.rect.shift(view.x + PAD, view.y + PAD - self.scroll)
+            if place.meet(view):
+                part.draw(page, place)
+        bar = Rect(view.right - 12, view.y + 4, 10, view.h - 8)
+        page.scrollbar(bar, self.scroll, view.h, height, self._scroll_to)
+
+    def _reveal(self, canvas: Canvas, parts: Sequence[Part], room: int) -> None:
+        """Scroll to what has just got the focus, with a glimpse of its neighbours, so that Tab finds them."""
+        focused = canvas.sheet.focus.removeprefix(canvas.path + "/")
+        if focused == self._focused:
+            return
+        self._focused = focused
+        for part in parts:
+            if part.name == focused:
+                top, bottom = part.rect.y + PAD - canvas.row, part.rect.bottom + PAD + canvas.row
+                self.scroll = min(max(self.scroll, bottom - room), top)
+
+    def _look(self, canvas: Canvas, room: int) -> list[Part]:
+        style, text_size = self.system.preference("style"), self.system.preference("text_size")
+        parts = [*_lines(canvas, 0, room, "Style", bold=True)]
+        y = parts[-1].rect.bottom + 6
+        parts += self._cards(canvas, y, room, self.system.preference("styles"), style)
+        y = parts[-1].rect.bottom + 12
+        parts += _lines(canvas, y, room, "Text size", bold=True)
+        y = parts[-1].rect.bottom + 6
+        sizes = [(f"Text size {n}", str(n), n == text_size, self._prefer("text_size", n)) for n in TEXT_SIZES]
+        parts += _chips(canvas, y, room, sizes)
+        note = f"Now: {style}. For any other look, say it in the ask bar (Ctrl+Space)."
+        return parts + _lines(canvas, parts[-1].rect.bottom + 12, room, note)
+
+    def _system(self, canvas: Canvas, room: int) -> list[Part]:
+        groups = (("Window size", "size", SIZES), ("Mode", "mode", MODES))
+        parts: list[Part] = []
+        y = 0
+        for title, key, values in groups:
+            parts += _lines(canvas, y, room, title, bold=True)
+            now = str(self.system.preference(key))
+            chips = [(v, v.replace("x", " × "), v == now, self._prefer(key, v)) for v in values]
+            parts += _chips(canvas, parts[-1].rect.bottom + 6, room, chips)
+            y = parts[-1].rect.bottom + 12
+        parts += _lines(canvas, y, room, "Checkpoint", bold=True)
+        y = parts[-1].rect.bottom + 6
+        now = str(self.system.preference("checkpoint"))
+        for name in self.system.preference("checkpoints"):
+            parts.append(_radio_row(canvas, Rect(0, y, room, canvas.row), name, name == now, self._prefer))
+            y += canvas.row
+        note = "Window size, mode and checkpoint count from the next start."
+        return parts + _lines(canvas, y + 8, room, note)
+
+    def _about(self, canvas: Canvas, room: int) -> list[Part]:
+        parts = [*_lines(canvas, 0, room, "What Pixel OS knows", bold=True)]
+        for line in self.system.known():
+            parts += _lines(canvas, parts[-1].rect.bottom + 5, room, line, ink=Role.INK)
+        note = "All of it stays on this machine. Forgetting keeps what you chose in Settings."
+        parts += _lines(canvas, parts[-1].rect.bottom + 12, room, note)
+        text = "Click again to forget" if self.asking else "Forget"
+        w = min(width(canvas.face, text) + 24, room)
+        box = Rect(0, parts[-1].rect.bottom + 8, w, canvas.row)
+
+        def draw(page: Canvas, place: Rect) -> None:
+            page.button("Forget", place, self._forget, text=text, primary=self.asking)
+
+        return [*parts, Part(box, draw, "Forget")]
+
+    def _cards(self, canvas: Canvas, y: int, room: int, styles: Sequence[str], chosen: str) -> list[Part]:
+        """A grid of styles, each a little picture over its name."""
+        least = max(PREVIEW[0] + 8, max((width(canvas.face, s) for s in styles), default=0) + 10)
+        columns = max((room + 6) // (least + 6), 1)
+        w = (room + 6) // columns - 6
+        h = PREVIEW[1] + canvas.line + 11
+        parts = []
+        for i, style in enumerate(styles):
+            box = Rect(i % columns * (w + 6), y + i // columns * (h + 6), w, h)
+            parts.append(Part(box, _card(style, style == chosen, self._prefer("style", style)), style))
+        return parts
+
+
+def _lines(
+    canvas: Canvas, y: int, room: int, text: str, *, bold: bool = False, ink: Role = Role.MUTED
+) -> list[Part]:
+    """A heading or a paragraph from `y` down, wrapped between words."""
+    face = canvas.styled("bold") if bold else canvas.face
+    ink = Role.INK if bold else ink
+    lines = wrap(face, text, room)
+
+    def draw(page: Canvas, place: Rect) -> None:
+        for i, line in enumerate(lines):
+            page.text_in(Rect(place.x, place.y + i * canvas.line, place.w, canvas.line), line, ink, face)
+        page.widget("label", text, place, text=text)
+
+    return [Part(Rect(0, y, room, canvas.line * len(lines)), draw)]
+
+
+def _chips(
+    canvas: Canvas, y: int, room: int, chips: Sequence[tuple[str, str, bool, Callable[[], None]]]
+) -> list[Part]:
+    """Toggles of one width in a grid: (name, text, checked, click)."""
+    widest = max(width(canvas.face, text) for _, text, _, _ in chips) + 12
+    columns = max(min((room + 6) // (max(widest, 44) + 6), len(chips)), 1)
+    w = min(max(widest, 44), room)
+    parts = []
+    for i, (name, text, checked, click) in enumerate(chips):
+        box = Rect(i % columns * (w + 6), y + i // columns * (canvas.row + 5), w, canvas.row)
+
+        def draw(page: Canvas, place: Rect, name: str = name, text: str = text, on: bool = checked,
+                 click: Callable[[], None] = click) -> None:  # fmt: skip
+            page.button(name, place, click, text=text, checked=on)
+
+        parts.append(Part(box, draw, name))
+    return parts
+
+
+def _radio_row(
+    canvas: Canvas, box: Rect, name: str, chosen: bool, prefer: Callable[[str, str], Callable[[], None]]
+) -> Part:
+    def draw(page: Canvas, place: Rect) -> None:
+        page.list_row(name, place, Touch(click=prefer("checkpoint", name)), icon="ring")
+        if chosen:
+            page.mark(Rect(place.x + 6, place.y + (place.h - 16) // 2, 16, 16), "radio", Role.ACCENT)
+
+    return Part(box, draw, name)
+
+
+def _card(style: str, chosen: bool, click: Callable[[], None]) -> Draw:
+    def draw(page: Canvas, place: Rect) -> None:
+        widget = page.button(style, place, click, text="", checked=chosen)
+        picture = Rect(place.x + (place.w - PREVIEW[0]) // 2, place.y + 5, *PREVIEW)
+        page.picture(picture, preview(style), ("style", style))
+        ink = Role.ACCENT_INK if chosen and "pressed" not in widget.state else Role.INK
+        label = Rect(place.x + 3, picture.bottom, place.w - 6, place.bottom - picture.bottom)
+        page.text_in(label, style, ink, align="centre")
+
+    return draw
+
+
+@lru_cache(maxsize=64)
+def preview(style: str) -> np.ndarray:
+    """A little desktop in the style: uint8 (38, 64, 3). Read only."""
+    colour = from_words(style)[0].palette()
+    pixels = np.empty((PREVIEW[1], PREVIEW[0], 3), np.uint8)
+    mix = np.linspace(0, 1, PREVIEW[1])[:, None, None]
+    pixels[:] = np.round(colour[Role.WALLPAPER] * (1 - mix) + colour[-1] * mix)
+    for x, y, w, h, role in (
+        (10, 5, 44, 25, Role.BORDER), (11, 6, 42, 5, Role.TITLE), (11, 11, 42, 18, Role.SURFACE),
+        (14, 14, 26, 2, Role.INK), (14, 18, 20, 2, Role.MUTED), (36, 23, 14, 4, Role.ACCENT),
+        (0, 34, 64, 4, Role.BAR), (2, 35, 4, 2, Role.ACCENT),
+    ):  # fmt: skip
+        pixels[y : y + h, x : x + w] = colour[role]
+    pixels.flags.writeable = False
+    return pixels
+
+
+def wrap(face: Face, text: str, room: int) -> list[str]:
+    """`text` in lines of at most `room` pixels, broken between words; a longer word has its own line."""
+    lines, line = [], ""
+    for word in text.split():
+        longer = f"{line} {word}" if line else word
+        if line and width(face, longer) > room:
+            lines.append(line)
+            longer = word
+        line = longer
+    return [*lines, line]

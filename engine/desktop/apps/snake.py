@@ -1,0 +1,218 @@
+"""Snake: eat, grow, stay off the walls and off yourself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from engine.desktop.app import App, System
+from engine.desktop.canvas import Canvas
+from engine.geometry import Rect
+from engine.scene import Touch
+from engine.theme import Role
+from engine.typeface import width
+
+COLUMNS, ROWS = 20, 14
+FULL_STEP = 10  # a move is due whenever this much pace has gathered
+FIRST_PACE, LAST_PACE = 5, 8  # gathered a tick: five moves a second at first
+EATEN_A_PACE = 6  # so much food makes it one faster
+WAITING_TURNS = 2  # quick turns are kept and taken one a move
+HEADINGS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
+LETTERS = {"a": "left", "d": "right", "w": "up", "s": "down"}
+Cell = tuple[int, int]
+
+
+class Snake(App):
+    """`body` is head first, in cells of a board of 20 x 14; `phase` is the pace since the last move."""
+
+    name: ClassVar[str] = "Snake"
+    icon: ClassVar[str] = "snake"
+    size: ClassVar[tuple[int, int]] = (316, 252)
+    least: ClassVar[tuple[int, int]] = (176, 140)
+    first_focus: ClassVar[str] = "field"
+
+    def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
+        super().__init__(system, state)
+        self.best: int = state.get("best", 0)
+        if state:
+            self.body: list[Cell] = [(x, y) for x, y in state["body"]]
+            self.food: Cell = (state["food"][0], state["food"][1])
+            self.heading: str = state["heading"]
+            self.turns: list[str] = list(state["turns"])
+            self.phase: int = state["phase"]
+            self.paused: bool = state["paused"]
+            self.over: bool = state["over"]
+        else:
+            self._begin()
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "body": [list(cell) for cell in self.body],
+            "food": list(self.food),
+            "heading": self.heading,
+            "turns": list(self.turns),
+            "phase": self.phase,
+            "paused": self.paused,
+            "over": self.over,
+            "best": self.best,
+        }
+
+    @property
+    def score(self) -> int:
+        return len(self.body) - 3
+
+    @property
+    def _won(self) -> bool:
+        return len(self.body) == COLUMNS * ROWS
+
+    # The game
+
+    def _begin(self) -> None:
+        y = ROWS // 2
+        self.body = [(5, y), (4, y), (3, y)]
+        self.heading, self.turns, self.phase = "right", [], 0
+        self.paused = self.over = False
+        self.food = self._free_cell()
+
+    def _free_cell(self) -> Cell:
+        taken = set(self.body)
+        free = [(x, y) for y in range(ROWS) for x in range(COLUMNS) if (x, y) not in taken]
+        return free[self.system.random(len(free))]
+
+    def tick(self) -> bool:
+        if self.paused or self.over:
+            return False
+        if not self.in_front:
+            self.paused = True
+            return True
+        self.phase += min(FIRST_PACE + self.score // EATEN_A_PACE, LAST_PACE)
+        if self.phase < FULL_STEP:
+            return False
+        self.phase -= FULL_STEP
+        self._move()
+        return True
+
+    def _move(self) -> None:
+        if self.turns:
+            self.heading = self.turns.pop(0)
+        dx, dy = HEADINGS[self.heading]
+        head = (self.body[0][0] + dx, self.body[0][1] + dy)
+        eats = head == self.food
+        rest = self.body if eats else self.body[:-1]
+        if head in rest or not (0 <= head[0] < COLUMNS and 0 <= head[1] < ROWS):
+            self.over = True
+            return
+        self.body = [head, *rest]
+        self.best = max(self.best, self.score)
+        if eats and not self._won:
+            self.food = self._free_cell()
+        self.over = self._won
+
+    # Input
+
+    def key(self, key: str, mods: tuple[str, ...]) -> bool:
+        if mods:
+            return False
+        if self.over:
+            if key in ("enter", "space"):
+                self._begin()
+            return key in ("enter", "space")
+        if key in ("space", "p") or (key == "enter" and self.paused):
+            self._pause()
+            return True
+        return self._turn(LETTERS.get(key, key))
+
+    def _turn(self, heading: str) -> bool:
+        if heading not in HEADINGS:
+            return False
+        last = self.turns[-1] if self.turns else self.heading
+        back = (-HEADINGS[last][0], -HEADINGS[last][1])
+        if heading != last and HEADINGS[heading] != back and len(self.turns) < WAITING_TURNS:
+            self.turns.append(heading)
+        self.paused = False
+        return True
+
+    def _pause(self) -> None:
+        self.paused = not self.paused
+
+    def _press(self, x: int, y: int, clicks: int, mods: tuple[str, ...]) -> None:
+        """A click goes on after a pause, and starts a new game after the last."""
+        if self.over:
+            self._begin()
+        else:
+            self.paused = False
+
+    def menu(self) -> list[tuple[str, Callable[[], None]]]:
+        pause = [] if self.over else [("Go on" if self.paused else "Pause", self._pause)]
+        return [*pause, ("New game", self._begin)]
+
+    # Drawing
+
+    def draw(self, canvas: Canvas) -> None:
+        area = canvas.rect.inset(8, 6, 8, 8)
+        head = Rect(area.x, area.y, area.w, canvas.line)
+        side = max(min((area.w - 4) // COLUMNS, (area.h - head.h - 10) // ROWS), 3)
+        board = Rect(0, 0, side * COLUMNS, side * ROWS)
+        room = Rect(area.x, head.bottom + 6, area.w, area.bottom - head.bottom - 6)
+        board = board.shift(room.x + (room.w - board.w) // 2, room.y + (room.h - board.h) // 2)
+        self._draw_scores(canvas, Rect(board.x - 2, board.y - 8 - head.h, board.w + 4, head.h))
+        self._draw_board(canvas, board, side)
+        message = self._message()
+        if message[0]:
+            self._draw_message(canvas, board, message)
+
+    def _message(self) -> tuple[str, str]:
+        if self.over:
+            return ("The board is yours" if self._won else "Game over"), "Enter: again"
+        return ("Paused", "Space: go on") if self.paused else ("", "")
+
+    def _draw_scores(self, canvas: Canvas, head: Rect) -> None:
+        best = f"Best {self.best}"
+        room = min(width(canvas.face, best), head.w // 2)
+        score = Rect(head.x, head.y, head.w - room - 8, head.h)
+        canvas.label("score", score, f"Score {self.score}", face=canvas.styled("bold"))
+        canvas.label("best", Rect(head.right - room, head.y, room, head.h), best, Role.MUTED, align="right")
+
+    def _draw_board(self, canvas: Canvas, board: Rect, side: int) -> None:
+        touch = Touch(key=self.key, press=self._press, menu=self.menu, focusable=True)
+        frame = board.grow(2)
+        status = self._message()[0] or "Playing"
+        widget = canvas.widget("canvas", "field", frame, touch, status, self.score)
+        canvas.fill(frame, Role.FIELD, "field")
+        canvas.outline(frame, Role.ACCENT if "focused" in widget.state else Role.BORDER, shape="field")
+
+        def place(cell: Cell) -> Rect:
+            return Rect(board.x + cell[0] * side, board.y + cell[1] * side, side, side)
+
+        if not self._won:
+            canvas.mark(place(self.food).grow(max(side * 2 // 5, 1)), "radio", Role.INK)
+        gap = 1 if side > 4 else 0
+        for cell in self.body[1:]:
+            canvas.fill(place(cell).inset(0, 0, gap, gap), Role.ACCENT, "plain")
+        self._draw_head(canvas, place(self.body[0]).inset(0, 0, gap, gap))
+
+    def _draw_head(self, canvas: Canvas, box: Rect) -> None:
+        canvas.fill(box, Role.INK if self.over else Role.ACCENT, "plain")
+        if box.w < 6:
+            return
+        dx, dy = HEADINGS[self.heading]
+        eye = max(box.w // 5, 2)
+        x, y = box.x + (box.w - eye) // 2, box.y + (box.h - eye) // 2
+        ahead, apart = box.w // 5, box.w // 4
+        for turn in (-1, 1):
+            place = Rect(x + dx * ahead + turn * dy * apart, y + dy * ahead + turn * dx * apart, eye, eye)
+            canvas.fill(place, Role.FIELD if self.over else Role.ACCENT_INK, "plain")
+
+    def _draw_message(self, canvas: Canvas, board: Rect, message: tuple[str, str]) -> None:
+        title, hint = message
+        bold = canvas.styled("bold", 2)
+        w = min(max(width(bold, title), width(canvas.face, hint)) + 28, board.w)
+        h = min(canvas.line * 2 + 22, board.h)
+        share = 2 if self.body[0][1] < ROWS // 2 else 1  # in the half of the board where the head is not
+        box = Rect(board.x + (board.w - w) // 2, board.y + (board.h - h) * share // 3, w, h)
+        canvas.fill(box, Role.SURFACE, "menu")
+        canvas.outline(box, shape="menu")
+        upper = Rect(box.x + 8, box.y + 8, box.w - 16, h // 2 - 8)
+        canvas.text_in(upper, title, Role.INK, bold, "centre")
+        lower = Rect(upper.x, upper.bottom, upper.w, h // 2 - 8)
+        canvas.label("hint", lower, hint, Role.MUTED, align="centre")
