@@ -153,6 +153,7 @@ class Canvas:
         checked: bool | None = None,
         enabled: bool = True,
         focusable: bool = True,
+        face: Face | None = None,
         menu: Callable[[], Sequence[tuple[str, Callable[[], None]]]] | None = None,
     ) -> Widget:
         """A push button with a text or an icon; `checked` makes it a toggle."""
@@ -175,7 +176,7 @@ class Canvas:
             self.mark(Rect(x, rect.y + (rect.h - side) // 2, side, side), icon, ink)
             inner = inner.inset(side + 3, 0, 0, 0) if shown else inner
         if shown:
-            self.text_in(inner, shown, ink, align="left" if icon else "centre")
+            self.text_in(inner, shown, ink, face, align="left" if icon else "centre")
         return widget
 
     def list_row(
@@ -204,7 +205,8 @@ class Canvas:
             inner = inner.inset(22, 0, 0, 0)
         if note:
             room = min(width(self.face, note), inner.w // 2)
-            self.text_in(Rect(inner.right - room, rect.y, room, rect.h), note, Role.INK if selected or lit else Role.MUTED, align="right")
+            place = Rect(inner.right - room, rect.y, room, rect.h)
+            self.text_in(place, note, Role.INK if selected or lit else Role.MUTED, align="right")
             inner = inner.inset(0, 0, room + 8, 0)
         self.text_in(inner, shown)
         return widget

@@ -19,13 +19,19 @@ from engine.typeface import Face, line_height, width
 LONGEST_ENTRY = 60
 KEPT_RESULTS = 12
 TYPED = {"*": "×", "x": "×", "/": "÷", ":": "÷", "-": "−", ",": ".", "·": "×"}
-KEYS = (
+TALL = (  # rows of keys; the last key is as wide as what is left
     ("C", "(", ")", "⌫"),
     ("7", "8", "9", "÷"),
     ("4", "5", "6", "×"),
     ("1", "2", "3", "−"),
     ("0", ".", "±", "+"),
     ("%", "="),
+)
+WIDE = (
+    ("7", "8", "9", "÷", "(", ")"),
+    ("4", "5", "6", "×", "C", "⌫"),
+    ("1", "2", "3", "−", "±", "%"),
+    ("0", ".", "+", "="),
 )
 
 
@@ -176,22 +182,33 @@ class Calculator(App):
 
     def draw(self, canvas: Canvas) -> None:
         area = canvas.rect.inset(8, 8, 8, 8)
-        gap = 4
-        head = min(max(canvas.line * 2 + 22, area.h * 3 // 10), area.h // 2)
+        head = min(max(canvas.line * 2 + 22, area.h * 3 // 10), area.h * 2 // 5)
         self._draw_display(canvas, Rect(area.x, area.y, area.w, head))
-        top = area.y + head + 6
-        rows = len(KEYS)
-        for i, labels in enumerate(KEYS):
-            y0 = top + (area.bottom - top + gap) * i // rows
-            y1 = top + (area.bottom - top + gap) * (i + 1) // rows - gap
-            for column, label in enumerate(labels):
-                x0 = area.x + (area.w + gap) * column // 4
-                x1 = area.x + (area.w + gap) * (column + 1 if label != "=" else 4) // 4 - gap
-                self._draw_key(canvas, label, Rect(x0, y0, x1 - x0, y1 - y0))
+        self._draw_keys(canvas, area.inset(0, head + 6, 0, 0))
 
-    def _draw_key(self, canvas: Canvas, label: str, box: Rect) -> None:
+    def _draw_keys(self, canvas: Canvas, area: Rect) -> None:
+        gap = 4 if area.h > 90 else 2
+        rows = TALL if (area.h + gap) // len(TALL) - gap >= 18 else WIDE
+        columns = len(rows[0])
+        sizes = (
+            n
+            for n in range(canvas.face.size, 7, -1)
+            if line_height(Face(n)) <= (area.h + gap) // len(rows) - gap
+        )
+        face = Face(next(sizes, 8))
+        for i, labels in enumerate(rows):
+            y = area.y + (area.h + gap) * i // len(rows)
+            h = area.y + (area.h + gap) * (i + 1) // len(rows) - gap - y
+            for column, label in enumerate(labels):
+                x = area.x + (area.w + gap) * column // columns
+                end = column + 1 if label != "=" else columns
+                box = Rect(x, y, area.x + (area.w + gap) * end // columns - gap - x, h)
+                self._draw_key(canvas, label, box, face)
+
+    def _draw_key(self, canvas: Canvas, label: str, box: Rect, face: Face) -> None:
         # Not in the Tab order: the keyboard has all these keys, and Enter must mean "=" after a click too.
-        canvas.button(label, box, lambda: self._press(label), primary=label == "=", focusable=False)
+        primary = label == "="
+        canvas.button(label, box, lambda: self._press(label), primary=primary, focusable=False, face=face)
 
     def _draw_display(self, canvas: Canvas, box: Rect) -> None:
         text = self.display
@@ -214,11 +231,11 @@ class Calculator(App):
 
     def _face_for(self, canvas: Canvas, text: str, box: Rect) -> Face:
         """The largest face in which `text` fits the display."""
-        for larger in (9, 7, 5, 3, 1, 0, -2):
-            face = canvas.styled(larger=larger)
-            if width(face, text) <= box.w and line_height(face) + canvas.line <= box.h:
-                return face
-        return Face(9) if width(Face(9), text) <= box.w else canvas.styled(larger=-2)
+        room = box.h - canvas.line if box.h > 2 * canvas.line else box.h
+        for size in range(canvas.face.size + 9, 8, -1):
+            if width(Face(size), text) <= box.w and line_height(Face(size)) <= room:
+                return Face(size)
+        return Face(max(canvas.face.size - 2, 9))
 
 
 def _tail(face: Face, text: str, room: int) -> str:

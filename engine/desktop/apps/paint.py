@@ -38,7 +38,7 @@ ARROWS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 
 
 class Paint(App):
-    """`document` is "" until there is something to keep; `cross` is where the keyboard paints, in its pixels."""
+    """`document` is "" until there is something to keep; `cross` is where the keyboard paints."""
 
     name: ClassVar[str] = "Paint"
     icon: ClassVar[str] = "paint"

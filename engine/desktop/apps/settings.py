@@ -47,12 +47,12 @@ class Settings(App):
         self.page: str = state.get("page", PAGES[0])
         self.scroll: int = state.get("scroll", 0)
         self.asking: bool = state.get("asking", False)  # whether "Forget" was clicked once
-        self._focused = ""  # what had the focus at the last drawing
+        self._focused: str = state.get("focused", "")  # what had the focus at the last drawing
         self._names: list[str] = []  # what can have it on this page, in order
         self._end = 0  # how far the page scrolls
 
     def state(self) -> dict[str, Any]:
-        return {"page": self.page, "scroll": self.scroll, "asking": self.asking}
+        return {"page": self.page, "scroll": self.scroll, "asking": self.asking, "focused": self._focused}
 
     # Input
 

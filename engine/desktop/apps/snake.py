@@ -155,7 +155,9 @@ class Snake(App):
         board = Rect(0, 0, side * COLUMNS, side * ROWS)
         room = Rect(area.x, head.bottom + 6, area.w, area.bottom - head.bottom - 6)
         board = board.shift(room.x + (room.w - board.w) // 2, room.y + (room.h - board.h) // 2)
-        self._draw_scores(canvas, Rect(board.x - 2, board.y - 8 - head.h, board.w + 4, head.h))
+        narrow = board.w < 10 * canvas.face.size  # then the scores take the window's width
+        head = head if narrow else Rect(board.x - 2, head.y, board.w + 4, head.h)
+        self._draw_scores(canvas, head._replace(y=board.y - 8 - head.h))
         self._draw_board(canvas, board, side)
         message = self._message()
         if message[0]:
