@@ -4,8 +4,9 @@ Latents are pixels packed losslessly into channels (`pack`), so an untouched reg
 local (convolutions, normalisation over channels, attention to the context tokens only): a crop with enough margin
 paints what the whole frame would. The head does not paint colours but picks, per pixel, from the style's palette,
 black and white, the guide's own pixel and the previous frame's (after the pointer-generator of See et al., 2017,
-arXiv:1704.04368), sharpened within a cell by the guide's lightness (after the local affine models of Gharbi et al.,
-2017, arXiv:1707.02880), and adds a small residual.
+arXiv:1704.04368). The picks start from how near the guide's pixel is to each role's neutral colour (after the
+prototypes of Snell et al., 2017, arXiv:1703.05175), so that flat grounds are right from the first step and what is
+learned is all that is not flat: glyphs' edges, corners, shadows, gradients, wallpapers.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+from engine.theme import NEUTRAL
+
 PATCH = 4  # pixels a side of one latent cell
 PIXELS = PATCH * PATCH
 CHANNELS = 3 * PIXELS
 PLACE = 14  # channels that say where on the screen a cell is
+NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pixel begins to leave its role
 MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
 
 
@@ -84,7 +88,8 @@ class Denoiser(ModelMixin, ConfigMixin):
         self.up_coarse = _blocks(coarse, deep, blocks[3])
         self.from_coarse = nn.Conv2d(coarse, fine * 4, 1)
         self.up_fine = _blocks(fine, deep, blocks[4])
-        self.head = nn.Conv2d(fine, (PIXELS + 1) * self.picks + CHANNELS, 1)
+        self.head = nn.Conv2d(fine, PIXELS * self.picks + 1 + CHANNELS, 1)
+        self.prototypes = nn.Parameter(torch.from_numpy(NEUTRAL.astype("float32")) / 127.5 - 1)
         self._start(palette_size)
 
     def forward(self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, level: Tensor, tokens: Tensor) -> Tensor:
@@ -102,24 +107,38 @@ class Denoiser(ModelMixin, ConfigMixin):
         deep = self.attend(deep, tokens)
         coarse = _through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), mood)
         fine = _through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood)
-        return self._paint(self.head(F.silu(fine)), previous, guide, self.palette_out(tokens[:, 0]))
+        return self._paint(self.head(F.silu(fine)), previous, guide, maps, self.palette_out(tokens[:, 0]))
 
-    def _paint(self, head: Tensor, previous: Tensor, guide: Tensor, palette: Tensor) -> Tensor:
+    def _paint(self, head: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, palette: Tensor) -> Tensor:
         b, _, h, w = head.shape
         picks = self.picks
         rows = head.permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
         logits = rows[..., : PIXELS * picks].reshape(b, h, w, PIXELS, picks)
-        slope = rows[..., PIXELS * picks : (PIXELS + 1) * picks].reshape(b, h, w, 1, picks)
+        trust = rows[..., PIXELS * picks : PIXELS * picks + 1].unsqueeze(-2)
         guide_pixels, previous_pixels = _pixels(guide), _pixels(previous)
-        lightness = guide_pixels.mean(-1, keepdim=True)
-        share = torch.softmax(torch.addcmul(logits, slope, lightness), -1)
+        share = torch.softmax(logits + self._prior(guide_pixels, maps.permute(0, 2, 3, 1), trust), -1)
         fixed = palette.new_tensor([[-1.0] * 3, [1.0] * 3]).expand(b, 2, 3)
         colours = torch.cat([palette.view(b, -1, 3), fixed], 1)  # (B, palette + 2, 3)
         painted = torch.matmul(share[..., :-2].reshape(b, h * w * PIXELS, -1), colours).view(b, h, w, PIXELS, 3)
         painted = torch.addcmul(painted, share[..., -2:-1], guide_pixels)
         painted = torch.addcmul(painted, share[..., -1:], previous_pixels)
-        residual = rows[..., (PIXELS + 1) * picks :]
+        residual = rows[..., PIXELS * picks + 1 :]
         return (painted.transpose(-1, -2).reshape(b, h, w, CHANNELS) + residual).permute(0, 3, 1, 2)
+
+    def _prior(self, guide: Tensor, maps: Tensor, trust: Tensor) -> Tensor:
+        """What to pick before anything is learned: (B, h, w, 16, picks) logits.
+
+        guide: (B, h, w, 16, 3) pixels, maps: (B, h, w, MAPS + PLACE), trust: (B, h, w, 1, 1). The role whose neutral
+        colour is nearest where there is a guide, its own pixel where it is a picture, else the previous frame.
+        """
+        present = maps[..., :1].unsqueeze(-2)
+        verbatim = maps[..., 1 : 1 + PIXELS].unsqueeze(-1)
+        near = self.prototypes
+        apart = guide.square().sum(-1, keepdim=True) + near.square().sum(-1) - 2 * guide @ near.T
+        roles = torch.log1p(apart.clamp_min(0) / NEAR) * ((-2 - trust) * (present * (1 - verbatim)))
+        rest = roles.new_zeros(*roles.shape[:-1], self.picks - roles.shape[-1] - 2)
+        copies = torch.cat([10 * verbatim, (6 * (1 - present)).expand_as(verbatim)], -1)
+        return torch.cat([roles, rest, copies], -1)
 
     def _start(self, palette_size: int) -> None:
         """Begin with a palette that is read off the first token, and a head that adds nothing of its own."""
@@ -127,9 +146,12 @@ class Denoiser(ModelMixin, ConfigMixin):
             nn.init.zeros_(self.palette_out.bias)
             self.palette_out.weight.zero_()
             self.palette_out.weight[:, : palette_size * 3] = torch.eye(palette_size * 3)
-            residual = slice((PIXELS + 1) * self.picks, None)
+            residual = slice(PIXELS * self.picks, None)
             self.head.weight[residual].zero_()
-            self.head.bias.zero_()
+            bias = torch.zeros(PIXELS, self.picks)
+            bias[:, len(self.prototypes) :] = -5.0  # what has no prototype must be learned to be picked
+            self.head.bias.zero_()  # type: ignore[union-attr]
+            self.head.bias[: bias.numel()] = bias.flatten()  # type: ignore[index]
 
 
 class Block(nn.Module):

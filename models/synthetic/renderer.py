@@ -139,6 +139,8 @@ class StyledRenderer:
 @lru_cache(maxsize=512)
 def rounded(w: int, h: int, radius: int) -> np.ndarray:
     """Coverage of a w x h rect with round corners: float32 (h, w) in [0, 1]."""
+    if radius == 0:
+        return np.ones((h, w), np.float32)
     x = np.arange(w, dtype=np.float32) + 0.5
     y = np.arange(h, dtype=np.float32) + 0.5
     dx = np.maximum(radius - np.minimum(x, w - x), 0)
