@@ -135,17 +135,31 @@ class Change(NamedTuple):
         return [list(self.rect), b64encode(self.before).decode(), b64encode(self.after).decode()]
 
     @classmethod
-    def from_record(cls, record: list[Any]) -> Change:
-        return cls(Rect(*record[0]), b64decode(record[1]), b64decode(record[2]))
+    def from_record(cls, record: list[Any], picture: np.ndarray) -> Change:
+        """The inverse of `as_record`. Raises InputError for a change that cannot be one of this picture."""
+        change = cls(Rect(*record[0]), b64decode(record[1]), b64decode(record[2]))
+        try:
+            for packed in (change.before, change.after):
+                change.put(picture.copy(), packed)
+        except (zlib.error, ValueError) as error:
+            raise InputError("the steps to undo in a saved picture are damaged; clear its history") from error
+        return change
 
 
 class History:
     """The last changes of one picture, to undo and redo; bounded in steps and in bytes."""
 
-    def __init__(self, state: dict[str, Any] | None = None) -> None:
-        state = state or {}
-        self.done = [Change.from_record(record) for record in state.get("done", [])]
-        self.undone = [Change.from_record(record) for record in state.get("undone", [])]
+    def __init__(self) -> None:
+        self.done: list[Change] = []
+        self.undone: list[Change] = []
+
+    @classmethod
+    def of(cls, picture: np.ndarray, state: dict[str, Any]) -> History:
+        """What `state` returned, for the same picture. Raises InputError where it does not belong to it."""
+        history = cls()
+        history.done = [Change.from_record(record, picture) for record in state["done"]]
+        history.undone = [Change.from_record(record, picture) for record in state["undone"]]
+        return history
 
     def state(self) -> dict[str, Any]:
         return {"done": [c.as_record() for c in self.done], "undone": [c.as_record() for c in self.undone]}

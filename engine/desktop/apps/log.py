@@ -125,9 +125,10 @@ class Log(App):
 
 
 def _wrapped(lines: list[str], columns: int) -> list[str]:
-    """Rows of at most `columns` characters; what is left of a long line is indented."""
+    """Rows of at most `columns` characters, without the indent that all lines share."""
     rows = []
-    for line in lines:
+    shared = min((len(line) - len(line.lstrip()) for line in lines), default=0)
+    for line in (line[shared:] for line in lines):
         rows.append(line[:columns])
         rest, room = line[columns:], columns - len(INDENT)
         rows += [INDENT + rest[i : i + room] for i in range(0, len(rest), room)]

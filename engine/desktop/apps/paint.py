@@ -56,7 +56,7 @@ class Paint(App):
         self._view: tuple[int, tuple[int, int], np.ndarray, tuple[str, ...]] | None = None
         self._version = 0
         self._begin("", bitmap.blank(*BLANK))
-        self._load(how.get("document") or state.get("document", ""))
+        self._load(how.get("document") or state.get("document", ""), tell=not state)
         if state.get("shows") == bitmap.name_of(self.pixels):
             self._resume(state)
 
@@ -83,13 +83,13 @@ class Paint(App):
     def _resume(self, state: dict[str, Any]) -> None:
         """Go on where an earlier life stopped: the document holds the same picture as it did then."""
         self.cross = (state["cross"][0], state["cross"][1])
-        self._history = bitmap.History(state["history"])
+        self._history = bitmap.History.of(self.pixels, state["history"])
         stroke = state["stroke"]
         if stroke:
             self._before = self.pixels.copy()
             self._pen = (stroke["pen"][0], stroke["pen"][1])
             if stroke["change"]:
-                change = bitmap.Change.from_record(stroke["change"])
+                change = bitmap.Change.from_record(stroke["change"], self.pixels)
                 change.put(self.pixels, change.after)
 
     def show(self, **how: Any) -> None:
@@ -112,7 +112,7 @@ class Paint(App):
         self._pen = self.cross
         self._version += 1
 
-    def _load(self, document: str) -> None:
+    def _load(self, document: str, tell: bool = True) -> None:
         content = self.system.documents.contents.get(document)
         if not isinstance(content, bytes):
             return
@@ -123,7 +123,7 @@ class Paint(App):
             return
         self._begin(document, pixels)
         self._as_copy = size != (pixels.shape[1], pixels.shape[0])
-        if self._as_copy:
+        if self._as_copy and tell:
             self.system.say(f"{document} is {size[0]}×{size[1]}: changes go to a smaller copy")
 
     def _name(self, document: str) -> None:

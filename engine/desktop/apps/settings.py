@@ -38,7 +38,7 @@ class Settings(App):
 
     name: ClassVar[str] = "Settings"
     icon: ClassVar[str] = "settings"
-    size: ClassVar[tuple[int, int]] = (344, 290)
+    size: ClassVar[tuple[int, int]] = (344, 306)
     least: ClassVar[tuple[int, int]] = (190, 130)
     first_focus: ClassVar[str] = PAGES[0]
 
@@ -142,7 +142,9 @@ class Settings(App):
         y = parts[-1].rect.bottom + 6
         sizes = [(f"Text size {n}", str(n), n == text_size, self._prefer("text_size", n)) for n in TEXT_SIZES]
         parts += _chips(canvas, y, room, sizes)
-        note = f"Now: {style}. For any other look, say it in the ask bar (Ctrl+Space)."
+        note = "For any other look, tell the ask bar (Ctrl+Space)."
+        if style not in self.system.preference("styles"):
+            note = f"Now: {style}. {note}"
         return parts + _lines(canvas, parts[-1].rect.bottom + 12, room, note)
 
     def _system(self, canvas: Canvas, room: int) -> list[Part]:
@@ -182,8 +184,8 @@ class Settings(App):
     def _cards(self, canvas: Canvas, y: int, room: int, styles: Sequence[str], chosen: str) -> list[Part]:
         """A grid of styles, each a little picture over its name."""
         least = max(PREVIEW[0] + 8, max((width(canvas.face, s) for s in styles), default=0) + 10)
-        columns = max((room + 6) // (least + 6), 1)
-        w = (room + 6) // columns - 6
+        columns = _columns(len(styles), (room + 6) // (least + 6))
+        w = min((room + 6) // columns - 6, least * 3 // 2)
         h = PREVIEW[1] + canvas.line + 11
         parts = []
         for i, style in enumerate(styles):
@@ -208,13 +210,19 @@ def _lines(
     return [Part(Rect(0, y, room, canvas.line * len(lines)), draw)]
 
 
+def _columns(count: int, most: int) -> int:
+    """How many columns, at most `most`, so that no row is much shorter than the others."""
+    rows = -(-count // max(most, 1))
+    return max(-(-count // max(rows, 1)), 1)
+
+
 def _chips(
     canvas: Canvas, y: int, room: int, chips: Sequence[tuple[str, str, bool, Callable[[], None]]]
 ) -> list[Part]:
     """Toggles of one width in a grid: (name, text, checked, click)."""
     widest = max(width(canvas.face, text) for _, text, _, _ in chips) + 12
-    columns = max(min((room + 6) // (max(widest, 44) + 6), len(chips)), 1)
     w = min(max(widest, 44), room)
+    columns = _columns(len(chips), (room + 6) // (w + 6))
     parts = []
     for i, (name, text, checked, click) in enumerate(chips):
         box = Rect(i % columns * (w + 6), y + i // columns * (canvas.row + 5), w, canvas.row)
