@@ -15,8 +15,9 @@ RETRY_S = 1.0
 class Background:
     """Calls `work` on a thread of its own whenever it was asked to; again every second while it raises.
 
-    `rest_s` is waited before each call, so that what is asked for in quick succession is done in one go; whoever
-    is in `flush` or `close` does not wait for that. `trouble` is the last failure's message, until it succeeds.
+    `rest_s` is waited before each call, so that what is asked for in quick succession is done in one go;
+    whoever is in `flush` or `close` does not wait for that. `trouble` is the last failure's message, until
+    the work succeeds.
     """
 
     def __init__(self, name: str, work: Callable[[], None], rest_s: float, retry_s: float = RETRY_S) -> None:
