@@ -9,7 +9,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.context import RECENT_SIZE, SLOW_SIZE
 from engine.errors import CheckpointError
@@ -34,7 +34,8 @@ class LatentPainter:
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or _threads())
         self._spec = spec
-        self._denoiser = checkpoint.denoiser.to(device, dtype, memory_format=torch.channels_last)
+        # nn.Module's own `to`: diffusers' prints a warning about float32 modules even where there are none
+        self._denoiser = nn.Module.to(checkpoint.denoiser, device, dtype, memory_format=torch.channels_last)
         self._encoder = checkpoint.context_encoder.to(device)
         self._device, self._dtype = device, dtype
         steps = spec.steps or 1
@@ -117,6 +118,9 @@ class LatentPainter:
         denoised = perf_counter()
         levels = unpack(clean.float()).clamp_(-1, 1).add_(1).mul_(127.5).round_()
         pixels = levels[0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+        if guided and request.guide is not None and request.verbatim is not None:
+            content = request.verbatim[rows, columns] > 0  # pictures are the user's: not one level may be off
+            pixels[content] = request.guide[rows, columns][content]
         for name, start, end in (("encode", begun, encoded), ("denoise", encoded, denoised)):
             ms[name] += (end - start) * 1e3
         ms["decode"] += (perf_counter() - denoised) * 1e3

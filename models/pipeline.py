@@ -1,0 +1,102 @@
+"""The bundled family as a diffusers pipeline: the usual `__call__`, whole frames, the same numbers as the painter.
+
+`DiffusionPipeline.from_pretrained` does not know these classes; open a checkpoint with `PixelOSPipeline.open`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.utils import BaseOutput
+from PIL import Image
+from torch import Tensor
+
+from engine.context import RECENT_SIZE
+from engine.painter import ContextFeatures
+from models.context_encoder import ContextEncoder
+from models.denoiser import PATCH, Denoiser, place, unpack
+from models.loading import load_bundled
+from models.sampling import STRENGTH, noise_field, sample
+from models.training.objective import event_maps, to_latents
+
+
+@dataclass
+class PixelOSPipelineOutput(BaseOutput):
+    """images: PIL images or uint8 (B, H, W, 3)."""
+
+    images: list[Image.Image] | np.ndarray
+
+
+class PixelOSPipeline(DiffusionPipeline):
+    """Paints whole frames from a guide, a previous frame, or both."""
+
+    def __init__(self, denoiser: Denoiser, context_encoder: ContextEncoder) -> None:
+        super().__init__()
+        self.register_modules(denoiser=denoiser, context_encoder=context_encoder)
+
+    @classmethod
+    def open(cls, folder: Path) -> PixelOSPipeline:
+        """From a checkpoint folder of the bundled family. Raises CheckpointError."""
+        checkpoint = load_bundled(folder, folder.name)
+        return cls(checkpoint.denoiser, checkpoint.context_encoder)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        context: ContextFeatures,
+        guide: np.ndarray | None = None,
+        image: np.ndarray | None = None,
+        verbatim: np.ndarray | None = None,
+        size: tuple[int, int] = (512, 384),
+        num_inference_steps: int = 1,
+        strength: float = STRENGTH,
+        seed: int = 0,
+        output_type: str = "pil",
+    ) -> PixelOSPipelineOutput:
+        """Paint one frame.
+
+        guide, image (the previous frame): uint8 (H, W, 3); without a guide the model dreams. verbatim: uint8 (H, W).
+        size: (width, height), used where neither is given. strength: noise level painting starts from, (0, 1].
+        """
+        shown = guide if guide is not None else image
+        height, width = shown.shape[:2] if shown is not None else (size[1], size[0])
+        previous = _latents(image, height, width)
+        where = place(torch.arange(height // PATCH), torch.arange(width // PATCH), (width, height))[None]
+        maps = torch.cat([_maps(guide, verbatim, height, width), where], 1)
+        recent = context.recent if guide is None else np.zeros(RECENT_SIZE, np.float32)
+        network = self.denoiser
+        device, dtype = network.device, network.dtype
+        tokens = self.context_encoder(
+            torch.from_numpy(context.slow)[None].to(device), torch.from_numpy(recent)[None].to(device)
+        )
+        placed = [
+            x.to(device, dtype).contiguous(memory_format=torch.channels_last)
+            for x in (previous, _latents(guide, height, width) * float(guide is not None), maps)
+        ]
+        noise = noise_field(seed, (width, height)).to(device, dtype, memory_format=torch.channels_last)
+        clean = sample(network, *placed, tokens.to(dtype), noise, num_inference_steps, strength)
+        levels = unpack(clean.float()).clamp_(-1, 1).add_(1).mul_(127.5).round_()
+        frames = levels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()
+        images = [Image.fromarray(frame) for frame in frames] if output_type == "pil" else frames
+        return PixelOSPipelineOutput(images=images)
+
+
+def _latents(pixels: np.ndarray | None, height: int, width: int) -> Tensor:
+    """Packed latents of a frame; of the empty mid-grey frame where there is none."""
+    if pixels is None:
+        pixels = np.full((height, width, 3), 128, np.uint8)
+    return to_latents(np.ascontiguousarray(pixels)[None])
+
+
+def _maps(guide: np.ndarray | None, verbatim: np.ndarray | None, height: int, width: int) -> Tensor:
+    pictures = torch.zeros(1, 1, height, width)
+    if verbatim is not None:
+        pictures[0, 0] = torch.from_numpy(verbatim.astype(np.float32) / 255)
+    pointer = torch.zeros(1, height // PATCH, width // PATCH)
+    return event_maps(pictures, torch.tensor([float(guide is not None)]), pointer, torch.zeros(1, 3))
+
+

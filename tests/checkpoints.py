@@ -1,0 +1,28 @@
+"""Tiny checkpoints of random weights, built by the tests and read by the code that reads real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from engine.context import SLOW_SIZE
+from models.context_encoder import ContextEncoder
+from models.denoiser import Denoiser
+from models.loading import save_bundled
+
+
+def tiny_networks(seed: int = 0) -> tuple[Denoiser, ContextEncoder]:
+    torch.manual_seed(seed)
+    denoiser = Denoiser(widths=(8, 16, 16), blocks=(1, 1, 1, 1, 1), token_width=96, tokens=10).eval()
+    encoder = ContextEncoder(slow_size=SLOW_SIZE).eval()
+    with torch.no_grad():
+        for parameter in denoiser.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return denoiser, encoder
+
+
+def tiny_checkpoint(folder: Path, seed: int = 0) -> Path:
+    denoiser, encoder = tiny_networks(seed)
+    save_bundled(folder, denoiser, encoder, torch.float16)
+    return folder

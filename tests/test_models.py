@@ -1,0 +1,161 @@
+"""The bundled family: packing, crops, loading what is sound and refusing what is not, the pipeline, training."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from engine.errors import CheckpointError, InputError
+from engine.geometry import Rect
+from engine.painter import PainterSpec
+from models.catalog import names, open_painter
+from models.crops import ALIGN, plan
+from models.denoiser import pack, unpack
+from models.loading import WEIGHTS, load_bundled
+from models.pipeline import PixelOSPipeline
+from models.training.loop import TrainConfig, train
+from tests.checkpoints import tiny_checkpoint, tiny_networks
+from tests.test_painters import SIZE, ask, drawn, empty, show
+
+
+def test_packing_loses_nothing() -> None:
+    pixels = torch.rand(2, 3, 32, 48)
+    assert torch.equal(unpack(pack(pixels)), pixels)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 63), st.integers(0, 47), st.integers(1, 64), st.integers(1, 48)), max_size=5))
+def test_crops_cover_the_damage_and_stay_in_the_frame(cells: list[tuple[int, int, int, int]]) -> None:
+    frame = Rect(0, 0, 512, 384)
+    damage = [Rect(x * 8, y * 8, w * 8, h * 8).meet(frame) for x, y, w, h in cells]
+    kept = [rect for crop in plan(damage, (512, 384)) for rect in crop.damage]
+    assert sorted(kept) == sorted(damage)
+    for crop in plan(damage, (512, 384)):
+        assert frame.covers(crop.area) and crop.area.x % ALIGN == 0 and crop.area.y % ALIGN == 0
+        assert crop.area.w % ALIGN == 0 and crop.area.h % ALIGN == 0
+        assert all(crop.area.covers(rect) for rect in crop.damage)
+
+
+def test_a_crop_paints_nearly_what_the_whole_frame_would() -> None:
+    guide, rect = drawn(7), (Rect(96, 64, 32, 32),)
+    spec = PainterSpec(size=SIZE, threads=1, device="cpu")
+    whole, part = open_painter(spec), open_painter(spec)
+    start = show(whole, empty(), ask(guide))
+    part.restore(start)
+    whole.restore(start)
+    by_crop = show(part, start.copy(), ask(guide, rect))
+    by_frame = show(whole, start.copy(), ask(guide))
+    off = np.abs(by_crop[rect[0].slices].astype(int) - by_frame[rect[0].slices])
+    assert off.mean() < 1.0
+
+
+def test_the_pipeline_and_the_painter_paint_the_same(tmp_path: Path) -> None:
+    folder = tiny_checkpoint(tmp_path)
+    request = ask(drawn(8), style="forest")
+    painted = show(open_painter(PainterSpec(str(folder), size=SIZE, threads=1, device="cpu")), empty(), request)
+    out = PixelOSPipeline.open(folder)(request.context, request.guide, None, request.verbatim, output_type="np")
+    off = np.abs(painted.astype(int) - out.images[0])
+    assert off[request.verbatim == 0].max() <= 1  # type: ignore[operator]
+
+
+def test_dream_mode_paints_without_a_guide(tmp_path: Path) -> None:
+    spec = PainterSpec(str(tiny_checkpoint(tmp_path)), mode="dream", size=SIZE, threads=1)
+    request = ask(drawn(1))
+    with_guide = open_painter(spec).paint(request).patches[0].pixels
+    without = open_painter(spec).paint(ask(drawn(2))).patches[0].pixels
+    assert (with_guide == without).all()
+
+
+def test_a_sound_checkpoint_loads_and_keeps_its_weights(tmp_path: Path) -> None:
+    denoiser, encoder = tiny_networks()
+    loaded = load_bundled(tiny_checkpoint(tmp_path), "tiny")
+    for key, value in denoiser.state_dict().items():
+        assert torch.equal(loaded.denoiser.state_dict()[key], value.half().float())
+    assert len(loaded.sha256) == 64
+
+
+def _edit_config(folder: Path, component: str, **changes: object) -> None:
+    path = folder / component / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def _edit_weights(folder: Path, change: object) -> None:
+    path = folder / "denoiser" / WEIGHTS
+    tensors = load_file(path)
+    change(tensors)  # type: ignore[operator]
+    save_file(tensors, path)
+
+
+HOSTILE = {
+    "code": lambda f: (f / "denoiser" / "evil.py").write_text("open('marker', 'w')"),
+    "chat template": lambda f: (f / "chat.jinja").write_text("{{ 1 }}"),
+    "pickle": lambda f: (f / "denoiser" / "weights.bin").write_bytes(b"\x80\x04."),
+    "other pipeline": lambda f: (f / "model_index.json").write_text('{"_class_name": "os.system"}'),
+    "other class": lambda f: (f / "model_index.json").write_text(
+        json.dumps({"_class_name": "PixelOSPipeline", "denoiser": ["os", "system"], "context_encoder": ["os", "x"]})
+    ),
+    "class name no text": lambda f: (f / "model_index.json").write_text('{"_class_name": ["PixelOSPipeline"]}'),
+    "index not JSON": lambda f: (f / "model_index.json").write_text("{"),
+    "index missing": lambda f: (f / "model_index.json").unlink(),
+    "link outside": lambda f: os.symlink("/etc/hostname", f / "denoiser" / "notes.txt"),
+    "huge config": lambda f: _edit_config(f, "denoiser", widths=[10**9, 8, 8]),
+    "unknown setting": lambda f: _edit_config(f, "denoiser", auto_map="x"),
+    "setting no number": lambda f: _edit_config(f, "denoiser", palette_size="19"),
+    "tensor missing": lambda f: _edit_weights(f, lambda t: t.pop("head.bias")),
+    "tensor too many": lambda f: _edit_weights(f, lambda t: t.update(extra=torch.zeros(1))),
+    "tensor of other shape": lambda f: _edit_weights(f, lambda t: t.update({"head.bias": torch.zeros(3)})),
+    "tensor of whole numbers": lambda f: _edit_weights(
+        f, lambda t: t.update({"head.bias": torch.zeros_like(t["head.bias"], dtype=torch.int32)})
+    ),
+    "not finite": lambda f: _edit_weights(f, lambda t: t["head.bias"].fill_(float("nan"))),
+    "truncated": lambda f: (f / "denoiser" / WEIGHTS).write_bytes((f / "denoiser" / WEIGHTS).read_bytes()[:500]),
+    "huge header": lambda f: (f / "denoiser" / WEIGHTS).write_bytes((2**40).to_bytes(8, "little") + b"{}"),
+    "empty file": lambda f: (f / "denoiser" / WEIGHTS).write_bytes(b""),
+    "duplicate names": lambda f: (f / "denoiser" / WEIGHTS).write_bytes(
+        (len(h := b'{"a":{"dtype":"F16","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F16","shape":[0],"data_offsets":[0,0]}}')).to_bytes(8, "little") + h
+    ),
+    "weights missing": lambda f: (f / "denoiser" / WEIGHTS).unlink(),
+    "component missing": lambda f: shutil.rmtree(f / "context_encoder"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_bad_checkpoint_is_refused_in_one_message(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tiny_checkpoint(tmp_path / "checkpoint")
+    HOSTILE[kind](folder)
+    with pytest.raises(CheckpointError) as refusal:
+        load_bundled(folder, "bad")
+    assert str(tmp_path) in str(refusal.value) and "\n" not in str(refusal.value)
+    assert not (tmp_path / "marker").exists()
+
+
+def test_checkpoints_are_found_by_name_and_missing_ones_named(tmp_path: Path) -> None:
+    tiny_checkpoint(tmp_path / "checkpoints" / "mine")
+    assert names(tmp_path / "checkpoints") == ["bundled", "guide", "mine"]
+    painter = open_painter(PainterSpec("mine", size=SIZE, threads=1, profile=str(tmp_path)))
+    assert painter.info.name == "mine"
+    with pytest.raises(CheckpointError, match="mine"):
+        open_painter(PainterSpec("other", size=SIZE, profile=str(tmp_path)))
+
+
+def test_training_learns_saves_and_resumes(tmp_path: Path) -> None:
+    config = TrainConfig(out=tmp_path, updates=4, crops=4, pool=2, threads=1)
+    said: list[str] = []
+    folder = train(config, said.append)
+    first = load_bundled(folder, "first")
+    with pytest.raises(InputError, match="nothing to resume"):
+        train(TrainConfig(out=tmp_path / "other", resume=True, updates=6, crops=4, pool=2, threads=1), said.append)
+    train(TrainConfig(out=tmp_path, updates=6, resume=True, crops=4, pool=2, threads=1), said.append)
+    second = load_bundled(folder, "second")
+    assert first.sha256 != second.sha256
+    assert list(tmp_path.glob("sheet_*.png"))

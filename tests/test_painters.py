@@ -1,0 +1,116 @@
+"""What every painter keeps to, whatever it paints with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.context import RECENT_SIZE
+from engine.geometry import Rect
+from engine.guide import Guide
+from engine.painter import ContextFeatures, Painter, PainterSpec, PaintRequest
+from engine.styles import PRESETS
+from models.catalog import BUNDLED, open_painter
+from models.synthetic.screens import Screen
+from models.synthetic.shots import slow_features
+from tests.checkpoints import tiny_checkpoint
+
+SIZE = (256, 192)
+WHOLE = (Rect(0, 0, *SIZE),)
+
+
+@pytest.fixture(params=["guide", "tiny", "bundled"])
+def spec(request: pytest.FixtureRequest, tmp_path: Path) -> PainterSpec:
+    name = request.param
+    checkpoint = str(tiny_checkpoint(tmp_path / "tiny")) if name == "tiny" else name
+    return PainterSpec(checkpoint=checkpoint, size=SIZE, threads=1, device="cpu")
+
+
+def context(style: str = "light", seed: int = 0) -> ContextFeatures:
+    slow = slow_features(np.random.default_rng(seed), PRESETS[style], 13)
+    return ContextFeatures(slow, np.zeros(RECENT_SIZE, np.float32))
+
+
+def drawn(seed: int) -> Guide:
+    guide = Guide(SIZE)
+    guide.update(Screen.random(np.random.default_rng(seed), SIZE).items())
+    return guide
+
+
+def ask(guide: Guide, damage: tuple[Rect, ...] = WHOLE, style: str = "light") -> PaintRequest:
+    return PaintRequest(1, (), damage, guide.pixels, guide.verbatim, context(style))
+
+
+def show(painter: Painter, frame: np.ndarray, request: PaintRequest) -> np.ndarray:
+    for patch in painter.paint(request).patches:
+        assert patch.pixels.dtype == np.uint8 and patch.pixels.shape == (patch.rect.h, patch.rect.w, 3)
+        frame[patch.rect.slices] = patch.pixels
+    return frame
+
+
+def empty() -> np.ndarray:
+    return np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+
+
+def test_pixels_outside_the_damage_stay_bit_identical(spec: PainterSpec) -> None:
+    painter = open_painter(spec)
+    frame = show(painter, empty(), ask(drawn(1)))
+    damage = (Rect(40, 48, 24, 16), Rect(160, 96, 64, 40))
+    after = show(painter, frame.copy(), ask(drawn(2), damage))
+    outside = np.ones(frame.shape[:2], bool)
+    for rect in damage:
+        outside[rect.slices] = False
+    assert (frame[outside] == after[outside]).all()
+    assert (frame[~outside] != after[~outside]).any()
+    assert (painter.latents() == after).all() or spec.checkpoint != "guide"
+
+
+def test_the_same_requests_give_the_same_pixels(spec: PainterSpec) -> None:
+    frames = []
+    for _ in range(2):
+        painter = open_painter(spec)
+        frame = show(painter, empty(), ask(drawn(1)))
+        frames.append(show(painter, frame, ask(drawn(3), (Rect(64, 64, 64, 64),), "ocean")))
+    assert (frames[0] == frames[1]).all()
+
+
+def test_restored_latents_go_on_where_they_were(spec: PainterSpec) -> None:
+    first = open_painter(spec)
+    show(first, empty(), ask(drawn(1)))
+    second = open_painter(spec)
+    second.restore(first.latents())
+    damage = (Rect(96, 80, 48, 48),)
+    one, other = empty(), empty()
+    assert (show(first, one, ask(drawn(4), damage)) == show(second, other, ask(drawn(4), damage))).all()
+
+
+def test_no_damage_paints_nothing(spec: PainterSpec) -> None:
+    painter = open_painter(spec)
+    assert painter.paint(ask(drawn(1), ())).patches == ()
+
+
+def test_what_was_painted_before_comes_out_of_the_frame_cache(tmp_path: Path) -> None:
+    painter = open_painter(PainterSpec(checkpoint=str(tiny_checkpoint(tmp_path)), size=SIZE, threads=1))
+    guide, damage = drawn(5), (Rect(64, 64, 16, 16),)
+    show(painter, empty(), ask(guide))
+    sources = [painter.paint(ask(guide, damage)).source for _ in range(12)]
+    assert sources[0] == "painted" and sources[-1] == "cached"
+
+
+def test_pictures_keep_their_own_pixels_under_every_style() -> None:
+    painter = open_painter(PainterSpec(size=SIZE, threads=1, device="cpu"))
+    guide = drawn(6)
+    guide.pixels[64:128, 64:192] = np.random.default_rng(0).integers(0, 256, (8, 16, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    guide.verbatim[64:128, 64:192] = 255
+    for style in PRESETS:
+        frame = show(painter, empty(), ask(guide, style=style))
+        assert (frame[64:128, 64:192] == guide.pixels[64:128, 64:192]).all(), style
+
+
+def test_the_bundled_checkpoint_is_small_and_safe() -> None:
+    from models.loading import check_folder
+
+    check_folder(BUNDLED)
+    assert sum(p.stat().st_size for p in BUNDLED.rglob("*.safetensors")) <= 20e6
