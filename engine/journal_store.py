@@ -75,7 +75,8 @@ class JournalStore:
     def add(self, records: Sequence[tuple[int, str]]) -> None:
         """Commit (seq, JSON) pairs in one transaction."""
         with self._transaction() as connection:
-            connection.executemany("INSERT INTO events VALUES (?, ?)", records)
+            # Replacing, because a commit that reported a failure may have reached the disk all the same.
+            connection.executemany("INSERT OR REPLACE INTO events VALUES (?, ?)", records)
 
     def put_snapshot(self, seq: int, state: str, blobs: Mapping[str, Blob]) -> None:
         """Commit a snapshot; forget older ones but one, the events before that, the blobs of none."""
