@@ -35,6 +35,15 @@ def sentence(rng: np.random.Generator, length: int) -> str:
     return "".join(rng.choice(list(_PRINTABLE + "0123456789" * 3 + " " * 25), length)).strip()
 
 
+def english(rng: np.random.Generator, length: int) -> str:
+    """`length` characters of plain prose: letters, digits and everyday punctuation only."""
+    corpus = _corpus()
+    start = int(rng.integers(len(corpus) - 3 * length))
+    words = corpus[start : start + 3 * length].split()[1:]
+    plain = [w for w in words if w.strip(".,;:()?!'\"").isalpha() and w.isascii()]
+    return " ".join(plain)[:length].strip()
+
+
 def words(rng: np.random.Generator, least: int = 1, most: int = 3) -> str:
     """A short label."""
     text = sentence(rng, 40).split() or ["Open"]
