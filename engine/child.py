@@ -1,0 +1,167 @@
+"""What runs in the painter's process: open the painter, then paint letter by letter.
+
+It knows no torch and no checkpoint: it calls the opener that it was given. It may be killed at any moment, and ends
+by itself as soon as its parent is gone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import replace
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from time import perf_counter
+
+import numpy as np
+
+from engine.errors import InputError, PixelOSError
+from engine.frame_memory import FrameMemory, LatentMemory
+from engine.geometry import Rect
+from engine.letters import Attach, Failed, LatentForm, Opened, Opening, Paint, Painted, Refused, Restore
+from engine.painter import OpenPainter, Painter, PainterSpec, Painting
+
+BEAT_S = 0.25
+NICENESS = 5
+PR_SET_PDEATHSIG = 1
+# Waiting threads that spin would take the window's core.
+PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+
+
+def run_child(letters: Connection, opener: bytes, spec: PainterSpec, frames_name: str) -> None:
+    """The process's whole life. opener: a pickled OpenPainter; unpickled here, after the environment is set."""
+    _settle()
+    frames = FrameMemory(spec.size, frames_name)
+    threading.Thread(target=_beat, args=(frames.beats,), name="beat", daemon=True).start()
+    try:
+        painter = _open(letters, opener, spec)
+        if painter is not None:
+            _Work(letters, frames, painter).run()
+            painter.close()
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        os._exit(0)  # the parent is gone: nobody is left to tell
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+    # Without the interpreter's own end, which could wait for a library's threads.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _open(letters: Connection, opener: bytes, spec: PainterSpec) -> Painter | None:
+    """The painter, or None after telling why there is none."""
+    letters.send(Opening())
+    try:
+        open_painter: OpenPainter = pickle.loads(opener)
+        painter = open_painter(spec)
+        latents = painter.latents()
+    except Exception as error:  # noqa: BLE001
+        if not isinstance(error, PixelOSError):
+            traceback.print_exc()
+        letters.send(Refused(_words(error), isinstance(error, InputError)))
+        return None
+    letters.send(Opened(painter.info, LatentForm(latents.shape, latents.dtype.str)))
+    return painter
+
+
+class _Work:
+    """Answers letters until the mailbox ends it."""
+
+    def __init__(self, letters: Connection, frames: FrameMemory, painter: Painter) -> None:
+        self._letters = letters
+        self._frames = frames
+        self._painter = painter
+        start = painter.latents()
+        self._form = LatentForm(start.shape, start.dtype.str)
+        self._memory: LatentMemory | None = None
+        self._held = 0  # serial of the latents the painter has; 0: an empty frame
+
+    def run(self) -> None:
+        while True:
+            letter = self._letters.recv()
+            if isinstance(letter, Attach):
+                self._memory = LatentMemory(self._form, letter.memory)
+                if letter.serial:
+                    self._restore(letter.serial)
+            elif isinstance(letter, Restore):
+                self._restore(letter.serial)
+            elif isinstance(letter, Paint):
+                self._letters.send(self._answer(letter))
+            else:
+                return
+
+    def _answer(self, letter: Paint) -> Painted | Failed:
+        try:
+            return self._paint(letter)
+        except Exception as error:  # noqa: BLE001
+            traceback.print_exc()
+            self._restore(self._held)
+            return Failed(_words(error))
+
+    def _paint(self, letter: Paint) -> Painted:
+        # Copies: a painter may keep what it was given, and the memory is drawn over.
+        request = replace(
+            letter.request,
+            guide=self._frames.guide[letter.slot].copy() if letter.guided else None,
+            verbatim=self._frames.verbatim[letter.slot].copy() if letter.verbatim else None,
+        )
+        painting = self._painter.paint(request)
+        begun = perf_counter()
+        self._publish(painting, letter.serial)
+        ms = painting.ms | {"publish": (perf_counter() - begun) * 1e3}
+        return Painted(painting.seq, tuple(patch.rect for patch in painting.patches), painting.source, ms)
+
+    def _publish(self, painting: Painting, serial: int) -> None:
+        """Put pixels and latents where the parent finds them, before it is told."""
+        height, width = self._frames.painted.shape[:2]
+        for rect, pixels in ((patch.rect, patch.pixels) for patch in painting.patches):
+            if not Rect(0, 0, width, height).covers(rect) or pixels.shape != (rect.h, rect.w, 3):
+                raise ValueError(
+                    f"a patch of {pixels.shape} at {tuple(rect)} does not fit a {width}x{height} frame"
+                )
+            self._frames.painted[rect.slices] = pixels
+        if self._memory is None:
+            raise RuntimeError("asked to paint before there was memory for the latents")
+        self._memory.publish(serial, self._painter.latents())
+        self._held = serial
+
+    def _restore(self, serial: int) -> None:
+        self._painter.restore(self._memory.read(serial) if self._memory and serial else None)
+        self._held = serial
+
+
+def _settle() -> None:
+    """Be a quiet process: low priority, passive waiting, no Ctrl-C, nothing on standard output."""
+    os.environ.update(PASSIVE_WAITING)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends this process
+    if sys.platform == "win32":
+        import psutil
+
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        os.nice(NICENESS)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    sys.stdout.flush()
+    os.dup2(2, 1)  # standard output belongs to the parent's reports
+
+
+def _beat(beats: np.ndarray) -> None:
+    """Count while this process lives; end it once the parent is gone, also in the middle of a paint."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise RuntimeError("the painter's process was not started by a mailbox")
+    while not connection.wait([parent.sentinel], BEAT_S):
+        beats[0] += 1
+    os._exit(0)
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, PixelOSError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,139 @@
+"""What is waiting, what is being painted, and where in shared memory each of it lies.
+
+This is the bookkeeping of a mailbox whose painter may die: it starts no process and knows no thread, and whoever
+uses it holds a lock around every call but `painting`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.frame_memory import SLOTS, FrameMemory, LatentMemory
+from engine.geometry import Rect
+from engine.letters import Attach, LatentForm, Paint, Painted, Restore
+from engine.mailbox import combine
+from engine.painter import Painting, PaintRequest, Patch
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A request, and the slot of the frame memory in which its arrays lie."""
+
+    request: PaintRequest
+    slot: int
+
+
+class Exchange:
+    """Requests go in, letters come out; an answer makes a painting, a loss makes the request wait again.
+
+    Latents carry serials: those of the last painting received are whole in shared memory at every moment, so a
+    request counts exactly once however often its painter dies.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.frames = FrameMemory(size)
+        self._all = Rect(0, 0, *size)
+        self._memory: LatentMemory | None = None
+        self._serial = 0  # of the latents of the last painting received, or restored; 0: none
+        self._waiting: _Kept | None = None
+        self._in_flight: _Kept | None = None
+        self._to_restore: np.ndarray | None = None
+
+    @property
+    def painting_now(self) -> bool:
+        return self._in_flight is not None
+
+    @property
+    def full_frame_waits(self) -> bool:
+        """Whether what waits paints the whole frame anyway."""
+        return self._waiting is not None and any(
+            rect.covers(self._all) for rect in self._waiting.request.damage
+        )
+
+    def take(self, request: PaintRequest, events_kept: int | None = None) -> None:
+        """Let the request wait, together with what waits already; with its last `events_kept` events if given."""
+        slot = 0
+        if self._waiting is not None:
+            slot = self._waiting.slot
+            request = combine(self._waiting.request, request)
+        elif self._in_flight is not None:
+            slot = (self._in_flight.slot + 1) % SLOTS
+        if events_kept is not None:
+            request = replace(request, events=request.events[-events_kept:])
+        self._waiting = _Kept(self._stored(request, slot), slot)
+
+    def take_latents(self, latents: np.ndarray) -> None:
+        """Have the painter paint on from these, before the next request."""
+        self._to_restore = latents.copy()
+
+    def attach(self, form: LatentForm) -> Attach:
+        """The first letter to a painter that was just opened. Raises PixelOSError where there is no room."""
+        if self._memory is None or self._memory.form != form:
+            if self._memory is not None:
+                self._memory.close()
+                self._memory = None
+            self._memory, self._serial = LatentMemory(form), 0
+        return Attach(self._memory.name, self._serial)
+
+    def next_letter(self) -> Restore | Paint | None:
+        """What to send to an open painter now; None where there is nothing, or it is not its turn."""
+        if self._in_flight is not None or self._memory is None:
+            return None
+        if self._to_restore is not None:
+            latents, self._to_restore = self._to_restore, None
+            form = self._memory.form
+            if latents.shape == form.shape and latents.dtype == np.dtype(form.dtype):
+                self._serial += 1
+                self._memory.publish(self._serial, latents)
+                return Restore(self._serial)
+        if self._waiting is None:
+            return None
+        self._in_flight, self._waiting = self._waiting, None
+        request, slot = self._in_flight.request, self._in_flight.slot
+        light = replace(request, guide=None, verbatim=None)
+        guided, verbatim = request.guide is not None, request.verbatim is not None
+        return Paint(self._serial + 1, light, slot, guided, verbatim)
+
+    def painting(self, letter: Painted) -> Painting:
+        """The answer's painting, its pixels copied out of shared memory."""
+        patches = tuple(Patch(rect, self.frames.painted[rect.slices].copy()) for rect in letter.rects)
+        return Painting(letter.seq, patches, letter.source, letter.ms)
+
+    def finish(self) -> None:
+        """The painting was received: its latents count from now on."""
+        self._in_flight = None
+        self._serial += 1
+
+    def lose(self) -> None:
+        """What was being painted will not be: it waits again, before what came after it."""
+        lost, self._in_flight = self._in_flight, None
+        if lost is not None and self._waiting is not None:
+            self._waiting = replace(self._waiting, request=combine(lost.request, self._waiting.request))
+        elif lost is not None:
+            self._waiting = lost
+
+    def latents(self) -> np.ndarray | None:
+        return self._memory.read(self._serial) if self._memory is not None else None
+
+    def close(self) -> None:
+        """Give the shared memory back; nothing else may be called after this."""
+        self._waiting = self._in_flight = None
+        self.frames.close()
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+
+    def _stored(self, request: PaintRequest, slot: int) -> PaintRequest:
+        """The request with its arrays copied into the slot."""
+        guide, verbatim = self.frames.guide[slot], self.frames.verbatim[slot]
+        if request.guide is not None:
+            guide[:] = request.guide
+        if request.verbatim is not None:
+            verbatim[:] = request.verbatim
+        return replace(
+            request,
+            guide=None if request.guide is None else guide,
+            verbatim=None if request.verbatim is None else verbatim,
+        )

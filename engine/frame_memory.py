@@ -1,0 +1,158 @@
+"""Shared memory in which frames and latents cross between the window's process and the painter's.
+
+There are no locks, so that a process killed at any moment never stops the other. The two take turns instead, and
+where one may write while the other could still need the old content there are two slots.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import PixelOSError
+from engine.letters import LatentForm
+
+SLOTS = 2
+ALIGNMENT = 64
+LINUX_SEGMENTS = Path("/dev/shm")
+
+
+class Segment:
+    """One piece of shared memory, handed out as arrays one after the other.
+
+    The process that creates it removes it: the resource tracker does if that process is killed.
+    """
+
+    def __init__(self, size: int, name: str | None = None) -> None:
+        self._owned = name is None
+        self._memory = _create(size) if name is None else SharedMemory(name)
+        self._used = 0
+
+    @property
+    def name(self) -> str:
+        return self._memory.name
+
+    def array(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        """The next array of this segment, zeros at first; both sides ask in the same order."""
+        array: np.ndarray = np.ndarray(shape, dtype, self._memory.buf, self._used)
+        self._used += aligned(array.nbytes)
+        return array
+
+    def close(self) -> None:
+        """Let go of the memory, after every array of it; the owner removes it."""
+        if self._owned:
+            self._owned = False
+            self._memory.unlink()
+        self._memory.close()
+
+
+class FrameMemory:
+    """What a request and its answer need, for frames of one size.
+
+    beats: int64 (1,), counts while the painter's process lives; guide: uint8 (2, H, W, 3) and verbatim: uint8
+    (2, H, W), one slot being painted and one waiting; painted: uint8 (H, W, 3), valid between an answer and the
+    next request.
+    """
+
+    def __init__(self, size: tuple[int, int], name: str | None = None) -> None:
+        width, height = size
+        pixels = width * height
+        self._segment = Segment(sum(map(aligned, (8, SLOTS * pixels * 3, SLOTS * pixels, pixels * 3))), name)
+        self.beats = self._segment.array((1,), "int64")
+        self.guide = self._segment.array((SLOTS, height, width, 3), "uint8")
+        self.verbatim = self._segment.array((SLOTS, height, width), "uint8")
+        self.painted = self._segment.array((height, width, 3), "uint8")
+
+    @property
+    def name(self) -> str:
+        return self._segment.name
+
+    def close(self) -> None:
+        del self.beats, self.guide, self.verbatim, self.painted
+        self._segment.close()
+
+
+class LatentMemory:
+    """The latents of the last two paintings, each under its serial (from 1), which is written last.
+
+    The painter's process publishes serial n + 1 over n - 1 and starts on it only when n was received: the latents
+    of the last painting that was received are whole at every moment.
+    """
+
+    def __init__(self, form: LatentForm, name: str | None = None) -> None:
+        self.form = form
+        size = int(np.prod(form.shape)) * np.dtype(form.dtype).itemsize * SLOTS
+        self._segment = Segment(aligned(8 * SLOTS) + aligned(size), name)
+        self._serials = self._segment.array((SLOTS,), "int64")
+        self._slots = self._segment.array((SLOTS, *form.shape), form.dtype)
+
+    @property
+    def name(self) -> str:
+        return self._segment.name
+
+    def publish(self, serial: int, latents: np.ndarray) -> None:
+        """Raises ValueError where the latents are not of this memory's form."""
+        if latents.shape != self.form.shape or latents.dtype != self._slots.dtype:
+            raise ValueError(
+                f"latents are {latents.dtype} {latents.shape}, not {self.form.dtype} {self.form.shape}"
+            )
+        slot = serial % SLOTS
+        self._serials[slot] = 0
+        self._slots[slot] = latents
+        self._serials[slot] = serial
+
+    def holds(self, serial: int) -> bool:
+        return serial > 0 and int(self._serials[serial % SLOTS]) == serial
+
+    def read(self, serial: int) -> np.ndarray | None:
+        """A copy of the latents published under `serial`; None where they are not there any more, or not yet."""
+        return self._slots[serial % SLOTS].copy() if self.holds(serial) else None
+
+    def close(self) -> None:
+        del self._serials, self._slots
+        self._segment.close()
+
+
+def aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _create(size: int) -> SharedMemory:
+    """Raises PixelOSError where the machine has no room for it."""
+    try:
+        memory = SharedMemory(f"pixelos_{os.getpid()}_{secrets.token_hex(4)}", create=True, size=size)
+    except OSError as error:
+        raise PixelOSError(_no_room(size, error)) from error
+    try:
+        _reserve(memory.name, size)
+    except OSError as error:
+        memory.unlink()
+        memory.close()
+        raise PixelOSError(_no_room(size, error)) from error
+    return memory
+
+
+def _reserve(name: str, size: int) -> None:
+    """Take the room now: where it were missing later, the first write would end the process without a word."""
+    path = LINUX_SEGMENTS / name
+    if hasattr(os, "posix_fallocate") and path.exists():
+        handle = os.open(path, os.O_RDWR)
+        try:
+            os.posix_fallocate(handle, 0, size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.ENOMEM):
+                raise
+        finally:
+            os.close(handle)
+
+
+def _no_room(size: int, error: OSError) -> str:
+    return (
+        f"no shared memory of {size / 1e6:.1f} MB for frames to cross in ({error.strerror or error}); "
+        f"free or enlarge {LINUX_SEGMENTS}, or choose a smaller size"
+    )

@@ -1,0 +1,97 @@
+"""What the mailbox and the painter's process write to each other: small plain values over a pipe.
+
+Pixels and latents do not travel here; they lie in `engine.frame_memory`, and a letter says which of them counts.
+The two take turns: after `Paint` the mailbox sends nothing until `Painted` or `Failed` came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.geometry import Rect
+from engine.painter import PainterInfo, PaintRequest
+
+
+@dataclass(frozen=True, slots=True)
+class LatentForm:
+    """Shape and numpy dtype string of a painter's latents."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+# From the process to the mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The process runs and opens its painter now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    info: PainterInfo
+    form: LatentForm
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The painter could not be opened; hopeless where trying again cannot help, because the input is wrong."""
+
+    why: str
+    hopeless: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """Done: the pixels of `rects` and the latents of `serial` lie in shared memory."""
+
+    seq: int
+    rects: tuple[Rect, ...]
+    source: str
+    ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Painting raised; the painter is back at the latents it had before."""
+
+    why: str
+
+
+# From the mailbox to the process
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Publish latents in this memory from now on. serial: paint on from those latents; 0: from an empty frame."""
+
+    memory: str
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Paint on from the latents published under `serial`."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """Paint `request`, whose arrays lie in `slot` of the frame memory, and publish its latents under `serial`."""
+
+    serial: int
+    request: PaintRequest
+    slot: int
+    guided: bool
+    verbatim: bool
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Close the painter and end."""
+
+
+ToMailbox = Opening | Opened | Refused | Painted | Failed
+ToChild = Attach | Restore | Paint | End

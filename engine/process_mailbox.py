@@ -1,0 +1,227 @@
+"""A mailbox whose painter lives in a process of its own, which may die at any moment.
+
+This file knows when a process is started, given up and told what; `engine.exchange` what it has to paint,
+`engine.painter_process` how one process is started, read and killed. The lock is this process's own and is never
+held while anybody is waited for.
+"""
+
+from __future__ import annotations
+
+import atexit
+import pickle
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from engine.exchange import Exchange
+from engine.letters import End, Failed, Opened, Opening, Painted, Refused, ToMailbox
+from engine.mailbox import MailboxState, MailboxStatus
+from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest
+from engine.painter_process import Limits, PainterProcess, ProcessLost
+
+CLOSE_S = 2.0
+FAILURES = 3  # paints that raise, one after the other, before a fresh process is tried
+LONGEST_BACKOFF_S = 10.0
+STARTING = MailboxStatus("starting", "starting the painter's process")
+# While nobody paints, events would pile up for as long as the program runs; the guide already shows what they did.
+EVENTS_KEPT = 4096
+
+
+class ProcessMailbox:
+    """Paints in a process that calls `open_painter(spec)`; it must be a module-level callable.
+
+    Raises PixelOSError where the machine has no shared memory for the frames.
+    """
+
+    def __init__(self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None) -> None:
+        self._opener = pickle.dumps(open_painter)
+        self._spec = spec
+        self._limits = limits or Limits()
+        self._exchange = Exchange(spec.size)
+        self._changed = threading.Condition()
+        self._status = STARTING
+        self._news = False  # whether the status changed since the last wait
+        self._info: PainterInfo | None = None
+        self._process: PainterProcess | None = None
+        self._open = False
+        self._closing = False
+        self._needs_full = True
+        self._failures = 0
+        self._recent_deaths: list[float] = []
+        self._done: list[Painting] = []
+        atexit.register(self.close)
+        self._pump = threading.Thread(target=self._run, name="mailbox", daemon=True)
+        self._pump.start()
+
+    @property
+    def info(self) -> PainterInfo | None:
+        return self._info
+
+    @property
+    def status(self) -> MailboxStatus:
+        return self._status
+
+    @property
+    def pid(self) -> int | None:
+        """The painter's process; None while there is none."""
+        process = self._process
+        return process.pid if process is not None else None
+
+    def post(self, request: PaintRequest) -> None:
+        with self._changed:
+            if not self._closing:
+                self._exchange.take(request, EVENTS_KEPT if self._status.state == "gave up" else None)
+                self._send_next()
+
+    def collect(self) -> list[Painting]:
+        with self._changed:
+            done, self._done = self._done, []
+            return done
+
+    def wait(self, timeout: float) -> bool:
+        with self._changed:
+            there = self._changed.wait_for(lambda: bool(self._done) or self._news, timeout)
+            self._news = False
+            return there
+
+    def needs_full(self) -> bool:
+        with self._changed:
+            needed, self._needs_full = self._needs_full, False
+            return needed
+
+    def latents(self) -> np.ndarray | None:
+        with self._changed:
+            return self._exchange.latents()
+
+    def restore(self, latents: np.ndarray) -> None:
+        with self._changed:
+            if not self._closing:
+                self._needs_full = True
+                self._exchange.take_latents(latents)
+                self._send_next()
+
+    def retry(self) -> None:
+        """Start the painter again after the mailbox gave up."""
+        with self._changed:
+            if self._status.state == "gave up":
+                self._recent_deaths.clear()
+                self._tell("starting", STARTING.why)
+
+    def close(self) -> None:
+        """End the painter's process and give the shared memory back, in two seconds at most; once is enough."""
+        atexit.unregister(self.close)
+        with self._changed:
+            already, self._closing = self._closing, True
+            self._changed.notify_all()
+            if self._process is not None and self._idle and not already:
+                self._process.send(End())
+            elif self._process is not None:
+                self._process.kill()  # nothing is lost by it
+        self._pump.join(CLOSE_S)
+
+    @property
+    def _idle(self) -> bool:
+        return self._open and not self._exchange.painting_now
+
+    def _run(self) -> None:
+        """The mailbox's thread: one process after the other, until the mailbox is closed or gives up."""
+        while self._may_start():
+            try:
+                self._serve(PainterProcess(self._opener, self._spec, self._exchange.frames, self._limits))
+            # Whatever it is, this thread must outlive it, or nothing would be painted any more.
+            except Exception as error:  # noqa: BLE001
+                self._count_death(error)
+        with self._changed:
+            self._exchange.close()
+            self._tell("closed")
+
+    def _may_start(self) -> bool:
+        """Wait until a process should be started: True; or until the mailbox is closing: False."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or self._status.state != "gave up")
+            if deaths := len(self._recent_deaths):
+                pause = min(self._limits.backoff * 4 ** (deaths - 1), LONGEST_BACKOFF_S)
+                self._changed.wait_for(lambda: self._closing, pause)
+            return not self._closing
+
+    def _serve(self, process: PainterProcess) -> None:
+        """Read the process's letters until the mailbox is closing. Raises ProcessLost."""
+        try:
+            with self._changed:
+                self._process, self._open, self._failures = process, False, 0
+            while not self._closing:
+                letter = process.receive()
+                if letter is not None:
+                    self._answer(letter, process)
+        finally:
+            with self._changed:
+                asked_to_end = self._closing and self._idle
+                self._process, self._open = None, False
+                self._exchange.lose()
+            process.end(asked_to_end)
+
+    def _answer(self, letter: ToMailbox, process: PainterProcess) -> None:
+        if isinstance(letter, Refused):
+            raise ProcessLost(letter.why, letter.hopeless)
+        painting = self._exchange.painting(letter) if isinstance(letter, Painted) else None
+        with self._changed:
+            if isinstance(letter, Opening) and self._status.state == "starting":
+                self._tell("starting", f"loading checkpoint {self._spec.checkpoint}")
+            elif isinstance(letter, Opened):
+                self._begin(letter, process)
+            elif isinstance(letter, Failed):
+                self._exchange.lose()
+                self._failures += 1
+                if self._failures == FAILURES:
+                    raise ProcessLost(f"painting failed {FAILURES} times in a row: {letter.why}")
+            elif painting is not None:
+                self._failures = 0
+                self._exchange.finish()
+                self._done.append(painting)
+                self._changed.notify_all()
+            self._send_next()
+
+    def _begin(self, opened: Opened, process: PainterProcess) -> None:
+        """Give a painter that is open the latents its predecessor left."""
+        letter = self._exchange.attach(opened.form)
+        process.send(letter)
+        if not letter.serial and not self._exchange.full_frame_waits:
+            self._needs_full = True
+        self._info, self._open = opened.info, True
+
+    def _send_next(self) -> None:
+        """Send what is next if it is the painter's turn. The lock is held."""
+        if self._process is None or not self._open:
+            return
+        while letter := self._exchange.next_letter():
+            self._process.send(letter)
+        self._tell("painting" if self._exchange.painting_now else "ready")
+
+    def _count_death(self, error: Exception) -> None:
+        why = str(error) or type(error).__name__
+        now, limits = time.monotonic(), self._limits
+        with self._changed:
+            self._recent_deaths = [t for t in self._recent_deaths if now - t <= limits.quick] + [now]
+            count = len(self._recent_deaths)
+            self._status = replace(self._status, deaths=self._status.deaths + (not self._closing))
+            if isinstance(error, ProcessLost) and error.hopeless:
+                self._tell("gave up", why)
+            elif count >= limits.deaths:
+                self._tell(
+                    "gave up", f"{why}; lost {count} times within {limits.quick:.0f} s, so it stays off"
+                )
+            else:
+                self._tell("restarting", f"{why}; starting it again")
+
+    def _tell(self, state: MailboxState, why: str = "") -> None:
+        """Set the status, and wake who waits for it. The lock is held."""
+        status = replace(self._status, state=state, why=why)
+        if status == self._status:
+            return
+        at_work = {"ready", "painting"}
+        if not (state in at_work and self._status.state in at_work):
+            self._news = True
+            self._changed.notify_all()
+        self._status = status

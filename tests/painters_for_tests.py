@@ -1,0 +1,157 @@
+"""Small painters with one fault each, and what they are asked to paint; imported by their own process too."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from engine.errors import CheckpointError
+from engine.events import Text
+from engine.geometry import Rect
+from engine.painter import ContextFeatures, GuidePainter, PainterSpec, Painting, PaintRequest, Patch
+
+NAMED = "the painter is broken here"
+SIZE = (256, 192)
+WHOLE = Rect(0, 0, *SIZE)
+SPEC = PainterSpec(checkpoint="guide", size=SIZE)
+CONTEXT = ContextFeatures(np.zeros(3, np.float32), np.zeros(2, np.float32))
+
+
+def noisy(seq: int, text: str, damage: Rect = WHOLE) -> PaintRequest:
+    """A request like no other: `text` was typed, and the guide is noise seeded with `seq`."""
+    guide = np.random.default_rng(seq).integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)
+    verbatim = np.zeros((SIZE[1], SIZE[0]), np.uint8)
+    return PaintRequest(seq, (Text(0.0, text),), (damage,), guide, verbatim, CONTEXT)
+
+
+def text_of(request: PaintRequest) -> bytes:
+    return "".join(event.text for event in request.events if isinstance(event, Text)).encode()
+
+
+class RememberingPainter(GuidePainter):
+    """Shows the guide; its latents are the text it has seen, after a count of its paints (first eight bytes)."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        super().__init__(spec)
+        self._paints, self._seen = 0, b""
+
+    def paint(self, request: PaintRequest) -> Painting:
+        self._paints += 1
+        self._seen += text_of(request)
+        return super().paint(request)
+
+    def latents(self) -> np.ndarray:
+        seen = np.zeros(2048, np.uint8)
+        seen[:8] = np.array([self._paints]).view(np.uint8)
+        seen[8 : 8 + len(self._seen)] = np.frombuffer(self._seen, np.uint8)
+        return seen
+
+    def restore(self, latents: np.ndarray | None) -> None:
+        self._paints = 0 if latents is None else int(latents[:8].view(np.int64)[0])
+        self._seen = b"" if latents is None else latents[8:].tobytes().rstrip(b"\0")
+
+
+def text_seen(latents: np.ndarray | None) -> str:
+    return "" if latents is None else latents[8:].tobytes().rstrip(b"\0").decode()
+
+
+def paints_done(latents: np.ndarray | None) -> int:
+    return 0 if latents is None else int(latents[:8].view(np.int64)[0])
+
+
+class SlowPainter(RememberingPainter):
+    """Takes 50 ms a paint."""
+
+    def paint(self, request: PaintRequest) -> Painting:
+        time.sleep(0.05)
+        return super().paint(request)
+
+
+class BriskPainter(RememberingPainter):
+    """Takes 3 ms a paint: a kill at a random moment meets it painting, publishing or waiting."""
+
+    def paint(self, request: PaintRequest) -> Painting:
+        time.sleep(0.003)
+        return super().paint(request)
+
+
+class FaultyPainter(RememberingPainter):
+    """Does `fault` when it is asked to paint the text "!", after it took the text in."""
+
+    fault: Callable[[], None]
+
+    def paint(self, request: PaintRequest) -> Painting:
+        painting = super().paint(request)
+        if b"!" in text_of(request):
+            type(self).fault()
+        return painting
+
+
+def _raise() -> None:
+    raise RuntimeError(NAMED)
+
+
+def _sleep() -> None:
+    time.sleep(3600)
+
+
+def _hold_interpreter() -> None:
+    # Unlike with time.sleep, no other thread runs meanwhile.
+    if sys.platform == "win32":
+        ctypes.PyDLL("kernel32").Sleep(900_000)
+    else:
+        ctypes.PyDLL(None).usleep(900_000_000)
+
+
+def _exit() -> None:
+    os._exit(7)
+
+
+class RaisingPainter(FaultyPainter):
+    fault = staticmethod(_raise)
+
+
+class HangingPainter(FaultyPainter):
+    fault = staticmethod(_sleep)
+
+
+class FrozenPainter(FaultyPainter):
+    fault = staticmethod(_hold_interpreter)
+
+
+class CrashingPainter(FaultyPainter):
+    fault = staticmethod(_exit)
+
+
+class OnceFailingPainter(RememberingPainter):
+    """Raises at its first paint after it took the text in: only latents put back make the second one right."""
+
+    _failed = False
+
+    def paint(self, request: PaintRequest) -> Painting:
+        painting = super().paint(request)
+        if not self._failed:
+            self._failed = True
+            raise RuntimeError(NAMED)
+        return painting
+
+
+class StrayPainter(GuidePainter):
+    """Hands out a patch beside the frame."""
+
+    def paint(self, request: PaintRequest) -> Painting:
+        patch = super().paint(request).patches[0]
+        return Painting(request.seq, (Patch(patch.rect.shift(10_000, 0), patch.pixels),), "guide")
+
+
+def missing_checkpoint(spec: PainterSpec) -> GuidePainter:
+    raise CheckpointError(f"checkpoint {spec.checkpoint!r} is not there; name a folder that is")
+
+
+def broken_opener(spec: PainterSpec) -> GuidePainter:
+    raise RuntimeError(NAMED)

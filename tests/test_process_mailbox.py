@@ -1,0 +1,338 @@
+"""The painter's process may die, hang or fail at any moment; the session goes on and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import string
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from engine.events import Text
+from engine.frame_memory import LINUX_SEGMENTS
+from engine.geometry import Rect
+from engine.mailbox import DirectMailbox
+from engine.painter import GuidePainter, OpenPainter, Painting
+from engine.painter_process import Limits
+from engine.process_mailbox import ProcessMailbox
+from tests.painters_for_tests import (
+    NAMED,
+    SIZE,
+    SPEC,
+    BriskPainter,
+    CrashingPainter,
+    FrozenPainter,
+    HangingPainter,
+    OnceFailingPainter,
+    RaisingPainter,
+    RememberingPainter,
+    SlowPainter,
+    StrayPainter,
+    broken_opener,
+    missing_checkpoint,
+    noisy,
+    paints_done,
+    text_seen,
+)
+from tests.test_mailbox import asked
+
+LONG_S = 30.0  # only a hang takes this long
+NO_PAUSE = Limits(backoff=0.0)
+ROOT = Path(__file__).parent.parent
+
+
+@contextmanager
+def mailbox_of(painter: OpenPainter, limits: Limits | None = None) -> Iterator[ProcessMailbox]:
+    mailbox = ProcessMailbox(painter, SPEC, limits)
+    try:
+        yield mailbox
+    finally:
+        begun = time.monotonic()
+        mailbox.close()
+        assert time.monotonic() - begun < 2.5
+        assert mailbox.status.state == "closed"
+        assert own_segments() == []
+
+
+def own_segments() -> list[str]:
+    return [path.name for path in LINUX_SEGMENTS.glob(f"pixelos_{os.getpid()}_*")]
+
+
+def until(condition: Callable[[], bool], limit_s: float = LONG_S) -> None:
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.005)
+
+
+def paintings_to(mailbox: ProcessMailbox, seq: int) -> list[Painting]:
+    done: list[Painting] = []
+    end = time.monotonic() + LONG_S
+    while not done or done[-1].seq < seq:
+        assert time.monotonic() < end, f"no painting came: {mailbox.status}"
+        mailbox.wait(1.0)
+        done += mailbox.collect()
+    return done
+
+
+def show(frame: np.ndarray, paintings: list[Painting]) -> np.ndarray:
+    for painting in paintings:
+        for patch in painting.patches:
+            frame[patch.rect.slices] = patch.pixels
+    return frame
+
+
+def same(ours: np.ndarray | None, theirs: np.ndarray | None) -> bool:
+    return ours is not None and theirs is not None and np.array_equal(ours, theirs)
+
+
+def empty_frame() -> np.ndarray:
+    return np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+
+
+def test_both_mailboxes_paint_the_same_bit_for_bit() -> None:
+    requests = [noisy(1, "a"), noisy(2, "b", Rect(8, 16, 40, 24)), noisy(3, "c", Rect(200, 96, 56, 96))]
+    direct = DirectMailbox(RememberingPainter(SPEC))
+    with mailbox_of(RememberingPainter) as mailbox:
+        assert mailbox.needs_full() and not mailbox.needs_full()
+        assert mailbox.status.state == "starting" and mailbox.info is None
+        for request in requests:
+            direct.post(request)
+            mailbox.post(request)
+            (ours,) = paintings_to(mailbox, request.seq)
+            (theirs,) = direct.collect()
+            assert (ours.seq, ours.source) == (theirs.seq, theirs.source)
+            for a, b in zip(ours.patches, theirs.patches, strict=True):
+                assert a.rect == b.rect and np.array_equal(a.pixels, b.pixels)
+            assert same(mailbox.latents(), direct.latents())
+        assert mailbox.info == direct.info and mailbox.status.state == "ready"
+        assert not mailbox.needs_full()
+
+
+def test_a_slow_painter_paints_little_and_misses_no_event() -> None:
+    with mailbox_of(SlowPainter) as mailbox:
+        mailbox.post(noisy(0, "^"))
+        frame = show(empty_frame(), paintings_to(mailbox, 0))
+        typed = (string.ascii_letters * 2)[:50]
+        slowest = 0.0
+        for seq, letter in enumerate(typed, start=1):
+            rect = Rect(8 * (seq % 30), 8 * (seq // 4), 16, 8)
+            request = noisy(seq, letter, rect)
+            begun = time.monotonic()
+            mailbox.post(request)
+            slowest = max(slowest, time.monotonic() - begun)
+            assert request.guide is not None
+            request.guide[:] = 0  # the caller may draw over it at once
+            time.sleep(0.002)
+        final = noisy(51, "$")
+        mailbox.post(final)
+        show(frame, paintings_to(mailbox, 51))
+        assert text_seen(mailbox.latents()) == "^" + typed + "$"
+        assert paints_done(mailbox.latents()) < 20
+        assert same(frame, final.guide)
+        assert slowest < 0.5
+
+
+def test_latents_of_an_earlier_run_are_painted_on_from() -> None:
+    with mailbox_of(RememberingPainter) as mailbox:
+        mailbox.post(noisy(1, "before"))
+        paintings_to(mailbox, 1)
+        saved = mailbox.latents()
+    assert saved is not None
+    with mailbox_of(RememberingPainter) as mailbox:
+        mailbox.needs_full()
+        mailbox.restore(saved)
+        assert mailbox.needs_full()
+        mailbox.post(noisy(2, " and after"))
+        paintings_to(mailbox, 2)
+        assert text_seen(mailbox.latents()) == "before and after"
+        mailbox.restore(saved)  # also between two paints
+        mailbox.post(noisy(3, "!"))
+        paintings_to(mailbox, 3)
+        assert text_seen(mailbox.latents()) == "before!"
+        mailbox.restore(np.zeros(3, np.float32))  # another painter's: not taken
+        mailbox.post(noisy(4, "!"))
+        paintings_to(mailbox, 4)
+        assert text_seen(mailbox.latents()) == "before!!"
+
+
+def test_ten_kills_at_random_moments_lose_nothing() -> None:
+    choice = random.Random(5)
+    limits = Limits(deaths=1000, backoff=0.0, quick=0.0)
+    with mailbox_of(BriskPainter, limits) as mailbox:
+        seq, typed, slowest, kills = 0, "", 0.0, 0
+        frame = empty_frame()
+        kill_at = 0.0
+        last_pid = None
+        while kills < 10:
+            seq += 1
+            typed += (letter := choice.choice(string.ascii_letters))
+            request = noisy(seq, letter)
+            begun = time.monotonic()
+            mailbox.post(request)
+            show(frame, mailbox.collect())
+            slowest = max(slowest, time.monotonic() - begun)
+            pid = mailbox.pid
+            if pid != last_pid and mailbox.status.state in ("ready", "painting"):
+                last_pid, kill_at = pid, time.monotonic() + choice.random() * 0.05
+            if pid and pid == last_pid and time.monotonic() >= kill_at:
+                psutil.Process(pid).kill()
+                kills, kill_at = kills + 1, float("inf")
+            time.sleep(0.004)
+        seq += 1
+        final = noisy(seq, "$")
+        mailbox.post(final)
+        show(frame, paintings_to(mailbox, seq))
+        assert mailbox.status.deaths == 10
+        assert text_seen(mailbox.latents()) == typed + "$"
+        assert same(frame, final.guide)
+        assert slowest < 0.5
+
+
+@pytest.mark.parametrize(
+    ("painter", "limits", "words"),
+    [
+        (HangingPainter, Limits(paint=0.3, first_paint=0.3, backoff=0.0, deaths=1), "did not finish a paint"),
+        (FrozenPainter, Limits(beat=0.8, backoff=0.0, deaths=1), "showed no sign of life"),
+    ],
+)
+def test_a_hang_is_noticed(painter: OpenPainter, limits: Limits, words: str) -> None:
+    with mailbox_of(painter, limits) as mailbox:
+        mailbox.post(noisy(1, "fine"))
+        paintings_to(mailbox, 1)
+        mailbox.post(noisy(2, "!"))
+        until(lambda: mailbox.status.state == "gave up")
+        assert words in mailbox.status.why
+        # What hung it is still owed, and painted by whoever comes next, from the latents before it.
+        assert text_seen(mailbox.latents()) == "fine"
+
+
+def test_three_quick_deaths_are_the_end_until_somebody_asks_again() -> None:
+    with mailbox_of(CrashingPainter, NO_PAUSE) as mailbox:
+        mailbox.post(noisy(1, "!"))
+        until(lambda: mailbox.status.state == "gave up")
+        assert mailbox.status.deaths == 3
+        assert "exit code 7" in mailbox.status.why and "3 times" in mailbox.status.why
+        mailbox.post(noisy(2, "x"))
+        assert mailbox.collect() == [] and mailbox.pid is None
+        mailbox.retry()
+        assert mailbox.status.state != "gave up"
+        until(lambda: mailbox.status.state == "gave up")
+        assert mailbox.status.deaths == 6
+
+
+def test_a_paint_that_raises_is_tried_again_from_the_latents_before_it() -> None:
+    with mailbox_of(OnceFailingPainter) as mailbox:
+        mailbox.post(noisy(1, "once"))
+        paintings_to(mailbox, 1)
+        assert text_seen(mailbox.latents()) == "once"
+        assert mailbox.status.deaths == 0
+
+
+@pytest.mark.parametrize(("painter", "words"), [(RaisingPainter, NAMED), (StrayPainter, "does not fit")])
+def test_a_painter_that_always_raises_is_given_up_with_its_words(painter: OpenPainter, words: str) -> None:
+    with mailbox_of(painter, Limits(backoff=0.0, deaths=2)) as mailbox:
+        mailbox.post(noisy(1, "!"))
+        until(lambda: mailbox.status.state == "gave up")
+        assert words in mailbox.status.why and mailbox.status.deaths == 2
+
+
+def test_a_wrong_checkpoint_is_given_up_at_once_with_its_message() -> None:
+    with mailbox_of(missing_checkpoint) as mailbox:
+        until(lambda: mailbox.status.state == "gave up")
+        assert mailbox.status.why == "checkpoint 'guide' is not there; name a folder that is"
+        assert mailbox.status.deaths == 1 and mailbox.info is None
+
+
+def test_an_opener_that_fails_for_another_reason_is_tried_three_times() -> None:
+    with mailbox_of(broken_opener, NO_PAUSE) as mailbox:
+        until(lambda: mailbox.status.state == "gave up")
+        assert NAMED in mailbox.status.why and mailbox.status.deaths == 3
+
+
+def test_a_stopped_process_never_stops_the_caller() -> None:
+    with mailbox_of(RememberingPainter, Limits(beat=1.0, backoff=0.0)) as mailbox:
+        until(lambda: mailbox.status.state == "ready")
+        assert mailbox.pid is not None
+        psutil.Process(mailbox.pid).suspend()
+        begun = time.monotonic()
+        many = tuple(
+            Text(float(n), "é" if n % 200 == 0 else "") for n in range(20_000)
+        )  # far more than a pipe takes
+        request = asked(1, many)
+        mailbox.post(request)
+        mailbox.post(asked(2, (Text(0.0, "$"),)))
+        assert time.monotonic() - begun < 0.5
+        paintings_to(mailbox, 2)
+        assert mailbox.status.deaths == 1
+        assert text_seen(mailbox.latents()) == "é" * 100 + "$"
+
+
+def test_the_process_is_quiet_and_light() -> None:
+    with mailbox_of(GuidePainter) as mailbox:
+        until(lambda: mailbox.status.state == "ready")
+        process = psutil.Process(mailbox.pid)
+        if os.name != "nt":
+            assert process.nice() > psutil.Process().nice()
+        assert process.memory_info().rss < 150e6
+
+
+def test_killing_the_parent_takes_the_process_and_the_memory_along(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import time\n"
+        "from engine.process_mailbox import ProcessMailbox\n"
+        "from tests.painters_for_tests import SPEC, FrozenPainter, noisy\n"
+        "if __name__ == '__main__':\n"
+        "    mailbox = ProcessMailbox(FrozenPainter, SPEC)\n"
+        "    mailbox.post(noisy(1, '!'))\n"
+        "    while mailbox.status.state != 'painting':\n"
+        "        mailbox.wait(1)\n"
+        "    print(mailbox.pid, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, str(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert list(LINUX_SEGMENTS.glob(f"pixelos_{parent.pid}_*")) or os.name == "nt"
+        parent.kill()
+    until(lambda: not psutil.pid_exists(child), 5.0)
+    until(lambda: not list(LINUX_SEGMENTS.glob(f"pixelos_{parent.pid}_*")), 5.0)
+
+
+def test_a_program_that_forgets_to_close_ends_quietly(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from engine.process_mailbox import ProcessMailbox\n"
+        "from tests.painters_for_tests import SPEC, GuidePainter, noisy\n"
+        "if __name__ == '__main__':\n"
+        "    mailbox = ProcessMailbox(GuidePainter, SPEC)\n"
+        "    mailbox.post(noisy(1, 'x'))\n"
+        "    while not mailbox.collect():\n"
+        "        mailbox.wait(1)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, str(program)],
+        check=False,
+        capture_output=True,
+        env=environment,
+        text=True,
+        timeout=LONG_S,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
