@@ -1,0 +1,1 @@
+"""Everything the user touches: the window, and the command line."""

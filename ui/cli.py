@@ -1,0 +1,257 @@
+"""The command line: the one place that knows the window and the models both.
+
+Nothing is imported before it is needed, so that the window is up before anything heavy is read.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before any import that could touch a hub: nothing here ever asks one
+os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ui.options import Choice, with_choice
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Pixel OS: a desktop whose face a diffusion model paints, frame by frame, on your own machine.",
+)
+models_app = typer.Typer(rich_markup_mode=None, help="Checkpoints: what is there, and whether it can be loaded.")
+bench_app = typer.Typer(rich_markup_mode=None, help="Measure frame latency, compare measurements.")
+app.add_typer(models_app, name="models")
+app.add_typer(bench_app, name="bench")
+
+OutFile = Annotated[Path, typer.Option("--out", metavar="FILE.json", help="Where the result goes.")]
+OutPage = Annotated[Path | None, typer.Option("--out", metavar="REPORT.html", help="Where the page goes.")]
+
+
+@app.callback(invoke_without_command=True)
+def pixelos(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+@with_choice
+def run(choice: Choice) -> None:
+    """The window."""
+    from ui.start import start
+
+    start(choice)
+
+
+@app.command()
+@with_choice
+def record(
+    choice: Choice, out: Annotated[Path, typer.Option("--out", metavar="TRACE", help="The trace to write.")]
+) -> None:
+    """`run`, and every event goes into a trace as well."""
+    from ui.start import start
+
+    start(choice, record_to=out)
+
+
+@app.command()
+@with_choice
+def replay(
+    choice: Choice,
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace, JSON Lines.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where frames, scenes and report go.")],
+    frames: Annotated[str, typer.Option(metavar="all|last|none", help="Which frames to save.")] = "all",
+) -> None:
+    """Play a trace without a window, deterministic on a CPU."""
+    from ui.playing import play
+
+    play(choice, trace, out, frames)
+
+
+@app.command("eval")
+@with_choice
+def evaluate(
+    choice: Choice, out: OutFile, quick: Annotated[bool, typer.Option("--quick", help="At most two minutes.")] = False
+) -> None:
+    """Score a checkpoint's painting."""
+    from ui.measuring import evaluate_to
+
+    evaluate_to(choice, out, quick)
+
+
+@bench_app.callback(invoke_without_command=True)
+@with_choice
+def bench(
+    context: typer.Context,
+    choice: Choice,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.json", help="Where the result goes.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="At most one minute.")] = False,
+    preset: Annotated[str | None, typer.Option(metavar="NAME", help="An architecture at its real size.")] = None,
+    random_weights: Annotated[bool, typer.Option("--random-weights", help="With --preset.")] = False,
+) -> None:
+    """Measure frame latency."""
+    if context.invoked_subcommand is not None:
+        return
+    from ui.measuring import bench_to
+
+    bench_to(choice, out, quick, preset, random_weights)
+
+
+@bench_app.command()
+def compare(
+    results: Annotated[list[Path], typer.Argument(metavar="A.json B.json ...", help="Results of bench.")],
+    out: OutPage = None,
+) -> None:
+    """Lay several results side by side. Not in this version."""
+    _not_yet("bench compare")
+
+
+@bench_app.command()
+@with_choice
+def tune(choice: Choice) -> None:
+    """Find the settings that hold a latency on this machine. Not in this version."""
+    _not_yet("bench tune")
+
+
+@models_app.command("list")
+@with_choice
+def list_models(choice: Choice) -> None:
+    """What there is: family, size, estimated memory."""
+    from ui.checkpoints import show_all
+
+    show_all(choice)
+
+
+@models_app.command()
+@with_choice
+def check(choice: Choice, path: Annotated[str, typer.Argument(metavar="PATH", help="A folder, or a name.")]) -> None:
+    """Whether a checkpoint is safe and complete, and why not."""
+    from ui.checkpoints import check as look_over
+
+    look_over(choice, path)
+
+
+@models_app.command()
+@with_choice
+def add(choice: Choice, path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint's folder.")]) -> None:
+    """Copy a sound checkpoint into the profile."""
+    from ui.checkpoints import add as add_checkpoint
+
+    add_checkpoint(choice, path)
+
+
+@models_app.command()
+@with_choice
+def remove(choice: Choice, name: Annotated[str, typer.Argument(metavar="NAME", help="A name of the list.")]) -> None:
+    """Delete a checkpoint from the profile."""
+    from ui.checkpoints import remove as remove_checkpoint
+
+    remove_checkpoint(choice, name)
+
+
+@models_app.command()
+@with_choice
+def probe(
+    choice: Choice, path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint.")], out: OutPage = None
+) -> None:
+    """Compare a checkpoint with its stock pipeline. Not in this version."""
+    _not_yet("models probe")
+
+
+@app.command()
+@with_choice
+def train(
+    choice: Choice,
+    data: Annotated[str, typer.Option(metavar="SOURCE", help="synthetic, or a folder of recordings.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the checkpoint goes.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from what is in --out.")] = False,
+    updates: Annotated[int | None, typer.Option(metavar="N", help="How many updates.")] = None,
+    init: Annotated[str | None, typer.Option(metavar="CHECKPOINT", help="The weights to start from.")] = None,
+    budget: Annotated[str, typer.Option(metavar="cpu|gpu", help="The size of batches and networks.")] = "cpu",
+) -> None:
+    """Train or fine-tune a checkpoint of the bundled family."""
+    from ui.measuring import train_to
+
+    train_to(choice, data, out, resume, updates, init, budget)
+
+
+@app.command()
+def doctor(
+    profile: Annotated[Path | None, typer.Option(metavar="DIR", help="The profile folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON document.")] = False,
+) -> None:
+    """What this machine has, what is wrong, and the command that mends it."""
+    from ui.doctor import run as examine
+
+    raise typer.Exit(examine(profile, as_json))
+
+
+def _not_yet(command: str) -> None:
+    from engine.errors import InputError
+
+    raise InputError(f"{command} is not in this version yet; pixelos --help says what there is")
+
+
+def main() -> None:
+    """The `pixelos` command: any error is one message on stderr and an exit code, never a traceback."""
+    sys.exit(status(sys.argv[1:]))
+
+
+def status(arguments: list[str]) -> int:
+    """Do what the arguments say; the exit code."""
+    from engine.errors import PixelOSError
+
+    try:
+        code = app(arguments, prog_name="pixelos", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except PixelOSError as error:
+        return _tell(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _tell("stopped", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last resort
+        if hasattr(error, "format_message"):  # typer's own words for a wrong option
+            return _tell(f"{error.format_message().rstrip('.')}; pixelos --help says what there is", 2)
+        return _unexpected(error)
+
+
+def _tell(message: str, code: int) -> int:
+    print(f"pixelos: {message}", file=sys.stderr)
+    return code
+
+
+def _unexpected(error: Exception) -> int:
+    import traceback
+
+    if os.environ.get("PIXELOS_DEBUG") == "1":
+        traceback.print_exception(error)
+        return 1
+    import platformdirs
+
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    what = " ".join(what.split())
+    log = platformdirs.user_log_path("pixelos", appauthor=False) / "pixelos.log"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "a", encoding="utf-8", errors="replace") as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return _tell(f"something failed: {what}; PIXELOS_DEBUG=1 shows where", 1)
+    return _tell(f"something failed: {what}; details are in {log}", 1)
+
+
+if __name__ == "__main__":
+    main()

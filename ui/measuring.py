@@ -1,0 +1,86 @@
+"""`pixelos eval`, `bench` and `train`: long work, told line by line on stderr, its result in one file or folder."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from engine.durable import replace_file
+from engine.errors import InputError, PixelOSError
+from ui.options import Choice
+
+
+def say(line: str) -> None:
+    """One line of progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def evaluate_to(choice: Choice, out: Path, quick: bool) -> None:
+    """Score the checkpoint and write the scores."""
+    spec = choice.spec()
+    check_file(out)
+    from benchmarks.quality import evaluate
+
+    _write(out, evaluate(spec, quick, say))
+
+
+def bench_to(choice: Choice, out: Path | None, quick: bool, preset: str | None, random_weights: bool) -> None:
+    """Measure the frame latency and write the result."""
+    if preset is not None or random_weights:
+        raise InputError("--preset and --random-weights are not in this version yet; leave them out")
+    if out is None:
+        raise InputError("--out FILE.json is missing: where the result goes")
+    spec = choice.spec()
+    check_file(out)
+    from benchmarks.latency import bench
+
+    _write(out, bench(spec, quick, say))
+
+
+def train_to(
+    choice: Choice, data: str, out: Path, resume: bool, updates: int | None, init: str | None, budget: str
+) -> None:
+    """Train into `out`."""
+    if data != "synthetic":
+        raise InputError(f"--data {data!r} is not known; this version trains on 'synthetic', the desktop's own screens")
+    if updates is not None and updates < 1:
+        raise InputError(f"--updates {updates} cannot be; give a whole number from 1")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file; give a folder")
+    if not resume and (out / "state").exists():
+        raise InputError(f"{out} holds an earlier training; go on with --resume, or give another --out")
+    from models.catalog import resolve
+    from models.training.loop import BUDGETS, TrainConfig, train
+
+    if budget not in BUDGETS:
+        raise InputError(f"--budget {budget!r} is not known; use one of {', '.join(BUDGETS)}")
+    size: dict[str, Any] = {**BUDGETS[budget], **({"updates": updates} if updates else {})}
+    start = resolve(init, str(choice.folder())) if init else None
+    config = TrainConfig(out, start, resume, seed=choice.seed or 0, **size)
+    print(f"the checkpoint is in {train(config, say)}")
+
+
+def check_file(out: Path) -> None:
+    """Raises InputError where no file can be written at `out`; before long work, not after it."""
+    if out.is_dir():
+        raise InputError(f"--out {out} is a folder; give a file")
+    if not out.absolute().parent.is_dir():
+        raise InputError(f"--out {out} cannot be written: there is no folder {out.absolute().parent}; make it first")
+    try:
+        there = out.exists()
+        with open(out, "ab"):
+            """It can be opened for writing."""
+        if not there:
+            out.unlink()
+    except OSError as error:
+        raise InputError(f"--out {out} cannot be written: {error.strerror}; give another place") from error
+
+
+def _write(out: Path, result: dict[str, Any]) -> None:
+    try:
+        replace_file(out.absolute(), (json.dumps(result, indent=1) + "\n").encode())
+    except OSError as error:
+        raise PixelOSError(f"{out} cannot be written: {error.strerror}; make room and try again") from error
+    print(f"see {out}")

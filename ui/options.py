@@ -1,0 +1,118 @@
+"""The options that mean the same in every command, and what comes of them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from engine.painter import PainterSpec
+
+MODES = ("guided", "dream")
+DTYPES = ("auto", "float32", "float16", "bfloat16")
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+_LARGEST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was said on the command line; None where nothing was."""
+
+    checkpoint: Annotated[
+        str | None, typer.Option(metavar="NAME|FOLDER|FILE", help="What paints: bundled (default), guide, or a path.")
+    ] = None
+    lora: Annotated[list[str] | None, typer.Option(metavar="FILE[:WEIGHT]", help="A LoRA; repeatable.")] = None
+    mode: Annotated[str | None, typer.Option(metavar="guided|dream", help="Whether the guide is given.")] = None
+    size: Annotated[str | None, typer.Option(metavar="WIDTHxHEIGHT", help="Frame size (512x384).")] = None
+    style: Annotated[str | None, typer.Option(metavar="TEXT", help="How it should look, in words.")] = None
+    steps: Annotated[int | None, typer.Option(metavar="N", help="Sampling steps.")] = None
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda[:N]", help="Where the painter runs.")] = None
+    dtype: Annotated[str | None, typer.Option(metavar="|".join(DTYPES), help="The painter's numbers.")] = None
+    seed: Annotated[int | None, typer.Option(metavar="N", help="What the noise starts from.")] = None
+    profile: Annotated[Path | None, typer.Option(metavar="DIR", help="The profile folder.")] = None
+    vram_budget: Annotated[float | None, typer.Option(metavar="GB", help="Bound on GPU memory.")] = None
+
+    def check(self) -> Choice:
+        """The choice itself, if every value can be meant. Raises InputError or SizeError."""
+        from engine.errors import InputError
+        from engine.geometry import parse_size
+
+        if self.mode is not None and self.mode not in MODES:
+            raise InputError(f"--mode {self.mode!r} is not known; use guided or dream")
+        if self.size is not None:
+            parse_size(self.size)
+        if self.style is not None and not self.style.strip():
+            raise InputError("--style is empty; say for example --style 'dark blue'")
+        if self.steps is not None and not 1 <= self.steps <= 1000:
+            raise InputError(f"--steps {self.steps} cannot be; give a whole number from 1 to 1000")
+        if self.device is not None and not _DEVICE.fullmatch(self.device):
+            raise InputError(f"--device {self.device!r} is not known; use auto, cpu, cuda or cuda:N")
+        if self.dtype is not None and self.dtype not in DTYPES:
+            raise InputError(f"--dtype {self.dtype!r} is not known; use one of {', '.join(DTYPES)}")
+        if self.seed is not None and not 0 <= self.seed <= _LARGEST_SEED:
+            raise InputError(f"--seed {self.seed} cannot be; give a whole number from 0 to {_LARGEST_SEED}")
+        if self.vram_budget is not None:
+            raise InputError("--vram-budget is not in this version yet; leave it out")
+        return self
+
+    def folder(self) -> Path:
+        """The profile's folder; it need not exist."""
+        from engine.profile import default_folder
+
+        return (self.profile or default_folder()).expanduser().absolute()
+
+    def spec(self, **otherwise: Any) -> PainterSpec:
+        """What to open as the painter: what was said, else `otherwise`, else PainterSpec's own defaults."""
+        from engine.geometry import parse_size
+        from engine.painter import PainterSpec
+
+        said: dict[str, Any] = {
+            "checkpoint": self.checkpoint, "mode": self.mode, "steps": self.steps, "device": self.device,
+            "dtype": self.dtype, "seed": self.seed, "size": parse_size(self.size) if self.size else None,
+            "loras": tuple(_lora(text) for text in self.lora or ()) or None,
+        }  # fmt: skip
+        given = {key: value for key, value in said.items() if value is not None}
+        return replace(PainterSpec(profile=str(self.folder())), **{**otherwise, **given})
+
+
+def _lora(text: str) -> tuple[str, float]:
+    """`FILE[:WEIGHT]` to (file, weight)."""
+    from engine.errors import InputError
+
+    file, _, weight = text.rpartition(":")
+    if not re.fullmatch(r"[-+]?\d*\.?\d+", weight):
+        file, weight = text, "1"
+    if not Path(file).expanduser().is_file():
+        raise InputError(f"there is no LoRA file {file!r}; give FILE or FILE:WEIGHT")
+    return file, float(weight)
+
+
+def with_choice(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`command(choice=..., ...)` as a command that takes the shared options beside its own."""
+    hints = get_type_hints(Choice, include_extras=True)
+    shared = [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+        for f in fields(Choice)
+    ]
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(command, eval_str=True).parameters.items()
+        if name != "choice"
+    ]
+
+    @wraps(command)
+    def spread(**given: Any) -> Any:
+        choice = Choice(**{f.name: given.pop(f.name) for f in fields(Choice)})
+        return command(choice=choice.check(), **given)
+
+    del spread.__wrapped__  # type: ignore[attr-defined]  # its signature is not ours
+    spread.__signature__ = inspect.Signature(own + shared)  # type: ignore[attr-defined]
+    spread.__annotations__ = {p.name: p.annotation for p in own + shared}
+    return spread
