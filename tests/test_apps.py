@@ -458,8 +458,9 @@ def test_the_bin_is_emptied_only_by_a_second_click() -> None:
 
 def test_renaming_in_place() -> None:
     user = User("files", documents=PAPERS)
-    user.presses("b", "ctrl+r", "ctrl+a")
+    user.presses("b", "ctrl+r")
     user.types("Delta")
+    assert user.sees("new name").text == "Delta.md"
     user.presses("enter")
     assert rows(user) == ["Alpha.txt", "Delta.md", "gamma.md"]
     assert user.documents.text("Delta.md") == "two words"

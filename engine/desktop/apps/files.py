@@ -38,8 +38,10 @@ class Files(App):
         self.first: int = state.get("first", 0)
         self.asking: bool = state.get("asking", False)  # whether "Empty bin" was clicked once
         self.deleted: str = state.get("deleted", "")  # in the bin: what Ctrl+Z brings back
-        name = state.get("renaming")
-        self.renaming = None if name is None else TextField(system, name)
+        self.renaming: TextField | None = None
+        if state.get("renaming"):
+            self.renaming = TextField(system, state["renaming"]["text"])
+            self.renaming.buffer.restore(state["renaming"])
         self._page = 1  # rows in view, as last drawn
         self._notes: dict[str, tuple[Content, str]] = {}
 
@@ -51,7 +53,7 @@ class Files(App):
             "first": self.first,
             "asking": self.asking,
             "deleted": self.deleted,
-            "renaming": self.renaming.text if self.renaming else None,
+            "renaming": self.renaming and {"text": self.renaming.text, **self.renaming.buffer.state()},
         }
 
     def names(self) -> list[str]:
@@ -70,6 +72,9 @@ class Files(App):
     def rename(self) -> None:
         if self.chosen in self.names() and not self.binned:
             self.renaming = TextField(self.system, self.chosen)
+            self.renaming.buffer.select(
+                0, self.chosen.rfind(".")
+            )  # what is typed takes the place of all but the kind
             self.system.focus(self, "documents/new name")
 
     def _renamed(self) -> None:
@@ -253,8 +258,10 @@ class Files(App):
 
     def _draw_row(self, canvas: Canvas, name: str, place: Rect) -> None:
         chosen = name == self.chosen
+        icon = ICONS.get(name[name.rfind(".") :], "document")
         if chosen and self.renaming:
-            field = place.inset(22, 0, 2, 0)
+            canvas.mark(Rect(place.x + 6, place.y + (place.h - 16) // 2, 16, 16), icon, Role.ACCENT)
+            field = place.inset(24, 0, 2, 0)
             self.renaming.draw(
                 canvas, "new name", field, on_enter=self._renamed, on_escape=lambda: self._choose(name)
             )
@@ -266,7 +273,6 @@ class Files(App):
                 self.open()
 
         touch = Touch(press=press, menu=lambda: self._row_menu(name))
-        icon = ICONS.get(name[name.rfind(".") :], "document")
         note = self._note(name)
         canvas.list_row(name, place, touch, icon=icon, selected=chosen, note=note, focusable=False)
 

@@ -28,12 +28,13 @@ class Log(App):
 
     def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
         super().__init__(system, state)
-        self.filter = TextField(system, state.get("filter", ""))
+        self.filter = TextField(system, state.get("filter", {}).get("text", ""))
+        self.filter.buffer.restore(state.get("filter", {}))
         self.first: int | None = state.get("first")
         self._page, self._total = 1, 0  # rows in view and in all, as last drawn
 
     def state(self) -> dict[str, Any]:
-        return {"filter": self.filter.text, "first": self.first}
+        return {"filter": {"text": self.filter.text, **self.filter.buffer.state()}, "first": self.first}
 
     def lines(self) -> list[str]:
         """The lines that hold the filter's text, in any case of letters."""
@@ -76,7 +77,7 @@ class Log(App):
         self.system.say("Copied one line." if len(lines) == 1 else f"Copied {len(lines)} lines.")
 
     def _clear_filter(self) -> None:
-        self.filter = TextField(self.system)
+        self.filter.text = ""
         self.system.focus(self, "lines")
 
     def _follow(self) -> None:
