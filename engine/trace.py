@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,7 +22,7 @@ from engine.geometry import check_size
 VERSION = 1
 MODES = ("guided", "dream")
 LARGEST_SEED = 2**63 - 1
-LATEST_START = datetime(9000, 1, 1, tzinfo=timezone.utc)  # a year the calendar can still add a trace's length to
+LATEST_START = datetime(9000, 1, 1, tzinfo=UTC)  # a year the calendar can still add a trace's length to
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +82,16 @@ def parse_trace(data: bytes, name: str = "trace") -> Trace:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise TraceError(f"{name} is not UTF-8 text (byte {error.start}); save it as UTF-8", line) from error
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if not lines:
+        number = data[: error.start].count(b"\n") + 1
+        raise TraceError(f"{name} is not UTF-8 text (byte {error.start}); save it as UTF-8", number) from error
+    numbered = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not numbered:
         raise TraceError(f'{name} is empty; its first line must be a header such as {{"pixelos_trace": 1}}', 1)
-    header = _header(_record(lines[0][1], lines[0][0], name), lines[0][0], name)
+    at, first = numbered[0]
+    header = _header(_record(first, at, name), at, name)
     events: list[tuple[int, Event]] = []
     last = float((header.state or {}).get("t", 0.0))
-    for number, line in lines[1:]:
+    for number, line in numbered[1:]:
         event = _event(_record(line, number, name), number, name)
         if event.t < last:
             before = "the event before it" if events else "the state it starts from"
@@ -167,7 +168,7 @@ def _start(value: object) -> datetime:
         start = datetime.fromisoformat(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise InputError(f"start must be a time such as 2026-01-01T09:00:00+00:00, not {value!r}") from None
-    start = start if start.tzinfo else start.replace(tzinfo=timezone.utc)
+    start = start if start.tzinfo else start.replace(tzinfo=UTC)
     if start > LATEST_START:
         raise InputError(f"start must lie before {LATEST_START.year}, not {value!r}")
     return start
