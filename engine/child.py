@@ -1,7 +1,7 @@
 """What runs in the painter's process: open the painter, then paint letter by letter.
 
-It knows no torch and no checkpoint: it calls the opener that it was given. It may be killed at any moment, and ends
-by itself as soon as its parent is gone.
+It knows no torch and no checkpoint: it calls the opener that it was given. It may be killed at any moment,
+and ends by itself as soon as its parent is gone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -35,7 +36,7 @@ PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 
 
 def run_child(letters: Connection, opener: bytes, spec: PainterSpec, frames_name: str) -> None:
-    """The process's whole life. opener: a pickled OpenPainter; unpickled here, after the environment is set."""
+    """The process's whole life. opener: a pickled OpenPainter, unpickled once the environment is set."""
     _settle()
     frames = FrameMemory(spec.size, frames_name)
     threading.Thread(target=_beat, args=(frames.beats,), name="beat", daemon=True).start()
@@ -149,8 +150,8 @@ def _settle() -> None:
         os.nice(NICENESS)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    sys.stdout.flush()
-    os.dup2(2, 1)  # standard output belongs to the parent's reports
+    with suppress(OSError):  # a windowed program on Windows has neither
+        os.dup2(2, 1)  # standard output belongs to the parent's reports
 
 
 def _beat(beats: np.ndarray) -> None:

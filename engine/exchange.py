@@ -1,7 +1,7 @@
 """What is waiting, what is being painted, and where in shared memory each of it lies.
 
-This is the bookkeeping of a mailbox whose painter may die: it starts no process and knows no thread, and whoever
-uses it holds a lock around every call but `painting`.
+This is the bookkeeping of a mailbox whose painter may die: it starts no process and knows no thread, and
+whoever uses it holds a lock around every call but `painting`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class _Kept:
 class Exchange:
     """Requests go in, letters come out; an answer makes a painting, a loss makes the request wait again.
 
-    Latents carry serials: those of the last painting received are whole in shared memory at every moment, so a
-    request counts exactly once however often its painter dies.
+    Latents carry serials: those of the last painting received are whole in shared memory at every moment,
+    so a request counts exactly once however often its painter dies.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -53,7 +53,7 @@ class Exchange:
         )
 
     def take(self, request: PaintRequest, events_kept: int | None = None) -> None:
-        """Let the request wait, together with what waits already; with its last `events_kept` events if given."""
+        """Let the request wait, together with what waits already; of its events the last `events_kept`."""
         slot = 0
         if self._waiting is not None:
             slot = self._waiting.slot

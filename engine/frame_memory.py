@@ -1,7 +1,7 @@
 """Shared memory in which frames and latents cross between the window's process and the painter's.
 
-There are no locks, so that a process killed at any moment never stops the other. The two take turns instead, and
-where one may write while the other could still need the old content there are two slots.
+There are no locks, so that a process killed at any moment never stops the other. The two take turns instead,
+and where one may write while the other could still need the old content there are two slots.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class Segment:
 class FrameMemory:
     """What a request and its answer need, for frames of one size.
 
-    beats: int64 (1,), counts while the painter's process lives; guide: uint8 (2, H, W, 3) and verbatim: uint8
-    (2, H, W), one slot being painted and one waiting; painted: uint8 (H, W, 3), valid between an answer and the
-    next request.
+    beats: int64 (1,), counts while the painter's process lives; guide: uint8 (2, H, W, 3) and verbatim:
+    uint8 (2, H, W), one slot being painted and one waiting; painted: uint8 (H, W, 3), valid between an
+    answer and the next request.
     """
 
     def __init__(self, size: tuple[int, int], name: str | None = None) -> None:
@@ -80,8 +80,8 @@ class FrameMemory:
 class LatentMemory:
     """The latents of the last two paintings, each under its serial (from 1), which is written last.
 
-    The painter's process publishes serial n + 1 over n - 1 and starts on it only when n was received: the latents
-    of the last painting that was received are whole at every moment.
+    The painter's process publishes serial n + 1 over n - 1 and starts on it only when n was received:
+    the latents of the last painting that was received are whole at every moment.
     """
 
     def __init__(self, form: LatentForm, name: str | None = None) -> None:
@@ -110,7 +110,7 @@ class LatentMemory:
         return serial > 0 and int(self._serials[serial % SLOTS]) == serial
 
     def read(self, serial: int) -> np.ndarray | None:
-        """A copy of the latents published under `serial`; None where they are not there any more, or not yet."""
+        """A copy of the latents published under `serial`; None where they are not there, or not any more."""
         return self._slots[serial % SLOTS].copy() if self.holds(serial) else None
 
     def close(self) -> None:
@@ -138,7 +138,7 @@ def _create(size: int) -> SharedMemory:
 
 
 def _reserve(name: str, size: int) -> None:
-    """Take the room now: where it were missing later, the first write would end the process without a word."""
+    """Take the room now: if it were missing later, the first write would end the process without a word."""
     path = LINUX_SEGMENTS / name
     if hasattr(os, "posix_fallocate") and path.exists():
         handle = os.open(path, os.O_RDWR)

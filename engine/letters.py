@@ -1,7 +1,7 @@
 """What the mailbox and the painter's process write to each other: small plain values over a pipe.
 
-Pixels and latents do not travel here; they lie in `engine.frame_memory`, and a letter says which of them counts.
-The two take turns: after `Paint` the mailbox sends nothing until `Painted` or `Failed` came.
+Pixels and latents do not travel here; they lie in `engine.frame_memory`, and a letter says which of them
+counts. The two take turns: after `Paint` the mailbox sends nothing until `Painted` or `Failed` came.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The painter could not be opened; hopeless where trying again cannot help, because the input is wrong."""
+    """The painter could not be opened; hopeless where the input is wrong: trying again cannot help."""
 
     why: str
     hopeless: bool
@@ -64,7 +64,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Attach:
-    """Publish latents in this memory from now on. serial: paint on from those latents; 0: from an empty frame."""
+    """Publish latents in this memory from now on. serial: of those to paint on from; 0: an empty frame."""
 
     memory: str
     serial: int
@@ -79,7 +79,7 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """Paint `request`, whose arrays lie in `slot` of the frame memory, and publish its latents under `serial`."""
+    """Paint `request`, whose arrays lie in `slot` of the frame memory; publish its latents under `serial`."""
 
     serial: int
     request: PaintRequest

@@ -1,9 +1,9 @@
 """Where the session leaves what is to be painted, and finds what was painted.
 
-A mailbox holds one waiting request. While the painter is busy a newer request takes over the waiting one with its
-damage and its events, so nothing is queued, no key is lost, and the painter is never more than one paint behind.
-`DirectMailbox` paints on the spot, for tests, benchmarks and replay; `engine.process_mailbox` has the painter in a
-process of its own.
+A mailbox holds one waiting request. While the painter is busy a newer request takes over the waiting one with
+its damage and its events, so nothing is queued, no key is lost, and the painter is never more than one paint
+behind. `DirectMailbox` paints on the spot, for tests, benchmarks and replay; `engine.process_mailbox` has the
+painter in a process of its own.
 """
 
 from __future__ import annotations
@@ -42,14 +42,16 @@ class Mailbox(Protocol):
         """Have this painted. The guide and verbatim arrays may be drawn over as soon as this returns."""
 
     def collect(self) -> list[Painting]:
-        """The paintings finished since the last call, in order. A painting answers every request up to its seq."""
+        """The paintings finished since the last call, in order. One answers every request up to its seq."""
 
     def wait(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds until there is something to collect or the status changed, other than to
-        "painting", since the last `wait`; whether that is so."""
+        """Wait up to `timeout` seconds for something to collect or a new status; whether there is one.
+
+        A status is new once, at the next `wait`; going between "ready" and "painting" does not count.
+        """
 
     def needs_full(self) -> bool:
-        """True once where what the painter holds may not be the frame that is shown; post the full frame then."""
+        """True once where what the painter holds may not be the frame shown; post the full frame then."""
 
     def latents(self) -> np.ndarray | None:
         """A copy of the latents of the last finished painting, for a snapshot; None where there are none."""
@@ -61,7 +63,7 @@ class Mailbox(Protocol):
 
 
 def combine(waiting: PaintRequest, newer: PaintRequest) -> PaintRequest:
-    """One request that does what both ask: all damage, all events in order, and for the rest what is newer."""
+    """One request that does what both ask: all damage, all events in order, the rest as in the newer."""
     return replace(newer, events=waiting.events + newer.events, damage=merge(waiting.damage + newer.damage))
 
 

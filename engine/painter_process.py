@@ -30,9 +30,9 @@ KILL_S = 1.0
 class Limits:
     """When a painter's process counts as hanging, and how often it is started again. Times in seconds.
 
-    start: until its first sign of life; opening: until the checkpoint is open; first_paint, paint: for one paint;
-    beat: between two signs of life. After `deaths` deaths within `quick` it is not started any more; before that,
-    after `backoff`, four times as long each time.
+    start: until its first sign of life; opening: until the checkpoint is open; first_paint, paint: for one
+    paint; beat: between two signs of life. After `deaths` deaths within `quick` it is not started any more;
+    before that, after `backoff`, four times as long each time.
     """
 
     start: float = 60.0
@@ -46,7 +46,7 @@ class Limits:
 
 
 class ProcessLost(Exception):
-    """The process died or hangs; the message says so in plain words. hopeless: another would fare no better."""
+    """The process died or hangs, in plain words. hopeless: another one would fare no better."""
 
     def __init__(self, why: str, hopeless: bool = False) -> None:
         super().__init__(why)

@@ -1,8 +1,8 @@
 """A mailbox whose painter lives in a process of its own, which may die at any moment.
 
 This file knows when a process is started, given up and told what; `engine.exchange` what it has to paint,
-`engine.painter_process` how one process is started, read and killed. The lock is this process's own and is never
-held while anybody is waited for.
+`engine.painter_process` how one process is started, read and killed. The lock is this process's own and is
+never held while anybody is waited for.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CLOSE_S = 2.0
 FAILURES = 3  # paints that raise, one after the other, before a fresh process is tried
 LONGEST_BACKOFF_S = 10.0
 STARTING = MailboxStatus("starting", "starting the painter's process")
-# While nobody paints, events would pile up for as long as the program runs; the guide already shows what they did.
+# While nobody paints, events would pile up as long as the program runs; the guide shows what they did.
 EVENTS_KEPT = 4096
 
 
@@ -110,7 +110,7 @@ class ProcessMailbox:
                 self._tell("starting", STARTING.why)
 
     def close(self) -> None:
-        """End the painter's process and give the shared memory back, in two seconds at most; once is enough."""
+        """End the painter's process and give the shared memory back, in two seconds at most."""
         atexit.unregister(self.close)
         with self._changed:
             already, self._closing = self._closing, True

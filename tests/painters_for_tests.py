@@ -15,6 +15,7 @@ from engine.events import Text
 from engine.geometry import Rect
 from engine.painter import ContextFeatures, GuidePainter, PainterSpec, Painting, PaintRequest, Patch
 
+SLOW_S = 0.05
 NAMED = "the painter is broken here"
 SIZE = (256, 192)
 WHOLE = Rect(0, 0, *SIZE)
@@ -34,7 +35,7 @@ def text_of(request: PaintRequest) -> bytes:
 
 
 class RememberingPainter(GuidePainter):
-    """Shows the guide; its latents are the text it has seen, after a count of its paints (first eight bytes)."""
+    """Shows the guide; its latents are a count of its paints (eight bytes) and the text it has seen."""
 
     def __init__(self, spec: PainterSpec) -> None:
         super().__init__(spec)
@@ -65,10 +66,10 @@ def paints_done(latents: np.ndarray | None) -> int:
 
 
 class SlowPainter(RememberingPainter):
-    """Takes 50 ms a paint."""
+    """Takes SLOW_S a paint."""
 
     def paint(self, request: PaintRequest) -> Painting:
-        time.sleep(0.05)
+        time.sleep(SLOW_S)
         return super().paint(request)
 
 
@@ -129,7 +130,7 @@ class CrashingPainter(FaultyPainter):
 
 
 class OnceFailingPainter(RememberingPainter):
-    """Raises at its first paint after it took the text in: only latents put back make the second one right."""
+    """Raises at its first paint, after it took the text in: only latents put back make the second right."""
 
     _failed = False
 

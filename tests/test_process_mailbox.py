@@ -26,6 +26,7 @@ from engine.process_mailbox import ProcessMailbox
 from tests.painters_for_tests import (
     NAMED,
     SIZE,
+    SLOW_S,
     SPEC,
     BriskPainter,
     CrashingPainter,
@@ -122,7 +123,7 @@ def test_a_slow_painter_paints_little_and_misses_no_event() -> None:
         mailbox.post(noisy(0, "^"))
         frame = show(empty_frame(), paintings_to(mailbox, 0))
         typed = (string.ascii_letters * 2)[:50]
-        slowest = 0.0
+        slowest, start = 0.0, time.monotonic()
         for seq, letter in enumerate(typed, start=1):
             rect = Rect(8 * (seq % 30), 8 * (seq // 4), 16, 8)
             request = noisy(seq, letter, rect)
@@ -132,11 +133,13 @@ def test_a_slow_painter_paints_little_and_misses_no_event() -> None:
             assert request.guide is not None
             request.guide[:] = 0  # the caller may draw over it at once
             time.sleep(0.002)
+        took = time.monotonic() - start
         final = noisy(51, "$")
         mailbox.post(final)
         show(frame, paintings_to(mailbox, 51))
         assert text_seen(mailbox.latents()) == "^" + typed + "$"
-        assert paints_done(mailbox.latents()) < 20
+        # One after the other for as long as keys came, and at most three before and after.
+        assert paints_done(mailbox.latents()) <= took / SLOW_S + 3
         assert same(frame, final.guide)
         assert slowest < 0.5
 
@@ -201,7 +204,7 @@ def test_ten_kills_at_random_moments_lose_nothing() -> None:
     ("painter", "limits", "words"),
     [
         (HangingPainter, Limits(paint=0.3, first_paint=0.3, backoff=0.0, deaths=1), "did not finish a paint"),
-        (FrozenPainter, Limits(beat=0.8, backoff=0.0, deaths=1), "showed no sign of life"),
+        (FrozenPainter, Limits(beat=1.5, backoff=0.0, deaths=1), "showed no sign of life"),
     ],
 )
 def test_a_hang_is_noticed(painter: OpenPainter, limits: Limits, words: str) -> None:
@@ -229,6 +232,23 @@ def test_three_quick_deaths_are_the_end_until_somebody_asks_again() -> None:
         assert mailbox.status.deaths == 6
 
 
+def test_asking_again_paints_what_came_meanwhile_on_the_latents_from_before() -> None:
+    with mailbox_of(RememberingPainter, Limits(deaths=1)) as mailbox:
+        mailbox.needs_full()
+        mailbox.post(noisy(1, "before"))
+        paintings_to(mailbox, 1)
+        psutil.Process(mailbox.pid).kill()
+        until(lambda: mailbox.status.state == "gave up")
+        assert "was killed" in mailbox.status.why or os.name == "nt"
+        assert text_seen(mailbox.latents()) == "before"
+        mailbox.post(noisy(2, ", mean"))
+        mailbox.post(noisy(3, "while"))
+        mailbox.retry()
+        paintings_to(mailbox, 3)
+        assert text_seen(mailbox.latents()) == "before, meanwhile"
+        assert not mailbox.needs_full()  # it holds exactly what was shown
+
+
 def test_a_paint_that_raises_is_tried_again_from_the_latents_before_it() -> None:
     with mailbox_of(OnceFailingPainter) as mailbox:
         mailbox.post(noisy(1, "once"))
@@ -239,10 +259,10 @@ def test_a_paint_that_raises_is_tried_again_from_the_latents_before_it() -> None
 
 @pytest.mark.parametrize(("painter", "words"), [(RaisingPainter, NAMED), (StrayPainter, "does not fit")])
 def test_a_painter_that_always_raises_is_given_up_with_its_words(painter: OpenPainter, words: str) -> None:
-    with mailbox_of(painter, Limits(backoff=0.0, deaths=2)) as mailbox:
+    with mailbox_of(painter, Limits(backoff=0.0, deaths=1)) as mailbox:
         mailbox.post(noisy(1, "!"))
         until(lambda: mailbox.status.state == "gave up")
-        assert words in mailbox.status.why and mailbox.status.deaths == 2
+        assert words in mailbox.status.why and mailbox.status.deaths == 1
 
 
 def test_a_wrong_checkpoint_is_given_up_at_once_with_its_message() -> None:
@@ -259,7 +279,7 @@ def test_an_opener_that_fails_for_another_reason_is_tried_three_times() -> None:
 
 
 def test_a_stopped_process_never_stops_the_caller() -> None:
-    with mailbox_of(RememberingPainter, Limits(beat=1.0, backoff=0.0)) as mailbox:
+    with mailbox_of(RememberingPainter, Limits(beat=1.5, backoff=0.0)) as mailbox:
         until(lambda: mailbox.status.state == "ready")
         assert mailbox.pid is not None
         psutil.Process(mailbox.pid).suspend()
@@ -272,7 +292,7 @@ def test_a_stopped_process_never_stops_the_caller() -> None:
         mailbox.post(asked(2, (Text(0.0, "$"),)))
         assert time.monotonic() - begun < 0.5
         paintings_to(mailbox, 2)
-        assert mailbox.status.deaths == 1
+        assert mailbox.status.deaths >= 1
         assert text_seen(mailbox.latents()) == "é" * 100 + "$"
 
 
