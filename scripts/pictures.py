@@ -1,0 +1,77 @@
+"""Makes the README's pictures from real replays with the bundled checkpoint: docs/styles.png, docs/typing.gif."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from demo import animate
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+STYLES = ("light", "dark", "ocean", "forest", "candy", "terminal", "paper", "sunset")
+LETTER = "Dear reader,\nevery pixel of this window was painted by a small diffusion model, one key at a time."
+
+
+def main() -> int:
+    docs = ROOT / "docs"
+    docs.mkdir(exist_ok=True)
+    screens = replay([*screen(), *({"t": 10.0 + i, "type": "style", "text": s} for i, s in enumerate(STYLES))])
+    sheet(screens[-len(STYLES) :]).quantize(256, dither=Image.Dither.NONE).save(docs / "styles.png", optimize=True)
+    animate(replay(typing()), docs / "typing.gif", frame_ms=120)
+    print(f"see {docs}")
+    return 0
+
+
+def screen() -> list[dict[str, object]]:
+    """A lived-in desktop: a note, the calculator, a game."""
+    return [
+        {"t": 0.5, "type": "ask", "text": "snake"},
+        {"t": 1.0, "type": "drag", "target": "Snake/title", "to": [430, 150]},
+        {"t": 2.0, "type": "ask", "text": "calculator"},
+        {"t": 2.5, "type": "text", "text": "12*7.5="},
+        {"t": 3.0, "type": "drag", "target": "Calculator/title", "to": [410, 80]},
+        {"t": 4.0, "type": "ask", "text": "notes"},
+        {"t": 5.0, "type": "text", "text": "# Winter garden"},
+        {"t": 5.2, "type": "key", "key": "enter", "mods": []},
+        {"t": 5.4, "type": "text", "text": "The glass house is warm even in January. Καλημέρα, доброе утро!"},
+    ]
+
+
+def typing() -> list[dict[str, object]]:
+    """A letter, typed; then the look is changed twice."""
+    events: list[dict[str, object]] = [{"t": 0.2, "type": "ask", "text": "notes"}]
+    for i, char in enumerate(LETTER):
+        t = round(1.0 + i * 0.08, 2)
+        events.append({"t": t, "type": "key", "key": "enter", "mods": []} if char == "\n" else {"t": t, "type": "text", "text": char})
+    end = 2.0 + len(LETTER) * 0.08
+    looks = [{"t": end + i, "type": "style", "text": style} for i, style in enumerate(("sunset", "ocean"))]
+    return [*events, *looks, *({"t": end + 2 + i / 10, "type": "wait"} for i in range(6))]
+
+
+def replay(events: list[dict[str, object]]) -> list[Image.Image]:
+    """The frames of a trace, painted by the bundled checkpoint."""
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder, "trace.jsonl")
+        header = {"pixelos_trace": 1, "size": [512, 384], "seed": 7}
+        trace.write_text("\n".join(map(json.dumps, [header, *events])) + "\n", encoding="utf-8")
+        out = Path(folder, "out")
+        subprocess.run([sys.executable, "-m", "ui.cli", "replay", str(trace), "--out", str(out)], cwd=ROOT, check=True)
+        return [Image.open(path).convert("RGB") for path in sorted((out / "frames").glob("*.png"))]
+
+
+def sheet(screens: list[Image.Image], columns: int = 2) -> Image.Image:
+    """Pictures of one size, side by side."""
+    width, height = screens[0].size
+    rows = -(-len(screens) // columns)
+    whole = Image.new("RGB", (columns * width + (columns - 1) * 8, rows * height + (rows - 1) * 8), "white")
+    for i, picture in enumerate(screens):
+        whole.paste(picture, (i % columns * (width + 8), i // columns * (height + 8)))
+    return whole
+
+
+if __name__ == "__main__":
+    sys.exit(main())
