@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from engine.drawing import Fill, Glyphs, Item, Mark, Outline, Picture, mark
+from engine.drawing import Fill, Glyphs, Item, Mark, Outline, mark
 from engine.geometry import GRID, Rect, merge
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, line
@@ -137,7 +137,7 @@ def _shared(a: Sequence[Item], b: Sequence[Item]) -> int:
 
 def _cells(changed: np.ndarray, rect: Rect) -> list[Rect]:
     """Changed pixels, bool (rect.h, rect.w), to rects of whole grid cells in frame pixels."""
-    cells = changed.reshape(rect.h // GRID, GRID, rect.w // GRID, GRID).any((1, 3))
+    cells = np.any(changed.reshape(rect.h // GRID, GRID, rect.w // GRID, GRID), axis=(1, 3))
     rects: list[Rect] = []
     open_runs: dict[tuple[int, int], int] = {}  # (first, last) column of a run -> its top row
     for row in range(cells.shape[0] + 1):

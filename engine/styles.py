@@ -60,11 +60,11 @@ class Style:
         step = 0.16 if self.wall_light < 0.5 else -0.16
         wall = _hls(self.wall_hue, self.wall_light, self.wall_saturation)
         second = _hls(self.wall_hue + 0.06, self.wall_light + step, self.wall_saturation)
-        ink = _hls(self.wall_hue, 0.08 if self.wall_light > 0.45 else 0.95, 0.3)
+        label = _hls(self.wall_hue, 0.08 if self.wall_light > 0.45 else 0.95, 0.3)
         colours[[Role.WALLPAPER, -1]] = wall, second
-        colours[Role.WALLPAPER_INK] = ink
-        for role, on in INKS.items():
-            colours[role], colours[list(on)] = _legible(colours[role], colours[list(on)])
+        colours[Role.WALLPAPER_INK] = label
+        for ink, on in INKS.items():
+            colours[ink], colours[list(on)] = _legible(colours[ink], colours[list(on)])
         return np.round(colours * 255).astype(np.uint8)
 
     def vector(self) -> np.ndarray:

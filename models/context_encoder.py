@@ -8,7 +8,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 
-class ContextEncoder(ModelMixin, ConfigMixin):
+class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """slow (B, S) and recent (B, events * E) to tokens (B, slow_tokens + events, D).
 
     The first token starts as a plain copy of the style's palette, so that colour need not be learned. Recent events

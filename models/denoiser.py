@@ -24,7 +24,7 @@ from engine.theme import NEUTRAL
 PATCH = 4  # pixels a side of one latent cell
 PIXELS = PATCH * PATCH
 CHANNELS = 3 * PIXELS
-PLACE = 14  # channels that say where on the screen a cell is
+PLACE = 22  # channels that say where on the screen a cell is
 NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pixel begins to leave its role
 MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
 
@@ -45,8 +45,11 @@ def place(rows: Tensor, columns: Tensor, size: tuple[int, int]) -> Tensor:
     y = (rows.float() + 0.5) * PATCH
     u, v = x / size[0], y / size[1]
     turn = 2 * math.pi
-    along_x = [u * 2 - 1, *_wave(u * turn), *_wave(x * turn / 48), *_wave(x * turn / 24)]
-    along_y = [v * 2 - 1, *_wave(v * turn), *_wave(y * turn / 48), *_wave(y * turn / 24)]
+    along_x, along_y = (
+        [share * 2 - 1, *(w for n in (1, 2, 4) for w in _wave(share * turn * n)),
+         *(w for period in (48, 24) for w in _wave(pixels * turn / period))]
+        for share, pixels in ((u, x), (v, y))
+    )  # fmt: skip
     h, w = len(y), len(x)
     maps = [row[None, :].expand(h, w) for row in along_x] + [column[:, None].expand(h, w) for column in along_y]
     return torch.stack(maps)
@@ -56,7 +59,7 @@ def _wave(angle: Tensor) -> tuple[Tensor, Tensor]:
     return torch.sin(angle), torch.cos(angle)
 
 
-class Denoiser(ModelMixin, ConfigMixin):
+class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """x0-prediction network. See `forward` for the shapes.
 
     widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up.

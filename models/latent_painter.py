@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from engine.context import RECENT_SIZE, SLOW_SIZE
 from engine.errors import CheckpointError
 from engine.geometry import Rect
-from engine.painter import ContextFeatures, PainterInfo, Painting, PainterSpec, PaintRequest, Patch
+from engine.painter import ContextFeatures, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from models.crops import PaintCrop, plan
 from models.denoiser import PATCH, pack, place, unpack
 from models.loading import BundledCheckpoint
@@ -35,8 +35,11 @@ class LatentPainter:
             torch.set_num_threads(spec.threads or _threads())
         self._spec = spec
         # nn.Module's own `to`: diffusers' prints a warning about float32 modules even where there are none
-        self._denoiser = nn.Module.to(checkpoint.denoiser, device, dtype, memory_format=torch.channels_last)
-        self._encoder = checkpoint.context_encoder.to(device)
+        self._denoiser = nn.Module.to(checkpoint.denoiser, device, dtype)
+        for module in self._denoiser.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+        self._encoder = nn.Module.to(checkpoint.context_encoder, device)
         self._device, self._dtype = device, dtype
         steps = spec.steps or 1
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
@@ -68,7 +71,7 @@ class LatentPainter:
                     known = self._paint_crop(crop, request, tokens, ms)
                     painted = True
                     self._remember(key, known)
-                else:
+                elif key:
                     self._cache.move_to_end(key)
                 patches += self._place_patches(crop, known)
         source = "painted" if painted else "cached" if patches else "skipped"
@@ -108,8 +111,9 @@ class LatentPainter:
         rows, columns = crop.area.slices
         cells = (..., slice(rows.start // PATCH, rows.stop // PATCH), slice(columns.start // PATCH, columns.stop // PATCH))
         previous = self._to_latents(self._pixels[..., rows, columns])
-        guided = request.guide is not None and self._spec.mode == "guided"
-        guide = self._to_latents(self._upload(request.guide[rows, columns])) if guided else torch.zeros_like(previous)
+        shown = request.guide[rows, columns] if request.guide is not None and self._spec.mode == "guided" else None
+        guided = shown is not None
+        guide = torch.zeros_like(previous) if shown is None else self._to_latents(self._upload(shown))
         maps = torch.cat([self._maps(crop, request, guided), self._place[cells]], 1)
         maps = maps.contiguous(memory_format=torch.channels_last)
         noise = self._noise[cells].contiguous(memory_format=torch.channels_last)
@@ -118,9 +122,9 @@ class LatentPainter:
         denoised = perf_counter()
         levels = unpack(clean.float()).clamp_(-1, 1).add_(1).mul_(127.5).round_()
         pixels = levels[0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()
-        if guided and request.guide is not None and request.verbatim is not None:
+        if shown is not None and request.verbatim is not None:
             content = request.verbatim[rows, columns] > 0  # pictures are the user's: not one level may be off
-            pixels[content] = request.guide[rows, columns][content]
+            pixels[content] = shown[content]
         for name, start, end in (("encode", begun, encoded), ("denoise", encoded, denoised)):
             ms[name] += (end - start) * 1e3
         ms["decode"] += (perf_counter() - denoised) * 1e3

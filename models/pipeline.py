@@ -31,12 +31,15 @@ class PixelOSPipelineOutput(BaseOutput):
     images: list[Image.Image] | np.ndarray
 
 
-class PixelOSPipeline(DiffusionPipeline):
+class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
     """Paints whole frames from a guide, a previous frame, or both."""
+
+    denoiser: Denoiser
+    context_encoder: ContextEncoder
 
     def __init__(self, denoiser: Denoiser, context_encoder: ContextEncoder) -> None:
         super().__init__()
-        self.register_modules(denoiser=denoiser, context_encoder=context_encoder)
+        self.register_modules(denoiser=denoiser, context_encoder=context_encoder)  # type: ignore[attr-defined]
 
     @classmethod
     def open(cls, folder: Path) -> PixelOSPipeline:
@@ -73,12 +76,14 @@ class PixelOSPipeline(DiffusionPipeline):
         tokens = self.context_encoder(
             torch.from_numpy(context.slow)[None].to(device), torch.from_numpy(recent)[None].to(device)
         )
-        placed = [
+        before, shown_latents, placed = (
             x.to(device, dtype).contiguous(memory_format=torch.channels_last)
             for x in (previous, _latents(guide, height, width) * float(guide is not None), maps)
-        ]
+        )
         noise = noise_field(seed, (width, height)).to(device, dtype, memory_format=torch.channels_last)
-        clean = sample(network, *placed, tokens.to(dtype), noise, num_inference_steps, strength)
+        clean = sample(
+            network, before, shown_latents, placed, tokens.to(dtype), noise, num_inference_steps, strength
+        )
         levels = unpack(clean.float()).clamp_(-1, 1).add_(1).mul_(127.5).round_()
         frames = levels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()
         images = [Image.fromarray(frame) for frame in frames] if output_type == "pil" else frames

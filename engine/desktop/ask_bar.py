@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from engine.desktop.canvas import Canvas
 from engine.desktop.text_field import TextField
@@ -59,7 +60,7 @@ class AskBar:
         )
         for i, suggestion in enumerate(suggestions):
             place = Rect(box.x + 4, box.y + row + 20 + i * row, w - 8, row)
-            touch = Touch(click=lambda text=suggestion.text: self._accept(text))
+            touch = Touch(click=partial(self._accept, suggestion.text))
             inside.list_row(
                 suggestion.text, place, touch, icon=suggestion.icon, note=suggestion.note, selected=i == self.chosen,
                 role="entry",

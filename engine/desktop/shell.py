@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from engine.desktop.app import App
 from engine.desktop.canvas import Canvas
@@ -34,7 +35,7 @@ def draw_icons(
     icons = canvas.part(canvas.rect, "icons")
     for i, app in enumerate(apps):
         cell = Rect(canvas.rect.x + 4 + i // rows * cell_w, canvas.rect.y + 4 + i % rows * cell_h, cell_w, cell_h - 2)
-        widget = icons.widget("icon", app.name, cell, Touch(click=_opener(open_app, app.name), focusable=True), app.name)
+        widget = icons.widget("icon", app.name, cell, Touch(click=partial(open_app, app.name), focusable=True), app.name)
         tile = Rect(cell.x + (cell_w - TILE) // 2, cell.y + 1, TILE, TILE)
         lit = {"hovered", "focused", "pressed"} & set(widget.state)
         canvas.fill(tile, Role.SELECTION if "pressed" in lit else Role.HOVER if lit else Role.ACCENT, "tile")
@@ -68,7 +69,7 @@ def draw_taskbar(
     for window in sorted(windows, key=lambda w: w.name):
         box = Rect(x, bar.y + 4, min(share, 120) - 4, side)
         state = ("minimised",) if window.minimised else ("active",) if window is front else ()
-        touch = Touch(click=lambda w=window: choose(w), menu=lambda w=window: menu(w), focusable=True)
+        touch = Touch(click=partial(choose, window), menu=partial(menu, window), focusable=True)
         _task(inside, window, box, inside.widget("button", window.name, box, touch, window.title, state=state).state)
         x += min(share, 120)
 
@@ -104,9 +105,6 @@ class Menu:
         inside = canvas.part(box, "menu")
         for i, (text, _) in enumerate(self.entries):
             row = Rect(box.x + 3, box.y + 3 + i * canvas.row, w - 6, canvas.row)
-            touch = Touch(click=lambda i=i: pick(i))
+            touch = Touch(click=partial(pick, i))
             inside.list_row(text, row, touch, selected=i == self.chosen, role="entry")
 
-
-def _opener(open_app: Callable[[str], None], name: str) -> Callable[[], None]:
-    return lambda: open_app(name)

@@ -47,7 +47,8 @@ def paint_whole(
     where = place(torch.arange(height // PATCH), torch.arange(width // PATCH), (width, height))[None]
     tokens = encoder(torch.from_numpy(slow)[None].to(device), torch.from_numpy(recent)[None].to(device))
     previous = pack(torch.zeros(1, 3, height, width))
-    inputs = [x.to(device) for x in (previous, latents, torch.cat([maps, where], 1))]
-    out = sample(denoiser, *inputs, tokens, noise_field(0, (width, height)).to(device), steps)
+    maps = torch.cat([maps, where], 1).to(device)
+    noise = noise_field(0, (width, height)).to(device)
+    out = sample(denoiser, previous.to(device), latents.to(device), maps, tokens, noise, steps)
     levels = ((unpack(out.float()).clamp(-1, 1) + 1) * 127.5).round()
     return levels[0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()

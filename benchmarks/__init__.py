@@ -1,0 +1,1 @@
+"""What is measured: latency, quality, and the reports made of it."""
