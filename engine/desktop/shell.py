@@ -30,11 +30,11 @@ def draw_icons(
     canvas.fill(canvas.rect, Role.WALLPAPER, "wallpaper")
     canvas.widget("desktop", "desktop", canvas.rect, Touch(menu=menu))
     cell_w = max(72, canvas.sheet.text_size * 5 + 8)
-    cell_h = TILE + canvas.line + 6
+    cell_h = TILE + canvas.line + 4
     rows = max((canvas.rect.h - 4) // cell_h, 1)
     icons = canvas.part(canvas.rect, "icons")
     for i, app in enumerate(apps):
-        cell = Rect(canvas.rect.x + 4 + i // rows * cell_w, canvas.rect.y + 4 + i % rows * cell_h, cell_w, cell_h - 2)
+        cell = Rect(canvas.rect.x + 4 + i // rows * cell_w, canvas.rect.y + 4 + i % rows * cell_h, cell_w, cell_h - 1)
         widget = icons.widget("icon", app.name, cell, Touch(click=partial(open_app, app.name), focusable=True), app.name)
         tile = Rect(cell.x + (cell_w - TILE) // 2, cell.y + 1, TILE, TILE)
         lit = {"hovered", "focused", "pressed"} & set(widget.state)
