@@ -214,6 +214,8 @@ def status(arguments: list[str]) -> int:
 
     try:
         code = app(arguments, prog_name="pixelos", standalone_mode=False)
+        if code == 130:  # typer took Ctrl-C itself
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except PixelOSError as error:
         return _tell(str(error), error.exit_code)
