@@ -1,0 +1,227 @@
+"""The session: one step from events to a frame. Start reading here.
+
+Events go into the journal and to the desktop. The desktop says what is to be seen (the guide) and what changed (the
+damage). The damage is posted to the painter's mailbox with the context; what the painter has finished since is taken
+into the frame, and its text is checked. Nothing here waits for the painter: while there is none, the guide is shown
+and the frame's label says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import monotonic, perf_counter
+
+import numpy as np
+
+from engine.desktop.desktop import Desktop
+from engine.events import Event
+from engine.geometry import Rect, merge
+from engine.guide import Guide
+from engine.keeping import Keeper
+from engine.mailbox import Mailbox
+from engine.painter import Painting, PaintRequest
+from engine.text_check import check
+
+ABSENT = ("starting", "restarting", "gave up", "closed")  # mailbox states in which nobody paints
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is shown after a step.
+
+    pixels: uint8 (H, W, 3), a read-only view of the session's own frame; changed: pixels that may differ from the
+    frame before; damage: what this step's events damaged, grown by the painter's reach; source: painted, cached,
+    skipped or guide; ms: stages of the latest painting and of this step.
+    """
+
+    pixels: np.ndarray
+    changed: tuple[Rect, ...]
+    damage: tuple[Rect, ...]
+    source: str
+    ms: dict[str, float]
+    repaired_glyphs: int
+    label: str
+
+
+@dataclass
+class Statistics:
+    """For the HUD: how many paints came from where, the last stages, the last damage."""
+
+    painted: int = 0
+    cached: int = 0
+    skipped: int = 0
+    guide: int = 0
+    repaired: int = 0
+    ms: dict[str, float] = field(default_factory=dict)
+    damage: tuple[Rect, ...] = ()
+    latencies: list[float] = field(default_factory=list)  # ms from step to composited patch, newest last
+
+
+class Session:
+    """Holds the desktop, the guide and the frame; the painter is behind the mailbox, the disk behind the keeper.
+
+    live: whether paints and their timings are told to the desktop's log (never in a replay).
+    """
+
+    def __init__(
+        self, desktop: Desktop, mailbox: Mailbox, keeper: Keeper | None = None, *, repair: bool = True, live: bool = False
+    ) -> None:
+        width, height = desktop.size
+        self.desktop = desktop
+        self.mailbox = mailbox
+        self.keeper = keeper
+        self.guide = Guide(desktop.size)
+        self.statistics = Statistics()
+        self._repair = repair
+        self._live = live
+        self._bounds = Rect(0, 0, width, height)
+        self._frame = np.empty((height, width, 3), np.uint8)
+        self._frame[:] = self.guide.pixels
+        self._look = b""
+        self._seq = 0
+        self._answered = 0
+        self._posted: dict[int, float] = {}  # seq -> when, of requests not answered yet
+        self._unsent: tuple[Event, ...] = ()
+        self._unchecked: list[Rect] = []
+
+    def step(self, events: Sequence[Event], t: float) -> Frame:
+        """Take events in, up to session time `t` in seconds; show what is painted. Never waits for a child process.
+
+        Raises InputError for an event that names a widget that is not there; nothing was changed by it then.
+        """
+        begun = perf_counter()
+        for event in events:
+            self.desktop.handle(event)
+            if self.keeper:
+                self.keeper.record(event)
+        self.desktop.advance(t)
+        damage = self._damage()
+        desktop_ms = (perf_counter() - begun) * 1e3
+        self._unsent += tuple(events)
+        if damage and self._someone_paints():
+            self._post(damage)
+        shown = self._show_guide(damage) if self.mailbox.status.state in ABSENT or not self._someone_paints() else ()
+        paintings = self.mailbox.collect()
+        changed, repaired, check_ms = self._composite(paintings)
+        if self.keeper:
+            self.keeper.keep(self)
+        source = self._source(paintings, bool(shown), bool(damage))
+        ms = {"desktop": desktop_ms, "check": check_ms, **(paintings[-1].ms if paintings else {})}
+        ms["total"] = (perf_counter() - begun) * 1e3
+        self._count(paintings, source, ms, damage, repaired)
+        view = self._frame.view()
+        view.flags.writeable = False
+        return Frame(view, merge((*shown, *changed)), damage, source, ms, repaired, self.label)
+
+    def settle(self, timeout: float) -> Frame:
+        """Wait until everything posted is painted, at most `timeout` seconds; the frame then."""
+        until = monotonic() + timeout
+        frame = self.step((), self.desktop.t)
+        latest = frame
+        while self.waiting and monotonic() < until and self.mailbox.status.state not in ("gave up", "closed"):
+            self.mailbox.wait(min(0.05, until - monotonic()))
+            frame = self.step((), self.desktop.t)
+            latest = frame if frame.source in ("painted", "cached") else latest
+        return latest
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is still to be painted."""
+        return bool(self._posted) or not self._someone_paints()
+
+    @property
+    def label(self) -> str:
+        """Who paints, in plain words."""
+        info, status = self.mailbox.info, self.mailbox.status
+        if info is not None and info.family == "guide":
+            return "guide: the desktop's own plain drawing, no model"
+        if status.state in ABSENT or info is None:
+            why = f": {status.why}" if status.why else ""
+            return f"guide shown, painter {status.state}{why}"
+        return f"{info.mode} · {info.name}"
+
+    def close(self) -> None:
+        """Keep everything, then end the painter."""
+        if self.keeper:
+            self.keeper.close(self)
+        self.mailbox.close()
+
+    def _someone_paints(self) -> bool:
+        return self.mailbox.info is not None
+
+    def _damage(self) -> tuple[Rect, ...]:
+        """What changed on the screen: the guide's damage grown by the painter's reach, or everything."""
+        damage = self.guide.update(self.desktop.items)
+        look = self.desktop.style.vector().tobytes()
+        if look != self._look or (self._someone_paints() and self.mailbox.needs_full()):
+            self._look = look
+            return (self._bounds,)
+        reach = self.mailbox.info.reach if self.mailbox.info else 0
+        return merge(rect.grow(reach).snap().meet(self._bounds) for rect in damage)
+
+    def _post(self, damage: tuple[Rect, ...]) -> None:
+        self._seq += 1
+        dream = self.mailbox.info is not None and self.mailbox.info.mode == "dream"
+        router = self.desktop.router
+        request = PaintRequest(
+            self._seq,
+            self._unsent,
+            damage,
+            None if dream else self.guide.pixels,
+            None if dream else self.guide.verbatim,
+            self.desktop.features(),
+            router.pointer,
+            router.buttons,
+        )
+        self._unsent = ()
+        self._posted[self._seq] = perf_counter()
+        self.mailbox.post(request)
+
+    def _show_guide(self, damage: tuple[Rect, ...]) -> tuple[Rect, ...]:
+        for rect in damage:
+            self._frame[rect.slices] = self.guide.pixels[rect.slices]
+        return damage
+
+    def _composite(self, paintings: Sequence[Painting]) -> tuple[list[Rect], int, float]:
+        """Take patches into the frame and check their text; returns what changed, repairs, milliseconds."""
+        begun = perf_counter()
+        changed: list[Rect] = []
+        for painting in paintings:
+            for patch in painting.patches:
+                self._frame[patch.rect.slices] = patch.pixels
+                changed.append(patch.rect)
+            for seq in [seq for seq in self._posted if seq <= painting.seq]:
+                self.statistics.latencies = [*self.statistics.latencies[-199:], (begun - self._posted.pop(seq)) * 1e3]
+        repaired = 0
+        info = self.mailbox.info
+        if changed and info is not None and info.mode == "guided" and info.family != "guide":
+            self._unchecked += changed
+            if not self._posted:  # while a newer request is out, the frame need not show the guide of now
+                rects, self._unchecked = merge(self._unchecked), []
+                repaired = check(self._frame, rects, self.guide, self.desktop.style.palette(), self._repair).repaired
+        return changed, repaired, (perf_counter() - begun) * 1e3
+
+    def _source(self, paintings: Sequence[Painting], guide_shown: bool, damaged: bool) -> str:
+        if paintings:
+            sources = {painting.source for painting in paintings}
+            return next(s for s in ("painted", "cached", "guide", "skipped") if s in sources)
+        return "guide" if guide_shown else "skipped"
+
+    def _count(
+        self, paintings: Sequence[Painting], source: str, ms: dict[str, float], damage: tuple[Rect, ...], repaired: int
+    ) -> None:
+        numbers = self.statistics
+        for painting in paintings:
+            setattr(numbers, painting.source, getattr(numbers, painting.source) + 1)
+            if self._live:
+                took = sum(painting.ms.values())
+                self.desktop.note(f"{self.desktop.t:8.1f}  paint  {painting.source}, {took:.0f} ms")
+        if not paintings and not damage:
+            numbers.skipped += 1
+        numbers.repaired += repaired
+        numbers.damage = damage or numbers.damage
+        if paintings:
+            numbers.ms = ms
+
+

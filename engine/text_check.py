@@ -1,0 +1,127 @@
+"""Checks painted text against the text layer, glyph by glyph, and redraws the glyphs that are wrong.
+
+A glyph is right if its painted pixels are a straight line of its coverage, paper + coverage * (ink - paper), with
+enough contrast between the two. The fit is by least squares, all glyphs of a line at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.drawing import Glyphs
+from engine.geometry import Rect
+from engine.guide import Guide, glyph_coverage
+from engine.styles import contrast
+from engine.typeface import offsets
+
+LEAST_FIT = 0.72  # share of the painted variance that coverage must explain
+LEAST_CONTRAST = 2.0  # of ink against paper, WCAG ratio, below which a painted glyph cannot be read
+REPAIR_CONTRAST = 4.5
+HALO = 2  # pixels of paper redrawn around a wrong glyph's strokes
+SMALLEST = 40.0  # sum of squared coverage below which there is too little of a glyph to judge
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Counts of glyphs: looked at, found wrong, redrawn."""
+
+    glyphs: int = 0
+    wrong: int = 0
+    repaired: int = 0
+
+    def __add__(self, other: Checked) -> Checked:
+        return Checked(self.glyphs + other.glyphs, self.wrong + other.wrong, self.repaired + other.repaired)
+
+
+def check(
+    frame: np.ndarray, rects: Iterable[Rect], guide: Guide, palette: np.ndarray, repair: bool = True
+) -> Checked:
+    """Check the text inside `rects`; with `repair`, wrong glyphs are redrawn in `frame`, inside `rects` only.
+
+    frame: uint8 (H, W, 3), changed in place. palette: uint8 (roles, 3), the style's colours by role.
+    """
+    total = Checked()
+    for rect in rects:
+        for item in guide.layer_under(rect):
+            total = total + _check_line(frame, item, rect, guide, palette, repair)
+    return total
+
+
+def _check_line(
+    frame: np.ndarray, item: Glyphs, rect: Rect, guide: Guide, palette: np.ndarray, repair: bool
+) -> Checked:
+    """Glyphs are judged whole, also where they reach out of `rect`; only inside it are they redrawn."""
+    part = item.rect.meet(guide.frame)
+    own = glyph_coverage(item, part)
+    share = np.where(guide.ink[part.slices] >= own, own, 0).astype(np.float32) / 255
+    starts, ends = _columns(item, part)
+    touched = (ends > rect.x - part.x) & (starts < rect.right - part.x)
+    starts, ends = starts[touched], ends[touched]
+    if not len(starts) or not share.any():
+        return Checked()
+    painted = frame[part.slices].astype(np.float32)
+    paper, slope, fit, seen = _fit(painted, share, starts, ends)
+    ratio = contrast(np.clip(paper / 255, 0, 1), np.clip((paper + slope) / 255, 0, 1))
+    right = (fit >= LEAST_FIT) & (ratio >= LEAST_CONTRAST)
+    wrong = np.flatnonzero(seen & ~right)
+    if repair and len(wrong):
+        good = (paper + slope)[seen & right]
+        own_ink = np.median(good, axis=0) if len(good) else palette[item.role].astype(np.float32)
+        for i in wrong:
+            columns = slice(int(starts[i]), int(ends[i]))
+            _redraw(painted[:, columns], share[:, columns], np.clip(own_ink, 0, 255), palette[item.role])
+        inside = part.meet(rect)
+        frame[inside.slices] = np.clip(np.round(painted), 0, 255)[inside.shift(-part.x, -part.y).slices]
+    return Checked(int(seen.sum()), len(wrong), len(wrong) if repair else 0)
+
+
+def _columns(item: Glyphs, part: Rect) -> tuple[np.ndarray, np.ndarray]:
+    """First and last-plus-one column of every glyph of the line, inside `part`."""
+    pens = np.clip(np.array(offsets(item.face, item.text)) + item.x - part.x, 0, part.w)
+    wide = pens[1:] > pens[:-1]
+    return pens[:-1][wide], pens[1:][wide]
+
+
+def _fit(
+    painted: np.ndarray, share: np.ndarray, starts: np.ndarray, ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Least squares per glyph: paper (n, 3), ink - paper (n, 3), share of variance explained (n,), enough to judge (n,)."""
+
+    def sums(values: np.ndarray) -> np.ndarray:
+        running = np.concatenate([np.zeros((1, *values.shape[1:])), values.cumsum(0, dtype=np.float64)])
+        return running[ends] - running[starts]
+
+    count = (ends - starts) * float(share.shape[0])
+    mean_c = sums(share.sum(0)) / count
+    var_c = sums(np.square(share).sum(0)) - count * mean_c**2
+    mean_p = sums(painted.sum(0)) / count[:, None]
+    var_p = sums(np.square(painted).sum(0)) - count[:, None] * mean_p**2
+    cov = sums((painted * share[..., None]).sum(0)) - count[:, None] * mean_p * mean_c[:, None]
+    seen = sums(np.square(share).sum(0)) * 255 >= SMALLEST
+    slope = cov / np.maximum(var_c, 1e-6)[:, None]
+    paper = mean_p - slope * mean_c[:, None]
+    fit = (slope * cov).sum(1) / np.maximum(var_p.sum(1), 1e-6)
+    return paper, slope, fit, seen & (var_c > 1e-3)
+
+
+def _redraw(painted: np.ndarray, share: np.ndarray, ink: np.ndarray, wanted: np.ndarray) -> None:
+    """Draw one glyph into float32 (h, w, 3): paper around its strokes, then the strokes."""
+    near = _grown(share > 0)
+    blank = painted[share == 0]
+    paper = np.median(blank, axis=0) if len(blank) else 255 - ink
+    choices = [ink, wanted.astype(np.float32), np.zeros(3), np.full(3, 255.0)]
+    ratios = [float(contrast(c / 255, paper / 255)) for c in choices]
+    chosen = next((c for c, r in zip(choices, ratios, strict=True) if r >= REPAIR_CONTRAST), choices[int(np.argmax(ratios))])
+    mixed = paper + (chosen - paper) * share[..., None]
+    painted[near] = mixed[near]
+
+
+def _grown(mask: np.ndarray) -> np.ndarray:
+    """The mask and everything within HALO pixels of it."""
+    padded = np.pad(mask, HALO)
+    h, w = mask.shape
+    steps = range(2 * HALO + 1)
+    return np.logical_or.reduce([padded[dy : dy + h, dx : dx + w] for dy in steps for dx in steps])
