@@ -166,11 +166,17 @@ class Desktop:
             return self.context.order_styles(list(PRESETS))
         if key == "checkpoints":
             return list(self.checkpoints)
+        if key == "last_document":  # observed, not said: part of the context
+            return self.context.last_document
         defaults = {"style": "light", "text_size": TEXT_SIZES[1], "size": f"{self.size[0]}x{self.size[1]}",
                     "mode": "guided", "checkpoint": "bundled"}  # fmt: skip
         return self.context.preferences.get(key, defaults.get(key))
 
     def prefer(self, key: str, value: Any) -> None:
+        self.stale()
+        if key == "last_document":
+            self.context.last_document = value
+            return
         self.context.preferences[key] = value
         if key == "text_size":
             self.stack.area = Rect(0, 0, self.size[0], self.size[1] - shell.bar_height(self._line()))

@@ -44,7 +44,7 @@ class Notes(App):
         self.editor.load(self.book.text, state.get("editor"))
         self.count = WordCount(self.book.text)
         self.finder = FindBar(system, self.editor, self.close_find, state.get("find", {}))
-        self.list = DocumentList(self.book.names, self.turn_to, self.close_find, state.get("list", {}))
+        self.list = DocumentList(self.book.names, self.turn_to, self._to_text, state.get("list", {}))
         naming = state.get("naming")
         self.naming = None if naming is None else TextField(system, naming)
         self._characters: int = state.get("characters", len(self.book.text))  # as shown, counted at rest
@@ -81,7 +81,7 @@ class Notes(App):
 
     def new(self) -> None:
         self.turn_to("")
-        self.system.focus(self, "text")
+        self._to_text()
 
     def turn(self, step: int) -> None:
         """The next (+1) or previous (-1) document."""
@@ -208,6 +208,9 @@ class Notes(App):
 
     def close_find(self) -> None:
         self.finder.shown, self.naming = False, None
+        self._to_text()
+
+    def _to_text(self) -> None:
         self.system.focus(self, "text")
 
     def _toggle_find(self) -> None:
