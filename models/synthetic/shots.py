@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.context import EVENT_SIZE, RECENT, SLOW_SIZE
+from engine.drawing import Item
 from engine.guide import Guide
 from engine.styles import VECTOR_SIZE, Style, random_style
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
+from models.synthetic.sessions import User, play, random_desktop
 
 SIZES = ((512, 384), (512, 384), (512, 384), (320, 256), (640, 448))
+REAL = 0.35  # share of shots that show the real apps
 ALIGN = 16  # crops start on this grid: the denoiser's coarsest cell
 
 
@@ -50,25 +53,35 @@ class Crop:
 
 
 def random_shot(rng: np.random.Generator) -> Shot:
-    """A shot of a random screen. The frame before is the same screen a moment ago, another style, or unknown."""
+    """A shot of a random screen, or of the real apps a moment into a plausible user's session."""
     size = SIZES[int(rng.integers(len(SIZES)))]
+    if rng.random() < REAL:
+        desktop = random_desktop(rng, size)
+        earlier = list(desktop.items)
+        play(desktop, User(rng, desktop).act())
+        return _shot(rng, size, earlier, list(desktop.items), desktop.text_size)
     screen = Screen.random(rng, size)
+    earlier = screen.items()
+    screen.change(rng)
+    return _shot(rng, size, earlier, screen.items(), screen.text_size)
+
+
+def _shot(rng: np.random.Generator, size: tuple[int, int], earlier: list[Item], items: list[Item], text_size: int) -> Shot:
+    """In a random style. The frame before is the screen a moment ago, the same in another style, or unknown."""
     style = random_style(rng)
     renderer = StyledRenderer(style, size)
     kind = rng.random()
-    before = np.full((size[1], size[0], 3), 128, np.uint8)
     if kind < 0.55:
-        before = renderer.render(screen.items())
-        screen.change(rng)
-    items = screen.items()
-    if 0.55 <= kind < 0.75:
+        before = renderer.render(earlier)
+    elif kind < 0.75:
         before = StyledRenderer(random_style(rng), size).render(items)
+    else:
+        before = np.full((size[1], size[0], 3), 128, np.uint8)
     guide = Guide(size)
     guide.update(items)
     return Shot(
         size, renderer.render(items), before, guide.pixels, guide.verbatim, guide.ink,
-        slow_features(rng, style, screen.text_size), random_events(rng),
-        (int(rng.integers(size[0])), int(rng.integers(size[1]))),
+        slow_features(rng, style, text_size), random_events(rng), (int(rng.integers(size[0])), int(rng.integers(size[1]))),
     )  # fmt: skip
 
 
@@ -99,8 +112,8 @@ class ShotPool:
     """
 
     def __init__(
-        self, rng: np.random.Generator, make: Callable[[np.random.Generator], Shot] = random_shot, pool: int = 48,
-        renew: int = 3,
+        self, rng: np.random.Generator, make: Callable[[np.random.Generator], Shot] = random_shot, pool: int = 64,
+        renew: int = 2,
     ) -> None:  # fmt: skip
         self.rng = rng
         self.make = make
