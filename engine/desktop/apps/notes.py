@@ -184,6 +184,7 @@ class Notes(App):
         return {
             ("n", True, False): self.new,
             ("f", True, False): self.find,
+            ("d", True, False): self._go_to_list,
             ("g", True, False): lambda: self.finder.turn(1),
             ("g", True, True): lambda: self.finder.turn(-1),
             ("l", True, False): self._on_text(markdown.toggle_list),
@@ -220,6 +221,11 @@ class Notes(App):
         self.list.shown = not self.list.shown
         self.list.reveal(self.book.name)
 
+    def _go_to_list(self) -> None:
+        """Show the list of documents with the focus on it, or hide it."""
+        self._toggle_list()
+        self.system.focus(self, "note list" if self.list.shown else "text")
+
     def _on_text(self, change: Callable[[Any], object]) -> Action:
         return lambda: self.editor.act(lambda: change(self.editor.buffer))
 
@@ -229,26 +235,38 @@ class Notes(App):
     # Drawing
 
     def draw(self, canvas: Canvas) -> None:
+        """Tools, what is being asked, the text beside the list, the count; small windows do without the count, and
+        without the tools while something is asked."""
         self._catch_up()
         area = canvas.rect.inset(PAD, PAD, PAD, 2)
-        bar = Rect(area.x, area.y, area.w, canvas.row)
-        toolbar.draw(canvas, bar, self._tools())
-        top = bar.bottom + PAD
+        bars: list[Callable[[Rect], None]] = [lambda bar: toolbar.draw(canvas, bar, self._tools())]
         if self.naming or self.finder.shown:
-            row = Rect(area.x, top, area.w, canvas.row)
-            if self.naming:
-                self._draw_naming(canvas, row, self.naming)
-            else:
-                self.finder.draw(canvas, row)
-            top = row.bottom + PAD
-        status = Rect(area.x + 3, area.bottom - canvas.line - 1, area.w - 6, canvas.line)
-        page = Rect(area.x, top, area.w, status.y - 2 - top)
+            bars.append(lambda bar: self._draw_question(canvas, bar))
+        step, least = canvas.row + PAD, 3 * canvas.line
+        counted = area.h - len(bars) * step - canvas.line >= least
+        if area.h - len(bars) * step < least:
+            bars = bars[-1:]
+        top = area.y
+        for draw_bar in bars:
+            draw_bar(Rect(area.x, top, area.w, canvas.row))
+            top += step
+        bottom = area.bottom - 4
+        if counted:
+            status = Rect(area.x + 3, area.bottom - canvas.line - 1, area.w - 6, canvas.line)
+            canvas.label("status", status, self._counted(), Role.MUTED, align="right")
+            bottom = status.y - 2
+        page = Rect(area.x, top, area.w, bottom - top)
         if self.list.shown:
             w = min(max(page.w * 3 // 10, 7 * canvas.sheet.text_size), page.w // 2)
             self.list.draw(canvas, Rect(page.x, page.y, w, page.h), self.book.name or NEW)
             page = page.inset(w + 4, 0, 0, 0)
         self.editor.draw(canvas, "text", page, self.finder.found())
-        canvas.label("status", status, self._counted(), Role.MUTED, align="right")
+
+    def _draw_question(self, canvas: Canvas, row: Rect) -> None:
+        if self.naming:
+            self._draw_naming(canvas, row, self.naming)
+        else:
+            self.finder.draw(canvas, row)
 
     def _counted(self) -> str:
         words, characters = self.count.words, self._characters
