@@ -317,6 +317,12 @@ def test_the_caret_stays_in_view_and_the_wheel_scrolls_without_it() -> None:
     assert lines(user)[0].text == "line 0"
 
 
+def test_the_caret_stays_in_view_when_the_window_shrinks() -> None:
+    user = notes("\n".join(f"line {i}" for i in range(100)))
+    user.presses("alt+enter", "ctrl+home", *["down"] * 12, "alt+enter")
+    assert lines(user)[-1].text == "line 12"
+
+
 def test_the_scroll_bar_moves_the_text() -> None:
     user = notes("\n".join(f"line {i}" for i in range(100)))
     bar = user.sees("Notes/scrollbar").rect
@@ -582,6 +588,7 @@ def test_two_hundred_thousand_characters_in_one_document() -> None:
 def test_nothing_is_cut_off_at_any_text_size(size: int, frame: tuple[int, int]) -> None:
     user = notes("# A heading\n- item\n" + LONG, text_size=size, size=frame)
     user.clicks("Documents")
+    assert len({user.sees(f"Notes/{name}").rect.w for name in ("New", "Undo", "List", "Find")}) == 1
     user.presses("ctrl+f")
     for item in user.desktop.items:
         if isinstance(item, Glyphs) and item in lines(user):

@@ -153,7 +153,7 @@ class Editor:
         """Draw the text in `rect` and add its widget; `found` are stretches to light up, in order."""
         view = self.view
         room = rect.inset(PADDING[0], PADDING[1], PADDING[0] + BAR - 4, PADDING[1])
-        view.fit(self.buffer.text, room, canvas.sheet.text_size)
+        view.fit(self.buffer.text, room, canvas.sheet.text_size, self.buffer.caret)
         view.settle(self.buffer.caret)
         touch = Touch(
             press=self._press, drag=self._drag, wheel=self._wheel, key=self.key, text=self.type, menu=self._menu,
@@ -186,7 +186,7 @@ class Editor:
             """Where text[start:end] stands in this row, its line end included."""
             left, right = (x + pens[min(max(at - row.start, 0), len(text))] for at in (start, end))
             right += LINE_END if ends_line and start <= row.end < end else 0
-            return Rect(left, y, min(right, self.view.rect.right + LINE_END) - left, height)
+            return Rect(left, y, min(right, self.view.rect.right + LINE_END) - left, height + LEADING)
 
         index = max(bisect_left(found, (row.start, 0)) - 1, 0)
         while index < len(found) and found[index][0] < row.end:

@@ -37,8 +37,10 @@ class TextView:
     def state(self) -> dict[str, Any]:
         return {"top": self.top, "follow": self.follow}
 
-    def fit(self, text: str, rect: Rect, size: int) -> None:
-        """Show `text` in `rect`."""
+    def fit(self, text: str, rect: Rect, size: int, caret: int) -> None:
+        """Show `text` in `rect`. A caret that was in view stays there when the size changes."""
+        if self.rect and (rect.w, rect.h, size) != (self.rect.w, self.rect.h, self.layout.size):
+            self.follow |= self.top_row <= self.layout.row_of(caret) <= self.rows()[-1].number
         self.rect = rect
         self.layout.fit(text, max(rect.w, LEAST_ROOM), size)
 

@@ -32,6 +32,7 @@ def draw(canvas: Canvas, bar: Rect, groups: Sequence[Sequence[Tool]]) -> None:
     between = GAP * (len(tools) - len(groups)) + BREAK * (len(groups) - 1)
     if sum(worded.get(tool.name, side) for tool in tools) + between > bar.w:
         worded = {}
+        side = min(side, (bar.w - between) // len(tools))
     x = bar.x
     for group in groups:
         for tool in group:

@@ -257,7 +257,8 @@ class Notes(App):
             bottom = status.y - 2
         page = Rect(area.x, top, area.w, bottom - top)
         if self.list.shown:
-            w = min(max(page.w * 3 // 10, 7 * canvas.sheet.text_size), page.w // 2)
+            size = canvas.sheet.text_size
+            w = min(max(page.w * 3 // 10, 7 * size), 13 * size, page.w // 2)
             self.list.draw(canvas, Rect(page.x, page.y, w, page.h), self.book.name or NEW)
             page = page.inset(w + 4, 0, 0, 0)
         self.editor.draw(canvas, "text", page, self.finder.found())
