@@ -6,11 +6,11 @@ Beside the picture it keeps two masks: `ink`, how much of each pixel is text (th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from engine.drawing import Fill, Glyphs, Item, Mark, Outline, mark
+from engine.drawing import Fill, Glyphs, Item, Mark, Outline, Picture, mark
 from engine.geometry import GRID, Rect, merge
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, line
@@ -40,9 +40,24 @@ class Guide:
             damage += self._redraw(rect)
         return merge(damage)
 
-    def layer_under(self, rect: Rect) -> Iterable[Glyphs]:
-        """The text items that touch `rect`, back to front; `ink` says which of their pixels are visible."""
-        return (item for item in self.items if isinstance(item, Glyphs) and item.rect.meet(rect))
+    def text_under(self, rect: Rect) -> list[tuple[Glyphs, Rect, np.ndarray]]:
+        """The text items that touch `rect` and can be seen, front to back: the text layer.
+
+        Each with the part of the frame it stands in and, bool (h, w) of that part, what hides it.
+        """
+        found: list[tuple[Glyphs, Rect, np.ndarray]] = []
+        covers: list[Rect] = []
+        for item in reversed(self.items):
+            if isinstance(item, (Fill, Picture)):
+                covers.append(item.rect)
+            elif isinstance(item, Glyphs) and item.rect.meet(rect):
+                part = item.rect.meet(self.frame)
+                hidden = np.zeros((part.h, part.w), bool)
+                for cover in covers:
+                    hidden[cover.meet(part).shift(-part.x, -part.y).slices] = True
+                if not hidden.all():
+                    found.append((item, part, hidden))
+        return found
 
     def _redraw(self, rect: Rect) -> list[Rect]:
         """Draw all items inside `rect` (on the grid) and return what really changed, on the grid."""

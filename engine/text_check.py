@@ -45,19 +45,23 @@ def check(
     """
     total = Checked()
     for rect in rects:
-        for item in guide.layer_under(rect):
-            total = total + _check_line(frame, item, rect, guide, palette, repair)
+        for item, part, hidden in guide.text_under(rect):
+            total = total + _check_line(frame, item, part, hidden, rect, palette, repair)
     return total
 
 
 def _check_line(
-    frame: np.ndarray, item: Glyphs, rect: Rect, guide: Guide, palette: np.ndarray, repair: bool
+    frame: np.ndarray, item: Glyphs, part: Rect, hidden: np.ndarray, rect: Rect, palette: np.ndarray, repair: bool
 ) -> Checked:
-    """Glyphs are judged whole, also where they reach out of `rect`; only inside it are they redrawn."""
-    part = item.rect.meet(guide.frame)
-    own = glyph_coverage(item, part)
-    share = np.where(guide.ink[part.slices] >= own, own, 0).astype(np.float32) / 255
+    """Glyphs are judged whole, also where they reach out of `rect`; only inside it are they redrawn.
+
+    A glyph that is partly hidden is left alone: what covers it is not its paper.
+    """
+    share = np.where(hidden, 0, glyph_coverage(item, part)).astype(np.float32) / 255
     starts, ends = _columns(item, part)
+    concealed = np.concatenate([[0], hidden.any(0).cumsum()])
+    open_ = concealed[ends] == concealed[starts]
+    starts, ends = starts[open_], ends[open_]
     touched = (ends > rect.x - part.x) & (starts < rect.right - part.x)
     starts, ends = starts[touched], ends[touched]
     if not len(starts) or not share.any():
