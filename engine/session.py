@@ -85,6 +85,11 @@ class Session:
         self._unsent: tuple[Event, ...] = ()
         self._unchecked: list[Rect] = []
 
+    def begin(self) -> None:
+        """Keep the state the session starts from, so that its events can be played again on top of it."""
+        if self.keeper:
+            self.keeper.snapshot(self)
+
     def step(self, events: Sequence[Event], t: float) -> Frame:
         """Take events in, up to session time `t` in seconds; show what is painted. Never waits for a child process.
 
