@@ -6,6 +6,7 @@ Beside the picture it keeps two masks: `ink`, how much of each pixel is text (th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,13 +31,10 @@ class Guide:
 
     def update(self, items: Sequence[Item]) -> tuple[Rect, ...]:
         """Show `items`; returns the exact damage: grid cells in which any pixel or mask changed, as rects."""
-        old, new = self.items, tuple(items)
-        start = _shared(old, new)
-        end = _shared(old[start:][::-1], new[start:][::-1])
-        changed = [item.rect for item in (*old[start : len(old) - end], *new[start : len(new) - end])]
-        self.items = new
+        changed = _differing(self.items, tuple(items))
+        self.items = tuple(items)
         damage: list[Rect] = []
-        for rect in merge(r.meet(self.frame).snap() for r in changed):
+        for rect in merge(item.rect.meet(self.frame).snap() for item in changed):
             damage += self._redraw(rect)
         return merge(damage)
 
@@ -62,14 +60,13 @@ class Guide:
     def _redraw(self, rect: Rect) -> list[Rect]:
         """Draw all items inside `rect` (on the grid) and return what really changed, on the grid."""
         at = rect.slices
+        touching = _touching(self.items, rect)
         before = self.pixels[at].copy(), self.ink[at].copy(), self.verbatim[at].copy()
         self.pixels[at] = NEUTRAL[Role.WALLPAPER]
         self.ink[at] = 0
         self.verbatim[at] = 0
-        for item in self.items:
-            part = item.rect.meet(rect)
-            if part:
-                self._draw(item, part)
+        for item in touching:
+            self._draw(item, item.rect.meet(rect))
         changed = (before[0] != self.pixels[at]).any(2)
         changed |= (before[1] != self.ink[at]) | (before[2] != self.verbatim[at])
         return _cells(changed, rect)
@@ -92,7 +89,6 @@ class Guide:
             self.pixels[at] = item.pixels[part.shift(-item.whole.x, -item.whole.y).slices]
             self.ink[at] = 0
             self.verbatim[at] = 255
-
 
     def _fill(self, part: Rect, role: Role) -> None:
         at = part.slices
@@ -140,6 +136,18 @@ def _window(sheet: np.ndarray, part: Rect) -> np.ndarray:
     return out
 
 
+def _differing(old: Sequence[Item], new: Sequence[Item]) -> list[Item]:
+    """Items whose rects hold every pixel in which drawing `new` can differ from drawing `old`."""
+    start = _shared(old, new)
+    end = _shared(old[start:][::-1], new[start:][::-1])
+    old, new = old[start : len(old) - end], new[start : len(new) - end]
+    before, after = [(type(item), item) for item in old], [(type(item), item) for item in new]
+    gone, come = Counter(before) - Counter(after), Counter(after) - Counter(before)
+    if [item for item in before if item not in gone] != [item for item in after if item not in come]:
+        return [*old, *new]  # the order changed, too: what lies over what
+    return [item for _, item in (*gone, *come)]
+
+
 def _shared(a: Sequence[Item], b: Sequence[Item]) -> int:
     """How many leading items two lists share."""
     count = 0
@@ -148,6 +156,20 @@ def _shared(a: Sequence[Item], b: Sequence[Item]) -> int:
             break
         count += 1
     return count
+
+
+def _touching(items: Sequence[Item], rect: Rect) -> list[Item]:
+    """The items to draw inside `rect`, from the last one that covers all of it, so that what is below cannot be seen."""
+    x, y, right, bottom = rect.x, rect.y, rect.right, rect.bottom
+    found: list[Item] = []
+    for item in reversed(items):
+        ix, iy, iw, ih = item.rect
+        if ix < right and iy < bottom and ix + iw > x and iy + ih > y:
+            found.append(item)
+            covers = ix <= x and iy <= y and ix + iw >= right and iy + ih >= bottom
+            if covers and isinstance(item, (Fill, Picture)):
+                break
+    return found[::-1]
 
 
 def _cells(changed: np.ndarray, rect: Rect) -> list[Rect]:

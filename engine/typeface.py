@@ -88,6 +88,7 @@ def advance(face: Face, char: str) -> int:
     return glyph(face, char).advance
 
 
+@lru_cache(maxsize=16384)
 def width(face: Face, text: str) -> int:
     """Pixels from the first pen position to the last."""
     return sum(advance(face, char) for char in text)
@@ -111,6 +112,18 @@ def fit(face: Face, text: str, room: int) -> str:
         if pen > room:
             return text[: max(end - 1, 0)].rstrip() + "…"
     return "…"
+
+
+def wrap(face: Face, text: str, room: int) -> list[str]:
+    """`text` in lines of at most `room` pixels, broken between words; a longer word has its own line."""
+    lines, line = [], ""
+    for word in text.split():
+        longer = f"{line} {word}" if line else word
+        if line and width(face, longer) > room:
+            lines.append(line)
+            longer = word
+        line = longer
+    return [*lines, line]
 
 
 MARGIN = 3  # glyphs may reach this far left and right of their line

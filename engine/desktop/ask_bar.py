@@ -34,17 +34,20 @@ class AskBar:
     ) -> None:
         self.field = field
         self.chosen = -1
+        self._room = 0  # for so many suggestions, as last drawn
         self._suggest = suggest
         self._accept = accept
         self._dismiss = dismiss
 
     def draw(self, canvas: Canvas) -> None:
-        suggestions = self._suggest(self.field.text)
-        self.chosen = min(self.chosen, len(suggestions) - 1)
         row = canvas.row
-        w = min(canvas.rect.w - 16, 340)
+        top = canvas.rect.h // 8
+        self._room = max((canvas.rect.h - top - row - 30) // row, 0)
+        suggestions = self._offered()
+        self.chosen = min(self.chosen, len(suggestions) - 1)
+        w = min(canvas.rect.w - 16, max(340, 22 * canvas.sheet.text_size))
         h = row + 22 + row * len(suggestions) + (6 if suggestions else 0)
-        box = Rect(canvas.rect.x + (canvas.rect.w - w) // 2, canvas.rect.y + canvas.rect.h // 8, w, h)
+        box = Rect(canvas.rect.x + (canvas.rect.w - w) // 2, canvas.rect.y + top, w, h)
         canvas.fill(box, Role.SURFACE, "menu")
         canvas.outline(box, Role.ACCENT, shape="menu")
         canvas.widget("bar", "ask", box, Touch(key=self.key))
@@ -73,9 +76,13 @@ class AskBar:
             self._dismiss()
             return True
         if step:
-            self.chosen = max(-1, min(len(self._suggest(self.field.text)) - 1, self.chosen + step))
+            self.chosen = max(-1, min(len(self._offered()) - 1, self.chosen + step))
         return bool(step)
 
+    def _offered(self) -> list[Suggestion]:
+        """The suggestions there is room for."""
+        return self._suggest(self.field.text)[: self._room]
+
     def _enter(self) -> None:
-        suggestions = self._suggest(self.field.text)
+        suggestions = self._offered()
         self._accept(suggestions[self.chosen].text if 0 <= self.chosen < len(suggestions) else self.field.text)

@@ -30,7 +30,7 @@ from engine.painter import ContextFeatures
 from engine.scene import Touch, Widget
 from engine.styles import PRESETS, Style, from_words
 from engine.theme import Role
-from engine.typeface import Face, line_height, width
+from engine.typeface import Face, line_height, width, wrap
 
 START = datetime(2026, 1, 1, 9, tzinfo=timezone.utc)
 TICKS = 10  # a second
@@ -193,7 +193,7 @@ class Desktop:
             window.app.show(**how)
             return
         self.context.app_opened(app, self.now.hour)
-        self.stack.add(APPS[app](self, {}, **how))
+        self.stack.add(APPS[app](self, {}, **how), shell.icon_width(self.text_size) + 9)
 
     def close(self, app: App) -> None:
         window = self.stack.of(app)
@@ -363,11 +363,14 @@ class Desktop:
         if not text:
             return
         area = self.stack.area
-        w = min(width(canvas.face, text) + 24, area.w - 16)
-        box = Rect(area.right - w - 8, area.bottom - canvas.row - 14, w, canvas.row + 6)
+        lines = wrap(canvas.face, text, area.w - 40)
+        w = max(width(canvas.face, line) for line in lines) + 24
+        h = canvas.line * len(lines) + 13
+        box = Rect(area.right - w - 8, area.bottom - h - 8, w, h)
         canvas.fill(box, Role.SURFACE, "menu")
         canvas.outline(box, Role.ACCENT, shape="menu")
-        canvas.text_in(box.inset(12, 0, 12, 0), text)
+        for i, line in enumerate(lines):
+            canvas.text_in(Rect(box.x + 12, box.y + 6 + i * canvas.line, w - 24, canvas.line), line)
         canvas.widget("label", "notice", box, Touch(), text)
 
 

@@ -23,15 +23,21 @@ def bar_height(line: int) -> int:
     return line + 14
 
 
+def icon_width(text_size: int) -> int:
+    """Width of a column of icons with their names."""
+    return max(72, text_size * 5 + 8) + 4
+
+
 def draw_icons(
     canvas: Canvas, apps: Sequence[type[App]], open_app: Callable[[str], None], menu: Callable[[], Entries]
 ) -> None:
     """The wallpaper and a column (or more) of icons; one click opens."""
     canvas.fill(canvas.rect, Role.WALLPAPER, "wallpaper")
     canvas.widget("desktop", "desktop", canvas.rect, Touch(menu=menu))
-    cell_w = max(72, canvas.sheet.text_size * 5 + 8)
     cell_h = TILE + canvas.line + 4
     rows = max((canvas.rect.h - 4) // cell_h, 1)
+    columns = -(-len(apps) // rows)
+    cell_w = min(icon_width(canvas.sheet.text_size) - 4, (canvas.rect.w - 4) // columns)
     icons = canvas.part(canvas.rect, "icons")
     for i, app in enumerate(apps):
         cell = Rect(canvas.rect.x + 4 + i // rows * cell_w, canvas.rect.y + 4 + i % rows * cell_h, cell_w, cell_h - 1)
@@ -78,33 +84,43 @@ def _task(canvas: Canvas, window: Window, box: Rect, state: tuple[str, ...]) -> 
     ground = Role.HOVER if {"hovered", "pressed"} & set(state) else Role.SELECTION if "active" in state else Role.BUTTON
     canvas.fill(box, ground, "button")
     canvas.outline(box, Role.ACCENT if "focused" in state else Role.BORDER)
-    canvas.mark(Rect(box.x + 4, box.y + (box.h - 14) // 2, 14, 14), window.app.icon, Role.INK)
-    if box.w > 50:
+    named = box.w >= 30 + 3 * canvas.sheet.text_size  # room for more than a letter or two
+    x = box.x + 4 if named else box.x + (box.w - 14) // 2
+    canvas.mark(Rect(x, box.y + (box.h - 14) // 2, 14, 14), window.app.icon, Role.INK)
+    if named:
         ink = Role.MUTED if window.minimised else Role.INK
         canvas.text_in(box.inset(22, 0, 4, 0), window.title or window.name, ink)
 
 
 @dataclass
 class Menu:
-    """An open context menu. `chosen` is the entry under the keyboard, -1 for none."""
+    """An open context menu at (x, y). `chosen` is the entry under the keyboard; `first` the uppermost one in view."""
 
     x: int
     y: int
     entries: Entries
     chosen: int = 0
+    first: int = 0
 
     def draw(self, canvas: Canvas, pick: Callable[[int], None]) -> None:
-        w = max(width(canvas.face, text) for text, _ in self.entries) + 28
-        h = canvas.row * len(self.entries) + 6
-        x = max(min(self.x, canvas.rect.right - w), 0)
-        y = self.y if self.y + h <= canvas.rect.bottom else max(self.y - h, 0)
+        """Draw the entries there is room for, the chosen one among them."""
+        screen = canvas.rect
+        shown = min(len(self.entries), (screen.h - 6) // canvas.row)
+        self.first = max(min(self.first, self.chosen), self.chosen - shown + 1)
+        w = min(max(width(canvas.face, text) for text, _ in self.entries) + 28, screen.w)
+        h = canvas.row * shown + 6
+        x = max(min(self.x, screen.right - w), 0)
+        y = self.y if self.y + h <= screen.bottom else max(self.y - h, 0)
         box = Rect(x, y, w, h)
         canvas.fill(box, Role.SURFACE, "menu")
         canvas.outline(box, shape="menu")
-        canvas.widget("menu", "menu", box, Touch())
+        canvas.widget("menu", "menu", box, Touch(wheel=self._wheel))
         inside = canvas.part(box, "menu")
-        for i, (text, _) in enumerate(self.entries):
-            row = Rect(box.x + 3, box.y + 3 + i * canvas.row, w - 6, canvas.row)
+        for i, (text, _) in enumerate(self.entries[self.first : self.first + shown], self.first):
+            row = Rect(box.x + 3, box.y + 3 + (i - self.first) * canvas.row, w - 6, canvas.row)
             touch = Touch(click=partial(pick, i))
             inside.list_row(text, row, touch, selected=i == self.chosen, role="entry")
 
+    def _wheel(self, dy: int) -> bool:
+        self.chosen = max(0, min(self.chosen - dy, len(self.entries) - 1))
+        return True

@@ -25,17 +25,17 @@ class WindowStack:
     def of(self, app: App | str) -> Window | None:
         return next((w for w in self.windows if app in (w.app, w.name)), None)
 
-    def add(self, app: App) -> Window:
-        """A new window in front, right of the icons, a little below and beside the last one."""
+    def add(self, app: App, left: int) -> Window:
+        """A new window in front, `left` pixels from the edge, a little below and beside the last one."""
         line = self._line()
         window = Window(app, self.area, app.title or app.name)
         least_w, least_h = window.smallest(line)
         scale = max((line + 16) / 32, 1)  # larger text wants more room
-        room = max(self.area.w - 90, app.size[0] + 2)
+        room = max(self.area.w - left - 4, app.size[0] + 2)
         w = min(max(round(app.size[0] * scale) + 2, least_w), room, self.area.w)
         h = min(max(round(app.size[1] * scale) + line + 11, least_h), self.area.h)
         step = 22 * (len(self.windows) % 6)
-        left = self.area.x + min(86, self.area.w - w)
+        left = self.area.x + min(left, self.area.w - w)
         x = left + min(step, max(self.area.right - left - w, 0))
         y = self.area.y + min(8 + step, max(self.area.h - h, 0))
         window.place(Rect(x, y, w, h), self.area, line)

@@ -15,7 +15,7 @@ from engine.geometry import Rect
 from engine.scene import Touch
 from engine.styles import from_words
 from engine.theme import Role
-from engine.typeface import Face, width
+from engine.typeface import width, wrap
 
 PAGES = ("Look", "System", "About you")
 SIZES = ("512x384", "640x448", "768x576", "1024x768")
@@ -273,15 +273,3 @@ def preview(style: str) -> np.ndarray:
         pixels[y : y + h, x : x + w] = colour[role]
     pixels.flags.writeable = False
     return pixels
-
-
-def wrap(face: Face, text: str, room: int) -> list[str]:
-    """`text` in lines of at most `room` pixels, broken between words; a longer word has its own line."""
-    lines, line = [], ""
-    for word in text.split():
-        longer = f"{line} {word}" if line else word
-        if line and width(face, longer) > room:
-            lines.append(line)
-            longer = word
-        line = longer
-    return [*lines, line]
