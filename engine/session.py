@@ -159,7 +159,8 @@ class Session:
         """What changed on the screen: the guide's damage grown by the painter's reach, or everything."""
         damage = self.guide.update(self.desktop.items)
         look = self.desktop.style.vector().tobytes()
-        if look != self._look or (self._someone_paints() and self.mailbox.needs_full()):
+        full = self._someone_paints() and self.mailbox.needs_full()
+        if full or look != self._look:
             self._look = look
             return (self._bounds,)
         reach = self.mailbox.info.reach if self.mailbox.info else 0
@@ -221,7 +222,7 @@ class Session:
             setattr(numbers, painting.source, getattr(numbers, painting.source) + 1)
             if self._live:
                 took = sum(painting.ms.values())
-                self.desktop.note(f"{self.desktop.t:8.1f}  paint  {painting.source}, {took:.0f} ms")
+                self.desktop.note("paint", f"{painting.source}, {took:.0f} ms")
         if not paintings and not damage:
             numbers.skipped += 1
         numbers.repaired += repaired

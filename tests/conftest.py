@@ -1,0 +1,64 @@
+"""What the tests need from the machine. With CI=true a missing tool is a failure, else a skip that says what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from benchmarks.reading import read
+
+
+def need(tool: str, package: str) -> str:
+    found = shutil.which(tool)
+    if found:
+        return found
+    message = f"{tool} is missing; install it (Debian: apt-get install {package})"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture
+def ocr() -> Callable[[np.ndarray], str]:
+    """Reads the text in uint8 (H, W, 3) with Tesseract."""
+    need("tesseract", "tesseract-ocr")
+    return read
+
+
+@pytest.fixture(scope="session")
+def xvfb() -> Iterator[str]:
+    """A private X server of 1280x900; yields its DISPLAY."""
+    server = need("Xvfb", "xvfb")
+    reader, writer = os.pipe()
+    process = subprocess.Popen(
+        [server, "-displayfd", str(writer), "-screen", "0", "1280x900x24", "-nolisten", "tcp"],
+        pass_fds=[writer], stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(writer)
+    number = b""
+    while not number.endswith(b"\n"):
+        part = os.read(reader, 16)
+        if not part:
+            pytest.fail("the virtual X server did not start")
+        number += part
+    os.close(reader)
+    yield f":{number.decode().strip()}"
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def xdotool(xvfb: str) -> Callable[..., str]:
+    """Injects input into the virtual X server."""
+    tool = need("xdotool", "xdotool")
+
+    def inject(*arguments: str) -> str:
+        environ = {**os.environ, "DISPLAY": xvfb}
+        return subprocess.run([tool, *arguments], env=environ, check=True, capture_output=True, text=True).stdout
+
+    return inject

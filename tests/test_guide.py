@@ -1,0 +1,109 @@
+"""Redrawing only the damage gives the same guide as redrawing everything, whatever the user does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.desktop.desktop import Desktop
+from engine.drawing import Fill, Glyphs, Item
+from engine.geometry import GRID, Rect, merge
+from engine.guide import Guide
+from engine.theme import Role
+from engine.typeface import Face
+from models.synthetic.sessions import User, play, random_desktop
+
+SIZE = (512, 384)
+
+
+def afresh(desktop: Desktop) -> Guide:
+    guide = Guide(desktop.size)
+    guide.update(desktop.items)
+    return guide
+
+
+def same(one: Guide, other: Guide) -> bool:
+    pairs = ((one.pixels, other.pixels), (one.ink, other.ink), (one.verbatim, other.verbatim))
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damage_is_exact_over_long_random_sessions(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    desktop = random_desktop(rng, SIZE)
+    user, guide, events = User(rng, desktop), afresh(desktop), 0
+    while events < 500:
+        deed = user.act()
+        events += len(deed)
+        before = guide.pixels.copy()
+        play(desktop, deed)
+        damage = guide.update(desktop.items)
+        assert same(guide, afresh(desktop))
+        outside = np.ones(before.shape[:2], bool)
+        for rect in damage:
+            assert rect == rect.snap() and Rect(0, 0, *SIZE).covers(rect)
+            outside[rect.slices] = False
+        assert (before[outside] == guide.pixels[outside]).all()
+
+
+def test_nothing_changed_is_no_damage() -> None:
+    desktop = random_desktop(np.random.default_rng(9), SIZE)
+    guide = afresh(desktop)
+    desktop.stale()
+    assert guide.update(desktop.items) == ()
+
+
+def test_a_typed_character_damages_little() -> None:
+    from engine.events import Ask, Text
+
+    desktop = Desktop(SIZE)
+    play(desktop, [Ask(0.1, "notes"), Text(0.2, "Hello worl")])
+    desktop.advance(5.0)
+    guide = afresh(desktop)
+    play(desktop, [Text(5.05, "d")])
+    assert sum(r.area for r in guide.update(desktop.items)) <= 24 * 32
+
+
+RECTS = st.builds(Rect, st.integers(-20, 110), st.integers(-20, 80), st.integers(1, 90), st.integers(1, 70))
+ITEMS = st.lists(
+    st.one_of(
+        st.builds(lambda r, role: Fill(r, role, "plain", r), RECTS, st.sampled_from(list(Role))),
+        st.builds(lambda r, text: Glyphs(r, Role.INK, r.x, r.y, text, Face(13)), RECTS, st.text("aЯω.", max_size=6)),
+    ),
+    max_size=7,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(ITEMS, ITEMS)
+def test_any_two_lists_of_items(first: list[Item], second: list[Item]) -> None:
+    inside = Rect(0, 0, 128, 96)
+    first, second = ([i._replace(rect=i.rect.meet(inside)) for i in items] for items in (first, second))
+    guide, whole = Guide((128, 96)), Guide((128, 96))
+    guide.update(first)
+    guide.update(second)
+    whole.update(second)
+    assert same(guide, whole)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(RECTS, max_size=8))
+def test_merged_rects_cover_the_same_and_do_not_overlap(rects: list[Rect]) -> None:
+    merged = merge(r.snap() for r in rects)
+    for i, rect in enumerate(merged):
+        assert not any(rect.meet(other) for other in merged[i + 1 :])
+        assert rect.w % GRID == 0 and rect.h % GRID == 0
+    assert all(any(m.covers(r) for m in merged) for r in rects)
+
+
+def test_the_text_layer_knows_what_is_hidden() -> None:
+    guide, place = Guide((128, 96)), Rect(0, 0, 128, 96)
+    text = Glyphs(Rect(8, 8, 60, 16), Role.INK, 8, 8, "covered", Face(13))
+    guide.update([text])
+    assert [item for item, _, hidden in guide.text_under(place) if not hidden.any()] == [text]
+    guide.update([text, Fill(Rect(0, 0, 40, 40), Role.SURFACE, "plain", Rect(0, 0, 40, 40))])
+    assert [hidden[:, :32].all() for _, _, hidden in guide.text_under(place)] == [True]
+    guide.update([text, Fill(place, Role.SURFACE, "plain", place)])
+    assert guide.text_under(place) == [] and not guide.ink.any()

@@ -1,0 +1,173 @@
+"""The session: what is shown, what stays untouched, what the label says, what comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
+from engine.events import Ask, Key, Text
+from engine.geometry import Rect
+from engine.journal import Journal
+from engine.keeping import Keeper, recover
+from engine.mailbox import DirectMailbox, MailboxStatus
+from engine.mirror import Mirror
+from engine.painter import GuidePainter, Painter, PainterInfo, Painting, PainterSpec, PaintRequest, Patch
+from engine.session import Session
+from models.synthetic.sessions import User, random_desktop
+
+SIZE = (512, 384)
+
+
+class NoisePainter(GuidePainter):
+    """Paints random pixels: the worst there is."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        super().__init__(spec)
+        self.info = PainterInfo("noise", "bundled", "", "guided", "cpu", "uint8", 1, reach=8)
+        self._rng = np.random.default_rng(0)
+
+    def paint(self, request: PaintRequest) -> Painting:
+        patches = [
+            Patch(r, self._rng.integers(0, 256, (r.h, r.w, 3)).astype(np.uint8)) for r in request.damage
+        ]
+        return Painting(request.seq, tuple(patches), "painted")
+
+
+def session_of(painter: type[GuidePainter], desktop: Desktop | None = None, **how: bool) -> Session:
+    spec = PainterSpec(size=SIZE)
+    direct: Painter = painter(spec)
+    return Session(desktop or Desktop(SIZE), DirectMailbox(direct), **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("repair", [True, False])
+def test_no_pixel_outside_the_damage_changes(repair: bool) -> None:
+    rng = np.random.default_rng(4)
+    desktop = random_desktop(rng, SIZE)
+    session, user = session_of(NoisePainter, desktop, repair=repair), User(rng, desktop, styles=False)
+    frame = session.step([], desktop.t).pixels.copy()
+    for _ in range(150):
+        for event in user.act():
+            after = session.step([event], event.t)
+            outside = np.ones(frame.shape[:2], bool)
+            for rect in after.damage:
+                outside[rect.slices] = False
+            assert (frame[outside] == after.pixels[outside]).all()
+            frame = after.pixels.copy()
+
+
+def test_nothing_changed_is_nothing_painted() -> None:
+    session = session_of(GuidePainter)
+    session.step([], 0.1)
+    frame = session.step([], 0.2)
+    assert (frame.source, frame.damage, frame.changed) == ("skipped", (), ())
+
+
+def test_the_frame_shows_the_guide_when_the_guide_painter_paints() -> None:
+    session = session_of(GuidePainter)
+    frame = session.step([Ask(0.1, "notes"), Text(0.2, "Hello")], 0.2)
+    assert (frame.pixels == session.guide.pixels).all() and "guide" in frame.label
+    with pytest.raises(ValueError, match="read-only"):
+        frame.pixels[0, 0] = 0
+
+
+class Absent:
+    """A mailbox whose painter is still starting."""
+
+    info = None
+    status = MailboxStatus("starting", "loading checkpoint bundled")
+
+    def collect(self) -> list[Painting]:
+        return []
+
+    def latents(self) -> None:
+        return None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_without_a_painter_the_guide_is_shown_and_said() -> None:
+    session = Session(Desktop(SIZE), Absent())  # type: ignore[arg-type]
+    frame = session.step([Ask(0.1, "notes"), Text(0.2, "Hello")], 0.2)
+    assert (frame.pixels == session.guide.pixels).all()
+    assert frame.source == "guide" and "starting" in frame.label and "loading checkpoint" in frame.label
+
+
+def open_kept(folder: Path) -> tuple[Session, Keeper]:
+    journal, mirror = Journal(folder / "journal.sqlite"), Mirror(folder / "documents")
+    desktop, past = recover(journal, mirror, SIZE)
+    mailbox = DirectMailbox(GuidePainter(PainterSpec(size=SIZE)))
+    if past["latents"] is not None:
+        mailbox.restore(past["latents"])
+    keeper = Keeper(journal, mirror)
+    session = Session(desktop, mailbox, keeper)
+    session.begin()
+    return session, keeper
+
+
+def test_a_session_comes_back_after_it_was_closed(tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    session, _ = open_kept(tmp_path)
+    t = session.desktop.t
+    events = [Ask(t + 0.1, "notes"), Text(t + 0.2, "Dear diary"), Key(t + 0.3, "enter"), Text(t + 0.4, "naïve ёж Ωμέγα")]
+    events += [Ask(t + 0.5, "calculator"), Ask(t + 0.6, "dark blue, rounded"), Ask(t + 0.7, "notes")]
+    session.step(events, t + 0.8)
+    windows = [w.name for w in session.desktop.stack.windows]
+    session.close()
+    assert any("naïve ёж Ωμέγα" in p.read_text("utf-8") for p in (tmp_path / "documents").glob("*.md"))
+    again, _ = open_kept(tmp_path)
+    assert [w.name for w in again.desktop.stack.windows] == windows
+    assert again.desktop.style_words == "dark blue, rounded"
+    again.step([Text(again.desktop.t + 0.1, "!")], again.desktop.t + 0.2)
+    assert any(isinstance(c, str) and "Ωμέγα!" in c for c in again.desktop.documents.contents.values())
+    again.close()
+
+
+def test_documents_in_the_folder_are_there_in_a_fresh_profile(tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "Recipe.md").write_text("# Soup\nLeeks.", "utf-8")
+    session, _ = open_kept(tmp_path)
+    assert session.desktop.documents.text("Recipe.md") == "# Soup\nLeeks."
+    session.close()
+
+
+def test_saved_is_said_only_of_what_is_committed(tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    session, keeper = open_kept(tmp_path)
+    session.step([Ask(session.desktop.t + 0.1, "notes")], session.desktop.t + 0.2)
+    assert keeper.last_seq == 1 and keeper.saved_seq <= keeper.last_seq
+    session.close()
+    journal = Journal(tmp_path / "journal.sqlite")
+    assert journal.saved_seq == 1
+    journal.close()
+
+
+def test_the_same_events_give_the_same_desktop() -> None:
+    guides = []
+    for _ in range(2):
+        rng = np.random.default_rng(12)
+        desktop = random_desktop(rng, SIZE)
+        session, user = session_of(GuidePainter, desktop), User(rng, desktop)
+        for _ in range(60):
+            for event in user.act():
+                session.step([event], event.t)
+        guides.append(session.guide.pixels.copy())
+    assert (guides[0] == guides[1]).all()
+
+
+def test_a_desktops_state_holds_all_that_is_seen() -> None:
+    rng = np.random.default_rng(21)
+    desktop = random_desktop(rng, SIZE)
+    desktop.advance(desktop.t + 10)
+    twin = Desktop(SIZE, Documents(desktop.documents.contents), desktop.start, desktop.state())
+    first, second = session_of(GuidePainter, desktop), session_of(GuidePainter, twin)
+    desktop.router.hover = ""
+    desktop.ask_bar = desktop.menu = None
+    desktop.stale()
+    one, other = first.step([], desktop.t).pixels, second.step([], desktop.t).pixels
+    assert (one != other).any(2).mean() < 0.001  # a blinking caret at most
+    assert Rect(0, 0, *SIZE).area == one.shape[0] * one.shape[1]

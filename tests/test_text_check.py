@@ -1,0 +1,76 @@
+"""Painted text: right glyphs are left alone, wrong ones are redrawn so that they can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from benchmarks.reading import errors
+from engine.desktop.desktop import Desktop
+from engine.events import Ask, Text
+from engine.geometry import Rect
+from engine.guide import Guide
+from engine.styles import PRESETS
+from engine.text_check import check
+from engine.typeface import offsets
+from models.synthetic.renderer import StyledRenderer
+from models.synthetic.sessions import play
+
+SIZE = (512, 384)
+WHOLE = (Rect(0, 0, *SIZE),)
+SENTENCE = "The quick brown fox jumps over the lazy dog"
+
+
+def typed() -> tuple[Desktop, Guide]:
+    desktop = Desktop(SIZE)
+    play(desktop, [Ask(0.1, "calculator"), Ask(0.2, "notes"), Text(0.3, SENTENCE)])
+    guide = Guide(SIZE)
+    guide.update(desktop.items)
+    return desktop, guide
+
+
+@pytest.mark.parametrize("style", PRESETS)
+def test_what_is_painted_right_is_left_alone(style: str) -> None:
+    desktop, guide = typed()
+    frame = StyledRenderer(PRESETS[style], SIZE).render(desktop.items)
+    before = frame.copy()
+    checked = check(frame, WHOLE, guide, PRESETS[style].palette())
+    assert checked.glyphs > 80 and checked.wrong == 0 and (frame == before).all()
+
+
+def test_the_guide_itself_is_right() -> None:
+    _, guide = typed()
+    assert check(guide.pixels.copy(), WHOLE, guide, PRESETS["light"].palette()).wrong == 0
+
+
+def test_noise_is_wrong_everywhere_and_readable_after_repair(ocr: Callable[[np.ndarray], str]) -> None:
+    desktop, guide = typed()
+    frame = np.random.default_rng(0).integers(90, 166, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
+    checked = check(frame, WHOLE, guide, PRESETS["light"].palette())
+    assert checked.wrong == checked.repaired == checked.glyphs > 80
+    line = next(part for item, part, _ in guide.text_under(WHOLE[0]) if item.text == SENTENCE)
+    assert errors(ocr(frame[line.slices]), SENTENCE) <= 5
+    assert check(frame, WHOLE, guide, PRESETS["light"].palette()).wrong <= checked.glyphs // 20
+
+
+def test_one_smeared_glyph_is_found_and_only_it_is_redrawn() -> None:
+    desktop, guide = typed()
+    frame = StyledRenderer(PRESETS["light"], SIZE).render(desktop.items)
+    right = frame.copy()
+    item = next(item for item, _, _ in guide.text_under(WHOLE[0]) if item.text == SENTENCE)
+    pens, at = offsets(item.face, item.text), SENTENCE.index("b")
+    smear = Rect(item.x + pens[at], item.y, pens[at + 1] - pens[at], item.rect.h)
+    frame[smear.slices] = right[item.y, item.x]
+    assert check(frame, WHOLE, guide, PRESETS["light"].palette()).repaired == 1
+    assert np.abs(frame.astype(int) - right).max() < 12
+
+
+def test_nothing_outside_the_rects_is_touched() -> None:
+    _, guide = typed()
+    frame = np.random.default_rng(1).integers(0, 256, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
+    before, rect = frame.copy(), Rect(120, 96, 64, 32)
+    check(frame, (rect,), guide, PRESETS["light"].palette())
+    frame[rect.slices] = before[rect.slices]
+    assert (frame == before).all()
