@@ -28,7 +28,9 @@ class Context:
     """Preferences said, habits seen, recent events, open work; JSON in and out through `state`."""
 
     def __init__(self, state: dict[str, Any] | None = None) -> None:
-        state = state or {}
+        self._restore(state or {})
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self.preferences: dict[str, Any] = dict(state.get("preferences", {}))
         self.opened: Counter[str] = Counter(state.get("opened", {}))
         self.hours: dict[str, list[int]] = {app: list(h) for app, h in state.get("hours", {}).items()}
@@ -52,7 +54,7 @@ class Context:
 
     def forget(self) -> None:
         """Clear what was observed; what the user said (preferences) stays."""
-        self.__init__({"preferences": self.preferences})  # type: ignore[misc]
+        self._restore({"preferences": self.preferences})
 
     def observe(self, event: Event, size: tuple[int, int]) -> None:
         """Take one event in."""

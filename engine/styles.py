@@ -10,6 +10,7 @@ from __future__ import annotations
 import colorsys
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -51,8 +52,9 @@ class Style:
     shadow: float = 0.6
     gloss: float = 0.3
 
+    @lru_cache(maxsize=256)  # noqa: B019 - keeps a few small arrays alive, and nothing else
     def palette(self) -> np.ndarray:
-        """Colours by role, the second wallpaper colour last: uint8 (PALETTE_SIZE, 3)."""
+        """Colours by role, the second wallpaper colour last: uint8 (PALETTE_SIZE, 3). Read only."""
         grounds = _dark_grounds(self) if self.dark else _light_grounds(self)
         colours = np.zeros((PALETTE_SIZE, 3))
         for role, colour in grounds.items():
@@ -65,13 +67,19 @@ class Style:
         colours[Role.WALLPAPER_INK] = label
         for ink, on in INKS.items():
             colours[ink], colours[list(on)] = _legible(colours[ink], colours[list(on)])
-        return np.round(colours * 255).astype(np.uint8)
+        return _frozen(np.round(colours * 255).astype(np.uint8))
 
+    @lru_cache(maxsize=256)  # noqa: B019
     def vector(self) -> np.ndarray:
-        """All of the look as float32 (VECTOR_SIZE,): palette in [-1, 1], then shape parameters in [0, 1]."""
+        """All of the look as float32 (VECTOR_SIZE,): palette in [-1, 1], then shape parameters in [0, 1]. Read only."""
         shape = [self.radius / 12, self.shadow, self.gloss]
         kinds = [float(self.wallpaper == kind) for kind in WALLPAPERS]
-        return np.concatenate([self.palette().ravel() / 127.5 - 1, shape, kinds]).astype(np.float32)
+        return _frozen(np.concatenate([self.palette().ravel() / 127.5 - 1, shape, kinds]).astype(np.float32))
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
 
 
 def _hls(hue: float, light: float, saturation: float) -> np.ndarray:
@@ -205,6 +213,7 @@ _SMALL = frozenset(
 )
 
 
+@lru_cache(maxsize=256)
 def from_words(text: str) -> tuple[Style, tuple[str, ...]]:
     """A style from words, and the words that meant nothing. Later words win over earlier ones.
 

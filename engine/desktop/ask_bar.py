@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from engine.desktop.canvas import Canvas
 from engine.desktop.text_field import TextField
 from engine.geometry import Rect
 from engine.scene import Touch
 from engine.theme import Role
+
+MOST = 5  # suggestions shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,19 @@ class Suggestion:
     note: str = ""
 
 
+def suggest(
+    typed: str, apps: Mapping[str, str], last: str, documents: Sequence[str], styles: Sequence[str]
+) -> list[Suggestion]:
+    """What holds the letters typed: apps (name -> icon) in their order, the last document, the others, styles."""
+    folded = typed.strip().casefold()
+    entries = [Suggestion(app, icon, "app") for app, icon in apps.items()]
+    if last in documents:
+        entries.insert(2, Suggestion(last, "document", "last document"))
+    entries += [Suggestion(name, "document", "document") for name in documents if name != last]
+    entries += [Suggestion(style, "paint", "style") for style in styles]
+    return [entry for entry in entries if folded in entry.text.casefold()][:MOST]
+
+
 class AskBar:
     """Open at the upper middle of the screen, focused, until Enter or Escape. `suggest` is called at every drawing."""
 
@@ -31,13 +47,20 @@ class AskBar:
         suggest: Callable[[str], list[Suggestion]],
         accept: Callable[[str], None],
         dismiss: Callable[[], None],
+        state: dict[str, Any],
     ) -> None:
+        """`state` is what `state()` returned in an earlier life, or {}."""
         self.field = field
-        self.chosen = -1
-        self._room = 0  # for so many suggestions, as last drawn
+        self.field.text = state.get("text", "")
+        self.field.buffer.restore(state)
+        self.chosen: int = state.get("chosen", -1)
+        self._room = MOST  # for so many suggestions, as last drawn
         self._suggest = suggest
         self._accept = accept
         self._dismiss = dismiss
+
+    def state(self) -> dict[str, Any]:
+        return {"text": self.field.text, "chosen": self.chosen, **self.field.buffer.state()}
 
     def draw(self, canvas: Canvas) -> None:
         row = canvas.row

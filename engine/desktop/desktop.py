@@ -6,19 +6,20 @@ state and events always give the same scene. It draws no finished pixels and kno
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 from engine.context import Context
 from engine.desktop import shell
 from engine.desktop.app import App
 from engine.desktop.apps.registry import APPS
-from engine.desktop.ask_bar import AskBar, Suggestion
+from engine.desktop.ask_bar import AskBar, Suggestion, suggest
 from engine.desktop.asking import TEXT_SIZES, answer
 from engine.desktop.canvas import Canvas, Sheet
+from engine.desktop.diary import Diary
 from engine.desktop.documents import Documents
+from engine.desktop.menu import Menu, desktop_entries
 from engine.desktop.routing import Router
 from engine.desktop.stack import WindowStack
 from engine.desktop.text_field import TextField
@@ -27,17 +28,15 @@ from engine.drawing import Item
 from engine.events import Event
 from engine.geometry import Rect
 from engine.painter import ContextFeatures
-from engine.scene import Touch, Widget
+from engine.scene import Widget
 from engine.styles import PRESETS, Style, from_words
-from engine.theme import Role
-from engine.typeface import Face, line_height, width, wrap
+from engine.typeface import Face, line_height
 
 START = datetime(2026, 1, 1, 9, tzinfo=timezone.utc)
 TICKS = 10  # a second
 BLINK = 5  # ticks the caret is on, then off
 NOTICE = 4.0  # seconds a notice stays
 LONGEST_PAUSE = 600  # seconds of ticks that are caught up with after a gap; apps slept through the rest
-LOG_LINES = 400
 
 
 class Desktop:
@@ -59,19 +58,22 @@ class Desktop:
         self.clipboard: str = state.get("clipboard", "")
         self.t: float = state.get("t", 0.0)
         self.checkpoints = checkpoints
-        self._ticks = int(self.t * TICKS)
-        self._input_tick = self._ticks
+        self._ticks = _tick_at(self.t)
+        self._input_tick: int = state.get("input_tick", self._ticks)  # of the last input: the caret blinks from there
         self._seed: int = state.get("seed", 1)
-        self._log: deque[str] = deque(maxlen=LOG_LINES)
-        self._notice: tuple[str, float] = ("", 0.0)
+        self._diary = Diary(state.get("diary", ()))
+        said, until = state.get("notice", ("", 0.0))
+        self._notice: tuple[str, float] = (said, until)
         self._sheet: Sheet | None = None
-        self._style: tuple[str, Style] = ("", PRESETS["light"])
-        self.menu: shell.Menu | None = None
+        self.menu: Menu | None = None
         self.ask_bar: AskBar | None = None
+        if state.get("ask_bar"):
+            self.ask_bar = self._ask_bar(state["ask_bar"])
         bar = shell.bar_height(self._line())
         self.stack = WindowStack(Rect(0, 0, size[0], size[1] - bar), self._line)
-        self.stack.restore(state.get("windows", []), self._make)
-        self.router = Router(self)
+        known = [saved for saved in state.get("windows", []) if saved["app"] in APPS]
+        self.stack.restore([(APPS[saved["app"]](self, saved["state"]), saved) for saved in known])
+        self.router = Router(self, state.get("router", {}))
 
     # What the session reads
 
@@ -95,28 +97,38 @@ class Desktop:
 
     @property
     def style(self) -> Style:
-        words = self.style_words
-        if self._style[0] != words:
-            self._style = (words, from_words(words)[0])
-        return self._style[1]
+        return from_words(self.style_words)[0]
 
     @property
     def now(self) -> datetime:
         return self.start + timedelta(seconds=self.t)
 
     def features(self) -> ContextFeatures:
-        apps = [w.name for w in self.stack.windows]
-        return self.context.features(self.style, self.text_size, list(APPS), apps, self.now.hour)
+        names = [w.name for w in self.stack.windows]
+        return self.context.features(self.style, self.text_size, list(APPS), names, self.now.hour)
 
     def state(self) -> dict[str, Any]:
-        """All but the documents, as JSON values that share nothing with the desktop's own."""
+        """All but the documents, as JSON values that share nothing with the desktop's own.
+
+        An open menu and buttons that are held are left out: see `resting`.
+        """
         return {
             "t": self.t,
+            "input_tick": self._input_tick,
             "seed": self._seed,
             "clipboard": self.clipboard,
+            "notice": list(self._notice),
+            "diary": list(self._diary.lines),
+            "ask_bar": self.ask_bar.state() if self.ask_bar else None,
+            "router": self.router.state(),
             "windows": self.stack.state(),
             "context": self.context.state(),
         }
+
+    @property
+    def resting(self) -> bool:
+        """Whether `state` holds all that the next events' meaning depends on."""
+        return self.menu is None and not self.router.buttons
 
     # Input and time
 
@@ -126,34 +138,35 @@ class Desktop:
         self.router.handle(event)
         if event.type not in ("wait", "move"):
             self._input_tick = self._ticks
-        if event.type != "move":
-            self._log.append(_told(event))
+        self._diary.took(event)
         self.context.observe(event, self.size)
 
     def advance(self, t: float) -> None:
         """Let time pass up to `t` seconds: ten ticks a second, deterministic."""
-        last = int(t * TICKS + 1e-6)
+        last = _tick_at(t)
         self._ticks = max(self._ticks, last - LONGEST_PAUSE * TICKS)
         while self._ticks < last:
             self._ticks += 1
             self._tick()
-        if int(t // 60) != int(self.t // 60):
-            self.stale()
-        self.t = max(self.t, t)
+        before, self.t = self.now, max(self.t, t)
+        if (self.now - before).seconds >= 60 or self.now.minute != before.minute:
+            self.stale()  # the clock shows another minute
 
     def sleep(self, t: float) -> None:
-        """Go to time `t` without ticks: the program was not running meanwhile."""
+        """Go to time `t` without ticks: the program was not running meanwhile, and nobody holds a button any more."""
         self.t = max(self.t, t)
-        self._ticks = self._input_tick = int(self.t * TICKS)
+        self._ticks = self._input_tick = _tick_at(self.t)
+        self.menu = None
+        self.router.let_go()
         self.stale()
 
     def stale(self) -> None:
         """Something changed: draw anew when asked next."""
         self._sheet = None
 
-    def note(self, line: str) -> None:
+    def note(self, kind: str, line: str) -> None:
         """A line for the log that does not change the screen by itself (a paint and its timing)."""
-        self._log.append(line)
+        self._diary.note(self.t, kind, line)
 
     # System, as apps see it
 
@@ -216,11 +229,11 @@ class Desktop:
 
     def say(self, message: str) -> None:
         self._notice = (message, self.t + NOTICE)
-        self._log.append(f"{self.t:8.1f}  note   {message}")
+        self._diary.note(self.t, "note", message)
         self.stale()
 
     def log_lines(self) -> list[str]:
-        return list(self._log)
+        return list(self._diary.lines)
 
     def known(self) -> list[str]:
         return self.context.describe()
@@ -256,21 +269,6 @@ class Desktop:
             self.stack.raise_(window)
         self.stale()
 
-    def window_menu(self, window: Window) -> list[tuple[str, Callable[[], None]]]:
-        return [
-            *window.app.menu(),
-            ("Restore" if window.normal else "Maximise", lambda: self.maximise(window)),
-            ("Minimise", lambda: self.minimise(window)),
-            ("Close", lambda: self.close(window.app)),
-        ]
-
-    def desktop_menu(self) -> list[tuple[str, Callable[[], None]]]:
-        return [
-            ("Ask…", self.toggle_ask_bar),
-            ("Notes", lambda: self.open("Notes")),
-            ("Look and text size", lambda: self.open("Settings")),
-        ]
-
     # The ask bar
 
     def toggle_ask_bar(self) -> None:
@@ -279,7 +277,7 @@ class Desktop:
             self.ask_bar = None
         else:
             self.menu = None
-            self.ask_bar = AskBar(TextField(self), self._suggest, self.ask, self.toggle_ask_bar)
+            self.ask_bar = self._ask_bar({})
 
     def ask(self, sentence: str) -> None:
         """Do what a sentence asks for."""
@@ -288,12 +286,11 @@ class Desktop:
         if not sentence.strip():
             return
         reply = answer(sentence, list(APPS), self.documents.names(), self.text_size)
-        window = self.stack.of(reply.close) if reply.close else None
         if reply.open:
             self.open(reply.open)
         elif reply.document:
             self.open("Paint" if reply.document.endswith(".png") else "Notes", document=reply.document)
-        elif window:
+        elif window := self.stack.of(reply.close):
             self.close(window.app)
         elif reply.prefer:
             self.prefer(*reply.prefer)
@@ -305,24 +302,15 @@ class Desktop:
         self.context.rate(self.style_words, step)
         self.say(f"{'More' if step > 0 else 'Less'} like “{self.style_words}”: noted.")
 
-    def _suggest(self, typed: str) -> list[Suggestion]:
-        folded = typed.strip().casefold()
-        order = self.context.order(list(APPS), self.now.hour)
-        entries = [Suggestion(app, APPS[app].icon, "app") for app in order]
-        last = self.context.last_document
-        if last in self.documents.contents:
-            entries.insert(2, Suggestion(last, "document", "last document"))
-        entries += [Suggestion(n, "document", "document") for n in self.documents.names() if n != last]
-        entries += [Suggestion(s, "paint", "style") for s in self.preference("styles")]
-        return [e for e in entries if folded in e.text.casefold()][:5]
+    def _ask_bar(self, state: dict[str, Any]) -> AskBar:
+        return AskBar(TextField(self), self._suggest, self.ask, self.toggle_ask_bar, state)
 
-    # Inside
+    def _suggest(self, typed: str) -> list[Suggestion]:
+        apps = {app: APPS[app].icon for app in self.context.order(list(APPS), self.now.hour)}
+        return suggest(typed, apps, self.context.last_document, self.documents.names(), self.preference("styles"))
 
     def _line(self) -> int:
         return line_height(Face(self.text_size))
-
-    def _make(self, name: str, state: dict[str, Any]) -> App | None:
-        return APPS[name](self, state) if name in APPS else None
 
     def _tick(self) -> None:
         front = None if self.ask_bar or self.menu else self.stack.front
@@ -341,40 +329,22 @@ class Desktop:
         router = self.router
         sheet = Sheet(self.text_size, router.focus, router.hover, router.pressed, on)
         canvas = Canvas(sheet, Rect(0, 0, *self.size))
-        shell.draw_icons(canvas.part(self.stack.area), list(APPS.values()), self.open, self.desktop_menu)
+        shell.draw_icons(canvas.part(self.stack.area), list(APPS.values()), self.open, partial(desktop_entries, self))
         front = self.stack.front
         for window in self.stack.windows:
             if not window.minimised:
                 window.draw(canvas.part(self.stack.area), window is front, self)
         area = self.stack.area
         bar = canvas.part(Rect(0, area.bottom, self.size[0], self.size[1] - area.bottom))
-        shell.draw_taskbar(
-            bar, self.stack.windows, front, self.now, self.toggle_ask_bar, self.choose, self.window_menu
-        )
-        self._draw_notice(canvas)
+        shell.draw_taskbar(bar, self.stack.windows, front, self.now, self.toggle_ask_bar, self.choose, self)
+        if self._notice[0]:
+            shell.draw_notice(canvas, area, self._notice[0])
         if self.ask_bar:
             self.ask_bar.draw(canvas.part(area))
         if self.menu:
             self.menu.draw(canvas, router.pick)
         return sheet
 
-    def _draw_notice(self, canvas: Canvas) -> None:
-        text = self._notice[0]
-        if not text:
-            return
-        area = self.stack.area
-        lines = wrap(canvas.face, text, area.w - 40)
-        w = max(width(canvas.face, line) for line in lines) + 24
-        h = canvas.line * len(lines) + 13
-        box = Rect(area.right - w - 8, area.bottom - h - 8, w, h)
-        canvas.fill(box, Role.SURFACE, "menu")
-        canvas.outline(box, Role.ACCENT, shape="menu")
-        for i, line in enumerate(lines):
-            canvas.text_in(Rect(box.x + 12, box.y + 6 + i * canvas.line, w - 24, canvas.line), line)
-        canvas.widget("label", "notice", box, Touch(), text)
 
-
-def _told(event: Event) -> str:
-    what = getattr(event, "text", None) or getattr(event, "key", None) or getattr(event, "target", None) or ""
-    where = f"{event.x}, {event.y}" if hasattr(event, "x") else ""  # type: ignore[attr-defined]
-    return f"{event.t:8.1f}  {event.type:<6} {what}{where}"
+def _tick_at(t: float) -> int:
+    return int(t * TICKS + 1e-6)

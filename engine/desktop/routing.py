@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine import scene
-from engine.desktop import shell
+from engine.desktop.menu import Menu, desktop_entries, window_entries
 from engine.errors import InputError
 from engine.events import Ask, Click, Down, Drag, Event, Key, Move, Style, Text, Up, Wheel
 from engine.scene import Touch, Widget
@@ -23,15 +23,30 @@ NOTHING = Touch()
 class Router:
     """Pointer state, focus and key bindings of one desktop. `hover`, `pressed` and `focus` are widget paths."""
 
-    def __init__(self, desktop: Desktop) -> None:
+    def __init__(self, desktop: Desktop, state: dict[str, Any]) -> None:
         self.desktop = desktop
-        self.pointer = (0, 0)
+        x, y = state.get("pointer", (0, 0))
+        self.pointer: tuple[int, int] = (x, y)
         self.buttons: tuple[str, ...] = ()
-        self.hover = ""
+        self.hover: str = state.get("hover", "")
         self.pressed = ""
         self._held: Widget | None = None
-        self._last_press: tuple[float, str, int, int, int] = (-1.0, "", 0, 0, 0)
-        self._shell_focus = ""
+        t, path, x, y, clicks = state.get("last_press", (-1.0, "", 0, 0, 0))
+        self._last_press: tuple[float, str, int, int, int] = (t, path, x, y, clicks)
+        self._shell_focus: str = state.get("shell_focus", "")
+
+    def state(self) -> dict[str, Any]:
+        """As JSON values; all but what is held."""
+        return {
+            "pointer": list(self.pointer),
+            "hover": self.hover,
+            "last_press": list(self._last_press),
+            "shell_focus": self._shell_focus,
+        }
+
+    def let_go(self) -> None:
+        """No button is held any more, and none was released."""
+        self.buttons, self._held, self.pressed = (), None, ""
 
     @property
     def focus(self) -> str:
@@ -81,9 +96,10 @@ class Router:
         width, height = self.desktop.size
         self.pointer = max(0, min(width - 1, x)), max(0, min(height - 1, y))
         if self._held:
-            held = self._current(self._held)
-            if held.touch and held.touch.drag:
-                held.touch.drag(*self.pointer)
+            held = self._now(self._held)
+            touch = held.touch or NOTHING if held else NOTHING
+            if touch.drag:
+                touch.drag(*self.pointer)
                 self.desktop.stale()
             return
         widget = scene.at(self.desktop.widgets, *self.pointer)
@@ -116,13 +132,13 @@ class Router:
         self.buttons = tuple(b for b in self.buttons if b != event.button)
         if event.button != "left" or not self._held:
             return
-        held = self._current(self._held)
+        held = self._now(self._held)
+        touch = held.touch or NOTHING if held else NOTHING
         self._held, self.pressed = None, ""
         self.desktop.stale()
-        touch = held.touch or NOTHING
         if touch.release:
             touch.release(*self.pointer)
-        if touch.click and held.rect.holds(*self.pointer):
+        if held and touch.click and held.rect.holds(*self.pointer):
             touch.click()
         self.desktop.stale()
         self._move(*self.pointer)
@@ -161,15 +177,15 @@ class Router:
     def _open_menu(self, widget: Widget, x: int, y: int) -> None:
         touch = widget.touch or NOTHING
         window = self.desktop.stack.of(widget.path.partition("/")[0])
-        entries = touch.menu() if touch.menu else self.desktop.window_menu(window) if window else ()
+        entries = touch.menu() if touch.menu else window_entries(self.desktop, window) if window else ()
         if entries:
             self.desktop.ask_bar = None
-            self.desktop.menu = shell.Menu(x, y, entries)
+            self.desktop.menu = Menu(x, y, entries)
         self.desktop.stale()
 
-    def _current(self, widget: Widget) -> Widget:
-        """The same widget as it is drawn now."""
-        return next((w for w in self.desktop.widgets if w.path == widget.path and w.role == widget.role), widget)
+    def _now(self, widget: Widget) -> Widget | None:
+        """The same widget as it is drawn now; None if it is gone, with its window or its list."""
+        return next((w for w in self.desktop.widgets if w.path == widget.path and w.role == widget.role), None)
 
     # Widgets named by a trace
 
@@ -277,7 +293,7 @@ class Router:
         if self.desktop.stack.front is None and key in ("up", "down", "left", "right"):
             self._next_focus(1 if key in ("down", "right") else -1)
         elif (key, mods) == ("f10", ("shift",)):
-            self.desktop.menu = shell.Menu(90, 60, self.desktop.desktop_menu())
+            self.desktop.menu = Menu(90, 60, desktop_entries(self.desktop))
 
     def _text(self, text: str) -> None:
         """Composed text goes to the focused widget; where that takes none, it counts as key presses."""

@@ -1,22 +1,21 @@
-"""What stands around the windows: wallpaper, icons, taskbar with clock, context menu."""
+"""What stands around the windows: wallpaper, icons, taskbar with clock, notices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from engine.desktop.app import App
 from engine.desktop.canvas import Canvas
-from engine.desktop.window import Window
+from engine.desktop.menu import Entries, window_entries
+from engine.desktop.window import Window, WindowKeeper
 from engine.geometry import Rect
 from engine.scene import Touch
 from engine.theme import Role
-from engine.typeface import width
+from engine.typeface import width, wrap
 
 TILE = 28  # side of an icon's tile, pixels
-Entries = Sequence[tuple[str, Callable[[], None]]]
 
 
 def bar_height(line: int) -> int:
@@ -57,7 +56,7 @@ def draw_taskbar(
     now: datetime,
     launch: Callable[[], None],
     choose: Callable[[Window], None],
-    menu: Callable[[Window], Entries],
+    keeper: WindowKeeper,
 ) -> None:
     """Launcher button, one button a window, clock."""
     bar = canvas.rect
@@ -75,7 +74,7 @@ def draw_taskbar(
     for window in sorted(windows, key=lambda w: w.name):
         box = Rect(x, bar.y + 4, min(share, 120) - 4, side)
         state = ("minimised",) if window.minimised else ("active",) if window is front else ()
-        touch = Touch(click=partial(choose, window), menu=partial(menu, window), focusable=True)
+        touch = Touch(click=partial(choose, window), menu=partial(window_entries, keeper, window), focusable=True)
         _task(inside, window, box, inside.widget("button", window.name, box, touch, window.title, state=state).state)
         x += min(share, 120)
 
@@ -92,35 +91,14 @@ def _task(canvas: Canvas, window: Window, box: Rect, state: tuple[str, ...]) -> 
         canvas.text_in(box.inset(22, 0, 4, 0), window.title or window.name, ink)
 
 
-@dataclass
-class Menu:
-    """An open context menu at (x, y). `chosen` is the entry under the keyboard; `first` the uppermost one in view."""
-
-    x: int
-    y: int
-    entries: Entries
-    chosen: int = 0
-    first: int = 0
-
-    def draw(self, canvas: Canvas, pick: Callable[[int], None]) -> None:
-        """Draw the entries there is room for, the chosen one among them."""
-        screen = canvas.rect
-        shown = min(len(self.entries), (screen.h - 6) // canvas.row)
-        self.first = max(min(self.first, self.chosen), self.chosen - shown + 1)
-        w = min(max(width(canvas.face, text) for text, _ in self.entries) + 28, screen.w)
-        h = canvas.row * shown + 6
-        x = max(min(self.x, screen.right - w), 0)
-        y = self.y if self.y + h <= screen.bottom else max(self.y - h, 0)
-        box = Rect(x, y, w, h)
-        canvas.fill(box, Role.SURFACE, "menu")
-        canvas.outline(box, shape="menu")
-        canvas.widget("menu", "menu", box, Touch(wheel=self._wheel))
-        inside = canvas.part(box, "menu")
-        for i, (text, _) in enumerate(self.entries[self.first : self.first + shown], self.first):
-            row = Rect(box.x + 3, box.y + 3 + (i - self.first) * canvas.row, w - 6, canvas.row)
-            touch = Touch(click=partial(pick, i))
-            inside.list_row(text, row, touch, selected=i == self.chosen, role="entry")
-
-    def _wheel(self, dy: int) -> bool:
-        self.chosen = max(0, min(self.chosen - dy, len(self.entries) - 1))
-        return True
+def draw_notice(canvas: Canvas, area: Rect, text: str) -> None:
+    """A short notice at the lower right of `area`."""
+    lines = wrap(canvas.face, text, area.w - 40)
+    w = max(width(canvas.face, line) for line in lines) + 24
+    h = canvas.line * len(lines) + 13
+    box = Rect(area.right - w - 8, area.bottom - h - 8, w, h)
+    canvas.fill(box, Role.SURFACE, "menu")
+    canvas.outline(box, Role.ACCENT, shape="menu")
+    for i, line in enumerate(lines):
+        canvas.text_in(Rect(box.x + 12, box.y + 6 + i * canvas.line, w - 24, canvas.line), line)
+    canvas.widget("label", "notice", box, Touch(), text)

@@ -59,7 +59,8 @@ class WindowStack:
     def maximise(self, window: Window) -> None:
         """Fill the work area, or go back to the size before."""
         if window.normal:
-            window.rect, window.normal = window.normal, None
+            normal, window.normal = window.normal, None
+            window.place(normal, self.area, self._line())  # the text may be larger by now
         else:
             window.rect, window.normal = self.area, window.rect
 
@@ -69,19 +70,19 @@ class WindowStack:
             window.place(Rect(r.x + dx, r.y + dy, r.w + dw, r.h + dh), self.area, self._line())
 
     def refit(self) -> None:
-        """After the text size changed: every window at least as large as it must be."""
+        """After text size or area changed: every window at least as large as it must be."""
         for window in self.windows:
-            if not window.normal:
+            if window.normal:
+                window.rect = self.area
+            else:
                 window.place(window.rect, self.area, self._line())
 
     def state(self) -> list[dict[str, Any]]:
         return [w.state() for w in self.windows]
 
-    def restore(self, states: list[dict[str, Any]], make: Callable[[str, dict[str, Any]], App | None]) -> None:
-        for saved in states:
-            app = make(saved["app"], saved["state"])
-            if app is None:
-                continue
+    def restore(self, saved_apps: list[tuple[App, dict[str, Any]]]) -> None:
+        """Bring back windows from (app, what `Window.state` returned), back to front."""
+        for app, saved in saved_apps:
             normal = Rect(*saved["normal"]) if saved["normal"] else None
             window = Window(app, self.area, saved["title"], saved["minimised"], normal, saved["focus"])
             if normal is None:

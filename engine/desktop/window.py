@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from engine.desktop.app import App
 from engine.desktop.canvas import Canvas
+from engine.desktop.menu import window_entries
 from engine.geometry import Rect
 from engine.scene import Touch
 from engine.theme import Role
@@ -26,8 +27,6 @@ class WindowKeeper(Protocol):
     def minimise(self, window: Window) -> None: ...
 
     def maximise(self, window: Window) -> None: ...
-
-    def window_menu(self, window: Window) -> list[tuple[str, Callable[[], None]]]: ...
 
 
 @dataclass
@@ -102,7 +101,7 @@ class Window:
             if not self.normal:
                 self.place(rect.shift(x - px, y - py), keeper.work_area, canvas.line)
 
-        touch = Touch(press=press, drag=drag, menu=lambda: keeper.window_menu(self))
+        touch = Touch(press=press, drag=drag, menu=partial(window_entries, keeper, self))
         canvas.widget("title", "title", bar, touch, self.title or self.name)
         canvas.mark(Rect(bar.x + 6, bar.y + (bar.h - 14) // 2, 14, 14), self.app.icon, ink)
         side = bar.h - 4

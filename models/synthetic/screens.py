@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from engine.desktop import shell
 from engine.desktop.app import App
 from engine.desktop.canvas import Canvas, Sheet
+from engine.desktop.menu import Menu
 from engine.desktop.window import Window
 from engine.drawing import MARKS, Item
 from engine.geometry import Rect
@@ -164,9 +165,6 @@ class _Keeper:
     def maximise(self, window: Window) -> None:
         """Nor fill it."""
 
-    def window_menu(self, window: Window) -> list[Any]:
-        return []
-
 
 @dataclass
 class Screen:
@@ -176,7 +174,7 @@ class Screen:
     text_size: int
     windows: list[Window]
     minute: int
-    menu: shell.Menu | None
+    menu: Menu | None
     hover: str
 
     @staticmethod
@@ -187,7 +185,7 @@ class Screen:
         menu = None
         if rng.random() < 0.2:
             entries = [(prose.words(rng), lambda: None) for _ in range(int(rng.integers(2, 8)))]
-            menu = shell.Menu(int(rng.integers(size[0])), int(rng.integers(size[1])), entries, int(rng.integers(-1, 4)))
+            menu = Menu(int(rng.integers(size[0])), int(rng.integers(size[1])), entries, int(rng.integers(-1, 4)))
         hover = str(rng.choice(["", "icons/Scribble", "Scribble/close", "Scribble/maximise", "taskbar/Launcher"]))
         return Screen(size, text_size, windows, int(rng.integers(1440)), menu, hover)
 
@@ -220,7 +218,7 @@ class Screen:
         bar = canvas.part(Rect(0, area.bottom, self.size[0], self.size[1] - area.bottom))
         now = datetime(2026, 1, 1, self.minute // 60 % 24, self.minute % 60, tzinfo=timezone.utc)
         front = self.windows[-1] if self.windows else None
-        shell.draw_taskbar(bar, self.windows, front, now, lambda: None, lambda w: None, lambda w: ())
+        shell.draw_taskbar(bar, self.windows, front, now, lambda: None, lambda w: None, keeper)
         if self.menu:
             self.menu.draw(canvas, lambda i: None)
         return sheet.items
