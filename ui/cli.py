@@ -192,9 +192,11 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON document.")] = False,
 ) -> None:
     """What this machine has, what is wrong, and the command that mends it."""
+    from benchmarks.machine import machine_facts
+    from models.check import listing
     from ui.doctor import run as examine
 
-    raise typer.Exit(examine(profile, as_json))
+    raise typer.Exit(examine(profile, as_json, machine_facts, listing))
 
 
 def _not_yet(command: str) -> None:

@@ -1,0 +1,63 @@
+"""What machine this is: for reports, and for `doctor`. Imports torch; call it from a process that may."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+
+def machine_facts() -> dict[str, Any]:
+    """System, processor, memory, Python, torch and GPUs, as plain values."""
+    import torch
+
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "cpu": processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "gpus": gpus(),
+    }
+
+
+def processor() -> str:
+    """The processor's name, as the system tells it."""
+    if sys.platform.startswith("linux"):
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def gpus() -> list[dict[str, Any]]:
+    """NVIDIA GPUs with driver and memory; empty where there are none or no driver."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        driver = _text(pynvml.nvmlSystemGetDriverVersion())
+        found = []
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+            found.append({
+                "name": _text(pynvml.nvmlDeviceGetName(handle)), "driver": driver,
+                "vram_gb": round(memory.total / 2**30, 1), "vram_free_gb": round(memory.free / 2**30, 1),
+            })  # fmt: skip
+        return found
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
