@@ -15,7 +15,7 @@ from engine.journal import Journal
 from engine.keeping import Keeper, recover
 from engine.mailbox import DirectMailbox, MailboxStatus
 from engine.mirror import Mirror
-from engine.painter import GuidePainter, Painter, PainterInfo, Painting, PainterSpec, PaintRequest, Patch
+from engine.painter import GuidePainter, Painter, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from engine.session import Session
 from models.synthetic.sessions import User, random_desktop
 

@@ -226,7 +226,7 @@ def status(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
-    except Exception as error:  # the last resort
+    except Exception as error:  # noqa: BLE001 - the last resort
         if hasattr(error, "format_message"):  # typer's own words for a wrong option
             return _tell(f"{error.format_message().rstrip('.')}; pixelos --help says what there is", 2)
         return _unexpected(error)

@@ -48,7 +48,7 @@ class View:
 
     def show(self, screen: pygame.Surface, pixels: np.ndarray) -> None:
         """Draw a frame, uint8 (H, W, 3), into the window."""
-        picture = pygame.image.frombuffer(np.ascontiguousarray(pixels), self.frame, "RGB")
+        picture = pygame.image.frombuffer(np.ascontiguousarray(pixels).data, self.frame, "RGB")
         x, y, w, h = self.place
         if (w, h) != self.window:
             screen.fill((0, 0, 0))
