@@ -65,22 +65,27 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[str,
 def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int) -> dict[str, Any]:
     """Play a scenario; its first events are for warming up and not counted."""
     times: list[float] = []
+    answers: list[float] = []
     frames: list[Frame] = []
     warm = min(3, count // 4)
     for i, event in enumerate(scenario(desktop, count + warm)):
         t = desktop.t + PAUSE if event is None else event.t
         begun = perf_counter()
         first = session.step([] if event is None else [event], t)
+        answered = (perf_counter() - begun) * 1e3
         frame = session.settle(PATIENCE) if first.damage else first
         elapsed = (perf_counter() - begun) * 1e3
         if i >= warm:
             times.append(elapsed)
+            answers.append(answered)
             frames.append(frame)
     dirty = [sum(r.area for r in f.damage) / (desktop.size[0] * desktop.size[1]) for f in frames]
     stages = {name for f in frames for name in f.ms}
     return {
         **{f"p{q}": round(float(np.percentile(times, q)), 2) for q in (50, 95, 99)},
         "max": round(max(times), 2),
+        "answer_p95": round(float(np.percentile(answers, 95)), 2),  # until the window goes on, painted or not
+        "answer_max": round(max(answers), 2),
         **{kind: sum(f.source == kind for f in frames) for kind in ("painted", "cached", "skipped", "guide")},
         "dirty_share": round(float(np.mean(dirty)), 4),
         "stages": {s: round(float(np.median([f.ms.get(s, 0.0) for f in frames])), 2) for s in sorted(stages)},

@@ -58,7 +58,7 @@ class Panels:
         """The list of keys, centred."""
         rows = [
             (keys.ask, "ask bar: an app, or what it should look like"), (keys.help, "this list"),
-            (keys.hud, "HUD: painter, mode, timings, damage"), (keys.fullscreen, "full screen"),
+            (keys.checkpoints, "Settings: style, text size, checkpoint"), (keys.hud, "HUD: painter, mode, timings, damage"), (keys.fullscreen, "full screen"),
             (keys.more_like_this, "more of this look"), (keys.less_like_this, "less of this look"),
             ("alt+tab", "next window"), ("ctrl+w", "close the window"), ("alt+m", "minimise"),
             ("alt+enter", "maximise"), ("alt+arrows", "move the window"), ("alt+shift+arrows", "resize it"),

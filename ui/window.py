@@ -16,7 +16,7 @@ from typing import Any
 import pygame
 
 from engine.errors import InputError
-from engine.events import Down, Event, Key, Move, Text, Up, Wheel
+from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
 from engine.recorder import Recorder
 from engine.session import Frame, Session
 from engine.settings import Settings
@@ -136,6 +136,8 @@ class Window:
             self._hud, self._dirty = not self._hud, True
         elif action == "help":
             self._help, self._dirty = True, True
+        elif action == "checkpoints":
+            yield Ask(t, "settings")
         elif action == "fullscreen":
             pygame.display.toggle_fullscreen()
             self._refit()
