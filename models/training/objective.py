@@ -96,7 +96,7 @@ def _shaped(crop: Crop) -> np.ndarray:
     order = np.argsort(codes)
     guide = crop.take(crop.shot.guide).astype(np.int64) @ _RADIX
     role = order[np.searchsorted(codes[order], guide).clip(max=len(order) - 1)]
-    known = (codes[role] == guide) & (role != Role.WALLPAPER)
+    known = (codes[role] == guide) & (role != Role.WALLPAPER) & (crop.take(crop.shot.verbatim) == 0)
     return known & (np.abs(crop.take(crop.shot.frame) - palette[role]).max(-1) > SHAPED)
 
 
