@@ -5,7 +5,8 @@ Nothing here waits for the disk: the journal and the mirror have threads of thei
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Content, Documents
-from engine.errors import InputError
+from engine.errors import ProfileError
 from engine.events import Event, as_record, from_record
 from engine.journal import Journal, Recovery
 from engine.mirror import Mirror
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 SNAPSHOT_EVENTS = 200
 SNAPSHOT_SECONDS = 5.0
+LATENTS_SECONDS = 30.0  # they are large, and in guided mode a painter only starts from them
 MIRROR_SECONDS = 0.5
+BEGIN_SECONDS = 2.0  # a disk that cannot be written must not keep the window from opening
 _DOCUMENT = "document/"
 
 
@@ -35,9 +38,13 @@ class Keeper:
         self._mirror = mirror
         self._snapshot_seq = journal.last_seq
         self._snapshot_at = monotonic()
+        self._latents: bytes | None = None  # as last taken
+        self._latents_form: dict[str, Any] = {}
+        self._latents_at = -LATENTS_SECONDS
         self._mirrored = 0  # version of the documents the mirror was given last
         self._waiting: tuple[int, int, dict[str, Content]] | None = None  # seq it needs, version, contents
         self._mirrored_at = 0.0
+        self._names: set[str] = set()  # of all documents the mirror was given: files may still have them
 
     @property
     def saved_seq(self) -> int:
@@ -58,11 +65,17 @@ class Keeper:
         """Put an event into the journal; its number."""
         return self._journal.append(as_record(event))
 
+    def begin(self, session: Session) -> None:
+        """Keep the state the session starts from, before its first event: what follows is played on top of it."""
+        self.snapshot(session)
+        self._journal.flush(BEGIN_SECONDS)
+
     def keep(self, session: Session) -> None:
         """Called after every step: a snapshot or a look at the documents where one is due."""
         self._mirror_documents(session.desktop.documents)
         new = self.last_seq - self._snapshot_seq
-        if new >= SNAPSHOT_EVENTS or (new and monotonic() - self._snapshot_at >= SNAPSHOT_SECONDS):
+        due = new >= SNAPSHOT_EVENTS or (new and monotonic() - self._snapshot_at >= SNAPSHOT_SECONDS)
+        if due and session.desktop.resting:
             self.snapshot(session)
 
     def snapshot(self, session: Session) -> None:
@@ -70,17 +83,18 @@ class Keeper:
         desktop = session.desktop
         blobs: dict[str, Content] = {_DOCUMENT + name: content for name, content in desktop.documents.contents.items()}
         state: dict[str, Any] = {
-            "start": desktop.start.isoformat(), "size": list(desktop.size), "desktop": desktop.state(), "latents": None,
+            "start": desktop.start.isoformat(), "size": list(desktop.size), "desktop": desktop.state(),
+            "names": sorted(self._names),
         }  # fmt: skip
-        latents = session.mailbox.latents()
-        if latents is not None:
-            state["latents"] = {"shape": list(latents.shape), "dtype": str(latents.dtype), "painter": _painter(session)}
-            blobs["latents"] = latents.tobytes()
+        self._take_latents(session)
+        if self._latents is not None:
+            state["latents"], blobs["latents"] = self._latents_form, self._latents
         self._journal.snapshot(self.last_seq, state, blobs)
         self._snapshot_seq, self._snapshot_at = self.last_seq, monotonic()
 
     def close(self, session: Session) -> None:
         """Keep everything there is and end the threads."""
+        self._latents_at = -LATENTS_SECONDS
         self.snapshot(session)
         self._journal.flush(5.0)
         self._mirrored_at = 0.0
@@ -89,72 +103,104 @@ class Keeper:
             self._mirror.close()
         self._journal.close()
 
+    def _take_latents(self, session: Session) -> None:
+        info, now = session.mailbox.info, monotonic()
+        dream = info is not None and info.mode == "dream"  # there the latents are all there is
+        if not dream and now - self._latents_at < LATENTS_SECONDS:
+            return
+        latents = session.mailbox.latents()
+        if latents is not None:
+            self._latents, self._latents_at = latents.tobytes(), now
+            self._latents_form = {"shape": list(latents.shape), "dtype": str(latents.dtype)}
+
     def _mirror_documents(self, documents: Documents) -> None:
         """Give the folder what changed, once the events that changed it are committed."""
         if self._mirror is None:
             return
-        newest = self._waiting[1] if self._waiting else self._mirrored
-        if documents.version != newest:
+        if self._waiting is None and documents.version != self._mirrored:
             self._waiting = self.last_seq, documents.version, dict(documents.contents)
         due = self._waiting and monotonic() - self._mirrored_at >= MIRROR_SECONDS
         if self._waiting and due and self._journal.saved_seq >= self._waiting[0]:
             _, self._mirrored, contents = self._waiting
+            self._names |= set(contents)
             self._mirror.write(contents)
             self._waiting, self._mirrored_at = None, monotonic()
 
 
+@dataclass(frozen=True)
+class Past:
+    """What came back beside the desktop: the painter's latents, and what is to be told to the user."""
+
+    latents: np.ndarray | None
+    notes: tuple[str, ...]
+
+
 def recover(
     journal: Journal, mirror: Mirror | None, size: tuple[int, int], checkpoints: tuple[str, ...] = ("bundled", "guide")
-) -> tuple[Desktop, dict[str, Any]]:
+) -> tuple[Desktop, Past]:
     """The desktop as it was: the last snapshot and the events after it; the documents as the folder has them by now.
 
-    Returns it with {"latents": array or None, "painter": str, "notes": lines}. A journal without a past gives an
-    empty desktop with the documents that stand in the folder.
+    A journal without a past gives an empty desktop with the documents that stand in the folder. Raises ProfileError
+    where the snapshot is not one that this version can use.
     """
-    past = journal.recover()
-    notes = list(past.notes)
-    if past.state is None and not past.records:
+    found = journal.recover()
+    if found.state is None and not found.records:
         documents = Documents(mirror.read() if mirror else {})
-        return Desktop(size, documents, _now(), checkpoints=checkpoints), {"latents": None, "painter": "", "notes": notes}
-    state = past.state or {}
-    contents = {n.removeprefix(_DOCUMENT): c for n, c in past.blobs.items() if n.startswith(_DOCUMENT)}
-    start = datetime.fromisoformat(state["start"]) if "start" in state else _now()
-    old_size = tuple(state.get("size", size))
-    desktop = Desktop(old_size, Documents(contents), start, state.get("desktop"), checkpoints)  # type: ignore[arg-type]
-    notes += _replayed(desktop, past)
+        return Desktop(size, documents, _now(), checkpoints=checkpoints), Past(None, found.notes)
+    state = found.state or {}
+    try:
+        desktop = _as_saved(found, state, size, checkpoints)
+        latents = _latents(found, state.get("latents"))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ProfileError(
+            f"the state in {journal.path} cannot be used ({type(error).__name__}: {error}); "
+            "start the Pixel OS that wrote it, or move that file away: the documents folder stays"
+        ) from error
+    notes, names = _play(desktop, found)
     if mirror:
-        desktop.documents.contents = mirror.reconcile(desktop.documents.contents)
+        known = () if journal.notice else names | set(state.get("names", ()))  # a damaged journal may be an old one
+        desktop.documents.contents = mirror.reconcile(desktop.documents.contents, known)
         desktop.documents.version += 1
         notes += mirror.notes
-    if old_size != size:
-        desktop = Desktop(size, desktop.documents, start, desktop.state(), checkpoints)
-    desktop.sleep((_now() - start).total_seconds())
-    told = state.get("latents") or {}
-    return desktop, {"latents": _latents(past, told), "painter": told.get("painter", ""), "notes": notes}
+    if desktop.size != size:
+        desktop = Desktop(size, desktop.documents, desktop.start, desktop.state(), checkpoints)
+        desktop.stack.gather()
+    desktop.sleep((_now() - desktop.start).total_seconds())
+    return desktop, Past(latents, (*found.notes, *notes))
 
 
-def _replayed(desktop: Desktop, past: Recovery) -> list[str]:
-    """Play the events since the snapshot; an event that cannot be played is told and passed over."""
-    notes = []
-    for seq, record in past.records:
+def _as_saved(found: Recovery, state: dict[str, Any], size: tuple[int, int], checkpoints: tuple[str, ...]) -> Desktop:
+    """The desktop of the snapshot."""
+    contents = {n.removeprefix(_DOCUMENT): c for n, c in found.blobs.items() if n.startswith(_DOCUMENT)}
+    # The same moment in the zone of now: the clock shows what the wall's does, wherever the machine went.
+    start = datetime.fromisoformat(state["start"]).astimezone() if "start" in state else _now()
+    width, height = state.get("size", size)
+    desktop = Desktop((width, height), Documents(contents), start, state.get("desktop"), checkpoints)
+    desktop.sheet  # noqa: B018 - drawn here, so that a state no app can draw is refused before anything is played
+    return desktop
+
+
+def _play(desktop: Desktop, found: Recovery) -> tuple[list[str], set[str]]:
+    """Play the events since the snapshot; an event that cannot be played is told and passed over.
+
+    Returns what is to be told, and all names that documents had on the way: a file may still have one of them.
+    """
+    notes, names = [], set(desktop.documents.contents)
+    for seq, record in found.records:
         try:
             desktop.handle(from_record(record))
-        except InputError as error:
+        except Exception as error:  # noqa: BLE001 - one bad event must not keep the others, and the start, from happening
             notes.append(f"event {seq} could not be played again: {error}")
-    return notes
+        names |= set(desktop.documents.contents)
+    return notes, names
 
 
-def _latents(past: Recovery, told: dict[str, Any]) -> np.ndarray | None:
-    data = past.blobs.get("latents")
-    if not isinstance(data, bytes) or not told:
+def _latents(found: Recovery, form: dict[str, Any] | None) -> np.ndarray | None:
+    data = found.blobs.get("latents")
+    if not isinstance(data, bytes) or not form:
         return None
-    return np.frombuffer(data, told["dtype"]).reshape(told["shape"]).copy()
-
-
-def _painter(session: Session) -> str:
-    info = session.mailbox.info
-    return f"{info.family}/{info.sha256}/{info.mode}" if info else ""
+    return np.frombuffer(data, form["dtype"]).reshape(form["shape"]).copy()
 
 
 def _now() -> datetime:
-    return datetime.now(timezone.utc)
+    return datetime.now().astimezone()

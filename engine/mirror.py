@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,12 +82,15 @@ class Mirror:
         self._adopt(found)
         return found
 
-    def reconcile(self, journal_documents: Mapping[str, Content]) -> dict[str, Content]:
+    def reconcile(
+        self, journal_documents: Mapping[str, Content], renamed: Collection[str] = ()
+    ) -> dict[str, Content]:
         """The documents after a start: the journal's, with what other programs did to the files meanwhile.
 
         A file that is as we left it gives way to the journal. One that was edited elsewhere replaces the
         journal's version if that is the one it grew from; else both are kept. The journal should have what
         comes of it (a snapshot) before anything else happens. Call it before the first `write`.
+        renamed: names of which the journal knows that their documents have others now.
         """
         found = self._files()
         documents = dict(journal_documents)
@@ -96,7 +99,8 @@ class Mirror:
             if name not in self._known and name not in documents:
                 documents[name] = content
             elif self._known.get(name, _Known()).includes(fingerprint(content)):
-                if name not in documents and not name.startswith(BIN) and fingerprint(content) not in prints:
+                moved = name in documents or name in renamed or fingerprint(content) in prints
+                if not moved and not name.startswith(BIN):
                     # The desktop only ever moves a document to the bin; the journal must have lost it.
                     documents[_free(BIN + name, documents)] = content
                     self._note(f"{name} was no longer known and is in the bin")

@@ -88,7 +88,7 @@ class Session:
     def begin(self) -> None:
         """Keep the state the session starts from, so that its events can be played again on top of it."""
         if self.keeper:
-            self.keeper.snapshot(self)
+            self.keeper.begin(self)
 
     def step(self, events: Sequence[Event], t: float) -> Frame:
         """Take events in, up to session time `t` in seconds; show what is painted. Never waits for a child process.

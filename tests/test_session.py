@@ -101,8 +101,8 @@ def open_kept(folder: Path) -> tuple[Session, Keeper]:
     journal, mirror = Journal(folder / "journal.sqlite"), Mirror(folder / "documents")
     desktop, past = recover(journal, mirror, SIZE)
     mailbox = DirectMailbox(GuidePainter(PainterSpec(size=SIZE)))
-    if past["latents"] is not None:
-        mailbox.restore(past["latents"])
+    if past.latents is not None:
+        mailbox.restore(past.latents)
     keeper = Keeper(journal, mirror)
     session = Session(desktop, mailbox, keeper)
     session.begin()

@@ -57,10 +57,10 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[S
     if spec.checkpoint != "guide":
         resolve(spec.checkpoint, spec.profile)  # refused here, in one message, rather than in the child
     mailbox = ProcessMailbox(open_painter, spec)
-    if past["latents"] is not None:
-        mailbox.restore(past["latents"])
+    if past.latents is not None:
+        mailbox.restore(past.latents)
     session = Session(desktop, mailbox, Keeper(journal, mirror), live=True)
-    for note in past["notes"]:
+    for note in past.notes:
         desktop.say(note)
     try:
         session.begin()

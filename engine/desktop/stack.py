@@ -77,6 +77,14 @@ class WindowStack:
             else:
                 window.place(window.rect, self.area, self._line())
 
+    def gather(self) -> None:
+        """After the area changed: every window inside it, as far as it fits."""
+        for window in self.windows:
+            if not window.normal:
+                area, r = self.area, window.rect
+                x, y = max(min(r.x, area.right - r.w), area.x), max(min(r.y, area.bottom - r.h), area.y)
+                window.rect = Rect(x, y, r.w, r.h)
+
     def state(self) -> list[dict[str, Any]]:
         return [w.state() for w in self.windows]
 
