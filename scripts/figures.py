@@ -1,0 +1,76 @@
+"""Writes the README's measured figures from the files in benchmarks/results, between its two marks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+START, END = "<!-- figures -->", "<!-- end of figures -->"
+
+
+def main() -> int:
+    readme = ROOT / "README.md"
+    text = readme.read_text("utf-8")
+    head, _, rest = text.partition(START)
+    _, mark, tail = rest.partition(END)
+    if not mark:
+        print(f"README.md has no {START} ... {END}; put them where the figures belong", file=sys.stderr)
+        return 2
+    latency, quality = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("latency", "quality"))
+    readme.write_text(f"{head}{START}\n{latency_table(latency)}\n{quality_table(quality)}\n{END}{tail}", "utf-8")
+    return 0
+
+
+def latency_table(result: dict[str, Any]) -> str:
+    """Latency by scenario, with machine, mode and checkpoint."""
+    machine, checkpoint = result["machine"], result["checkpoint"]
+    lines = [
+        f"Latency: {machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}, {checkpoint['dtype']}; checkpoint "
+        f"{checkpoint['name']} ({checkpoint['sha256'][:12]}), {result['mode']}, {result['size'][0]}x{result['size'][1]}, "
+        f"{result['steps']} step. From the event to the composited frame, through the child process, in milliseconds; "
+        "“answer” is how long until the window goes on.",
+        "",
+        "| scenario | p50 | p95 | max | painted | cached | share of the frame | answer p95 |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, s in result["scenarios"].items():
+        lines.append(
+            f"| {name} | {s['p50']:.0f} | {s['p95']:.0f} | {s['max']:.0f} | {s['painted']} | {s['cached']} | "
+            f"{s['dirty_share']:.1%} | {s['answer_p95']:.0f} |"
+        )
+    lines += ["", f"From start to the first painted frame {result['cold_start_s']} s; both processes together hold "
+              f"{result['peak_rss_mb']} MB.", ""]  # fmt: skip
+    return "\n".join(lines)
+
+
+def quality_table(result: dict[str, Any]) -> str:
+    """Legibility and fidelity by style, closed loop."""
+    text, drift, moves = result["text"], result["drift"], result["transitions"]
+    lines = [
+        f"Quality: the same checkpoint, {result['mode']}, closed loop, held-out seed. Character error rate of pages of Notes "
+        "as Tesseract reads them: from the guide, from the painting, and from the painting with wrong glyphs repaired.",
+        "",
+        "| style | characters | guide | painted | repaired | PSNR to the source's frame |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for style, s in text["by_style"].items():
+        lines.append(
+            f"| {style} | {s['characters']} | {s['cer_guide']:.2%} | {s['cer_unrepaired']:.2%} | {s['cer']:.2%} | "
+            f"{result['style'][style]['psnr_db']:.1f} dB |"
+        )
+    lines += [
+        "",
+        f"Over {moves['events']} deeds of a random user ({moves['kinds']} kinds) the painted screen showed the state the "
+        f"desktop had reached in {moves['accuracy']:.1%}; pixels changed outside the damage: {result['untouched']['pixels']}; "
+        f"after {drift['steps'][-1]} deeds the frame was {drift['psnr_db'][-1]} dB from a fresh painting; pictures kept in "
+        f"{result['persistency']['share']:.0%} of {result['persistency']['frames']} frames.",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
