@@ -162,11 +162,18 @@ def recover(
         desktop.documents.contents = mirror.reconcile(desktop.documents.contents, known)
         desktop.documents.version += 1
         notes += mirror.notes
-    if desktop.size != size:
-        desktop = Desktop(size, desktop.documents, desktop.start, desktop.state(), checkpoints)
-        desktop.stack.gather()
+    desktop = resized(desktop, size)
     desktop.sleep((_now() - desktop.start).total_seconds())
     return desktop, Past(latents, (*found.notes, *notes))
+
+
+def resized(desktop: Desktop, size: tuple[int, int]) -> Desktop:
+    """The same desktop at another frame size, its windows inside it."""
+    if desktop.size == size:
+        return desktop
+    other = Desktop(size, desktop.documents, desktop.start, desktop.state(), desktop.checkpoints)
+    other.stack.gather()
+    return other
 
 
 def _as_saved(found: Recovery, state: dict[str, Any], size: tuple[int, int], checkpoints: tuple[str, ...]) -> Desktop:

@@ -35,7 +35,7 @@ def start(choice: Choice, record_to: Path | None = None) -> None:
 def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[Session]:
     from engine.geometry import parse_size
     from engine.journal import Journal
-    from engine.keeping import Keeper, recover
+    from engine.keeping import Keeper, recover, resized
     from engine.mirror import Mirror
     from engine.process_mailbox import ProcessMailbox
     from engine.session import Session
@@ -45,6 +45,9 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[S
     size = parse_size(choice.size or settings.size)
     desktop, past = recover(journal, mirror, size, tuple(names(profile.checkpoints)))
     wished = desktop.context.preferences
+    if choice.size is None and "size" in wished:
+        size = parse_size(wished["size"])
+        desktop = resized(desktop, size)
     for key, fallback in (("style", settings.style), ("text_size", settings.text_size)):
         if key not in wished:
             desktop.prefer(key, fallback)
