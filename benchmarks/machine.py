@@ -23,6 +23,7 @@ def machine_facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
+        "cuda_usable": torch.cuda.is_available(),
         "gpus": gpus(),
     }
 
@@ -37,7 +38,7 @@ def processor() -> str:
 
 
 def gpus() -> list[dict[str, Any]]:
-    """NVIDIA GPUs with driver and memory; empty where there are none or no driver."""
+    """NVIDIA GPUs with driver and memory; empty where there are none, no driver, or a driver that does not tell."""
     import pynvml
 
     try:
@@ -46,17 +47,24 @@ def gpus() -> list[dict[str, Any]]:
         return []
     try:
         driver = _text(pynvml.nvmlSystemGetDriverVersion())
-        found = []
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-            found.append({
-                "name": _text(pynvml.nvmlDeviceGetName(handle)), "driver": driver,
-                "vram_gb": round(memory.total / 2**30, 1), "vram_free_gb": round(memory.free / 2**30, 1),
-            })  # fmt: skip
-        return found
+        return [_gpu(index, driver) for index in range(pynvml.nvmlDeviceGetCount())]
+    except pynvml.NVMLError:
+        return []
     finally:
         pynvml.nvmlShutdown()
+
+
+def _gpu(index: int, driver: str) -> dict[str, Any]:
+    """One GPU; memory in GB, 0 where it has none of its own to tell of."""
+    import pynvml
+
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    try:
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+        whole, free = round(memory.total / 2**30, 1), round(memory.free / 2**30, 1)
+    except pynvml.NVMLError:
+        whole = free = 0.0
+    return {"name": _text(pynvml.nvmlDeviceGetName(handle)), "driver": driver, "vram_gb": whole, "vram_free_gb": free}
 
 
 def _text(value: str | bytes) -> str:

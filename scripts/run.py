@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+from collections.abc import Mapping
 
 import environment
 
 
 def main() -> int:
     arguments = sys.argv[1:]
-    interpreter = environment.ready(tests=False)
+    interpreter = str(environment.ready(tests=False))
     if not arguments and not has_display(os.environ, sys.platform):
         environment.say("there is no display: playing the demo without a window, see demo.png and demo.gif")
-        return subprocess.run([str(interpreter), str(environment.ROOT / "scripts" / "demo.py")]).returncode
-    try:
-        return subprocess.run([str(interpreter), "-m", "ui.cli", *(arguments or ["run"])]).returncode
-    except KeyboardInterrupt:
-        return 130
+        return environment.become([interpreter, str(environment.ROOT / "scripts" / "demo.py")])
+    # -P: a folder called "ui" where the user happens to be is not ours
+    return environment.become([interpreter, "-P", "-m", "ui.cli", *(arguments or ["run"])])
 
 
-def has_display(environ: os._Environ[str] | dict[str, str], platform: str) -> bool:
+def has_display(environ: Mapping[str, str], platform: str) -> bool:
     """Whether a window can be opened: always so outside Linux, else if a display server is named."""
     if not platform.startswith("linux"):
         return True
@@ -29,4 +27,7 @@ def has_display(environ: os._Environ[str] | dict[str, str], platform: str) -> bo
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

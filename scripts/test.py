@@ -11,12 +11,16 @@ import environment
 
 def main() -> int:
     interpreter = str(environment.ready(tests=True))
+    os.chdir(environment.ROOT)
     if os.environ.get("CI") == "true":
-        checked = subprocess.run([interpreter, "scripts/check.py"], cwd=environment.ROOT).returncode
+        checked = subprocess.run([interpreter, "scripts/check.py"]).returncode
         if checked:
             return checked
-    return subprocess.run([interpreter, "-m", "pytest", *sys.argv[1:]], cwd=environment.ROOT).returncode
+    return environment.become([interpreter, "-m", "pytest", *sys.argv[1:]])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,27 +1,31 @@
-"""The scripts that run before anything is installed, the doctor, and the words that must agree."""
+"""The scripts that run before anything is installed, and the words that must agree."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import socket
+import signal
+import ssl
+import subprocess
 import sys
+import threading
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 import environment
 import offline_bundle
 import run
+import torch_build
 
 from engine.desktop.apps import registry
 from engine.desktop.desktop import Desktop
 from engine.events import Ask, Key
-from ui import doctor
 
+ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = ("python3 scripts/run.py", "python3 scripts/test.py")
 
 
@@ -55,69 +59,202 @@ def test_the_readmes_style_works_as_it_stands() -> None:
     assert row and eval(row[1], {"Style": Style}).palette().shape == (19, 3)
 
 
-def test_the_stamp_follows_the_project_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def tree(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A project's folder of its own, with the real pyproject.toml and no `.venv`; pip and other commands only noted."""
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text("utf-8"), "utf-8")
+    interpreter = environment.python(tmp_path / ".venv")
     monkeypatch.setattr(environment, "ROOT", tmp_path)
-    (tmp_path / "pyproject.toml").write_text("a")
-    first = environment.fingerprint(False)
-    assert first == environment.fingerprint(False) != environment.fingerprint(True)
-    (tmp_path / "pyproject.toml").write_text("b")
-    assert environment.fingerprint(False) != first
+    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "python", lambda venv=None: interpreter)
+    monkeypatch.delenv("PIXELOS_WHEELS", raising=False)
+    return tmp_path
 
 
-def test_a_ready_environment_is_not_installed_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(environment, "VENV", tmp_path)
-    interpreter = environment.python(tmp_path)
-    monkeypatch.setattr(environment, "python", lambda venv=tmp_path: interpreter)
-    interpreter.parent.mkdir(parents=True)
-    interpreter.touch()
-    installed: list[bool] = []
-    monkeypatch.setattr(environment, "install", installed.append)
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch, tree: Path) -> list[list[str]]:
+    """What the scripts would have run; making the environment leaves an interpreter that is only a file."""
+    noted: list[list[str]] = []
+
+    def note(command: list[str], advice: str | None = "") -> int:
+        noted.append(list(command))
+        if "venv" in command:
+            environment.python().parent.mkdir(parents=True)
+            environment.python().touch()
+        return 0
+
+    monkeypatch.setattr(environment, "run", note)
+    monkeypatch.setattr(environment, "index_options", lambda build: [])
+    monkeypatch.setattr(torch_build, "card", lambda: None)
+    return noted
+
+
+def test_a_ready_environment_is_not_installed_again(commands: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    environment.ready(False)
+    assert commands[0][1:4] == ["-m", "venv", "--clear"] and {"-e", "."} < set(commands[-1])
+    started = len(commands)
+    environment.ready(False)
+    assert len(commands) == started
+    monkeypatch.setattr(environment, "usable_version", lambda: environment.THIS)
     environment.ready(True)
+    assert commands[started:] and not any("venv" in command for command in commands[started:])
+    started = len(commands)
     environment.ready(True)
     environment.ready(False)
-    assert installed == [True]
+    assert len(commands) == started
+
+
+def test_the_stamp_follows_what_is_installed_and_nothing_else(tree: Path) -> None:
+    project, text = tree / "pyproject.toml", (tree / "pyproject.toml").read_text("utf-8")
+    before = environment.fingerprint()
+    project.write_text(text.replace("line-length = 110", "line-length = 100"), "utf-8")
+    assert environment.fingerprint() == before
+    project.write_text(text.replace('"rich>=13"', '"rich>=14"'), "utf-8")
+    assert environment.fingerprint() != before
+
+
+def test_a_damaged_stamp_and_a_python_that_was_exchanged_count_for_nothing(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "stamp").write_text("ab12 cd34")
+    assert environment.read_stamp(tree / "stamp") == {} == environment.read_stamp(tree / "nothing")
+    stamp = {"project": "p", "tests": False, "python": "3.99"}
+    monkeypatch.setattr(environment, "usable_version", lambda: "3.99")
+    assert environment.holds(stamp, "p", tests=False)  # the user has two Pythons
+    assert not environment.holds(stamp, "p", tests=True) and not environment.holds(stamp, "q", tests=False)
+    monkeypatch.setattr(environment, "usable_version", lambda: None)
+    assert not environment.holds(stamp, "p", tests=False)
+
+
+def test_an_environment_left_half_made_is_not_usable(tree: Path) -> None:
+    assert environment.usable_version() is None
+    environment.python().parent.mkdir(parents=True)
+    environment.python().write_text("not a program")
+    assert environment.usable_version() is None
+
+
+def test_an_old_python_is_told_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(environment, "OLDEST", (9, 0))
+    with pytest.raises(SystemExit) as end:
+        environment.ready(False)
+    assert end.value.code == 2 and "too old" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("environ", "system", "gpu", "asked"),
-    [({}, "posix", False, True), ({}, "posix", True, False), ({}, "nt", True, True), ({}, "nt", False, False),
-     ({"PIP_FIND_LINKS": "/wheels"}, "posix", False, False), ({"PIP_NO_INDEX": "1"}, "nt", True, False)],
-)  # fmt: skip
-def test_pytorchs_own_index_is_asked_only_where_pypi_has_the_wrong_build(
-    environ: dict[str, str], system: str, gpu: bool, asked: bool
+    ("told", "build"),
+    [
+        ("580.65.06, 8.9", "cu130"),  # a card of these years
+        ("535.104.05, 8.6", "cu126"),  # the same under an older driver
+        ("581.15, 6.1", "cu126"),  # an old card under a new driver
+        ("572.16, 12.0", "cu128"),  # Blackwell's first drivers
+        ("470.82, 7.5", "cpu"),
+        ("580.65, 6.1\n580.65, 9.0", "cu130"),
+        ("NVIDIA-SMI has failed", "cpu"),
+    ],
+)
+def test_the_build_of_torch_fits_card_and_driver(told: str, build: str) -> None:
+    found = max(torch_build.cards(told), key=lambda card: card.capability, default=None)
+    assert torch_build.fitting(found) == build
+
+
+LINUX, WINDOWS = ("linux", "x86_64"), ("win32", "amd64")
+
+
+@pytest.mark.parametrize(
+    ("build", "settings", "system", "asked"),
+    [
+        ("cpu", [], LINUX, True),
+        ("cu130", [], LINUX, False),
+        ("cu126", [], LINUX, True),
+        ("cpu", [], WINDOWS, False),
+        ("cu130", [], WINDOWS, True),
+        ("cpu", ["global.timeout='60'", "global.extra-index-url='https://index.invalid'"], LINUX, True),
+        ("cpu", ["global.find-links='/wheels'"], LINUX, False),
+        ("cu130", [":env:.index-url='https://index.invalid'"], WINDOWS, False),
+        ("cu130", [":env:.no-index='1'"], WINDOWS, False),
+    ],
+)
+def test_pytorchs_own_index_is_asked_only_where_pypi_has_another_build_and_pip_is_told_nothing(
+    build: str, settings: list[str], system: tuple[str, str], asked: bool
 ) -> None:
-    assert environment.wants_index(environ, system, gpu) == (asked and sys.platform != "darwin")
+    assert torch_build.wants_index(build, settings, system) == asked
 
 
-def test_an_index_that_does_not_answer_is_given_up(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_an_index_that_does_not_answer_is_given_up() -> None:
+    def refused(url: str, timeout: float) -> None:
+        raise URLError("refused")
+
+    def silent(url: str, timeout: float) -> None:
+        threading.Event().wait(5)
+
+    def certified_by_others(url: str, timeout: float) -> None:
+        raise URLError(ssl.SSLCertVerificationError("self-signed"))
+
+    assert torch_build.PATIENCE < 5
+    assert not torch_build.reachable("cpu", refused)
+    assert not torch_build.reachable("cpu", silent, patience=0.05)
+    assert torch_build.reachable("cpu", certified_by_others) and torch_build.reachable("cpu", lambda url, timeout: None)
+
+
+def test_it_falls_back_to_pips_own_settings_and_says_so(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refused(address: tuple[str, int], timeout: float) -> socket.socket:
-        assert timeout <= 5
-        raise OSError
-
-    assert not environment.reachable(("index.invalid", 443), refused)
-    monkeypatch.setattr(environment, "reachable", lambda address: False)
-    assert not environment.torch_from_index("cpu")
-    assert "cannot be reached" in capsys.readouterr().out
+    monkeypatch.setattr(environment, "index_options", lambda build: ["--index-url", build])
+    monkeypatch.setattr(environment, "run", lambda command, advice="": commands.append(command) or int("cpu" in command))
+    environment.install_torch()
+    assert [("--index-url" in command) for command in commands] == [True, False]
+    assert "pip's own settings" in capsys.readouterr().out
 
 
-def test_a_folder_of_wheels_is_installed_from_without_a_network(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    commands: list[list[str]] = []
-    monkeypatch.setenv("PIXELOS_WHEELS", str(tmp_path))
-    monkeypatch.setattr(environment, "pip", lambda arguments, check=True: commands.append(list(arguments)) or 0)
-    (tmp_path / "torch-2.13.0-py3-none-any.whl").touch()
+def test_a_failure_is_one_message_and_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        environment.run([sys.executable, "-c", "import sys; sys.exit(3)"], "do this next")
+    assert end.value.code == 1 and "do this next" in capsys.readouterr().err
+    assert environment.run([sys.executable, "-c", "import sys; sys.exit(3)"], None) == 3
+
+
+def test_a_folder_of_wheels_is_installed_from_without_a_network(commands: list[list[str]], tree: Path) -> None:
+    (tree / "wheels").mkdir()
+    assert environment.bundle() is None
+    (tree / "wheels" / "torch-2.13.0-py3-none-any.whl").touch()
     environment.install(tests=True)
-    assert all("--no-index" in c and str(tmp_path) in c for c in commands)
-    assert commands[-1][-2:] == ["-e", ".[test]"]
+    assert commands and all("--no-index" in c and str(tree / "wheels") in c for c in commands)
+    assert "--no-build-isolation" in commands[-1] and ".[test]" in commands[-1]
+    assert "--tests" in environment.bundle_advice(True)
 
 
 def test_the_bundle_holds_what_an_install_without_a_network_needs() -> None:
-    made = offline_bundle.command("python", "wheels", tests=True)
-    assert made[:4] == ["python", "-m", "pip", "wheel"]
-    assert {"wheel", environment.TORCH, ".[test]"} <= set(made) and any(w.startswith("setuptools") for w in made)
+    small, whole = offline_bundle.wanted(tests=False), offline_bundle.wanted(tests=True)
+    assert {environment.requirement("torch"), environment.requirement("setuptools")} < set(small) < set(whole)
+    assert any(name.startswith("pytest") for name in whole) and not any(name.startswith("pytest") for name in small)
+    made = offline_bundle.command("python", small, ["--find-links", "wheels"])
+    assert made[:4] == ["python", "-m", "pip", "wheel"] and set(small) <= set(made)
+
+
+def test_the_bundle_is_of_the_versions_that_are_installed(
+    commands: list[list[str]], tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = "rich==14.0\ntorch==2.13.0+cpu\n"
+    done = subprocess.CompletedProcess([], 0, stdout=listed)
+    monkeypatch.setattr(offline_bundle.subprocess, "run", lambda *command, **how: done)
+    monkeypatch.setattr(environment, "ready", lambda tests: Path("python"))
+    monkeypatch.setattr(offline_bundle, "FOLDER", tree / "wheels")
+    monkeypatch.setattr(sys, "argv", ["offline_bundle.py", "--tests"])
+    assert offline_bundle.main() == 0
+    assert (tree / "wheels" / "versions.txt").read_text() == listed
+    assert "torch==2.13.0+cpu" in commands[-2] and "--constraint" in commands[-1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows tells the whole console, and cannot send a signal to one process")
+def test_ctrl_c_reaches_the_program_and_leaves_it_its_time() -> None:
+    ending = "import sys, time\ntry: print('up', flush=True); time.sleep(60)\nexcept KeyboardInterrupt: time.sleep(1); sys.exit(7)"
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import environment; " \
+           f"environment.become([sys.executable, '-c', {ending!r}])"  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline() == b"up\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 7
+    process.stdout.close()
 
 
 def test_a_display_is_looked_for_on_linux_only() -> None:
@@ -125,39 +262,18 @@ def test_a_display_is_looked_for_on_linux_only() -> None:
     assert run.has_display({"DISPLAY": ":0"}, "linux") and run.has_display({}, "win32")
 
 
-def facts() -> dict[str, object]:
-    return {"system": "Linux", "cpu": "cpu", "cores": 2, "memory_gb": 8, "python": "3.11", "torch": "2.13", "cuda": None,
-            "gpus": [{"name": "RTX", "driver": "1", "vram_gb": 8, "vram_free_gb": 7}]}  # fmt: skip
-
-
-def test_the_doctor_names_what_is_wrong_and_what_mends_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_without_a_display_the_demo_is_played_and_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from models.check import Verdict
-
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    good, bad = Verdict("bundled", "", "bundled", True, sha256="ab"), Verdict("bundled", "", "unknown", False, "damaged")
-    monkeypatch.setattr(doctor, "_version", lambda name: "2")
-    assert doctor.run(tmp_path, False, facts, lambda profile: [good]) == 0
-    told = capsys.readouterr().out
-    assert "cannot use it" in told and "both installed" in told and "mend: pip uninstall" in told
-    assert doctor.run(tmp_path, True, facts, lambda profile: [bad]) == 1
-    assert any(f["wrong"] == "stops" and f["mend"] for f in json.loads(capsys.readouterr().out))
-
-
-def test_the_doctor_says_that_torch_is_missing(tmp_path: Path) -> None:
-    def missing() -> dict[str, object]:
-        raise ImportError("no torch")
-
-    findings = doctor.diagnose(tmp_path, missing, lambda profile: [])
-    assert findings[0].wrong == "stops" and "pip install" in findings[0].mend
-
-
-def test_a_profile_below_a_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    findings = doctor.diagnose(tmp_path / "file" / "profile", facts, lambda profile: [])
-    assert any(f.what == "profile" and f.wrong and "--profile" in f.mend for f in findings)
+    became: list[list[str]] = []
+    monkeypatch.setattr(environment, "ready", lambda tests: Path("python"))
+    monkeypatch.setattr(environment, "become", lambda command: became.append(command) or 0)
+    monkeypatch.setattr(run, "has_display", lambda environ, platform: False)
+    monkeypatch.setattr(sys, "argv", ["run.py"])
+    assert run.main() == 0
+    assert became[0][-1].endswith("demo.py") and "no display" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["run.py", "doctor", "--json"])
+    assert run.main() == 0 and became[1][-3:] == ["ui.cli", "doctor", "--json"]
 
 
 def test_ci_is_a_script_that_can_be_run() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -16,6 +17,9 @@ from engine.errors import PixelOSError
 from engine.typeface import font_folder
 
 NEEDED_GB = 1.0
+PIP = f"{sys.executable} -m pip"
+AGAIN = "remove .venv and run: python3 scripts/run.py"
+ELSEWHERE = "give another folder: pixelos run --profile DIR"
 
 
 @dataclass(frozen=True)
@@ -55,36 +59,50 @@ def diagnose(
 
     folder = (profile or default_folder()).expanduser().absolute()
     findings = [*_machine(machine), _display(), _pygame(), _fonts(), _disk(folder), _profile(folder)]
-    for verdict in checkpoints(str(folder)):
-        if verdict.family == "guide":
-            continue
+    return findings + _checkpoints(folder, checkpoints)
+
+
+def _checkpoints(folder: Path, checkpoints: Callable[[str], list[Any]]) -> list[Finding]:
+    try:
+        verdicts = [verdict for verdict in checkpoints(str(folder)) if verdict.family != "guide"]
+    except (ImportError, OSError) as error:
+        return [Finding("checkpoint", f"cannot be looked at: {error}", "stops", AGAIN)]
+    findings = []
+    for verdict in verdicts:
         bundled = verdict.name == "bundled"
-        wrong = "" if verdict.loadable else "stops" if bundled else "limits"
-        told = f"SHA-256 {verdict.sha256}, {verdict.file_mb} MB" if verdict.loadable else verdict.why
-        mend = "pip install --force-reinstall --no-deps -e ." if wrong and bundled else ""
-        findings.append(Finding("checkpoint", f"{verdict.name}: {told}", wrong, mend))
+        if verdict.loadable:
+            told = f"{verdict.name}: SHA-256 {verdict.sha256}, {verdict.file_mb} MB"
+            findings.append(Finding("checkpoint", told))
+        else:
+            mend = "git checkout -- models/bundled" if bundled else f"pixelos models remove {verdict.name}"
+            findings.append(Finding("checkpoint", f"{verdict.name}: {verdict.why}", "stops" if bundled else "limits", mend))
     return findings
 
 
 def _machine(machine: Callable[[], dict[str, Any]]) -> list[Finding]:
     try:
         facts = machine()
-    except ImportError as error:
-        return [Finding("torch", f"cannot be imported: {error}", "stops", 'pip install "torch>=2.11,<2.14"')]
+    except (ImportError, OSError) as error:  # OSError: a torch whose own libraries cannot be loaded
+        what = (getattr(error, "name", None) or "torch").partition(".")[0]
+        return [Finding(what, f"cannot be imported: {error}", "stops", AGAIN)]
     found = [
         Finding("system", f"{facts['system']}, Python {facts['python']}"),
         Finding("processor", f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gb']} GB memory"),
         Finding("torch", f"{facts['torch']}, " + (f"CUDA {facts['cuda']}" if facts["cuda"] else "CPU build")),
+        *(_gpu(gpu, facts) for gpu in facts["gpus"]),
     ]
-    for gpu in facts["gpus"]:
-        told = f"{gpu['name']}, driver {gpu['driver']}, {gpu['vram_free_gb']} of {gpu['vram_gb']} GB free"
-        idle = not facts["cuda"]
-        mend = "remove .venv and run: python3 scripts/run.py" if idle else ""
-        told += "; this torch build cannot use it" * idle
-        found.append(Finding("GPU", told, "limits" if idle else "", mend))
     if not facts["gpus"]:
         found.append(Finding("GPU", "no NVIDIA GPU with a driver: painting runs on the CPU"))
     return found
+
+
+def _gpu(gpu: dict[str, Any], facts: dict[str, Any]) -> Finding:
+    told = f"{gpu['name']}, driver {gpu['driver']}, {gpu['vram_free_gb']} of {gpu['vram_gb']} GB free"
+    if facts["cuda_usable"]:
+        return Finding("GPU", told)
+    why = f"its driver is too old for CUDA {facts['cuda']}" if facts["cuda"] else "this torch build cannot use it"
+    mend = "install the newest driver, then " if facts["cuda"] else ""
+    return Finding("GPU", f"{told}; {why}", "limits", mend + AGAIN)
 
 
 def _display() -> Finding:
@@ -93,16 +111,17 @@ def _display() -> Finding:
     for name in ("WAYLAND_DISPLAY", "DISPLAY", "SDL_VIDEODRIVER"):
         if os.environ.get(name):
             return Finding("display", f"{name}={os.environ[name]}")
-    return Finding("display", "none: no window, but replay, bench and eval work", "limits", "start it in a desktop session")
+    return Finding("display", "none: no window, but replay, bench and eval work", "limits",
+                   "start it in a desktop session, or: pixelos replay ui/demo.jsonl --out runs/demo")  # fmt: skip
 
 
 def _pygame() -> Finding:
     both = [name for name in ("pygame", "pygame-ce") if _version(name)]
     if len(both) == 2:
         return Finding("pygame", "pygame and pygame-ce are both installed and overwrite each other", "limits",
-                       "pip uninstall -y pygame pygame-ce && pip install pygame-ce")  # fmt: skip
+                       f"{PIP} uninstall -y pygame pygame-ce && {PIP} install pygame-ce")  # fmt: skip
     if not both:
-        return Finding("pygame", "not installed: no window", "limits", "pip install pygame-ce")
+        return Finding("pygame", "not installed: no window", "limits", f"{PIP} install pygame-ce")
     return Finding("pygame", f"{both[0]} {_version(both[0])}")
 
 
@@ -110,22 +129,30 @@ def _fonts() -> Finding:
     try:
         return Finding("fonts", str(font_folder()))
     except PixelOSError as error:
-        return Finding("fonts", str(error), "stops", "pip install matplotlib")
+        return Finding("fonts", str(error), "stops", f"{PIP} install --force-reinstall matplotlib")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the one above it that exists and can be seen."""
+    return next((p for p in (folder, *folder.parents) if os.path.exists(p)), Path.cwd())
 
 
 def _disk(folder: Path) -> Finding:
-    nearest = next(p for p in (folder, *folder.parents) if p.exists())
+    nearest = _nearest(folder)
     free = shutil.disk_usage(nearest).free / 2**30
-    short = free < NEEDED_GB
-    return Finding("disk", f"{free:.1f} GB free at {nearest}", "limits" if short else "", "make room" if short else "")
+    told = f"{free:.1f} GB free at {nearest}"
+    return Finding("disk", told, "limits", f"make room, or {ELSEWHERE}") if free < NEEDED_GB else Finding("disk", told)
 
 
 def _profile(folder: Path) -> Finding:
-    nearest = next(p for p in (folder, *folder.parents) if p.exists())
+    nearest = _nearest(folder)
     if not nearest.is_dir():
-        return Finding("profile", f"{folder}: {nearest} is a file", "limits", "give another folder with --profile DIR")
-    if not os.access(nearest, os.W_OK):
-        return Finding("profile", f"{folder} cannot be written", "limits", "give another folder with --profile DIR")
+        return Finding("profile", f"{folder}: {nearest} is a file", "limits", ELSEWHERE)
+    try:
+        with tempfile.TemporaryFile(dir=nearest) as file:  # asking for permissions says too little on Windows
+            file.write(b"a full disk shows here")
+    except OSError as error:
+        return Finding("profile", f"{folder} cannot be written: {error.strerror}", "limits", ELSEWHERE)
     return Finding("profile", f"{folder}{'' if folder.exists() else ' (made at the first start)'}")
 
 
