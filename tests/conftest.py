@@ -36,7 +36,7 @@ def xvfb() -> Iterator[str]:
     server = need("Xvfb", "xvfb")
     reader, writer = os.pipe()
     process = subprocess.Popen(
-        [server, "-displayfd", str(writer), "-screen", "0", "1280x900x24", "-nolisten", "tcp"],
+        [server, "-displayfd", str(writer), "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset"],
         pass_fds=[writer], stderr=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(writer)
