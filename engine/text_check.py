@@ -17,9 +17,9 @@ from engine.guide import Guide, glyph_coverage
 from engine.styles import contrast
 from engine.typeface import offsets
 
-# Share of the painted variance that coverage must explain: right glyphs reach 0.9, a thin one on a steep gradient 0.4,
-# noise 0.05.
-LEAST_FIT = 0.3
+# Share of the painted variance that coverage must explain. Right glyphs reach 0.89 and more in every style; of two
+# letters of one width, one painted for the other, 99 in 100 stay below 0.87 (h for n reaches 0.86); noise 0.05.
+LEAST_FIT = 0.87
 LEAST_CONTRAST = 2.0  # of ink against paper, WCAG ratio, below which a painted glyph cannot be read
 REPAIR_CONTRAST = 4.5
 HALO = 2  # pixels of paper redrawn around a wrong glyph's strokes
@@ -95,23 +95,37 @@ def _columns(item: Glyphs, part: Rect) -> tuple[np.ndarray, np.ndarray]:
 def _fit(
     painted: np.ndarray, share: np.ndarray, starts: np.ndarray, ends: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Least squares per glyph: paper (n, 3), ink - paper (n, 3), share of variance explained (n,), enough to judge (n,)."""
+    """Least squares per glyph: paper (n, 3), ink - paper (n, 3), share of variance explained (n,), enough to judge (n,).
+
+    A plane is taken out of coverage and painted pixels first, so that a gradient in the paper counts neither way.
+    """
 
     def sums(values: np.ndarray) -> np.ndarray:
         running = np.concatenate([np.zeros((1, *values.shape[1:])), values.cumsum(0, dtype=np.float64)])
         return running[ends] - running[starts]
 
-    count = (ends - starts) * float(share.shape[0])
-    mean_c = sums(share.sum(0)) / count
-    var_c = sums(np.square(share).sum(0)) - count * mean_c**2
-    mean_p = sums(painted.sum(0)) / count[:, None]
-    var_p = sums(np.square(painted).sum(0)) - count[:, None] * mean_p**2
-    cov = sums((painted * share[..., None]).sum(0)) - count[:, None] * mean_p * mean_c[:, None]
-    seen = sums(np.square(share).sum(0)) * 255 >= SMALLEST
+    height, wide = share.shape[0], (ends - starts).astype(np.float64)
+    count = wide * height
+    across, down = np.arange(share.shape[1]) + 0.5, np.arange(height) - (height - 1) / 2
+    centre = (starts + ends) / 2
+    var_x, var_y = count * np.maximum(wide**2 - 1, 1e-6) / 12, count * max(height**2 - 1, 1) / 12
+
+    columns_c, columns_p = share.sum(0), painted.sum(0)
+    sum_c, sum_p = sums(columns_c), sums(columns_p)
+    c_x = (sums(columns_c * across) - centre * sum_c) / np.sqrt(var_x)
+    c_y = sums(down @ share) / np.sqrt(var_y)
+    p_x = (sums(columns_p * across[:, None]) - centre[:, None] * sum_p) / np.sqrt(var_x)[:, None]
+    p_y = sums(np.einsum("y,yxc->xc", down, painted)) / np.sqrt(var_y)[:, None]
+    mean_c, mean_p = sum_c / count, sum_p / count[:, None]
+    energy = sums(np.square(share).sum(0))
+    var_c = energy - count * mean_c**2 - c_x**2 - c_y**2
+    var_p = sums(np.square(painted).sum(0)) - count[:, None] * mean_p**2 - p_x**2 - p_y**2
+    cov = sums(np.einsum("yxc,yx->xc", painted, share)) - count[:, None] * mean_p * mean_c[:, None]
+    cov -= c_x[:, None] * p_x + c_y[:, None] * p_y
     slope = cov / np.maximum(var_c, 1e-6)[:, None]
     paper = mean_p - slope * mean_c[:, None]
     fit = (slope * cov).sum(1) / np.maximum(var_p.sum(1), 1e-6)
-    return paper, slope, fit, seen & (var_c > 1e-3)
+    return paper, slope, fit, (energy * 255 >= SMALLEST) & (var_c > 1e-3)
 
 
 def _redraw(painted: np.ndarray, share: np.ndarray, ink: np.ndarray, wanted: np.ndarray) -> None:

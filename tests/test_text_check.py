@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.reading import errors
 from engine.desktop.desktop import Desktop
-from engine.events import Ask, Text
+from engine.events import Ask, Key, Text
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.styles import PRESETS
@@ -65,6 +65,21 @@ def test_one_smeared_glyph_is_found_and_only_it_is_redrawn() -> None:
     frame[smear.slices] = right[item.y, item.x]
     assert check(frame, WHOLE, guide, PRESETS["light"].palette()).repaired == 1
     assert np.abs(frame.astype(int) - right).max() < 12
+
+
+def test_another_letter_of_the_same_width_is_found(ocr: Callable[[np.ndarray], str]) -> None:
+    """The painter wrote words of its own; the repaired line reads what the user typed."""
+    wrong, right = typed(), typed()
+    swaps = str.maketrans("aeounhdbpqsx", "eauohndqbpxs")
+    play(wrong[0], [Key(1.0, "a", ("ctrl",)), Text(1.1, SENTENCE.translate(swaps))])
+    play(right[0], [Key(1.0, "a", ("ctrl",)), Text(1.1, SENTENCE)])
+    right[1].update(right[0].items)
+    frame = StyledRenderer(PRESETS["ocean"], SIZE).render(wrong[0].items)
+    found = check(frame, WHOLE, right[1], PRESETS["ocean"].palette())
+    changed = sum(a != b for a, b in zip(SENTENCE, SENTENCE.translate(swaps), strict=True))
+    assert found.repaired >= 0.8 * changed
+    line = next(part for item, part, _ in right[1].text_under(WHOLE[0]) if item.text == SENTENCE)
+    assert SENTENCE in ocr(frame[line.grow(2).slices])
 
 
 def test_nothing_outside_the_rects_is_touched() -> None:
