@@ -63,6 +63,7 @@ class Router:
             case Down():
                 self._move(event.x, event.y)
                 self._down(event)
+                self.desktop.stale()
             case Up():
                 self._move(event.x, event.y)
                 self._up(event)
@@ -110,7 +111,6 @@ class Router:
 
     def _down(self, event: Down) -> None:
         self.buttons = (*(b for b in self.buttons if b != event.button), event.button)
-        self.desktop.stale()
         x, y = self.pointer
         widget = scene.at(self.desktop.widgets, x, y)
         if widget is None or self._dismissed(widget):
