@@ -39,8 +39,9 @@ class Echo:
         """The frame with the new glyphs on it in colour `ink` (3,); the frame itself where there are none."""
         shown = pixels
         for rect in self.rects:
-            fresh = np.where(guide.ink[rect.slices] > self.ink[rect.slices], guide.ink[rect.slices], 0)
-            if fresh.any():
+            now, before = guide.ink[rect.slices], self.ink[rect.slices]
+            fresh = np.where(now > before, now, 0)
+            if fresh.any() and not (now < before).any():  # only added letters: others would lie on the old ones
                 shown = pixels.copy() if shown is pixels else shown
                 blend(shown[rect.slices], ink, fresh)
         return shown
