@@ -48,11 +48,13 @@ class Settings(App):
         self.scroll: int = state.get("scroll", 0)
         self.asking: bool = state.get("asking", False)  # whether "Forget" was clicked once
         self._focused: str = state.get("focused", "")  # what had the focus at the last drawing
+        self._set_in: int = state.get("set_in", 0)  # and the size of its letters
         self._names: list[str] = []  # what can have it on this page, in order
         self._end = 0  # how far the page scrolls
 
     def state(self) -> dict[str, Any]:
-        return {"page": self.page, "scroll": self.scroll, "asking": self.asking, "focused": self._focused}
+        return {"page": self.page, "scroll": self.scroll, "asking": self.asking,
+                "focused": self._focused, "set_in": self._set_in}  # fmt: skip
 
     # Input
 
@@ -122,11 +124,11 @@ class Settings(App):
         page.scrollbar(bar, self.scroll, view.h, height, self._scroll_to)
 
     def _reveal(self, canvas: Canvas, parts: Sequence[Part], room: int) -> None:
-        """Scroll to what has just got the focus, with a glimpse of its neighbours, so that Tab finds them."""
+        """Scroll to what has just got the focus (or another place), with a glimpse of its neighbours for Tab to find."""
         focused = canvas.sheet.focus.removeprefix(canvas.path + "/")
-        if focused == self._focused:
+        if (focused, canvas.sheet.text_size) == (self._focused, self._set_in):
             return
-        self._focused = focused
+        self._focused, self._set_in = focused, canvas.sheet.text_size
         for part in parts:
             if part.name == focused:
                 top, bottom = part.rect.y + PAD - canvas.row, part.rect.bottom + PAD + canvas.row
