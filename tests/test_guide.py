@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
 from engine.drawing import Fill, Glyphs, Item
 from engine.geometry import GRID, Rect, merge
 from engine.guide import Guide
 from engine.theme import Role
 from engine.typeface import Face
 from models.synthetic.sessions import User, play, random_desktop
+from tests.strategies import any_event
 
 SIZE = (512, 384)
 
@@ -46,6 +50,22 @@ def test_damage_is_exact_over_long_random_sessions(seed: int) -> None:
             assert rect == rect.snap() and Rect(0, 0, *SIZE).covers(rect)
             outside[rect.slices] = False
         assert (before[outside] == guide.pixels[outside]).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_events_at_all_are_taken(seed: int) -> None:
+    """Keys nobody has, clicks beside the screen, half characters: no event ends the desktop or spoils the guide."""
+    rng = np.random.default_rng(seed)
+    size = ((256, 192), (512, 384), (320, 256))[seed]
+    desktop = Desktop(size, Documents({"Ideas.md": "# A\nb\n- c\n" * 8, "broken.png": b"no picture"}))
+    guide, t = afresh(desktop), 0.0
+    for count in range(250):
+        t += float(rng.choice([0.0, 0.05, 0.3, 2.0]))
+        desktop.handle(any_event(rng, size, t))
+        guide.update(desktop.items)
+        if count % 10 == 0:
+            assert same(guide, afresh(desktop))
+            json.dumps(desktop.state())
 
 
 def test_nothing_changed_is_no_damage() -> None:
