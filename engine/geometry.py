@@ -55,8 +55,18 @@ class Rect(NamedTuple):
 
     def meet(self, other: Rect) -> Rect:
         """The part in common; a rect of no area where there is none."""
-        x, y = max(self.x, other.x), max(self.y, other.y)
-        return Rect(x, y, max(min(self.right, other.right) - x, 0), max(min(self.bottom, other.bottom) - y, 0))
+        x, y, w, h = self  # plain comparisons: a drawing of the desktop asks this a thousand times
+        ox, oy, ow, oh = other
+        right, bottom = x + w, y + h
+        if ox > x:
+            x = ox
+        if oy > y:
+            y = oy
+        if ox + ow < right:
+            right = ox + ow
+        if oy + oh < bottom:
+            bottom = oy + oh
+        return Rect(x, y, right - x if right > x else 0, bottom - y if bottom > y else 0)
 
     def join(self, other: Rect) -> Rect:
         """The smallest rect around both."""

@@ -121,10 +121,12 @@ class Canvas:
     ) -> Widget:
         """Add a widget; the desktop's focused, hovered, pressed are added to its state. Returns it."""
         path = self._under(name)
-        known = (("focused", self.sheet.focus), ("hovered", self.sheet.hover), ("pressed", self.sheet.pressed))
-        states = tuple(state) + tuple(word for word, where in known if where == path)
+        sheet, states = self.sheet, tuple(state)
+        if path in (sheet.focus, sheet.hover, sheet.pressed):
+            known = (("focused", sheet.focus), ("hovered", sheet.hover), ("pressed", sheet.pressed))
+            states += tuple(word for word, where in known if where == path)
         widget = Widget(path, role, name, rect.meet(self.clip), text, value, states, touch)
-        self.sheet.widgets.append(widget)
+        sheet.widgets.append(widget)
         return widget
 
     def label(
