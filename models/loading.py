@@ -73,6 +73,7 @@ def check_folder(folder: Path) -> None:
     """Refuse what no checkpoint of this family holds: code, pickles, other classes, links that lead out."""
     if not folder.is_dir():
         raise CheckpointError(f"checkpoint {folder} is not a folder; give a diffusers folder of the bundled family")
+    index = _json(folder / "model_index.json")
     root = folder.resolve()
     for path in sorted(folder.rglob("*")):
         if not path.resolve().is_relative_to(root):
@@ -81,7 +82,6 @@ def check_folder(folder: Path) -> None:
             raise CheckpointError(f"{path} is code; checkpoints are data: remove the file or get a clean copy")
         if path.suffix in PICKLES:
             raise CheckpointError(f"{path} may run code when loaded; convert it to .safetensors where it was made")
-    index = _json(folder / "model_index.json")
     if index.get("_class_name") != PIPELINE:
         raise CheckpointError(
             f"{folder} is of the family {index.get('_class_name')!r}; this version paints with {PIPELINE} only"
