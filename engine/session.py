@@ -23,6 +23,7 @@ from engine.mailbox import Mailbox
 from engine.painter import Painting, PaintRequest
 from engine.text_check import check
 
+AROUND = 24  # pixels around the pointer that an event may change in dream mode, where nobody knows what it did
 ABSENT = ("starting", "restarting", "gave up", "closed")  # mailbox states in which nobody paints
 
 
@@ -80,8 +81,7 @@ class Session:
         self._frame[:] = self.guide.pixels
         self._look = b""
         self._seq = 0
-        self._answered = 0
-        self._posted: dict[int, float] = {}  # seq -> when, of requests not answered yet
+        self._posted: dict[int, tuple[float, tuple[Rect, ...]]] = {}  # seq -> when, damage; not answered yet
         self._unsent: tuple[Event, ...] = ()
         self._unchecked: list[Rect] = []
 
@@ -101,7 +101,7 @@ class Session:
             if self.keeper:
                 self.keeper.record(event)
         self.desktop.advance(t)
-        damage = self._damage()
+        damage = self._damage(bool(events))
         desktop_ms = (perf_counter() - begun) * 1e3
         self._unsent += tuple(events)
         if damage and self._someone_paints():
@@ -115,6 +115,8 @@ class Session:
         ms = {"desktop": desktop_ms, "check": check_ms, **(paintings[-1].ms if paintings else {})}
         ms["total"] = (perf_counter() - begun) * 1e3
         self._count(paintings, source, ms, damage, repaired)
+        if events and not damage:
+            self.statistics.skipped += 1
         view = self._frame.view()
         view.flags.writeable = False
         return Frame(view, merge((*shown, *changed)), damage, source, ms, repaired, self.label)
@@ -155,15 +157,17 @@ class Session:
     def _someone_paints(self) -> bool:
         return self.mailbox.info is not None
 
-    def _damage(self) -> tuple[Rect, ...]:
+    def _damage(self, happened: bool) -> tuple[Rect, ...]:
         """What changed on the screen: the guide's damage grown by the painter's reach, or everything."""
-        damage = self.guide.update(self.desktop.items)
+        damage, info = self.guide.update(self.desktop.items), self.mailbox.info
         look = self.desktop.style.vector().tobytes()
-        full = self._someone_paints() and self.mailbox.needs_full()
+        full = info is not None and self.mailbox.needs_full()
         if full or look != self._look:
             self._look = look
             return (self._bounds,)
-        reach = self.mailbox.info.reach if self.mailbox.info else 0
+        if happened and info is not None and info.mode == "dream":
+            damage += (Rect(*self.desktop.router.pointer, 1, 1).grow(AROUND),)
+        reach = info.reach if info else 0
         return merge(rect.grow(reach).snap().meet(self._bounds) for rect in damage)
 
     def _post(self, damage: tuple[Rect, ...]) -> None:
@@ -181,7 +185,7 @@ class Session:
             router.buttons,
         )
         self._unsent = ()
-        self._posted[self._seq] = perf_counter()
+        self._posted[self._seq] = perf_counter(), damage
         self.mailbox.post(request)
 
     def _show_guide(self, damage: tuple[Rect, ...]) -> tuple[Rect, ...]:
@@ -198,15 +202,24 @@ class Session:
                 self._frame[patch.rect.slices] = patch.pixels
                 changed.append(patch.rect)
             for seq in [seq for seq in self._posted if seq <= painting.seq]:
-                self.statistics.latencies = [*self.statistics.latencies[-199:], (begun - self._posted.pop(seq)) * 1e3]
-        repaired = 0
+                posted_at, _ = self._posted.pop(seq)
+                self.statistics.latencies = [*self.statistics.latencies[-199:], (begun - posted_at) * 1e3]
+        checked, repaired = self._check(changed)
+        return [*changed, *checked], repaired, (perf_counter() - begun) * 1e3
+
+    def _check(self, painted: Sequence[Rect]) -> tuple[list[Rect], int]:
+        """Check the text in what was painted; returns where, and the number of glyphs repaired.
+
+        Where a newer request is out, the frame need not show the guide of now: that part is checked later.
+        """
         info = self.mailbox.info
-        if changed and info is not None and info.mode == "guided" and info.family != "guide":
-            self._unchecked += changed
-            if not self._posted:  # while a newer request is out, the frame need not show the guide of now
-                rects, self._unchecked = merge(self._unchecked), []
-                repaired = check(self._frame, rects, self.guide, self.desktop.style.palette(), self._repair).repaired
-        return changed, repaired, (perf_counter() - begun) * 1e3
+        if info is None or info.mode == "dream" or info.family == "guide":
+            return [], 0
+        out = [rect for _, damage in self._posted.values() for rect in damage]
+        rects = {*self._unchecked, *painted}
+        self._unchecked = [rect for rect in rects if any(rect.meet(other) for other in out)]
+        now = sorted(rects - {*self._unchecked})
+        return now, check(self._frame, now, self.guide, self.desktop.style.palette(), self._repair).repaired
 
     def _source(self, paintings: Sequence[Painting], guide_shown: bool, damaged: bool) -> str:
         if paintings:
@@ -223,11 +236,7 @@ class Session:
             if self._live:
                 took = sum(painting.ms.values())
                 self.desktop.note("paint", f"{painting.source}, {took:.0f} ms")
-        if not paintings and not damage:
-            numbers.skipped += 1
         numbers.repaired += repaired
         numbers.damage = damage or numbers.damage
         if paintings:
             numbers.ms = ms
-
-
