@@ -129,7 +129,7 @@ class Session:
         while self.waiting and monotonic() < until and self.mailbox.status.state not in ("gave up", "closed"):
             self.mailbox.wait(min(0.05, until - monotonic()))
             frame = self.step((), self.desktop.t)
-            latest = frame if frame.source in ("painted", "cached") else latest
+            latest = frame if frame.source != "skipped" else latest
         return latest
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +18,12 @@ from engine.keeping import Keeper, recover
 from engine.mailbox import DirectMailbox, MailboxStatus
 from engine.mirror import Mirror
 from engine.painter import GuidePainter, Painter, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
+from engine.process_mailbox import ProcessMailbox
 from engine.session import Session
+from engine.text_check import check
 from models.synthetic.sessions import User, random_desktop
 
-SIZE = (512, 384)
+SIZE, SMALL = (512, 384), (256, 192)
 
 
 class NoisePainter(GuidePainter):
@@ -45,12 +49,14 @@ def session_of(painter: type[GuidePainter], desktop: Desktop | None = None, **ho
 
 @pytest.mark.parametrize("repair", [True, False])
 def test_no_pixel_outside_the_damage_changes(repair: bool) -> None:
-    rng = np.random.default_rng(4)
-    desktop = random_desktop(rng, SIZE)
-    session, user = session_of(NoisePainter, desktop, repair=repair), User(rng, desktop, styles=False)
+    rng = np.random.default_rng(4 + repair)
+    desktop = random_desktop(rng, SMALL)
+    session = Session(desktop, DirectMailbox(NoisePainter(PainterSpec(size=SMALL))), repair=repair)
+    user, events = User(rng, desktop, styles=False), 0
     frame = session.step([], desktop.t).pixels.copy()
-    for _ in range(150):
+    while events < 1000:
         for event in user.act():
+            events += 1
             after = session.step([event], event.t)
             outside = np.ones(frame.shape[:2], bool)
             for rect in after.damage:
@@ -72,6 +78,56 @@ def test_the_frame_shows_the_guide_when_the_guide_painter_paints() -> None:
     assert (frame.pixels == session.guide.pixels).all() and "guide" in frame.label
     with pytest.raises(ValueError, match="read-only"):
         frame.pixels[0, 0] = 0
+
+
+class LateMailbox(DirectMailbox):
+    """Hands a painting out some steps after it was asked for, as a painter in another process does."""
+
+    def __init__(self, painter: Painter) -> None:
+        super().__init__(painter)
+        self._late: list[list[Painting]] = [[], [], []]
+
+    def collect(self) -> list[Painting]:
+        self._late.append(super().collect())
+        return self._late.pop(0)
+
+
+def test_late_paintings_are_checked_too_and_changed_tells_every_pixel() -> None:
+    rng = np.random.default_rng(8)
+    desktop = random_desktop(rng, SIZE)
+    session = Session(desktop, LateMailbox(NoisePainter(PainterSpec(size=SIZE))))
+    user = User(rng, desktop, styles=False)
+    before = session.step([], desktop.t).pixels.copy()
+    for _ in range(40):
+        for event in user.act():
+            frame = session.step([event], event.t)
+            outside = np.ones(before.shape[:2], bool)
+            for rect in frame.changed:
+                outside[rect.slices] = False
+            assert (before[outside] == frame.pixels[outside]).all()
+            before = frame.pixels.copy()
+    while session.waiting:
+        frame = session.step([], desktop.t)
+    found = check(frame.pixels.copy(), (Rect(0, 0, *SIZE),), session.guide, desktop.style.palette(), repair=False)
+    assert found.glyphs > 20 and found.wrong <= found.glyphs // 20
+
+
+def test_while_the_painter_is_lost_the_guide_is_shown_and_then_all_is_painted_again() -> None:
+    mailbox = ProcessMailbox(GuidePainter, PainterSpec(checkpoint="guide", size=SIZE))
+    session = Session(Desktop(SIZE), mailbox)
+    session.step([Ask(0.1, "notes")], 0.2)
+    assert session.settle(30).source == "guide" and session.statistics.guide > 0
+    assert mailbox.pid is not None
+    os.kill(mailbox.pid, signal.SIGKILL)
+    while mailbox.status.state != "restarting":
+        assert mailbox.wait(30)
+    frame = session.step([Text(0.3, "Meanwhile")], 0.4)
+    assert (frame.pixels == session.guide.pixels).all() and frame.source == "guide"
+    session.settle(30)
+    assert mailbox.status.state in ("ready", "painting") and not session.waiting
+    latents = mailbox.latents()
+    assert latents is not None and (latents == session.guide.pixels).all(), "the painter knows what happened meanwhile"
+    session.close()
 
 
 class Absent:
