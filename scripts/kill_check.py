@@ -19,22 +19,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+STYLE = "ocean"
 LETTERS = "abcdefghijklmnopqrstuvwxyz "
 
 
 def type_on(folder: Path, painter: str, say: int) -> None:
     """Open the session in `folder` and type the next letters for ever; tells how many are acknowledged on fd `say`."""
+    from engine.events import Ask, Style, Text
+
     session, keeper = opened(folder, painter)
     desktop = session.desktop
     if desktop.stack.front is None:
-        from engine.events import Ask
-
-        session.step([Ask(desktop.t + 0.01, "notes")], desktop.t + 0.02)
+        session.step([Style(desktop.t + 0.01, STYLE), Ask(desktop.t + 0.01, "notes")], desktop.t + 0.02)
     typed = len(written(desktop))
     unsaved: list[tuple[int, int]] = []
     while True:
-        from engine.events import Text
-
         t = desktop.t + 0.02
         session.step([Text(t, LETTERS[typed % len(LETTERS)])], t)
         typed += 1
@@ -78,9 +77,13 @@ def written(desktop) -> str:  # type: ignore[no-untyped-def]
 
 
 def missing(folder: Path, acknowledged: int, letters: str = LETTERS) -> str:
-    """What is wrong with the session found in `folder`; "" if every acknowledged letter is there, in order."""
+    """What is wrong with the session found in `folder`; "" if every acknowledged letter is there, in order.
+
+    The order tells that the caret came back, too: each life types on where it stands.
+    """
     session, _ = opened(folder, "guide")
     text, front = written(session.desktop), session.desktop.stack.front
+    style = session.desktop.style_words
     session.close()
     expected = "".join(letters[i % len(letters)] for i in range(len(text)))
     if len(text) < acknowledged:
@@ -89,6 +92,8 @@ def missing(folder: Path, acknowledged: int, letters: str = LETTERS) -> str:
         return f"the text differs from what was typed: {text[:40]!r}..."
     if acknowledged and (front is None or front.name != "Notes"):
         return "the Notes window is gone"
+    if acknowledged and style != STYLE:
+        return f"the style is {style!r}, not {STYLE!r}"
     return ""
 
 
@@ -117,7 +122,8 @@ def one_kill(folder: Path, painter: str, child: bool) -> int:
     import psutil
 
     command = [sys.executable, __file__, "--type", str(folder), "--painter", painter]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
+    quiet = {**os.environ, "PYTHONWARNINGS": "ignore"}  # of what a killed process leaves behind: that is the point
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=quiet)
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
     time.sleep(random.uniform(0.4, 5.0 if painter != "guide" else 1.2))
