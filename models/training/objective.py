@@ -75,10 +75,10 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
 
 
 def _weights(crops: list[Crop]) -> Tensor:
-    """Text counts threefold, what is not its role's flat colour (corners, edges, gradients) fivefold; the outer cells
+    """Text counts threefold, what is not its role's flat colour (corners, edges, gradients) ninefold; the outer cells
     of a crop, which the painter throws away, a quarter."""
     ink = np.stack([c.take(c.shot.ink) for c in crops]) > 0
-    weight = 1.0 + 2.0 * ink + 4.0 * np.stack([_shaped(c) for c in crops])
+    weight = 1.0 + 2.0 * ink + 8.0 * np.stack([_shaped(c) for c in crops])
     edge = 2 * PATCH
     for i, crop in enumerate(crops):
         width, height = crop.shot.size
