@@ -40,11 +40,11 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[str,
         _await_painter(session)
         cold_start = perf_counter() - begun
         info = session.mailbox.info
-        scenarios = {}
+        scenarios, memory = {}, _memory_mb()
         for name, (scenario, count) in SCENARIOS.items():
             scenarios[name] = _measure(session, desktop, scenario, max(count // 6, 4) if quick else count)
+            memory = max(memory, _memory_mb())
             say(f"{name}: p50 {scenarios[name]['p50']} ms, p95 {scenarios[name]['p95']} ms")
-        memory = _memory_mb()
     finally:
         session.close()
     return {
@@ -66,6 +66,7 @@ def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int)
     """Play a scenario; its first events are for warming up and not counted."""
     times: list[float] = []
     answers: list[float] = []
+    dirty: list[float] = []
     frames: list[Frame] = []
     warm = min(3, count // 4)
     for i, event in enumerate(scenario(desktop, count + warm)):
@@ -79,7 +80,7 @@ def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int)
             times.append(elapsed)
             answers.append(answered)
             frames.append(frame)
-    dirty = [sum(r.area for r in f.damage) / (desktop.size[0] * desktop.size[1]) for f in frames]
+            dirty.append(sum(r.area for r in first.damage) / (desktop.size[0] * desktop.size[1]))
     stages = {name for f in frames for name in f.ms}
     return {
         **{f"p{q}": round(float(np.percentile(times, q)), 2) for q in (50, 95, 99)},

@@ -45,7 +45,7 @@ class Extent:
 
 
 QUICK = Extent(1, 60, ("light", "dark", "ocean"))
-FULL = Extent(12, 600, tuple(PRESETS))
+FULL = Extent(6, 400, tuple(PRESETS))
 
 
 class Easel:
@@ -159,7 +159,7 @@ def session_scores(
             kind = _kind(events, desktop)
             right[kind][0] += _nearer(easel.frame, easel.source(), before_source, damage)
             right[kind][1] += 1
-        if step in (10, 30, 100, 300, 600) or step == extent.deeds:
+        if step in (10, 30, 100, 300) or step == extent.deeds:
             fresh = Easel(painter, desktop)
             kept = painter.latents()
             painter.restore(None)

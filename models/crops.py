@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from engine.geometry import Rect
 
 ALIGN = 16  # crops start on the denoiser's coarsest cell, so that a crop sees the cells the whole frame would
-STEP = 64  # sides are multiples of this: few shapes, each warm after its first use
-MARGIN = 16  # pixels around the damage that are painted and thrown away
+STEP = 32  # sides are multiples of this: few shapes, each warm after its first use
+MARGIN = 12  # pixels around the damage that are painted and thrown away: a typed letter's crop is 64 x 64
 WHOLE = 0.7  # from this share of the frame on, painting all of it costs no more
 
 
@@ -47,7 +47,7 @@ def _around(rect: Rect, size: tuple[int, int]) -> Rect:
 def _span(start: int, end: int, limit: int) -> tuple[int, int]:
     """Start and length of the shortest allowed side around [start, end) with its margin, inside [0, limit)."""
     low, high = max(start - MARGIN, 0), min(end + MARGIN, limit)
-    for length in range(STEP, limit, STEP):
+    for length in range(2 * STEP, limit, STEP):
         room = length - (high - low)
         if room >= 0:
             first = max(min((low - room // 2) // ALIGN * ALIGN, limit - length), 0)

@@ -22,6 +22,7 @@ from models.sampling import noise_field, sample
 from models.synthetic.renderer import REACH
 from models.training.objective import event_maps
 
+SMALL_AREA = 96 * 96  # crops up to this many pixels are painted by one thread: waking a second takes longer than it helps
 CACHED_BYTES = 64 * 2**20
 CACHED_AREA = 128 * 128  # larger crops are painted anew: they rarely come back exactly
 
@@ -31,8 +32,7 @@ class LatentPainter:
 
     def __init__(self, checkpoint: BundledCheckpoint, spec: PainterSpec) -> None:
         device, dtype = _device(spec.device), _dtype(spec.dtype, spec.device)
-        if device.type == "cpu":
-            torch.set_num_threads(spec.threads or _threads())
+        self._threads = (spec.threads or _threads()) if device.type == "cpu" else 0
         self._spec = spec
         # nn.Module's own `to`: diffusers' prints a warning about float32 modules even where there are none
         self._denoiser = nn.Module.to(checkpoint.denoiser, device, dtype)
@@ -108,6 +108,8 @@ class LatentPainter:
     def _paint_crop(self, crop: PaintCrop, request: PaintRequest, tokens: Tensor, ms: dict[str, float]) -> np.ndarray:
         """New pixels of the crop's whole area: uint8 (h, w, 3)."""
         begun = perf_counter()
+        if self._threads:
+            torch.set_num_threads(1 if crop.area.area <= SMALL_AREA else self._threads)
         rows, columns = crop.area.slices
         cells = (..., slice(rows.start // PATCH, rows.stop // PATCH), slice(columns.start // PATCH, columns.stop // PATCH))
         previous = self._to_latents(self._pixels[..., rows, columns])
