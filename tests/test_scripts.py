@@ -250,7 +250,9 @@ def test_ctrl_c_reaches_the_program_and_leaves_it_its_time() -> None:
     ending = "import sys, time\ntry: print('up', flush=True); time.sleep(60)\nexcept KeyboardInterrupt: time.sleep(1); sys.exit(7)"
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import environment; " \
            f"environment.become([sys.executable, '-c', {ending!r}])"  # fmt: skip
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    # A job that a shell put in the background is born deaf to Ctrl-C, and so would its children be.
+    hear = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, preexec_fn=hear)
     assert process.stdout and process.stdout.readline() == b"up\n"
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 7
