@@ -14,6 +14,7 @@ from engine.context import EVENT_SIZE, RECENT, SLOW_SIZE
 from engine.drawing import Item
 from engine.guide import Guide
 from engine.styles import VECTOR_SIZE, Style, random_style
+from engine.theme import NEUTRAL, Role
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
 from models.synthetic.sessions import User, play, random_desktop
@@ -21,12 +22,14 @@ from models.synthetic.sessions import User, play, random_desktop
 SIZES = ((512, 384), (512, 384), (512, 384), (320, 256), (640, 448))
 REAL = 0.35  # share of shots that show the real apps
 ALIGN = 16  # crops start on this grid: the denoiser's coarsest cell
+SHAPED = 12  # grey levels off its role's flat colour from which a pixel counts as shaped
 
 
 @dataclass(frozen=True)
 class Shot:
     """frame, before, guide: uint8 (H, W, 3), before may be grey where no frame is known; verbatim, ink: uint8 (H, W);
-    changed: bool (H, W), where frame and before differ; slow: float32 (SLOW_SIZE,), recent: float32."""
+    shaped: bool (H, W), corners, edges, gradients: whatever is not simply the style's colour of the guide's role;
+    slow: float32 (SLOW_SIZE,), recent: float32."""
 
     size: tuple[int, int]
     frame: np.ndarray
@@ -34,6 +37,7 @@ class Shot:
     guide: np.ndarray
     verbatim: np.ndarray
     ink: np.ndarray
+    shaped: np.ndarray
     slow: np.ndarray
     recent: np.ndarray
     pointer: tuple[int, int]
@@ -79,10 +83,25 @@ def _shot(rng: np.random.Generator, size: tuple[int, int], earlier: list[Item], 
         before = np.full((size[1], size[0], 3), 128, np.uint8)
     guide = Guide(size)
     guide.update(items)
+    frame = renderer.render(items)
+    shaped = _shaped(frame, guide, style)
     return Shot(
-        size, renderer.render(items), before, guide.pixels, guide.verbatim, guide.ink,
+        size, frame, before, guide.pixels, guide.verbatim, guide.ink, shaped,
         slow_features(rng, style, text_size), random_events(rng), (int(rng.integers(size[0])), int(rng.integers(size[1]))),
     )  # fmt: skip
+
+
+_RADIX = np.array([65536, 256, 1], np.int32)
+_CODES = NEUTRAL.astype(np.int32) @ _RADIX
+
+
+def _shaped(frame: np.ndarray, guide: Guide, style: Style) -> np.ndarray:
+    """See Shot. Wallpaper, glyphs' edges and what is shown verbatim do not count."""
+    order = np.argsort(_CODES)
+    codes = guide.pixels @ _RADIX
+    role = order[np.searchsorted(_CODES[order], codes).clip(max=len(order) - 1)]
+    known = (_CODES[role] == codes) & (role != Role.WALLPAPER) & (guide.verbatim == 0)
+    return known & (np.abs(frame - style.palette().astype(np.int16)[role]).max(-1) > SHAPED)
 
 
 def slow_features(rng: np.random.Generator, style: Style, text_size: int) -> np.ndarray:
@@ -113,7 +132,7 @@ class ShotPool:
 
     def __init__(
         self, rng: np.random.Generator, make: Callable[[np.random.Generator], Shot] = random_shot, pool: int = 64,
-        renew: int = 2,
+        renew: int = 1,
     ) -> None:  # fmt: skip
         self.rng = rng
         self.make = make
@@ -121,7 +140,7 @@ class ShotPool:
         self.shots = [make(rng) for _ in range(pool)]
 
     def draw(self, count: int, side: int) -> list[Crop]:
-        """`count` crops of `side` pixels: half anywhere, half where something is written or changed."""
+        """`count` crops of `side` pixels: a third anywhere, the others where something is written, shaped or changed."""
         for _ in range(self.renew):
             self.shots[int(self.rng.integers(len(self.shots)))] = self.make(self.rng)
         return [self._crop(self.shots[int(self.rng.integers(len(self.shots)))], side) for _ in range(count)]
@@ -130,7 +149,10 @@ class ShotPool:
         rng = self.rng
         width, height = shot.size
         x, y = int(rng.integers(width)), int(rng.integers(height))
-        for _ in range(3 if rng.random() < 0.6 else 0):
+        kind = rng.random()
+        if kind < 0.35:
+            x, y = self._shaped_place(shot) or (x, y)
+        for _ in range(3 if 0.35 <= kind < 0.7 else 0):
             if shot.ink[y, x] or (shot.before[y, x] != shot.frame[y, x]).any():
                 break
             x, y = int(rng.integers(width)), int(rng.integers(height))
@@ -139,4 +161,11 @@ class ShotPool:
         y = int(np.clip((y - jitter[1]) // ALIGN * ALIGN, 0, height - side))
         return Crop(shot, x, y, side)
 
-
+    def _shaped_place(self, shot: Shot) -> tuple[int, int] | None:
+        """A shaped pixel in a random row, so that small corners are met as often as wide gradients."""
+        rows = np.flatnonzero(shot.shaped.any(1))
+        if not len(rows):
+            return None
+        y = int(rows[self.rng.integers(len(rows))])
+        columns = np.flatnonzero(shot.shaped[y])
+        return int(columns[self.rng.integers(len(columns))]), y

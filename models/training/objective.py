@@ -14,12 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.theme import NEUTRAL, Role
 from models.denoiser import PATCH, pack, place
 from models.synthetic.shots import Crop
 
-SHAPED = 12  # grey levels
-_RADIX = np.array([65536, 256, 1])
 
 
 @dataclass
@@ -78,7 +75,7 @@ def _weights(crops: list[Crop]) -> Tensor:
     """Text counts threefold, what is not its role's flat colour (corners, edges, gradients) ninefold; the outer cells
     of a crop, which the painter throws away, a quarter."""
     ink = np.stack([c.take(c.shot.ink) for c in crops]) > 0
-    weight = 1.0 + 2.0 * ink + 8.0 * np.stack([_shaped(c) for c in crops])
+    weight = 1.0 + 2.0 * ink + 8.0 * np.stack([c.take(c.shot.shaped) for c in crops])
     edge = 2 * PATCH
     for i, crop in enumerate(crops):
         width, height = crop.shot.size
@@ -87,17 +84,6 @@ def _weights(crops: list[Crop]) -> Tensor:
         weight[i, :edge] *= 1.0 if crop.y == 0 else 0.25
         weight[i, -edge:] *= 1.0 if crop.y + crop.side == height else 0.25
     return pack(torch.from_numpy(weight.astype(np.float32))[:, None].expand(-1, 3, -1, -1).contiguous())
-
-
-def _shaped(crop: Crop) -> np.ndarray:
-    """Where the frame is not simply the style's colour of the guide's role, but for wallpaper: bool (side, side)."""
-    palette = np.round((crop.shot.slow[: 3 * len(NEUTRAL)].reshape(-1, 3) + 1) * 127.5)
-    codes = NEUTRAL.astype(np.int64) @ _RADIX
-    order = np.argsort(codes)
-    guide = crop.take(crop.shot.guide).astype(np.int64) @ _RADIX
-    role = order[np.searchsorted(codes[order], guide).clip(max=len(order) - 1)]
-    known = (codes[role] == guide) & (role != Role.WALLPAPER) & (crop.take(crop.shot.verbatim) == 0)
-    return known & (np.abs(crop.take(crop.shot.frame) - palette[role]).max(-1) > SHAPED)
 
 
 def noise_levels(count: int, generator: torch.Generator) -> Tensor:
