@@ -83,3 +83,37 @@ def test_a_ripple_fades() -> None:
     pointer = Pointer((5, 5), True)
     pointer.press(10.0)
     assert pointer.moving(10.1) and not pointer.moving(11.0)
+
+
+def test_the_right_alt_key_of_windows_that_presses_ctrl_too_still_writes() -> None:
+    altgr = pygame.KMOD_RALT | pygame.KMOD_LCTRL
+    assert pressed(pygame.K_q, altgr) is None and mods_of(altgr) == ()
+    assert pressed(pygame.K_q, pygame.KMOD_RALT | pygame.KMOD_RCTRL) == Key(1.0, "q", ("ctrl",))
+
+
+def test_the_number_pad_steers_where_num_lock_is_off() -> None:
+    assert pressed(pygame.K_KP4) == Key(1.0, "left") and pressed(pygame.K_KP9) == Key(1.0, "pageup")
+    assert pressed(pygame.K_KP4, pygame.KMOD_NUM) is None and pressed(pygame.K_KP_PERIOD) == Key(1.0, "delete")
+    writing = pygame.event.Event(pygame.KEYDOWN, key=pygame.K_KP4, mod=0, unicode="4")
+    assert key_event(writing, 1.0) is None  # a system that does not tell of Num Lock
+    assert pressed(pygame.K_KP_PLUS, pygame.KMOD_LCTRL) == Key(1.0, "+", ("ctrl",))
+    assert pressed(pygame.K_KP_ENTER) == Key(1.0, "enter")
+
+
+def test_shortcuts_stay_in_their_places_on_keyboards_without_latin_letters() -> None:
+    cyrillic = pygame.event.Event(pygame.KEYDOWN, key=0x441, mod=pygame.KMOD_LCTRL, scancode=pygame.KSCAN_C)
+    assert key_event(cyrillic, 1.0) == Key(1.0, "c", ("ctrl",))
+    assert key_event(pygame.event.Event(pygame.KEYDOWN, key=0x441, mod=0, scancode=pygame.KSCAN_C), 1.0) is None
+
+
+def test_the_first_window_fits_the_screen() -> None:
+    assert first_size((2048, 1536), (1920, 1080)) == (1368, 1026)
+    assert first_size((256, 192), (3840, 2160)) == (512, 384)
+
+
+def test_echoed_damage_is_remembered_once() -> None:
+    guide = guide_with("ab")
+    echo = Echo(guide.ink.copy())
+    for _ in range(3):
+        echo.follow(guide, (Rect(16, 8, 32, 16),), painted=False)
+    assert echo.rects == [Rect(16, 8, 32, 16)]

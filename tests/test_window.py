@@ -31,6 +31,7 @@ class Screen:
     def __init__(self, display: str, inject: Inject, profile: Path, checkpoint: str) -> None:
         self.inject = inject
         self.display = display
+        self.documents = profile / "documents"
         self.origin = (0, 0)
         environ = {**os.environ, "DISPLAY": display}
         environ.pop("SDL_VIDEODRIVER", None)
@@ -63,6 +64,11 @@ class Screen:
         """The frame as the window shows it, right of the icons: uint8 (384, 420, 3)."""
         x, y = self.origin
         return np.ascontiguousarray(photo[y : y + 768 : 2, x + 184 : x + 1024 : 2])
+
+    def frame_at_window_size(self, photo: np.ndarray) -> np.ndarray:
+        """The whole window with what it draws over the frame: uint8 (768, 1024, 3)."""
+        x, y = self.origin
+        return np.ascontiguousarray(photo[y : y + 768, x : x + 1024])
 
     def near(self, photo: np.ndarray, at: tuple[int, int], colour: np.ndarray, off: float = 24) -> bool:
         """Whether the screen around a frame pixel has a colour."""
@@ -157,6 +163,39 @@ def test_a_sentence_typed_into_the_window_is_painted_kept_and_found_again(
 def found(text: str) -> str:
     """The line of what was read that looks most like the sentence."""
     return min(text.splitlines() or [""], key=lambda line: errors(line, SENTENCE))
+
+
+def test_keys_of_the_window_write_nothing_and_the_hud_says_who_paints(start: Callable[[str], Screen], ocr: Ocr) -> None:
+    screen = start("guide")
+    screen.wait_for_window(wallpaper("light", "guide"))
+    screen.ask("notes")
+    time.sleep(0.5)
+    screen.inject("type", "--delay", "30", "Pack my box with ")
+    screen.inject("key", "alt+x")  # no shortcut of the desktop's: nothing, and no letter either
+    screen.inject("key", "F1")
+    screen.until(lambda p: "HUD" in ocr(screen.frame_at_window_size(p)), "the list of keys")
+    screen.inject("key", "z")  # closes the list, and only that
+    screen.inject("type", "--delay", "30", "five dozen liquor jugs")
+
+    def reads(photo: np.ndarray) -> bool:
+        return errors(found(ocr(screen.frame(photo))), SENTENCE) <= 3
+
+    screen.until(reads, "the sentence")
+    screen.inject("key", "F3")
+
+    def told(photo: np.ndarray) -> bool:
+        said = ocr(np.ascontiguousarray(screen.frame_at_window_size(photo)[8:200, 8:470]))  # the HUD's panel
+        return all(word in said for word in ("no model", "guided", "Saved"))
+
+    screen.until(told, "the HUD with painter, mode and what is saved")
+    screen.inject("key", "F3")
+    for _ in range(2):  # to full screen and back; the system takes a moment to change windows
+        screen.inject("key", "F11")
+        time.sleep(1)
+    screen.inject("key", "ctrl+q")
+    assert screen.process.wait(30) == 0 and screen.process.stderr.read() == ""  # type: ignore[union-attr]
+    kept = [path.read_text() for path in screen.documents.glob("*.md")]
+    assert kept == [SENTENCE], "letters of shortcuts were typed"
 
 
 def test_a_second_window_on_the_same_profile_is_refused(start: Callable[[str], Screen]) -> None:

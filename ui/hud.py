@@ -1,118 +1,152 @@
-"""Panels the window draws over everything: the HUD, the list of keys, and the one-line status."""
+"""Panels the window draws over everything: the HUD, the list of keys, the labels that are always there."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import psutil
 import pygame
 
-from engine.session import Session
+from engine.geometry import Rect
+from engine.session import ABSENT, Session
 from engine.settings import Keys
 from engine.styles import from_words
-from engine.typeface import FILES, font_folder
+from ui.panel import BAD, GOOD, TEXT, columns, font, panel, size, table, text_size, words, wrapped
 from ui.view import View
 
-PANEL = (14, 16, 22, 222)
-TEXT, MUTED, GOOD, BAD = (236, 238, 244), (158, 164, 178), (120, 220, 150), (255, 150, 120)
+DAMAGE = (255, 90, 90)
+FADE_S = 0.6  # how long the outline of a damage is to be seen
+MEMORY_S = 1.0  # how often the processes are asked for their memory: that takes milliseconds
+SETTLED_S, SAVED_S, SLOW_S = 0.4, 2.5, 0.5  # after the last key: "Saved" from, until; how long until saving is slow
+LABEL_SHARE = 0.62  # of the frame's width: between the icons and a window's buttons
 
 
+@dataclass
+class SavedMark:
+    """The word beside the clock after something was typed: "Saved" once it is, "Saving…" where that takes long."""
+
+    typed: float | None = None  # when, as long as "Saved" is still to be said
+    _awaited: int = 0  # the event whose saving is timed
+    _since: float = 0.0
+
+    def word(self, session: Session, now: float) -> str:
+        """What to show now. Nothing while keys follow one another, so that it does not flicker."""
+        keeper = session.keeper
+        if keeper is None or keeper.troubles:
+            return ""
+        saved, last = keeper.saved_seq, keeper.last_seq
+        if saved >= self._awaited:
+            self._awaited, self._since = last, now
+        settled = self.typed is not None and now - self.typed >= SETTLED_S
+        if saved < last:
+            late = now - self._since >= SLOW_S
+            if late:
+                self.typed = now - SETTLED_S
+            elif settled:
+                self.typed = None
+            return "Saving…" if late else ""
+        return "Saved" if self.typed is not None and settled and now - self.typed <= SAVED_S else ""
+
+
+@dataclass
 class Panels:
-    """Fonts and what is cached between frames."""
+    """Draws them; keeps what must be known between two drawings."""
 
-    def __init__(self) -> None:
-        path = str(font_folder() / FILES["regular"])
-        self._font = pygame.font.Font(path, 13)
-        self._bold = pygame.font.Font(str(font_folder() / FILES["bold"]), 13)
-        self._process = psutil.Process()
+    _outlines: list[tuple[float, Rect]] = field(default_factory=list)  # when, where
+    _memory: tuple[float, str] = (-MEMORY_S, "")
+    _process: psutil.Process = field(default_factory=psutil.Process)
 
-    def hud(self, screen: pygame.Surface, session: Session, view: View, fps: float) -> None:
-        """Painter, mode, timings, counts, what is saved; outlines of the last damage."""
-        numbers = session.statistics
-        for rect in numbers.damage:
-            x, y = view.to_window(rect.x, rect.y)
-            size = (round(rect.w * view.scale), round(rect.h * view.scale))
-            pygame.draw.rect(screen, (255, 90, 90), ((x, y), size), 1)
-        info = session.mailbox.info
-        recent = numbers.latencies[-100:]
-        rows = [("painter", session.label)]
-        if info is not None:
-            rows.append(("device", f"{info.device}, {info.dtype}, {info.steps} step{'s' * (info.steps != 1)}"))
-        if recent:
-            rows.append(("event to patch", f"p50 {np.percentile(recent, 50):.0f} ms, p95 {np.percentile(recent, 95):.0f} ms"))
-        stages = ", ".join(f"{k} {v:.0f}" for k, v in numbers.ms.items() if k != "total" and v >= 0.5)
-        rows += [
-            ("stages, ms", stages or "—"),
-            ("frames", f"{numbers.painted} painted, {numbers.cached} cached, {numbers.skipped} skipped"),
-            ("repaired", f"{numbers.repaired} glyphs"),
-            ("saved", saved_words(session)),
-            ("memory", f"{self._memory():.0f} MB, {fps:.0f} fps"),
-        ]
-        unknown = from_words(session.desktop.style_words)[1]
-        if unknown:
-            rows.append(("no idea of", ", ".join(unknown)))
-        self._table(screen, rows, (8, 8))
+    def damaged(self, rects: Sequence[Rect], now: float) -> None:
+        """Remember damage for its outline."""
+        self._outlines = [(when, rect) for when, rect in self._outlines if now - when < FADE_S and rect not in rects]
+        self._outlines += [(now, rect) for rect in rects]
+
+    def hud(self, screen: pygame.Surface, session: Session, view: View, fps: int, now: float) -> None:
+        """Painter, mode, timings, counts, what is saved; outlines of recent damage."""
+        for when, rect in self._outlines:
+            left = 1 - (now - when) / FADE_S
+            if left > 0:
+                _outline(screen, view, rect, round(255 * left))
+        rows = [*hud_rows(session), ("memory", self._memory_words(now)), ("frame rate", f"{fps} a second")]
+        table(screen, rows, (8, 8))
 
     def help(self, screen: pygame.Surface, keys: Keys) -> None:
-        """The list of keys, centred."""
-        rows = [
-            (keys.ask, "ask bar: an app, or what it should look like"), (keys.help, "this list"),
-            (keys.checkpoints, "Settings: style, text size, checkpoint"), (keys.hud, "HUD: painter, mode, timings, damage"), (keys.fullscreen, "full screen"),
-            (keys.more_like_this, "more of this look"), (keys.less_like_this, "less of this look"),
-            ("alt+tab", "next window"), ("ctrl+w", "close the window"), ("alt+m", "minimise"),
-            ("alt+enter", "maximise"), ("alt+arrows", "move the window"), ("alt+shift+arrows", "resize it"),
-            ("f6, tab", "next control"), ("shift+f10", "menu of what has the focus"), (keys.quit, "end; everything is kept"),
-        ]  # fmt: skip
-        size = self._size(rows)
-        place = ((screen.get_width() - size[0]) // 2, (screen.get_height() - size[1]) // 2)
-        self._table(screen, rows, place)
+        """The list of keys, centred, in two blocks."""
+        rows = key_rows(keys)
+        half = -(-len(rows) // 2)
+        blocks = [rows[:half], rows[half:]]
+        sizes = [size(screen, block) for block in blocks]
+        width, height = sum(w for w, _ in sizes), max(h for _, h in sizes)
+        x, y = max((screen.get_width() - width) // 2, 0), max((screen.get_height() - height) // 2, 0)
+        panel(screen, pygame.Rect(x, y, min(width, screen.get_width()), height))
+        for block, (w, _) in zip(blocks, sizes, strict=True):
+            columns(screen, block, (x, y), w)
+            x += w
 
-    def status(self, screen: pygame.Surface, lines: Sequence[str]) -> None:
-        """Short lines at the top right: that the guide is shown, that something cannot be saved."""
-        y = 6
+    def labels(self, screen: pygame.Surface, lines: Sequence[str], view: View) -> None:
+        """What must be said whether or not the HUD is shown, at the top."""
+        x, y, width, _ = view.place
+        top, face = y + 6, font(text_size(screen), "bold")
         for line in lines:
-            words = self._bold.render(self._cut(line, screen.get_width() - 32), True, BAD)
-            box = pygame.Rect(screen.get_width() - words.get_width() - 22, y, words.get_width() + 16, words.get_height() + 8)
-            self._panel(screen, box)
-            screen.blit(words, (box.x + 8, box.y + 4))
-            y = box.bottom + 4
+            for part in wrapped(face, line, round(width * LABEL_SHARE)):
+                top = words(screen, part, BAD, "bold", midtop=(x + width // 2, top)).bottom + 2
 
-    def _table(self, screen: pygame.Surface, rows: Sequence[tuple[str, str]], place: tuple[int, int]) -> None:
-        width, height = self._size(rows)
-        width = min(width, screen.get_width() - place[0] - 8)
-        self._panel(screen, pygame.Rect(place, (width, height)))
-        left = max(self._bold.size(name)[0] for name, _ in rows) + 14
-        for i, (name, value) in enumerate(rows):
-            y = place[1] + 8 + i * (self._font.get_height() + 3)
-            colour = GOOD if value == "Saved" else TEXT
-            screen.blit(self._bold.render(name, True, MUTED), (place[0] + 10, y))
-            screen.blit(self._font.render(self._cut(value, width - left - 20), True, colour), (place[0] + 10 + left, y))
+    def marks(self, screen: pygame.Surface, marks: Sequence[str], clock: Rect, view: View) -> None:
+        """Short words in the taskbar, left of the clock."""
+        right, middle = view.to_window(clock.x, clock.y + clock.h / 2)
+        for mark in marks:
+            right = words(screen, mark, GOOD if mark == "Saved" else TEXT, midright=(right, middle)).x - 4
 
-    def _size(self, rows: Sequence[tuple[str, str]]) -> tuple[int, int]:
-        left = max(self._bold.size(name)[0] for name, _ in rows) + 14
-        right = max(self._font.size(value)[0] for _, value in rows)
-        return left + right + 20, len(rows) * (self._font.get_height() + 3) + 14
+    def _memory_words(self, now: float) -> str:
+        if now - self._memory[0] >= MEMORY_S:
+            own, painter = _megabytes([self._process]), _megabytes(self._process.children(recursive=True))
+            self._memory = now, f"{own:.0f} MB here, {painter:.0f} MB painter"
+        return self._memory[1]
 
-    def _panel(self, screen: pygame.Surface, box: pygame.Rect) -> None:
-        sheet = pygame.Surface(box.size, pygame.SRCALPHA)
-        pygame.draw.rect(sheet, PANEL, ((0, 0), box.size), border_radius=7)
-        screen.blit(sheet, box.topleft)
 
-    def _cut(self, text: str, room: int) -> str:
-        while len(text) > 4 and self._font.size(text)[0] > room:
-            text = text[:-2].rstrip("… ") + "…"
-        return text
+def hud_rows(session: Session) -> list[tuple[str, str]]:
+    """What the HUD says, but for what is measured outside the session: (name, value)."""
+    numbers, info = session.statistics, session.mailbox.info
+    rows = [("painter", session.label)]
+    if info is not None:
+        checkpoint = f"{info.name} {info.sha256[:12]}".strip()
+        rows.append(("checkpoint", f"{checkpoint}, {info.mode}, {info.steps} step{'s' * (info.steps != 1)}"))
+        rows.append(("device", f"{info.device}, {info.dtype}"))
+    if recent := numbers.latencies[-100:]:
+        low, high = np.percentile(recent, (50, 95))
+        rows.append(("event to patch", f"p50 {low:.0f} ms, p95 {high:.0f} ms"))
+    stages = ", ".join(f"{k} {v:.0f}" for k, v in numbers.ms.items() if k != "total" and v >= 0.5)
+    shown = f", {numbers.guide} guide" if numbers.guide else ""
+    rows += [
+        ("stages, ms", stages or "—"),
+        ("frames", f"{numbers.painted} painted, {numbers.cached} cached, {numbers.skipped} skipped{shown}"),
+        ("repaired", f"{numbers.repaired} glyphs"),
+        ("journal", saved_words(session)),
+    ]
+    if unknown := from_words(session.desktop.style_words)[1]:
+        rows.append(("no idea of", ", ".join(unknown)))
+    return rows
 
-    def _memory(self) -> float:
-        family = [self._process, *self._process.children(recursive=True)]
-        total = 0
-        for process in family:
-            try:
-                total += process.memory_info().rss
-            except psutil.Error:
-                continue  # it ended while we looked
-        return total / 1e6
+
+def key_rows(keys: Keys) -> list[tuple[str, str]]:
+    """Every key and what it does."""
+    own = [
+        (keys.ask, "ask bar: an app, or a look"), (keys.help, "this list"), (keys.checkpoints, "Settings"),
+        (keys.hud, "HUD: painter and timings"), (keys.more_like_this, "more like this look"),
+        (keys.less_like_this, "less like this look"), (keys.fullscreen, "full screen"), (keys.quit, "end; all is kept"),
+    ]  # fmt: skip
+    windows = [
+        ("alt+tab", "next window"), ("alt+arrows", "move the window"), ("alt+shift+arrows", "resize it"),
+        ("alt+enter", "maximise"), ("alt+m", "minimise"), ("ctrl+w", "close it"), ("tab, f6", "next control"),
+        ("shift+tab", "the one before"), ("shift+f10", "its menu"),
+    ]  # fmt: skip
+    writing = [
+        ("ctrl+c, x, v", "copy, cut, paste"), ("ctrl+a", "select all"), ("ctrl+z, y", "undo, redo"),
+        ("ctrl+f", "find, in Notes"), ("enter, space", "press a button"), ("escape", "close bar or menu"),
+    ]  # fmt: skip
+    return [(_written(key), does) for key, does in (*own, *writing, *windows)]
 
 
 def saved_words(session: Session) -> str:
@@ -122,11 +156,40 @@ def saved_words(session: Session) -> str:
         return "nothing is kept: no profile"
     if keeper.troubles:
         return keeper.troubles[0]
-    return "Saved" if keeper.saved_seq == keeper.last_seq else f"Saving… {keeper.saved_seq} of {keeper.last_seq}"
+    saved, last = keeper.saved_seq, keeper.last_seq
+    return f"Saved, {saved} of {last}" if saved == last else f"Saving… {saved} of {last}"
 
 
-def status_lines(session: Session) -> list[str]:
-    """What must be said whether or not the HUD is shown."""
+def guide_shown(session: Session) -> bool:
+    """Whether the guide is on the screen rather than a painter's work."""
     info = session.mailbox.info
-    guide = [session.label] if session.mailbox.status.state not in ("ready", "painting") or info is None else []
-    return [*guide, *(session.keeper.troubles if session.keeper else [])]
+    return info is None or info.family == "guide" or session.mailbox.status.state in ABSENT
+
+
+def warnings(session: Session, recording: str | None = None) -> list[str]:
+    """What must be said whether or not the HUD is shown: why no painter paints, what cannot be kept."""
+    info = session.mailbox.info
+    absent = [session.label] if info is None or session.mailbox.status.state in ABSENT else []
+    return [*absent, *(session.keeper.troubles if session.keeper else []), *([recording] if recording else [])]
+
+
+def _outline(screen: pygame.Surface, view: View, rect: Rect, strength: int) -> None:
+    size = max(round(rect.w * view.scale), 1), max(round(rect.h * view.scale), 1)
+    sheet = pygame.Surface(size, pygame.SRCALPHA)
+    pygame.draw.rect(sheet, (*DAMAGE, strength), ((0, 0), size), 1)
+    screen.blit(sheet, view.to_window(rect.x, rect.y))
+
+
+def _written(keys: str) -> str:
+    """ "ctrl+space" as people write it: "Ctrl+Space"."""
+    return ", ".join("+".join(part[:1].upper() + part[1:] for part in key.split("+")) for key in keys.split(", "))
+
+
+def _megabytes(processes: Sequence[psutil.Process]) -> float:
+    total = 0
+    for process in processes:
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:
+            continue  # it ended while we looked
+    return total / 1e6

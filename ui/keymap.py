@@ -15,29 +15,54 @@ NAMED: dict[int, str] = {
 }  # fmt: skip
 TYPED: dict[int, str] = {
     pygame.K_SPACE: "space",
-    **{pygame.K_KP0 + n if n == 0 else pygame.K_KP1 + n - 1: str(n) for n in range(10)},
+    **{getattr(pygame, f"K_KP{n}"): str(n) for n in range(10)},
     pygame.K_KP_PLUS: "+", pygame.K_KP_MINUS: "-", pygame.K_KP_MULTIPLY: "*", pygame.K_KP_DIVIDE: "/",
-    pygame.K_KP_PERIOD: ".",
+    pygame.K_KP_PERIOD: ".", pygame.K_KP_EQUALS: "=",
 }  # fmt: skip
+WITHOUT_NUM_LOCK: dict[int, str] = {
+    pygame.K_KP0: "insert", pygame.K_KP1: "end", pygame.K_KP2: "down", pygame.K_KP3: "pagedown",
+    pygame.K_KP4: "left", pygame.K_KP6: "right", pygame.K_KP7: "home", pygame.K_KP8: "up",
+    pygame.K_KP9: "pageup", pygame.K_KP_PERIOD: "delete",
+}  # fmt: skip
+# Where the Latin letters and digits are on a keyboard that writes others: Ctrl+C is where it always was.
+PLACES: dict[int, str] = {
+    **{pygame.KSCAN_A + n: chr(ord("a") + n) for n in range(26)},
+    **{pygame.KSCAN_1 + n: str((n + 1) % 10) for n in range(10)},
+}
 BUTTONS = {1: "left", 2: "middle", 3: "right"}
+SHORTCUT = frozenset(("ctrl", "alt", "meta"))  # with one of these a key writes nothing
 
 
 def mods_of(mask: int) -> tuple[str, ...]:
-    """Modifier names of pygame's mask, in the contract's order. The right Alt key writes letters on many layouts."""
-    held = (("ctrl", pygame.KMOD_CTRL), ("shift", pygame.KMOD_SHIFT), ("alt", pygame.KMOD_LALT), ("meta", pygame.KMOD_META))
+    """Modifier names of pygame's mask, in the contract's order.
+
+    The right Alt key writes letters on many layouts; Windows presses the left Ctrl along with it.
+    """
+    writes = mask & (pygame.KMOD_RALT | pygame.KMOD_MODE)
+    ctrl = pygame.KMOD_RCTRL if writes else pygame.KMOD_CTRL
+    held = (("ctrl", ctrl), ("shift", pygame.KMOD_SHIFT), ("alt", pygame.KMOD_LALT), ("meta", pygame.KMOD_META))
     return tuple(name for name, bit in held if mask & bit)
 
 
-def key_of(code: int) -> str:
-    """The contract's name of a pygame key; "" for a key that has none."""
-    name = NAMED.get(code) or TYPED.get(code)
-    if name is None and 32 < code < 127:
-        name = chr(code).lower()
-    return name or ""
+def key_of(code: int, scancode: int = 0, num_lock: bool = True) -> str:
+    """The contract's name of a pygame key and its place on the keyboard; "" where it has none."""
+    if code in NAMED:
+        return NAMED[code]
+    if code in WITHOUT_NUM_LOCK and not num_lock:
+        return WITHOUT_NUM_LOCK[code]
+    if code in TYPED:
+        return TYPED[code]
+    return chr(code).lower() if 32 < code < 127 else PLACES.get(scancode, "")
+
+
+def name_of(event: pygame.event.Event) -> str:
+    """The contract's name of a KEYDOWN's key. A key that writes has Num Lock on, whatever the system says of it."""
+    num_lock = bool(event.mod & pygame.KMOD_NUM or getattr(event, "unicode", ""))
+    return key_of(event.key, getattr(event, "scancode", 0), num_lock)
 
 
 def key_event(event: pygame.event.Event, t: float) -> Event | None:
     """A KEYDOWN as a Key event; None where the same key also comes as text."""
-    key, mods = key_of(event.key), mods_of(event.mod)
-    writes = event.key not in NAMED and not {"ctrl", "alt", "meta"} & set(mods)
+    key, mods = name_of(event), mods_of(event.mod)
+    writes = (len(key) == 1 or key == "space") and not SHORTCUT & set(mods)
     return None if not key or writes else Key(t, key, mods)

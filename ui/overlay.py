@@ -1,4 +1,4 @@
-"""What the window draws over the frame at once, without waiting for the painter: pointer, ripple, echo."""
+"""What the window draws over the frame at once, without waiting for the painter: pointer, ripple, echo, preedit."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pygame
 
+from engine.desktop.desktop import Desktop
+from engine.desktop.text_field import CARET
+from engine.drawing import Fill
 from engine.geometry import Rect
 from engine.guide import Guide, blend
 from engine.theme import Role
+from engine.typeface import FILES, font_folder
 from ui.view import View
 
 RIPPLE_S = 0.22
@@ -33,7 +37,8 @@ class Echo:
         if painted:
             self.rects = []
             self.ink[:] = guide.ink
-        self.rects += [rect for rect in damage if rect.area <= ECHO_AREA]
+            return
+        self.rects += [rect for rect in damage if rect.area <= ECHO_AREA and rect not in self.rects]
 
     def over(self, pixels: np.ndarray, guide: Guide, ink: np.ndarray) -> np.ndarray:
         """The frame with the new glyphs on it in colour `ink` (3,); the frame itself where there are none."""
@@ -78,3 +83,43 @@ class Pointer:
             points = [(px + dx * scale, py + dy * scale) for dx, dy in _ARROW]
             pygame.draw.polygon(screen, (250, 250, 250), points)
             pygame.draw.aalines(screen, (15, 15, 20), True, points)
+
+
+@dataclass
+class Preedit:
+    """What an input method is composing, shown at the caret until it arrives as text. `place`: frame pixels."""
+
+    text: str = ""
+    place: Rect | None = None
+
+    def follow(self, desktop: Desktop, view: View) -> None:
+        """Keep the caret's place, and tell the input method where its list of candidates belongs."""
+        place = caret_of(desktop)
+        if place is None or place == self.place:
+            return
+        self.place = place
+        size = max(round(place.w * view.scale), 1), max(round(place.h * view.scale), 1)
+        pygame.key.set_text_input_rect(pygame.Rect(view.to_window(place.x, place.y), size))
+
+    def draw(self, screen: pygame.Surface, view: View, palette: np.ndarray) -> None:
+        if not self.text or self.place is None:
+            return
+        ink, paper, accent = (tuple(int(c) for c in palette[role]) for role in (Role.INK, Role.FIELD, Role.ACCENT))
+        height = max(round(self.place.h * view.scale), 12)
+        font = pygame.font.Font(str(font_folder() / FILES["regular"]), round(height * 0.84))
+        words = font.render(self.text, True, ink, paper)
+        x, y = view.to_window(self.place.x, self.place.y)
+        x = max(min(x, view.place[0] + view.place[2] - words.get_width()), 0)
+        screen.blit(words, (x, y))
+        pygame.draw.rect(screen, accent, (x, y + words.get_height() - 1, words.get_width(), 2))
+
+
+def caret_of(desktop: Desktop) -> Rect | None:
+    """Where the caret stands, in frame pixels; None while it is blinked off, or where nothing is written."""
+    focused = next((w for w in desktop.widgets if w.touch and w.touch.text and "focused" in w.state), None)
+    if focused is None:
+        return None
+    for item in reversed(desktop.items):
+        if isinstance(item, Fill) and item.role == Role.ACCENT and item.whole.w == CARET and focused.rect.covers(item.rect):
+            return item.whole
+    return None

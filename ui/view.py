@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pygame
 
+LARGEST_FIRST = 2  # times the frame
+SCREEN_SHARE = 0.95  # of the screen's height that a window may have: the rest is its title and the panels there
 FILLED = 0.8  # share of the window that a whole-number scale must fill to be preferred
 
 
@@ -61,5 +63,8 @@ class View:
 
 
 def first_size(frame: tuple[int, int], desktop: tuple[int, int]) -> tuple[int, int]:
-    """The window's size at the start: the largest whole multiple up to 2 that the screen holds."""
-    return (frame[0] * 2, frame[1] * 2) if frame[0] * 2 <= desktop[0] and frame[1] * 2 <= desktop[1] * 0.95 else frame
+    """The window's size at the start: twice the frame where the screen holds that, else the frame, else what fits."""
+    room = desktop[0], round(desktop[1] * SCREEN_SHARE)
+    scale = min(room[0] / frame[0], room[1] / frame[1])
+    scale = min(int(scale), LARGEST_FIRST) if scale >= 1 else scale
+    return int(frame[0] * scale), int(frame[1] * scale)

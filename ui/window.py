@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-import os
+from ui import display  # isort: skip - first: it silences pygame's greeting
 
-os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-
-import signal
-import sys
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from time import monotonic
-from typing import Any
 
+import numpy as np
 import pygame
 
-from engine.errors import InputError
 from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
 from engine.recorder import Recorder
 from engine.session import Frame, Session
 from engine.settings import Settings
-from engine.theme import Role
-from ui.hud import Panels, status_lines
-from ui.keymap import BUTTONS, key_event, key_of, mods_of
-from ui.overlay import Echo, Pointer
+from engine.theme import NEUTRAL, Role
+from ui.hud import Panels, SavedMark, guide_shown, warnings
+from ui.keymap import BUTTONS, key_event, mods_of, name_of
+from ui.overlay import Echo, Pointer, Preedit
 from ui.view import View, first_size
 
-BUSY_MS, IDLE_MS = 4, 50  # how long to wait for input while something is being painted, and while nothing is
-REPEAT = (400, 35)  # ms until a held key repeats, and between repeats
+need_display = display.need_display
+# How long to wait for input: while something is being painted or shown, while nothing is, while nobody can see it.
+BUSY_MS, IDLE_MS, HIDDEN_MS = 4, 50, 500
+HUD_S = 0.1  # how often the HUD is drawn anew while nothing else changes
+POINTING = (pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP)
+STANDARD = {"ask": ("space", ("ctrl",)), "more_like_this": ("f7", ()), "less_like_this": ("f8", ())}
 
 
 def run(session: Session, settings: Settings, clock: Callable[[], float], recorder: Recorder | None = None) -> None:
     """Show the session until the user ends it. `clock` gives session seconds. Raises InputError without a display."""
-    with _window(session.desktop.size, settings) as screen:
+    with display.open_window(session.desktop.size, settings.fullscreen) as screen:
         window = Window(screen, session, settings)
         while not window.ended:
             events = window.read(clock())  # input, in frame pixels
             frame = session.step(events, clock())  # the desktop answers, the painter is asked
-            window.show(frame)  # what there is
             if recorder:
                 recorder.take(events)
+            window.show(frame, recorder.trouble if recorder else None)  # what there is
 
 
 class Window:
@@ -51,51 +50,75 @@ class Window:
         self._session = session
         self._settings = settings
         self._view = View.fit(session.desktop.size, screen.get_size())
-        self._panels = Panels()
-        self._pointer = Pointer()
+        self._panels, self._saved = Panels(), SavedMark()
+        self._pointer, self._preedit = Pointer(), Preedit()
         self._echo = Echo(session.guide.ink.copy())
         self._actions = settings.keys.bindings()
-        self._hud = self._help = False
-        self._hidden = False
+        first = first_size(session.desktop.size, screen.get_size())
+        self._windowed = first if settings.fullscreen else None  # the size to go back to from full screen
+        self._hud = self._help = self._hidden = False
+        self._deaf = False  # the key that is down did something: what it writes is not typed
         self._dirty = True
-        self._told: list[str] = []
-        self._shown = monotonic()
-        self._fps = 0.0
+        self._said: tuple[list[str], list[str]] = ([], [])
+        self._shown: deque[float] = deque([0.0], maxlen=1000)  # when frames were shown in the last second
 
     def read(self, t: float) -> list[Event]:
         """All input since the last call; waits a little where there is none. Moves in a row count as one."""
-        busy = self._session.waiting or self._pointer.moving(monotonic()) or self._dirty
-        first = pygame.event.wait(BUSY_MS if busy else IDLE_MS)
+        first = pygame.event.wait(self._patience())
         events: list[Event] = []
         for event in [first, *pygame.event.get()]:
             for converted in self._convert(event, t):
                 if isinstance(converted, Move) and events and isinstance(events[-1], Move):
                     events.pop()
                 events.append(converted)
+        if any(isinstance(event, (Text, Key)) for event in events):
+            self._saved.typed = monotonic()
         return events
 
-    def show(self, frame: Frame) -> None:
-        """Draw if anything changed, at most as often as the settings allow."""
+    def show(self, frame: Frame, recording: str | None = None) -> None:
+        """Draw if anything changed, at most as often as the settings allow. `recording`: what keeps it from going on."""
         session, now = self._session, monotonic()
-        painted = frame.source in ("painted", "cached", "guide") and not session.waiting
-        self._echo.follow(session.guide, frame.damage, painted)
-        told = status_lines(session)
-        changed = bool(frame.changed or frame.damage) or told != self._told or self._pointer.moving(now)
-        self._dirty = self._dirty or changed or self._hud
-        if self._hidden or not self._dirty or now - self._shown < 1 / self._settings.frame_cap:
+        guide = guide_shown(session)
+        self._echo.follow(session.guide, frame.damage, painted=guide or not session.waiting)
+        self._panels.damaged(frame.damage, now)
+        said = warnings(session, recording), self._marks(now)
+        changed = bool(frame.changed or frame.damage) or said != self._said or self._pointer.moving(now)
+        since = now - self._shown[-1]
+        self._dirty = self._dirty or changed or (self._hud and since >= HUD_S)
+        if self._hidden or not self._dirty or since < 1 / self._settings.frame_cap:
             return
-        palette = session.desktop.style.palette()
-        self._view.show(self._screen, self._echo.over(frame.pixels, session.guide, palette[Role.INK]))
-        self._told = told
-        self._panels.status(self._screen, told)
+        self._said = said
+        self._draw(frame, NEUTRAL if guide else session.desktop.style.palette(), now)
+        self._shown.append(now)
+        self._dirty = self._pointer.moving(now)
+
+    def _draw(self, frame: Frame, palette: np.ndarray, now: float) -> None:
+        screen, session, view = self._screen, self._session, self._view
+        view.show(screen, self._echo.over(frame.pixels, session.guide, palette[Role.INK]))
+        self._preedit.follow(session.desktop, view)
+        self._preedit.draw(screen, view, palette)
+        warned, marks = self._said
+        self._panels.labels(screen, warned, view)
+        clock = next(widget.rect for widget in session.desktop.widgets if widget.path == "taskbar/clock")
+        self._panels.marks(screen, marks, clock, view)
         if self._hud:
-            self._panels.hud(self._screen, session, self._view, self._fps)
+            self._panels.hud(screen, session, view, sum(now - when < 1 for when in self._shown), now)
         if self._help:
-            self._panels.help(self._screen, self._settings.keys)
-        self._pointer.draw(self._screen, self._view, now, palette)
+            self._panels.help(screen, self._settings.keys)
+        self._pointer.draw(screen, view, now, palette)
         pygame.display.flip()
-        self._fps = 0.9 * self._fps + 0.1 / max(now - self._shown, 1e-3)
-        self._shown, self._dirty = now, self._pointer.moving(now)
+
+    def _marks(self, now: float) -> list[str]:
+        info, saved = self._session.mailbox.info, self._saved.word(self._session, now)
+        return [*(["no model"] if info and info.family == "guide" else []), *([saved] if saved else [])]
+
+    def _patience(self) -> int:
+        """Milliseconds to wait for input."""
+        session = self._session
+        painting = session.waiting and session.mailbox.status.state in ("ready", "painting")
+        if self._hidden:
+            return HIDDEN_MS
+        return BUSY_MS if painting or self._dirty or self._pointer.moving(monotonic()) else IDLE_MS
 
     def _convert(self, event: pygame.event.Event, t: float) -> Iterator[Event]:
         kind = event.type
@@ -103,22 +126,24 @@ class Window:
             self.ended = True
         elif kind == pygame.KEYDOWN:
             yield from self._key(event, t)
+        elif kind == pygame.KEYUP:
+            self._deaf = False
         elif kind == pygame.TEXTINPUT:
-            yield Text(t, event.text)
-        elif kind == pygame.MOUSEMOTION:
-            yield Move(t, *self._point(event.pos))
-        elif kind == pygame.MOUSEBUTTONDOWN and event.button in BUTTONS:
-            at = self._point(event.pos)
-            self._pointer.press(monotonic())
-            yield Down(t, BUTTONS[event.button], *at, mods_of(pygame.key.get_mods()))
-        elif kind == pygame.MOUSEBUTTONUP and event.button in BUTTONS:
-            yield Up(t, BUTTONS[event.button], *self._point(event.pos))
+            self._compose("")
+            if event.text and not self._deaf:
+                yield Text(t, event.text)
+        elif kind == pygame.TEXTEDITING:
+            self._compose(event.text)
+        elif kind in POINTING:
+            yield from self._point(event, t)
         elif kind == pygame.MOUSEWHEEL and event.y:
             yield Wheel(t, int(event.y))
         elif kind in (pygame.VIDEORESIZE, pygame.WINDOWSIZECHANGED):
             self._refit()
         elif kind in (pygame.WINDOWLEAVE, pygame.WINDOWENTER):
-            self._pointer.inside, self._dirty = kind == pygame.WINDOWENTER, True
+            self._reach(self._view.holds(*pygame.mouse.get_pos()) and kind == pygame.WINDOWENTER)
+        elif kind == pygame.WINDOWFOCUSLOST:
+            self._compose("")
         elif kind in (pygame.WINDOWMINIMIZED, pygame.WINDOWHIDDEN):
             self._hidden = True
         elif kind in (pygame.WINDOWRESTORED, pygame.WINDOWSHOWN, pygame.WINDOWEXPOSED):
@@ -126,10 +151,11 @@ class Window:
 
     def _key(self, event: pygame.event.Event, t: float) -> Iterator[Event]:
         """The window's own keys are used here; all others go on."""
+        self._deaf = True
         if self._help:
             self._help, self._dirty = False, True
             return
-        action = self._actions.get((frozenset(mods_of(event.mod)), key_of(event.key)), "")
+        action = self._actions.get((frozenset(mods_of(event.mod)), name_of(event)), "")
         if action == "quit":
             self.ended = True
         elif action == "hud":
@@ -139,59 +165,47 @@ class Window:
         elif action == "checkpoints":
             yield Ask(t, "settings")
         elif action == "fullscreen":
-            pygame.display.toggle_fullscreen()
-            self._refit()
+            self._toggle_fullscreen()
+        elif action in STANDARD:
+            yield Key(t, *STANDARD[action])
+        elif pressed := key_event(event, t):
+            yield pressed
         else:
-            standard = {"ask": ("space", ("ctrl",)), "more_like_this": ("f7", ()), "less_like_this": ("f8", ())}
-            pressed = key_event(event, t)
-            if action in standard:
-                pressed = Key(t, *standard[action])
-            if pressed:
-                yield pressed
+            self._deaf = False
 
-    def _point(self, position: tuple[int, int]) -> tuple[int, int]:
-        self._pointer.at = self._view.to_frame(*position)
-        self._pointer.inside = self._view.holds(*position)
-        self._dirty = True
-        return self._pointer.at
+    def _point(self, event: pygame.event.Event, t: float) -> Iterator[Event]:
+        """Pointer and buttons. A press beside the frame is none; a release counts wherever it is."""
+        at = self._pointer.at = self._view.to_frame(*event.pos)
+        self._reach(self._view.holds(*event.pos))
+        if event.type == pygame.MOUSEMOTION:
+            yield Move(t, *at)
+        elif event.button in BUTTONS and event.type == pygame.MOUSEBUTTONUP:
+            yield Up(t, BUTTONS[event.button], *at)
+        elif event.button in BUTTONS and self._help:
+            self._help = False
+        elif event.button in BUTTONS and self._pointer.inside:
+            self._pointer.press(monotonic())
+            yield Down(t, BUTTONS[event.button], *at, mods_of(pygame.key.get_mods()))
+
+    def _reach(self, inside: bool) -> None:
+        """The pointer is over the frame, where the window draws its own, or beside it, where the system does."""
+        pygame.mouse.set_visible(not inside)
+        self._pointer.inside, self._dirty = inside, True
+
+    def _compose(self, text: str) -> None:
+        self._dirty = self._dirty or text != self._preedit.text
+        self._preedit.text = text
+
+    def _toggle_fullscreen(self) -> None:
+        if self._windowed:
+            display.set_window(self._windowed)
+            self._windowed = None
+        else:
+            self._windowed = self._screen.get_size()
+            display.fill_screen()
+        self._refit()
 
     def _refit(self) -> None:
         self._screen = pygame.display.get_surface() or self._screen
         self._view = View.fit(self._session.desktop.size, self._screen.get_size())
         self._dirty = True
-
-
-def need_display() -> None:
-    """Raises InputError where no window can be opened for want of a display."""
-    named = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"))
-    if sys.platform.startswith("linux") and not named:
-        raise InputError("there is no display; start this in a desktop session, or play a trace with pixelos replay")
-
-
-@contextmanager
-def _window(size: tuple[int, int], settings: Settings) -> Iterator[pygame.Surface]:
-    """An open window, closed again whatever happens. Ctrl-C and SIGTERM end it like its close button."""
-    need_display()
-    try:
-        pygame.display.init()
-        pygame.font.init()
-        desktop = pygame.display.get_desktop_sizes()[0]
-        flags = pygame.RESIZABLE | (pygame.FULLSCREEN if settings.fullscreen else 0)
-        screen = pygame.display.set_mode(first_size(size, desktop), flags)
-    except pygame.error as error:
-        raise InputError(f"no window can be opened ({error}); start this in a desktop session") from error
-    pygame.display.set_caption("Pixel OS")
-    pygame.mouse.set_visible(False)
-    pygame.key.set_repeat(*REPEAT)
-    pygame.key.start_text_input()
-    before = {number: signal.signal(number, _end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield screen
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        pygame.display.quit()
-
-
-def _end(number: int, frame: Any) -> None:
-    pygame.event.post(pygame.event.Event(pygame.QUIT))
