@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from engine.events import Click, Drag, Event, Key, Text
+from engine.events import Ask, Click, Down, Drag, Event, Key, Move, Text, Up, Wheel
+from engine.events import Style as StyleEvent
 from engine.painter import ContextFeatures
 from engine.styles import VECTOR_SIZE, Style
 
 APP_SLOTS = 16  # apps beyond the sixteenth share the last slot
-RECENT = 4  # events that have a token of their own
+RECENT = 16  # events that are remembered one by one
 EVENT_SIZE = 20
 SLOW_SIZE = VECTOR_SIZE + 1 + 2 * APP_SLOTS + 2
 RECENT_SIZE = RECENT * EVENT_SIZE
+_STYLE = 66  # numbers of a style that stand first; later ones stand last, so that older encoders read the beginning
 _TYPES = ("move", "down", "up", "wheel", "key", "text", "ask", "style")
 _KEPT_WORDS = 400
 
@@ -56,10 +58,12 @@ class Context:
         """Clear what was observed; what the user said (preferences) stays."""
         self._restore({"preferences": self.preferences})
 
-    def observe(self, event: Event, size: tuple[int, int]) -> None:
-        """Take one event in."""
-        if event.type in _TYPES and event.type != "move":
-            self._recent.append(_numbers(event, size))
+    def observe(self, event: Event, size: tuple[int, int], pointer: tuple[int, int] = (0, 0)) -> None:
+        """Take one event in; `pointer` is where it left the pointer. Moves in a row count as one."""
+        for part in atoms(event, pointer):
+            if part.type == "move" and self._recent and self._recent[-1][0]:
+                self._recent.pop()
+            self._recent.append(_numbers(part, size, pointer))
         if isinstance(event, Text):
             for char in event.text:
                 self._typed(char)
@@ -113,12 +117,10 @@ class Context:
             slot = min(i, APP_SLOTS - 1)
             use[0, slot] = max(use[0, slot], float(app in open_apps))
             use[1, slot] += round(self.opened[app] / total, 1)
-        turn = hour / 24 * 2 * np.pi
-        slow = np.concatenate([style.vector(), [text_size / 16 - 1], use.ravel(), [np.sin(turn), np.cos(turn)]])
         recent = np.zeros((RECENT, EVENT_SIZE), np.float32)
         for row, numbers in zip(recent, reversed(self._recent), strict=False):
             row[:] = numbers
-        return ContextFeatures(slow.astype(np.float32), recent.ravel())
+        return ContextFeatures(slow_features(style, text_size, use, hour), recent.ravel())
 
     def _typed(self, char: str) -> None:
         if char.isalpha():
@@ -131,16 +133,54 @@ class Context:
                 self.words = Counter(dict(self.words.most_common(_KEPT_WORDS // 2)))
 
 
-def _numbers(event: Event, size: tuple[int, int]) -> list[float]:
-    """One event as EVENT_SIZE numbers: kind (8), place (2), its last character's low ten bits."""
+def slow_features(style: Style, text_size: int, use: np.ndarray, hour: int) -> np.ndarray:
+    """What changes rarely, as float32 (SLOW_SIZE,). use: (2, APP_SLOTS), which apps are open and how often each was."""
+    look, turn = style.vector(), hour / 24 * 2 * np.pi
+    lasting = [text_size / 16 - 1, *use.ravel(), np.sin(turn), np.cos(turn)]
+    return np.concatenate([look[:_STYLE], lasting, look[_STYLE:]]).astype(np.float32)
+
+
+def look_of(slow: np.ndarray) -> np.ndarray:
+    """The part of the slow features that says how everything looks."""
+    return np.concatenate([slow[:_STYLE], slow[_STYLE + SLOW_SIZE - VECTOR_SIZE :]])
+
+
+def earlier(recent: np.ndarray, events: int) -> np.ndarray:
+    """Recent events (RECENT_SIZE,) as they were before the newest `events` of them."""
+    return np.concatenate([recent[events * EVENT_SIZE :], np.zeros(events * EVENT_SIZE, np.float32)])
+
+
+def ticked(recent: np.ndarray) -> np.ndarray:
+    """Recent events (RECENT_SIZE,) after a tick without input: a row of no kind, all of its bits set."""
+    row = np.concatenate([np.zeros(EVENT_SIZE - 10), np.ones(10)])
+    return np.concatenate([row, recent[:-EVENT_SIZE]]).astype(np.float32)
+
+
+def atoms(event: Event, pointer: tuple[int, int]) -> list[Event]:
+    """What an event consists of: letters of a text, press and release of a click. Nothing for a wait."""
+    x, y = pointer
+    if isinstance(event, Text):
+        return [Text(event.t, char) for char in event.text]
+    if isinstance(event, Click):
+        return [Down(event.t, "left", x, y), Up(event.t, "left", x, y)]
+    if isinstance(event, Drag):
+        return [Move(event.t, x, y), Up(event.t, "left", x, y)]
+    return [event] if event.type in _TYPES else []
+
+
+def _numbers(event: Event, size: tuple[int, int], pointer: tuple[int, int]) -> list[float]:
+    """One event as EVENT_SIZE numbers: kind (8), place (2), ten bits that say which character, key or words."""
     kind = [float(event.type == name) for name in _TYPES]
-    x, y = getattr(event, "x", 0) / size[0], getattr(event, "y", 0) / size[1]
+    x, y = getattr(event, "x", pointer[0]) / size[0], getattr(event, "y", pointer[1]) / size[1]
     code = 0
-    if isinstance(event, Text) and event.text:
-        code = ord(event.text[-1])
+    if isinstance(event, Text):
+        code = ord(event.text) % 512
     elif isinstance(event, Key):
-        code = ord(event.key) if len(event.key) == 1 else 512 + sum(event.key.encode()) % 512
-    elif isinstance(event, (Click, Drag)):
-        code = 0
+        held = 64 * ("ctrl" in event.mods) + 128 * ("shift" in event.mods) + 256 * ("alt" in event.mods)
+        code = (sum(event.key.encode()) + held) % 512 + 512
+    elif isinstance(event, (Ask, StyleEvent)):
+        code = sum((i + 1) * byte for i, byte in enumerate(event.text.casefold().encode())) % 1024
+    elif isinstance(event, Wheel):
+        code = 512 + event.dy % 8
     bits = [float(code >> bit & 1) for bit in range(10)]
     return [*kind, round(x, 3), round(y, 3), *bits]

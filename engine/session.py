@@ -4,6 +4,9 @@ Events go into the journal and to the desktop. The desktop says what is to be se
 damage). The damage is posted to the painter's mailbox with the context; what the painter has finished since is taken
 into the frame, and its text is checked. Nothing here waits for the painter: while there is none, the guide is shown
 and the frame's label says so.
+
+In dream mode the painter gets the guide once, at the start and when the look changes; from there on it answers the
+events alone, and the desktop only keeps what was typed.
 """
 
 from __future__ import annotations
@@ -23,7 +26,6 @@ from engine.mailbox import Mailbox
 from engine.painter import Painting, PaintRequest
 from engine.text_check import check
 
-AROUND = 24  # pixels around the pointer that an event may change in dream mode, where nobody knows what it did
 ABSENT = ("starting", "restarting", "gave up", "closed")  # mailbox states in which nobody paints
 
 
@@ -80,6 +82,7 @@ class Session:
         self._frame = np.empty((height, width, 3), np.uint8)
         self._frame[:] = self.guide.pixels
         self._look = b""
+        self._waking = True  # a dream begins from one frame that was painted with the guide
         self._seq = 0
         self._posted: dict[int, tuple[float, tuple[Rect, ...]]] = {}  # seq -> when, damage; not answered yet
         self._unsent: tuple[Event, ...] = ()
@@ -163,16 +166,16 @@ class Session:
         look = self.desktop.style.vector().tobytes()
         full = info is not None and self.mailbox.needs_full()
         if full or look != self._look:
-            self._look = look
+            self._look, self._waking = look, True
             return (self._bounds,)
-        if happened and info is not None and info.mode == "dream":
-            damage += (Rect(*self.desktop.router.pointer, 1, 1).grow(AROUND),)
+        if info is not None and info.mode == "dream":  # nobody knows what an event changes before it is painted
+            return (self._bounds,) if happened or damage else ()
         reach = info.reach if info else 0
         return merge(rect.grow(reach).snap().meet(self._bounds) for rect in damage)
 
     def _post(self, damage: tuple[Rect, ...]) -> None:
         self._seq += 1
-        dream = self.mailbox.info is not None and self.mailbox.info.mode == "dream"
+        dream = self.mailbox.info is not None and self.mailbox.info.mode == "dream" and not self._waking
         router = self.desktop.router
         request = PaintRequest(
             self._seq,
@@ -204,6 +207,7 @@ class Session:
             for seq in [seq for seq in self._posted if seq <= painting.seq]:
                 posted_at, _ = self._posted.pop(seq)
                 self.statistics.latencies = [*self.statistics.latencies[-199:], (begun - posted_at) * 1e3]
+        self._waking = self._waking and bool(self._posted or not paintings)
         checked, repaired = self._check(changed)
         return [*changed, *checked], repaired, (perf_counter() - begun) * 1e3
 

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+CODES = 1024  # what ten bits of an event can name: a character, a key, an app
+
 
 class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """slow (B, S) and recent (B, events * E) to tokens (B, slow_tokens + events, D).
+    """slow (B, S) and recent (B, events * E), newest first, to tokens (B, slow_tokens + events (+ 1), D).
 
-    The first token starts as a plain copy of the style's palette, so that colour need not be learned. Recent events
-    have tokens of their own: what is computed from the slow tokens holds between events.
+    The first token starts as a plain copy of the style's palette, so that colour need not be learned. The newest
+    events have tokens of their own: what is computed from the slow tokens holds between events. A gated recurrent
+    unit (Cho et al., 2014, arXiv:1406.1078) over `history` events adds one token more: what they led to, all in all.
+    Features may be longer than the encoder was made for: it reads the beginning.
     """
 
     @register_to_config
     def __init__(
-        self, slow_size: int = 101, event_size: int = 20, events: int = 4, slow_tokens: int = 6, token_width: int = 96
+        self,
+        slow_size: int = 101,
+        event_size: int = 20,
+        events: int = 4,
+        slow_tokens: int = 6,
+        token_width: int = 96,
+        history: int = 16,
     ) -> None:
         super().__init__()
         self.slow = nn.Linear(slow_size, slow_tokens * token_width)
         self.deep = nn.Sequential(nn.Linear(slow_size, 128), nn.SiLU(), nn.Linear(128, slow_tokens * token_width))
         self.event = nn.Sequential(nn.Linear(event_size, 64), nn.SiLU(), nn.Linear(64, token_width))
+        if history:
+            self.code = nn.Embedding(CODES, token_width)
+            self.recurrent = nn.GRU(event_size, token_width, batch_first=True)
+            nn.init.normal_(self.code.weight, std=0.1)
         with torch.no_grad():
             nn.init.zeros_(self.deep[2].weight)  # type: ignore[arg-type]
             nn.init.zeros_(self.deep[2].bias)  # type: ignore[arg-type]
@@ -32,10 +48,21 @@ class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     @property
     def tokens(self) -> int:
-        return self.config.slow_tokens + self.config.events  # type: ignore[attr-defined]
+        return self.config.slow_tokens + self.config.events + (self.config.history > 0)  # type: ignore[attr-defined]
 
     def forward(self, slow: Tensor, recent: Tensor) -> Tensor:
-        width = self.config.token_width  # type: ignore[attr-defined]
+        made: Any = self.config  # type: ignore[attr-defined]
+        width = made.token_width
+        slow = slow[:, : made.slow_size]
         lasting = (self.slow(slow) + self.deep(slow)).view(slow.shape[0], -1, width)
-        passing = self.event(recent.view(recent.shape[0], self.config.events, -1))  # type: ignore[attr-defined]
-        return torch.cat([lasting, passing], 1)
+        rows = recent.view(recent.shape[0], -1, made.event_size)
+        newest = rows[:, : made.events]
+        passing = self.event(newest)
+        if not made.history:
+            return torch.cat([lasting, passing], 1)
+        known = rows.any(-1, keepdim=True)
+        powers = 2 ** torch.arange(10, device=rows.device)
+        codes = (newest[..., -10:].round().long() * powers).sum(-1)
+        passing = passing + self.code(codes) * known[:, : made.events]
+        whole, _ = self.recurrent(rows[:, : made.history].flip(1))
+        return torch.cat([lasting, passing, whole[:, -1:]], 1)

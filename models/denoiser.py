@@ -3,7 +3,7 @@
 Latents are pixels packed losslessly into channels (`pack`), so an untouched region is exact for ever. Every layer is
 local (convolutions, normalisation over channels, attention to the context tokens only): a crop with enough margin
 paints what the whole frame would. The head does not paint colours but picks, per pixel, from the style's palette,
-black and white, the guide's own pixel and the previous frame's (after the pointer-generator of See et al., 2017,
+black and white, the guide's own pixel, the previous frame's and what is remembered of the place (after the pointer-generator of See et al., 2017,
 arXiv:1704.04368). The picks start from how near the guide's pixel is to each role's neutral colour (after the
 prototypes of Snell et al., 2017, arXiv:1703.05175), so that flat grounds are right from the first step and what is
 learned is all that is not flat: glyphs' edges, corners, shadows, gradients, wallpapers.
@@ -12,6 +12,7 @@ learned is all that is not flat: glyphs' edges, corners, shadows, gradients, wal
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -19,14 +20,17 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-from engine.theme import NEUTRAL
+from engine.theme import NEUTRAL, Role
 
 PATCH = 4  # pixels a side of one latent cell
 PIXELS = PATCH * PATCH
 CHANNELS = 3 * PIXELS
 PLACE = 22  # channels that say where on the screen a cell is
+UNKNOWN = 30.0  # what is not remembered cannot be picked
 NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pixel begins to leave its role
 MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
+MEMORIES = 2  # remembered pictures of a place, see models.memory
+REMEMBERED = MEMORIES * (CHANNELS + 1)  # channels: the pictures' latents, then which of them are known
 
 
 def pack(pixels: Tensor) -> Tensor:
@@ -59,10 +63,19 @@ def _wave(angle: Tensor) -> tuple[Tensor, Tensor]:
     return torch.sin(angle), torch.cos(angle)
 
 
+@dataclass
+class Prediction:
+    """clean: (B, 48, h, w) latents; kept: (B, h, w, 16), per pixel the share that is the previous frame's own."""
+
+    clean: Tensor
+    kept: Tensor
+
+
 class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """x0-prediction network. See `forward` for the shapes.
 
-    widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up.
+    widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up;
+    memories: remembered pictures it can put back, 0 for a checkpoint that knows of none.
     """
 
     @register_to_config
@@ -70,9 +83,10 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self,
         palette_size: int = 19,
         token_width: int = 96,
-        tokens: int = 10,
+        tokens: int = 11,
         widths: tuple[int, int, int] = (64, 128, 192),
         blocks: tuple[int, int, int, int, int] = (1, 2, 3, 2, 2),
+        memories: int = MEMORIES,
     ) -> None:
         super().__init__()
         fine, coarse, deep = widths
@@ -92,41 +106,60 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.from_coarse = nn.Conv2d(coarse, fine * 4, 1)
         self.up_fine = _blocks(fine, deep, blocks[4])
         self.head = nn.Conv2d(fine, PIXELS * self.picks + 1 + CHANNELS, 1)
+        if memories:
+            self.memory_in = nn.Conv2d(REMEMBERED, fine, 1)
+            self.memory_out = nn.Conv2d(fine, PIXELS * memories, 1)
         self.prototypes = nn.Parameter(torch.from_numpy(NEUTRAL.astype("float32")) / 127.5 - 1)
         self._start(palette_size)
 
-    def forward(self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, level: Tensor, tokens: Tensor) -> Tensor:
+    def forward(
+        self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, level: Tensor, tokens: Tensor, memory: Tensor
+    ) -> Prediction:
         """Predict the clean latents.
 
         noisy, previous, guide: (B, 48, h, w) packed pixels in [-1, 1], guide zeros where there is none; maps:
-        (B, MAPS + PLACE, h, w); level: (B,) noise level in (0, 1], 1 is pure noise; tokens: (B, K, D) of the context.
-        Returns (B, 48, h, w). h and w are multiples of 4.
+        (B, MAPS + PLACE, h, w); level: (B,) noise level in (0, 1], 1 is pure noise; tokens: (B, K, D) of the context;
+        memory: (B, REMEMBERED, h, w), zeros where nothing is known. h and w are multiples of 4.
         """
+        tokens = tokens[:, : self.config.tokens]  # type: ignore[attr-defined]
         mood = F.silu(self.level_in(_frequencies(level)) + self.summary(tokens.flatten(1)))
         fine = self.stem(torch.cat([noisy, previous, guide, maps], 1))
+        if self.config.memories:  # type: ignore[attr-defined]
+            fine = fine + self.memory_in(memory)
         fine = _through(self.down_fine, fine, mood)
         coarse = _through(self.down_coarse, self.to_coarse(fine), mood)
         deep = _through(self.deepest, self.to_deep(coarse), mood)
         deep = self.attend(deep, tokens)
         coarse = _through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), mood)
-        fine = _through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood)
-        return self._paint(self.head(F.silu(fine)), previous, guide, maps, self.palette_out(tokens[:, 0]))
+        fine = F.silu(_through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood))
+        return self._paint(fine, previous, guide, maps, memory, self.palette_out(tokens[:, 0]))
 
-    def _paint(self, head: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, palette: Tensor) -> Tensor:
-        b, _, h, w = head.shape
-        picks = self.picks
-        rows = head.permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
-        logits = rows[..., : PIXELS * picks].reshape(b, h, w, PIXELS, picks)
-        trust = rows[..., PIXELS * picks : PIXELS * picks + 1].unsqueeze(-2)
-        guide_pixels, previous_pixels = _pixels(guide), _pixels(previous)
-        share = torch.softmax(logits + self._prior(guide_pixels, maps.permute(0, 2, 3, 1), trust), -1)
+    def _paint(self, fine: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, memory: Tensor, palette: Tensor) -> Prediction:
+        b, _, h, w = fine.shape
+        rows = self.head(fine).permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
+        where = maps.permute(0, 2, 3, 1)
+        guide_pixels = _pixels(guide)
+        trust = rows[..., PIXELS * self.picks : PIXELS * self.picks + 1].unsqueeze(-2)
+        logits = rows[..., : PIXELS * self.picks].reshape(b, h, w, PIXELS, self.picks)
+        logits = logits + self._prior(guide_pixels, where, trust)
+        pictures = [guide_pixels, _pixels(previous)]
+        if self.config.memories:  # type: ignore[attr-defined]
+            known = memory[:, MEMORIES * CHANNELS :].permute(0, 2, 3, 1).unsqueeze(-2)
+            recalled = self.memory_out(fine).permute(0, 2, 3, 1).reshape(b, h, w, PIXELS, MEMORIES)
+            bare = (guide_pixels - self.prototypes[Role.WALLPAPER]).square().sum(-1, keepdim=True) < NEAR
+            ground = recalled[..., 1:] + 9 * (bare * where[..., :1].unsqueeze(-2))  # bare wallpaper is as it was
+            logits = torch.cat([logits, torch.cat([recalled[..., :1], ground], -1) - UNKNOWN * (1 - known)], -1)
+            pictures += [_pixels(part) for part in memory[:, : MEMORIES * CHANNELS].chunk(MEMORIES, 1)]
+        share = torch.softmax(logits, -1)
         fixed = palette.new_tensor([[-1.0] * 3, [1.0] * 3]).expand(b, 2, 3)
         colours = torch.cat([palette.view(b, -1, 3), fixed], 1)  # (B, palette + 2, 3)
-        painted = torch.matmul(share[..., :-2].reshape(b, h * w * PIXELS, -1), colours).view(b, h, w, PIXELS, 3)
-        painted = torch.addcmul(painted, share[..., -2:-1], guide_pixels)
-        painted = torch.addcmul(painted, share[..., -1:], previous_pixels)
-        residual = rows[..., PIXELS * picks + 1 :]
-        return (painted.transpose(-1, -2).reshape(b, h, w, CHANNELS) + residual).permute(0, 3, 1, 2)
+        flat = share[..., : -len(pictures)].reshape(b, h * w * PIXELS, -1)
+        painted = torch.matmul(flat, colours).view(b, h, w, PIXELS, 3)
+        for i, picture in enumerate(pictures, -len(pictures)):
+            painted = torch.addcmul(painted, share[..., i].unsqueeze(-1), picture)
+        residual = rows[..., PIXELS * self.picks + 1 :]
+        clean = (painted.transpose(-1, -2).reshape(b, h, w, CHANNELS) + residual).permute(0, 3, 1, 2)
+        return Prediction(clean, share[..., 1 - len(pictures)])
 
     def _prior(self, guide: Tensor, maps: Tensor, trust: Tensor) -> Tensor:
         """What to pick before anything is learned: (B, h, w, 16, picks) logits.
@@ -155,6 +188,10 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
             bias[:, len(self.prototypes) :] = -5.0  # what has no prototype must be learned to be picked
             self.head.bias.zero_()  # type: ignore[union-attr]
             self.head.bias[: bias.numel()] = bias.flatten()  # type: ignore[index]
+            if self.config.memories:  # type: ignore[attr-defined]
+                nn.init.zeros_(self.memory_in.weight)
+                nn.init.zeros_(self.memory_in.bias)  # type: ignore[arg-type]
+                nn.init.constant_(self.memory_out.bias, -5.0)  # type: ignore[arg-type]
 
 
 class Block(nn.Module):

@@ -1,29 +1,40 @@
-"""The latent painter of the bundled family: paints the damage, keeps its latents, remembers what it painted."""
+"""The latent painter of the bundled family: paints the damage, keeps its latents, remembers what it painted.
+
+With a guide it paints what the guide shows, in one go. Without one it answers the events one after another, each on
+the whole frame, from its own last frame, the context, and the pictures it remembers.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections import OrderedDict
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor, nn
 
-from engine.context import RECENT_SIZE, SLOW_SIZE
+from engine.context import RECENT_SIZE, SLOW_SIZE, atoms, earlier, look_of, ticked
 from engine.errors import CheckpointError
-from engine.geometry import Rect
+from engine.events import Event
+from engine.geometry import Rect, merge
 from engine.painter import ContextFeatures, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
+from engine.theme import NEUTRAL, Role
 from models.crops import PaintCrop, plan
 from models.denoiser import PATCH, pack, place, unpack
 from models.loading import BundledCheckpoint
+from models.memory import PictureMemory, Recalled
 from models.sampling import noise_field, sample
 from models.synthetic.renderer import REACH
-from models.training.objective import event_maps
+from models.training.objective import event_maps, held, remembered
 
 SMALL_AREA = 96 * 96  # crops up to this many pixels are painted by one thread: waking a second takes longer than it helps
 CACHED_BYTES = 64 * 2**20
+LATEST = 8  # events of one request that are dreamt one after another; older ones are only remembered
+GRID = 8  # pixels: what a dream changed is handed out in such squares
 CACHED_AREA = 128 * 128  # larger crops are painted anew: they rarely come back exactly
 
 
@@ -51,61 +62,133 @@ class LatentPainter:
         rows, columns = torch.arange(height // PATCH), torch.arange(width // PATCH)
         self._place = place(rows, columns, spec.size)[None].to(device, dtype, memory_format=torch.channels_last)
         self._pixels = torch.full((1, 3, height, width), 128, dtype=torch.uint8, device=device)
+        self._memory = PictureMemory(spec.size, device)
+        self._look: bytes = b""
         self._tokens: tuple[ContextFeatures, Tensor] | None = None
         self._cache: OrderedDict[bytes, np.ndarray] = OrderedDict()
         self._cached_bytes = 0
         self._warm()
 
     def paint(self, request: PaintRequest) -> Painting:
-        """Paint the damage; everything else stays bit-identical."""
-        begun = perf_counter()
-        tokens = self._embed(request.context)
-        ms = {"embed": (perf_counter() - begun) * 1e3, "encode": 0.0, "denoise": 0.0, "decode": 0.0}
-        patches: list[Patch] = []
-        painted = False
+        """Paint the damage; everything else stays bit-identical. Without a guide: what the events change."""
+        look = look_of(request.context.slow).tobytes()
+        if self._look and look != self._look:
+            self._memory.clear()
+        self._look = look
+        ms = dict.fromkeys(("embed", "encode", "denoise", "decode"), 0.0)
         with torch.inference_mode():
-            for crop in plan(request.damage, self._spec.size):
-                key = self._key(crop, request)
-                known = self._cache.get(key) if key else None
-                if known is None:
-                    known = self._paint_crop(crop, request, tokens, ms)
-                    painted = True
-                    self._remember(key, known)
-                elif key:
-                    self._cache.move_to_end(key)
-                patches += self._place_patches(crop, known)
+            if request.guide is None:
+                return Painting(request.seq, tuple(self._dream(request, ms)), "painted", ms)
+            patches, painted = self._guided(request, ms)
         source = "painted" if painted else "cached" if patches else "skipped"
         return Painting(request.seq, tuple(patches), source, ms)
 
+    def _guided(self, request: PaintRequest, ms: dict[str, float]) -> tuple[list[Patch], bool]:
+        context = ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32))
+        tokens = self._embed(context, ms)
+        patches: list[Patch] = []
+        painted = False
+        for crop in plan(request.damage, self._spec.size):
+            recalled = self._memory.recall(crop.area, latest=False)
+            key = self._key(crop, request, recalled)
+            known = self._cache.get(key) if key else None
+            if known is None:
+                known = self._paint_crop(crop, request, tokens, recalled, ms)
+                painted = True
+                self._remember(key, known)
+            elif key:
+                self._cache.move_to_end(key)
+            patches += self._place_patches(crop, known)
+        self._take_ground(patches, request)
+        return patches, painted
+
+    def _dream(self, request: PaintRequest, ms: dict[str, float]) -> list[Patch]:
+        """Answer the request's events in their order; patches for all that is different in the end."""
+        whole = Rect(0, 0, *self._spec.size)
+        first = self._pixels[0].clone()
+        steps: list[Event | None] = [atom for event in request.events for atom in atoms(event, request.pointer)]
+        recent = request.context.recent
+        if not steps:
+            steps, recent = [None], ticked(recent)
+        for later in range(min(len(steps), LATEST) - 1, -1, -1):
+            event = steps[len(steps) - 1 - later]
+            context = ContextFeatures(request.context.slow, earlier(recent, later))
+            pointer = getattr(event, "x", request.pointer[0]), getattr(event, "y", request.pointer[1])
+            one = replace(request, context=context, pointer=pointer)
+            pixels = self._paint_crop(
+                PaintCrop(whole, ()), one, self._embed(context, ms), self._memory.recall(whole), ms
+            )
+            after = torch.from_numpy(pixels).permute(2, 0, 1).to(self._device)
+            self._memory.replace(whole, self._pixels[0], after)
+            self._pixels[0] = after
+        return self._changed(first)
+
+    def _changed(self, before: Tensor) -> list[Patch]:
+        """What is no longer as in `before`, uint8 (3, H, W), in squares that are joined where they touch."""
+        apart = (before != self._pixels[0]).any(0).unflatten(0, (-1, GRID)).unflatten(2, (-1, GRID)).any(3).any(1)
+        squares = [Rect(int(x) * GRID, int(y) * GRID, GRID, GRID) for y, x in apart.nonzero().cpu()]
+        frame = self._pixels[0].permute(1, 2, 0).cpu().numpy()
+        return [Patch(rect, frame[rect.slices].copy()) for rect in merge(squares)]
+
+    def _take_ground(self, patches: list[Patch], request: PaintRequest) -> None:
+        """Remember what lies under everything: bare wallpaper; a dream's first frame, all of it."""
+        if self._spec.mode == "dream":
+            whole = Rect(0, 0, *self._spec.size)
+            self._memory.clear()
+            self._memory.ground(whole, self._pixels[0])
+        elif request.guide is not None:
+            for patch in patches:
+                self._ground(patch, request.guide)
+
+    def _ground(self, patch: Patch, guide: np.ndarray) -> None:
+        """Bare is where the guide shows nothing but wallpaper as far around as a window's shadow falls."""
+        around = patch.rect.grow(REACH).meet(Rect(0, 0, *self._spec.size))
+        bare: np.ndarray = np.all(guide[around.slices] == NEUTRAL[Role.WALLPAPER], -1)
+        if not bare.any():
+            return
+        cells = bare.reshape(around.h // PATCH, PATCH, around.w // PATCH, PATCH).all((1, 3))
+        wide = np.pad(cells, REACH // PATCH, constant_values=True)
+        open_sky = np.asarray(sliding_window_view(wide, (2 * (REACH // PATCH) + 1,) * 2).all((2, 3)))
+        rows, columns = patch.rect.shift(-around.x, -around.y).slices
+        where = open_sky[rows.start // PATCH : rows.stop // PATCH, columns.start // PATCH : columns.stop // PATCH]
+        y, x = patch.rect.slices
+        self._memory.ground(patch.rect, self._pixels[0, :, y, x], torch.from_numpy(where.copy()).to(self._device))
+
     def latents(self) -> np.ndarray:
-        """The frame as the painter has it, uint8 (H, W, 3): unpacked latents, without loss."""
-        return np.ascontiguousarray(self._pixels[0].permute(1, 2, 0).cpu().numpy())
+        """Frame, then memory, as pictures: uint8 (N, 3, H, W), without loss."""
+        memory = self._memory.state(latest=self._spec.mode == "dream")
+        return torch.cat([self._pixels, memory]).cpu().numpy()
 
     def restore(self, latents: np.ndarray | None) -> None:
         if latents is None:
+            self._memory.clear()
             self._pixels.fill_(128)
-        elif latents.shape == (self._spec.size[1], self._spec.size[0], 3):
-            self._pixels.copy_(torch.from_numpy(np.array(latents)).permute(2, 0, 1)[None])
+        elif latents.shape[1:] == self._pixels.shape[1:]:
+            kept = torch.from_numpy(np.array(latents)).to(self._device)
+            self._pixels.copy_(kept[:1])
+            self._memory.restore(kept[1:])
 
     def close(self) -> None:
         self._cache.clear()
 
-    def _embed(self, context: ContextFeatures) -> Tensor:
+    def _embed(self, context: ContextFeatures, ms: dict[str, float]) -> Tensor:
         """Context tokens, computed anew only when the context changed: (1, K, D).
 
-        In guided mode the guide already shows what the recent events did, so they are left out and the tokens hold
-        from one event to the next.
+        A guide already shows what the recent events did, so they are left out then and the tokens hold from one event
+        to the next.
         """
-        if self._spec.mode == "guided":
-            context = ContextFeatures(context.slow, np.zeros(RECENT_SIZE, np.float32))
+        begun = perf_counter()
         if self._tokens is None or self._tokens[0] != context:
             slow = torch.from_numpy(context.slow)[None].to(self._device)
             recent = torch.from_numpy(context.recent)[None].to(self._device)
             with torch.inference_mode():
                 self._tokens = context, self._encoder(slow, recent).to(self._dtype)
+        ms["embed"] += (perf_counter() - begun) * 1e3
         return self._tokens[1]
 
-    def _paint_crop(self, crop: PaintCrop, request: PaintRequest, tokens: Tensor, ms: dict[str, float]) -> np.ndarray:
+    def _paint_crop(
+        self, crop: PaintCrop, request: PaintRequest, tokens: Tensor, recalled: Recalled, ms: dict[str, float]
+    ) -> np.ndarray:
         """New pixels of the crop's whole area: uint8 (h, w, 3)."""
         begun = perf_counter()
         if self._threads:
@@ -113,14 +196,16 @@ class LatentPainter:
         rows, columns = crop.area.slices
         cells = (..., slice(rows.start // PATCH, rows.stop // PATCH), slice(columns.start // PATCH, columns.stop // PATCH))
         previous = self._to_latents(self._pixels[..., rows, columns])
-        shown = request.guide[rows, columns] if request.guide is not None and self._spec.mode == "guided" else None
+        shown = request.guide[rows, columns] if request.guide is not None else None
         guided = shown is not None
         guide = torch.zeros_like(previous) if shown is None else self._to_latents(self._upload(shown))
         maps = torch.cat([self._maps(crop, request, guided), self._place[cells]], 1)
         maps = maps.contiguous(memory_format=torch.channels_last)
         noise = self._noise[cells].contiguous(memory_format=torch.channels_last)
+        memory = remembered(recalled.pixels.permute(0, 2, 3, 1), recalled.known[None]).to(self._dtype)
+        memory = memory.contiguous(memory_format=torch.channels_last)
         encoded = perf_counter()
-        clean = sample(self._denoiser, previous, guide, maps, tokens, noise, self.info.steps)
+        clean = sample(self._denoiser, previous, guide, maps, tokens, memory, noise, self.info.steps)
         denoised = perf_counter()
         levels = unpack(clean.float()).clamp_(-1, 1).add_(1).mul_(127.5).round_()
         pixels = levels[0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()
@@ -143,8 +228,7 @@ class LatentPainter:
         if not guided and crop.area.holds(*request.pointer):
             x, y = request.pointer
             pointer[0, (y - crop.area.y) // PATCH, (x - crop.area.x) // PATCH] = 1.0
-            for i, name in enumerate(("left", "middle", "right")):
-                buttons[0, i] = float(name in request.buttons)
+            buttons[0] = held(request.buttons)
         maps = event_maps(verbatim, torch.tensor([float(guided)]), pointer, buttons)
         return maps.to(self._device, self._dtype)
 
@@ -159,9 +243,9 @@ class LatentPainter:
             patches.append(Patch(rect, part))
         return patches
 
-    def _key(self, crop: PaintCrop, request: PaintRequest) -> bytes | None:
+    def _key(self, crop: PaintCrop, request: PaintRequest, recalled: Recalled) -> bytes | None:
         """Names what painting this crop would give, from everything it depends on; None where that is not kept."""
-        if crop.area.area > CACHED_AREA or request.guide is None or self._spec.mode != "guided":
+        if crop.area.area > CACHED_AREA or request.guide is None:
             return None
         rows, columns = crop.area.slices
         digest = hashlib.blake2b(digest_size=16)
@@ -170,6 +254,8 @@ class LatentPainter:
         digest.update(request.guide[rows, columns].tobytes())
         if request.verbatim is not None:
             digest.update(request.verbatim[rows, columns].tobytes())
+        digest.update(recalled.known.cpu().numpy().tobytes())
+        digest.update(recalled.pixels[1].cpu().numpy().tobytes())
         digest.update(self._pixels[..., rows, columns].cpu().numpy().tobytes())
         return digest.digest()
 
@@ -197,7 +283,7 @@ class LatentPainter:
         request = PaintRequest(0, (), (), guide, None, empty)
         with torch.inference_mode():
             for area in (Rect(0, 0, 64, 64), Rect(0, 0, width, height)):
-                self._paint_crop(PaintCrop(area, ()), request, self._embed(empty), ms)
+                self._paint_crop(PaintCrop(area, ()), request, self._embed(empty, ms), self._memory.recall(area), ms)
 
 
 def _threads() -> int:

@@ -30,6 +30,7 @@ LARGEST_HEADER = 16 * 2**20
 LARGEST_FILE = 512 * 2**20
 MOST_TENSORS = 20_000
 LARGEST_NUMBER = 4096  # in a config
+BEFORE = {"memories": 0, "history": 0}  # settings that older checkpoints do not name, and what they are there
 CODE = (".py", ".jinja")
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl", ".keras", ".h5", ".onnx")
 
@@ -120,16 +121,17 @@ def _checked_config(path: Path, network: type[Any]) -> dict[str, Any]:
     if config.get("_class_name") != network.__name__:
         raise CheckpointError(f"{path}: _class_name is {config.get('_class_name')!r}, wanted {network.__name__!r}")
     known = {p.name: p.default for p in inspect.signature(network.__init__).parameters.values() if p.name != "self"}
-    out: dict[str, Any] = {}
+    out: dict[str, Any] = {key: value for key, value in BEFORE.items() if key in known}
     for key, value in config.items():
         if key.startswith("_"):
             continue
         if key not in known:
             raise CheckpointError(f"{path}: unknown setting {key!r}")
         numbers = value if isinstance(value, list) else [value]
+        least = 0 if key in BEFORE else 1
         shape_ok = isinstance(value, list) == isinstance(known[key], (list, tuple))
-        if not shape_ok or any(type(n) is not int or not 1 <= n <= LARGEST_NUMBER for n in numbers):
-            raise CheckpointError(f"{path}: {key} is {value!r}; whole numbers from 1 to {LARGEST_NUMBER} are allowed")
+        if not shape_ok or any(type(n) is not int or not least <= n <= LARGEST_NUMBER for n in numbers):
+            raise CheckpointError(f"{path}: {key} is {value!r}; whole numbers up to {LARGEST_NUMBER} are allowed")
         if isinstance(value, list) and len(value) != len(known[key]):
             raise CheckpointError(f"{path}: {key} must hold {len(known[key])} numbers")
         out[key] = tuple(value) if isinstance(value, list) else value

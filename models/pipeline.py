@@ -18,7 +18,7 @@ from torch import Tensor
 from engine.context import RECENT_SIZE
 from engine.painter import ContextFeatures
 from models.context_encoder import ContextEncoder
-from models.denoiser import PATCH, Denoiser, place, unpack
+from models.denoiser import PATCH, REMEMBERED, Denoiser, place, unpack
 from models.loading import load_bundled
 from models.sampling import STRENGTH, noise_field, sample
 from models.training.objective import event_maps, to_latents
@@ -81,8 +81,9 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
             for x in (previous, _latents(guide, height, width) * float(guide is not None), maps)
         )
         noise = noise_field(seed, (width, height)).to(device, dtype, memory_format=torch.channels_last)
+        memory = before.new_zeros(1, REMEMBERED, *before.shape[2:])
         clean = sample(
-            network, before, shown_latents, placed, tokens.to(dtype), noise, num_inference_steps, strength
+            network, before, shown_latents, placed, tokens.to(dtype), memory, noise, num_inference_steps, strength
         )
         levels = unpack(clean.float()).clamp_(-1, 1).add_(1).mul_(127.5).round_()
         frames = levels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()

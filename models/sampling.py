@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.denoiser import CHANNELS, PATCH, Denoiser
+from models.denoiser import CHANNELS, PATCH, Denoiser, Prediction
 
 STRENGTH = 0.9  # noise level painting starts from; below 1 the previous frame shows through (image to image)
 
@@ -27,17 +27,26 @@ def sample(
     guide: Tensor,
     maps: Tensor,
     tokens: Tensor,
+    memory: Tensor,
     noise: Tensor,
     steps: int,
     strength: float = STRENGTH,
 ) -> Tensor:
     """Euler steps along the straight path of `models.training.objective`; shapes as of Denoiser.forward.
 
-    Returns clean latents (B, 48, h, w), not clamped.
+    Returns clean latents (B, 48, h, w), not clamped. Without a guide, pixels that are mostly the previous frame's are
+    exactly that: a choice, not a mixture, or the errors of what need not change add up frame by frame.
     """
     path = levels(steps, strength)
     x = (1 - path[0]) * previous + path[0] * noise
     for level, lower in zip(path[:-1], path[1:], strict=True):
-        clean = denoiser(x, previous, guide, maps, x.new_full((len(x),), level), tokens)
+        predicted = denoiser(x, previous, guide, maps, x.new_full((len(x),), level), tokens, memory)
+        clean = keep(predicted, previous, maps)
         x = clean + (x - clean) * (lower / level)
     return x
+
+
+def keep(predicted: Prediction, previous: Tensor, maps: Tensor) -> Tensor:
+    """The predicted latents, with the previous frame's own pixels where there is no guide and most of a pixel is it."""
+    kept = (predicted.kept > 0.5).permute(0, 3, 1, 2).repeat(1, 3, 1, 1)  # colours come first in packed channels
+    return torch.where(kept & (maps[:, :1] == 0), previous, predicted.clean)

@@ -14,7 +14,7 @@ from models.loading import save_bundled
 
 def tiny_networks(seed: int = 0) -> tuple[Denoiser, ContextEncoder]:
     torch.manual_seed(seed)
-    denoiser = Denoiser(widths=(8, 16, 16), blocks=(1, 1, 1, 1, 1), token_width=96, tokens=10).eval()
+    denoiser = Denoiser(widths=(8, 16, 16), blocks=(1, 1, 1, 1, 1), token_width=96).eval()
     encoder = ContextEncoder(slow_size=SLOW_SIZE).eval()
     with torch.no_grad():
         for parameter in denoiser.parameters():
@@ -26,3 +26,10 @@ def tiny_checkpoint(folder: Path, seed: int = 0) -> Path:
     denoiser, encoder = tiny_networks(seed)
     save_bundled(folder, denoiser, encoder, torch.float16)
     return folder
+
+
+def older_networks() -> tuple[Denoiser, ContextEncoder]:
+    """As the first version was: no memories, no history, fewer numbers of the style."""
+    torch.manual_seed(0)
+    denoiser = Denoiser(widths=(8, 16, 16), blocks=(1, 1, 1, 1, 1), tokens=10, memories=0).eval()
+    return denoiser, ContextEncoder(slow_size=101, history=0).eval()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from engine.context import RECENT_SIZE, SLOW_SIZE
 from engine.errors import CheckpointError, InputError
+from engine.events import Text
 from engine.geometry import Rect
-from engine.painter import PainterSpec
+from engine.painter import PainterSpec, Painting
 from models.catalog import names, open_painter
+from models.context_encoder import ContextEncoder
 from models.crops import ALIGN, plan
-from models.denoiser import pack, unpack
-from models.loading import WEIGHTS, load_bundled
+from models.denoiser import CHANNELS, MAPS, PLACE, REMEMBERED, Denoiser, pack, unpack
+from models.loading import WEIGHTS, load_bundled, save_bundled
 from models.pipeline import PixelOSPipeline
 from models.training.loop import TrainConfig, train
-from tests.checkpoints import tiny_checkpoint, tiny_networks
+from models.training.networks import grow
+from tests.checkpoints import older_networks, tiny_checkpoint, tiny_networks
 from tests.test_painters import SIZE, ask, drawn, empty, show
 
 
@@ -67,12 +72,48 @@ def test_the_pipeline_and_the_painter_paint_the_same(tmp_path: Path) -> None:
     assert off[request.verbatim == 0].max() <= 1  # type: ignore[operator]
 
 
-def test_dream_mode_paints_without_a_guide(tmp_path: Path) -> None:
+def test_a_dream_wakes_from_the_guide_and_then_answers_events_alone(tmp_path: Path) -> None:
     spec = PainterSpec(str(tiny_checkpoint(tmp_path)), mode="dream", size=SIZE, threads=1)
-    request = ask(drawn(1))
-    with_guide = open_painter(spec).paint(request).patches[0].pixels
-    without = open_painter(spec).paint(ask(drawn(2))).patches[0].pixels
-    assert (with_guide == without).all()
+    first, other = ask(drawn(1)), ask(drawn(2))
+    painter = open_painter(spec)
+    woken = show(painter, empty(), first)
+    assert (woken == show(open_painter(PainterSpec(spec.checkpoint, size=SIZE, threads=1)), empty(), first)).all()
+    typed = replace(other, guide=None, verbatim=None, events=(Text(1.0, "ab"),))
+    dreamt = painter.paint(typed)
+    assert dreamt.source == "painted" and (painter.latents()[0] == show_patches(woken, dreamt).transpose(2, 0, 1)).all()
+
+
+def show_patches(frame: np.ndarray, painting: Painting) -> np.ndarray:
+    frame = frame.copy()
+    for patch in painting.patches:
+        frame[patch.rect.slices] = patch.pixels
+    return frame
+
+
+def test_a_checkpoint_without_memories_and_of_a_shorter_context_still_paints(tmp_path: Path) -> None:
+    denoiser, encoder = older_networks()
+    save_bundled(tmp_path, denoiser, encoder, torch.float16)
+    for component, newer in (("denoiser", "memories"), ("context_encoder", "history")):
+        path = tmp_path / component / "config.json"
+        path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != newer}))
+    painter = open_painter(PainterSpec(str(tmp_path), size=SIZE, threads=1, device="cpu"))
+    assert show(painter, empty(), ask(drawn(3), style="ocean")).std() > 0
+
+
+def test_what_is_added_to_grown_networks_changes_nothing_at_first() -> None:
+    denoiser, encoder = older_networks()
+    bigger = Denoiser(**{**dict(denoiser.config), "memories": 2})
+    longer = ContextEncoder(slow_size=SLOW_SIZE, history=0)
+    grow(bigger, denoiser)
+    grow(longer, encoder)
+    slow, recent = torch.randn(2, SLOW_SIZE), torch.randn(2, RECENT_SIZE)
+    tokens = encoder(slow, recent)
+    assert torch.equal(longer(slow, recent), tokens)
+    inputs = [torch.randn(2, n, 8, 8) for n in (CHANNELS, CHANNELS, CHANNELS, MAPS + PLACE)]
+    memory, level = torch.zeros(2, REMEMBERED, 8, 8), torch.ones(2)
+    before = denoiser(*inputs, level, tokens, memory)
+    after = bigger(*inputs, level, tokens, memory)
+    assert torch.allclose(before.clean, after.clean, atol=1e-4) and torch.allclose(before.kept, after.kept, atol=1e-4)
 
 
 def test_a_sound_checkpoint_loads_and_keeps_its_weights(tmp_path: Path) -> None:

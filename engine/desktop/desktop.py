@@ -139,7 +139,7 @@ class Desktop:
         if event.type not in ("wait", "move"):
             self._input_tick = self._ticks
         self._diary.took(event)
-        self.context.observe(event, self.size)
+        self.context.observe(event, self.size, self.router.pointer)
 
     def advance(self, t: float) -> None:
         """Let time pass up to `t` seconds: ten ticks a second, deterministic."""

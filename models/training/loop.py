@@ -19,15 +19,13 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from diffusers.training_utils import EMAModel
-from torch import Tensor, nn
+from torch import Tensor
 
-from engine.context import SLOW_SIZE
 from engine.errors import InputError
-from models.context_encoder import ContextEncoder
-from models.denoiser import Denoiser
-from models.loading import load_bundled, save_bundled
-from models.synthetic.shots import ShotPool
+from models.loading import save_bundled
+from models.training.networks import networks_from
 from models.training.objective import Batch, batch_of, corrupt, loss_of
+from models.training.pool import ShotPool
 from models.training.sheet import sample_sheet
 
 SAVE_EVERY = 100  # updates
@@ -38,7 +36,7 @@ SHEET_EVERY = 500
 class TrainConfig:
     """out: folder for everything; init: folder of a checkpoint to start from; updates: optimiser steps in all;
     minutes: end the schedule after this long even if fewer updates were done (0: no limit); crops, side: crops a
-    step and their side in pixels; guide_dropped: share of crops without a guide."""
+    step and their side in pixels; guide_dropped: share of the moments' crops that are learned without a guide."""
 
     out: Path
     init: Path | None = None
@@ -48,15 +46,15 @@ class TrainConfig:
     crops: int = 32
     side: int = 64
     rate: float = 8e-4
-    guide_dropped: float = 0.1
+    guide_dropped: float = 0.9
     seed: int = 0
-    pool: int = 48
+    pool: int = 240
     threads: int | None = None
 
 
 BUDGETS: dict[str, dict[str, Any]] = {
-    "cpu": {"updates": 6000, "crops": 32, "side": 64, "pool": 48},
-    "gpu": {"updates": 20000, "crops": 256, "side": 64, "pool": 256},
+    "cpu": {"updates": 6000, "crops": 32, "side": 64, "pool": 240},
+    "gpu": {"updates": 20000, "crops": 256, "side": 64, "pool": 600},
 }
 
 
@@ -79,26 +77,13 @@ class Progress:
         self.noise.set_state(state["noise"])
 
 
-class Networks(nn.Module):
-    """Denoiser and context encoder, trained together."""
-
-    def __init__(self, denoiser: Denoiser, encoder: ContextEncoder) -> None:
-        super().__init__()
-        self.denoiser = denoiser
-        self.encoder = encoder
-
-    def forward(self, noisy: Tensor, previous: Tensor, batch: Batch, level: Tensor) -> Tensor:
-        tokens = self.encoder(batch.slow, batch.recent)
-        return self.denoiser(noisy, previous, batch.guide, batch.maps, level, tokens)
-
-
 def train(config: TrainConfig, say: Callable[[str], None] = print) -> Path:
     """Run until the updates, the minutes or a stop file; returns the folder of the trained checkpoint."""
     if config.threads:
         torch.set_num_threads(config.threads)
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16" if torch.cuda.is_available() else "no")
     set_seed(config.seed)
-    networks = _networks(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    networks = networks_from(config.init).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(networks.parameters(), lr=config.rate, weight_decay=0.01, betas=(0.9, 0.98))
     averaged = EMAModel(networks.parameters(), decay=0.999, use_ema_warmup=True, power=0.75)
     networks, optimiser = accelerator.prepare(networks, optimiser)
@@ -114,13 +99,6 @@ def train(config: TrainConfig, say: Callable[[str], None] = print) -> Path:
     (config.out / "config.json").write_text(json.dumps(asdict(config), default=str, indent=2) + "\n")
     _run(config, accelerator, networks, optimiser, averaged, progress, say)
     return config.out / "checkpoint"
-
-
-def _networks(config: TrainConfig) -> Networks:
-    if config.init is None:
-        return Networks(Denoiser(), ContextEncoder(slow_size=SLOW_SIZE))
-    start = load_bundled(config.init, config.init.name)
-    return Networks(start.denoiser.requires_grad_(True), start.context_encoder.requires_grad_(True))
 
 
 def _run(
@@ -162,7 +140,7 @@ def _step(batch: Batch, accelerator: Accelerator, networks: Any, optimiser: Any,
     batch = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
     with accelerator.autocast():
         predicted = networks(_last(noisy).to(device), _last(previous).to(device), batch, level.to(device))
-        loss = loss_of(predicted.float(), batch)
+        loss = loss_of(predicted, batch)
     optimiser.zero_grad()
     accelerator.backward(loss)
     accelerator.clip_grad_norm_(networks.parameters(), 1.0)

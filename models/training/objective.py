@@ -14,20 +14,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.denoiser import PATCH, pack, place
+from models.denoiser import PATCH, Prediction, pack, place
 from models.synthetic.shots import Crop
 
+CHOICE = 0.1  # what the choice of what stays counts beside the picture
 
 
 @dataclass
 class Batch:
-    """clean, previous, guide: (B, 48, h, w) in [-1, 1]; maps: (B, MAPS + PLACE, h, w); weight: (B, 48, h, w)."""
+    """clean, previous, guide: (B, 48, h, w) in [-1, 1]; maps: (B, MAPS + PLACE, h, w); weight: (B, 48, h, w);
+    memory: (B, REMEMBERED, h, w); keep: (B, h, w, 16), 1 where the frame stays as it was, 0 where it changes; care:
+    (B, h, w, 16), how much that choice counts, 0 where there is a guide; slow, recent: (B, S), (B, R)."""
 
     clean: Tensor
     previous: Tensor
     guide: Tensor
     maps: Tensor
     weight: Tensor
+    memory: Tensor
+    keep: Tensor
+    care: Tensor
     slow: Tensor
     recent: Tensor
 
@@ -47,35 +53,57 @@ def event_maps(verbatim: Tensor, present: Tensor, pointer: Tensor, buttons: Tens
 
 
 def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) -> Batch:
-    """Crops to tensors; the guide is left out of a share of them."""
+    """Crops to tensors. The guide is left out of a share of those whose change the recent events explain."""
     count, cells = len(crops), crops[0].side // PATCH
-    keep = torch.from_numpy((rng.random(count) >= guide_dropped).astype(np.float32))
-    guide = to_latents(np.stack([c.take(c.shot.guide) for c in crops])) * keep.view(-1, 1, 1, 1)
+    explained = np.array([crop.shot.explained for crop in crops])
+    kept = (~explained | (rng.random(count) >= guide_dropped)).astype(np.float32)
+    shown = torch.from_numpy(kept)
+    guide = to_latents(np.stack([c.take(c.shot.guide) for c in crops])) * shown.view(-1, 1, 1, 1)
     verbatim = torch.from_numpy(np.stack([c.take(c.shot.verbatim) for c in crops]).astype(np.float32) / 255)[:, None]
-    pointer = torch.zeros(count, cells, cells)
+    pointer, buttons = torch.zeros(count, cells, cells), torch.zeros(count, 3)
     for i, crop in enumerate(crops):
         column, row = (crop.shot.pointer[0] - crop.x) // PATCH, (crop.shot.pointer[1] - crop.y) // PATCH
-        if 0 <= column < cells and 0 <= row < cells:
+        if 0 <= column < cells and 0 <= row < cells and not kept[i]:
             pointer[i, row, column] = 1.0
-    buttons = torch.from_numpy((rng.random((count, 3)) < 0.15).astype(np.float32))
+            buttons[i] = held(crop.shot.buttons)
     steps = torch.arange(cells)
     places = torch.stack([place(c.y // PATCH + steps, c.x // PATCH + steps, c.shot.size) for c in crops])
+    margin, changed = _margins(crops), np.stack([c.take(c.shot.changed) for c in crops])
+    weights = np.where(kept[:, None, None] > 0, _guided_weights(crops), 1.0 + 8.0 * changed)
+    care = margin * (1.0 + 4.0 * changed) * (1 - kept[:, None, None])
     return Batch(
         clean=to_latents(np.stack([c.take(c.shot.frame) for c in crops])),
         previous=to_latents(np.stack([c.take(c.shot.before) for c in crops])),
         guide=guide,
-        maps=torch.cat([event_maps(verbatim, keep, pointer, buttons), places], 1),
-        weight=_weights(crops),
+        maps=torch.cat([event_maps(verbatim, shown, pointer, buttons), places], 1),
+        weight=pack(torch.from_numpy((margin * weights).astype(np.float32))[:, None].expand(-1, 3, -1, -1).contiguous()),
+        memory=remembered(
+            torch.from_numpy(np.stack([c.take(plane) for c in crops for plane in c.shot.memory])),
+            torch.from_numpy(np.stack([c.take(plane)[::PATCH, ::PATCH] for c in crops for plane in c.shot.known])).unflatten(0, (count, -1)),
+        ),
+        keep=_by_cell(1.0 - changed), care=_by_cell(care),
         slow=torch.from_numpy(np.stack([c.shot.slow for c in crops])),
-        recent=torch.from_numpy(np.stack([c.shot.recent for c in crops])),
-    )
+        recent=torch.from_numpy(np.stack([c.shot.recent * (1 - shown) for c, shown in zip(crops, kept, strict=True)])),
+    )  # fmt: skip
 
 
-def _weights(crops: list[Crop]) -> Tensor:
-    """Text counts threefold, what is not its role's flat colour (corners, edges, gradients) ninefold; the outer cells
-    of a crop, which the painter throws away, a quarter."""
-    ink = np.stack([c.take(c.shot.ink) for c in crops]) > 0
-    weight = 1.0 + 2.0 * ink + 8.0 * np.stack([c.take(c.shot.shaped) for c in crops])
+def held(buttons: tuple[str, ...]) -> Tensor:
+    """Which of the pointer's buttons are down: (3,)."""
+    return torch.tensor([float(name in buttons) for name in ("left", "middle", "right")])
+
+
+def remembered(pixels: Tensor, known: Tensor) -> Tensor:
+    """Recalled pictures, uint8 (B * 2, H, W, 3), and which cells are known, bool (B, 2, h, w), as the denoiser takes
+    them: (B, REMEMBERED, h, w)."""
+    latents = pack(pixels.permute(0, 3, 1, 2).float() / 127.5 - 1)
+    b, count, h, w = known.shape
+    share = known.to(latents.dtype)
+    return torch.cat([(latents.unflatten(0, (b, count)) * share.unsqueeze(2)).flatten(1, 2), share], 1)
+
+
+def _margins(crops: list[Crop]) -> np.ndarray:
+    """A quarter for the outer cells of a crop, which the painter throws away: (B, side, side)."""
+    weight = np.ones((len(crops), crops[0].side, crops[0].side), np.float32)
     edge = 2 * PATCH
     for i, crop in enumerate(crops):
         width, height = crop.shot.size
@@ -83,7 +111,18 @@ def _weights(crops: list[Crop]) -> Tensor:
         weight[i, :, -edge:] *= 1.0 if crop.x + crop.side == width else 0.25
         weight[i, :edge] *= 1.0 if crop.y == 0 else 0.25
         weight[i, -edge:] *= 1.0 if crop.y + crop.side == height else 0.25
-    return pack(torch.from_numpy(weight.astype(np.float32))[:, None].expand(-1, 3, -1, -1).contiguous())
+    return weight
+
+
+def _guided_weights(crops: list[Crop]) -> np.ndarray:
+    """Text counts threefold, what is not its role's flat colour (corners, edges, gradients) ninefold."""
+    ink = np.stack([c.take(c.shot.ink) for c in crops]) > 0
+    return 1.0 + 2.0 * ink + 8.0 * np.stack([c.take(c.shot.shaped) for c in crops])
+
+
+def _by_cell(plane: np.ndarray) -> Tensor:
+    """(B, H, W) to (B, h, w, 16)."""
+    return pack(torch.from_numpy(plane.astype(np.float32))[:, None]).permute(0, 2, 3, 1)
 
 
 def noise_levels(count: int, generator: torch.Generator) -> Tensor:
@@ -94,10 +133,11 @@ def noise_levels(count: int, generator: torch.Generator) -> Tensor:
 
 
 def corrupt(batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """(noisy, previous, level) for one training step."""
+    """(noisy, previous, level) for one training step. Half of the previous frames are slightly wrong."""
     count = len(batch.clean)
     level = noise_levels(count, generator)
     spread = torch.rand(count, 1, 1, 1, generator=generator).square() * 0.1
+    spread = spread * (torch.rand(count, 1, 1, 1, generator=generator) < 0.5)
     previous = batch.previous + spread * torch.randn(batch.previous.shape, generator=generator)
     from_before = (torch.rand(count, generator=generator) < 0.5) & (level >= 0.75)
     start = torch.where(from_before.view(-1, 1, 1, 1), batch.previous, batch.clean)
@@ -106,7 +146,11 @@ def corrupt(batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor, T
     return noisy, previous, level
 
 
-def loss_of(predicted: Tensor, batch: Batch) -> Tensor:
-    """Squared plus half absolute error, weighted."""
-    error = predicted - batch.clean
-    return (batch.weight * (error.square() + 0.5 * error.abs())).sum() / batch.weight.sum()
+def loss_of(predicted: Prediction, batch: Batch) -> Tensor:
+    """Squared plus half absolute error, weighted; and, where there is no guide, the cross entropy of the choice which
+    pixels stay as they are."""
+    error = predicted.clean.float() - batch.clean
+    painted = (batch.weight * (error.square() + 0.5 * error.abs())).sum() / batch.weight.sum()
+    chosen = predicted.kept.float().clamp(1e-4, 1 - 1e-4)
+    missed = -(batch.keep * chosen.log() + (1 - batch.keep) * (1 - chosen).log())
+    return painted + CHOICE * (batch.care * missed).sum() / batch.care.sum().clamp_min(1)

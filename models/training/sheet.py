@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from engine.context import RECENT_SIZE
+from engine.context import APP_SLOTS, RECENT_SIZE, slow_features
 from engine.guide import Guide
 from engine.painter import ContextFeatures
 from engine.styles import PRESETS
@@ -14,7 +14,6 @@ from models.denoiser import Denoiser
 from models.pipeline import PixelOSPipeline
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
-from models.synthetic.shots import slow_features
 
 SHEET_SIZE = (320, 256)
 
@@ -29,7 +28,8 @@ def sample_sheet(denoiser: Denoiser, encoder: ContextEncoder, seed: int = 90_001
         items = screen.items()
         guide = Guide(SHEET_SIZE)
         guide.update(items)
-        context = ContextFeatures(slow_features(rng, style, screen.text_size), np.zeros(RECENT_SIZE, np.float32))
+        slow = slow_features(style, screen.text_size, np.zeros((2, APP_SLOTS)), int(rng.integers(24)))
+        context = ContextFeatures(slow, np.zeros(RECENT_SIZE, np.float32))
         painted = paint(context, guide.pixels, None, guide.verbatim, output_type="np").images[0]
         rows.append(np.concatenate([guide.pixels, StyledRenderer(style, SHEET_SIZE).render(items), painted], 1))
     return Image.fromarray(np.concatenate(rows))

@@ -1,0 +1,99 @@
+"""A bounded memory of pictures: what stood where, before something came over it.
+
+Two pictures a cell can be looked up and put back: `latest`, what the cell showed before what it shows now (the page
+under a menu, the line before a letter), and `ground`, the bare wallpaper or the first thing ever seen there. It is
+kept in latents' own form, 8-bit pixels on the painter's device, and never grows: `DEPTH` pictures a cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.geometry import Rect
+from models.denoiser import PATCH
+
+DEPTH = 4  # pictures a cell, the ground apart
+
+
+@dataclass
+class Recalled:
+    """pixels: uint8 (2, 3, h, w), latest and ground; known: bool (2, h / 4, w / 4)."""
+
+    pixels: Tensor
+    known: Tensor
+
+
+class PictureMemory:
+    """For frames of `size` (width, height), both multiples of 4; rects too lie on cells."""
+
+    def __init__(self, size: tuple[int, int], device: torch.device | str = "cpu") -> None:
+        width, height = size
+        self._stack = torch.zeros(DEPTH, 3, height, width, dtype=torch.uint8, device=device)
+        self._held = torch.zeros(height // PATCH, width // PATCH, dtype=torch.int8, device=device)
+        self._ground = torch.zeros(3, height, width, dtype=torch.uint8, device=device)
+        self._grounded = torch.zeros(height // PATCH, width // PATCH, dtype=torch.bool, device=device)
+
+    def state(self, latest: bool) -> Tensor:
+        """Everything as pictures, uint8 (N, 3, H, W), for `restore`: marks, ground and, if `latest`, the others."""
+        marks = torch.stack([self._held.to(torch.uint8), self._grounded.to(torch.uint8), torch.zeros_like(self._held, dtype=torch.uint8)])
+        planes = torch.stack([wide(marks), self._ground])
+        return torch.cat([planes, self._stack]) if latest else planes
+
+    def restore(self, state: Tensor) -> None:
+        """Take back what `state` gave."""
+        marks = state[0, :, ::PATCH, ::PATCH]
+        self._grounded.copy_(marks[1] > 0)
+        self._ground.copy_(state[1])
+        if len(state) > 2:
+            self._held.copy_(marks[0])
+            self._stack.copy_(state[2:])
+
+    def clear(self) -> None:
+        """Forget everything: the look has changed."""
+        self._held.zero_()
+        self._grounded.zero_()
+
+    def recall(self, rect: Rect, latest: bool = True) -> Recalled:
+        """What can be put back inside `rect`. latest: False leaves that picture out."""
+        (rows, columns), cells = rect.slices, _cells(rect)
+        held = self._held[cells] > 0
+        pixels = torch.stack([self._stack[0][:, rows, columns], self._ground[:, rows, columns]])
+        return Recalled(pixels, torch.stack([held & latest, self._grounded[cells]]))
+
+    def ground(self, rect: Rect, pixels: Tensor, where: Tensor | None = None) -> None:
+        """Take `pixels`, uint8 (3, h, w), as the ground of `rect`; only of the cells in `where`, bool (h / 4, w / 4)."""
+        (rows, columns), cells = rect.slices, _cells(rect)
+        if where is None:
+            where = torch.ones_like(self._grounded[cells])
+        self._ground[:, rows, columns] = torch.where(wide(where), pixels, self._ground[:, rows, columns])
+        self._grounded[cells] |= where
+
+    def replace(self, rect: Rect, before: Tensor, after: Tensor) -> None:
+        """Cells of `rect` changed from `before` to `after`, uint8 (3, h, w). What comes back is taken off the memory."""
+        (rows, columns), cells = rect.slices, _cells(rect)
+        stack, held = self._stack[:, :, rows, columns], self._held[cells]
+        changed = _differ(before, after)
+        back = changed & (held > 0) & ~_differ(stack[0], after)
+        new = changed & ~back
+        down = torch.cat([before[None], stack[:-1]])
+        up = torch.cat([stack[1:], stack[-1:]])
+        self._stack[:, :, rows, columns] = torch.where(wide(new), down, torch.where(wide(back), up, stack))
+        self._held[cells] = (held + new.to(torch.int8) - back.to(torch.int8)).clamp(0, DEPTH)
+
+
+def _cells(rect: Rect) -> tuple[slice, slice]:
+    return slice(rect.y // PATCH, rect.bottom // PATCH), slice(rect.x // PATCH, rect.right // PATCH)
+
+
+def wide(cells: Tensor) -> Tensor:
+    """From cells to pixels: (..., h / 4, w / 4) to (..., h, w)."""
+    return cells.repeat_interleave(PATCH, -2).repeat_interleave(PATCH, -1)
+
+
+def _differ(a: Tensor, b: Tensor) -> Tensor:
+    """Which cells of two pictures, uint8 (3, h, w), are not the same: bool (h / 4, w / 4)."""
+    apart = (a != b).any(0)
+    return apart.unflatten(0, (-1, PATCH)).unflatten(2, (-1, PATCH)).any(3).any(1)

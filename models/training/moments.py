@@ -1,0 +1,114 @@
+"""Moments: shots from sessions at the real desktop, each with the one event that led to it.
+
+What a painter must answer without a guide is learned from these: the frame before, the event, the context, what is
+remembered of the place, and the frame after. Ticks without input are moments too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.context import ticked
+from engine.desktop.apps.registry import APPS
+from engine.desktop.desktop import Desktop
+from engine.errors import InputError
+from engine.events import Ask, Event, Key, Text
+from engine.geometry import Rect
+from engine.styles import Style, random_style
+from models.memory import PictureMemory, wide
+from models.synthetic import prose
+from models.synthetic.renderer import StyledRenderer
+from models.synthetic.sessions import User, random_desktop
+from models.synthetic.shots import SIZES, Shot, shot_of
+
+MOMENTS = 10  # shots of one session
+DEEDS = 24  # a session that shows nothing new for so long is left
+TYPING = 0.45  # share of deeds that are typing, letter by letter
+
+
+def moments(rng: np.random.Generator) -> list[Shot]:
+    """Up to MOMENTS shots of one session in one random style, in order."""
+    session = _Session(rng)
+    shots: list[Shot] = []
+    for _ in range(DEEDS):
+        for event in session.deed():
+            shots += session.live(event)
+        if len(shots) >= MOMENTS:
+            break
+    return shots[:MOMENTS]
+
+
+class _Session:
+    """A desktop in use, its frames, and the memory that a painter would have by now."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        size = SIZES[int(rng.integers(len(SIZES)))]
+        self.desktop = random_desktop(rng, size)
+        self.user = User(rng, self.desktop, styles=False)
+        self.style: Style = random_style(rng)
+        self.renderer = StyledRenderer(self.style, size)
+        self.bounds = Rect(0, 0, *size)
+        if rng.random() < 0.6:
+            self.desktop.handle(Ask(self.desktop.t + 0.5, str(rng.choice(["notes", *self.desktop.documents.names()]))))
+        self.items = list(self.desktop.items)
+        self.frame = self.renderer.render(self.items)
+        self.memory = PictureMemory(size)
+        bare = Desktop(size, self.desktop.documents, state={"t": self.desktop.t})
+        ground = self.renderer.render(bare.items) if rng.random() < 0.8 else self.frame
+        self.memory.ground(self.bounds, _tensor(ground))
+
+    def deed(self) -> Iterator[Event]:
+        """The events of one deed; typed text comes letter by letter."""
+        if self.rng.random() < TYPING:
+            yield from self._typing()
+            return
+        for event in self.user.act():
+            if isinstance(event, Text):
+                yield from (Text(event.t + 0.08 * i, char) for i, char in enumerate(event.text[:6]))
+            else:
+                yield event
+
+    def _typing(self) -> Iterator[Event]:
+        t = self.desktop.t + float(self.rng.uniform(0.1, 0.6))
+        if self.rng.random() < 0.4:
+            yield Key(t, "end", ("ctrl",))
+        for char in prose.sentence(self.rng, int(self.rng.integers(2, 8))) or "a":
+            t += float(self.rng.uniform(0.06, 0.2))
+            yield Key(t, "backspace") if self.rng.random() < 0.12 else Text(t, char)
+
+    def live(self, event: Event) -> Iterator[Shot]:
+        """Let time pass up to the event, then let it happen; a shot for each of the two that changed the screen."""
+        self.desktop.advance(event.t)
+        yield from self._changed(tick=True)
+        try:
+            self.desktop.handle(event)
+        except InputError:  # a slip: what was aimed at is not there
+            self.desktop.stale()
+        yield from self._changed(tick=False)
+
+    def _changed(self, tick: bool) -> Iterator[Shot]:
+        items, desktop = list(self.desktop.items), self.desktop
+        if items == self.items:
+            return
+        before, self.items = self.frame, items
+        self.frame = self.renderer.render(items)
+        if (before == self.frame).all():
+            return
+        names = [window.name for window in desktop.stack.windows]
+        features = desktop.context.features(self.style, desktop.text_size, list(APPS), names, desktop.now.hour)
+        recent = ticked(features.recent) if tick else features.recent
+        recalled = self.memory.recall(self.bounds)
+        yield shot_of(
+            items, self.style, self.frame, before, features.slow, recent, desktop.router.pointer,
+            recalled.pixels.permute(0, 2, 3, 1).numpy(), wide(recalled.known).numpy(), desktop.router.buttons, explained=True,
+        )  # fmt: skip
+        self.memory.replace(self.bounds, _tensor(before), _tensor(self.frame))
+
+
+def _tensor(frame: np.ndarray) -> Tensor:
+    return torch.from_numpy(frame).permute(2, 0, 1)

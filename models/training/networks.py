@@ -1,0 +1,48 @@
+"""The two networks as one module to train, made anew or grown from an older checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from engine.context import SLOW_SIZE
+from models.context_encoder import ContextEncoder
+from models.denoiser import Denoiser, Prediction
+from models.loading import load_bundled
+from models.training.objective import Batch
+
+
+class Networks(nn.Module):
+    """Denoiser and context encoder, trained together."""
+
+    def __init__(self, denoiser: Denoiser, encoder: ContextEncoder) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.encoder = encoder
+
+    def forward(self, noisy: Tensor, previous: Tensor, batch: Batch, level: Tensor) -> Prediction:
+        tokens = self.encoder(batch.slow, batch.recent)
+        return self.denoiser(noisy, previous, batch.guide, batch.maps, level, tokens, batch.memory)  # type: ignore[no-any-return]
+
+
+def networks_from(init: Path | None) -> Networks:
+    """New networks, or those of a checkpoint with what they lack today added. Raises CheckpointError."""
+    new = Networks(Denoiser(), ContextEncoder(slow_size=SLOW_SIZE))
+    if init is not None:
+        start = load_bundled(init, init.name)
+        grow(new.denoiser, start.denoiser)
+        grow(new.encoder, start.context_encoder)
+    return new
+
+
+def grow(new: nn.Module, old: nn.Module) -> None:
+    """Take `old`'s weights into `new`, which may have more inputs: weights of those begin at zero, so that it answers
+    as before. What `old` has no weights for at all stays as it was made."""
+    known = old.state_dict()
+    with torch.no_grad():
+        for name, tensor in new.state_dict().items():
+            if name in known:
+                tensor.zero_()
+                tensor[tuple(slice(n) for n in known[name].shape)] = known[name]
