@@ -16,7 +16,7 @@ from engine.context import ticked
 from engine.desktop.apps.registry import APPS
 from engine.desktop.desktop import Desktop
 from engine.errors import InputError
-from engine.events import Ask, Event, Key, Text
+from engine.events import Ask, Down, Event, Key, Move, Text, Up
 from engine.geometry import Rect
 from engine.styles import Style, random_style
 from models.memory import PictureMemory, wide
@@ -27,7 +27,8 @@ from models.synthetic.shots import SIZES, Shot, shot_of
 
 MOMENTS = 10  # shots of one session
 DEEDS = 24  # a session that shows nothing new for so long is left
-TYPING = 0.45  # share of deeds that are typing, letter by letter
+FRESH = 0.6  # share of sessions that begin at the bare desktop, as a user's do
+TYPING = 0.4  # share of deeds that are typing, letter by letter
 
 
 def moments(rng: np.random.Generator) -> list[Shot]:
@@ -49,11 +50,15 @@ class _Session:
         self.rng = rng
         size = SIZES[int(rng.integers(len(SIZES)))]
         self.desktop = random_desktop(rng, size)
+        if rng.random() < FRESH:
+            size = SIZES[0]
+            start = {"t": self.desktop.t, "seed": int(rng.integers(2**31))}
+            self.desktop = Desktop(size, self.desktop.documents, state=start)
         self.user = User(rng, self.desktop, styles=False)
         self.style: Style = random_style(rng)
         self.renderer = StyledRenderer(self.style, size)
         self.bounds = Rect(0, 0, *size)
-        if rng.random() < 0.6:
+        if rng.random() < 0.3:
             self.desktop.handle(Ask(self.desktop.t + 0.5, str(rng.choice(["notes", *self.desktop.documents.names()]))))
         self.items = list(self.desktop.items)
         self.frame = self.renderer.render(self.items)
@@ -64,7 +69,12 @@ class _Session:
 
     def deed(self) -> Iterator[Event]:
         """The events of one deed; typed text comes letter by letter."""
-        if self.rng.random() < TYPING:
+        front = self.desktop.stack.front
+        kind = self.rng.random()
+        if front is None and kind < 0.7:
+            yield from self._open()
+            return
+        if front is not None and kind < (TYPING if front.name != "Notes" else 1.5 * TYPING):
             yield from self._typing()
             return
         for event in self.user.act():
@@ -72,6 +82,20 @@ class _Session:
                 yield from (Text(event.t + 0.08 * i, char) for i, char in enumerate(event.text[:6]))
             else:
                 yield event
+
+    def _open(self) -> Iterator[Event]:
+        """An app, asked for or by its icon."""
+        t = self.desktop.t + float(self.rng.uniform(0.3, 1.5))
+        icons = [widget for widget in self.desktop.widgets if widget.path.startswith("icons/")]
+        if not icons or self.rng.random() < 0.5:
+            yield Ask(t, str(self.rng.choice(list(APPS))).casefold())
+            return
+        rect = icons[int(self.rng.integers(len(icons)))].rect
+        x, y = rect.x + int(self.rng.integers(rect.w)), rect.y + int(self.rng.integers(rect.h))
+        yield Move(t, x, y)
+        for i in range(2):
+            yield Down(t + 0.2 + 0.15 * i, "left", x, y)
+            yield Up(t + 0.25 + 0.15 * i, "left", x, y)
 
     def _typing(self) -> Iterator[Event]:
         t = self.desktop.t + float(self.rng.uniform(0.1, 0.6))
