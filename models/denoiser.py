@@ -106,6 +106,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.from_coarse = nn.Conv2d(coarse, fine * 4, 1)
         self.up_fine = _blocks(fine, deep, blocks[4])
         self.head = nn.Conv2d(fine, PIXELS * self.picks + 1 + CHANNELS, 1)
+        self.remembers = memories > 0
         if memories:
             self.memory_in = nn.Conv2d(REMEMBERED, fine, 1)
             self.memory_out = nn.Conv2d(fine, PIXELS * memories, 1)
@@ -124,7 +125,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         tokens = tokens[:, : self.config.tokens]  # type: ignore[attr-defined]
         mood = F.silu(self.level_in(_frequencies(level)) + self.summary(tokens.flatten(1)))
         fine = self.stem(torch.cat([noisy, previous, guide, maps], 1))
-        if self.config.memories:  # type: ignore[attr-defined]
+        if self.remembers:
             fine = fine + self.memory_in(memory)
         fine = _through(self.down_fine, fine, mood)
         coarse = _through(self.down_coarse, self.to_coarse(fine), mood)
@@ -138,19 +139,11 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         b, _, h, w = fine.shape
         rows = self.head(fine).permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
         where = maps.permute(0, 2, 3, 1)
-        guide_pixels = _pixels(guide)
         trust = rows[..., PIXELS * self.picks : PIXELS * self.picks + 1].unsqueeze(-2)
         logits = rows[..., : PIXELS * self.picks].reshape(b, h, w, PIXELS, self.picks)
-        logits = logits + self._prior(guide_pixels, where, trust)
-        pictures = [guide_pixels, _pixels(previous)]
-        if self.config.memories:  # type: ignore[attr-defined]
-            known = memory[:, MEMORIES * CHANNELS :].permute(0, 2, 3, 1).unsqueeze(-2)
-            recalled = self.memory_out(fine).permute(0, 2, 3, 1).reshape(b, h, w, PIXELS, MEMORIES)
-            bare = (guide_pixels - self.prototypes[Role.WALLPAPER]).square().sum(-1, keepdim=True) < NEAR
-            ground = recalled[..., 1:] + 9 * (bare * where[..., :1].unsqueeze(-2))  # bare wallpaper is as it was
-            logits = torch.cat([logits, torch.cat([recalled[..., :1], ground], -1) - UNKNOWN * (1 - known)], -1)
-            pictures += [_pixels(part) for part in memory[:, : MEMORIES * CHANNELS].chunk(MEMORIES, 1)]
-        share = torch.softmax(logits, -1)
+        pictures = [_pixels(guide), _pixels(previous)]
+        pictures += [_pixels(part) for part in memory[:, : MEMORIES * CHANNELS].chunk(MEMORIES, 1)] * self.remembers
+        share = torch.softmax(self._logits(logits, trust, fine, pictures[0], where, memory), -1)
         fixed = palette.new_tensor([[-1.0] * 3, [1.0] * 3]).expand(b, 2, 3)
         colours = torch.cat([palette.view(b, -1, 3), fixed], 1)  # (B, palette + 2, 3)
         flat = share[..., : -len(pictures)].reshape(b, h * w * PIXELS, -1)
@@ -161,20 +154,38 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         clean = (painted.transpose(-1, -2).reshape(b, h, w, CHANNELS) + residual).permute(0, 3, 1, 2)
         return Prediction(clean, share[..., 1 - len(pictures)])
 
-    def _prior(self, guide: Tensor, maps: Tensor, trust: Tensor) -> Tensor:
-        """What to pick before anything is learned: (B, h, w, 16, picks) logits.
+    def _logits(self, learned: Tensor, trust: Tensor, fine: Tensor, guide: Tensor, where: Tensor, memory: Tensor) -> Tensor:
+        """What to pick: (B, h, w, 16, picks (+ 2)), what was learned on top of what is plain from the start.
 
-        guide: (B, h, w, 16, 3) pixels, maps: (B, h, w, MAPS + PLACE), trust: (B, h, w, 1, 1). The role whose neutral
-        colour is nearest where there is a guide, its own pixel where it is a picture, else the previous frame.
+        learned: (B, h, w, 16, picks); trust: (B, h, w, 1, 1), how strongly the guide's roles hold; guide:
+        (B, h, w, 16, 3) pixels; where: (B, h, w, MAPS + PLACE). Plain is the role whose neutral colour is nearest where
+        there is a guide, its own pixel where it is a picture, what is remembered where it shows bare wallpaper; without
+        a guide, the previous frame.
         """
-        present = maps[..., :1].unsqueeze(-2)
-        verbatim = maps[..., 1 : 1 + PIXELS].unsqueeze(-1)
-        near = self.prototypes
-        apart = guide.square().sum(-1, keepdim=True) + near.square().sum(-1) - 2 * guide @ near.T
-        roles = torch.log1p(apart.clamp_min(0) / NEAR) * ((-2 - trust) * (present * (1 - verbatim)))
-        rest = roles.new_zeros(*roles.shape[:-1], self.picks - roles.shape[-1] - 2)
-        copies = torch.cat([10 * verbatim, (6 * (1 - present)).expand_as(verbatim)], -1)
-        return torch.cat([roles, rest, copies], -1)
+        present = where[..., :1].unsqueeze(-2)
+        verbatim = where[..., 1 : 1 + PIXELS].unsqueeze(-1)
+        known = len(self.prototypes)
+        apart = self._apart(guide)
+        roles = torch.addcmul(learned[..., :known], torch.log1p(apart).to(learned.dtype), (-2 - trust) * (present * (1 - verbatim)))
+        parts = [roles, learned[..., known:-2], learned[..., -2:-1] + 10 * verbatim, learned[..., -1:] + 6 * (1 - present)]
+        if self.remembers:
+            out = self.memory_out(fine).permute(0, 2, 3, 1).reshape(*learned.shape[:-1], MEMORIES)
+            held = memory[:, MEMORIES * CHANNELS :].permute(0, 2, 3, 1).unsqueeze(-2)
+            out = out - UNKNOWN * (1 - held)
+            bare = (apart[..., Role.WALLPAPER, None] < 1) * present
+            parts += [out[..., :1], out[..., 1:] + 9 * bare]
+        return torch.cat(parts, -1)
+
+    def _apart(self, guide: Tensor) -> Tensor:
+        """Squared distance, in units of NEAR, of pixels (..., 3) to each role's neutral colour: (..., roles).
+
+        In float32 whatever the rest is in: half precision cannot tell the nearest roles apart.
+        """
+        pixels, near = guide.float(), self.prototypes.float()
+        known = torch.cat([pixels, pixels.square().sum(-1, keepdim=True), torch.ones_like(pixels[..., :1])], -1)
+        weights = torch.cat([-2 * near, torch.ones_like(near[:, :1]), near.square().sum(-1, keepdim=True)], 1) / NEAR
+        with torch.autocast(guide.device.type, enabled=False):
+            return (known @ weights.T).clamp_min(0)
 
     def _start(self, palette_size: int) -> None:
         """Begin with a palette that is read off the first token, and a head that adds nothing of its own."""
@@ -188,7 +199,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
             bias[:, len(self.prototypes) :] = -5.0  # what has no prototype must be learned to be picked
             self.head.bias.zero_()  # type: ignore[union-attr]
             self.head.bias[: bias.numel()] = bias.flatten()  # type: ignore[index]
-            if self.config.memories:  # type: ignore[attr-defined]
+            if self.remembers:
                 nn.init.zeros_(self.memory_in.weight)
                 nn.init.zeros_(self.memory_in.bias)  # type: ignore[arg-type]
                 nn.init.constant_(self.memory_out.bias, -5.0)  # type: ignore[arg-type]
