@@ -1,0 +1,63 @@
+"""`--data SOURCE`: names of sources, with weights, to one callable that training asks for shots."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import InputError
+from models.synthetic.shots import Shot
+
+Make = Callable[[np.random.Generator], list[Shot]]
+SYNTHETIC = "synthetic"
+
+
+def open_source(text: str) -> Make:
+    """SOURCE to what draws shots: `synthetic`, a folder or a trace; several joined by commas, each with `:WEIGHT`.
+
+    A weight says how often its source is asked, relative to the others; without one it is 1. Every source gives about
+    as many shots a time. Raises InputError naming the part that cannot be meant.
+    """
+    parts = [_weighted(part) for part in _parts(text)]
+    if not parts:
+        raise InputError("--data is empty; say synthetic, a dataset, a recording or a trace")
+    makes = [_open(name) for name, _ in parts]
+    if len(makes) == 1:
+        return makes[0]
+    weights = np.array([weight for _, weight in parts])
+    shares = weights / weights.sum()
+
+    def mixed(rng: np.random.Generator) -> list[Shot]:
+        return makes[int(rng.choice(len(makes), p=shares))](rng)
+
+    return mixed
+
+
+def _parts(text: str) -> list[str]:
+    """The sources that commas separate; a path that exists is one source, whatever is in its name."""
+    if Path(text).exists():
+        return [text]
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _weighted(part: str) -> tuple[str, float]:
+    """`NAME[:WEIGHT]` to (name, weight)."""
+    name, colon, weight = part.rpartition(":")
+    if not colon or not re.fullmatch(r"\d+\.?\d*|\.\d+", weight) or Path(part).exists():
+        return part, 1.0
+    if not name:
+        raise InputError(f"--data {part!r} is a weight without a source; write for example {SYNTHETIC}:{weight}")
+    if float(weight) == 0:
+        raise InputError(f"--data {part!r}: a weight of 0 is never asked; give more, or leave {name} out")
+    return name, float(weight)
+
+
+def _open(name: str) -> Make:
+    if name == SYNTHETIC:
+        from models.training.pool import synthetic
+
+        return synthetic
+    raise InputError(f"--data {name!r} is not known; say {SYNTHETIC}")
