@@ -65,10 +65,14 @@ def _wave(angle: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass
 class Prediction:
-    """clean: (B, 48, h, w) latents; kept: (B, h, w, 16), per pixel the share that is the previous frame's own."""
+    """clean: (B, 48, h, w) latents; kept: (B, h, w, 16), per pixel the share that is the previous frame's own; logits:
+    (B, h, w, 16, P), what was picked; colours: (B, C, 3), the first C picks; pictures: (B, h, w, 16, 3) each, the rest."""
 
     clean: Tensor
     kept: Tensor
+    logits: Tensor
+    colours: Tensor
+    pictures: list[Tensor]
 
 
 class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -141,9 +145,10 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         where = maps.permute(0, 2, 3, 1)
         trust = rows[..., PIXELS * self.picks : PIXELS * self.picks + 1].unsqueeze(-2)
         logits = rows[..., : PIXELS * self.picks].reshape(b, h, w, PIXELS, self.picks)
-        pictures = [_pixels(guide), _pixels(previous)]
-        pictures += [_pixels(part) for part in memory[:, : MEMORIES * CHANNELS].chunk(MEMORIES, 1)] * self.remembers
-        share = torch.softmax(self._logits(logits, trust, fine, pictures[0], where, memory), -1)
+        pictures = [pixels_of(guide), pixels_of(previous)]
+        pictures += [pixels_of(part) for part in memory[:, : MEMORIES * CHANNELS].chunk(MEMORIES, 1)] * self.remembers
+        logits = self._logits(logits, trust, fine, pictures[0], where, memory)
+        share = torch.softmax(logits, -1)
         fixed = palette.new_tensor([[-1.0] * 3, [1.0] * 3]).expand(b, 2, 3)
         colours = torch.cat([palette.view(b, -1, 3), fixed], 1)  # (B, palette + 2, 3)
         flat = share[..., : -len(pictures)].reshape(b, h * w * PIXELS, -1)
@@ -152,7 +157,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
             painted = torch.addcmul(painted, share[..., i].unsqueeze(-1), picture)
         residual = rows[..., PIXELS * self.picks + 1 :]
         clean = (painted.transpose(-1, -2).reshape(b, h, w, CHANNELS) + residual).permute(0, 3, 1, 2)
-        return Prediction(clean, share[..., 1 - len(pictures)])
+        return Prediction(clean, share[..., 1 - len(pictures)], logits, colours, pictures)
 
     def _logits(self, learned: Tensor, trust: Tensor, fine: Tensor, guide: Tensor, where: Tensor, memory: Tensor) -> Tensor:
         """What to pick: (B, h, w, 16, picks (+ 2)), what was learned on top of what is plain from the start.
@@ -260,7 +265,7 @@ def _frequencies(level: Tensor) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], 1)
 
 
-def _pixels(latents: Tensor) -> Tensor:
+def pixels_of(latents: Tensor) -> Tensor:
     """Packed latents as pixels by cell: (B, 48, h, w) to (B, h, w, 16, 3)."""
     b, _, h, w = latents.shape
     return latents.permute(0, 2, 3, 1).reshape(b, h, w, 3, PIXELS).transpose(-1, -2)

@@ -14,17 +14,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.denoiser import PATCH, Prediction, pack, place
+from models.denoiser import PATCH, UNKNOWN, Prediction, pack, pixels_of, place
 from models.synthetic.shots import Crop
 
-CHOICE = 0.1  # what the choice of what stays counts beside the picture
+CHOICE, PICK = 0.1, 0.03  # what the choices count beside the picture: what stays, what is picked
+SAME = 0.005  # squared distance, in a range of 2 a channel, of colours that count as the same
+PICKED = 12_000  # pixels of a batch whose picks are scored
 
 
 @dataclass
 class Batch:
     """clean, previous, guide: (B, 48, h, w) in [-1, 1]; maps: (B, MAPS + PLACE, h, w); weight: (B, 48, h, w);
     memory: (B, REMEMBERED, h, w); keep: (B, h, w, 16), 1 where the frame stays as it was, 0 where it changes; care:
-    (B, h, w, 16), how much that choice counts, 0 where there is a guide; slow, recent: (B, S), (B, R)."""
+    (B, h, w, 16), how much that choice counts, 0 where there is a guide; matters: bool (B, h, w, 16), whose picks are
+    scored; slow, recent: (B, S), (B, R)."""
 
     clean: Tensor
     previous: Tensor
@@ -34,6 +37,7 @@ class Batch:
     memory: Tensor
     keep: Tensor
     care: Tensor
+    matters: Tensor
     slow: Tensor
     recent: Tensor
 
@@ -81,7 +85,7 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
             torch.from_numpy(np.stack([c.take(plane) for c in crops for plane in c.shot.memory])),
             torch.from_numpy(np.stack([c.take(plane)[::PATCH, ::PATCH] for c in crops for plane in c.shot.known])).unflatten(0, (count, -1)),
         ),
-        keep=_by_cell(1.0 - changed), care=_by_cell(care),
+        keep=_by_cell(1.0 - changed), care=_by_cell(care), matters=_by_cell(_matter(crops, kept, changed, rng)) > 0,
         slow=torch.from_numpy(np.stack([c.shot.slow for c in crops])),
         recent=torch.from_numpy(np.stack([c.shot.recent * (1 - shown) for c, shown in zip(crops, kept, strict=True)])),
     )  # fmt: skip
@@ -120,6 +124,13 @@ def _guided_weights(crops: list[Crop]) -> np.ndarray:
     return 1.0 + 2.0 * ink + 8.0 * np.stack([c.take(c.shot.shaped) for c in crops])
 
 
+def _matter(crops: list[Crop], kept: np.ndarray, changed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Up to PICKED pixels of all crops that are shaped or, without a guide, changed: (B, H, W)."""
+    shaped = np.stack([c.take(c.shot.shaped) for c in crops])
+    matter = np.where(kept[:, None, None] > 0, shaped, changed)
+    return matter & (rng.random(matter.shape) < PICKED / max(int(matter.sum()), 1))
+
+
 def _by_cell(plane: np.ndarray) -> Tensor:
     """(B, H, W) to (B, h, w, 16)."""
     return pack(torch.from_numpy(plane.astype(np.float32))[:, None]).permute(0, 2, 3, 1)
@@ -147,10 +158,33 @@ def corrupt(batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor, T
 
 
 def loss_of(predicted: Prediction, batch: Batch) -> Tensor:
-    """Squared plus half absolute error, weighted; and, where there is no guide, the cross entropy of the choice which
-    pixels stay as they are."""
+    """Squared plus half absolute error, weighted; where there is no guide, the cross entropy of the choice which pixels
+    stay as they are; and, where it matters, that of what is picked."""
     error = predicted.clean.float() - batch.clean
     painted = (batch.weight * (error.square() + 0.5 * error.abs())).sum() / batch.weight.sum()
     chosen = predicted.kept.float().clamp(1e-4, 1 - 1e-4)
     missed = -(batch.keep * chosen.log() + (1 - batch.keep) * (1 - chosen).log())
-    return painted + CHOICE * (batch.care * missed).sum() / batch.care.sum().clamp_min(1)
+    return painted + CHOICE * (batch.care * missed).sum() / batch.care.sum().clamp_min(1) + PICK * _picked(predicted, batch)
+
+
+def _picked(predicted: Prediction, batch: Batch) -> Tensor:
+    """Cross entropy of the picks where a pixel is shaped or changes, towards those whose colour is the pixel's own.
+
+    The error of the painted colour alone teaches a pick next to nothing while its share is small: at a window's round
+    corner the guide says, with near certainty, that the corner is square.
+    """
+    clean = pixels_of(batch.clean)
+    b, h, w, _, _ = clean.shape
+    places = batch.matters.nonzero(as_tuple=True)
+    logits, wanted = predicted.logits[places].float(), clean[places]
+    if not len(wanted):
+        return logits.sum()
+    with torch.no_grad():
+        candidates = [predicted.colours.float()[places[0]]]
+        candidates += [picture[places].float().unsqueeze(1) for picture in predicted.pictures]
+        apart = (torch.cat(candidates, 1) - wanted.unsqueeze(1)).square().sum(-1)
+        apart = apart + UNKNOWN * (logits < -UNKNOWN / 2)  # what is not remembered is no candidate
+        target = torch.softmax(-apart / SAME, -1)
+        plain = (apart.amin(-1) < 2 * SAME).float()  # neither a mixture nor a new colour
+    missed = -(target * torch.log_softmax(logits, -1)).sum(-1)
+    return (plain * missed).sum() / plain.sum().clamp_min(1)
