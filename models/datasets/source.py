@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import InputError
+from models.datasets import layout
+from models.datasets.reader import DatasetSource
+from models.datasets.trace_source import TraceSource
 from models.synthetic.shots import Shot
 
 Make = Callable[[np.random.Generator], list[Shot]]
@@ -60,4 +63,13 @@ def _open(name: str) -> Make:
         from models.training.pool import synthetic
 
         return synthetic
-    raise InputError(f"--data {name!r} is not known; say {SYNTHETIC}")
+    path = Path(name).expanduser()
+    if path.is_file():
+        return TraceSource(path)
+    if (path / layout.HEADER).is_file() or (path / layout.PLAN).is_file():
+        return DatasetSource(path)
+    if path.is_dir():
+        raise InputError(
+            f"--data {name}: the folder holds neither {layout.HEADER} (a dataset); docs/data.md says what they look like"
+        )
+    raise InputError(f"--data {name!r}: there is no such file or folder; say {SYNTHETIC}, a dataset, a recording or a trace")

@@ -1,0 +1,111 @@
+"""States: what a desktop in use shows, one after the other, each with what led to it.
+
+A state is light: it is drawn in a style only when a shot or an annotation is made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.context import atoms, ticked
+from engine.desktop.apps.registry import APPS
+from engine.desktop.desktop import Desktop
+from engine.desktop.text_field import CARET
+from engine.drawing import Fill, Item
+from engine.events import Event, Text
+from engine.scene import Widget, find
+from engine.styles import Style
+from engine.theme import Role
+
+
+@dataclass(frozen=True)
+class State:
+    """items: back to front; t: seconds; events: what happened since the state before, nothing for a tick;
+    context: what the features `slow` and `recent` are made of (`engine.context`), and hidden: what the frame need
+    not show; both as JSON values."""
+
+    size: tuple[int, int]
+    t: float
+    items: tuple[Item, ...]
+    widgets: tuple[Widget, ...]
+    style: Style
+    pointer: tuple[int, int]
+    buttons: tuple[str, ...]
+    events: tuple[Event, ...]
+    context: dict[str, Any]
+    slow: np.ndarray
+    recent: np.ndarray
+    hidden: dict[str, Any]
+
+    @property
+    def explained(self) -> bool:
+        """Whether one single event, or a tick, led here: what a painter without a guide is asked to answer."""
+        return sum(len(atoms(event, self.pointer)) for event in self.events) <= 1
+
+
+def state_of(desktop: Desktop, style: Style, events: tuple[Event, ...] = ()) -> State:
+    """The desktop as it is now, `events` what led here since the state before (none: only time passed)."""
+    names = [window.name for window in desktop.stack.windows]
+    features = desktop.context.features(style, desktop.text_size, list(APPS), names, desktop.now.hour)
+    known = desktop.context.state()
+    context = {"text_size": desktop.text_size, "open": names, "hour": desktop.now.hour, "tick": not events,
+               "opened": known["opened"], "recent": known["recent"]}  # fmt: skip
+    return State(
+        desktop.size, desktop.t, tuple(desktop.items), tuple(desktop.widgets), style, desktop.router.pointer,
+        desktop.router.buttons, events, context, features.slow, features.recent if events else ticked(features.recent),
+        _hidden(desktop),
+    )  # fmt: skip
+
+
+def live(desktop: Desktop, event: Event, style: Style | None = None) -> Iterator[State]:
+    """Let time pass up to `event`, then let it happen; the states that came of it and look otherwise than the last.
+
+    style: what they are drawn in, else the desktop's own at the time. Raises InputError if the event names a widget that is not there.
+    """
+    for part in _letters(event):
+        seen = desktop.items, desktop.style
+        desktop.advance(part.t)
+        if (desktop.items, desktop.style) != seen:
+            yield state_of(desktop, style or desktop.style)
+        seen = desktop.items, desktop.style
+        desktop.handle(part)
+        if (desktop.items, desktop.style) != seen:
+            yield state_of(desktop, style or desktop.style, (part,))
+
+
+def _letters(event: Event) -> Iterable[Event]:
+    """Text comes letter by letter, all else as it is."""
+    if not isinstance(event, Text):
+        return (event,)
+    return tuple(Text(event.t, char) for char in event.text)
+
+
+def _hidden(desktop: Desktop) -> dict[str, Any]:
+    windows = [
+        {"app": w.name, "title": w.title, "rect": list(w.rect), "minimised": w.minimised,
+         "maximised": w.normal is not None, "focus": w.focus}
+        for w in desktop.stack.windows
+    ]  # fmt: skip
+    caret = _caret(desktop)
+    return {
+        "windows": windows,  # back to front
+        "front": desktop.stack.front.name if desktop.stack.front else None,
+        "focus": desktop.router.focus, "hover": desktop.router.hover, "pressed": desktop.router.pressed,
+        "caret": list(caret) if caret else None,
+        "menu": desktop.menu is not None, "ask_bar": desktop.ask_bar is not None,
+        "style": desktop.style_words, "time": desktop.now.isoformat(), "documents": desktop.documents.names(),
+    }  # fmt: skip
+
+
+def _caret(desktop: Desktop) -> Any:
+    """The caret's rect while it is shown: the narrow accent fill inside the widget that has the focus."""
+    focus = desktop.router.focus
+    if not any(widget.path == focus and widget.rect for widget in desktop.widgets):
+        return None
+    around = find(desktop.widgets, focus).rect
+    fills = [i for i in desktop.items if isinstance(i, Fill) and i.role == Role.ACCENT and i.whole.w == CARET]
+    return next((fill.rect for fill in reversed(fills) if around.meet(fill.rect) == fill.rect), None)
