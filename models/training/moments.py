@@ -129,7 +129,8 @@ class _Session:
         recalled = self.memory.recall(self.bounds)
         yield shot_of(
             items, self.style, self.frame, before, features.slow, recent, desktop.router.pointer,
-            recalled.pixels.permute(0, 2, 3, 1).numpy(), wide(recalled.known).numpy(), desktop.router.buttons, explained=True,
+            recalled.pixels.permute(0, 2, 3, 1).numpy(), wide(recalled.known).numpy(),
+            buttons=desktop.router.buttons, explained=True,
         )  # fmt: skip
         self.memory.replace(self.bounds, _tensor(before), _tensor(self.frame))
 

@@ -18,7 +18,7 @@ from models.denoiser import PATCH, UNKNOWN, Prediction, pack, pixels_of, place
 from models.synthetic.shots import Crop
 
 CHOICE, PICK = 0.1, 0.03  # what the choices count beside the picture: what stays, what is picked
-SAME = 0.005  # squared distance, in a range of 2 a channel, of colours that count as the same
+SAME = 0.002  # squared distance, in a range of 2 a channel, of colours that count as the same
 PICKED = 12_000  # pixels of a batch whose picks are scored
 
 
@@ -125,9 +125,10 @@ def _guided_weights(crops: list[Crop]) -> np.ndarray:
 
 
 def _matter(crops: list[Crop], kept: np.ndarray, changed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Up to PICKED pixels of all crops that are shaped or, without a guide, changed: (B, H, W)."""
-    shaped = np.stack([c.take(c.shot.shaped) for c in crops])
-    matter = np.where(kept[:, None, None] > 0, shaped, changed)
+    """Up to PICKED pixels of all crops that are of corners or, without a guide, changed: (B, H, W)."""
+    corners = np.stack([c.take(c.shot.shaped if c.shot.corners is None else c.shot.corners) for c in crops])
+    known = np.array([c.shot.corners is not None for c in crops])
+    matter = np.where(kept[:, None, None] > 0, corners & known[:, None, None], changed)
     return matter & (rng.random(matter.shape) < PICKED / max(int(matter.sum()), 1))
 
 
@@ -168,7 +169,7 @@ def loss_of(predicted: Prediction, batch: Batch) -> Tensor:
 
 
 def _picked(predicted: Prediction, batch: Batch) -> Tensor:
-    """Cross entropy of the picks where a pixel is shaped or changes, towards those whose colour is the pixel's own.
+    """Cross entropy of the picks where a pixel is of a corner or changes, towards those whose colour is the pixel's own.
 
     The error of the painted colour alone teaches a pick next to nothing while its share is small: at a window's round
     corner the guide says, with near certainty, that the corner is square.
@@ -184,6 +185,7 @@ def _picked(predicted: Prediction, batch: Batch) -> Tensor:
         candidates += [picture[places].float().unsqueeze(1) for picture in predicted.pictures]
         apart = (torch.cat(candidates, 1) - wanted.unsqueeze(1)).square().sum(-1)
         apart = apart + UNKNOWN * (logits < -UNKNOWN / 2)  # what is not remembered is no candidate
+        apart[:, -len(predicted.pictures)] = UNKNOWN  # nor is the guide's own colour, which no style shows
         target = torch.softmax(-apart / SAME, -1)
         plain = (apart.amin(-1) < 2 * SAME).float()  # neither a mixture nor a new colour
     missed = -(target * torch.log_softmax(logits, -1)).sum(-1)

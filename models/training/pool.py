@@ -55,7 +55,8 @@ def crop_of(shot: Shot, side: int, rng: np.random.Generator) -> Crop:
     x, y = int(rng.integers(width)), int(rng.integers(height))
     kind = rng.random()
     if kind < (0.75 if shot.explained else 0.35):
-        x, y = _place(shot.changed if shot.explained else shot.shaped, rng) or (x, y)
+        shapes = shot.shaped if shot.corners is None or kind > 0.25 else shot.corners
+        x, y = _place(shot.changed if shot.explained else shapes, rng) or (x, y)
     for _ in range(3 if kind > 0.65 and not shot.explained else 0):
         if shot.ink[y, x] or (shot.before[y, x] != shot.frame[y, x]).any():
             break
