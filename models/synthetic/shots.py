@@ -44,6 +44,7 @@ class Shot:
     buttons: tuple[str, ...] = ()
     explained: bool = False
     corners: np.ndarray | None = None
+    guided: bool = True  # False: there is no guide, only zeros in its place, and the shot is learned without one
 
     @property
     def changed(self) -> np.ndarray:

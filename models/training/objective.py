@@ -60,7 +60,8 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
     """Crops to tensors. The guide is left out of a share of those whose change the recent events explain."""
     count, cells = len(crops), crops[0].side // PATCH
     explained = np.array([crop.shot.explained for crop in crops])
-    kept = (~explained | (rng.random(count) >= guide_dropped)).astype(np.float32)
+    guided = np.array([crop.shot.guided for crop in crops])
+    kept = (guided & (~explained | (rng.random(count) >= guide_dropped))).astype(np.float32)
     shown = torch.from_numpy(kept)
     guide = to_latents(np.stack([c.take(c.shot.guide) for c in crops])) * shown.view(-1, 1, 1, 1)
     verbatim = torch.from_numpy(np.stack([c.take(c.shot.verbatim) for c in crops]).astype(np.float32) / 255)[:, None]
