@@ -7,8 +7,6 @@ the whole frame, from its own last frame, the context, and the pictures it remem
 from __future__ import annotations
 
 import hashlib
-import os
-from collections import OrderedDict
 from dataclasses import replace
 from time import perf_counter
 
@@ -18,13 +16,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor, nn
 
 from engine.context import RECENT_SIZE, SLOW_SIZE, atoms, earlier, look_of, ticked
-from engine.errors import CheckpointError
 from engine.events import Event
 from engine.geometry import Rect, merge
 from engine.painter import ContextFeatures, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from engine.theme import NEUTRAL, Role
 from models.crops import PaintCrop, plan
 from models.denoiser import PATCH, pack, place, unpack
+from models.devices import all_threads, device_of, dtype_of
+from models.frame_cache import FrameCache
 from models.loading import BundledCheckpoint
 from models.memory import PictureMemory, Recalled
 from models.sampling import noise_field, sample
@@ -32,7 +31,6 @@ from models.synthetic.renderer import REACH
 from models.training.objective import event_maps, held, remembered
 
 SMALL_AREA = 96 * 96  # crops up to this many pixels are painted by one thread: waking a second takes longer than it helps
-CACHED_BYTES = 64 * 2**20
 LATEST = 8  # events of one request that are dreamt one after another; older ones are only remembered
 GRID = 8  # pixels: what a dream changed is handed out in such squares
 CACHED_AREA = 128 * 128  # larger crops are painted anew: they rarely come back exactly
@@ -42,8 +40,8 @@ class LatentPainter:
     """Paints with a checkpoint of the bundled family. Latents are packed pixels of 8 bits, kept on the device."""
 
     def __init__(self, checkpoint: BundledCheckpoint, spec: PainterSpec) -> None:
-        device, dtype = _device(spec.device), _dtype(spec.dtype, spec.device)
-        self._threads = (spec.threads or _threads()) if device.type == "cpu" else 0
+        device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
+        self._threads = (spec.threads or all_threads()) if device.type == "cpu" else 0
         self._spec = spec
         # nn.Module's own `to`: diffusers' prints a warning about float32 modules even where there are none
         self._denoiser = nn.Module.to(checkpoint.denoiser, device, dtype)
@@ -65,8 +63,7 @@ class LatentPainter:
         self._memory = PictureMemory(spec.size, device)
         self._look: bytes = b""
         self._tokens: tuple[ContextFeatures, Tensor] | None = None
-        self._cache: OrderedDict[bytes, np.ndarray] = OrderedDict()
-        self._cached_bytes = 0
+        self._cache = FrameCache()
         self._warm()
 
     def paint(self, request: PaintRequest) -> Painting:
@@ -91,13 +88,11 @@ class LatentPainter:
         for crop in plan(request.damage, self._spec.size):
             recalled = self._memory.recall(crop.area, latest=False)
             key = self._key(crop, request, recalled)
-            known = self._cache.get(key) if key else None
+            known = self._cache.get(key)
             if known is None:
                 known = self._paint_crop(crop, request, tokens, recalled, ms)
                 painted = True
-                self._remember(key, known)
-            elif key:
-                self._cache.move_to_end(key)
+                self._cache.put(key, known)
             patches += self._place_patches(crop, known)
         self._take_ground(patches, request)
         return patches, painted
@@ -259,14 +254,6 @@ class LatentPainter:
         digest.update(self._pixels[..., rows, columns].cpu().numpy().tobytes())
         return digest.digest()
 
-    def _remember(self, key: bytes | None, pixels: np.ndarray) -> None:
-        if key is None:
-            return
-        self._cache[key] = pixels
-        self._cached_bytes += pixels.nbytes
-        while self._cached_bytes > CACHED_BYTES:
-            self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
-
     def _to_latents(self, pixels: Tensor) -> Tensor:
         """uint8 (1, 3, h, w) on the device to packed latents in [-1, 1]."""
         return pack(pixels.to(self._dtype) / 127.5 - 1)
@@ -284,29 +271,3 @@ class LatentPainter:
         with torch.inference_mode():
             for area in (Rect(0, 0, 64, 64), Rect(0, 0, width, height)):
                 self._paint_crop(PaintCrop(area, ()), request, self._embed(empty, ms), self._memory.recall(area), ms)
-
-
-def _threads() -> int:
-    """All cores of a small machine, one fewer where the window can have one to itself; more than eight do not help."""
-    cores = os.cpu_count() or 1
-    return cores if cores <= 2 else min(cores - 1, 8)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise CheckpointError(f"device {name!r} is not there: this torch build sees no CUDA GPU; use --device cpu")
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise CheckpointError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from error
-
-
-def _dtype(name: str, device: str) -> torch.dtype:
-    known = {"auto": torch.float32, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-    if name not in known:
-        raise CheckpointError(f"unknown dtype {name!r}; use {', '.join(known)}")
-    if name == "auto" and _device(device).type == "cuda":
-        return torch.bfloat16
-    return known[name]
