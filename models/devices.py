@@ -1,0 +1,37 @@
+"""Where a painter computes: device, number format, threads."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from engine.errors import CheckpointError
+
+
+def all_threads() -> int:
+    """All cores of a small machine, one fewer where the window can have one to itself; more than eight do not help."""
+    cores = os.cpu_count() or 1
+    return cores if cores <= 2 else min(cores - 1, 8)
+
+
+def device_of(name: str) -> torch.device:
+    """The device of an option's name; raises CheckpointError where it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise CheckpointError(f"device {name!r} is not there: this torch build sees no CUDA GPU; use --device cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise CheckpointError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from error
+
+
+def dtype_of(name: str, device: str) -> torch.dtype:
+    """The number format of an option's name, for a device; raises CheckpointError for an unknown one."""
+    known = {"auto": torch.float32, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    if name not in known:
+        raise CheckpointError(f"unknown dtype {name!r}; use {', '.join(known)}")
+    if name == "auto" and device_of(device).type == "cuda":
+        return torch.bfloat16
+    return known[name]
