@@ -17,7 +17,8 @@ from torch import Tensor
 from models.denoiser import PATCH, UNKNOWN, Prediction, pack, pixels_of, place
 from models.synthetic.shots import Crop
 
-CHOICE, PICK = 0.1, 0.03  # what the choices count beside the picture: what stays, what is picked
+CHOICE, PICK = 0.1, 0.06  # what the choices count beside the picture: what stays, what is picked
+DREAMT = 0.4  # what a pixel counts where there is no guide: much of what happens there nobody can foresee
 SAME = 0.002  # squared distance, in a range of 2 a channel, of colours that count as the same
 PICKED = 12_000  # pixels of a batch whose picks are scored
 
@@ -74,7 +75,7 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
     steps = torch.arange(cells)
     places = torch.stack([place(c.y // PATCH + steps, c.x // PATCH + steps, c.shot.size) for c in crops])
     margin, changed = _margins(crops), np.stack([c.take(c.shot.changed) for c in crops])
-    weights = np.where(kept[:, None, None] > 0, _guided_weights(crops), 1.0 + 8.0 * changed)
+    weights = np.where(kept[:, None, None] > 0, _guided_weights(crops), DREAMT * (1.0 + 8.0 * changed))
     care = margin * (1.0 + 4.0 * changed) * (1 - kept[:, None, None])
     return Batch(
         clean=to_latents(np.stack([c.take(c.shot.frame) for c in crops])),
