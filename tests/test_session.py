@@ -227,3 +227,42 @@ def test_a_desktops_state_holds_all_that_is_seen() -> None:
     one, other = first.step([], desktop.t).pixels, second.step([], desktop.t).pixels
     assert (one != other).any(2).mean() < 0.001  # a blinking caret at most
     assert Rect(0, 0, *SIZE).area == one.shape[0] * one.shape[1]
+
+
+class Dreamer(GuidePainter):
+    """Remembers what it was asked; paints nothing of its own."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        super().__init__(spec)
+        self.info = PainterInfo("dreamer", "bundled", "", "dream", "cpu", "uint8", 1, reach=8)
+        self.asked: list[PaintRequest] = []
+
+    def paint(self, request: PaintRequest) -> Painting:
+        self.asked.append(request)
+        return super().paint(request)
+
+
+def test_a_dream_gets_the_guide_once_and_again_when_the_look_changes() -> None:
+    dreamer, desktop = Dreamer(PainterSpec(size=SIZE)), Desktop(SIZE)
+    session = Session(desktop, DirectMailbox(dreamer))
+    for t, event in enumerate((Ask(1.0, "notes"), Text(2.0, "a"), Key(3.0, "backspace"), Text(4.0, "b")), 1):
+        session.step([event], float(t))
+    guided = [request.guide is not None for request in dreamer.asked]
+    assert guided[0] and not any(guided[1:]) and len(guided) >= 4
+    assert all(request.damage == (Rect(0, 0, *SIZE),) for request in dreamer.asked)
+    assert [event.type for request in dreamer.asked for event in request.events] == ["ask", "text", "key", "text"]
+    desktop.prefer("style", "ocean")
+    session.step([Text(5.0, "c")], 5.0)
+    session.step([Text(6.0, "d")], 6.0)
+    assert [request.guide is not None for request in dreamer.asked[len(guided) :]] == [True, False]
+
+
+def test_text_typed_in_a_dream_is_kept(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    dreamer, desktop = Dreamer(PainterSpec(size=SIZE)), Desktop(SIZE)
+    session = Session(desktop, DirectMailbox(dreamer), Keeper(journal, Mirror(tmp_path / "documents")))
+    session.begin()
+    session.step([Ask(0.5, "notes")], 0.5)
+    session.step([Text(1.0, "Dreamt, and kept.")], 1.0)
+    session.close()
+    assert any("Dreamt, and kept." in path.read_text() for path in (tmp_path / "documents").iterdir())
