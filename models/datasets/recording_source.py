@@ -12,7 +12,8 @@ from engine.errors import InputError
 from engine.events import Down, Event, Move, Up
 from engine.geometry import LARGEST_SIZE, SIZE_STEP, SMALLEST_SIZE
 from engine.painter import ContextFeatures
-from engine.styles import PRESETS, Style, from_words
+from engine.styles import INKS, PRESETS, Style, from_words
+from engine.theme import Role
 from models.datasets.reader import read_picture
 from models.datasets.recording import Moment, Recording, read_recording
 from models.synthetic.shots import Shot
@@ -20,6 +21,7 @@ from models.synthetic.shots import Shot
 SHOTS = 10  # given a time, as many as the synthetic source gives
 TEXT_SIZE = 13  # what the context says where nobody knows
 NOON = 12
+_GROUNDS = [role for role in Role if role not in INKS]  # the colours that cover most of a screen
 
 
 class RecordingSource:
@@ -100,15 +102,14 @@ def fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def nearest_preset(frame: np.ndarray) -> Style:
-    """The named style whose colours are nearest to the frame's most frequent ones."""
+    """The named style whose grounds are nearest to the frame's most frequent colours."""
     few = Image.fromarray(frame).quantize(8)
-    counts = sorted(few.getcolors() or [], reverse=True)
-    table = np.array(few.getpalette(), np.float32).reshape(-1, 3)
-    colours = table[[index for _, index in counts]]
-    weights = np.array([count for count, _ in counts], np.float32)
+    weights = np.bincount(np.asarray(few).ravel(), minlength=8).astype(np.float32)
+    colours = np.array((few.getpalette() or [])[:24], np.float32).reshape(-1, 3)
+    weights = weights[: len(colours)]
 
     def distance(style: Style) -> float:
-        palette = style.palette().astype(np.float32)
+        palette = style.palette().astype(np.float32)[_GROUNDS]
         away = np.linalg.norm(colours[:, None] - palette[None], axis=-1).min(1)
         return float((weights * away).sum())
 

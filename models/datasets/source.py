@@ -11,6 +11,8 @@ import numpy as np
 from engine.errors import InputError
 from models.datasets import layout
 from models.datasets.reader import DatasetSource
+from models.datasets.recording import LOG
+from models.datasets.recording_source import RecordingSource
 from models.datasets.trace_source import TraceSource
 from models.synthetic.shots import Shot
 
@@ -68,8 +70,11 @@ def _open(name: str) -> Make:
         return TraceSource(path)
     if (path / layout.HEADER).is_file() or (path / layout.PLAN).is_file():
         return DatasetSource(path)
+    if (path / LOG).is_file():
+        return RecordingSource(path)
     if path.is_dir():
         raise InputError(
-            f"--data {name}: the folder holds neither {layout.HEADER} (a dataset); docs/data.md says what they look like"
+            f"--data {name}: the folder has neither a dataset's {layout.HEADER} nor a recording's {LOG}; "
+            "docs/data.md says what they look like"
         )
     raise InputError(f"--data {name!r}: there is no such file or folder; say {SYNTHETIC}, a dataset, a recording or a trace")
