@@ -7,6 +7,7 @@ open work) are kept apart from the recent events, so that what is computed from 
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,11 @@ APP_SLOTS = 16  # apps beyond the sixteenth share the last slot
 RECENT = 16  # events that are remembered one by one
 EVENT_SIZE = 20
 SLOW_SIZE = VECTOR_SIZE + 1 + 2 * APP_SLOTS + 2
-RECENT_SIZE = RECENT * EVENT_SIZE
+WINDOWS = 3  # windows whose place is told, the front one first
+WINDOW_SIZE = 4 + APP_SLOTS  # its rect, then which app
+EVENTS_SIZE = RECENT * EVENT_SIZE
+RECENT_SIZE = EVENTS_SIZE + WINDOWS * WINDOW_SIZE
+Placed = Sequence[tuple[str, tuple[float, float, float, float]]]  # app, rect in shares of the frame; front first
 _STYLE = 66  # numbers of a style that stand first; later ones stand last, so that older encoders read the beginning
 _TYPES = ("move", "down", "up", "wheel", "key", "text", "ask", "style")
 _KEPT_WORDS = 400
@@ -109,8 +114,10 @@ class Context:
             lines.append(f"You last worked on {self.last_document}.")
         return lines or ["Nothing yet."]
 
-    def features(self, style: Style, text_size: int, apps: list[str], open_apps: list[str], hour: int) -> ContextFeatures:
-        """The context as numbers: slow float32 (SLOW_SIZE,), recent float32 (RECENT_SIZE,)."""
+    def features(
+        self, style: Style, text_size: int, apps: list[str], open_apps: list[str], hour: int, placed: Placed = ()
+    ) -> ContextFeatures:
+        """The context as numbers: slow float32 (SLOW_SIZE,), recent float32 (RECENT_SIZE,): events, then windows."""
         use = np.zeros((2, APP_SLOTS), np.float32)
         total = sum(self.opened.values()) or 1
         for i, app in enumerate(apps):
@@ -120,7 +127,11 @@ class Context:
         recent = np.zeros((RECENT, EVENT_SIZE), np.float32)
         for row, numbers in zip(recent, reversed(self._recent), strict=False):
             row[:] = numbers
-        return ContextFeatures(slow_features(style, text_size, use, hour), recent.ravel())
+        where = np.zeros((WINDOWS, WINDOW_SIZE), np.float32)
+        for row, (app, rect) in zip(where, placed, strict=False):
+            row[:4] = rect
+            row[4 + min(apps.index(app), APP_SLOTS - 1)] = 1
+        return ContextFeatures(slow_features(style, text_size, use, hour), np.concatenate([recent, where], None))
 
     def _typed(self, char: str) -> None:
         if char.isalpha():
@@ -146,14 +157,15 @@ def look_of(slow: np.ndarray) -> np.ndarray:
 
 
 def earlier(recent: np.ndarray, events: int) -> np.ndarray:
-    """Recent events (RECENT_SIZE,) as they were before the newest `events` of them."""
-    return np.concatenate([recent[events * EVENT_SIZE :], np.zeros(events * EVENT_SIZE, np.float32)])
+    """Recent features (RECENT_SIZE,) without the newest `events` events."""
+    none = np.zeros(events * EVENT_SIZE, np.float32)
+    return np.concatenate([recent[events * EVENT_SIZE : EVENTS_SIZE], none, recent[EVENTS_SIZE:]])
 
 
 def ticked(recent: np.ndarray) -> np.ndarray:
-    """Recent events (RECENT_SIZE,) after a tick without input: a row of no kind, all of its bits set."""
+    """Recent features (RECENT_SIZE,) after a tick without input: an event of no kind, all of its bits set."""
     row = np.concatenate([np.zeros(EVENT_SIZE - 10), np.ones(10)])
-    return np.concatenate([row, recent[:-EVENT_SIZE]]).astype(np.float32)
+    return np.concatenate([row, recent[: EVENTS_SIZE - EVENT_SIZE], recent[EVENTS_SIZE:]]).astype(np.float32)
 
 
 def atoms(event: Event, pointer: tuple[int, int]) -> list[Event]:

@@ -13,10 +13,11 @@ CODES = 1024  # what ten bits of an event can name: a character, a key, an app
 
 
 class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """slow (B, S) and recent (B, events * E), newest first, to tokens (B, slow_tokens + events (+ 1), D).
+    """slow (B, S) and recent (B, events * E + windows * W), newest first, to tokens (B, K, D).
 
     The first token starts as a plain copy of the style's palette, so that colour need not be learned. The newest
-    events have tokens of their own: what is computed from the slow tokens holds between events. A gated recurrent
+    events have tokens of their own, and so have the front windows, which app and where: what is computed from the slow
+    tokens holds between events. A gated recurrent
     unit (Cho et al., 2014, arXiv:1406.1078) over `history` events adds one token more: what they led to, all in all.
     Features may be longer than the encoder was made for: it reads the beginning.
     """
@@ -30,6 +31,8 @@ class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         slow_tokens: int = 6,
         token_width: int = 96,
         history: int = 16,
+        windows: int = 3,
+        window_size: int = 20,
     ) -> None:
         super().__init__()
         self.slow = nn.Linear(slow_size, slow_tokens * token_width)
@@ -39,6 +42,8 @@ class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
             self.code = nn.Embedding(CODES, token_width)
             self.recurrent = nn.GRU(event_size, token_width, batch_first=True)
             nn.init.normal_(self.code.weight, std=0.1)
+        if windows:
+            self.window = nn.Sequential(nn.Linear(window_size, 64), nn.SiLU(), nn.Linear(64, token_width))
         with torch.no_grad():
             nn.init.zeros_(self.deep[2].weight)  # type: ignore[arg-type]
             nn.init.zeros_(self.deep[2].bias)  # type: ignore[arg-type]
@@ -48,14 +53,15 @@ class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     @property
     def tokens(self) -> int:
-        return self.config.slow_tokens + self.config.events + (self.config.history > 0)  # type: ignore[attr-defined]
+        made: Any = self.config  # type: ignore[attr-defined]
+        return int(made.slow_tokens + made.events + (made.history > 0) + made.windows)
 
     def forward(self, slow: Tensor, recent: Tensor) -> Tensor:
         made: Any = self.config  # type: ignore[attr-defined]
         width = made.token_width
         slow = slow[:, : made.slow_size]
         lasting = (self.slow(slow) + self.deep(slow)).view(slow.shape[0], -1, width)
-        rows = recent.view(recent.shape[0], -1, made.event_size)
+        rows = recent[:, : max(made.events, made.history) * made.event_size].unflatten(1, (-1, made.event_size))
         newest = rows[:, : made.events]
         passing = self.event(newest)
         if not made.history:
@@ -65,4 +71,8 @@ class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         codes = (newest[..., -10:].round().long() * powers).sum(-1)
         passing = passing + self.code(codes) * known[:, : made.events]
         whole, _ = self.recurrent(rows[:, : made.history].flip(1))
-        return torch.cat([lasting, passing, whole[:, -1:]], 1)
+        tokens = [lasting, passing, whole[:, -1:]]
+        if made.windows:
+            placed = recent[:, made.history * made.event_size :].unflatten(1, (-1, made.window_size))
+            tokens.append(self.window(placed[:, : made.windows]))
+        return torch.cat(tokens, 1)

@@ -87,7 +87,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self,
         palette_size: int = 19,
         token_width: int = 96,
-        tokens: int = 11,
+        tokens: int = 14,
         widths: tuple[int, int, int] = (64, 128, 192),
         blocks: tuple[int, int, int, int, int] = (1, 2, 3, 2, 2),
         memories: int = MEMORIES,

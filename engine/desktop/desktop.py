@@ -103,9 +103,15 @@ class Desktop:
     def now(self) -> datetime:
         return self.start + timedelta(seconds=self.t)
 
-    def features(self) -> ContextFeatures:
-        names = [w.name for w in self.stack.windows]
-        return self.context.features(self.style, self.text_size, list(APPS), names, self.now.hour)
+    def features(self, style: Style | None = None) -> ContextFeatures:
+        """The context as numbers; `style` in place of the desktop's own."""
+        windows, (width, height) = self.stack.windows, self.size
+        placed = [
+            (w.name, (w.rect.x / width, w.rect.y / height, w.rect.w / width, w.rect.h / height))
+            for w in reversed(windows) if not w.minimised
+        ]  # fmt: skip
+        names = [w.name for w in windows]
+        return self.context.features(style or self.style, self.text_size, list(APPS), names, self.now.hour, placed)
 
     def state(self) -> dict[str, Any]:
         """All but the documents, as JSON values that share nothing with the desktop's own.

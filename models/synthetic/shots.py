@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.context import APP_SLOTS, EVENT_SIZE, RECENT
+from engine.context import APP_SLOTS, EVENT_SIZE, EVENTS_SIZE, RECENT, RECENT_SIZE
 from engine.context import slow_features as context_features
 from engine.drawing import Item
 from engine.geometry import Rect
@@ -25,7 +25,8 @@ SHAPED = 12  # grey levels off its role's flat colour from which a pixel counts 
 class Shot:
     """frame, before, guide: uint8 (H, W, 3), before may be grey where no frame is known; verbatim, ink: uint8 (H, W);
     shaped: bool (H, W), corners, edges, gradients: whatever is not simply the style's colour of the guide's role;
-    corners: bool (H, W), what would look different with square corners, where that is known; slow: float32 (SLOW_SIZE,), recent: float32 (RECENT_SIZE,). memory: uint8 (2, H, W, 3) and known: bool
+    corners: bool (H, W), what would look different with square corners, where that is known; slow: float32
+    (SLOW_SIZE,), recent: float32 (RECENT_SIZE,). memory: uint8 (2, H, W, 3) and known: bool
     (2, H, W), what models.memory would recall. explained: `recent` holds the events that led from `before`
     to `frame`, so that it can be learned without the guide."""
 
@@ -135,4 +136,4 @@ def random_events(rng: np.random.Generator) -> np.ndarray:
         row[rng.integers(8)] = 1
         row[8:10] = rng.random(2)
         row[10:] = rng.random(10) < 0.5
-    return recent.ravel()
+    return np.concatenate([recent.ravel(), np.zeros(RECENT_SIZE - EVENTS_SIZE, np.float32)])

@@ -123,8 +123,7 @@ class _Session:
         self.frame = self.renderer.render(items)
         if (before == self.frame).all():
             return
-        names = [window.name for window in desktop.stack.windows]
-        features = desktop.context.features(self.style, desktop.text_size, list(APPS), names, desktop.now.hour)
+        features = desktop.features(self.style)
         recent = ticked(features.recent) if tick else features.recent
         recalled = self.memory.recall(self.bounds)
         yield shot_of(

@@ -76,7 +76,7 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
     places = torch.stack([place(c.y // PATCH + steps, c.x // PATCH + steps, c.shot.size) for c in crops])
     margin, changed = _margins(crops), np.stack([c.take(c.shot.changed) for c in crops])
     weights = np.where(kept[:, None, None] > 0, _guided_weights(crops), DREAMT * (1.0 + 8.0 * changed))
-    care = margin * (1.0 + 4.0 * changed) * (1 - kept[:, None, None])
+    care = margin * (1.0 + changed) * (1 - kept[:, None, None])
     return Batch(
         clean=to_latents(np.stack([c.take(c.shot.frame) for c in crops])),
         previous=to_latents(np.stack([c.take(c.shot.before) for c in crops])),
