@@ -131,8 +131,8 @@ def calculator(xvfb: str) -> Iterator[X11Window]:
 
 
 CLICKS = [
-    {"type": kind, "button": "left", "x": 20 + 43 * column, "y": 150 + 30 * row}
-    for column, row in ((0, 3), (1, 3), (2, 3), (1, 2), (0, 2), (3, 3))
+    {"type": kind, "button": "left", "x": x, "y": y}
+    for x, y in ((69, 288), (112, 288), (155, 318), (69, 348), (112, 318), (69, 380))
     for kind in ("down", "up")
 ]
 

@@ -173,7 +173,7 @@ def probe(
 @with_choice
 def train(
     choice: Choice,
-    data: Annotated[str, typer.Option(metavar="SOURCE", help="synthetic, or a folder of recordings.")],
+    data: Annotated[str, typer.Option(metavar="SOURCE", help="synthetic, a dataset, a recording, a trace; or several, A:2,B.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the checkpoint goes.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from what is in --out.")] = False,
     updates: Annotated[int | None, typer.Option(metavar="N", help="How many updates.")] = None,
@@ -184,6 +184,19 @@ def train(
     from ui.measuring import train_to
 
     train_to(choice, data, out, resume, updates, init, budget)
+
+
+@app.command()
+@with_choice
+def dataset(
+    choice: Choice,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the dataset goes.")],
+    count: Annotated[int, typer.Option(metavar="N", help="How many frames.")] = 1000,
+) -> None:
+    """Write the synthetic source to disk, annotated: PNG and JSON Lines. Goes on where it was interrupted."""
+    from ui.measuring import dataset_to
+
+    dataset_to(choice, out, count)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`pixelos eval`, `bench` and `train`: long work, told line by line on stderr, its result in one file or folder."""
+"""`pixelos eval`, `bench`, `train` and `dataset`: long work, told line by line on stderr, its result in one file or folder."""
 
 from __future__ import annotations
 
@@ -43,8 +43,6 @@ def train_to(
     choice: Choice, data: str, out: Path, resume: bool, updates: int | None, init: str | None, budget: str
 ) -> None:
     """Train into `out`."""
-    if data != "synthetic":
-        raise InputError(f"--data {data!r} is not known; this version trains on 'synthetic', the desktop's own screens")
     if updates is not None and updates < 1:
         raise InputError(f"--updates {updates} cannot be; give a whole number from 1")
     if out.exists() and not out.is_dir():
@@ -52,14 +50,24 @@ def train_to(
     if not resume and (out / "state").exists():
         raise InputError(f"{out} holds an earlier training; go on with --resume, or give another --out")
     from models.catalog import resolve
+    from models.datasets.source import open_source
     from models.training.loop import BUDGETS, TrainConfig, train
 
     if budget not in BUDGETS:
         raise InputError(f"--budget {budget!r} is not known; use one of {', '.join(BUDGETS)}")
+    open_source(data)  # what is wrong with it is told before anything else is done
     size: dict[str, Any] = {**BUDGETS[budget], **({"updates": updates} if updates else {})}
     start = resolve(init, str(choice.folder())) if init else None
-    config = TrainConfig(out, start, resume, seed=choice.seed or 0, **size)
+    config = TrainConfig(out, start, resume, seed=choice.seed or 0, data=data, **size)
     print(f"the checkpoint is in {train(config, say)}")
+
+
+def dataset_to(choice: Choice, out: Path, count: int) -> None:
+    """Write a dataset into `out`."""
+    from models.datasets.writer import write_dataset
+
+    header = write_dataset(out, choice.seed or 0, count, choice.spec().size, say)
+    print(f"{header['samples']} frames are in {out}")
 
 
 def check_file(out: Path) -> None:

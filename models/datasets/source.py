@@ -43,7 +43,7 @@ def open_source(text: str) -> Make:
 
 def _parts(text: str) -> list[str]:
     """The sources that commas separate; a path that exists is one source, whatever is in its name."""
-    if Path(text).exists():
+    if text.strip() and Path(text).exists():
         return [text]
     return [part.strip() for part in text.split(",") if part.strip()]
 

@@ -22,6 +22,7 @@ from diffusers.training_utils import EMAModel
 from torch import Tensor
 
 from engine.errors import InputError
+from models.datasets.source import open_source
 from models.loading import save_bundled
 from models.training.networks import networks_from
 from models.training.objective import Batch, batch_of, corrupt, loss_of
@@ -48,6 +49,7 @@ class TrainConfig:
     rate: float = 8e-4
     guide_dropped: float = 0.9
     seed: int = 0
+    data: str = "synthetic"  # what models.datasets.source.open_source understands
     pool: int = 240
     threads: int | None = None
 
@@ -105,7 +107,7 @@ def _run(
     config: TrainConfig, accelerator: Accelerator, networks: Any, optimiser: Any, averaged: EMAModel,
     progress: Progress, say: Callable[[str], None],
 ) -> None:  # fmt: skip
-    pool = ShotPool(progress.rng, pool=config.pool)
+    pool = ShotPool(progress.rng, open_source(config.data), pool=config.pool)
     last, first = monotonic(), progress.done
     smooth = 0.0
     while _left(config, progress) > 0 and not (config.out / "stop").exists():
