@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Shot:
     corners: np.ndarray | None = None
     guided: bool = True  # False: there is no guide, only zeros in its place, and the shot is learned without one
 
-    @property
+    @cached_property
     def changed(self) -> np.ndarray:
         """Where frame and before differ: bool (H, W)."""
         return (self.frame != self.before).any(-1)
