@@ -65,7 +65,7 @@ def test_an_annotation_tells_what_stands_where() -> None:
     record = annotation.record
     written = next(run for run in record["text"] if run["text"] == "Guten Tag" and run["role"] == "ink")
     x, y, w, h = written["rect"]
-    assert written["covered"] == 0 and written["size"] == 13
+    assert written["covered"] < 0.1 and written["size"] == 13
     assert annotation.ink[y : y + h, x : x + w].max() > 128
     editor = next(widget for widget in record["widgets"] if widget["role"] == "editor")
     assert "focused" in editor["state"] and Rect(*editor["rect"]).covers(Rect(*written["rect"]))
@@ -240,7 +240,7 @@ def test_a_trace_is_a_source_of_its_own_states(tmp_path: Path) -> None:
 def test_a_trace_that_cannot_be_played_names_its_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     path.write_text("\n".join([*TRACE, '{"t": 4.0, "type": "click", "target": "Nowhere"}']))
-    with pytest.raises(TraceError, match="line 6.*Nowhere"):
+    with pytest.raises(TraceError, match=r"line 6.*Nowhere"):
         open_source(str(path))
     path.write_text(TRACE[0])
     with pytest.raises(InputError, match="nothing ever changes"):

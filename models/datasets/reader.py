@@ -50,7 +50,7 @@ class DatasetSource:
         """An episode's lines without what no shot needs."""
         if episode not in self._read:
             kept = {"frame", "before", "guide", "ink", "verbatim", "shaped", "ground", "style", "context", "events",
-                    "pointer", "buttons", "explained"}  # fmt: skip
+                    "pointer", "buttons", "explained", "hidden"}  # fmt: skip
             lines = []
             for number, record in read_lines(episode / SAMPLES):
                 missing = sorted(kept - set(record))
@@ -65,7 +65,7 @@ class DatasetSource:
     def _shot(self, episode: Path, number: int, record: dict[str, Any]) -> Shot:
         try:
             frame = self._plane(episode / record["frame"], "RGB")
-            slow, recent = _features(record)
+            slow, recent = _features(record, self.size)
             floor = self._plane(episode / record["ground"], "RGB")
             known = np.zeros((2, *frame.shape[:2]), bool)
             known[1] = True
@@ -114,11 +114,17 @@ def _header(folder: Path) -> dict[str, Any]:
     return header
 
 
-def _features(record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def _features(record: dict[str, Any], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """The context's numbers, made from its words as the desktop makes them: slow, recent."""
     said = record["context"]
     look: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in record["style"].items()}
-    style = Style(**look)
     context = Context({"opened": said["opened"], "recent": said["recent"]})
-    features = context.features(style, said["text_size"], list(APPS), said["open"], said["hour"])
+    shown = [window for window in reversed(record["hidden"]["windows"]) if not window["minimised"]]
+    placed = [(window["app"], _shares(window["rect"], size)) for window in shown]
+    features = context.features(Style(**look), said["text_size"], list(APPS), said["open"], said["hour"], placed)
     return features.slow, ticked(features.recent) if said["tick"] else features.recent
+
+
+def _shares(rect: list[int], size: tuple[int, int]) -> tuple[float, float, float, float]:
+    x, y, w, h = rect
+    return x / size[0], y / size[1], w / size[0], h / size[1]

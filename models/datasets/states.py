@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from engine.context import atoms, ticked
-from engine.desktop.apps.registry import APPS
 from engine.desktop.desktop import Desktop
 from engine.desktop.text_field import CARET
 from engine.drawing import Fill, Item
@@ -50,7 +49,7 @@ class State:
 def state_of(desktop: Desktop, style: Style, events: tuple[Event, ...] = ()) -> State:
     """The desktop as it is now, `events` what led here since the state before (none: only time passed)."""
     names = [window.name for window in desktop.stack.windows]
-    features = desktop.context.features(style, desktop.text_size, list(APPS), names, desktop.now.hour)
+    features = desktop.features(style)
     known = desktop.context.state()
     context = {"text_size": desktop.text_size, "open": names, "hour": desktop.now.hour, "tick": not events,
                "opened": known["opened"], "recent": known["recent"]}  # fmt: skip
