@@ -15,7 +15,7 @@ CODES = 1024  # what ten bits of an event can name: a character, a key, an app
 class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """slow (B, S) and recent (B, events * E + windows * W), newest first, to tokens (B, K, D).
 
-    The first token starts as a plain copy of the style's palette, so that colour need not be learned. The newest
+    The first token begins with the style's palette as it is, `palette` numbers: colour need not be learned. The newest
     events have tokens of their own, and so have the front windows, which app and where: what is computed from the slow
     tokens holds between events. A gated recurrent
     unit (Cho et al., 2014, arXiv:1406.1078) over `history` events adds one token more: what they led to, all in all.
@@ -33,6 +33,7 @@ class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         history: int = 16,
         windows: int = 3,
         window_size: int = 20,
+        palette: int = 57,
     ) -> None:
         super().__init__()
         self.slow = nn.Linear(slow_size, slow_tokens * token_width)
@@ -61,6 +62,9 @@ class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         width = made.token_width
         slow = slow[:, : made.slow_size]
         lasting = (self.slow(slow) + self.deep(slow)).view(slow.shape[0], -1, width)
+        if made.palette:
+            first = torch.cat([slow[:, : made.palette], lasting[:, 0, made.palette :]], 1)
+            lasting = torch.cat([first.unsqueeze(1), lasting[:, 1:]], 1)
         rows = recent[:, : max(made.events, made.history) * made.event_size].unflatten(1, (-1, made.event_size))
         newest = rows[:, : made.events]
         passing = self.event(newest)

@@ -79,7 +79,9 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """x0-prediction network. See `forward` for the shapes.
 
     widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up;
-    memories: remembered pictures it can put back, 0 for a checkpoint that knows of none.
+    memories: remembered pictures it can put back, 0 for a checkpoint that knows of none; given_palette: 1 where the first
+    token begins with the palette itself. A palette that is learned on the way wanders off and is mixed back into place,
+    and then no pick stands for the colour it is named after.
     """
 
     @register_to_config
@@ -91,11 +93,14 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         widths: tuple[int, int, int] = (64, 128, 192),
         blocks: tuple[int, int, int, int, int] = (1, 2, 3, 2, 2),
         memories: int = MEMORIES,
+        given_palette: int = 1,
     ) -> None:
         super().__init__()
         fine, coarse, deep = widths
         self.picks = palette_size + 4  # palette, black, white, guide, previous frame
-        self.palette_out = nn.Linear(token_width, palette_size * 3)
+        self.palette_values = palette_size * 3
+        if not given_palette:
+            self.palette_out = nn.Linear(token_width, palette_size * 3)
         self.level_in = nn.Linear(16, deep)
         self.summary = nn.Linear(tokens * token_width, deep)
         self.stem = nn.Conv2d(3 * CHANNELS + MAPS + PLACE, fine, 1)
@@ -115,7 +120,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
             self.memory_in = nn.Conv2d(REMEMBERED, fine, 1)
             self.memory_out = nn.Conv2d(fine, PIXELS * memories, 1)
         self.prototypes = nn.Parameter(torch.from_numpy(NEUTRAL.astype("float32")) / 127.5 - 1)
-        self._start(palette_size)
+        self._start()
 
     def forward(
         self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, level: Tensor, tokens: Tensor, memory: Tensor
@@ -137,7 +142,9 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         deep = self.attend(deep, tokens)
         coarse = _through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), mood)
         fine = F.silu(_through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood))
-        return self._paint(fine, previous, guide, maps, memory, self.palette_out(tokens[:, 0]))
+        given = self.config.given_palette  # type: ignore[attr-defined]
+        palette = tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])
+        return self._paint(fine, previous, guide, maps, memory, palette)
 
     def _paint(self, fine: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, memory: Tensor, palette: Tensor) -> Prediction:
         b, _, h, w = fine.shape
@@ -192,12 +199,9 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         with torch.autocast(guide.device.type, enabled=False):
             return (known @ weights.T).clamp_min(0)
 
-    def _start(self, palette_size: int) -> None:
-        """Begin with a palette that is read off the first token, and a head that adds nothing of its own."""
+    def _start(self) -> None:
+        """Begin with a head that adds nothing of its own."""
         with torch.no_grad():
-            nn.init.zeros_(self.palette_out.bias)
-            self.palette_out.weight.zero_()
-            self.palette_out.weight[:, : palette_size * 3] = torch.eye(palette_size * 3)
             residual = slice(PIXELS * self.picks, None)
             self.head.weight[residual].zero_()
             bias = torch.zeros(PIXELS, self.picks)

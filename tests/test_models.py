@@ -93,7 +93,8 @@ def show_patches(frame: np.ndarray, painting: Painting) -> np.ndarray:
 def test_a_checkpoint_without_memories_and_of_a_shorter_context_still_paints(tmp_path: Path) -> None:
     denoiser, encoder = older_networks()
     save_bundled(tmp_path, denoiser, encoder, torch.float16)
-    for component, newer in (("denoiser", "memories"), ("context_encoder", "history"), ("context_encoder", "windows")):
+    for component, newer in (("denoiser", "memories"), ("context_encoder", "history"), ("context_encoder", "windows"),
+                             ("denoiser", "given_palette"), ("context_encoder", "palette")):  # fmt: skip
         path = tmp_path / component / "config.json"
         path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != newer}))
     painter = open_painter(PainterSpec(str(tmp_path), size=SIZE, threads=1, device="cpu"))
@@ -103,7 +104,7 @@ def test_a_checkpoint_without_memories_and_of_a_shorter_context_still_paints(tmp
 def test_what_is_added_to_grown_networks_changes_nothing_at_first() -> None:
     denoiser, encoder = older_networks()
     bigger = Denoiser(**{**dict(denoiser.config), "memories": 2})
-    longer = ContextEncoder(slow_size=SLOW_SIZE, history=0, windows=0)
+    longer = ContextEncoder(slow_size=SLOW_SIZE, history=0, windows=0, palette=0)
     grow(bigger, denoiser)
     grow(longer, encoder)
     slow, recent = torch.randn(2, SLOW_SIZE), torch.randn(2, RECENT_SIZE)

@@ -1,4 +1,4 @@
-"""Text for random documents: real prose, words of three alphabets, and every printable character."""
+"""Text for random documents: real prose in eleven languages, words of three alphabets, every printable character."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from functools import lru_cache
 from pydoc_data.topics import topics
 
 import numpy as np
+
+from models.synthetic.languages import SENTENCES
 
 _LETTERS = {
     "latin": "abcdefghijklmnopqrstuvwxyzàâçéèêëîïôöüßñåøæłšžő",
@@ -21,18 +23,39 @@ def _corpus() -> str:
     return " ".join(" ".join(topics.values()).split())
 
 
+@lru_cache(maxsize=16)
+def _prose(language: str) -> str:
+    return " ".join(SENTENCES[language])
+
+
 def sentence(rng: np.random.Generator, length: int) -> str:
-    """About `length` characters: mostly prose, at times another alphabet or plain noise."""
+    """About `length` characters: mostly prose, a fifth of it in other languages than English; else made-up words of
+    another alphabet, or plain noise in which every printable character comes up."""
     kind = rng.random()
-    if kind < 0.62:
-        corpus = _corpus()
-        start = int(rng.integers(len(corpus) - length - 1))
-        return corpus[start : start + length].strip()
+    if kind < 0.5:
+        return _cut(_corpus(), rng, length)
+    if kind < 0.7:
+        return _cut(_prose(str(rng.choice(list(SENTENCES)))), rng, length)
     if kind < 0.85:
         letters = _LETTERS[str(rng.choice(list(_LETTERS)))]
         text = "".join(rng.choice(list(letters + "   "), length))
         return " ".join(w.title() if rng.random() < 0.25 else w for w in text.split())
     return "".join(rng.choice(list(_PRINTABLE + "0123456789" * 3 + " " * 25), length)).strip()
+
+
+def foreign(rng: np.random.Generator, sentences: int = 3) -> str:
+    """A few whole sentences of one language that is not English."""
+    chosen = SENTENCES[str(rng.choice(list(SENTENCES)))]
+    return " ".join(str(chosen[i]) for i in rng.permutation(len(chosen))[:sentences])
+
+
+def _cut(corpus: str, rng: np.random.Generator, length: int) -> str:
+    """`length` characters from anywhere in a corpus, which begins again at its end."""
+    start = int(rng.integers(len(corpus)))
+    text = corpus[start : start + length]
+    while len(text) < length:
+        text += " " + corpus[: length - len(text)]
+    return text[:length].strip()
 
 
 def english(rng: np.random.Generator, length: int) -> str:
