@@ -81,7 +81,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up;
     memories: remembered pictures it can put back, 0 for a checkpoint that knows of none; given_palette: 1 where the first
     token begins with the palette itself. A palette that is learned on the way wanders off and is mixed back into place,
-    and then no pick stands for the colour it is named after.
+    and then no pick stands for the colour it is named after. The neutral colours are given with it.
     """
 
     @register_to_config
@@ -119,7 +119,11 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         if memories:
             self.memory_in = nn.Conv2d(REMEMBERED, fine, 1)
             self.memory_out = nn.Conv2d(fine, PIXELS * memories, 1)
-        self.prototypes = nn.Parameter(torch.from_numpy(NEUTRAL.astype("float32")) / 127.5 - 1)
+        neutral = torch.from_numpy(NEUTRAL.astype("float32")) / 127.5 - 1
+        if given_palette:
+            self.register_buffer("prototypes", neutral, persistent=False)
+        else:
+            self.prototypes = nn.Parameter(neutral)
         self._start()
 
     def forward(
