@@ -99,7 +99,7 @@ class _Session:
 
     def _typing(self) -> Iterator[Event]:
         t = self.desktop.t + float(self.rng.uniform(0.1, 0.6))
-        if self.rng.random() < 0.4:
+        if self.rng.random() < 0.8:  # most is written where a text ends
             yield Key(t, "end", ("ctrl",))
         for char in prose.sentence(self.rng, int(self.rng.integers(2, 8))) or "a":
             t += float(self.rng.uniform(0.06, 0.2))

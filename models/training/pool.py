@@ -16,9 +16,12 @@ ALIGN = 16  # crops start on this grid: the denoiser's coarsest cell
 Make = Callable[[np.random.Generator], list[Shot]]
 
 
+SHARE = 0.5  # of the synthetic source's shots that are moments of sessions
+
+
 def synthetic(rng: np.random.Generator) -> list[Shot]:
-    """Shots of the synthetic source: half of them a session's moments, half random screens."""
-    return moments(rng) if rng.random() < 0.5 else [random_shot(rng) for _ in range(MOMENTS)]
+    """Shots of the synthetic source: SHARE of them a session's moments, the others random screens."""
+    return moments(rng) if rng.random() < SHARE else [random_shot(rng) for _ in range(MOMENTS)]
 
 
 class ShotPool:
