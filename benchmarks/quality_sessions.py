@@ -1,0 +1,196 @@
+"""What long sessions do to the painting: drift, pixels touched outside the damage, and whether things stay there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.easel import Easel
+from benchmarks.pictures_compared import damaged, distance, psnr
+from benchmarks.quality_styles import lived
+from benchmarks.transitions import picture_bytes, setting
+from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
+from engine.errors import InputError
+from engine.events import Ask, Event, Key, Move, Text
+from engine.painter import Painter, PainterSpec
+from engine.styles import PRESETS
+from models.synthetic.sessions import User, random_desktop
+
+MARKS = (10, 30, 100, 300, 1000, 3000, 10_000)  # frames after which a guided session is looked at
+DREAM_MARKS = (10, 30, 60)  # seconds after which a dream is
+LONGEST = 3.0  # seconds of one pause in a dream; longer ones are left out
+KEPT_FRAMES = 30
+Say = Callable[[str], None]
+
+
+class Drift:
+    """What was seen at each mark of a session: PSNR to a fresh painting of the same state, and to the source."""
+
+    def __init__(self, easel: Easel, say: Say) -> None:
+        self._easel, self._say = easel, say
+        self.steps: list[int] = []
+        self.seconds: list[float] = []
+        self.to_fresh: list[float] = []
+        self.to_source: list[float] = []
+        self.fresh_to_source: list[float] = []
+        self._start = easel.desktop.t
+
+    def look(self) -> None:
+        easel = self._easel
+        fresh, source = easel.fresh(), easel.source()
+        self.steps.append(easel.painted)
+        self.seconds.append(round(easel.desktop.t - self._start, 1))
+        self.to_fresh.append(round(psnr(easel.frame, fresh), 2))
+        self.to_source.append(round(psnr(easel.frame, source), 2))
+        self.fresh_to_source.append(round(psnr(fresh, source), 2))
+        self._say(f"after {self.steps[-1]} frames ({self.seconds[-1]:.0f} s): {self.to_fresh[-1]} dB from a fresh "
+                  f"painting; {self.to_source[-1]} dB from the source, a fresh one {self.fresh_to_source[-1]}")  # fmt: skip
+
+    def scores(self) -> dict[str, Any]:
+        return {"steps": self.steps, "seconds": self.seconds, "psnr_db": self.to_fresh,
+                "psnr_to_source_db": self.to_source, "fresh_to_source_db": self.fresh_to_source}  # fmt: skip
+
+
+def guided_session(
+    painter: Painter, spec: PainterSpec, frames: int, rng: np.random.Generator, say: Say
+) -> dict[str, Any]:
+    """A random user's session of so many painted frames in one style; nothing is ever painted anew as a whole."""
+    painter.restore(None)
+    desktop = random_desktop(rng, spec.size)
+    desktop.prefer("style", "light")
+    easel, user = Easel(painter, desktop), User(rng, desktop, styles=False)
+    easel.paint()
+    drift, touched = Drift(easel, say), 0
+    marks = sorted({*(mark for mark in MARKS if mark < frames), frames})
+    while marks:
+        before, shown = easel.frame.copy(), easel.guide.pixels.copy()
+        lived(easel, user)
+        allowed = _grown(damaged(shown, easel.guide.pixels), painter.info.reach)
+        touched += int((before != easel.frame).any(2)[~allowed].sum())
+        if easel.painted >= marks[0]:
+            drift.look()
+            marks = [mark for mark in marks if mark > easel.painted]
+    return {"untouched": {"pixels": touched}, "drift": drift.scores()}
+
+
+def dreamt_session(
+    painter: Painter, spec: PainterSpec, seconds: float, rng: np.random.Generator, say: Say
+) -> dict[str, Any]:
+    """A random user's session that is dreamt from the bare desktop on, every tick and every event."""
+    painter.restore(None)
+    desktop = setting(rng, spec.size, "light").desktop()
+    easel, user = Easel(painter, desktop), User(rng, desktop, styles=False)
+    easel.paint()
+    drift, touched, outside, start = Drift(easel, say), 0, 0, desktop.t
+    marks: list[float] = [mark for mark in DREAM_MARKS if mark <= seconds] or [seconds]
+    events: list[Event] = [Ask(round(desktop.t + 0.5, 3), "notes")]
+    while marks:
+        before, source = easel.frame.copy(), easel.source()
+        for event in events:
+            _dreamt(easel, event)
+        allowed = _grown(damaged(source, easel.source()), painter.info.reach)
+        touched += int((before != easel.frame).any(2)[~allowed].sum())
+        outside += int((~allowed).sum())
+        if desktop.t - start >= marks[0]:
+            drift.look()
+            marks = [mark for mark in marks if mark > desktop.t - start]
+        events = _letters(user.act())
+    return {"untouched": {"pixels": touched, "share": round(touched / max(outside, 1), 5)}, "drift": drift.scores()}
+
+
+def _dreamt(easel: Easel, event: Event) -> None:
+    desktop = easel.desktop
+    if event.t - desktop.t > LONGEST:
+        return
+    try:
+        easel.feed(event)
+    except InputError:  # a slip: what was aimed at is not there
+        desktop.stale()
+
+
+def _letters(events: list[Event]) -> list[Event]:
+    """Texts letter by letter, as a keyboard gives them."""
+    apart: list[Event] = []
+    for event in events:
+        letters = event.text[:6] if isinstance(event, Text) else ""
+        apart += [Text(round(event.t + 0.1 * i, 3), char) for i, char in enumerate(letters)] or [event]
+    return apart
+
+
+def _grown(cells: np.ndarray, pixels: int) -> np.ndarray:
+    """Bool (H, W), wider by so many pixels on every side: where a painter may paint."""
+    wide = np.pad(cells, pixels)
+    h, w = cells.shape
+    rows = np.any([wide[i : i + h] for i in range(2 * pixels + 1)], 0)
+    return np.asarray(np.any([rows[:, i : i + w] for i in range(2 * pixels + 1)], 0))
+
+
+def guided_persistency(painter: Painter, spec: PainterSpec, rng: np.random.Generator, say: Say) -> dict[str, Any]:
+    """Share of frames in which a picture of the user's is still there, to the pixel, while looks come and go."""
+    desktop = Desktop(spec.size, Documents({"Cat.png": picture_bytes(rng)}))
+    desktop.handle(Ask(0.1, "Cat.png"))
+    painter.restore(None)
+    easel = Easel(painter, desktop)
+    easel.paint()
+    kept = 0
+    for i in range(KEPT_FRAMES):
+        for event in (Key(desktop.t + 0.5, "space", ("ctrl",)), Key(desktop.t + 0.9, "escape")):
+            desktop.handle(event)
+        desktop.prefer("style", list(PRESETS)[i % len(PRESETS)])
+        easel.paint()
+        content = easel.guide.verbatim > 0
+        kept += int(content.any() and (easel.frame[content] == easel.guide.pixels[content]).all())
+    say(f"persistency: {kept} of {KEPT_FRAMES} frames")
+    return {"share": round(kept / KEPT_FRAMES, 4), "frames": KEPT_FRAMES}
+
+
+def dreamt_persistency(
+    painter: Painter, spec: PainterSpec, seconds: float, rng: np.random.Generator, say: Say
+) -> dict[str, Any]:
+    """Share of frames in which a picture, or a window, that the dream began with is still there while other things go
+    on: the frame is nearer to the source's with it than to the source's without it, where the two differ."""
+    by_kind: dict[str, Any] = {}
+    for kind, put in (("picture", "Picture.png"), ("window", "calculator")):
+        seen = _still_there(painter, spec, put, seconds, rng)
+        by_kind[kind] = {"share": round(float(np.mean(seen)), 4), "at_the_end": seen[-1], "frames": len(seen)}
+        say(f"persistency, {kind}: {sum(seen)} of {len(seen)} frames")
+    frames = sum(k["frames"] for k in by_kind.values())
+    share = sum(k["share"] * k["frames"] for k in by_kind.values()) / frames
+    return {"share": round(share, 4), "frames": frames, "seconds": seconds, "by_kind": by_kind}
+
+
+def _still_there(
+    painter: Painter, spec: PainterSpec, put: str, seconds: float, rng: np.random.Generator
+) -> list[bool]:
+    """Looked at after every event of a session in which the launcher and another window come and go."""
+    start = setting(rng, spec.size, str(rng.choice(list(PRESETS))))
+    desktop, without = start.desktop(), start.desktop()
+    desktop.handle(Ask(round(desktop.t + 0.1, 3), put))
+    painter.restore(None)
+    easel = Easel(painter, desktop)
+    easel.paint()
+    seen: list[bool] = []
+    until = desktop.t + seconds
+    while desktop.t < until:
+        for kind, values in _elsewhere(rng, spec.size):
+            event = kind(round(desktop.t + 0.4, 3), *values)
+            easel.feed(event)
+            without.handle(event)
+        shows = easel.source()
+        lacks = Easel(painter, without).source()
+        where = damaged(shows, lacks)
+        if where.any():
+            seen.append(distance(easel.frame, shows, where) < distance(easel.frame, lacks, where))
+    return seen
+
+
+def _elsewhere(rng: np.random.Generator, size: tuple[int, int]) -> list[tuple[type[Event], tuple[Any, ...]]]:
+    """Something that leaves everything as it was."""
+    if rng.random() < 0.4:
+        return [(Key, ("space", ("ctrl",))), (Key, ("escape",))]
+    if rng.random() < 0.5:
+        return [(Ask, ("log",)), (Key, ("w", ("ctrl",)))]
+    return [(Move, (int(rng.integers(size[0])), int(rng.integers(size[1])))) for _ in range(2)]
