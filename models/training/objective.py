@@ -20,6 +20,7 @@ from models.synthetic.shots import Crop
 CHOICE, PICK = 0.1, 0.06  # what the choices count beside the picture: what stays, what is picked
 DREAMT = 0.4  # what a pixel counts where there is no guide: much of what happens there nobody can foresee
 SAME = 0.002  # squared distance, in a range of 2 a channel, of colours that count as the same
+MIXED = 0.06  # squared distance up to which a colour is taken for a mixture with the nearest one
 PICKED = 12_000  # pixels of a batch whose picks are scored
 
 
@@ -189,6 +190,7 @@ def _picked(predicted: Prediction, batch: Batch) -> Tensor:
         apart = apart + UNKNOWN * (logits < -UNKNOWN / 2)  # what is not remembered is no candidate
         apart[:, -len(predicted.pictures)] = UNKNOWN  # nor is the guide's own colour, which no style shows
         target = torch.softmax(-apart / SAME, -1)
-        plain = (apart.amin(-1) < 2 * SAME).float()  # neither a mixture nor a new colour
+        nearest = apart.amin(-1)
+        sure = torch.where(nearest < 2 * SAME, 1.0, 0.3) * (nearest < MIXED)  # a mixture is told by what is most of it
     missed = -(target * torch.log_softmax(logits, -1)).sum(-1)
-    return (plain * missed).sum() / plain.sum().clamp_min(1)
+    return (sure * missed).sum() / sure.sum().clamp_min(1)
