@@ -175,15 +175,15 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         learned: (B, h, w, 16, picks); trust: (B, h, w, 1, 1), how strongly the guide's roles hold; guide:
         (B, h, w, 16, 3) pixels; where: (B, h, w, MAPS + PLACE). Plain is the role whose neutral colour is nearest where
-        there is a guide, its own pixel where it is a picture, what is remembered where it shows bare wallpaper; without
-        a guide, the previous frame.
+        there is a guide, its own pixel where it is a picture, what is remembered where it shows bare wallpaper; the
+        previous frame without a guide, and hardly with one, or it would shine through.
         """
         present = where[..., :1].unsqueeze(-2)
         verbatim = where[..., 1 : 1 + PIXELS].unsqueeze(-1)
         known = len(self.prototypes)
         apart = self._apart(guide)
         roles = torch.addcmul(learned[..., :known], torch.log1p(apart).to(learned.dtype), (-2 - trust) * (present * (1 - verbatim)))
-        parts = [roles, learned[..., known:-2], learned[..., -2:-1] + 10 * verbatim, learned[..., -1:] + 6 * (1 - present)]
+        parts = [roles, learned[..., known:-2], learned[..., -2:-1] + 10 * verbatim, learned[..., -1:] + 6 - 12 * present]
         if self.remembers:
             out = self.memory_out(fine).permute(0, 2, 3, 1).reshape(*learned.shape[:-1], MEMORIES)
             held = memory[:, MEMORIES * CHANNELS :].permute(0, 2, 3, 1).unsqueeze(-2)
