@@ -39,14 +39,8 @@ def sentence(rng: np.random.Generator, length: int) -> str:
     if kind < 0.85:
         letters = _LETTERS[str(rng.choice(list(_LETTERS)))]
         text = "".join(rng.choice(list(letters + "   "), length))
-        return " ".join(w.title() if rng.random() < 0.25 else w for w in text.split())
+        return " ".join(w.title() if rng.random() < 0.25 else w for w in text.split())[:length]
     return "".join(rng.choice(list(_PRINTABLE + "0123456789" * 3 + " " * 25), length)).strip()
-
-
-def foreign(rng: np.random.Generator, sentences: int = 3) -> str:
-    """A few whole sentences of one language that is not English."""
-    chosen = SENTENCES[str(rng.choice(list(SENTENCES)))]
-    return " ".join(str(chosen[i]) for i in rng.permutation(len(chosen))[:sentences])
 
 
 def _cut(corpus: str, rng: np.random.Generator, length: int) -> str:
