@@ -39,7 +39,6 @@ class Easel:
         self.guide = Guide(desktop.size)
         self.frame = np.full((height, width, 3), 128, np.uint8)
         self.painted = 0
-        self.blank = True  # no patch has come yet
         self._dreaming = painter.info.mode == "dream"
         self._began = False
         self._style = ""
@@ -69,7 +68,6 @@ class Easel:
         self.painted += 1
         for patch in self.painter.paint(request).patches:
             self.frame[patch.rect.slices] = patch.pixels
-            self.blank = False
         return damage
 
     def wait(self, t: float) -> None:

@@ -66,9 +66,10 @@ def guided_session(
     drift, touched = Drift(easel, say), 0
     marks = sorted({*(mark for mark in MARKS if mark < frames), frames})
     while marks:
-        before, shown = easel.frame.copy(), easel.guide.pixels.copy()
-        lived(easel, user)
-        allowed = _grown(damaged(shown, easel.guide.pixels), painter.info.reach)
+        before = easel.frame.copy()
+        allowed = np.zeros(before.shape[:2], bool)
+        for rect in lived(easel, user):
+            allowed[rect.slices] = True
         touched += int((before != easel.frame).any(2)[~allowed].sum())
         if easel.painted >= marks[0]:
             drift.look()

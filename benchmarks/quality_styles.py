@@ -13,6 +13,7 @@ from benchmarks.transitions import setting
 from engine.desktop.apps.registry import APPS
 from engine.errors import InputError
 from engine.events import Ask
+from engine.geometry import Rect
 from engine.painter import Painter, PainterSpec
 from engine.styles import PRESETS, Style
 from models.synthetic.sessions import User, random_desktop
@@ -68,15 +69,15 @@ def _frames(
         yield easel
 
 
-def lived(easel: Easel, user: User) -> None:
-    """One deed of a random user, its events all at once; then it is painted."""
+def lived(easel: Easel, user: User) -> tuple[Rect, ...]:
+    """One deed of a random user, its events all at once; then it is painted. Returns the damage."""
     events = user.act()
     for event in events:
         try:
             easel.desktop.handle(event)
         except InputError:  # a slip: what was aimed at is not there
             easel.desktop.stale()
-    easel.paint(events)
+    return easel.paint(events)
 
 
 def _by_texture(scores: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 The painter paints a scene's first frame with the guide, then the lead and the act itself; the source's frames are only
 what its painting is compared with. It is right where the painting is nearer to the picture after the event than to any
-rival: to the one before it and, in dream mode, to eight other states that could have been reached from there.
+rival: to the one before it and, in dream mode, to eight other states that could have been reached from there. And it
+must have answered: where nothing changed inside the source's damage, a right state is one that was never left.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def judge(painter: Painter, scene: Scene, rng: np.random.Generator) -> Judged | 
         easel.feed(event)
     if scene.act.type != "wait":
         easel.wait(scene.act.t)
-    before = easel.source()
+    before, shown = easel.source(), easel.frame.copy()
     easel.feed(scene.act)
     after = easel.source()
     where = damaged(before, after)
@@ -100,9 +101,9 @@ def judge(painter: Painter, scene: Scene, rng: np.random.Generator) -> Judged | 
         rivals += distractors(scene, before, after, where, _drawing(painter.info.family), rng)
     own = distance(easel.frame, after, where)
     rival = min(distance(easel.frame, picture, where) for picture in rivals)
-    right = own < rival and not easel.blank
+    answered = bool((shown[where] != easel.frame[where]).any())
     style = str(scene.setting.state["context"]["preferences"]["style"])
-    return Judged(scene.kind, style, right, own, rival, len(rivals), before, after, easel.frame, where)
+    return Judged(scene.kind, style, own < rival and answered, own, rival, len(rivals), before, after, easel.frame, where)
 
 
 def judged(

@@ -25,11 +25,12 @@ app = typer.Typer(
     help="Pixel OS: a desktop whose face a diffusion model paints, frame by frame, on your own machine.",
 )
 models_app = typer.Typer(rich_markup_mode=None, help="Checkpoints: what is there, and whether it can be loaded.")
+eval_app = typer.Typer(rich_markup_mode=None, help="Score a checkpoint's painting, compare scores.")
 bench_app = typer.Typer(rich_markup_mode=None, help="Measure frame latency, compare measurements.")
 app.add_typer(models_app, name="models")
+app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")
 
-OutFile = Annotated[Path, typer.Option("--out", metavar="FILE.json", help="Where the result goes.")]
 OutPage = Annotated[Path | None, typer.Option("--out", metavar="REPORT.html", help="Where the page goes.")]
 
 
@@ -79,15 +80,32 @@ def replay(
     play(choice, trace, out, frames)
 
 
-@app.command("eval")
+@eval_app.callback(invoke_without_command=True)
 @with_choice
 def evaluate(
-    choice: Choice, out: OutFile, quick: Annotated[bool, typer.Option("--quick", help="At most two minutes.")] = False
+    context: typer.Context,
+    choice: Choice,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.json", help="The scores; FILE.html shows them.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="At most two minutes.")] = False,
+    drift_frames: Annotated[int | None, typer.Option(metavar="N", help="Frames of the guided session.")] = None,
 ) -> None:
     """Score a checkpoint's painting."""
-    from ui.measuring import evaluate_to
+    if context.invoked_subcommand is not None:
+        return
+    from ui.evaluating import evaluate_to
 
-    evaluate_to(choice, out, quick)
+    evaluate_to(choice, out, quick, drift_frames)
+
+
+@eval_app.command("compare")
+def compare_evaluations(
+    results: Annotated[list[Path], typer.Argument(metavar="A.json B.json ...", help="Results of eval.")],
+    out: OutPage = None,
+) -> None:
+    """Lay several evaluations side by side, as a page and as Markdown."""
+    from ui.evaluating import compare_to
+
+    compare_to(results, out)
 
 
 @bench_app.callback(invoke_without_command=True)

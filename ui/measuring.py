@@ -1,4 +1,4 @@
-"""`pixelos eval`, `bench`, `train` and `dataset`: long work, told line by line on stderr, its result in one file or folder."""
+"""`pixelos bench`, `train` and `dataset`: long work, told line by line on stderr, its result in one file or folder."""
 
 from __future__ import annotations
 
@@ -15,15 +15,6 @@ from ui.options import Choice
 def say(line: str) -> None:
     """One line of progress."""
     print(line, file=sys.stderr, flush=True)
-
-
-def evaluate_to(choice: Choice, out: Path, quick: bool) -> None:
-    """Score the checkpoint and write the scores."""
-    spec = choice.spec()
-    check_file(out)
-    from benchmarks.quality import evaluate
-
-    _write(out, evaluate(spec, quick, say))
 
 
 def bench_to(choice: Choice, out: Path | None, quick: bool, preset: str | None, random_weights: bool) -> None:

@@ -1,0 +1,241 @@
+"""The evaluation judges as it says: the guide is all right, nothing painted is all wrong, who knows all dreams well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.easel import Easel, source_of
+from benchmarks.pictures_compared import damaged, psnr, ssim
+from benchmarks.quality_sessions import dreamt_persistency, dreamt_session, guided_persistency, guided_session
+from benchmarks.quality_styles import is_flat, style_scores
+from benchmarks.quality_text import typed_scores
+from benchmarks.transition_kinds import KINDS
+from benchmarks.transitions import Judged, judge, scenes, score
+from engine.desktop.desktop import Desktop
+from engine.events import Key
+from engine.geometry import Rect
+from engine.painter import (
+    ContextFeatures,
+    GuidePainter,
+    Painter,
+    PainterInfo,
+    PainterSpec,
+    Painting,
+    PaintRequest,
+    Patch,
+)
+from engine.styles import PRESETS
+
+SIZE = (512, 384)
+GUIDE = PainterSpec(checkpoint="guide")
+DREAM = PainterSpec(mode="dream")
+SEED = 5
+
+
+def quiet(line: str) -> None:
+    """Nobody is told."""
+
+
+class Seer:
+    """Paints what it is let to see of the desktop, all of it at every request; keeps the requests."""
+
+    def __init__(self, mode: str, see: Callable[[Desktop, Seer], np.ndarray | None]) -> None:
+        self.info = PainterInfo("seer", "bundled", "", mode, "cpu", "uint8", 1, 8)
+        self.desktop = Desktop()
+        self.requests: list[PaintRequest] = []
+        self._see = see
+
+    def paint(self, request: PaintRequest) -> Painting:
+        self.requests.append(request)
+        pixels = self._see(self.desktop, self)
+        patches = () if pixels is None else (Patch(Rect(0, 0, *SIZE), pixels),)
+        return Painting(request.seq, patches, "painted")
+
+    def latents(self) -> np.ndarray:
+        return np.zeros(1, np.uint8)
+
+    def restore(self, latents: np.ndarray | None) -> None:
+        """It sees: nothing has to be remembered."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.fixture
+def seer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Seer]:
+    """Makes painters that know the desktop whose features were asked for last: the one that is being painted."""
+
+    def make(see: Callable[[Desktop, Seer], np.ndarray | None], mode: str = "dream") -> Seer:
+        painter, features = Seer(mode, see), Desktop.features
+
+        def noted(desktop: Desktop, *given: object) -> ContextFeatures:
+            painter.desktop = desktop
+            return features(desktop, *given)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Desktop, "features", noted)
+        return painter
+
+    return make
+
+
+def truth(desktop: Desktop, seer: Seer) -> np.ndarray:
+    return source_of("bundled", desktop.items, desktop.style, SIZE)
+
+
+def first_frame_only(desktop: Desktop, seer: Seer) -> np.ndarray | None:
+    """The frame that the scene begins with, and nothing after it."""
+    return truth(desktop, seer) if len(seer.requests) == 1 else None
+
+
+def bare(desktop: Desktop, seer: Seer) -> np.ndarray:
+    """The desktop as if no window were open."""
+    return source_of("bundled", Desktop(SIZE, state={"t": desktop.t}).items, desktop.style, SIZE)
+
+
+@pytest.fixture(scope="module")
+def guided() -> dict[str, Judged | None]:
+    """Every kind once, painted by the guide painter."""
+    painter = GuidePainter(GUIDE)
+    return {scene.kind: judge(painter, scene, rng) for scene, rng in scenes(SIZE, SEED, 1)}
+
+
+def test_there_are_at_least_seventy_kinds(guided: dict[str, Judged | None]) -> None:
+    assert len({kind.name for kind in KINDS}) == len(KINDS) >= 70
+    assert list(guided) == [kind.name for kind in KINDS]  # every one of them could be played
+
+
+def test_every_kind_changes_pixels(guided: dict[str, Judged | None]) -> None:
+    restyled = "style asked for"  # the guide has one look for all styles; the source has not
+    assert [kind for kind, outcome in guided.items() if outcome is None and kind != restyled] == []
+    ((scene, _),) = scenes(SIZE, SEED, 1, [kind for kind in KINDS if kind.name == restyled])
+    desktop = scene.before()
+    before = source_of("bundled", desktop.items, desktop.style, SIZE)
+    desktop.handle(scene.act)
+    assert damaged(before, source_of("bundled", desktop.items, desktop.style, SIZE)).all()
+
+
+def test_the_guide_painter_is_right_every_time(guided: dict[str, Judged | None]) -> None:
+    seen = [outcome for outcome in guided.values() if outcome]
+    assert len(seen) >= 70
+    scores = score([(outcome.kind, outcome.right, outcome.rivals) for outcome in seen])
+    assert (scores["accuracy"], scores["wrong"]) == (1.0, [])
+    assert all(outcome.own == 0 and outcome.where.any() for outcome in seen)
+
+
+@pytest.mark.parametrize("mode", ["guided", "dream"])
+def test_who_paints_nothing_is_right_never(mode: str, seer: Callable[..., Seer]) -> None:
+    for see in (lambda desktop, seer: None, first_frame_only):
+        outcomes = []
+        for scene, rng in scenes(SIZE, SEED, 1, KINDS[:: 12 if mode == "guided" else 40]):
+            outcomes.append(judge(seer(see, mode), scene, rng))
+        assert outcomes and not any(outcome and outcome.right for outcome in outcomes)
+
+
+def test_who_sees_the_desktop_dreams_right_among_eight_others(seer: Callable[..., Seer]) -> None:
+    for scene, rng in scenes(SIZE, SEED, 1, KINDS[4::12]):
+        painter = seer(truth)
+        outcome = judge(painter, scene, rng)
+        assert outcome is not None and outcome.right, scene.kind
+        assert outcome.rivals == 9, scene.kind
+        first, *dreamt = painter.requests
+        assert first.guide is not None and dreamt
+        assert all(r.guide is None and r.verbatim is None and r.damage == (Rect(0, 0, *SIZE),) for r in dreamt)
+        events = [event for request in dreamt for event in request.events]
+        assert events == [event for event in (*scene.lead, scene.act) if event.type != "wait"]
+
+
+def test_another_state_than_the_one_reached_is_wrong(seer: Callable[..., Seer]) -> None:
+    """A painter that always types the letter q is near to the typed letter, and nearer to its own."""
+
+    def types_q(desktop: Desktop, seer: Seer) -> np.ndarray:
+        request = seer.requests[-1]
+        if not request.events or getattr(request.events[0], "text", "") == "":
+            return truth(desktop, seer)
+        copy = Desktop(SIZE, type(desktop.documents)(desktop.documents.contents), state=desktop.state())
+        for key in ("backspace", "q"):
+            copy.handle(Key(copy.t, key))
+        return truth(copy, seer)
+
+    ((scene, rng),) = scenes(SIZE, SEED, 1, KINDS[:1])
+    assert scene.kind == "letter typed" and getattr(scene.act, "text", "q") != "q"
+    outcome = judge(seer(types_q), scene, rng)
+    assert outcome is not None and not outcome.right
+
+
+def test_scenes_are_those_of_their_seed() -> None:
+    def told(seed: int) -> list[object]:
+        return [(s.kind, s.setting.state, s.lead, s.act) for s, _ in scenes(SIZE, seed, 2, KINDS[3:60:19])]
+
+    assert told(1) == told(1) != told(2)
+
+
+def test_psnr_and_ssim() -> None:
+    rng = np.random.default_rng(1)
+    a = rng.integers(0, 256, (24, 32, 3)).astype(np.uint8)
+    off = (a // 2).astype(np.uint8)
+    assert (psnr(a, a), round(ssim(a, a), 6)) == (99.0, 1.0)
+    assert round(psnr(np.zeros_like(a), np.full_like(a, 255)), 6) == 0
+    assert ssim(a, off) < 0.98 and ssim(a, 255 - a) < 0
+    # one window, by the paper's own formula
+    x, y = (p[:11, :11] @ np.array([0.299, 0.587, 0.114]) for p in (a, off))
+    line = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    weight = np.outer(line, line) / np.outer(line, line).sum()
+    mx, my = (weight * x).sum(), (weight * y).sum()
+    vx, vy, both = ((weight * (p - mp) * (q - mq)).sum() for p, mp, q, mq in ((x, mx, x, mx), (y, my, y, my), (x, mx, y, my)))
+    c1, c2 = 2.55**2, 7.65**2
+    expected = (2 * mx * my + c1) * (2 * both + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    assert ssim(a[:11, :11], off[:11, :11]) == pytest.approx(expected, abs=1e-4)
+
+
+def test_styles_apart_by_texture(seer: Callable[..., Seer]) -> None:
+    assert is_flat(PRESETS["terminal"]) and not is_flat(PRESETS["ocean"])
+    assert not is_flat(replace(PRESETS["terminal"], wallpaper="hills"))
+    painter: Painter = seer(truth)
+    scores = style_scores(painter, DREAM, ("terminal", "ocean"), 1, np.random.default_rng(1), quiet)
+    assert scores["pictures"]["flat"]["styles"] == ["terminal"] and scores["pictures"]["textured"]["styles"] == ["ocean"]
+    assert scores["style"]["ocean"]["psnr_db"] == 99 and scores["style"]["ocean"]["own"] == 0 < scores["style"]["ocean"]["other"]
+
+
+def test_a_guided_session_of_the_guide_neither_drifts_nor_touches() -> None:
+    painter = GuidePainter(GUIDE)
+    scores = guided_session(painter, GUIDE, 14, np.random.default_rng(2), quiet)
+    assert scores["untouched"] == {"pixels": 0}
+    drift = scores["drift"]
+    assert drift["steps"] == [10, 14] and set(drift["psnr_db"]) == {99.0} == set(drift["psnr_to_source_db"])
+    assert guided_persistency(painter, GUIDE, np.random.default_rng(2), quiet) == {"share": 1.0, "frames": 30}
+
+
+def test_a_dreamt_session_of_who_sees(seer: Callable[..., Seer]) -> None:
+    painter = seer(truth)
+    scores = dreamt_session(painter, DREAM, 3, np.random.default_rng(2), quiet)
+    assert scores["untouched"] == {"pixels": 0, "share": 0.0}
+    assert scores["drift"]["psnr_db"] == scores["drift"]["psnr_to_source_db"] == [99.0]
+    assert scores["drift"]["seconds"][0] >= 3
+
+
+def test_what_was_put_in_is_still_there_or_is_not(seer: Callable[..., Seer]) -> None:
+    for see, share in ((truth, 1.0), (bare, 0.0)):
+        scores = dreamt_persistency(seer(see), DREAM, 2, np.random.default_rng(3), quiet)
+        assert (scores["share"], set(scores["by_kind"])) == (share, {"picture", "window"})
+
+
+def test_letters_typed_in_a_dream_are_read_back(seer: Callable[..., Seer], ocr: object) -> None:
+    for see, right in ((truth, True), (first_frame_only, False)):
+        scores = typed_scores(seer(see), DREAM, ("light",), 30, np.random.default_rng(4), quiet)
+        assert scores["characters"] == scores["by_style"]["light"]["characters"] >= 28
+        assert (scores["cer"] < 0.1) is right
+
+
+def test_a_dream_paints_the_ticks_that_change_something(seer: Callable[..., Seer]) -> None:
+    painter = seer(truth)
+    ((scene, _),) = scenes(SIZE, SEED, 1, [kind for kind in KINDS if kind.name == "snake moves"])
+    easel = Easel(painter, scene.before())
+    easel.paint()
+    easel.wait(easel.desktop.t + 1)
+    ticks = painter.requests[1:]
+    assert len(ticks) >= 4 and all(not request.events for request in ticks)
+    assert (easel.frame == easel.source()).all()

@@ -1,0 +1,62 @@
+"""`pixelos eval` and `pixelos eval compare`: scores in a JSON file, and a page beside it to look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from engine.durable import replace_file
+from engine.errors import InputError, PixelOSError
+from ui.measuring import check_file, say
+from ui.options import Choice
+
+
+def evaluate_to(choice: Choice, out: Path | None, quick: bool, drift_frames: int | None) -> None:
+    """Score the checkpoint; write the scores, and the page under the same name."""
+    if out is None:
+        raise InputError("--out FILE.json is missing: where the scores go")
+    if drift_frames is not None and drift_frames < 1:
+        raise InputError(f"--drift-frames {drift_frames} cannot be; give a whole number from 1")
+    spec = choice.spec()
+    if drift_frames is not None and spec.mode == "dream":
+        raise InputError("--drift-frames counts guided frames; leave it out with --mode dream")
+    page = _beside(out, ".html")
+    for file in (out, page):
+        check_file(file)
+    from benchmarks.quality import evaluated
+    from benchmarks.quality_report import quality_page
+
+    evaluation = evaluated(spec, quick, say, drift_frames)
+    scores = (json.dumps(evaluation.scores, indent=1) + "\n").encode()
+    _write({out: scores, page: quality_page(evaluation)})
+
+
+def compare_to(results: Sequence[Path], out: Path | None) -> None:
+    """Lay evaluations side by side: a page, and the same as Markdown beside it."""
+    if out is None:
+        raise InputError("--out PAGE.html is missing: where the page goes")
+    beside = _beside(out, ".md")
+    for file in (out, beside):
+        check_file(file)
+    from benchmarks.quality_compare import compared
+
+    page, text = compared(results)
+    _write({out: page, beside: text})
+
+
+def _beside(out: Path, suffix: str) -> Path:
+    """The second file of two. Raises InputError where both would be the same."""
+    if out.suffix == suffix:
+        kind = ".json" if suffix == ".html" else ".html"
+        raise InputError(f"--out {out} would be taken by the {suffix} file that goes beside it; let it end with {kind}")
+    return out.with_suffix(suffix)
+
+
+def _write(files: Mapping[Path, bytes]) -> None:
+    for file, data in files.items():
+        try:
+            replace_file(file.absolute(), data)
+        except OSError as error:
+            raise PixelOSError(f"{file} cannot be written: {error.strerror}; make room and try again") from error
+    print("see " + " and ".join(str(file) for file in files))
