@@ -22,13 +22,17 @@ from engine.geometry import SIZE_STEP
 from engine.styles import from_words
 from models.datasets.recording_source import RecordingSource, fitted, nearest_preset, painted_size
 from models.datasets.source import open_source
+from models.loading import load_bundled
 from models.synthetic.shots import Crop, Shot
+from models.training.loop import TrainConfig, train
 from models.training.networks import Networks
 from models.training.objective import Batch, batch_of, corrupt, loss_of
 from models.training.pool import ShotPool
+from models.training.source_sheet import source_sheet
 from scripts.capture_x11 import X11Window, capture, read_events
 from tests.checkpoints import tiny_networks
 from tests.conftest import need
+from ui import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = {"pixelos_recording": 1, "size": [300, 210]}
@@ -190,3 +194,18 @@ def test_the_capture_says_what_is_missing(xvfb: str, tmp_path: Path) -> None:
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert told.returncode == 2 and "Nobody's window" in told.stderr and "Traceback" not in told.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_training_takes_a_recording_by_its_name(tmp_path: Path) -> None:
+    folder = recording(tmp_path / "mine")
+    config = TrainConfig(out=tmp_path / "out", data=f"{folder}:2", updates=2, crops=2, pool=2, threads=1)
+    trained = load_bundled(train(config, lambda line: None), "trained")
+    sheet = source_sheet(trained.denoiser, trained.context_encoder, open_source(str(folder)), rows=3)
+    assert sheet.picture.size == (3 * 192, 3 * 192)
+    before, frame = np.asarray(sheet.picture)[:192, :192], np.asarray(sheet.picture)[:192, 384:]
+    assert (before != frame).any() and np.isfinite(sheet.painted) and sheet.kept < 20
+
+
+def test_the_command_line_names_a_wrong_source_before_it_trains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status(["train", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 2
+    assert "none" in capsys.readouterr().err and not (tmp_path / "out").exists()
