@@ -99,6 +99,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         fine, coarse, deep = widths
         self.picks = palette_size + 4  # palette, black, white, guide, previous frame
         self.palette_values = palette_size * 3
+        self.unlike = 12.0 if given_palette else 6.0  # how much less the previous frame is picked where there is a guide
         if not given_palette:
             self.palette_out = nn.Linear(token_width, palette_size * 3)
         self.level_in = nn.Linear(16, deep)
@@ -183,7 +184,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         known = len(self.prototypes)
         apart = self._apart(guide)
         roles = torch.addcmul(learned[..., :known], torch.log1p(apart).to(learned.dtype), (-2 - trust) * (present * (1 - verbatim)))
-        parts = [roles, learned[..., known:-2], learned[..., -2:-1] + 10 * verbatim, learned[..., -1:] + 6 - 12 * present]
+        parts = [roles, learned[..., known:-2], learned[..., -2:-1] + 10 * verbatim, learned[..., -1:] + 6 - self.unlike * present]
         if self.remembers:
             out = self.memory_out(fine).permute(0, 2, 3, 1).reshape(*learned.shape[:-1], MEMORIES)
             held = memory[:, MEMORIES * CHANNELS :].permute(0, 2, 3, 1).unsqueeze(-2)
