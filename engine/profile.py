@@ -67,7 +67,7 @@ class Profile:
                 "make it writable, or give another --profile"
             ) from error
         try:
-            _lock(lock)
+            lock_file(lock)
         except OSError as error:
             lock.close()
             if error.errno in _HELD:
@@ -119,7 +119,7 @@ class Profile:
         self.close()
 
 
-def _lock(file: IO[bytes]) -> None:
+def lock_file(file: IO[bytes]) -> None:
     """Take the file for this process. Raises OSError at once if another has it."""
     if sys.platform == "win32":
         import msvcrt

@@ -68,10 +68,11 @@ def test_the_pool_renews_itself() -> None:
         made.append(random_shot(rng))
         return made[-1:]
 
-    pool = ShotPool(np.random.default_rng(1), make, pool=3, renew=1.0)
-    for _ in range(4):
-        assert len(pool.draw(2, SIDE)) == 2
-    assert len(made) == 7
+    pool = ShotPool(make, (1,), size=30, renew=5.0)
+    for turn in range(4):
+        assert len(pool.draw(turn, 2, SIDE)) == 2
+    assert len(made) == 3 + 1, "three draws, and one more after ten shots' worth of turns"
+    assert {id(crop.shot) for crop in pool.draw(3, 60, SIDE)} == {id(shot) for shot in made[1:]}
 
 
 def test_a_pick_learns_though_its_share_is_next_to_nothing(shots: list[Shot]) -> None:

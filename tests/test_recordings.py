@@ -172,8 +172,8 @@ def _learn(source: RecordingSource, updates: int = 30) -> tuple[float, float]:
     rng = np.random.default_rng(0)
     networks = Networks(*tiny_networks())
     optimiser = torch.optim.AdamW(networks.parameters(), lr=3e-3)
-    pool = ShotPool(rng, source, pool=8)
-    held = batch_of(pool.draw(8, 64), rng, guide_dropped=0.5)
+    pool = ShotPool(source, (0,), 8)
+    held = batch_of(pool.draw(0, 8, 64), rng, guide_dropped=0.5)
 
     def loss(batch: Batch, seed: int) -> torch.Tensor:
         noisy, previous, level = corrupt(batch, torch.Generator().manual_seed(seed))
@@ -182,7 +182,7 @@ def _learn(source: RecordingSource, updates: int = 30) -> tuple[float, float]:
     before = float(loss(held, 0).detach())
     for update in range(updates):
         optimiser.zero_grad()
-        loss(batch_of(pool.draw(8, 64), rng, guide_dropped=0.5), update).backward()  # type: ignore[no-untyped-call]
+        loss(batch_of(pool.draw(1 + update, 8, 64), rng, guide_dropped=0.5), update).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     return before, float(loss(held, 0).detach())
 

@@ -1,22 +1,24 @@
-"""Where the training's crops come from: a pool of shots, renewed as crops are taken.
+"""Where the training's crops come from: a window of shots that moves on, and crops of them.
 
-Drawing a shot costs more than an update, so each serves many crops before another takes its place.
+Drawing a shot costs more than an update, so each serves many crops before it leaves. What is in the window at a turn
+depends on the seed and the turn alone, not on how one got there: a run that is taken up again meets the very crops it
+would have met.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from engine.errors import InputError
 from models.synthetic.shots import Crop, Shot, random_shot
 from models.training.moments import MOMENTS, moments
 
 ALIGN = 16  # crops start on this grid: the denoiser's coarsest cell
-Make = Callable[[np.random.Generator], list[Shot]]
-
-
 SHARE = 0.5  # of the synthetic source's shots that are moments of sessions
+TRIES = 50  # a source that gives nothing so often gives nothing at all
+Make = Callable[[np.random.Generator], list[Shot]]
 
 
 def synthetic(rng: np.random.Generator) -> list[Shot]:
@@ -25,28 +27,47 @@ def synthetic(rng: np.random.Generator) -> list[Shot]:
 
 
 class ShotPool:
-    """Endless crops.
+    """The shots at hand at a turn: of a window of draws, each from a generator of its own.
 
-    make: draws a few shots; pool: how many are kept; renew: how many are replaced a draw, on average.
+    make: draws about MOMENTS shots; seed: whole numbers from 0; size: about how many shots are kept; renew: how many
+    are replaced a turn, on average. A pool may be asked for any turn; turns that follow one another cost least.
     """
 
-    def __init__(self, rng: np.random.Generator, make: Make = synthetic, pool: int = 96, renew: float = 1.0) -> None:
-        self.rng = rng
+    def __init__(self, make: Make, seed: tuple[int, ...], size: int = 96, renew: float = 1.0) -> None:
         self.make = make
+        self.seed = seed
+        self.width = max(round(size / MOMENTS), 1)  # draws
         self.renew = renew
-        self.shots: list[Shot] = []
-        while len(self.shots) < pool:
-            self.shots += make(rng)
-        self._owed = 0.0
+        self._drawn: dict[int, list[Shot]] = {}
 
-    def draw(self, count: int, side: int) -> list[Crop]:
-        """`count` crops of `side` pixels."""
-        self._owed += self.renew
-        while self._owed > 0:
-            for shot in self.make(self.rng):
-                self.shots[int(self.rng.integers(len(self.shots)))] = shot
-                self._owed -= 1
-        return [crop_of(self.shots[int(self.rng.integers(len(self.shots)))], side, self.rng) for _ in range(count)]
+    def fill(self, turn: int) -> Iterator[int]:
+        """Draw what is missing at `turn`, yielding after each draw how many are still to come."""
+        first = int(turn * self.renew / MOMENTS)
+        wanted = range(first, first + self.width)
+        self._drawn = {draw: shots for draw, shots in self._drawn.items() if draw in wanted}
+        missing = [draw for draw in wanted if draw not in self._drawn]
+        for left, draw in zip(range(len(missing) - 1, -1, -1), missing, strict=True):
+            self._drawn[draw] = self._made(draw)
+            yield left
+
+    def draw(self, turn: int, count: int, side: int) -> list[Crop]:
+        """`count` crops of `side` pixels, those of this turn."""
+        for _ in self.fill(turn):
+            """Drawn one by one."""
+        shots = [shot for draw in sorted(self._drawn) for shot in self._drawn[draw]]
+        rng = self.generator(turn)
+        return [crop_of(shots[int(rng.integers(len(shots)))], side, rng) for _ in range(count)]
+
+    def generator(self, turn: int, use: int = 0) -> np.random.Generator:
+        """What is random about a turn beside the shots; `use` keeps different uses of it apart."""
+        return np.random.default_rng([*self.seed, 1, turn, use])
+
+    def _made(self, draw: int) -> list[Shot]:
+        rng = np.random.default_rng([*self.seed, 0, draw])
+        for _ in range(TRIES):
+            if shots := self.make(rng):
+                return shots
+        raise InputError("the source gives no shots to learn from; name another --data")
 
 
 def crop_of(shot: Shot, side: int, rng: np.random.Generator) -> Crop:

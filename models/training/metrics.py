@@ -1,0 +1,72 @@
+"""How a run went, line by line: OUT/metrics.jsonl, and drawn: OUT/metrics.png."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from engine.durable import replace_file
+
+LINES, PLOT = "metrics.jsonl", "metrics.png"
+
+
+class Metrics:
+    """The lines of a run. Every line has `update` and `seconds`; most have `loss`, `rate` (the learning rate) and
+    `crops_per_s`; one in a while has `psnr`, dB a style (see models.training.looks), their `mean`, and maybe `dream`."""
+
+    def __init__(self, out: Path, done: int) -> None:
+        """Go on after update `done`: what a killed run wrote beyond it is dropped. Raises OSError."""
+        self.path, self.plot = out / LINES, out / PLOT
+        self.lines = [line for line in _read(self.path) if line["update"] <= done]
+        replace_file(self.path, "".join(json.dumps(line) + "\n" for line in self.lines).encode())
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Raises OSError."""
+        self.lines.append(line)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def draw(self) -> None:
+        """Loss, and PSNR where it was looked at, over updates. Raises OSError."""
+        figure = Figure(figsize=(8, 7), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True)
+        losses = [line for line in self.lines if "loss" in line]
+        above.plot([line["update"] for line in losses], [line["loss"] for line in losses], linewidth=1)
+        above.set_ylabel("loss, smoothed")
+        looks = [line for line in self.lines if "psnr" in line]
+        updates = [line["update"] for line in looks]
+        for name in looks[-1]["psnr"] if looks else ():
+            below.plot(updates, [line["psnr"].get(name) for line in looks], linewidth=0.8, alpha=0.6, label=name)
+        below.plot(updates, [line["mean"] for line in looks], color="black", marker=".", label="all styles")
+        if any("dream" in line for line in looks):
+            below.plot(updates, [line.get("dream") for line in looks], "k--", marker=".", label="what changed, no guide")
+        below.set(xlabel="updates", ylabel="held-out PSNR, dB, one step")
+        if looks:
+            below.legend(fontsize="x-small", ncols=2, loc="lower right")
+        for axes in (above, below):
+            axes.grid(alpha=0.3)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=100)
+        replace_file(self.plot, picture.getvalue())
+
+
+def mean(psnr: dict[str, float]) -> float:
+    """Over the styles, in dB."""
+    return sum(psnr.values()) / len(psnr)
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a file that a kill may have cut short."""
+    lines = []
+    for text in path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else ():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and isinstance(line.get("update"), int):
+            lines.append(line)
+    return lines

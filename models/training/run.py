@@ -1,0 +1,231 @@
+"""One run: draw, corrupt, predict, step; tell, look and save now and then."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list, set_seed
+from diffusers.training_utils import EMAModel
+
+from engine.durable import replace_file
+from engine.errors import InputError, PixelOSError
+from models.loading import save_bundled
+from models.training.config import CONFIG, TrainConfig, as_json, begun_with, changes
+from models.training.forcing import begun, own_previous
+from models.training.looks import Looks
+from models.training.metrics import Metrics
+from models.training.networks import Networks, networks_from
+from models.training.objective import Batch, corrupt, loss_of
+from models.training.state import CHECKPOINT, load_state, replace_folder, save_state, told
+from models.training.stopping import Stopping
+from models.training.stream import Stream
+
+TELL_EVERY = 20  # updates
+WARM_UP = 100  # updates until the learning rate has risen
+Tell = Callable[[float, str], None]
+
+
+@dataclass
+class Position:
+    """Where a run is: updates done, seconds spent in all sittings, the smoothed loss."""
+
+    done: int = 0
+    seconds: float = 0.0
+    loss: float = math.nan
+
+    def share(self, config: TrainConfig) -> float:
+        """How much of the schedule is over, by updates or by time, whichever is more."""
+        timed = self.seconds / (60 * config.minutes) if config.minutes else 0.0
+        return min(max(self.done / config.updates, timed), 1.0)
+
+
+class Run:
+    """The networks, their optimiser and their average, from the update they are at on."""
+
+    def __init__(
+        self, config: TrainConfig, accelerator: Accelerator, stopping: Stopping, say: Callable[[str], None], tell: Tell
+    ) -> None:
+        """Begin anew, or take up what is in the output folder. Raises InputError, CheckpointError."""
+        self.config, self.accelerator, self.stopping, self.say, self.tell = config, accelerator, stopping, say, tell
+        set_seed(config.seed % 2**32)
+        self.stream = Stream(config, accelerator.process_index)
+        self.plain = _networks(config)
+        optimiser = torch.optim.AdamW(self.plain.parameters(), lr=config.rate, weight_decay=0.01, betas=(0.9, 0.98))
+        self.averaged = EMAModel(self.plain.parameters(), decay=0.999, use_ema_warmup=True, power=0.75)
+        self.position = Position()
+        if config.resume:
+            self._take_up(load_state(config.out, say), optimiser)
+        self.networks, self.optimiser = accelerator.prepare(self.plain, optimiser)
+        self.averaged.to(accelerator.device)
+        self._clock = monotonic()
+
+    def go(self) -> None:
+        """Train to the end of the schedule, or until asked to stop; all is saved then. Raises PixelOSError."""
+        config, position = self.config, self.position
+        self._open()
+        self._told = (position.done, position.seconds)
+        for left in () if config.prefetch else self.stream.fill(position.done):
+            if self.stopping.asked:
+                break
+            if left % 10 == 0:
+                self.say(f"drawing the first shots, {left} more times")
+        batches = self.stream.from_update(position.done)
+        while self._goes_on():
+            self._update(next(batches), position.share(config))
+            if position.done % TELL_EVERY == 0:
+                self._line()
+            look = position.done % config.look_every == 0
+            if look or position.done % config.save_every == 0:
+                self._save(look)
+        self._save(look=self.stopping.signal is None)
+        if position.share(config) < 1:
+            self.say(f"stopped at update {position.done}, all is saved; go on with --resume")
+
+    def _goes_on(self) -> bool:
+        """Whether another update is due. All processes answer as the main one does."""
+        now = monotonic()
+        self.position.seconds, self._clock = self.position.seconds + now - self._clock, now
+        word: list[Any] = [self.position.seconds, self.stopping.asked]
+        if self.accelerator.num_processes > 1:
+            broadcast_object_list(word)
+        self.position.seconds, stop = word
+        return not stop and self.position.share(self.config) < 1
+
+    def _update(self, batch: Batch, share: float) -> None:
+        """One step of the optimiser on one batch. Raises PixelOSError where the loss is no number any more."""
+        device, position = self.accelerator.device, self.position
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate(share)
+        batch = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
+        generator = torch.Generator(device).manual_seed(self._seed())
+        with self.accelerator.autocast():
+            if begun(share, self.config.forced):
+                batch = own_previous(self.plain, batch, generator)
+            with torch.device(device):
+                noisy, previous, level = corrupt(batch, generator)
+            loss = loss_of(self.networks(_last(noisy), _last(previous), batch, level), batch)
+        self.optimiser.zero_grad()
+        self.accelerator.backward(loss)
+        norm = self.accelerator.clip_grad_norm_(self.networks.parameters(), 1.0)
+        if not math.isfinite(float(norm)):
+            raise PixelOSError(
+                f"the training diverged at update {position.done}; take the last state up with a lower rate: "
+                f"--resume --rate {self.config.rate / 2:g}"
+            )
+        self.optimiser.step()
+        self.averaged.step(self.networks.parameters())
+        now = float(loss.detach())
+        position.loss = now if math.isnan(position.loss) else 0.98 * position.loss + 0.02 * now
+        position.done += 1
+
+    def _rate(self, share: float) -> float:
+        """The learning rate: a short rise, then half a cosine down to nothing."""
+        rise = min(1.0, (self.position.done + 1) / WARM_UP)
+        return self.config.rate * rise * (0.5 + 0.5 * math.cos(math.pi * share))
+
+    def _seed(self) -> int:
+        """Of the noise of this update, in this process."""
+        words = [self.config.seed, self.accelerator.process_index, self.position.done]
+        return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])
+
+    def _line(self) -> None:
+        """Say how it goes."""
+        config, position = self.config, self.position
+        done, seconds = position.done - self._told[0], position.seconds + monotonic() - self._clock
+        pace = done / max(seconds - self._told[1], 1e-9)  # updates a second, of late
+        self._told = (position.done, seconds)
+        crops = pace * config.crops * self.accelerator.num_processes
+        left = (config.updates - position.done) / pace
+        if config.minutes:
+            left = min(left, config.minutes * 60 - seconds)
+        if self.accelerator.is_main_process:
+            share = position.share(config)
+            with told(config.out):
+                self.metrics.add({"update": position.done, "seconds": round(seconds, 2), "loss": position.loss,
+                                  "rate": self._rate(share), "crops_per_s": round(crops, 2)})  # fmt: skip
+            self.tell(share, f"update {position.done}/{config.updates}  loss {position.loss:.4f}  {crops:.0f} crops/s  "
+                             f"{max(left, 0) / 60:.0f} min left")  # fmt: skip
+
+    def _open(self) -> None:
+        """Make sure the output folder takes what will be written, before anything is spent."""
+        config = self.config
+        if not self.accelerator.is_main_process:
+            return
+        if config.resume and (other := changes(config, begun_with(config.out))):
+            self.say(f"goes on with other settings than before: {', '.join(other)}")
+        with told(config.out):
+            replace_file(config.out / CONFIG, as_json(config).encode())
+            if not config.resume:
+                self._keep()
+            self.metrics = Metrics(config.out, self.position.done)
+        self.looks = Looks(config.out, self.stream)
+        if config.init and not config.resume:
+            self._look()
+
+    def _save(self, look: bool) -> None:
+        """The state to go on from, and the averaged weights as a checkpoint that can be opened at once."""
+        if not self.accelerator.is_main_process:
+            return
+        with told(self.config.out):
+            self._keep()
+            twin = self._twin()
+            replace_folder(
+                self.config.out / CHECKPOINT, lambda folder: save_bundled(folder, twin.denoiser, twin.encoder, torch.float16)
+            )
+        if look:
+            self._look()
+
+    def _look(self) -> None:
+        """Paint what is held out, and draw the plots."""
+        twin = self._twin().eval()
+        with told(self.config.out):
+            line = self.looks.look(twin.denoiser, twin.encoder, self.position.done)
+            self.metrics.add({"update": self.position.done, "seconds": round(self.position.seconds, 2), **line})
+            self.metrics.draw()
+        self.say(f"update {self.position.done}: held-out screens {line['mean']:.2f} dB in one step"
+                 + (f", what changed without a guide {line['dream']:.2f} dB" if "dream" in line else ""))  # fmt: skip
+
+    def _twin(self) -> Networks:
+        """The averaged networks, beside those that learn."""
+        twin = Networks(copy.deepcopy(self.plain.denoiser), copy.deepcopy(self.plain.encoder))
+        self.averaged.copy_to(twin.parameters())
+        return twin
+
+    def _keep(self) -> None:
+        state = {"networks": self.plain.state_dict(), "averaged": self.averaged.state_dict(),
+                 "optimiser": self.optimiser.state_dict(), "position": asdict(self.position)}  # fmt: skip
+        save_state(self.config.out, self.position.done, state)
+
+    def _take_up(self, state: dict[str, Any], optimiser: torch.optim.Optimizer) -> None:
+        try:
+            self.plain.load_state_dict(state["networks"])
+            self.averaged.load_state_dict(state["averaged"])
+            optimiser.load_state_dict(state["optimiser"])
+            self.position = replace(self.position, **state["position"])
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
+            out = self.config.out
+            raise InputError(
+                f"the state in {out} is of networks of another shape; begin a new run from its weights: "
+                f"--init {out / CHECKPOINT} --out another folder"
+            ) from error
+
+
+def _networks(config: TrainConfig) -> Networks:
+    """What the run starts from. Raises CheckpointError or InputError for an init that cannot be grown."""
+    try:
+        networks = networks_from(None if config.resume else config.init)
+    except RuntimeError as error:
+        raise InputError(f"--init {config.init} has networks of another shape than today's; start from another") from error
+    return networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _last(x: torch.Tensor) -> torch.Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
