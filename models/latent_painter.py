@@ -21,7 +21,7 @@ from engine.geometry import Rect, merge
 from engine.painter import ContextFeatures, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from engine.theme import NEUTRAL, Role
 from models.crops import PaintCrop, plan
-from models.denoiser import PATCH, pack, place, unpack
+from models.denoiser import PATCH, REMEMBERED, pack, place, unpack
 from models.devices import all_threads, device_of, dtype_of
 from models.frame_cache import FrameCache
 from models.loading import BundledCheckpoint
@@ -197,7 +197,9 @@ class LatentPainter:
         maps = torch.cat([self._maps(crop, request, guided), self._place[cells]], 1)
         maps = maps.contiguous(memory_format=torch.channels_last)
         noise = self._noise[cells].contiguous(memory_format=torch.channels_last)
-        memory = remembered(recalled.pixels.permute(0, 2, 3, 1), recalled.known[None]).to(self._dtype)
+        memory = previous.new_zeros(1, REMEMBERED, 1, 1)  # for a checkpoint that remembers nothing
+        if self._denoiser.remembers:
+            memory = remembered(recalled.pixels.permute(0, 2, 3, 1), recalled.known[None]).to(self._dtype)
         memory = memory.contiguous(memory_format=torch.channels_last)
         encoded = perf_counter()
         clean = sample(self._denoiser, previous, guide, maps, tokens, memory, noise, self.info.steps)
