@@ -191,17 +191,27 @@ def probe(
 @with_choice
 def train(
     choice: Choice,
-    data: Annotated[str, typer.Option(metavar="SOURCE", help="synthetic, a dataset, a recording, a trace; or several, A:2,B.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the checkpoint goes.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from what is in --out.")] = False,
-    updates: Annotated[int | None, typer.Option(metavar="N", help="How many updates.")] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="synthetic, a dataset, a recording, a trace; or several, A:2,B.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from what is in --out, as it was begun.")] = False,
     init: Annotated[str | None, typer.Option(metavar="CHECKPOINT", help="The weights to start from.")] = None,
-    budget: Annotated[str, typer.Option(metavar="cpu|gpu", help="The size of batches and networks.")] = "cpu",
+    budget: Annotated[
+        str | None, typer.Option(metavar="cpu|gpu", help="A night on a CPU, half an hour on a GPU; else what there is.")
+    ] = None,
+    updates: Annotated[int | None, typer.Option(metavar="N", help="End after so many updates.")] = None,
+    minutes: Annotated[float | None, typer.Option(metavar="M", help="End after so many minutes; 0: no limit.")] = None,
+    rate: Annotated[float | None, typer.Option(metavar="R", help="The highest learning rate (8e-4).")] = None,
+    guide_dropped: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Of what events explain, learned without a guide (0.9).")
+    ] = None,
 ) -> None:
     """Train or fine-tune a checkpoint of the bundled family."""
-    from ui.measuring import train_to
+    from ui.training import train_to
 
-    train_to(choice, data, out, resume, updates, init, budget)
+    said = {"data": data, "updates": updates, "minutes": minutes, "rate": rate, "guide_dropped": guide_dropped}
+    train_to(choice, out, resume, init, budget, said)
 
 
 @app.command()

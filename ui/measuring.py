@@ -1,4 +1,4 @@
-"""`pixelos bench`, `train` and `dataset`: long work, told line by line on stderr, its result in one file or folder."""
+"""`pixelos bench` and `dataset`: long work, told line by line on stderr, its result in one file or folder."""
 
 from __future__ import annotations
 
@@ -28,29 +28,6 @@ def bench_to(choice: Choice, out: Path | None, quick: bool, preset: str | None, 
     from benchmarks.latency import bench
 
     _write(out, bench(spec, quick, say))
-
-
-def train_to(
-    choice: Choice, data: str, out: Path, resume: bool, updates: int | None, init: str | None, budget: str
-) -> None:
-    """Train into `out`."""
-    if updates is not None and updates < 1:
-        raise InputError(f"--updates {updates} cannot be; give a whole number from 1")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out} is a file; give a folder")
-    if not resume and (out / "state").exists():
-        raise InputError(f"{out} holds an earlier training; go on with --resume, or give another --out")
-    from models.catalog import resolve
-    from models.datasets.source import open_source
-    from models.training.loop import BUDGETS, TrainConfig, train
-
-    if budget not in BUDGETS:
-        raise InputError(f"--budget {budget!r} is not known; use one of {', '.join(BUDGETS)}")
-    open_source(data)  # what is wrong with it is told before anything else is done
-    size: dict[str, Any] = {**BUDGETS[budget], **({"updates": updates} if updates else {})}
-    start = resolve(init, str(choice.folder())) if init else None
-    config = TrainConfig(out, start, resume, seed=choice.seed or 0, data=data, **size)
-    print(f"the checkpoint is in {train(config, say)}")
 
 
 def dataset_to(choice: Choice, out: Path, count: int) -> None:

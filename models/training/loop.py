@@ -18,8 +18,9 @@ from models.training.config import BUDGETS, TrainConfig, check
 from models.training.run import Run, Tell
 from models.training.state import CHECKPOINT, claimed
 from models.training.stopping import Stopping
+from models.training.stream import Stream
 
-__all__ = ["BUDGETS", "TrainConfig", "train"]
+__all__ = ["BUDGETS", "TrainConfig", "train", "usual_budget"]
 
 
 def train(config: TrainConfig, say: Callable[[str], None] = print, tell: Tell | None = None) -> Path:
@@ -35,17 +36,24 @@ def train(config: TrainConfig, say: Callable[[str], None] = print, tell: Tell | 
         torch.set_num_threads(config.threads)
     cuda = config.device != "cpu" and device_of(config.device).type == "cuda"
     accelerator = Accelerator(cpu=not cuda, mixed_precision="bf16" if cuda else "no")
+    stream = Stream(config, accelerator.process_index)
+    stream.source  # noqa: B018 - what is wrong with it is told before anything else is done
     with Stopping(config.out) as stopping:
         if accelerator.is_main_process:
             with claimed(config.out, config.resume):
                 stopping.forget()
-                Run(config, accelerator, stopping, say, tell or (lambda share, line: say(line))).go()
+                Run(config, accelerator, stream, stopping, say, tell or (lambda share, line: say(line))).go()
         else:
-            Run(config, accelerator, stopping, _silent, lambda share, line: None).go()
+            Run(config, accelerator, stream, stopping, _silent, lambda share, line: None).go()
         if accelerator.num_processes > 1:
             accelerator.end_training()
     stopping.leave()
     return config.out / CHECKPOINT
+
+
+def usual_budget(device: str) -> str:
+    """The name of the budget for a device. Raises CheckpointError where it is not there."""
+    return "gpu" if device_of(device).type == "cuda" else "cpu"
 
 
 def _silent(line: str) -> None:

@@ -51,12 +51,13 @@ class Run:
     """The networks, their optimiser and their average, from the update they are at on."""
 
     def __init__(
-        self, config: TrainConfig, accelerator: Accelerator, stopping: Stopping, say: Callable[[str], None], tell: Tell
-    ) -> None:
+        self, config: TrainConfig, accelerator: Accelerator, stream: Stream, stopping: Stopping,
+        say: Callable[[str], None], tell: Tell,
+    ) -> None:  # fmt: skip
         """Begin anew, or take up what is in the output folder. Raises InputError, CheckpointError."""
-        self.config, self.accelerator, self.stopping, self.say, self.tell = config, accelerator, stopping, say, tell
+        self.config, self.accelerator, self.stream, self.stopping = config, accelerator, stream, stopping
+        self.say, self.tell = say, tell
         set_seed(config.seed % 2**32)
-        self.stream = Stream(config, accelerator.process_index)
         self.plain = _networks(config)
         optimiser = torch.optim.AdamW(self.plain.parameters(), lr=config.rate, weight_decay=0.01, betas=(0.9, 0.98))
         self.averaged = EMAModel(self.plain.parameters(), decay=0.999, use_ema_warmup=True, power=0.75)

@@ -28,7 +28,7 @@ from engine.durable import clear_temporaries, replace_file, sync_folder
 from engine.errors import InputError, PixelOSError
 from engine.profile import lock_file
 
-STATE, CHECKPOINT = "state", "checkpoint"
+STATE, CHECKPOINT, LOCK = "state", "checkpoint", "lock"
 KEPT = 2  # states: the newest, and one in case its file is damaged
 VERSION = 1
 _EARLIER = f"{STATE}/optimizer.bin"  # what the first version of the training left
@@ -109,9 +109,10 @@ def claimed(out: Path, resume: bool) -> Iterator[None]:
         raise InputError(f"{out} holds an earlier training; go on with --resume, or give another --out")
     if resume and not holds:
         raise InputError(f"nothing to resume in {out}: there is no state in {out / STATE}; leave --resume out")
+    made = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = open(out / "lock", "a+b")  # noqa: SIM115 - held to the end of the block
+        lock = open(out / LOCK, "a+b")  # noqa: SIM115 - held to the end of the block
     except OSError as error:
         raise InputError(f"--out {out} cannot be written ({error.strerror}); give another folder") from error
     with lock:
@@ -125,7 +126,11 @@ def claimed(out: Path, resume: bool) -> Iterator[None]:
         clear_temporaries(out)
         clear_temporaries(out / STATE)
         settle(out / CHECKPOINT)
-        yield
+        try:
+            yield
+        finally:
+            if made and [path.name for path in out.iterdir()] == [LOCK]:  # nothing came of it
+                shutil.rmtree(out, ignore_errors=True)
 
 
 @contextmanager
