@@ -19,8 +19,10 @@ from PIL import Image
 
 from engine.errors import CheckpointError, InputError, PixelOSError
 from models.loading import load_bundled
+from models.training import looks
 from models.training import run as run_module
 from models.training.config import BUDGETS, begun_with, check
+from models.training.heldout import HeldOut, held_out
 from models.training.loop import TrainConfig, train
 from models.training.metrics import Metrics
 from models.training.networks import Networks
@@ -40,10 +42,16 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(recording(tmp_path_factory.mktemp("source") / "mine"))
 
 
+@pytest.fixture(scope="module")
+def screens() -> list[HeldOut]:
+    return held_out()[:2]
+
+
 @pytest.fixture(autouse=True)
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs start from tiny networks."""
+def tiny(screens: list[HeldOut], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs start from tiny networks and look at two screens only."""
     monkeypatch.setattr(run_module, "networks_from", lambda init: Networks(*tiny_networks(1)))
+    monkeypatch.setattr(looks, "held_out", lambda: screens)
 
 
 def config(out: Path, source: str, **other: Any) -> TrainConfig:
@@ -336,49 +344,59 @@ def test_what_a_run_was_begun_with_is_remembered(source: str, tmp_path: Path) ->
 
 _DRIVER = """
 import sys
-from models.training import run
+from models.training import heldout, run
+from models.training.config import BUDGETS
 from models.training.networks import Networks
 from tests.checkpoints import tiny_networks
-run.networks_from = lambda init: Networks(*tiny_networks(1))
 from ui import cli
-sys.exit(cli.status(sys.argv[1:]))
+if __name__ == "__main__":
+    run.networks_from = lambda init: Networks(*tiny_networks(1))
+    heldout.PRESETS = {"light": heldout.PRESETS["light"]}
+    BUDGETS["cpu"].update(crops=2, side=32, pool=10, save_every=5)
+    sys.exit(cli.status(sys.argv[1:]))
 """
 
 
-def driver(folder: Path) -> Path:
-    """The command line, but for tiny networks; as a file, since launchers and workers start from one."""
+def driver(folder: Path) -> list[str]:
+    """The command line, but small."""
     path = folder / "driver.py"
-    path.write_text(_DRIVER.replace("sys.exit", 'if __name__ == "__main__":\n    sys.exit'))
-    return path
+    path.write_text(_DRIVER)
+    return [str(path), "train", "--out", str(folder / "out"), "--device", "cpu"]
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
-def test_kill_9_while_training_costs_nothing_that_was_saved(source: str, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    command = [sys.executable, str(driver(tmp_path)), "train", "--data", source, "--out", str(out), "--device", "cpu"]
+def test_kill_9_changes_nothing(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command, out = [sys.executable, *driver(tmp_path), "--data", source, "--updates", "40"], tmp_path / "out"
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
-        if line.startswith("update 120/"):
+        if line.startswith("update 20/"):
             break
     process.kill()
-    process.wait(30)
-    state = load_state(out, print)
-    assert state["position"]["done"] == 100
-    again = [*command, "--resume", "--updates", "101"]
-    done = subprocess.run(again, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"the checkpoint is in {out / 'checkpoint'}\n"
-    assert load_state(out, print)["position"]["done"] == 101 and begun_with(out)["data"] == source
+    process.communicate(timeout=30)
+    assert 15 <= load_state(out, print)["position"]["done"] < 40
+    torch.set_num_threads(1)
+    assert cli.status(["train", "--out", str(out), "--resume"]) == 0
+    assert capsys.readouterr().out == f"the checkpoint is in {out / 'checkpoint'}\n"
+    train(TrainConfig(tmp_path / "whole", **begun_with(out)), quiet)
+    assert same(weights(tmp_path / "whole"), weights(out))
 
 
-def test_accelerate_launches_it(source: str, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", "--num_machines", "1",
-               "--mixed_precision", "no", "--dynamo_backend", "no", str(driver(tmp_path)), "train", "--data", source, "--out", str(out), "--updates", "2"]  # fmt: skip
+@pytest.mark.parametrize(
+    ("launcher", "processes"),
+    [(["accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"], 1),
+     (["torch.distributed.run", "--standalone", "--nproc_per_node", "2"], 2)],
+)  # fmt: skip
+def test_it_is_launched_as_one_process_or_several(launcher: list[str], processes: int, source: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", *launcher, *driver(tmp_path), "--data", source, "--updates", "2"]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.count("the checkpoint is in") == 1
+    out = tmp_path / "out"
     assert load_state(out, print)["position"]["done"] == 2
+    train(TrainConfig(tmp_path / "alone", **begun_with(out)), quiet)
+    alone = weights(tmp_path / "alone")
+    assert same(weights(out), alone) == (processes == 1), "a second process draws crops of its own"
