@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from engine.durable import replace_file
@@ -32,13 +33,14 @@ class Metrics:
 
     def draw(self) -> None:
         """Loss, and PSNR where it was looked at, over updates. Raises OSError."""
-        figure = Figure(figsize=(8, 7), layout="constrained")
+        figure = Figure(figsize=(9, 7), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         losses = [line for line in self.lines if "loss" in line]
         above.plot([line["update"] for line in losses], [line["loss"] for line in losses], linewidth=1)
         above.set_ylabel("loss, smoothed")
         looks = [line for line in self.lines if "psnr" in line]
         updates = [line["update"] for line in looks]
+        below.set_prop_cycle(color=colormaps["tab20"](range(20)))
         for name in looks[-1]["psnr"] if looks else ():
             below.plot(updates, [line["psnr"].get(name) for line in looks], linewidth=0.8, alpha=0.6, label=name)
         below.plot(updates, [line["mean"] for line in looks], color="black", marker=".", label="all styles")
@@ -46,7 +48,7 @@ class Metrics:
             below.plot(updates, [line.get("dream") for line in looks], "k--", marker=".", label="what changed, no guide")
         below.set(xlabel="updates", ylabel="held-out PSNR, dB, one step")
         if looks:
-            below.legend(fontsize="x-small", ncols=2, loc="lower right")
+            below.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
         for axes in (above, below):
             axes.grid(alpha=0.3)
         picture = io.BytesIO()

@@ -76,7 +76,7 @@ class Run:
         for left in () if config.prefetch else self.stream.fill(position.done):
             if self.stopping.asked:
                 break
-            if left % 10 == 0:
+            if left and left % 10 == 0:
                 self.say(f"drawing the first shots, {left} more times")
         batches = self.stream.from_update(position.done)
         while self._goes_on():
