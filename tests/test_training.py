@@ -385,12 +385,8 @@ def test_kill_9_changes_nothing(source: str, tmp_path: Path, capsys: pytest.Capt
     assert same(weights(tmp_path / "whole"), weights(out))
 
 
-@pytest.mark.parametrize(
-    ("launcher", "processes"),
-    [(["accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"], 1),
-     (["torch.distributed.run", "--standalone", "--nproc_per_node", "2"], 2)],
-)  # fmt: skip
-def test_it_is_launched_as_one_process_or_several(launcher: list[str], processes: int, source: str, tmp_path: Path) -> None:
+def test_accelerate_launches_it_too(source: str, tmp_path: Path) -> None:
+    launcher = ["accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     command = [sys.executable, "-m", *launcher, *driver(tmp_path), "--data", source, "--updates", "2"]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
@@ -398,5 +394,4 @@ def test_it_is_launched_as_one_process_or_several(launcher: list[str], processes
     out = tmp_path / "out"
     assert load_state(out, print)["position"]["done"] == 2
     train(TrainConfig(tmp_path / "alone", **begun_with(out)), quiet)
-    alone = weights(tmp_path / "alone")
-    assert same(weights(out), alone) == (processes == 1), "a second process draws crops of its own"
+    assert same(weights(out), weights(tmp_path / "alone"))
