@@ -383,15 +383,3 @@ def test_kill_9_changes_nothing(source: str, tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().out == f"the checkpoint is in {out / 'checkpoint'}\n"
     train(TrainConfig(tmp_path / "whole", **begun_with(out)), quiet)
     assert same(weights(tmp_path / "whole"), weights(out))
-
-
-def test_accelerate_launches_it_too(source: str, tmp_path: Path) -> None:
-    launcher = ["accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    command = [sys.executable, "-m", *launcher, *driver(tmp_path), "--data", source, "--updates", "2"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("the checkpoint is in") == 1
-    out = tmp_path / "out"
-    assert load_state(out, print)["position"]["done"] == 2
-    train(TrainConfig(tmp_path / "alone", **begun_with(out)), quiet)
-    assert same(weights(out), weights(tmp_path / "alone"))
