@@ -383,3 +383,15 @@ def test_kill_9_changes_nothing(source: str, tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().out == f"the checkpoint is in {out / 'checkpoint'}\n"
     train(TrainConfig(tmp_path / "whole", **begun_with(out)), quiet)
     assert same(weights(tmp_path / "whole"), weights(out))
+
+
+def test_accelerate_launches_the_very_run(source: str, tmp_path: Path) -> None:
+    launcher = ["accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    command = [sys.executable, "-m", *launcher, *driver(tmp_path), "--data", source, "--updates", "2"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "out"
+    assert done.stdout.count("the checkpoint is in") == 1
+    torch.set_num_threads(1)  # as the launched one has: sums in another order are other sums
+    train(TrainConfig(tmp_path / "alone", **begun_with(out)), quiet)
+    assert same(weights(out), weights(tmp_path / "alone"))
