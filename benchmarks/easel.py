@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.desktop.desktop import TICKS, Desktop
+from engine.desktop.clock import TICKS
+from engine.desktop.desktop import Desktop
 from engine.drawing import Item
 from engine.events import Event
 from engine.geometry import Rect

@@ -83,7 +83,7 @@ class Keeper:
         desktop = session.desktop
         blobs: dict[str, Content] = {_DOCUMENT + name: content for name, content in desktop.documents.contents.items()}
         state: dict[str, Any] = {
-            "start": desktop.start.isoformat(), "size": list(desktop.size), "desktop": desktop.state(),
+            "start": desktop.clock.start.isoformat(), "size": list(desktop.size), "desktop": desktop.state(),
             "names": sorted(self._names),
         }  # fmt: skip
         self._take_latents(session)
@@ -163,7 +163,7 @@ def recover(
         desktop.documents.version += 1
         notes += mirror.notes
     desktop = resized(desktop, size)
-    desktop.sleep((_now() - desktop.start).total_seconds())
+    desktop.sleep((_now() - desktop.clock.start).total_seconds())
     return desktop, Past(latents, (*found.notes, *notes))
 
 
@@ -171,7 +171,7 @@ def resized(desktop: Desktop, size: tuple[int, int]) -> Desktop:
     """The same desktop at another frame size, its windows inside it."""
     if desktop.size == size:
         return desktop
-    other = Desktop(size, desktop.documents, desktop.start, desktop.state(), desktop.checkpoints)
+    other = Desktop(size, desktop.documents, desktop.clock.start, desktop.state(), desktop.checkpoints)
     other.stack.gather()
     return other
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.desktop.desktop import START
+from engine.desktop.clock import START
 from engine.errors import InputError, TraceError
 from engine.events import Event, from_record
 from engine.geometry import check_size

@@ -432,7 +432,7 @@ def test_a_state_brings_back_the_very_same_screen(seed: int) -> None:
     desktop.stale()
     wanted = shown(desktop)
     state = json.loads(json.dumps(desktop.state()))
-    twin = Desktop((512, 384), Documents(desktop.documents.contents), desktop.start, state)
+    twin = Desktop((512, 384), Documents(desktop.documents.contents), desktop.clock.start, state)
     found = shown(twin)
     assert (found.pixels == wanted.pixels).all() and (found.ink == wanted.ink).all()
     later = [Text(desktop.t + 0.3, "And so on"), Key(desktop.t + 0.4, "tab"), Wait(desktop.t + 2.0)]

@@ -203,7 +203,7 @@ def test_a_recording_replays_to_the_frame_it_ended_with(tmp_path: Path) -> None:
         session.step(_asked(sentence, number), float(number + 1))
     session.close()
     start = capture(first)
-    second = Desktop(SIZE, first.documents, first.start, json.loads(json.dumps(first.state())))
+    second = Desktop(SIZE, first.documents, first.clock.start, json.loads(json.dumps(first.state())))
     session = Session(second, DirectMailbox(GuidePainter(SPEC)))
     recorder = Recorder(tmp_path / "a.jsonl", Header(SIZE, 0, first.start, start, checkpoint="guide", mode="guided"))
     t = first.t

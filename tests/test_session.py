@@ -219,7 +219,7 @@ def test_a_desktops_state_holds_all_that_is_seen() -> None:
     rng = np.random.default_rng(21)
     desktop = random_desktop(rng, SIZE)
     desktop.advance(desktop.t + 10)
-    twin = Desktop(SIZE, Documents(desktop.documents.contents), desktop.start, desktop.state())
+    twin = Desktop(SIZE, Documents(desktop.documents.contents), desktop.clock.start, desktop.state())
     first, second = session_of(GuidePainter, desktop), session_of(GuidePainter, twin)
     desktop.router.hover = ""
     desktop.ask_bar = desktop.menu = None

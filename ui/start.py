@@ -82,7 +82,7 @@ def _recorder(session: Session, path: Path | None) -> Iterator[Recorder | None]:
     from engine.trace import Header
 
     desktop = session.desktop
-    recorder = Recorder(path, Header(size=desktop.size, state=capture(desktop), start=desktop.start))
+    recorder = Recorder(path, Header(size=desktop.size, state=capture(desktop), start=desktop.clock.start))
     try:
         yield recorder
     finally:

@@ -6,7 +6,7 @@ state and events always give the same scene. It draws no finished pixels and kno
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from engine.desktop.apps.registry import APPS
 from engine.desktop.ask_bar import AskBar, Suggestion, suggest
 from engine.desktop.asking import TEXT_SIZES, answer
 from engine.desktop.canvas import Canvas, Sheet
+from engine.desktop.clock import START, Clock
 from engine.desktop.diary import Diary
 from engine.desktop.documents import Documents
 from engine.desktop.menu import Menu, desktop_entries
@@ -32,11 +33,7 @@ from engine.scene import Widget
 from engine.styles import PRESETS, Style, from_words
 from engine.typeface import Face, line_height
 
-START = datetime(2026, 1, 1, 9, tzinfo=timezone.utc)
-TICKS = 10  # a second
-BLINK = 5  # ticks the caret is on, then off
 NOTICE = 4.0  # seconds a notice stays
-LONGEST_PAUSE = 600  # seconds of ticks that are caught up with after a gap; apps slept through the rest
 
 
 class Desktop:
@@ -52,14 +49,11 @@ class Desktop:
     ) -> None:
         state = state or {}
         self.size = size
-        self.start = start
+        self.clock = Clock(start, state.get("t", 0.0), state.get("input_tick"))
         self.documents = documents or Documents()
         self.context = Context(state.get("context"))
         self.clipboard: str = state.get("clipboard", "")
-        self.t: float = state.get("t", 0.0)
         self.checkpoints = checkpoints
-        self._ticks = _tick_at(self.t)
-        self._input_tick: int = state.get("input_tick", self._ticks)  # of the last input: the caret blinks from there
         self._seed: int = state.get("seed", 1)
         self._diary = Diary(state.get("diary", ()))
         said, until = state.get("notice", ("", 0.0))
@@ -100,8 +94,12 @@ class Desktop:
         return from_words(self.style_words)[0]
 
     @property
+    def t(self) -> float:
+        return self.clock.t
+
+    @property
     def now(self) -> datetime:
-        return self.start + timedelta(seconds=self.t)
+        return self.clock.now
 
     def features(self, style: Style | None = None) -> ContextFeatures:
         """The context as numbers; `style` in place of the desktop's own."""
@@ -120,7 +118,7 @@ class Desktop:
         """
         return {
             "t": self.t,
-            "input_tick": self._input_tick,
+            "input_tick": self.clock.input_tick,
             "seed": self._seed,
             "clipboard": self.clipboard,
             "notice": list(self._notice),
@@ -143,25 +141,21 @@ class Desktop:
         self.advance(event.t)
         self.router.handle(event)
         if event.type not in ("wait", "move"):
-            self._input_tick = self._ticks
+            self.clock.input()
         self._diary.took(event)
         self.context.observe(event, self.size, self.router.pointer)
 
     def advance(self, t: float) -> None:
         """Let time pass up to `t` seconds: ten ticks a second, deterministic."""
-        last = _tick_at(t)
-        self._ticks = max(self._ticks, last - LONGEST_PAUSE * TICKS)
-        while self._ticks < last:
-            self._ticks += 1
-            self._tick()
-        before, self.t = self.now, max(self.t, t)
+        before = self.now
+        for tick in self.clock.advance(t):
+            self._tick(tick)
         if (self.now - before).seconds >= 60 or self.now.minute != before.minute:
             self.stale()  # the clock shows another minute
 
     def sleep(self, t: float) -> None:
         """Go to time `t` without ticks: the program was not running meanwhile, and nobody holds a button any more."""
-        self.t = max(self.t, t)
-        self._ticks = self._input_tick = _tick_at(self.t)
+        self.clock.sleep(t)
         self.menu = None
         self.router.let_go()
         self.stale()
@@ -318,22 +312,21 @@ class Desktop:
     def _line(self) -> int:
         return line_height(Face(self.text_size))
 
-    def _tick(self) -> None:
+    def _tick(self, t: float) -> None:
         front = None if self.ask_bar or self.menu else self.stack.front
         for window in self.stack.windows:
             window.app.in_front = window is front
             if window.app.tick():
                 self.stale()
-        if (self._ticks - self._input_tick) % BLINK == 0:
+        if self.clock.caret_turns:
             self.stale()
-        if self._notice[0] and self._ticks / TICKS >= self._notice[1]:
+        if self._notice[0] and t >= self._notice[1]:
             self._notice = ("", 0.0)
             self.stale()
 
     def _draw(self) -> Sheet:
-        on = (self._ticks - self._input_tick) // BLINK % 2 == 0
         router = self.router
-        sheet = Sheet(self.text_size, router.focus, router.hover, router.pressed, on)
+        sheet = Sheet(self.text_size, router.focus, router.hover, router.pressed, self.clock.caret_on)
         canvas = Canvas(sheet, Rect(0, 0, *self.size))
         shell.draw_icons(canvas.part(self.stack.area), list(APPS.values()), self.open, partial(desktop_entries, self))
         front = self.stack.front
@@ -350,7 +343,3 @@ class Desktop:
         if self.menu:
             self.menu.draw(canvas, router.pick)
         return sheet
-
-
-def _tick_at(t: float) -> int:
-    return int(t * TICKS + 1e-6)
