@@ -205,7 +205,7 @@ def test_a_recording_replays_to_the_frame_it_ended_with(tmp_path: Path) -> None:
     start = capture(first)
     second = Desktop(SIZE, first.documents, first.clock.start, json.loads(json.dumps(first.state())))
     session = Session(second, DirectMailbox(GuidePainter(SPEC)))
-    recorder = Recorder(tmp_path / "a.jsonl", Header(SIZE, 0, first.start, start, checkpoint="guide", mode="guided"))
+    recorder = Recorder(tmp_path / "a.jsonl", Header(SIZE, 0, first.clock.start, start, checkpoint="guide", mode="guided"))
     t = first.t
     for sentence in ("snake", "notes"):
         t += 1.0
