@@ -1,4 +1,4 @@
-"""How far apart two pictures are: PSNR, SSIM, mean distance inside a mask. Pictures are uint8 (H, W, 3)."""
+"""How far apart two pictures are: SSIM, mean distance inside a mask. Pictures are uint8 (H, W, 3)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,9 @@ import numpy as np
 
 from engine.geometry import GRID, Rect
 
-EQUAL = 99.0  # dB, what two equal pictures are given
 _SIGMA, _RADIUS = 1.5, 5  # the window of Wang et al. 2004: 11 x 11, Gaussian
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB; 99 where the pictures are equal."""
-    error = float(np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2))
-    return EQUAL if error == 0 else float(10 * np.log10(255**2 / error))
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.easel import Easel
-from benchmarks.pictures_compared import psnr, ssim
+from benchmarks.pictures_compared import ssim
 from benchmarks.quality_sessions import dreamt_persistency, dreamt_session, guided_persistency, guided_session
 from benchmarks.quality_styles import style_scores
 from benchmarks.quality_text import page_scores, typed_scores, visible_text
@@ -25,6 +25,7 @@ from benchmarks.transitions import Judged, judged, score
 from engine.painter import Painter, PainterSpec
 from engine.styles import PRESETS
 from models.catalog import open_painter
+from models.likeness import psnr
 
 __all__ = ["Easel", "Evaluation", "Extent", "evaluate", "evaluated", "psnr", "ssim", "visible_text"]
 SHEET = 24  # scenes of the sheet of worst cases

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks.easel import Easel
-from benchmarks.pictures_compared import damaged, distance, psnr
+from benchmarks.pictures_compared import damaged, distance
 from benchmarks.quality_styles import lived
 from benchmarks.transitions import picture_bytes, setting
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.errors import InputError
-from engine.events import Ask, Event, Key, Move, Text
+from engine.events import Ask, Event, Key, Move
 from engine.painter import Painter, PainterSpec
 from engine.styles import PRESETS
-from models.synthetic.sessions import User, random_desktop
+from models.likeness import psnr
+from models.synthetic.sessions import User, letters, random_desktop
 
 MARKS = (10, 30, 100, 300, 1000, 3000, 10_000)  # frames after which a guided session is looked at
 DREAM_MARKS = (10, 30, 60)  # seconds after which a dream is
@@ -98,7 +99,7 @@ def dreamt_session(
         if desktop.t - start >= marks[0]:
             drift.look()
             marks = [mark for mark in marks if mark > desktop.t - start]
-        events = _letters(user.act())
+        events = [letter for event in user.act() for letter in letters(event)]
     return {"untouched": {"pixels": touched, "share": round(touched / max(outside, 1), 5)}, "drift": drift.scores()}
 
 
@@ -110,15 +111,6 @@ def _dreamt(easel: Easel, event: Event) -> None:
         easel.feed(event)
     except InputError:  # a slip: what was aimed at is not there
         desktop.stale()
-
-
-def _letters(events: list[Event]) -> list[Event]:
-    """Texts letter by letter, as a keyboard gives them."""
-    apart: list[Event] = []
-    for event in events:
-        letters = event.text[:6] if isinstance(event, Text) else ""
-        apart += [Text(round(event.t + 0.1 * i, 3), char) for i, char in enumerate(letters)] or [event]
-    return apart
 
 
 def _grown(cells: np.ndarray, pixels: int) -> np.ndarray:

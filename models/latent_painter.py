@@ -21,14 +21,14 @@ from engine.geometry import Rect, merge
 from engine.painter import ContextFeatures, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from engine.theme import NEUTRAL, Role
 from models.crops import PaintCrop, plan
-from models.denoiser import PATCH, REMEMBERED, pack, place, unpack
+from models.denoiser import PATCH, REMEMBERED, pack, place
 from models.devices import all_threads, device_of, dtype_of
 from models.frame_cache import FrameCache
+from models.inputs import event_maps, held, remembered, to_pixels
 from models.loading import BundledCheckpoint
 from models.memory import PictureMemory, Recalled
 from models.sampling import noise_field, sample
 from models.synthetic.renderer import REACH
-from models.training.objective import event_maps, held, remembered
 
 SMALL_AREA = 96 * 96  # crops up to this many pixels are painted by one thread: waking a second takes longer than it helps
 LATEST = 8  # events of one request that are dreamt one after another; older ones are only remembered
@@ -60,7 +60,7 @@ class LatentPainter:
         rows, columns = torch.arange(height // PATCH), torch.arange(width // PATCH)
         self._place = place(rows, columns, spec.size)[None].to(device, dtype, memory_format=torch.channels_last)
         self._pixels = torch.full((1, 3, height, width), 128, dtype=torch.uint8, device=device)
-        self._memory = PictureMemory(spec.size, device)
+        self._memory = PictureMemory(spec.size, device) if self._denoiser.remembers else None
         self._look: bytes = b""
         self._tokens: tuple[ContextFeatures, Tensor] | None = None
         self._cache = FrameCache()
@@ -69,7 +69,7 @@ class LatentPainter:
     def paint(self, request: PaintRequest) -> Painting:
         """Paint the damage; everything else stays bit-identical. Without a guide: what the events change."""
         look = look_of(request.context.slow).tobytes()
-        if self._look and look != self._look:
+        if self._memory is not None and self._look and look != self._look:
             self._memory.clear()
         self._look = look
         ms = dict.fromkeys(("embed", "encode", "denoise", "decode"), 0.0)
@@ -86,7 +86,7 @@ class LatentPainter:
         patches: list[Patch] = []
         painted = False
         for crop in plan(request.damage, self._spec.size):
-            recalled = self._memory.recall(crop.area, latest=False)
+            recalled = self._recall(crop.area, latest=False)
             key = self._key(crop, request, recalled)
             known = self._cache.get(key)
             if known is None:
@@ -111,10 +111,11 @@ class LatentPainter:
             pointer = getattr(event, "x", request.pointer[0]), getattr(event, "y", request.pointer[1])
             one = replace(request, context=context, pointer=pointer)
             pixels = self._paint_crop(
-                PaintCrop(whole, ()), one, self._embed(context, ms), self._memory.recall(whole), ms
+                PaintCrop(whole, ()), one, self._embed(context, ms), self._recall(whole), ms
             )
             after = torch.from_numpy(pixels).permute(2, 0, 1).to(self._device)
-            self._memory.replace(whole, self._pixels[0], after)
+            if self._memory is not None:
+                self._memory.replace(whole, self._pixels[0], after)
             self._pixels[0] = after
         return self._changed(first)
 
@@ -127,15 +128,17 @@ class LatentPainter:
 
     def _take_ground(self, patches: list[Patch], request: PaintRequest) -> None:
         """Remember what lies under everything: bare wallpaper; a dream's first frame, all of it."""
+        if self._memory is None:
+            return
         if self._spec.mode == "dream":
             whole = Rect(0, 0, *self._spec.size)
             self._memory.clear()
             self._memory.ground(whole, self._pixels[0])
         elif request.guide is not None:
             for patch in patches:
-                self._ground(patch, request.guide)
+                self._ground(self._memory, patch, request.guide)
 
-    def _ground(self, patch: Patch, guide: np.ndarray) -> None:
+    def _ground(self, memory: PictureMemory, patch: Patch, guide: np.ndarray) -> None:
         """Bare is where the guide shows nothing but wallpaper as far around as a window's shadow falls."""
         around = patch.rect.grow(REACH).meet(Rect(0, 0, *self._spec.size))
         bare: np.ndarray = np.all(guide[around.slices] == NEUTRAL[Role.WALLPAPER], -1)
@@ -147,21 +150,27 @@ class LatentPainter:
         rows, columns = patch.rect.shift(-around.x, -around.y).slices
         where = open_sky[rows.start // PATCH : rows.stop // PATCH, columns.start // PATCH : columns.stop // PATCH]
         y, x = patch.rect.slices
-        self._memory.ground(patch.rect, self._pixels[0, :, y, x], torch.from_numpy(where.copy()).to(self._device))
+        memory.ground(patch.rect, self._pixels[0, :, y, x], torch.from_numpy(where.copy()).to(self._device))
 
     def latents(self) -> np.ndarray:
-        """Frame, then memory, as pictures: uint8 (N, 3, H, W), without loss."""
-        memory = self._memory.state(latest=self._spec.mode == "dream")
-        return torch.cat([self._pixels, memory]).cpu().numpy()
+        """Frame, then memory where there is one, as pictures: uint8 (N, 3, H, W), without loss."""
+        if self._memory is None:
+            return self._pixels.cpu().numpy().copy()
+        return torch.cat([self._pixels, self._memory.state(latest=self._spec.mode == "dream")]).cpu().numpy()
+
+    def _recall(self, area: Rect, latest: bool = True) -> Recalled | None:
+        return None if self._memory is None else self._memory.recall(area, latest)
 
     def restore(self, latents: np.ndarray | None) -> None:
         if latents is None:
-            self._memory.clear()
             self._pixels.fill_(128)
+            if self._memory is not None:
+                self._memory.clear()
         elif latents.shape[1:] == self._pixels.shape[1:]:
             kept = torch.from_numpy(np.array(latents)).to(self._device)
             self._pixels.copy_(kept[:1])
-            self._memory.restore(kept[1:])
+            if self._memory is not None and len(kept) > 1:
+                self._memory.restore(kept[1:])
 
     def close(self) -> None:
         self._cache.clear()
@@ -182,7 +191,7 @@ class LatentPainter:
         return self._tokens[1]
 
     def _paint_crop(
-        self, crop: PaintCrop, request: PaintRequest, tokens: Tensor, recalled: Recalled, ms: dict[str, float]
+        self, crop: PaintCrop, request: PaintRequest, tokens: Tensor, recalled: Recalled | None, ms: dict[str, float]
     ) -> np.ndarray:
         """New pixels of the crop's whole area: uint8 (h, w, 3)."""
         begun = perf_counter()
@@ -198,14 +207,13 @@ class LatentPainter:
         maps = maps.contiguous(memory_format=torch.channels_last)
         noise = self._noise[cells].contiguous(memory_format=torch.channels_last)
         memory = previous.new_zeros(1, REMEMBERED, 1, 1)  # for a checkpoint that remembers nothing
-        if self._denoiser.remembers:
+        if recalled is not None:
             memory = remembered(recalled.pixels.permute(0, 2, 3, 1), recalled.known[None]).to(self._dtype)
         memory = memory.contiguous(memory_format=torch.channels_last)
         encoded = perf_counter()
         clean = sample(self._denoiser, previous, guide, maps, tokens, memory, noise, self.info.steps)
         denoised = perf_counter()
-        levels = unpack(clean.float()).clamp_(-1, 1).add_(1).mul_(127.5).round_()
-        pixels = levels[0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+        pixels = to_pixels(clean)[0]
         if shown is not None and request.verbatim is not None:
             content = request.verbatim[rows, columns] > 0  # pictures are the user's: not one level may be off
             pixels[content] = shown[content]
@@ -240,7 +248,7 @@ class LatentPainter:
             patches.append(Patch(rect, part))
         return patches
 
-    def _key(self, crop: PaintCrop, request: PaintRequest, recalled: Recalled) -> bytes | None:
+    def _key(self, crop: PaintCrop, request: PaintRequest, recalled: Recalled | None) -> bytes | None:
         """Names what painting this crop would give, from everything it depends on; None where that is not kept."""
         if crop.area.area > CACHED_AREA or request.guide is None:
             return None
@@ -251,8 +259,9 @@ class LatentPainter:
         digest.update(request.guide[rows, columns].tobytes())
         if request.verbatim is not None:
             digest.update(request.verbatim[rows, columns].tobytes())
-        digest.update(recalled.known.cpu().numpy().tobytes())
-        digest.update(recalled.pixels[1].cpu().numpy().tobytes())
+        if recalled is not None:
+            digest.update(recalled.known.cpu().numpy().tobytes())
+            digest.update(recalled.pixels[1].cpu().numpy().tobytes())
         digest.update(self._pixels[..., rows, columns].cpu().numpy().tobytes())
         return digest.digest()
 
@@ -272,4 +281,4 @@ class LatentPainter:
         request = PaintRequest(0, (), (), guide, None, empty)
         with torch.inference_mode():
             for area in (Rect(0, 0, 64, 64), Rect(0, 0, width, height)):
-                self._paint_crop(PaintCrop(area, ()), request, self._embed(empty, ms), self._memory.recall(area), ms)
+                self._paint_crop(PaintCrop(area, ()), request, self._embed(empty, ms), self._recall(area), ms)

@@ -18,10 +18,10 @@ from torch import Tensor
 from engine.context import RECENT_SIZE
 from engine.painter import ContextFeatures
 from models.context_encoder import ContextEncoder
-from models.denoiser import PATCH, REMEMBERED, Denoiser, place, unpack
+from models.denoiser import PATCH, REMEMBERED, Denoiser, place
+from models.inputs import event_maps, to_latents, to_pixels
 from models.loading import load_bundled
 from models.sampling import STRENGTH, noise_field, sample
-from models.training.objective import event_maps, to_latents
 
 
 @dataclass
@@ -85,8 +85,7 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
         clean = sample(
             network, before, shown_latents, placed, tokens.to(dtype), memory, noise, num_inference_steps, strength
         )
-        levels = unpack(clean.float()).clamp_(-1, 1).add_(1).mul_(127.5).round_()
-        frames = levels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()
+        frames = to_pixels(clean)
         images = [Image.fromarray(frame) for frame in frames] if output_type == "pil" else frames
         return PixelOSPipelineOutput(images=images)
 

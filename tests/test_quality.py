@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.easel import Easel, source_of
-from benchmarks.pictures_compared import damaged, psnr, ssim
+from benchmarks.pictures_compared import damaged, ssim
 from benchmarks.quality_sessions import dreamt_persistency, dreamt_session, guided_persistency, guided_session
 from benchmarks.quality_styles import is_flat, style_scores
 from benchmarks.quality_text import typed_scores
@@ -29,6 +29,7 @@ from engine.painter import (
     Patch,
 )
 from engine.styles import PRESETS
+from models.likeness import psnr
 
 SIZE = (512, 384)
 GUIDE = PainterSpec(checkpoint="guide")

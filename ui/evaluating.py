@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from engine.durable import replace_file
-from engine.errors import InputError, PixelOSError
-from ui.measuring import check_file, say
+from engine.errors import InputError
+from ui.measuring import check_file, say, write_results
 from ui.options import Choice
 
 
@@ -29,7 +28,7 @@ def evaluate_to(choice: Choice, out: Path | None, quick: bool, drift_frames: int
 
     evaluation = evaluated(spec, quick, say, drift_frames)
     scores = (json.dumps(evaluation.scores, indent=1) + "\n").encode()
-    _write({out: scores, page: quality_page(evaluation)})
+    write_results({out: scores, page: quality_page(evaluation)})
 
 
 def compare_to(results: Sequence[Path], out: Path | None) -> None:
@@ -42,7 +41,7 @@ def compare_to(results: Sequence[Path], out: Path | None) -> None:
     from benchmarks.quality_compare import compared
 
     page, text = compared(results)
-    _write({out: page, beside: text})
+    write_results({out: page, beside: text})
 
 
 def _beside(out: Path, suffix: str) -> Path:
@@ -51,12 +50,3 @@ def _beside(out: Path, suffix: str) -> Path:
         kind = ".json" if suffix == ".html" else ".html"
         raise InputError(f"--out {out} would be taken by the {suffix} file that goes beside it; let it end with {kind}")
     return out.with_suffix(suffix)
-
-
-def _write(files: Mapping[Path, bytes]) -> None:
-    for file, data in files.items():
-        try:
-            replace_file(file.absolute(), data)
-        except OSError as error:
-            raise PixelOSError(f"{file} cannot be written: {error.strerror}; make room and try again") from error
-    print("see " + " and ".join(str(file) for file in files))

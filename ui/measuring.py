@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from engine.durable import replace_file
 from engine.errors import InputError, PixelOSError
@@ -27,7 +27,7 @@ def bench_to(choice: Choice, out: Path | None, quick: bool, preset: str | None, 
     check_file(out)
     from benchmarks.latency import bench
 
-    _write(out, bench(spec, quick, say))
+    write_results({out: (json.dumps(bench(spec, quick, say), indent=1) + "\n").encode()})
 
 
 def dataset_to(choice: Choice, out: Path, count: int) -> None:
@@ -54,9 +54,11 @@ def check_file(out: Path) -> None:
         raise InputError(f"--out {out} cannot be written: {error.strerror}; give another place") from error
 
 
-def _write(out: Path, result: dict[str, Any]) -> None:
-    try:
-        replace_file(out.absolute(), (json.dumps(result, indent=1) + "\n").encode())
-    except OSError as error:
-        raise PixelOSError(f"{out} cannot be written: {error.strerror}; make room and try again") from error
-    print(f"see {out}")
+def write_results(files: Mapping[Path, bytes]) -> None:
+    """Put results where they belong, and say so. Raises PixelOSError."""
+    for file, data in files.items():
+        try:
+            replace_file(file.absolute(), data)
+        except OSError as error:
+            raise PixelOSError(f"{file} cannot be written: {error.strerror}; make room and try again") from error
+    print("see " + " and ".join(str(file) for file in files))

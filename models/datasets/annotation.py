@@ -21,7 +21,7 @@ from engine.styles import Style
 from engine.theme import Role
 from models.datasets.states import State, state_of
 from models.synthetic.renderer import StyledRenderer
-from models.synthetic.shots import shot_of
+from models.synthetic.shots import ground_memory, shot_of
 
 CONTENT = 255  # semantic index of pictures that no style may change
 HALF = 128  # coverage from which a pixel belongs to a glyph or mark
@@ -58,9 +58,9 @@ class Annotator:
         """The next state, annotated; the first one's damage is all that is not bare wallpaper."""
         damage = self._guide.update(state.items)
         frame = self._renderer.render(state.items)
-        empty = np.zeros((2, *frame.shape), np.uint8)
+        memory, known = ground_memory(None, state.size)
         shot = shot_of(
-            state.items, state.style, frame, empty[0], state.slow, state.recent, state.pointer, empty, empty[..., 0] > 0
+            state.items, state.style, frame, memory[0], state.slow, state.recent, state.pointer, memory, known
         )
         return Annotation(
             state, frame, shot.guide, shot.ink, shot.verbatim, shot.shaped, semantic_mask(state.items, state.size),

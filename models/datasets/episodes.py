@@ -6,14 +6,14 @@ The same seed, number and size give the same episode, whatever was made before i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
 from engine.desktop.desktop import Desktop
-from engine.errors import InputError
-from engine.styles import Style, random_style
+from engine.styles import random_style
 from models.datasets.annotation import Annotation, Annotator
-from models.datasets.states import State, live, state_of
+from models.datasets.states import lived, state_of
 from models.synthetic.sessions import User, random_desktop
 
 EPISODE = 12  # states of one episode
@@ -29,22 +29,14 @@ def episode(seed: int, number: int, size: tuple[int, int], count: int = EPISODE)
     last = annotator.take(state_of(desktop, style))
     yield last
     left = count - 1
-    for state in _lived(User(rng, desktop, styles=False), style):
+    user = User(rng, desktop, styles=False)
+    for state in lived(desktop, chain.from_iterable(user.act() for _ in range(DEEDS)), style):
         if not left:
             return
         annotation = annotator.take(state)
         if (annotation.frame != last.frame).any():
             last, left = annotation, left - 1
             yield last
-
-
-def _lived(user: User, style: Style) -> Iterator[State]:
-    for _ in range(DEEDS):
-        for event in user.act():
-            try:
-                yield from live(user.desktop, event, style)
-            except InputError:  # a slip: what was aimed at is not there
-                user.desktop.stale()
 
 
 def ground(annotation: Annotation) -> np.ndarray:

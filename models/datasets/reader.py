@@ -13,7 +13,7 @@ from engine.desktop.apps.registry import APPS
 from engine.errors import InputError
 from engine.styles import Style
 from models.datasets.layout import HEADER, SAMPLES, VERSION, episode_folder, is_size, read_json, read_lines
-from models.synthetic.shots import Shot
+from models.synthetic.shots import Shot, ground_memory
 
 SHOTS = 10  # given a time, as many as the synthetic source gives
 
@@ -67,14 +67,13 @@ class DatasetSource:
             frame = self._plane(episode / record["frame"], "RGB")
             slow, recent = _features(record, self.size)
             floor = self._plane(episode / record["ground"], "RGB")
-            known = np.zeros((2, *frame.shape[:2]), bool)
-            known[1] = True
+            memory, known = ground_memory(floor, self.size)
             return Shot(
                 size=self.size, frame=frame, before=self._plane(episode / record["before"], "RGB"),
                 guide=self._plane(episode / record["guide"], "RGB"),
                 verbatim=self._plane(episode / record["verbatim"], "L"), ink=self._plane(episode / record["ink"], "L"),
                 shaped=self._plane(episode / record["shaped"], "L") > 0, slow=slow, recent=recent,
-                pointer=(record["pointer"][0], record["pointer"][1]), memory=np.stack([np.zeros_like(floor), floor]),
+                pointer=(record["pointer"][0], record["pointer"][1]), memory=memory,
                 known=known, buttons=tuple(record["buttons"]), explained=bool(record["explained"]),
             )  # fmt: skip
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:

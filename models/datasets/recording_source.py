@@ -16,7 +16,7 @@ from engine.styles import INKS, PRESETS, Style, from_words
 from engine.theme import Role
 from models.datasets.reader import read_picture
 from models.datasets.recording import Moment, Recording, read_recording
-from models.synthetic.shots import Shot
+from models.synthetic.shots import Shot, ground_memory
 
 SHOTS = 10  # given a time, as many as the synthetic source gives
 TEXT_SIZE = 13  # what the context says where nobody knows
@@ -53,12 +53,11 @@ class RecordingSource:
         moments = self.recording.moments
         recent, pointer, buttons = self._told[i]
         nothing = np.zeros((self.size[1], self.size[0]), np.uint8)
-        known = np.zeros((2, *nothing.shape), bool)
-        known[1] = True
+        memory, known = ground_memory(self._first, self.size)
         return Shot(
             size=self.size, frame=self._frame(moments[i]), before=self._frame(moments[i - 1]),
             guide=np.zeros_like(self._first), verbatim=nothing, ink=nothing, shaped=nothing > 0, slow=self.slow,
-            recent=recent, pointer=pointer, memory=np.stack([np.zeros_like(self._first), self._first]), known=known,
+            recent=recent, pointer=pointer, memory=memory, known=known,
             buttons=buttons, explained=True, guided=False,
         )  # fmt: skip
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,8 @@ from models.datasets.reader import DatasetSource
 from models.datasets.recording import LOG
 from models.datasets.recording_source import RecordingSource
 from models.datasets.trace_source import TraceSource
-from models.synthetic.shots import Shot
+from models.synthetic.shots import Make, Shot
 
-Make = Callable[[np.random.Generator], list[Shot]]
 SYNTHETIC = "synthetic"
 
 

@@ -15,6 +15,7 @@ from engine.context import atoms, ticked
 from engine.desktop.desktop import Desktop
 from engine.desktop.text_field import CARET
 from engine.drawing import Fill, Item
+from engine.errors import InputError
 from engine.events import Event, Text
 from engine.scene import Widget, find
 from engine.styles import Style
@@ -74,6 +75,15 @@ def live(desktop: Desktop, event: Event, style: Style | None = None) -> Iterator
         desktop.handle(part)
         if (desktop.items, desktop.style) != seen:
             yield state_of(desktop, style or desktop.style, (part,))
+
+
+def lived(desktop: Desktop, events: Iterable[Event], style: Style) -> Iterator[State]:
+    """As `live`, through several events; slips, which aim at what is not there, do nothing."""
+    for event in events:
+        try:
+            yield from live(desktop, event, style)
+        except InputError:
+            desktop.stale()
 
 
 def _letters(event: Event) -> Iterable[Event]:

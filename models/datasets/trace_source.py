@@ -18,7 +18,7 @@ from engine.styles import Style
 from engine.trace import Trace, read_trace
 from models.datasets.states import State, live, state_of
 from models.synthetic.renderer import StyledRenderer
-from models.synthetic.shots import Shot, shot_of
+from models.synthetic.shots import Shot, ground_memory, shot_of
 
 SHOTS = 10  # given a time, as many as the synthetic source gives
 
@@ -50,11 +50,10 @@ class TraceSource:
     def _shot(self, i: int) -> Shot:
         before, state = self.states[i - 1], self.states[i]
         bare = self._draw(self._bare, state.style)
-        known = np.zeros((2, *bare.shape[:2]), bool)
-        known[1] = True
+        memory, known = ground_memory(bare, self.size)
         return shot_of(
             state.items, state.style, self._draw(state.items, state.style), self._draw(before.items, before.style),
-            state.slow, state.recent, state.pointer, np.stack([np.zeros_like(bare), bare]), known, state.buttons,
+            state.slow, state.recent, state.pointer, memory, known, state.buttons,
             state.explained,
         )  # fmt: skip
 

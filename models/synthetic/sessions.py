@@ -42,9 +42,8 @@ class User:
 
     def _type(self, t: float) -> list[Event]:
         text = prose.sentence(self.rng, int(self.rng.integers(2, 40))) or "word"
-        if self.rng.random() < 0.5:
-            return [Text(t, text)]
-        return [Text(t + i * 0.08, char) for i, char in enumerate(text[:6])]
+        whole = Text(t, text)
+        return [whole] if self.rng.random() < 0.5 else letters(whole)
 
     def _click(self, t: float) -> list[Event]:
         x, y = self._spot(lambda w: w.touch is not None and w.role not in ("window", "desktop", "taskbar"))
@@ -101,6 +100,13 @@ class User:
         found = [w for w in self.desktop.widgets if w.rect and wanted(w)]
         rect = found[int(self.rng.integers(len(found)))].rect if found else Rect(0, 0, *self.desktop.size)
         return rect.x + int(self.rng.integers(rect.w)), rect.y + int(self.rng.integers(rect.h))
+
+
+def letters(event: Event, most: int = 6) -> list[Event]:
+    """A text's first letters, one event each, as a keyboard gives them; any other event as it is."""
+    if not isinstance(event, Text):
+        return [event]
+    return [Text(round(event.t + 0.08 * i, 3), char) for i, char in enumerate(event.text[:most])]
 
 
 def random_desktop(rng: np.random.Generator, size: tuple[int, int]) -> Desktop:

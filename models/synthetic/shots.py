@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -68,6 +68,17 @@ class Crop:
         return plane[self.y : self.y + self.side, self.x : self.x + self.side]
 
 
+Make = Callable[[np.random.Generator], list[Shot]]  # a source: gives a few shots a time
+
+
+def ground_memory(ground: np.ndarray | None, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """`memory` and `known` of a shot of which nothing is remembered but, where it is given, the ground."""
+    empty = np.zeros((size[1], size[0], 3), np.uint8)
+    known = np.zeros((2, size[1], size[0]), bool)
+    known[1] = ground is not None
+    return np.stack([empty, empty if ground is None else ground]), known
+
+
 def random_shot(rng: np.random.Generator) -> Shot:
     """A shot of a random screen in a random style. The frame before is the screen a moment ago, the same in another
     style, or unknown; of the bare wallpaper a few random parts are remembered."""
@@ -85,11 +96,12 @@ def random_shot(rng: np.random.Generator) -> Shot:
         before = StyledRenderer(random_style(rng), size).render(items)
     else:
         before = np.full((size[1], size[0], 3), 128, np.uint8)
+    memory, known = ground_memory(wallpaper, size)
     use = (rng.random((2, APP_SLOTS)) < 0.2).astype(np.float32)
     return shot_of(
         items, style, renderer.render(items), before, context_features(style, screen.text_size, use, int(rng.integers(24))),
         random_events(rng), (int(rng.integers(size[0])), int(rng.integers(size[1]))),
-        np.stack([np.zeros_like(wallpaper), wallpaper]), np.stack([np.zeros_like(known := _parts(rng, size)), known]),
+        memory, known & _parts(rng, size),
         square=StyledRenderer(replace(style, radius=0.0), size).render(items),
     )  # fmt: skip
 

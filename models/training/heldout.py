@@ -12,14 +12,16 @@ from engine.guide import Guide
 from engine.painter import ContextFeatures
 from engine.styles import PRESETS
 from models.context_encoder import ContextEncoder
-from models.denoiser import Denoiser, unpack
+from models.denoiser import Denoiser
+from models.inputs import to_pixels
+from models.likeness import psnr
 from models.pipeline import PixelOSPipeline
 from models.sampling import noise_field, sample
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
-from models.synthetic.shots import Crop, Shot
+from models.synthetic.shots import Crop, Make, Shot
 from models.training.objective import Batch, batch_of
-from models.training.pool import ALIGN, Make
+from models.training.pool import ALIGN
 
 SIZE = (320, 256)
 SEED = 90_001
@@ -61,12 +63,6 @@ def paint(denoiser: Denoiser, encoder: ContextEncoder, shots: list[HeldOut]) -> 
     return [np.asarray(frame) for frame in frames]
 
 
-def psnr(painted: np.ndarray, frame: np.ndarray, where: np.ndarray | None = None) -> float:
-    """Likeness in dB, over the pixels `where` is true."""
-    error = np.square(painted.astype(np.float64) - frame)
-    return float(10 * np.log10(255**2 / max(float((error if where is None else error[where]).mean()), 1e-9)))
-
-
 class Dreams:
     """Crops around what changed in shots of a source, to be painted from the frame before and the events alone."""
 
@@ -74,31 +70,36 @@ class Dreams:
         rng = np.random.default_rng(seed)
         crops: list[Crop] = []
         for _ in range(TRIES):
-            crops += [_around(shot) for shot in make(rng) if shot.explained and shot.changed.any()]
+            crops += [around_change(shot, SIDE) for shot in make(rng) if shot.explained and shot.changed.any()]
             if len(crops) >= MOMENTS:
                 break
-        crops = crops[:: max(len(crops) // MOMENTS, 1)][:MOMENTS]
-        self._batch = batch_of(crops, rng, guide_dropped=1.0) if crops else None
-        self._frame = np.stack([crop.take(crop.shot.frame) for crop in crops]) if crops else np.empty(0)
-        self._changed = np.stack([crop.take(crop.shot.changed) for crop in crops]) if crops else np.empty(0)
+        self._crops = crops[:: max(len(crops) // MOMENTS, 1)][:MOMENTS]
 
-    @torch.inference_mode()
     def psnr(self, denoiser: Denoiser, encoder: ContextEncoder) -> float | None:
         """Likeness over the pixels that changed, painted in one step; None where the source explains nothing."""
-        if self._batch is None:
+        if not self._crops:
             return None
-        device = denoiser.device
-        batch = Batch(**{name: value.to(device) for name, value in vars(self._batch).items()})
-        noise = noise_field(0, (SIDE, SIDE)).to(device).expand(len(batch.clean), -1, -1, -1)
-        tokens = encoder(batch.slow, batch.recent)
-        clean = sample(denoiser, batch.previous, batch.guide, batch.maps, tokens, batch.memory, noise, steps=1)
-        pixels = ((unpack(clean.float()).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        return psnr(pixels.permute(0, 2, 3, 1).cpu().numpy(), self._frame, self._changed)
+        frames, changed = (
+            np.stack([crop.take(plane) for crop, plane in zip(self._crops, planes, strict=True)])
+            for planes in ([c.shot.frame for c in self._crops], [c.shot.changed for c in self._crops])
+        )
+        return psnr(dreamt(denoiser, encoder, self._crops), frames, changed)
 
 
-def _around(shot: Shot) -> Crop:
-    """The part of a shot around the middle of what changed."""
+@torch.inference_mode()
+def dreamt(denoiser: Denoiser, encoder: ContextEncoder, crops: list[Crop]) -> np.ndarray:
+    """The crops of explained shots, painted in one step from the frame before and the events alone: uint8
+    (B, side, side, 3)."""
+    batch = batch_of(crops, np.random.default_rng(0), guide_dropped=1.0)
+    batch = Batch(**{name: value.to(denoiser.device) for name, value in vars(batch).items()})
+    noise = noise_field(0, (crops[0].side,) * 2).to(denoiser.device).expand(len(crops), -1, -1, -1)
+    tokens = encoder(batch.slow, batch.recent)
+    return to_pixels(sample(denoiser, batch.previous, batch.guide, batch.maps, tokens, batch.memory, noise, steps=1))
+
+
+def around_change(shot: Shot, side: int) -> Crop:
+    """The part of a shot, `side` pixels high and wide, around the middle of what changed."""
     rows, columns = np.nonzero(shot.changed)
-    x, y = int(np.median(columns)) - SIDE // 2, int(np.median(rows)) - SIDE // 2
+    x, y = int(np.median(columns)) - side // 2, int(np.median(rows)) - side // 2
     width, height = shot.size
-    return Crop(shot, max(min(x, width - SIDE), 0) // ALIGN * ALIGN, max(min(y, height - SIDE), 0) // ALIGN * ALIGN, SIDE)
+    return Crop(shot, max(min(x, width - side), 0) // ALIGN * ALIGN, max(min(y, height - side), 0) // ALIGN * ALIGN, side)

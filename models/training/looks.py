@@ -8,7 +8,8 @@ from typing import Any
 
 from models.context_encoder import ContextEncoder
 from models.denoiser import Denoiser
-from models.training.heldout import Dreams, HeldOut, held_out, paint, psnr
+from models.likeness import psnr
+from models.training.heldout import Dreams, HeldOut, held_out, paint
 from models.training.metrics import mean
 from models.training.sheet import sample_sheet
 from models.training.stream import Stream

@@ -6,23 +6,22 @@ remembered of the place, and the frame after. Ticks without input are moments to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from engine.context import ticked
 from engine.desktop.apps.registry import APPS
 from engine.desktop.desktop import Desktop
-from engine.errors import InputError
 from engine.events import Ask, Down, Event, Key, Move, Text, Up
 from engine.geometry import Rect
 from engine.styles import Style, random_style
+from models.datasets.states import lived
 from models.memory import PictureMemory, wide
 from models.synthetic import prose
 from models.synthetic.renderer import StyledRenderer
-from models.synthetic.sessions import User, random_desktop
+from models.synthetic.sessions import User, letters, random_desktop
 from models.synthetic.shots import SIZES, Shot, shot_of
 
 MOMENTS = 10  # shots of one session
@@ -36,8 +35,7 @@ def moments(rng: np.random.Generator) -> list[Shot]:
     session = _Session(rng)
     shots: list[Shot] = []
     for _ in range(DEEDS):
-        for event in session.deed():
-            shots += session.live(event)
+        shots += session.live(session.deed())
         if len(shots) >= MOMENTS:
             break
     return shots[:MOMENTS]
@@ -60,8 +58,7 @@ class _Session:
         self.bounds = Rect(0, 0, *size)
         if rng.random() < 0.3:
             self.desktop.handle(Ask(self.desktop.t + 0.5, str(rng.choice(["notes", *self.desktop.documents.names()]))))
-        self.items = list(self.desktop.items)
-        self.frame = self.renderer.render(self.items)
+        self.frame = self.renderer.render(self.desktop.items)
         self.memory = PictureMemory(size)
         bare = Desktop(size, self.desktop.documents, state={"t": self.desktop.t})
         ground = self.renderer.render(bare.items) if rng.random() < 0.8 else self.frame
@@ -78,10 +75,7 @@ class _Session:
             yield from self._typing()
             return
         for event in self.user.act():
-            if isinstance(event, Text):
-                yield from (Text(event.t + 0.08 * i, char) for i, char in enumerate(event.text[:6]))
-            else:
-                yield event
+            yield from letters(event)
 
     def _open(self) -> Iterator[Event]:
         """An app, asked for or by its icon."""
@@ -105,33 +99,19 @@ class _Session:
             t += float(self.rng.uniform(0.06, 0.2))
             yield Key(t, "backspace") if self.rng.random() < 0.12 else Text(t, char)
 
-    def live(self, event: Event) -> Iterator[Shot]:
-        """Let time pass up to the event, then let it happen; a shot for each of the two that changed the screen."""
-        self.desktop.advance(event.t)
-        yield from self._changed(tick=True)
-        try:
-            self.desktop.handle(event)
-        except InputError:  # a slip: what was aimed at is not there
-            self.desktop.stale()
-        yield from self._changed(tick=False)
-
-    def _changed(self, tick: bool) -> Iterator[Shot]:
-        items, desktop = list(self.desktop.items), self.desktop
-        if items == self.items:
-            return
-        before, self.items = self.frame, items
-        self.frame = self.renderer.render(items)
-        if (before == self.frame).all():
-            return
-        features = desktop.features(self.style)
-        recent = ticked(features.recent) if tick else features.recent
-        recalled = self.memory.recall(self.bounds)
-        yield shot_of(
-            items, self.style, self.frame, before, features.slow, recent, desktop.router.pointer,
-            recalled.pixels.permute(0, 2, 3, 1).numpy(), wide(recalled.known).numpy(),
-            buttons=desktop.router.buttons, explained=True,
-        )  # fmt: skip
-        self.memory.replace(self.bounds, _tensor(before), _tensor(self.frame))
+    def live(self, events: Iterable[Event]) -> Iterator[Shot]:
+        """Let the events happen; a shot for each of them, and for each tick, that changed the screen."""
+        for state in lived(self.desktop, events, self.style):
+            before, self.frame = self.frame, self.renderer.render(state.items)
+            if (before == self.frame).all():
+                continue
+            recalled = self.memory.recall(self.bounds)
+            yield shot_of(
+                state.items, self.style, self.frame, before, state.slow, state.recent, state.pointer,
+                recalled.pixels.permute(0, 2, 3, 1).numpy(), wide(recalled.known).numpy(),
+                buttons=state.buttons, explained=True,
+            )  # fmt: skip
+            self.memory.replace(self.bounds, _tensor(before), _tensor(self.frame))
 
 
 def _tensor(frame: np.ndarray) -> Tensor:

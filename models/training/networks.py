@@ -39,7 +39,8 @@ def networks_from(init: Path | None) -> Networks:
 
 def grow(new: nn.Module, old: nn.Module) -> None:
     """Take `old`'s weights into `new`, which may have more inputs: weights of those begin at zero, so that it answers
-    as before. What `old` has no weights for at all stays as it was made."""
+    as before. What `old` has no weights for stays as it was made; what `new` has no place for (a palette of its own, which
+    is given today) is left, and has to be learned around."""
     known = old.state_dict()
     with torch.no_grad():
         for name, tensor in new.state_dict().items():

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from models.denoiser import PATCH, UNKNOWN, Prediction, pack, pixels_of, place
+from models.inputs import event_maps, held, remembered, to_latents
 from models.synthetic.shots import Crop
 
 CHOICE, PICK = 0.1, 0.06  # what the choices count beside the picture: what stays, what is picked
@@ -42,20 +43,6 @@ class Batch:
     matters: Tensor
     slow: Tensor
     recent: Tensor
-
-
-def to_latents(pixels: np.ndarray) -> Tensor:
-    """uint8 (B, H, W, 3) to packed latents (B, 48, H / 4, W / 4) in [-1, 1]."""
-    return pack(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1)
-
-
-def event_maps(verbatim: Tensor, present: Tensor, pointer: Tensor, buttons: Tensor) -> Tensor:
-    """verbatim (B, 1, H, W) in [0, 1]; present (B,) 0 or 1; pointer (B, h, w); buttons (B, 3) -> (B, MAPS, h, w)."""
-    packed = pack(verbatim)
-    b, _, h, w = packed.shape
-    guide = present.view(b, 1, 1, 1).expand(b, 1, h, w)
-    spot = pointer.view(b, 1, h, w)
-    return torch.cat([guide, packed * guide, spot, spot * buttons.view(b, 3, 1, 1)], 1)
 
 
 def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) -> Batch:
@@ -94,20 +81,6 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
     )  # fmt: skip
 
 
-def held(buttons: tuple[str, ...]) -> Tensor:
-    """Which of the pointer's buttons are down: (3,)."""
-    return torch.tensor([float(name in buttons) for name in ("left", "middle", "right")])
-
-
-def remembered(pixels: Tensor, known: Tensor) -> Tensor:
-    """Recalled pictures, uint8 (B * 2, H, W, 3), and which cells are known, bool (B, 2, h, w), as the denoiser takes
-    them: (B, REMEMBERED, h, w)."""
-    latents = pack(pixels.permute(0, 3, 1, 2).float() / 127.5 - 1)
-    b, count, h, w = known.shape
-    share = known.to(latents.dtype)
-    return torch.cat([(latents.unflatten(0, (b, count)) * share.unsqueeze(2)).flatten(1, 2), share], 1)
-
-
 def _margins(crops: list[Crop]) -> np.ndarray:
     """A quarter for the outer cells of a crop, which the painter throws away: (B, side, side)."""
     weight = np.ones((len(crops), crops[0].side, crops[0].side), np.float32)
@@ -129,9 +102,9 @@ def _guided_weights(crops: list[Crop]) -> np.ndarray:
 
 def _matter(crops: list[Crop], kept: np.ndarray, changed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Up to PICKED pixels of all crops that are of corners or, without a guide, changed: (B, H, W)."""
-    corners = np.stack([c.take(c.shot.shaped if c.shot.corners is None else c.shot.corners) for c in crops])
-    known = np.array([c.shot.corners is not None for c in crops])
-    matter = np.where(kept[:, None, None] > 0, corners & known[:, None, None], changed)
+    none = np.zeros((crops[0].side,) * 2, bool)
+    corners = np.stack([none if c.shot.corners is None else c.take(c.shot.corners) for c in crops])
+    matter = np.where(kept[:, None, None] > 0, corners, changed)
     return matter & (rng.random(matter.shape) < PICKED / max(int(matter.sum()), 1))
 
 

@@ -7,18 +7,17 @@ would have met.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from engine.errors import InputError
-from models.synthetic.shots import Crop, Shot, random_shot
+from models.synthetic.shots import Crop, Make, Shot, random_shot
 from models.training.moments import MOMENTS, moments
 
 ALIGN = 16  # crops start on this grid: the denoiser's coarsest cell
 SHARE = 0.5  # of the synthetic source's shots that are moments of sessions
 TRIES = 50  # a source that gives nothing so often gives nothing at all
-Make = Callable[[np.random.Generator], list[Shot]]
 
 
 def synthetic(rng: np.random.Generator) -> list[Shot]:
@@ -52,8 +51,7 @@ class ShotPool:
 
     def draw(self, turn: int, count: int, side: int) -> list[Crop]:
         """`count` crops of `side` pixels, those of this turn."""
-        for _ in self.fill(turn):
-            """Drawn one by one."""
+        list(self.fill(turn))
         shots = [shot for draw in sorted(self._drawn) for shot in self._drawn[draw]]
         rng = self.generator(turn)
         return [crop_of(shots[int(rng.integers(len(shots)))], side, rng) for _ in range(count)]

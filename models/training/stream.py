@@ -13,9 +13,10 @@ from functools import cached_property
 from torch.utils.data import DataLoader, Dataset
 
 from models.datasets.source import open_source
+from models.synthetic.shots import Make
 from models.training.config import TrainConfig
 from models.training.objective import Batch, batch_of
-from models.training.pool import Make, ShotPool
+from models.training.pool import ShotPool
 
 
 class Stream(Dataset[Batch]):

@@ -1,0 +1,43 @@
+"""What goes into the denoiser, and what comes out of it, as pictures and flags become tensors and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.denoiser import pack, unpack
+
+
+def to_latents(pixels: np.ndarray) -> Tensor:
+    """uint8 (B, H, W, 3) to packed latents (B, 48, H / 4, W / 4) in [-1, 1]."""
+    return pack(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1)
+
+
+def event_maps(verbatim: Tensor, present: Tensor, pointer: Tensor, buttons: Tensor) -> Tensor:
+    """verbatim (B, 1, H, W) in [0, 1]; present (B,) 0 or 1; pointer (B, h, w); buttons (B, 3) -> (B, MAPS, h, w)."""
+    packed = pack(verbatim)
+    b, _, h, w = packed.shape
+    guide = present.view(b, 1, 1, 1).expand(b, 1, h, w)
+    spot = pointer.view(b, 1, h, w)
+    return torch.cat([guide, packed * guide, spot, spot * buttons.view(b, 3, 1, 1)], 1)
+
+
+def held(buttons: tuple[str, ...]) -> Tensor:
+    """Which of the pointer's buttons are down: (3,)."""
+    return torch.tensor([float(name in buttons) for name in ("left", "middle", "right")])
+
+
+def remembered(pixels: Tensor, known: Tensor) -> Tensor:
+    """Recalled pictures, uint8 (B * 2, H, W, 3), and which cells are known, bool (B, 2, h, w), as the denoiser takes
+    them: (B, REMEMBERED, h, w)."""
+    latents = pack(pixels.permute(0, 3, 1, 2).float() / 127.5 - 1)
+    b, count, h, w = known.shape
+    share = known.to(latents.dtype)
+    return torch.cat([(latents.unflatten(0, (b, count)) * share.unsqueeze(2)).flatten(1, 2), share], 1)
+
+
+def to_pixels(latents: Tensor) -> np.ndarray:
+    """Clean latents, (B, 48, H / 4, W / 4), to uint8 (B, H, W, 3): the inverse of `to_latents`."""
+    levels = unpack(latents.float()).clamp(-1, 1).add_(1).mul_(127.5).round_()
+    return np.asarray(levels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy())
