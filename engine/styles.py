@@ -208,7 +208,7 @@ _SHAPES: dict[str, dict[str, object]] = {
     "stars": {"wallpaper": "dots"}, "gradient": {"wallpaper": "gradient"},
 }  # fmt: skip
 _SMALL = frozenset(
-    "a an and the it its in of with make more very please look looks like style theme to for on me my my some use "
+    "a an and as at by from the it its in of with make more very please look looks like style theme to for on me my my some use "
     "set give into turn colour color colours colors interface desktop".split()
 )
 
@@ -217,15 +217,17 @@ _SMALL = frozenset(
 def from_words(text: str) -> tuple[Style, tuple[str, ...]]:
     """A style from words, and the words that meant nothing. Later words win over earlier ones.
 
-    A preset's name (or a mood that points to one) is the base, "light"/"dark" flips it, a colour's name tints it,
+    A preset's name (or a mood that points to one) is the base, "light"/"dark" anywhere flips it, a colour's name tints it,
     a shape's name sets one parameter. Unknown words change nothing. No known word at all gives the light preset.
     """
-    style, unknown, based = PRESETS["light"], [], False
+    style, unknown, based, dark = PRESETS["light"], [], False, None
     words = re.findall(r"[^\W\d_]+", text.casefold())
     for word in words:
         preset = word if word in PRESETS else _LIKE.get(word)
-        if preset in ("light", "dark") and based:
-            style = _turned(style, preset == "dark")
+        if preset in ("light", "dark"):
+            dark = preset == "dark"
+            style = _turned(style, dark) if based else PRESETS[preset]
+            based = True
         elif preset:
             style, based = PRESETS[preset], True
         elif word in _HUES:
@@ -234,6 +236,8 @@ def from_words(text: str) -> tuple[Style, tuple[str, ...]]:
             style = replace(style, saturation=0.0, vivid=0.15, wall_saturation=0.0)
         elif word not in _SHAPES and word not in _SMALL:
             unknown.append(word)
+    if dark is not None and style.dark != dark:  # "a dark sea": what was said of the light holds for what came after
+        style = _turned(style, dark)
     for word in words:
         if word in _SHAPES:
             style = replace(style, **_SHAPES[word])  # type: ignore[arg-type]

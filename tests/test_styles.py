@@ -73,3 +73,10 @@ def test_the_same_items_give_the_same_picture() -> None:
     items = Screen.random(np.random.default_rng(3), SIZE).items()
     frames = [StyledRenderer(PRESETS["ocean"], SIZE).render(items) for _ in range(2)]
     assert (frames[0] == frames[1]).all()
+
+
+def test_a_dark_sea_is_dark_whichever_word_comes_first() -> None:
+    for words in ("a calm night at the sea", "dark ocean", "ocean, dark"):
+        style, unknown = from_words(words)
+        assert style.dark and style.wallpaper == "waves" and not unknown
+    assert not from_words("light terminal")[0].dark and from_words("terminal")[0].dark

@@ -184,7 +184,7 @@ def test_keys_of_the_window_write_nothing_and_the_hud_says_who_paints(start: Cal
     screen.inject("key", "F3")
 
     def told(photo: np.ndarray) -> bool:
-        said = ocr(np.ascontiguousarray(screen.frame_at_window_size(photo)[8:200, 8:470]))  # the HUD's panel
+        said = ocr(np.ascontiguousarray(screen.frame_at_window_size(photo)[8:260, 8:600]))  # the HUD's panel
         return all(word in said for word in ("no model", "guided", "Saved"))
 
     screen.until(told, "the HUD with painter, mode and what is saved")

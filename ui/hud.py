@@ -122,7 +122,7 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
     rows += [
         ("stages, ms", stages or "—"),
         ("frames", f"{numbers.painted} painted, {numbers.cached} cached, {numbers.skipped} skipped{shown}"),
-        ("repaired", f"{numbers.repaired} glyphs"),
+        ("repaired", f"{numbers.repaired} glyph{'s' * (numbers.repaired != 1)}"),
         ("journal", saved_words(session)),
     ]
     if unknown := from_words(session.desktop.style_words)[1]:

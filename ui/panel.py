@@ -20,7 +20,7 @@ BAD: Colour = (255, 150, 120)
 
 def text_size(screen: pygame.Surface) -> int:
     """What suits the window, in window pixels: small windows get a compact text."""
-    return min(max(min(screen.get_height() // 56, screen.get_width() // 68), 10), 26)
+    return min(max(min(screen.get_height() // 46, screen.get_width() // 60), 10), 26)
 
 
 @lru_cache(maxsize=32)
