@@ -61,11 +61,13 @@ class Easel:
     def _request(self, damage: tuple[Rect, ...], events: Sequence[Event], guided: bool) -> tuple[Rect, ...]:
         if not damage:
             return ()
-        pixels, verbatim = (self.guide.pixels, self.guide.verbatim) if guided else (None, None)
+        shown = self.guide
+        pixels, verbatim, corners = (shown.pixels, shown.verbatim, shown.corners) if guided else (None,) * 3
         router = self.desktop.router
         request = PaintRequest(
-            self.painted, tuple(events), damage, pixels, verbatim, self.desktop.features(), router.pointer, router.buttons
-        )
+            self.painted, tuple(events), damage, pixels, verbatim, self.desktop.features(), router.pointer, router.buttons,
+            corners,
+        )  # fmt: skip
         self.painted += 1
         for patch in self.painter.paint(request).patches:
             self.frame[patch.rect.slices] = patch.pixels

@@ -108,11 +108,8 @@ class _Work:
 
     def _paint(self, letter: Paint) -> Painted:
         # Copies: a painter may keep what it was given, and the memory is drawn over.
-        request = replace(
-            letter.request,
-            guide=self._frames.guide[letter.slot].copy() if letter.guided else None,
-            verbatim=self._frames.verbatim[letter.slot].copy() if letter.verbatim else None,
-        )
+        arrays = {name: getattr(self._frames, name)[letter.slot].copy() for name in letter.given}
+        request = replace(letter.request, **arrays)
         painting = self._painter.paint(request)
         begun = perf_counter()
         self._publish(painting, letter.serial)

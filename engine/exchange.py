@@ -14,7 +14,7 @@ from engine.frame_memory import SLOTS, FrameMemory, LatentMemory
 from engine.geometry import Rect
 from engine.letters import Attach, LatentForm, Paint, Painted, Restore
 from engine.mailbox import combine
-from engine.painter import Painting, PaintRequest, Patch
+from engine.painter import ARRAYS, Painting, PaintRequest, Patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,9 @@ class Exchange:
             return None
         self._in_flight, self._waiting = self._waiting, None
         request, slot = self._in_flight.request, self._in_flight.slot
-        light = replace(request, guide=None, verbatim=None)
-        guided, verbatim = request.guide is not None, request.verbatim is not None
-        return Paint(self._serial + 1, light, slot, guided, verbatim)
+        light = replace(request, **dict.fromkeys(ARRAYS))  # type: ignore[arg-type]
+        given = tuple(name for name in ARRAYS if getattr(request, name) is not None)
+        return Paint(self._serial + 1, light, slot, given)
 
     def painting(self, letter: Painted) -> Painting:
         """The answer's painting, its pixels copied out of shared memory."""
@@ -127,13 +127,10 @@ class Exchange:
 
     def _stored(self, request: PaintRequest, slot: int) -> PaintRequest:
         """The request with its arrays copied into the slot."""
-        guide, verbatim = self.frames.guide[slot], self.frames.verbatim[slot]
-        if request.guide is not None:
-            guide[:] = request.guide
-        if request.verbatim is not None:
-            verbatim[:] = request.verbatim
-        return replace(
-            request,
-            guide=None if request.guide is None else guide,
-            verbatim=None if request.verbatim is None else verbatim,
-        )
+        stored: dict[str, np.ndarray] = {}
+        for name in ARRAYS:
+            given = getattr(request, name)
+            if given is not None:
+                stored[name] = getattr(self.frames, name)[slot]
+                stored[name][:] = given
+        return replace(request, **stored)  # type: ignore[arg-type]

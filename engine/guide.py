@@ -1,24 +1,35 @@
 """The guide: the desktop's items drawn plainly in the neutral theme, kept up to date by redrawing only what changed.
 
-Beside the picture it keeps two masks: `ink`, how much of each pixel is text (the text layer's raster), and
-`verbatim`, where content pictures stand.
+Beside the picture it keeps three masks: `ink`, how much of each pixel is text (the text layer's raster), `verbatim`,
+where content pictures stand, and `corners`, where a style may round what the guide draws square.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from engine.drawing import Fill, Glyphs, Item, Mark, Outline, Picture, mark
 from engine.geometry import GRID, Rect, merge
-from engine.theme import NEUTRAL, Role
+from engine.theme import NEUTRAL, ROUNDNESS, ROUNDS, Role
 from engine.typeface import MARGIN, line
+
+CUTS = 16  # steps of `corners` a pixel of radius
+_NO_ROLE = 255  # of pixels that show a picture
+_GROUPS = ("window", "menu", "bar", "wallpaper")  # a fill of these shapes begins what lies over all before it
 
 
 class Guide:
-    """pixels: uint8 (H, W, 3); ink, verbatim: uint8 (H, W). `size` is (width, height)."""
+    """pixels: uint8 (H, W, 3); ink, verbatim: uint8 (H, W). `size` is (width, height).
+
+    corners: uint8 (H, W, 3). Where a shape's corner may be cut off: how easily, 255 - CUTS * the least radius of a style's
+    windows that cuts the pixel (at least 1); the role that lies beneath; the role of the shape's edge. Zeros elsewhere.
+    """
 
     def __init__(self, size: tuple[int, int]) -> None:
         width, height = size
@@ -26,6 +37,9 @@ class Guide:
         self.pixels = np.empty((height, width, 3), np.uint8)
         self.ink = np.zeros((height, width), np.uint8)
         self.verbatim = np.zeros((height, width), np.uint8)
+        self.corners = np.zeros((height, width, 3), np.uint8)
+        self._roles = np.zeros((height, width), np.uint8)  # of what was filled last
+        self._open: _Group | None = None
         self.items: tuple[Item, ...] = ()
         self._redraw(self.frame)
 
@@ -61,21 +75,24 @@ class Guide:
         """Draw all items inside `rect` (on the grid) and return what really changed, on the grid."""
         at = rect.slices
         touching = _touching(self.items, rect)
-        before = self.pixels[at].copy(), self.ink[at].copy(), self.verbatim[at].copy()
+        before = self.pixels[at].copy(), self.ink[at].copy(), self.verbatim[at].copy(), self.corners[at].copy()
         self.pixels[at] = NEUTRAL[Role.WALLPAPER]
-        self.ink[at] = 0
-        self.verbatim[at] = 0
+        for mask in (self.ink, self.verbatim, self.corners, self._roles):
+            mask[at] = 0
+        self._open = None
         for item in touching:
             self._draw(item, item.rect.meet(rect))
-        changed = (before[0] != self.pixels[at]).any(2)
+        self._close_group()
+        changed = (before[0] != self.pixels[at]).any(2) | (before[3] != self.corners[at]).any(2)
         changed |= (before[1] != self.ink[at]) | (before[2] != self.verbatim[at])
         return _cells(changed, rect)
 
     def _draw(self, item: Item, part: Rect) -> None:
         at = part.slices
         if isinstance(item, Fill):
-            self._fill(part, item.role)
+            self._shape(item, part)
         elif isinstance(item, Outline):
+            self._edge(item, part)
             for edge in edges(item.whole, item.width):
                 self._fill(edge.meet(part), item.role)
         elif isinstance(item, Glyphs):
@@ -89,12 +106,88 @@ class Guide:
             self.pixels[at] = item.pixels[part.shift(-item.whole.x, -item.whole.y).slices]
             self.ink[at] = 0
             self.verbatim[at] = 255
+            self._roles[at] = _NO_ROLE
+
+    def _shape(self, item: Fill, part: Rect) -> None:
+        """A fill, and where its corners may be cut. Those of a window or menu hold for all that is drawn in it."""
+        cut = [] if item.shape not in ROUNDNESS else self._cuts(item, part)
+        if item.shape in _GROUPS:
+            self._close_group()
+            self._open = _Group(item.whole, int(Role.BORDER if item.shape == "window" else item.role), cut)
+            self.corners[part.slices] = 0
+        else:
+            for at, easily, beneath in cut:
+                self._mark(at, easily, beneath, int(item.role))
+        self._fill(part, item.role)
+
+    def _edge(self, item: Outline, part: Rect) -> None:
+        """An outline's role is the edge of the shape it goes round; on its own it has corners, too."""
+        if self._open is not None and item.whole == self._open.whole:
+            self._open.edge = int(item.role)
+        elif item.shape in ROUNDNESS:
+            for at, easily, beneath in self._cuts(item, part):
+                known = self.corners[at][..., 0] == easily
+                beneath = np.where(known, self.corners[at][..., 1], beneath)
+                self._mark(at, easily, beneath, int(item.role))
+
+    def _cuts(self, item: Fill | Outline, part: Rect) -> list[_Cut]:
+        """What of the item's four corners lies in `part`, with what is there now."""
+        whole = item.whole
+        easily = cut_off(item.shape, min(whole.w // 2, whole.h // 2))
+        side = len(easily)
+        found = []
+        for y, rows in ((whole.y, easily), (whole.bottom - side, easily[::-1])):
+            for x, box in ((whole.x, rows), (whole.right - side, rows[:, ::-1])):
+                inside = Rect(x, y, side, side).meet(part)
+                if inside:
+                    found.append((inside.slices, box[inside.shift(-x, -y).slices], self._roles[inside.slices].copy()))
+        return found
+
+    def _close_group(self) -> None:
+        if self._open is not None:
+            for at, easily, beneath in self._open.cuts:
+                self._mark(at, easily, beneath, self._open.edge)
+        self._open = None
+
+    def _mark(self, at: tuple[slice, slice], easily: np.ndarray, beneath: np.ndarray, edge: int) -> None:
+        where = (easily > 0) & (beneath != _NO_ROLE)
+        self.corners[at][where] = np.stack([easily, beneath, np.full_like(easily, edge)], -1)[where]
 
     def _fill(self, part: Rect, role: Role) -> None:
         at = part.slices
         self.pixels[at] = NEUTRAL[role]
         self.ink[at] = 0
         self.verbatim[at] = 0
+        self._roles[at] = role
+
+
+_Cut = tuple[tuple[slice, slice], np.ndarray, np.ndarray]  # where, how easily, the roles beneath
+
+
+@dataclass
+class _Group:
+    """A window, menu or bar that is being drawn: its corners are marked when all of it is there."""
+
+    whole: Rect
+    edge: int
+    cuts: list[_Cut]
+
+
+@lru_cache(maxsize=64)
+def cut_off(shape: str, most: int) -> np.ndarray:
+    """The left top corner of a shape whose radius is at most `most` pixels, as the first of `Guide.corners`: uint8
+    (side, side). Read only.
+
+    A circle of radius r in the corner leaves out the pixel (x, y), counted from the corner, where r > x + y + sqrt(2 x y).
+    """
+    factor, offset, least, most_of_shape = ROUNDNESS[shape]
+    side = min(most, math.ceil(most_of_shape))
+    x = np.arange(side) + 0.5
+    own = x[None] + x[:, None] + np.sqrt(2 * x[None] * x[:, None])  # radius of the shape itself
+    style = np.maximum((own - offset) / factor, least)
+    easily = np.clip(np.round(255 - CUTS * style), 1, 255).astype(np.uint8)
+    easily.flags.writeable = False
+    return easily
 
 
 def edges(rect: Rect, width: int) -> tuple[Rect, Rect, Rect, Rect]:
@@ -159,7 +252,8 @@ def _shared(a: Sequence[Item], b: Sequence[Item]) -> int:
 
 
 def _touching(items: Sequence[Item], rect: Rect) -> list[Item]:
-    """The items to draw inside `rect`, from the last one that covers all of it, so that what is below cannot be seen."""
+    """The items to draw inside `rect`, from the last window, menu or bar that covers all of it, corners apart, so that
+    what is below cannot be seen."""
     x, y, right, bottom = rect.x, rect.y, rect.right, rect.bottom
     found: list[Item] = []
     for item in reversed(items):
@@ -167,9 +261,19 @@ def _touching(items: Sequence[Item], rect: Rect) -> list[Item]:
         if ix < right and iy < bottom and ix + iw > x and iy + ih > y:
             found.append(item)
             covers = ix <= x and iy <= y and ix + iw >= right and iy + ih >= bottom
-            if covers and isinstance(item, (Fill, Picture)):
+            if covers and isinstance(item, Fill) and item.shape in _GROUPS and _middle(item, rect):
                 break
     return found[::-1]
+
+
+def _middle(item: Fill, rect: Rect) -> bool:
+    """Whether `rect` touches no corner of the item's that a style could round."""
+    if item.shape not in ROUNDNESS:
+        return True
+    off = math.ceil(ROUNDS)
+    whole = item.whole
+    beside = rect.x >= whole.x + off and rect.right <= whole.right - off
+    return beside or (rect.y >= whole.y + off and rect.bottom <= whole.bottom - off)
 
 
 def _cells(changed: np.ndarray, rect: Rect) -> list[Rect]:

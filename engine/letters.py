@@ -79,13 +79,12 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """Paint `request`, whose arrays lie in `slot` of the frame memory; publish its latents under `serial`."""
+    """Paint `request`, whose arrays `given` lie in `slot` of the frame memory; publish its latents under `serial`."""
 
     serial: int
     request: PaintRequest
     slot: int
-    guided: bool
-    verbatim: bool
+    given: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Mailbox(Protocol):
     def status(self) -> MailboxStatus: ...
 
     def post(self, request: PaintRequest) -> None:
-        """Have this painted. The guide and verbatim arrays may be drawn over as soon as this returns."""
+        """Have this painted. The request's arrays may be drawn over as soon as this returns."""
 
     def collect(self) -> list[Painting]:
         """The paintings finished since the last call, in order. One answers every request up to its seq."""

@@ -186,6 +186,7 @@ class Session:
             self.desktop.features(),
             router.pointer,
             router.buttons,
+            None if dream else self.guide.corners,
         )
         self._unsent = ()
         self._posted[self._seq] = perf_counter(), damage

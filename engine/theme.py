@@ -32,6 +32,25 @@ class Role(IntEnum):
     SELECTION = 17
 
 
+ROUNDS = 12.0  # pixels: the largest radius of a style's windows
+ROUNDNESS: dict[str, tuple[float, float, float, float]] = {
+    "window": (1.0, 0.0, 0.0, ROUNDS),
+    "menu": (1.0, 0.0, 0.0, 8.0),
+    "button": (0.5, 0.0, 0.0, 6.0),
+    "row": (0.4, 0.0, 0.0, 4.8),
+    "field": (0.4, 0.0, 0.0, 4.8),
+    "tile": (0.8, 1.0, 0.0, 10.6),
+    "thumb": (1e3, 0.0, 2.0, 8.0),
+}  # by shape: its radius a pixel of the windows' radius, and beside it, from which radius of the windows on, and at most
+
+
+def radius_of(shape: str, windows: float, w: int, h: int) -> int:
+    """Corner radius in pixels of a shape of w x h pixels in a style whose windows have the radius `windows`."""
+    factor, offset, least, most = ROUNDNESS.get(shape, (0.0, 0.0, 0.0, 0.0))
+    wanted = min(windows * factor + offset, most) if windows > least or not least else 0.0
+    return max(min(round(wanted), w // 2, h // 2), 0)
+
+
 NEUTRAL = np.array(
     [
         (146, 162, 170),

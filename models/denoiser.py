@@ -26,9 +26,11 @@ PATCH = 4  # pixels a side of one latent cell
 PIXELS = PATCH * PATCH
 CHANNELS = 3 * PIXELS
 PLACE = 22  # channels that say where on the screen a cell is
+SHARP = 8.0  # how much steeper than other inputs the place in a corner enters: a pixel further is another answer
 UNKNOWN = 30.0  # what is not remembered cannot be picked
 NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pixel begins to leave its role
 MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
+CORNERS = PIXELS + 2 * CHANNELS  # channels: how easily a corner's pixel is cut off, what lies beneath, the corner's edge
 MEMORIES = 2  # remembered pictures of a place, see models.memory
 REMEMBERED = MEMORIES * (CHANNELS + 1)  # channels: the pictures' latents, then which of them are known
 
@@ -81,7 +83,8 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up;
     memories: remembered pictures it can put back, 0 for a checkpoint that knows of none; given_palette: 1 where the first
     token begins with the palette itself. A palette that is learned on the way wanders off and is mixed back into place,
-    and then no pick stands for the colour it is named after. The neutral colours are given with it.
+    and then no pick stands for the colour it is named after. The neutral colours are given with it. corners: 1 where it
+    rounds the corners that the guide draws square; how much, it reads from the context.
     """
 
     @register_to_config
@@ -94,6 +97,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         blocks: tuple[int, int, int, int, int] = (1, 2, 3, 2, 2),
         memories: int = MEMORIES,
         given_palette: int = 1,
+        corners: int = 1,
     ) -> None:
         super().__init__()
         fine, coarse, deep = widths
@@ -120,6 +124,9 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         if memories:
             self.memory_in = nn.Conv2d(REMEMBERED, fine, 1)
             self.memory_out = nn.Conv2d(fine, PIXELS * memories, 1)
+        self.rounds = corners > 0
+        if corners:
+            self.corner = Corner(fine, tokens * token_width)
         neutral = torch.from_numpy(NEUTRAL.astype("float32")) / 127.5 - 1
         if given_palette:
             self.register_buffer("prototypes", neutral, persistent=False)
@@ -128,13 +135,15 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self._start()
 
     def forward(
-        self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, level: Tensor, tokens: Tensor, memory: Tensor
-    ) -> Prediction:
+        self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, level: Tensor, tokens: Tensor, memory: Tensor,
+        corners: Tensor,
+    ) -> Prediction:  # fmt: skip
         """Predict the clean latents.
 
         noisy, previous, guide: (B, 48, h, w) packed pixels in [-1, 1], guide zeros where there is none; maps:
         (B, MAPS + PLACE, h, w); level: (B,) noise level in (0, 1], 1 is pure noise; tokens: (B, K, D) of the context;
-        memory: (B, REMEMBERED, h, w), zeros where nothing is known. h and w are multiples of 4.
+        memory: (B, REMEMBERED, h, w), zeros where nothing is known; corners: (B, CORNERS, h, w), zeros where there are
+        none. h and w are multiples of 4.
         """
         tokens = tokens[:, : self.config.tokens]  # type: ignore[attr-defined]
         mood = F.silu(self.level_in(_frequencies(level)) + self.summary(tokens.flatten(1)))
@@ -149,9 +158,13 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         fine = F.silu(_through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood))
         given = self.config.given_palette  # type: ignore[attr-defined]
         palette = tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])
-        return self._paint(fine, previous, guide, maps, memory, palette)
+        around = self.corner(fine, corners, tokens.flatten(1)) if self.rounds else None
+        return self._paint(fine, previous, guide, maps, memory, palette, around)
 
-    def _paint(self, fine: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, memory: Tensor, palette: Tensor) -> Prediction:
+    def _paint(
+        self, fine: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, memory: Tensor, palette: Tensor,
+        corners: RoundedCorners | None,
+    ) -> Prediction:  # fmt: skip
         b, _, h, w = fine.shape
         rows = self.head(fine).permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
         where = maps.permute(0, 2, 3, 1)
@@ -167,6 +180,8 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         painted = torch.matmul(flat, colours).view(b, h, w, PIXELS, 3)
         for i, picture in enumerate(pictures, -len(pictures)):
             painted = torch.addcmul(painted, share[..., i].unsqueeze(-1), picture)
+        if corners is not None:
+            painted = corners.over(painted)
         residual = rows[..., PIXELS * self.picks + 1 :]
         clean = (painted.transpose(-1, -2).reshape(b, h, w, CHANNELS) + residual).permute(0, 3, 1, 2)
         return Prediction(clean, share[..., 1 - len(pictures)], logits, colours, pictures)
@@ -217,6 +232,53 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
                 nn.init.zeros_(self.memory_in.weight)
                 nn.init.zeros_(self.memory_in.bias)  # type: ignore[arg-type]
                 nn.init.constant_(self.memory_out.bias, -5.0)  # type: ignore[arg-type]
+
+
+class Corner(nn.Module):
+    """What a shape's corner shows, pixel by pixel: itself, what lies beneath it, or its edge.
+
+    Only the few pixels that are of corners are computed. How easily a pixel is cut off is known of each; whether it is
+    in this look, the context says.
+    """
+
+    def __init__(self, width: int, context: int, hidden: int = 32) -> None:
+        super().__init__()
+        self.from_fine = nn.Linear(width, hidden)
+        self.from_cut = nn.Linear(PIXELS + 1, hidden)
+        self.from_context = nn.Linear(context, hidden)
+        self.middle = nn.Linear(hidden, hidden)
+        self.out = nn.Linear(hidden, 2)
+        nn.init.constant_(self.out.bias, -3.0)
+
+    def forward(self, fine: Tensor, corners: Tensor, context: Tensor) -> RoundedCorners:
+        """fine: (B, C, h, w); corners: (B, CORNERS, h, w); context: (B, tokens)."""
+        rows = corners.permute(0, 2, 3, 1)
+        places = (rows[..., :PIXELS] > 0).nonzero(as_tuple=True)
+        b, y, x, pixel = places
+        cell = rows[b, y, x]
+        colours = cell[:, PIXELS:].unflatten(1, (2, 3, PIXELS))
+        at = pixel.view(-1, 1, 1, 1).expand(-1, 2, 3, 1)
+        own = cell[:, :PIXELS].gather(1, pixel[:, None])
+        scaled = torch.cat([cell[:, :PIXELS], own * SHARP], 1)
+        hidden = self.from_fine(fine.permute(0, 2, 3, 1)[b, y, x]) + self.from_cut(scaled) + self.from_context(context)[b]
+        choice = self.out(F.silu(self.middle(F.silu(hidden))))
+        share = torch.softmax(torch.cat([torch.zeros_like(choice[:, :1]), choice], 1), -1)
+        return RoundedCorners(places, share, colours.gather(3, at).squeeze(3))
+
+
+@dataclass
+class RoundedCorners:
+    """places: (n,) each of batch, row, column and pixel; share: (n, 3) of what was painted, what lies beneath, the edge;
+    colours: (n, 2, 3) of the latter two."""
+
+    places: tuple[Tensor, ...]
+    share: Tensor
+    colours: Tensor
+
+    def over(self, painted: Tensor) -> Tensor:
+        """`painted`, (B, h, w, 16, 3), with the corners put into it."""
+        mixed = self.share[:, :1] * painted[self.places] + (self.share[:, 1:, None] * self.colours).sum(1)
+        return painted.index_put(self.places, mixed.to(painted.dtype))
 
 
 class Block(nn.Module):

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.denoiser import pack, unpack
+from engine.styles import PALETTE_SIZE
+from engine.theme import Role
+from models.denoiser import CHANNELS, CORNERS, PATCH, PIXELS, pack, unpack
 
 
 def to_latents(pixels: np.ndarray) -> Tensor:
@@ -35,6 +37,34 @@ def remembered(pixels: Tensor, known: Tensor) -> Tensor:
     b, count, h, w = known.shape
     share = known.to(latents.dtype)
     return torch.cat([(latents.unflatten(0, (b, count)) * share.unsqueeze(2)).flatten(1, 2), share], 1)
+
+
+def corner_maps(corners: Tensor, palette: Tensor, memory: Tensor) -> Tensor:
+    """Corners as the denoiser takes them: (B, CORNERS, h, w), what cuts them, then what lies beneath and their edge, as
+    packed pixels in the style's colours.
+
+    corners: uint8 (B, H, W, 3) as `Guide` has them; palette: (B, PALETTE_SIZE, 3) in [-1, 1]; memory:
+    (B, REMEMBERED, h, w), or of one cell where nothing is remembered: its ground, where it is known, is what the
+    wallpaper beneath looks like.
+    """
+    b, height, width, _ = corners.shape
+    maps = palette.new_zeros(b, height // PATCH, width // PATCH, CORNERS)  # channels last
+    batch, y, x = corners[..., 0].nonzero(as_tuple=True)
+    marks = corners[batch, y, x].long()
+    row, column, pixel = y // PATCH, x // PATCH, y % PATCH * PATCH + x % PATCH
+    maps[batch, row, column, pixel] = marks[:, 0].to(maps.dtype) / 255
+    recalled = memory[batch, :, row % memory.shape[2], column % memory.shape[3]]
+    ground = recalled[:, CHANNELS : 2 * CHANNELS].unflatten(1, (3, PIXELS))[torch.arange(len(pixel)), :, pixel]
+    bare = (marks[:, 1:2] == Role.WALLPAPER) * recalled[:, -1:]
+    beneath, edge = palette[batch, marks[:, 1]], palette[batch, marks[:, 2]]
+    for i, colour in enumerate(torch.cat([beneath + bare * (ground - beneath), edge], 1).unbind(1), 1):
+        maps[batch, row, column, i * PIXELS + pixel] = colour
+    return maps.permute(0, 3, 1, 2)
+
+
+def palette_of(slow: Tensor) -> Tensor:
+    """The style's palette, with which a context's slow features (B, S) begin: (B, PALETTE_SIZE, 3) in [-1, 1]."""
+    return slow[:, : PALETTE_SIZE * 3].unflatten(1, (PALETTE_SIZE, 3))
 
 
 def to_pixels(latents: Tensor) -> np.ndarray:

@@ -21,10 +21,10 @@ from engine.geometry import Rect, merge
 from engine.painter import ContextFeatures, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from engine.theme import NEUTRAL, Role
 from models.crops import PaintCrop, plan
-from models.denoiser import PATCH, REMEMBERED, pack, place
+from models.denoiser import CORNERS, PATCH, REMEMBERED, pack, place
 from models.devices import all_threads, device_of, dtype_of
 from models.frame_cache import FrameCache
-from models.inputs import event_maps, held, remembered, to_pixels
+from models.inputs import corner_maps, event_maps, held, palette_of, remembered, to_pixels
 from models.loading import BundledCheckpoint
 from models.memory import PictureMemory, Recalled
 from models.sampling import noise_field, sample
@@ -210,8 +210,9 @@ class LatentPainter:
         if recalled is not None:
             memory = remembered(recalled.pixels.permute(0, 2, 3, 1), recalled.known[None]).to(self._dtype)
         memory = memory.contiguous(memory_format=torch.channels_last)
+        corners = self._corners(crop.area, request, memory)
         encoded = perf_counter()
-        clean = sample(self._denoiser, previous, guide, maps, tokens, memory, noise, self.info.steps)
+        clean = sample(self._denoiser, previous, guide, maps, tokens, memory, corners, noise, self.info.steps)
         denoised = perf_counter()
         pixels = to_pixels(clean)[0]
         if shown is not None and request.verbatim is not None:
@@ -221,6 +222,14 @@ class LatentPainter:
             ms[name] += (end - start) * 1e3
         ms["decode"] += (perf_counter() - denoised) * 1e3
         return pixels
+
+    def _corners(self, area: Rect, request: PaintRequest, memory: Tensor) -> Tensor:
+        """Of a checkpoint that rounds none, or where there is no guide, one empty cell."""
+        if not self._denoiser.rounds or request.corners is None:
+            return memory.new_zeros(1, CORNERS, 1, 1)
+        palette = palette_of(torch.from_numpy(request.context.slow)[None]).to(self._device, self._dtype)
+        shapes = torch.from_numpy(request.corners[area.slices].copy())[None].to(self._device)
+        return corner_maps(shapes, palette, memory)
 
     def _maps(self, crop: PaintCrop, request: PaintRequest, guided: bool) -> Tensor:
         rows, columns = crop.area.slices
@@ -259,6 +268,8 @@ class LatentPainter:
         digest.update(request.guide[rows, columns].tobytes())
         if request.verbatim is not None:
             digest.update(request.verbatim[rows, columns].tobytes())
+        if request.corners is not None:
+            digest.update(request.corners[rows, columns].tobytes())
         if recalled is not None:
             digest.update(recalled.known.cpu().numpy().tobytes())
             digest.update(recalled.pixels[1].cpu().numpy().tobytes())

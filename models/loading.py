@@ -30,7 +30,7 @@ LARGEST_HEADER = 16 * 2**20
 LARGEST_FILE = 512 * 2**20
 MOST_TENSORS = 20_000
 LARGEST_NUMBER = 4096  # in a config
-BEFORE = {"memories": 0, "history": 0, "windows": 0, "given_palette": 0, "palette": 0}  # settings that older checkpoints do not name, and what they are there
+BEFORE = {"memories": 0, "history": 0, "windows": 0, "given_palette": 0, "palette": 0, "corners": 0}  # settings that older checkpoints do not name, and what they are there
 CODE = (".py", ".jinja")
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl", ".keras", ".h5", ".onnx")
 

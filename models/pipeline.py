@@ -19,7 +19,7 @@ from engine.context import RECENT_SIZE
 from engine.painter import ContextFeatures
 from models.context_encoder import ContextEncoder
 from models.denoiser import PATCH, REMEMBERED, Denoiser, place
-from models.inputs import event_maps, to_latents, to_pixels
+from models.inputs import corner_maps, event_maps, palette_of, to_latents, to_pixels
 from models.loading import load_bundled
 from models.sampling import STRENGTH, noise_field, sample
 
@@ -54,6 +54,7 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
         guide: np.ndarray | None = None,
         image: np.ndarray | None = None,
         verbatim: np.ndarray | None = None,
+        corners: np.ndarray | None = None,
         size: tuple[int, int] = (512, 384),
         num_inference_steps: int = 1,
         strength: float = STRENGTH,
@@ -62,7 +63,8 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
     ) -> PixelOSPipelineOutput:
         """Paint one frame.
 
-        guide, image (the previous frame): uint8 (H, W, 3); without a guide the model dreams. verbatim: uint8 (H, W).
+        guide, image (the previous frame): uint8 (H, W, 3); without a guide the model dreams. verbatim: uint8 (H, W) and
+        corners: uint8 (H, W, 3), as the guide has them.
         size: (width, height), used where neither is given. strength: noise level painting starts from, (0, 1].
         """
         shown = guide if guide is not None else image
@@ -82,8 +84,11 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
         )
         noise = noise_field(seed, (width, height)).to(device, dtype, memory_format=torch.channels_last)
         memory = before.new_zeros(1, REMEMBERED, *before.shape[2:])
+        shapes = np.zeros((height, width, 3), np.uint8) if corners is None else corners
+        palette = palette_of(torch.from_numpy(context.slow)[None]).to(device, dtype)
+        rounded = corner_maps(torch.from_numpy(shapes)[None].to(device), palette, memory)
         clean = sample(
-            network, before, shown_latents, placed, tokens.to(dtype), memory, noise, num_inference_steps, strength
+            network, before, shown_latents, placed, tokens.to(dtype), memory, rounded, noise, num_inference_steps, strength
         )
         frames = to_pixels(clean)
         images = [Image.fromarray(frame) for frame in frames] if output_type == "pil" else frames

@@ -28,6 +28,7 @@ def sample(
     maps: Tensor,
     tokens: Tensor,
     memory: Tensor,
+    corners: Tensor,
     noise: Tensor,
     steps: int,
     strength: float = STRENGTH,
@@ -40,7 +41,7 @@ def sample(
     path = levels(steps, strength)
     x = (1 - path[0]) * previous + path[0] * noise
     for level, lower in zip(path[:-1], path[1:], strict=True):
-        predicted = denoiser(x, previous, guide, maps, x.new_full((len(x),), level), tokens, memory)
+        predicted = denoiser(x, previous, guide, maps, x.new_full((len(x),), level), tokens, memory, corners)
         clean = keep(predicted, previous, maps)
         x = clean + (x - clean) * (lower / level)
     return x

@@ -20,10 +20,12 @@ from engine.errors import CheckpointError, InputError
 from engine.events import Text
 from engine.geometry import Rect
 from engine.painter import PainterSpec, Painting
+from engine.theme import Role
 from models.catalog import names, open_painter
 from models.context_encoder import ContextEncoder
 from models.crops import ALIGN, plan
-from models.denoiser import CHANNELS, MAPS, PLACE, REMEMBERED, Denoiser, pack, unpack
+from models.denoiser import CHANNELS, CORNERS, MAPS, PLACE, REMEMBERED, Corner, Denoiser, pack, unpack
+from models.inputs import corner_maps, palette_of
 from models.loading import WEIGHTS, load_bundled, save_bundled
 from models.pipeline import PixelOSPipeline
 from models.training.loop import TrainConfig, train
@@ -67,7 +69,7 @@ def test_the_pipeline_and_the_painter_paint_the_same(tmp_path: Path) -> None:
     folder = tiny_checkpoint(tmp_path)
     request = ask(drawn(8), style="forest")
     painted = show(open_painter(PainterSpec(str(folder), size=SIZE, threads=1, device="cpu")), empty(), request)
-    out = PixelOSPipeline.open(folder)(request.context, request.guide, None, request.verbatim, output_type="np")
+    out = PixelOSPipeline.open(folder)(request.context, request.guide, None, request.verbatim, request.corners, output_type="np")
     off = np.abs(painted.astype(int) - out.images[0])
     assert off[request.verbatim == 0].max() <= 1  # type: ignore[operator]
 
@@ -78,7 +80,7 @@ def test_a_dream_wakes_from_the_guide_and_then_answers_events_alone(tmp_path: Pa
     painter = open_painter(spec)
     woken = show(painter, empty(), first)
     assert (woken == show(open_painter(PainterSpec(spec.checkpoint, size=SIZE, threads=1)), empty(), first)).all()
-    typed = replace(other, guide=None, verbatim=None, events=(Text(1.0, "ab"),))
+    typed = replace(other, guide=None, verbatim=None, corners=None, events=(Text(1.0, "ab"),))
     dreamt = painter.paint(typed)
     assert dreamt.source == "painted" and (painter.latents()[0] == show_patches(woken, dreamt).transpose(2, 0, 1)).all()
 
@@ -94,7 +96,7 @@ def test_a_checkpoint_without_memories_and_of_a_shorter_context_still_paints(tmp
     denoiser, encoder = older_networks()
     save_bundled(tmp_path, denoiser, encoder, torch.float16)
     for component, newer in (("denoiser", "memories"), ("context_encoder", "history"), ("context_encoder", "windows"),
-                             ("denoiser", "given_palette"), ("context_encoder", "palette")):  # fmt: skip
+                             ("denoiser", "given_palette"), ("context_encoder", "palette"), ("denoiser", "corners")):  # fmt: skip
         path = tmp_path / component / "config.json"
         path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != newer}))
     painter = open_painter(PainterSpec(str(tmp_path), size=SIZE, threads=1, device="cpu"))
@@ -103,7 +105,7 @@ def test_a_checkpoint_without_memories_and_of_a_shorter_context_still_paints(tmp
 
 def test_what_is_added_to_grown_networks_changes_nothing_at_first() -> None:
     denoiser, encoder = older_networks()
-    bigger = Denoiser(**{**dict(denoiser.config), "memories": 2})
+    bigger = Denoiser(**{**dict(denoiser.config), "memories": 2, "corners": 1})
     longer = ContextEncoder(slow_size=SLOW_SIZE, history=0, windows=0, palette=0)
     grow(bigger, denoiser)
     grow(longer, encoder)
@@ -112,9 +114,36 @@ def test_what_is_added_to_grown_networks_changes_nothing_at_first() -> None:
     assert torch.equal(longer(slow, recent), tokens)
     inputs = [torch.randn(2, n, 8, 8) for n in (CHANNELS, CHANNELS, CHANNELS, MAPS + PLACE)]
     memory, level = torch.zeros(2, REMEMBERED, 8, 8), torch.ones(2)
-    before = denoiser(*inputs, level, tokens, memory)
-    after = bigger(*inputs, level, tokens, memory)
+    corners = torch.zeros(2, CORNERS, 8, 8)
+    before = denoiser(*inputs, level, tokens, memory, corners)
+    after = bigger(*inputs, level, tokens, memory, corners)
     assert torch.allclose(before.clean, after.clean, atol=1e-4) and torch.allclose(before.kept, after.kept, atol=1e-4)
+
+
+def test_corners_are_mixed_of_what_was_painted_what_lies_beneath_and_the_edge() -> None:
+    guide = np.zeros((1, 32, 32, 3), np.uint8)
+    guide[0, 5, 6] = 255, Role.FIELD, Role.ACCENT
+    guide[0, 9, 9] = 100, Role.WALLPAPER, Role.BORDER
+    slow = torch.randn(1, SLOW_SIZE)
+    memory = torch.zeros(1, REMEMBERED, 8, 8)
+    memory[0, -1], memory[0, CHANNELS : 2 * CHANNELS] = 1.0, 0.25
+    corners = corner_maps(torch.from_numpy(guide), palette_of(slow), memory)
+    cut, beneath, edge = (unpack(corners[:, a:b]) for a, b in ((0, 16), (16, 64), (64, 112)))
+    assert corners.shape == (1, CORNERS, 8, 8) and int((cut > 0).sum()) == 2 and float(cut[0, 0, 5, 6]) == 1.0
+    palette = palette_of(slow)[0]
+    assert torch.equal(beneath[0, :, 5, 6], palette[Role.FIELD]) and torch.equal(edge[0, :, 5, 6], palette[Role.ACCENT])
+    assert torch.allclose(beneath[0, :, 9, 9], torch.tensor(0.25)) and torch.equal(edge[0, :, 9, 9], palette[Role.BORDER])
+    painted = torch.randn(1, 8, 8, 16, 3)
+    module = Corner(4, 10)
+    torch.nn.init.zeros_(module.out.weight)
+    for bias, expected in (((40.0, 0.0), beneath), ((0.0, 40.0), edge)):
+        module.out.bias.data = torch.tensor(bias)
+        mixed = module(torch.randn(1, 4, 8, 8), corners, torch.randn(1, 10)).over(painted)
+        pixels = unpack(mixed.permute(0, 4, 3, 1, 2).reshape(1, 48, 8, 8))
+        before = unpack(painted.permute(0, 4, 3, 1, 2).reshape(1, 48, 8, 8))
+        here = cut > 0
+        assert torch.allclose(pixels[here.expand_as(pixels)], expected[here.expand_as(pixels)], atol=1e-5)
+        assert torch.equal(pixels[~here.expand_as(pixels)], before[~here.expand_as(pixels)])
 
 
 def test_a_sound_checkpoint_loads_and_keeps_its_weights(tmp_path: Path) -> None:

@@ -99,6 +99,6 @@ def test_the_objective_falls_when_the_picture_is_right(shots: list[Shot]) -> Non
     denoiser, encoder = tiny_networks()
     noisy, previous, level = corrupt(batch, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        out = denoiser(noisy, previous, batch.guide, batch.maps, level, encoder(batch.slow, batch.recent), batch.memory)
+        out = denoiser(noisy, previous, batch.guide, batch.maps, level, encoder(batch.slow, batch.recent), batch.memory, batch.corners)
     right = Prediction(batch.clean, batch.keep, out.logits, out.colours, out.pictures)
     assert float(loss_of(right, batch)) < float(loss_of(out, batch))

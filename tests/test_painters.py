@@ -40,7 +40,7 @@ def drawn(seed: int) -> Guide:
 
 
 def ask(guide: Guide, damage: tuple[Rect, ...] = WHOLE, style: str = "light") -> PaintRequest:
-    return PaintRequest(1, (), damage, guide.pixels, guide.verbatim, context(style))
+    return PaintRequest(1, (), damage, guide.pixels, guide.verbatim, context(style), corners=guide.corners)
 
 
 def show(painter: Painter, frame: np.ndarray, request: PaintRequest) -> np.ndarray:

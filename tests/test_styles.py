@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from engine.geometry import Rect
-from engine.guide import Guide
+from engine.guide import CUTS, Guide
 from engine.styles import INKS, PRESETS, VECTOR_SIZE, contrast, from_words, random_style
 from models.synthetic.renderer import REACH, StyledRenderer
 from models.synthetic.screens import Screen
@@ -67,6 +69,27 @@ def test_what_an_event_changes_in_a_style_stays_within_the_reach_of_the_guides_d
             for rect in damage:
                 allowed[rect.grow(REACH).meet(Rect(0, 0, *SIZE)).slices] = True
             assert not (before != after).any(2)[~allowed].any()
+
+
+@pytest.mark.parametrize(("radius", "seed"), [(12.0, 1), (8.0, 2), (3.0, 3), (1.0, 4)])
+def test_the_guide_says_what_round_corners_change_and_what_lies_beneath(radius: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    plain = replace(PRESETS["candy"], shadow=0.0, gloss=0.0, wallpaper="flat")
+    right, cut_off = 0, 0
+    for _ in range(4):
+        items, guide = Screen.random(rng, SIZE).items(), Guide(SIZE)
+        guide.update(items)
+        square, rounded = (StyledRenderer(replace(plain, radius=r), SIZE).render(items) for r in (0.0, radius))
+        marked = guide.corners[..., 0] > 0
+        sharp_tiles = (square != rounded).any(-1) & ~marked
+        assert not sharp_tiles.any()
+        needed = (255.0 - guide.corners[..., 0]) / CUTS
+        gone = marked & (needed < radius - 1.5)
+        away = np.abs(rounded[gone].astype(int) - plain.palette()[guide.corners[gone][:, 1]]).max(-1)
+        right, cut_off = right + int((away < 40).sum()), cut_off + int(gone.sum())
+        kept = marked & (needed > radius + 4)
+        assert (square[kept] == rounded[kept]).all(-1).mean() > 0.95 if kept.any() else True
+    assert right >= 0.9 * cut_off
 
 
 def test_the_same_items_give_the_same_picture() -> None:

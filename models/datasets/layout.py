@@ -14,7 +14,7 @@ HEADER = "dataset.json"  # written last: a folder without it is not whole
 PLAN = "plan.json"  # written first: what an interrupted writing goes on with
 SAMPLES = "samples.jsonl"
 GROUND = "ground.png"
-PLANES = ("frame", "guide", "ink", "verbatim", "shaped", "semantic")
+PLANES = ("frame", "guide", "ink", "verbatim", "shaped", "corners", "semantic")
 LICENCE = "Apache-2.0; sentences from Python's own documentation: PSF-2.0"
 
 

@@ -56,7 +56,8 @@ class RecordingSource:
         memory, known = ground_memory(self._first, self.size)
         return Shot(
             size=self.size, frame=self._frame(moments[i]), before=self._frame(moments[i - 1]),
-            guide=np.zeros_like(self._first), verbatim=nothing, ink=nothing, shaped=nothing > 0, slow=self.slow,
+            guide=np.zeros_like(self._first), verbatim=nothing, ink=nothing, shaped=nothing > 0,
+            corners=np.zeros_like(self._first), slow=self.slow,
             recent=recent, pointer=pointer, memory=memory, known=known,
             buttons=buttons, explained=True, guided=False,
         )  # fmt: skip

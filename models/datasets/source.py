@@ -19,7 +19,7 @@ SYNTHETIC = "synthetic"
 
 
 def open_source(text: str) -> Make:
-    """SOURCE to what draws shots: `synthetic`, a folder or a trace; several joined by commas, each with `:WEIGHT`.
+    """SOURCE to what draws shots: `synthetic` (or only its `screens`, only its `moments`), a folder or a trace; several joined by commas, each with `:WEIGHT`.
 
     A weight says how often its source is asked, relative to the others; without one it is 1. Every source gives about
     as many shots a time. Raises InputError naming the part that cannot be meant.
@@ -59,10 +59,10 @@ def _weighted(part: str) -> tuple[str, float]:
 
 
 def _open(name: str) -> Make:
-    if name == SYNTHETIC:
-        from models.training.pool import synthetic
+    from models.training.pool import SYNTHETIC as drawn
 
-        return synthetic
+    if name in drawn:
+        return drawn[name]
     path = Path(name).expanduser()
     if path.is_file():
         return TraceSource(path)

@@ -15,7 +15,7 @@ from engine.drawing import Fill, Glyphs, Item, Mark, Outline
 from engine.geometry import Rect
 from engine.guide import glyph_coverage, mark_coverage
 from engine.styles import Style
-from engine.theme import Role
+from engine.theme import Role, radius_of
 from models.synthetic import wallpaper
 
 REACH = 8  # pixels a shadow falls beyond its window
@@ -53,12 +53,7 @@ class StyledRenderer:
 
     def radius(self, shape: str, rect: Rect) -> int:
         """Corner radius in pixels of a shape of this size."""
-        base = self.style.radius
-        wanted = {
-            "window": base, "menu": min(base, 8.0), "button": base * 0.5, "row": base * 0.4, "field": base * 0.4,
-            "tile": base * 0.8 + 1, "thumb": 8.0 if base > 2 else 0.0,
-        }.get(shape, 0.0)  # fmt: skip
-        return max(min(round(wanted), rect.w // 2, rect.h // 2), 0)
+        return radius_of(shape, self.style.radius, rect.w, rect.h)
 
     def _fill(self, item: Fill) -> None:
         if item.shape in _GROUPS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -26,7 +26,7 @@ SHAPED = 12  # grey levels off its role's flat colour from which a pixel counts 
 class Shot:
     """frame, before, guide: uint8 (H, W, 3), before may be grey where no frame is known; verbatim, ink: uint8 (H, W);
     shaped: bool (H, W), corners, edges, gradients: whatever is not simply the style's colour of the guide's role;
-    corners: bool (H, W), what would look different with square corners, where that is known; slow: float32
+    corners: uint8 (H, W, 3), as the guide has them; slow: float32
     (SLOW_SIZE,), recent: float32 (RECENT_SIZE,). memory: uint8 (2, H, W, 3) and known: bool
     (2, H, W), what models.memory would recall. explained: `recent` holds the events that led from `before`
     to `frame`, so that it can be learned without the guide."""
@@ -38,6 +38,7 @@ class Shot:
     verbatim: np.ndarray
     ink: np.ndarray
     shaped: np.ndarray
+    corners: np.ndarray
     slow: np.ndarray
     recent: np.ndarray
     pointer: tuple[int, int]
@@ -45,7 +46,6 @@ class Shot:
     known: np.ndarray
     buttons: tuple[str, ...] = ()
     explained: bool = False
-    corners: np.ndarray | None = None
     guided: bool = True  # False: there is no guide, only zeros in its place, and the shot is learned without one
 
     @cached_property
@@ -102,22 +102,20 @@ def random_shot(rng: np.random.Generator) -> Shot:
         items, style, renderer.render(items), before, context_features(style, screen.text_size, use, int(rng.integers(24))),
         random_events(rng), (int(rng.integers(size[0])), int(rng.integers(size[1]))),
         memory, known & _parts(rng, size),
-        square=StyledRenderer(replace(style, radius=0.0), size).render(items),
     )  # fmt: skip
 
 
 def shot_of(
     items: Sequence[Item], style: Style, frame: np.ndarray, before: np.ndarray, slow: np.ndarray, recent: np.ndarray,
     pointer: tuple[int, int], memory: np.ndarray, known: np.ndarray, buttons: tuple[str, ...] = (), explained: bool = False,
-    square: np.ndarray | None = None,
 ) -> Shot:  # fmt: skip
-    """A shot with what is read off its items. square: the frame with square corners, where it was drawn."""
+    """A shot with what is read off its items."""
     size = frame.shape[1], frame.shape[0]
     guide = Guide(size)
     guide.update(items)
     return Shot(
-        size, frame, before, guide.pixels, guide.verbatim, guide.ink, _shaped(frame, guide, style), slow, recent, pointer,
-        memory, known, buttons, explained, corners=None if square is None else (frame != square).any(-1),
+        size, frame, before, guide.pixels, guide.verbatim, guide.ink, _shaped(frame, guide, style), guide.corners, slow,
+        recent, pointer, memory, known, buttons, explained,
     )  # fmt: skip
 
 

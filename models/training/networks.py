@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,23 +25,30 @@ class Networks(nn.Module):
 
     def forward(self, noisy: Tensor, previous: Tensor, batch: Batch, level: Tensor) -> Prediction:
         tokens = self.encoder(batch.slow, batch.recent)
-        return self.denoiser(noisy, previous, batch.guide, batch.maps, level, tokens, batch.memory)  # type: ignore[no-any-return]
+        return self.denoiser(noisy, previous, batch.guide, batch.maps, level, tokens, batch.memory, batch.corners)  # type: ignore[no-any-return]
 
 
 def networks_from(init: Path | None) -> Networks:
-    """New networks, or those of a checkpoint with what they lack today added. Raises CheckpointError."""
-    new = Networks(Denoiser(), ContextEncoder(slow_size=SLOW_SIZE))
-    if init is not None:
-        start = load_bundled(init, init.name)
-        grow(new.denoiser, start.denoiser)
-        grow(new.encoder, start.context_encoder)
+    """New networks, or those of a checkpoint, in its form: what paints as fast as before stays that fast. What the context
+    says more today and the corners are added. Raises CheckpointError."""
+    if init is None:
+        return Networks(Denoiser(), ContextEncoder(slow_size=SLOW_SIZE))
+    start = load_bundled(init, init.name)
+    denoiser = Denoiser(**{**_form(start.denoiser), "corners": 1})
+    new = Networks(denoiser, ContextEncoder(**{**_form(start.context_encoder), "slow_size": SLOW_SIZE}))
+    grow(new.denoiser, start.denoiser)
+    grow(new.encoder, start.context_encoder)
     return new
+
+
+def _form(network: Any) -> dict[str, Any]:
+    """What a network was made with."""
+    return {key: value for key, value in network.config.items() if not key.startswith("_")}
 
 
 def grow(new: nn.Module, old: nn.Module) -> None:
     """Take `old`'s weights into `new`, which may have more inputs: weights of those begin at zero, so that it answers
-    as before. What `old` has no weights for stays as it was made; what `new` has no place for (a palette of its own, which
-    is given today) is left, and has to be learned around."""
+    as before. What `old` has no weights for stays as it was made."""
     known = old.state_dict()
     with torch.no_grad():
         for name, tensor in new.state_dict().items():

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from models.denoiser import PATCH, UNKNOWN, Prediction, pack, pixels_of, place
-from models.inputs import event_maps, held, remembered, to_latents
+from models.inputs import corner_maps, event_maps, held, palette_of, remembered, to_latents
 from models.synthetic.shots import Crop
 
 CHOICE, PICK = 0.1, 0.06  # what the choices count beside the picture: what stays, what is picked
@@ -30,7 +30,7 @@ class Batch:
     """clean, previous, guide: (B, 48, h, w) in [-1, 1]; maps: (B, MAPS + PLACE, h, w); weight: (B, 48, h, w);
     memory: (B, REMEMBERED, h, w); keep: (B, h, w, 16), 1 where the frame stays as it was, 0 where it changes; care:
     (B, h, w, 16), how much that choice counts, 0 where there is a guide; matters: bool (B, h, w, 16), whose picks are
-    scored; slow, recent: (B, S), (B, R)."""
+    scored; corners: (B, CORNERS, h, w); slow, recent: (B, S), (B, R)."""
 
     clean: Tensor
     previous: Tensor
@@ -41,6 +41,7 @@ class Batch:
     keep: Tensor
     care: Tensor
     matters: Tensor
+    corners: Tensor
     slow: Tensor
     recent: Tensor
 
@@ -65,18 +66,21 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
     margin, changed = _margins(crops), np.stack([c.take(c.shot.changed) for c in crops])
     weights = np.where(kept[:, None, None] > 0, _guided_weights(crops), DREAMT * (1.0 + 8.0 * changed))
     care = margin * (1.0 + changed) * (1 - kept[:, None, None])
+    slow = torch.from_numpy(np.stack([c.shot.slow for c in crops]))
+    memory = remembered(
+        torch.from_numpy(np.stack([c.take(plane) for c in crops for plane in c.shot.memory])),
+        torch.from_numpy(np.stack([c.take(plane)[::PATCH, ::PATCH] for c in crops for plane in c.shot.known])).unflatten(0, (count, -1)),
+    )  # fmt: skip
+    shapes = np.stack([c.take(c.shot.corners) for c in crops]) * (kept[:, None, None, None] > 0).astype(np.uint8)
     return Batch(
         clean=to_latents(np.stack([c.take(c.shot.frame) for c in crops])),
         previous=to_latents(np.stack([c.take(c.shot.before) for c in crops])),
         guide=guide,
         maps=torch.cat([event_maps(verbatim, shown, pointer, buttons), places], 1),
         weight=pack(torch.from_numpy((margin * weights).astype(np.float32))[:, None].expand(-1, 3, -1, -1).contiguous()),
-        memory=remembered(
-            torch.from_numpy(np.stack([c.take(plane) for c in crops for plane in c.shot.memory])),
-            torch.from_numpy(np.stack([c.take(plane)[::PATCH, ::PATCH] for c in crops for plane in c.shot.known])).unflatten(0, (count, -1)),
-        ),
+        memory=memory, corners=corner_maps(torch.from_numpy(shapes), palette_of(slow), memory),
         keep=_by_cell(1.0 - changed), care=_by_cell(care), matters=_by_cell(_matter(crops, kept, changed, rng)) > 0,
-        slow=torch.from_numpy(np.stack([c.shot.slow for c in crops])),
+        slow=slow,
         recent=torch.from_numpy(np.stack([c.shot.recent * (1 - shown) for c, shown in zip(crops, kept, strict=True)])),
     )  # fmt: skip
 
@@ -101,10 +105,8 @@ def _guided_weights(crops: list[Crop]) -> np.ndarray:
 
 
 def _matter(crops: list[Crop], kept: np.ndarray, changed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Up to PICKED pixels of all crops that are of corners or, without a guide, changed: (B, H, W)."""
-    none = np.zeros((crops[0].side,) * 2, bool)
-    corners = np.stack([none if c.shot.corners is None else c.take(c.shot.corners) for c in crops])
-    matter = np.where(kept[:, None, None] > 0, corners, changed)
+    """Up to PICKED pixels of all crops that changed and have no guide: (B, H, W)."""
+    matter = changed & (kept[:, None, None] == 0)
     return matter & (rng.random(matter.shape) < PICKED / max(int(matter.sum()), 1))
 
 
@@ -145,10 +147,9 @@ def loss_of(predicted: Prediction, batch: Batch) -> Tensor:
 
 
 def _picked(predicted: Prediction, batch: Batch) -> Tensor:
-    """Cross entropy of the picks where a pixel is of a corner or changes, towards those whose colour is the pixel's own.
+    """Cross entropy of the picks where a pixel changes, towards those whose colour is the pixel's own.
 
-    The error of the painted colour alone teaches a pick next to nothing while its share is small: at a window's round
-    corner the guide says, with near certainty, that the corner is square.
+    The error of the painted colour alone teaches a pick next to nothing while its share is small.
     """
     clean = pixels_of(batch.clean)
     b, h, w, _, _ = clean.shape

@@ -17,12 +17,21 @@ from models.training.moments import MOMENTS, moments
 
 ALIGN = 16  # crops start on this grid: the denoiser's coarsest cell
 SHARE = 0.5  # of the synthetic source's shots that are moments of sessions
+CORNERS = 0.15  # of the crops that are shown a corner
 TRIES = 50  # a source that gives nothing so often gives nothing at all
 
 
+def screens(rng: np.random.Generator) -> list[Shot]:
+    """Random screens: what is painted with a guide is learned best from these."""
+    return [random_shot(rng) for _ in range(MOMENTS)]
+
+
 def synthetic(rng: np.random.Generator) -> list[Shot]:
-    """Shots of the synthetic source: SHARE of them a session's moments, the others random screens."""
-    return moments(rng) if rng.random() < SHARE else [random_shot(rng) for _ in range(MOMENTS)]
+    """SHARE of the shots are a session's moments, the others random screens."""
+    return moments(rng) if rng.random() < SHARE else screens(rng)
+
+
+SYNTHETIC: dict[str, Make] = {"synthetic": synthetic, "screens": screens, "moments": moments}  # sources by name
 
 
 class ShotPool:
@@ -77,7 +86,7 @@ def crop_of(shot: Shot, side: int, rng: np.random.Generator) -> Crop:
     x, y = int(rng.integers(width)), int(rng.integers(height))
     kind = rng.random()
     if kind < (0.75 if shot.explained else 0.35):
-        shapes = shot.shaped if shot.corners is None or kind > 0.25 else shot.corners
+        shapes = shot.shaped if kind > CORNERS else shot.corners[..., 0] > 0
         x, y = _place(shot.changed if shot.explained else shapes, rng) or (x, y)
     for _ in range(3 if kind > 0.65 and not shot.explained else 0):
         if shot.ink[y, x] or (shot.before[y, x] != shot.frame[y, x]).any():
