@@ -2,14 +2,14 @@
 
 A style is a palette (one colour a role, and a second wallpaper colour) and a handful of shape parameters. Palettes
 are built so that text always keeps a contrast of at least 4.5:1 (WCAG 2.2, success criterion 1.4.3).
-`Style.vector` is what the context embedding is made from; `from_words` is the lexicon.
+`Style.vector` is what the context embedding is made from; `from_words` is the lexicon; `mix` goes from one style to another.
 """
 
 from __future__ import annotations
 
 import colorsys
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -35,11 +35,12 @@ INKS: dict[int, tuple[int, ...]] = {
 class Style:
     """The parameters of a look. Hues in turns [0, 1); the others in [0, 1] unless said otherwise.
 
-    dark: dark grounds with light ink; saturation of the grounds; radius of window corners in pixels, 0 to 12;
-    shadow strength; gloss: vertical gradient on bars and buttons; wallpaper: one of WALLPAPERS.
+    dark: 1 for dark grounds with light ink, between 0 and 1 on the way there; saturation of the grounds; radius of window corners in pixels, 0 to 12;
+    shadow strength; gloss: vertical gradient on bars and buttons; wallpaper: one of WALLPAPERS,
+    with a share of `blend` of another, `second`, shining through.
     """
 
-    dark: bool = False
+    dark: float = 0.0
     hue: float = 0.6
     saturation: float = 0.1
     accent: float = 0.6
@@ -51,15 +52,18 @@ class Style:
     radius: float = 6.0
     shadow: float = 0.6
     gloss: float = 0.3
+    second: str = "flat"
+    blend: float = 0.0
 
     @lru_cache(maxsize=256)  # noqa: B019 - keeps a few small arrays alive, and nothing else
     def palette(self) -> np.ndarray:
         """Colours by role, the second wallpaper colour last: uint8 (PALETTE_SIZE, 3). Read only."""
-        grounds = _dark_grounds(self) if self.dark else _light_grounds(self)
         colours = np.zeros((PALETTE_SIZE, 3))
-        for role, colour in grounds.items():
-            colours[role] = colour
-        step = 0.16 if self.wall_light < 0.5 else -0.16
+        for share, grounds in ((self.dark, _dark_grounds), (1 - self.dark, _light_grounds)):
+            if share:
+                for role, colour in grounds(self).items():
+                    colours[role] += share * colour
+        step = 0.16 * min(max((0.5 - self.wall_light) / 0.04, -1), 1)
         wall = _hls(self.wall_hue, self.wall_light, self.wall_saturation)
         second = _hls(self.wall_hue + 0.06, self.wall_light + step, self.wall_saturation)
         label = _hls(self.wall_hue, 0.08 if self.wall_light > 0.45 else 0.95, 0.3)
@@ -73,8 +77,38 @@ class Style:
     def vector(self) -> np.ndarray:
         """All of the look as float32 (VECTOR_SIZE,): palette in [-1, 1], then shape parameters in [0, 1]. Read only."""
         shape = [self.radius / 12, self.shadow, self.gloss]
-        kinds = [float(self.wallpaper == kind) for kind in WALLPAPERS]
+        patterns = self.patterns()
+        kinds = [patterns.get(kind, 0.0) for kind in WALLPAPERS]
         return _frozen(np.concatenate([self.palette().ravel() / 127.5 - 1, shape, kinds]).astype(np.float32))
+
+    def patterns(self) -> dict[str, float]:
+        """The wallpapers and their shares, which add up to 1."""
+        if not self.blend or self.second == self.wallpaper:
+            return {self.wallpaper: 1.0}
+        return {self.wallpaper: 1 - self.blend, self.second: self.blend}
+
+
+_HUE_FIELDS = ("hue", "accent", "wall_hue")
+_WALLPAPER_FIELDS = ("wallpaper", "second", "blend")
+
+
+def mix(one: Style, other: Style, share: float) -> Style:
+    """From `one` (share 0) to `other` (share 1): hues go the short way round, all else in a straight line.
+
+    Everything changes little by little but the inks, which must be readable on the way and so turn from dark to light
+    at one point. Of a style that is itself a mixture, the stronger wallpaper is taken.
+    """
+    share = min(max(share, 0.0), 1.0)
+    if share in (0.0, 1.0):
+        return other if share else one
+    mixed: dict[str, float] = {}
+    for field in fields(Style):
+        if field.name not in _WALLPAPER_FIELDS:
+            a, b = getattr(one, field.name), getattr(other, field.name)
+            way = (b - a + 0.5) % 1 - 0.5 if field.name in _HUE_FIELDS else b - a
+            mixed[field.name] = a + share * way
+    walls = [max(style.patterns(), key=lambda kind: style.patterns()[kind]) for style in (one, other)]
+    return Style(**mixed, wallpaper=walls[0], second=walls[1], blend=share)  # type: ignore[arg-type]
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ SHARP = 8.0  # how much steeper than other inputs the place in a corner enters: 
 UNKNOWN = 30.0  # what is not remembered cannot be picked
 NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pixel begins to leave its role
 MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
-CORNERS = PIXELS + 2 * CHANNELS  # channels: how easily a corner's pixel is cut off, what lies beneath, the corner's edge
+CORNERS = PIXELS + 3 * CHANNELS  # channels: how easily a corner's pixel is cut off, what lies beneath, or else, the edge
 MEMORIES = 2  # remembered pictures of a place, see models.memory
 REMEMBERED = MEMORIES * (CHANNELS + 1)  # channels: the pictures' latents, then which of them are known
 
@@ -235,7 +235,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
 
 class Corner(nn.Module):
-    """What a shape's corner shows, pixel by pixel: itself, what lies beneath it, or its edge.
+    """What a shape's corner shows, pixel by pixel: itself, one of two things that may lie beneath it, or its edge.
 
     Only the few pixels that are of corners are computed. How easily a pixel is cut off is known of each; whether it is
     in this look, the context says.
@@ -247,7 +247,7 @@ class Corner(nn.Module):
         self.from_cut = nn.Linear(PIXELS + 1, hidden)
         self.from_context = nn.Linear(context, hidden)
         self.middle = nn.Linear(hidden, hidden)
-        self.out = nn.Linear(hidden, 2)
+        self.out = nn.Linear(hidden, 3)
         nn.init.constant_(self.out.bias, -3.0)
 
     def forward(self, fine: Tensor, corners: Tensor, context: Tensor) -> RoundedCorners:
@@ -256,8 +256,8 @@ class Corner(nn.Module):
         places = (rows[..., :PIXELS] > 0).nonzero(as_tuple=True)
         b, y, x, pixel = places
         cell = rows[b, y, x]
-        colours = cell[:, PIXELS:].unflatten(1, (2, 3, PIXELS))
-        at = pixel.view(-1, 1, 1, 1).expand(-1, 2, 3, 1)
+        colours = cell[:, PIXELS:].unflatten(1, (3, 3, PIXELS))
+        at = pixel.view(-1, 1, 1, 1).expand(-1, 3, 3, 1)
         own = cell[:, :PIXELS].gather(1, pixel[:, None])
         scaled = torch.cat([cell[:, :PIXELS], own * SHARP], 1)
         hidden = self.from_fine(fine.permute(0, 2, 3, 1)[b, y, x]) + self.from_cut(scaled) + self.from_context(context)[b]
@@ -268,8 +268,8 @@ class Corner(nn.Module):
 
 @dataclass
 class RoundedCorners:
-    """places: (n,) each of batch, row, column and pixel; share: (n, 3) of what was painted, what lies beneath, the edge;
-    colours: (n, 2, 3) of the latter two."""
+    """places: (n,) each of batch, row, column and pixel; share: (n, 4) of what was painted, the two things
+    beneath, the edge; colours: (n, 3, 3) of the latter three."""
 
     places: tuple[Tensor, ...]
     share: Tensor

@@ -40,8 +40,8 @@ def remembered(pixels: Tensor, known: Tensor) -> Tensor:
 
 
 def corner_maps(corners: Tensor, palette: Tensor, memory: Tensor) -> Tensor:
-    """Corners as the denoiser takes them: (B, CORNERS, h, w), what cuts them, then what lies beneath and their edge, as
-    packed pixels in the style's colours.
+    """Corners as the denoiser takes them: (B, CORNERS, h, w), what cuts them, then what lies beneath, what else may lie
+    there, and their edge, as packed pixels in the style's colours. Wallpaper lies between two colours.
 
     corners: uint8 (B, H, W, 3) as `Guide` has them; palette: (B, PALETTE_SIZE, 3) in [-1, 1]; memory:
     (B, REMEMBERED, h, w), or of one cell where nothing is remembered: its ground, where it is known, is what the
@@ -55,9 +55,11 @@ def corner_maps(corners: Tensor, palette: Tensor, memory: Tensor) -> Tensor:
     maps[batch, row, column, pixel] = marks[:, 0].to(maps.dtype) / 255
     recalled = memory[batch, :, row % memory.shape[2], column % memory.shape[3]]
     ground = recalled[:, CHANNELS : 2 * CHANNELS].unflatten(1, (3, PIXELS))[torch.arange(len(pixel)), :, pixel]
-    bare = (marks[:, 1:2] == Role.WALLPAPER) * recalled[:, -1:]
+    bare = marks[:, 1:2] == Role.WALLPAPER
     beneath, edge = palette[batch, marks[:, 1]], palette[batch, marks[:, 2]]
-    for i, colour in enumerate(torch.cat([beneath + bare * (ground - beneath), edge], 1).unbind(1), 1):
+    other = torch.where(bare, palette[batch, -1], beneath)
+    under = [colour + bare * recalled[:, -1:] * (ground - colour) for colour in (beneath, other)]
+    for i, colour in enumerate(torch.cat([*under, edge], 1).unbind(1), 1):
         maps[batch, row, column, i * PIXELS + pixel] = colour
     return maps.permute(0, 3, 1, 2)
 

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from engine.desktop.asking import answer
+from engine.desktop.bitmap import encode
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.errors import InputError
 from engine.events import Ask, Click, Down, Drag, Event, Key, Move, Style, Text, Up, Wait
 from engine.geometry import Rect
 from engine.guide import Guide
+from engine.styles import PRESETS, mix
 from models.synthetic.sessions import User as Stranger
 from models.synthetic.sessions import play, random_desktop
 from tests.user import PAPERS, User
@@ -261,12 +263,12 @@ def test_escape_closes_the_ask_bar_and_typing_goes_on_where_it_was() -> None:
     ],
 )
 def test_readings_of_a_sentence(sentence: str, reading: tuple[str, object]) -> None:
-    reply = answer(sentence, ["Notes", "Calculator", "Snake"], ["beta.md", "Alpha.txt"], 13)
+    reply = answer(sentence, ["Notes", "Calculator", "Snake"], Documents({"beta.md": "", "Alpha.txt": ""}), 13)
     assert getattr(reply, reading[0]) == reading[1]
 
 
 def test_an_apps_name_beats_a_document_and_a_style() -> None:
-    assert answer("paint", ["Paint"], ["paint.md"], 13).open == "Paint"
+    assert answer("paint", ["Paint"], Documents({"paint.md": ""}), 13).open == "Paint"
 
 
 def test_what_is_not_understood_is_said_and_changes_nothing() -> None:
@@ -300,6 +302,28 @@ def test_a_style_and_feedback_on_it() -> None:
     user.presses("f7", "f7", "f8")
     assert user.desktop.context.liking == {"dark blue, rounded": 1}
     assert user.desktop.style.dark
+
+
+def test_a_look_like_a_picture_of_ones_own() -> None:
+    user = User()
+    night = np.full((20, 20, 3), (10, 12, 60), np.uint8)
+    night[5:9, 5:9] = 250, 210, 40
+    user.desktop.documents.write("Harbour.png", encode(night))
+    user.does(Ask, "look like harbour")
+    assert user.desktop.style_words == "look like harbour" and not user.desktop.style_unknown
+    assert user.desktop.style.dark and abs(user.desktop.style.wall_hue - 0.66) < 0.03
+    user.desktop.documents.delete("Harbour.png")
+    assert not user.desktop.style.dark and user.desktop.style_unknown == ("harbour",)
+    user.desktop.documents.write("Broken.png", b"no picture")
+    user.does(Style, "dark like broken")
+    assert user.desktop.style.dark and user.desktop.style_unknown == ("broken",)
+
+
+def test_a_look_between_two() -> None:
+    user = User()
+    user.does(Ask, "between forest and wobbly candy")
+    assert user.desktop.style == mix(PRESETS["forest"], PRESETS["candy"], 0.5)
+    assert user.desktop.style_unknown == ("wobbly",)
 
 
 # The keyboard alone

@@ -128,15 +128,19 @@ def test_corners_are_mixed_of_what_was_painted_what_lies_beneath_and_the_edge() 
     memory = torch.zeros(1, REMEMBERED, 8, 8)
     memory[0, -1], memory[0, CHANNELS : 2 * CHANNELS] = 1.0, 0.25
     corners = corner_maps(torch.from_numpy(guide), palette_of(slow), memory)
-    cut, beneath, edge = (unpack(corners[:, a:b]) for a, b in ((0, 16), (16, 64), (64, 112)))
+    cut, beneath, other, edge = (unpack(corners[:, a:b]) for a, b in ((0, 16), (16, 64), (64, 112), (112, 160)))
+    assert torch.allclose(beneath, other, atol=1e-6)
     assert corners.shape == (1, CORNERS, 8, 8) and int((cut > 0).sum()) == 2 and float(cut[0, 0, 5, 6]) == 1.0
     palette = palette_of(slow)[0]
     assert torch.equal(beneath[0, :, 5, 6], palette[Role.FIELD]) and torch.equal(edge[0, :, 5, 6], palette[Role.ACCENT])
     assert torch.allclose(beneath[0, :, 9, 9], torch.tensor(0.25)) and torch.equal(edge[0, :, 9, 9], palette[Role.BORDER])
+    unseen = corner_maps(torch.from_numpy(guide), palette_of(slow), torch.zeros(1, REMEMBERED, 1, 1))
+    first, second = (unpack(unseen[:, a : a + 48])[0, :, 9, 9] for a in (16, 64))
+    assert torch.equal(first, palette[Role.WALLPAPER]) and torch.equal(second, palette[-1])
     painted = torch.randn(1, 8, 8, 16, 3)
     module = Corner(4, 10)
     torch.nn.init.zeros_(module.out.weight)
-    for bias, expected in (((40.0, 0.0), beneath), ((0.0, 40.0), edge)):
+    for bias, expected in (((40.0, 0.0, 0.0), beneath), ((0.0, 40.0, 0.0), other), ((0.0, 0.0, 40.0), edge)):
         module.out.bias.data = torch.tensor(bias)
         mixed = module(torch.randn(1, 4, 8, 8), corners, torch.randn(1, 10)).over(painted)
         pixels = unpack(mixed.permute(0, 4, 3, 1, 2).reshape(1, 48, 8, 8))

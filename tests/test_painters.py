@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from engine.context import APP_SLOTS, RECENT_SIZE, slow_features
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.painter import ContextFeatures, Painter, PainterSpec, PaintRequest
-from engine.styles import PRESETS
+from engine.styles import PRESETS, Style
 from models.catalog import BUNDLED, open_painter
+from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
 from tests.checkpoints import tiny_checkpoint
 
@@ -27,9 +29,10 @@ def spec(request: pytest.FixtureRequest, tmp_path: Path) -> PainterSpec:
     return PainterSpec(checkpoint=checkpoint, size=SIZE, threads=1, device="cpu")
 
 
-def context(style: str = "light", seed: int = 0) -> ContextFeatures:
+def context(style: str | Style = "light", seed: int = 0) -> ContextFeatures:
     use = (np.random.default_rng(seed).random((2, APP_SLOTS)) < 0.2).astype(np.float32)
-    slow = slow_features(PRESETS[style], 13, use, 9)
+    look = PRESETS[style] if isinstance(style, str) else style
+    slow = slow_features(look, 13, use, 9)
     return ContextFeatures(slow, np.zeros(RECENT_SIZE, np.float32))
 
 
@@ -39,7 +42,7 @@ def drawn(seed: int) -> Guide:
     return guide
 
 
-def ask(guide: Guide, damage: tuple[Rect, ...] = WHOLE, style: str = "light") -> PaintRequest:
+def ask(guide: Guide, damage: tuple[Rect, ...] = WHOLE, style: str | Style = "light") -> PaintRequest:
     return PaintRequest(1, (), damage, guide.pixels, guide.verbatim, context(style), corners=guide.corners)
 
 
@@ -107,6 +110,21 @@ def test_pictures_keep_their_own_pixels_under_every_style() -> None:
     for style in PRESETS:
         frame = show(painter, empty(), ask(guide, style=style))
         assert (frame[64:128, 64:192] == guide.pixels[64:128, 64:192]).all(), style
+
+
+@pytest.mark.parametrize("style", ["light", "dark", "candy", "sunset"])
+def test_the_bundled_checkpoint_rounds_windows_and_buttons_as_the_style_says(style: str) -> None:
+    guide, items = Guide(SIZE), Screen.random(np.random.default_rng(12), SIZE).items()
+    guide.update(items)
+    looks = [replace(PRESETS[style], radius=radius) for radius in (0.0, 12.0)]
+    square, rounded = (StyledRenderer(look, SIZE).render(items).astype(int) for look in looks)
+    shaped = np.abs(square - rounded).max(-1) > 60
+    assert shaped.sum() > 100
+    for look, own, other in zip(looks, (square, rounded), (rounded, square), strict=True):
+        painter = open_painter(PainterSpec(size=SIZE, threads=1, device="cpu"))
+        painted = show(painter, empty(), ask(guide, style=look)).astype(int)
+        errors = [np.abs(painted - picture)[shaped].mean() for picture in (own, other)]
+        assert errors[0] < 0.4 * errors[1]
 
 
 def test_the_bundled_checkpoint_is_small_and_safe() -> None:

@@ -12,7 +12,6 @@ import pygame
 from engine.geometry import Rect
 from engine.session import ABSENT, Session
 from engine.settings import Keys
-from engine.styles import from_words
 from ui.panel import BAD, GOOD, TEXT, columns, font, panel, size, table, text_size, words, wrapped
 from ui.view import View
 
@@ -125,7 +124,7 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
         ("repaired", f"{numbers.repaired} glyph{'s' * (numbers.repaired != 1)}"),
         ("journal", saved_words(session)),
     ]
-    if unknown := from_words(session.desktop.style_words)[1]:
+    if unknown := session.desktop.style_unknown:
         rows.append(("no idea of", ", ".join(unknown)))
     return rows
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.styles import from_words, known_words
+from engine.desktop.documents import Documents
+from engine.desktop.looks import look, says_a_look
 
 TEXT_SIZES = (11, 13, 16, 20)
 
@@ -22,7 +23,7 @@ class Answer:
     message: str = ""
 
 
-def answer(sentence: str, apps: Sequence[str], documents: Sequence[str], text_size: int) -> Answer:
+def answer(sentence: str, apps: Sequence[str], documents: Documents, text_size: int) -> Answer:
     """Understand a sentence. An app's name beats every other reading; case does not matter."""
     text = " ".join(sentence.split())
     folded = text.casefold()
@@ -33,15 +34,15 @@ def answer(sentence: str, apps: Sequence[str], documents: Sequence[str], text_si
     if verb and verb[2] in named:
         app = named[verb[2]]
         return Answer(close=app) if verb[1] in ("close", "quit") else Answer(open=app)
-    for name in documents:
+    for name in documents.names():
         if folded in (name.casefold(), name.rpartition(".")[0].casefold()):
             return Answer(document=name)
     if re.search(r"\b(text|font|letters?|bigger|larger|smaller)\b", folded):
         size = _text_size(folded, text_size)
         if size:
             return Answer(prefer=("text_size", size), message=f"Text size {size}.")
-    if known_words(text):
-        unknown = from_words(text)[1]
+    if says_a_look(text, documents.names()):
+        unknown = look(text, documents)[1]
         note = f" I don't know: {', '.join(unknown)}." if unknown else ""
         return Answer(prefer=("style", text), message=f"Style: {text}.{note}")
     starts = [app for app in apps if len(folded) > 1 and app.casefold().startswith(folded)]

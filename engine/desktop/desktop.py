@@ -20,6 +20,7 @@ from engine.desktop.canvas import Canvas, Sheet
 from engine.desktop.clock import START, Clock
 from engine.desktop.diary import Diary
 from engine.desktop.documents import Documents
+from engine.desktop.looks import look
 from engine.desktop.menu import Menu, desktop_entries
 from engine.desktop.routing import Router
 from engine.desktop.stack import WindowStack
@@ -30,7 +31,7 @@ from engine.events import Event
 from engine.geometry import Rect
 from engine.painter import ContextFeatures
 from engine.scene import Widget
-from engine.styles import PRESETS, Style, from_words
+from engine.styles import PRESETS, Style
 from engine.typeface import Face, line_height
 
 NOTICE = 4.0  # seconds a notice stays
@@ -91,7 +92,12 @@ class Desktop:
 
     @property
     def style(self) -> Style:
-        return from_words(self.style_words)[0]
+        return look(self.style_words, self.documents)[0]
+
+    @property
+    def style_unknown(self) -> tuple[str, ...]:
+        """The words of the look that mean nothing here."""
+        return look(self.style_words, self.documents)[1]
 
     @property
     def t(self) -> float:
@@ -285,7 +291,7 @@ class Desktop:
         self.stale()
         if not sentence.strip():
             return
-        reply = answer(sentence, list(APPS), self.documents.names(), self.text_size)
+        reply = answer(sentence, list(APPS), self.documents, self.text_size)
         if reply.open:
             self.open(reply.open)
         elif reply.document:

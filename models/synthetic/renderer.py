@@ -60,7 +60,7 @@ class StyledRenderer:
             self._close_group()
         if item.shape == "wallpaper":
             first, second = self.palette[Role.WALLPAPER], self.palette[-1]
-            self._frame[item.rect.slices] = wallpaper.paint(self.style.wallpaper, self.size, item.rect, first, second)
+            self._frame[item.rect.slices] = wallpaper.paint(self.style.patterns(), self.size, item.rect, first, second)
             return
         if item.shape in ("window", "menu"):
             self._shadow(item.whole)

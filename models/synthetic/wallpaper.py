@@ -5,6 +5,7 @@ Every pattern stays on the line between the two colours, so an ink that is reada
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -25,9 +26,12 @@ def mixture(kind: str, size: tuple[int, int]) -> np.ndarray:
     return share
 
 
-def paint(kind: str, size: tuple[int, int], rect: Rect, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The wallpaper inside `rect`: float32 (h, w, 3) of colours in [0, 255]."""
-    share = mixture(kind, size)[rect.slices][..., None]
+def paint(
+    patterns: Mapping[str, float], size: tuple[int, int], rect: Rect, first: np.ndarray, second: np.ndarray
+) -> np.ndarray:
+    """The wallpaper inside `rect`: float32 (h, w, 3) of colours in [0, 255]. patterns: kinds and their shares."""
+    parts = [mixture(kind, size)[rect.slices] * np.float32(weight) for kind, weight in patterns.items()]
+    share = sum(parts[1:], parts[0])[..., None]
     return first + (second - first) * share
 
 
