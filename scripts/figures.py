@@ -49,25 +49,29 @@ def latency_table(result: dict[str, Any]) -> str:
 
 def quality_table(result: dict[str, Any]) -> str:
     """Legibility and fidelity by style, closed loop."""
-    text, drift, moves = result["text"], result["drift"], result["transitions"]
+    text, drift, moves, kept = result["text"], result["drift"], result["transitions"], result["persistency"]
+    checkpoint = result["checkpoint"]
     lines = [
-        f"Quality: the same checkpoint, {result['mode']}, closed loop, held-out seed. Character error rate of pages of Notes "
+        f"Quality: checkpoint {checkpoint['name']} ({checkpoint['sha256'][:12]}), {result['mode']}, {result['steps']} step, "
+        f"closed loop, held-out seed. Character error rate of pages of Notes "
         "as Tesseract reads them: from the guide, from the painting, and from the painting with wrong glyphs repaired.",
         "",
-        "| style | characters | guide | painted | repaired | PSNR to the source's frame |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| style | characters | guide | painted | repaired | PSNR to the source's frame | SSIM |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for style, s in text["by_style"].items():
         lines.append(
             f"| {style} | {s['characters']} | {s['cer_guide']:.2%} | {s['cer_unrepaired']:.2%} | {s['cer']:.2%} | "
-            f"{result['style'][style]['psnr_db']:.1f} dB |"
+            f"{result['style'][style]['psnr_db']:.1f} dB | {result['style'][style]['ssim']:.3f} |"
         )
     lines += [
         "",
-        f"Over {moves['events']} deeds of a random user ({moves['kinds']} kinds) the painted screen showed the state the "
-        f"desktop had reached in {moves['accuracy']:.1%}; pixels changed outside the damage: {result['untouched']['pixels']}; "
-        f"after {drift['steps'][-1]} deeds the frame was {drift['psnr_db'][-1]} dB from a fresh painting; pictures kept in "
-        f"{result['persistency']['share']:.0%} of {result['persistency']['frames']} frames.",
+        f"{moves['events']} scripted transitions of {moves['kinds']} kinds: in {moves['accuracy']:.1%} the painted screen was "
+        f"nearer to the state the desktop had reached than to each of about {moves['rivals']:.0f} rivals (the screen before, "
+        f"and what else might have come). Pixels changed outside the damage: {result['untouched']['pixels']}. After "
+        f"{drift['steps'][-1]} events of a random user the frame was {drift['psnr_db'][-1]:.1f} dB from a fresh painting of "
+        f"the same screen. Pictures and windows that were covered for {kept['seconds']:.0f} s and came back were the same in "
+        f"{kept['share']:.0%} of {kept['frames']} frames.",
     ]
     return "\n".join(lines)
 

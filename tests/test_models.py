@@ -29,7 +29,7 @@ from models.inputs import corner_maps, palette_of
 from models.loading import WEIGHTS, load_bundled, save_bundled
 from models.pipeline import PixelOSPipeline
 from models.training.loop import TrainConfig, train
-from models.training.networks import grow
+from models.training.networks import grow, networks_from
 from tests.checkpoints import older_networks, tiny_checkpoint, tiny_networks
 from tests.test_painters import SIZE, ask, drawn, empty, show
 
@@ -118,6 +118,23 @@ def test_what_is_added_to_grown_networks_changes_nothing_at_first() -> None:
     before = denoiser(*inputs, level, tokens, memory, corners)
     after = bigger(*inputs, level, tokens, memory, corners)
     assert torch.allclose(before.clean, after.clean, atol=1e-4) and torch.allclose(before.kept, after.kept, atol=1e-4)
+
+
+def test_training_from_a_checkpoint_keeps_its_form_and_adds_corners(tmp_path: Path) -> None:
+    denoiser, encoder = older_networks()
+    save_bundled(tmp_path, denoiser, encoder, torch.float32)
+    grown = networks_from(tmp_path)
+    assert not grown.denoiser.remembers and grown.denoiser.rounds and grown.encoder.tokens == encoder.tokens
+    slow, recent = torch.randn(1, SLOW_SIZE), torch.randn(1, RECENT_SIZE)
+    assert torch.equal(grown.encoder(slow, recent), encoder(slow, recent))
+    inputs = [torch.randn(1, n, 8, 8) for n in (CHANNELS, CHANNELS, CHANNELS, MAPS + PLACE)]
+    rest = torch.ones(1), encoder(slow, recent), torch.zeros(1, REMEMBERED, 1, 1)
+    corners = torch.zeros(1, CORNERS, 8, 8)
+    before, same = denoiser(*inputs, *rest, corners).clean, grown.denoiser(*inputs, *rest, corners).clean
+    assert torch.allclose(before, same, atol=1e-5)
+    corners[0, :16, 3, 3] = 0.7
+    rounded = (grown.denoiser(*inputs, *rest, corners).clean - before).abs().amax(1)[0]
+    assert rounded[3, 3] > 1e-4 and rounded.sum() == rounded[3, 3]
 
 
 def test_corners_are_mixed_of_what_was_painted_what_lies_beneath_and_the_edge() -> None:
