@@ -260,7 +260,7 @@ def from_words(text: str) -> tuple[Style, tuple[str, ...]]:
         preset = word if word in PRESETS else _LIKE.get(word)
         if preset in ("light", "dark"):
             dark = preset == "dark"
-            style = _turned(style, dark) if based else PRESETS[preset]
+            style = turned(style, dark) if based else PRESETS[preset]
             based = True
         elif preset:
             style, based = PRESETS[preset], True
@@ -271,7 +271,7 @@ def from_words(text: str) -> tuple[Style, tuple[str, ...]]:
         elif word not in _SHAPES and word not in _SMALL:
             unknown.append(word)
     if dark is not None and style.dark != dark:  # "a dark sea": what was said of the light holds for what came after
-        style = _turned(style, dark)
+        style = turned(style, dark)
     for word in words:
         if word in _SHAPES:
             style = replace(style, **_SHAPES[word])  # type: ignore[arg-type]
@@ -284,7 +284,8 @@ def known_words(text: str) -> bool:
     return any(w in PRESETS or w in _LIKE or w in _HUES or w in _GREYS or w in _SHAPES for w in words)
 
 
-def _turned(style: Style, dark: bool) -> Style:
+def turned(style: Style, dark: bool) -> Style:
+    """The style with dark grounds, or with light ones."""
     light = min(style.wall_light, 0.26) if dark else max(style.wall_light, 0.64)
     return replace(style, dark=dark, wall_light=light)
 

@@ -15,7 +15,7 @@ from engine.errors import InputError
 from engine.events import Ask, Click, Down, Drag, Event, Key, Move, Style, Text, Up, Wait
 from engine.geometry import Rect
 from engine.guide import Guide
-from engine.styles import PRESETS, mix
+from engine.styles import PRESETS, mix, turned
 from models.synthetic.sessions import User as Stranger
 from models.synthetic.sessions import play, random_desktop
 from tests.user import PAPERS, User
@@ -322,7 +322,7 @@ def test_a_look_like_a_picture_of_ones_own() -> None:
 def test_a_look_between_two() -> None:
     user = User()
     user.does(Ask, "between forest and wobbly candy")
-    assert user.desktop.style == mix(PRESETS["forest"], PRESETS["candy"], 0.5)
+    assert user.desktop.style == mix(PRESETS["forest"], turned(PRESETS["candy"], True), 0.5)
     assert user.desktop.style_unknown == ("wobbly",)
 
 

@@ -10,7 +10,7 @@ from engine.desktop.bitmap import decode
 from engine.desktop.documents import Content, Documents
 from engine.errors import InputError
 from engine.style_pictures import from_picture
-from engine.styles import Style, from_words, known_words, mix
+from engine.styles import Style, from_words, known_words, mix, turned
 
 _LIKE = re.compile(r"(?:.*\s)?like\s+(?:the\s+(?:picture\s+)?)?[\"“]?(?P<name>[^\"”]+)[\"”]?", re.IGNORECASE)
 _BETWEEN = re.compile(r"(?:.*\s)?between\s+(?P<one>.+?)\s+and\s+(?P<other>.+)", re.IGNORECASE)
@@ -20,7 +20,7 @@ def look(words: str, documents: Documents) -> tuple[Style, tuple[str, ...]]:
     """The style, and the words that meant nothing.
 
     "like NAME" takes after the picture NAME of the folder, "between ONE and OTHER" is half way from one look to the
-    other; all else is for `from_words`.
+    other, as light or dark as the first: half way between those is grey; all else is for `from_words`.
     """
     name = picture_named(words, documents.names())
     if name:
@@ -30,7 +30,7 @@ def look(words: str, documents: Documents) -> tuple[Style, tuple[str, ...]]:
             pass
     if between := _BETWEEN.fullmatch(words):
         (one, unknown), (other, more) = from_words(between["one"]), from_words(between["other"])
-        return mix(one, other, 0.5), unknown + more
+        return mix(one, turned(other, bool(one.dark)), 0.5), unknown + more
     return from_words(words)
 
 
