@@ -51,6 +51,8 @@ def quality_table(result: dict[str, Any]) -> str:
     """Legibility and fidelity by style, closed loop."""
     text, drift, moves, kept = result["text"], result["drift"], result["transitions"], result["persistency"]
     checkpoint = result["checkpoint"]
+    others = moves["rivals"] - 1
+    rivals = "the screen before" + (f" and to each of {others:.0f} others that might have come" if others >= 1 else "")
     lines = [
         f"Quality: checkpoint {checkpoint['name']} ({checkpoint['sha256'][:12]}), {result['mode']}, {result['steps']} step, "
         f"closed loop, held-out seed. Character error rate of pages of Notes "
@@ -67,11 +69,9 @@ def quality_table(result: dict[str, Any]) -> str:
     lines += [
         "",
         f"{moves['events']} scripted transitions of {moves['kinds']} kinds: in {moves['accuracy']:.1%} the painted screen was "
-        f"nearer to the state the desktop had reached than to each of about {moves['rivals']:.0f} rivals (the screen before, "
-        f"and what else might have come). Pixels changed outside the damage: {result['untouched']['pixels']}. After "
+        f"nearer to the state the desktop had reached than to {rivals}. Pixels changed outside the damage: {result['untouched']['pixels']}. After "
         f"{drift['steps'][-1]} events of a random user the frame was {drift['psnr_db'][-1]:.1f} dB from a fresh painting of "
-        f"the same screen. Pictures and windows that were covered for {kept['seconds']:.0f} s and came back were the same in "
-        f"{kept['share']:.0%} of {kept['frames']} frames.",
+        f"the same screen. Pictures stood unharmed in {kept['share']:.0%} of {kept['frames']} frames.",
     ]
     return "\n".join(lines)
 
