@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,14 @@ class Machine:
     def after_a_power_cut(self, folder: Path) -> Machine:
         """What starts from the disk as it is now."""
         self.journal.flush(10)
-        shutil.copytree(self.folder, folder)
+        shutil.copytree(self.folder, folder, copy_function=_copied)
         return Machine(folder)
+
+
+def _copied(source: str, target: str) -> None:
+    """Documents go on being written meanwhile: a half-written file may be gone before its turn."""
+    with suppress(FileNotFoundError):
+        shutil.copy2(source, target)
 
 
 def lasting(desktop: Desktop) -> dict[str, Any]:
