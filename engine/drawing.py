@@ -16,6 +16,8 @@ from engine.geometry import Rect
 from engine.theme import Role
 from engine.typeface import Face
 
+GROUPS = ("window", "menu", "bar", "wallpaper")  # a fill of these shapes begins what lies over all before it
+
 
 class Fill(NamedTuple):
     """A filled rect. `whole` is the rect before clipping; `shape` tells a style what it is:

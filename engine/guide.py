@@ -14,14 +14,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from engine.drawing import Fill, Glyphs, Item, Mark, Outline, Picture, mark
+from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline, Picture, mark
 from engine.geometry import GRID, Rect, merge
 from engine.theme import NEUTRAL, ROUNDNESS, ROUNDS, Role
 from engine.typeface import MARGIN, line
 
 CUTS = 16  # steps of `corners` a pixel of radius
 _NO_ROLE = 255  # of pixels that show a picture
-_GROUPS = ("window", "menu", "bar", "wallpaper")  # a fill of these shapes begins what lies over all before it
 
 
 class Guide:
@@ -111,7 +110,7 @@ class Guide:
     def _shape(self, item: Fill, part: Rect) -> None:
         """A fill, and where its corners may be cut. Those of a window or menu hold for all that is drawn in it."""
         cut = [] if item.shape not in ROUNDNESS else self._cuts(item, part)
-        if item.shape in _GROUPS:
+        if item.shape in GROUPS:
             self._close_group()
             self._open = _Group(item.whole, int(Role.BORDER if item.shape == "window" else item.role), cut)
             self.corners[part.slices] = 0
@@ -261,7 +260,7 @@ def _touching(items: Sequence[Item], rect: Rect) -> list[Item]:
         if ix < right and iy < bottom and ix + iw > x and iy + ih > y:
             found.append(item)
             covers = ix <= x and iy <= y and ix + iw >= right and iy + ih >= bottom
-            if covers and isinstance(item, Fill) and item.shape in _GROUPS and _middle(item, rect):
+            if covers and isinstance(item, Fill) and item.shape in GROUPS and _middle(item, rect):
                 break
     return found[::-1]
 

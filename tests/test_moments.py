@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from engine.context import EVENT_SIZE, RECENT_SIZE
+from models.datasets.source import open_source
 from models.denoiser import PIXELS, Prediction, pixels_of
 from models.synthetic.shots import Shot, random_shot
 from models.training.moments import moments
@@ -102,3 +103,9 @@ def test_the_objective_falls_when_the_picture_is_right(shots: list[Shot]) -> Non
         out = denoiser(noisy, previous, batch.guide, batch.maps, level, encoder(batch.slow, batch.recent), batch.memory, batch.corners)
     right = Prediction(batch.clean, batch.keep, out.logits, out.colours, out.pictures)
     assert float(loss_of(right, batch)) < float(loss_of(out, batch))
+
+
+def test_the_synthetic_source_has_two_halves_with_names() -> None:
+    rng = np.random.default_rng(4)
+    assert not any(shot.explained for shot in open_source("screens")(rng))
+    assert all(shot.explained for shot in open_source("moments")(rng))

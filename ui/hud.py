@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import pygame
 
+from engine.desktop.looks import look
 from engine.geometry import Rect
 from engine.session import ABSENT, Session
 from engine.settings import Keys
@@ -124,7 +125,7 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
         ("repaired", f"{numbers.repaired} glyph{'s' * (numbers.repaired != 1)}"),
         ("journal", saved_words(session)),
     ]
-    if unknown := session.desktop.style_unknown:
+    if unknown := look(session.desktop.style_words, session.desktop.documents)[1]:
         rows.append(("no idea of", ", ".join(unknown)))
     return rows
 

@@ -41,7 +41,7 @@ def answer(sentence: str, apps: Sequence[str], documents: Documents, text_size: 
         size = _text_size(folded, text_size)
         if size:
             return Answer(prefer=("text_size", size), message=f"Text size {size}.")
-    if says_a_look(text, documents.names()):
+    if says_a_look(text, documents):
         unknown = look(text, documents)[1]
         note = f" I don't know: {', '.join(unknown)}." if unknown else ""
         return Answer(prefer=("style", text), message=f"Style: {text}.{note}")

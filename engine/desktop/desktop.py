@@ -95,11 +95,6 @@ class Desktop:
         return look(self.style_words, self.documents)[0]
 
     @property
-    def style_unknown(self) -> tuple[str, ...]:
-        """The words of the look that mean nothing here."""
-        return look(self.style_words, self.documents)[1]
-
-    @property
     def t(self) -> float:
         return self.clock.t
 

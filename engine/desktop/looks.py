@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 
 from engine.desktop.bitmap import decode
@@ -22,7 +21,7 @@ def look(words: str, documents: Documents) -> tuple[Style, tuple[str, ...]]:
     "like NAME" takes after the picture NAME of the folder, "between ONE and OTHER" is half way from one look to the
     other, as light or dark as the first: half way between those is grey; all else is for `from_words`.
     """
-    name = picture_named(words, documents.names())
+    name = _picture_named(words, documents)
     if name:
         try:
             return _after(name, documents.read(name)), ()
@@ -34,16 +33,18 @@ def look(words: str, documents: Documents) -> tuple[Style, tuple[str, ...]]:
     return from_words(words)
 
 
-def picture_named(words: str, names: Sequence[str]) -> str:
+def _picture_named(words: str, documents: Documents) -> str:
     """The picture that "like NAME" means, with or without its ending; "" where there is none."""
     like = _LIKE.fullmatch(words.strip())
-    wanted = like["name"].strip().casefold() if like else ""
-    return next((n for n in names if n.endswith(".png") and wanted in (n.casefold(), n[:-4].casefold())), "")
+    if not like:
+        return ""
+    wanted = like["name"].strip().casefold()
+    return next((n for n in documents.names() if n.endswith(".png") and wanted in (n.casefold(), n[:-4].casefold())), "")
 
 
-def says_a_look(words: str, names: Sequence[str]) -> bool:
+def says_a_look(words: str, documents: Documents) -> bool:
     """Whether any of it is about a look at all."""
-    return bool(picture_named(words, names)) or known_words(words)
+    return bool(_picture_named(words, documents)) or known_words(words)
 
 
 @lru_cache(maxsize=8)

@@ -30,7 +30,8 @@ HALF = 128  # coverage from which a pixel belongs to a glyph or mark
 @dataclass(frozen=True)
 class Annotation:
     """frame, guide: uint8 (H, W, 3); ink, verbatim: uint8 (H, W), as the guide has them; shaped: bool (H, W), see
-    `Shot`; corners: uint8 (H, W, 3), see `Guide`; semantic: uint8 (H, W), each pixel's role in `Role`, or CONTENT; record: everything else as JSON values."""
+    `Shot`; corners: uint8 (H, W, 3), see `Guide`; semantic: uint8 (H, W), each pixel's role in `Role`, or CONTENT;
+    record: everything else as JSON values."""
 
     state: State
     frame: np.ndarray
@@ -64,7 +65,8 @@ class Annotator:
             state.items, state.style, frame, memory[0], state.slow, state.recent, state.pointer, memory, known
         )
         return Annotation(
-            state, frame, shot.guide, shot.ink, shot.verbatim, shot.shaped, shot.corners, semantic_mask(state.items, state.size),
+            state, frame, shot.guide, shot.ink, shot.verbatim, shot.shaped, shot.corners,
+            semantic_mask(state.items, state.size),
             {**_record(state), "damage": [list(rect) for rect in damage], "text": text_layer(self._guide)},
         )  # fmt: skip
 

@@ -16,10 +16,12 @@ from models.datasets.trace_source import TraceSource
 from models.synthetic.shots import Make, Shot
 
 SYNTHETIC = "synthetic"
+DRAWN = (SYNTHETIC, "screens", "moments")  # as they are needed, by functions of models.training.pool
 
 
 def open_source(text: str) -> Make:
-    """SOURCE to what draws shots: `synthetic` (or only its `screens`, only its `moments`), a folder or a trace; several joined by commas, each with `:WEIGHT`.
+    """SOURCE to what draws shots: `synthetic` (or only its `screens`, only its `moments`), a folder or a trace; several
+    joined by commas, each with `:WEIGHT`.
 
     A weight says how often its source is asked, relative to the others; without one it is 1. Every source gives about
     as many shots a time. Raises InputError naming the part that cannot be meant.
@@ -59,10 +61,11 @@ def _weighted(part: str) -> tuple[str, float]:
 
 
 def _open(name: str) -> Make:
-    from models.training.pool import SYNTHETIC as drawn
+    if name in DRAWN:
+        from models.training import pool  # needs torch, which reading data does not
 
-    if name in drawn:
-        return drawn[name]
+        make: Make = getattr(pool, name)
+        return make
     path = Path(name).expanduser()
     if path.is_file():
         return TraceSource(path)

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from engine.drawing import Fill, Glyphs, Item, Mark, Outline
+from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline
 from engine.geometry import Rect
 from engine.guide import glyph_coverage, mark_coverage
 from engine.styles import Style
@@ -20,7 +20,6 @@ from models.synthetic import wallpaper
 
 REACH = 8  # pixels a shadow falls beyond its window
 _DROP = 2  # how far down the light throws it
-_GROUPS = ("window", "menu", "bar", "wallpaper")  # a fill of these shapes ends the window drawn before it
 
 
 class StyledRenderer:
@@ -56,7 +55,7 @@ class StyledRenderer:
         return radius_of(shape, self.style.radius, rect.w, rect.h)
 
     def _fill(self, item: Fill) -> None:
-        if item.shape in _GROUPS:
+        if item.shape in GROUPS:
             self._close_group()
         if item.shape == "wallpaper":
             first, second = self.palette[Role.WALLPAPER], self.palette[-1]

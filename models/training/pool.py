@@ -31,9 +31,6 @@ def synthetic(rng: np.random.Generator) -> list[Shot]:
     return moments(rng) if rng.random() < SHARE else screens(rng)
 
 
-SYNTHETIC: dict[str, Make] = {"synthetic": synthetic, "screens": screens, "moments": moments}  # sources by name
-
-
 class ShotPool:
     """The shots at hand at a turn: of a window of draws, each from a generator of its own.
 
