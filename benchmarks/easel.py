@@ -17,7 +17,8 @@ from engine.events import Event
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.painter import Painter, PaintRequest
-from engine.styles import Style, from_words
+from engine.style_words import from_words
+from engine.styles import Style
 from models.synthetic.renderer import StyledRenderer
 
 

@@ -44,7 +44,7 @@ def page_scores(
             easel = Easel(painter, page)
             easel.paint()
             repaired = easel.frame.copy()
-            check(repaired, (Rect(0, 0, *spec.size),), easel.guide, page.style.palette())
+            check(repaired, (Rect(0, 0, *spec.size),), easel.guide, page.style.paints(spec.size))
             _read_all(count, easel, {"unrepaired": easel.frame, "repaired": repaired})
         totals[style] = dict(count)
         say(f"text, {style}: " + ", ".join(f"{name} {n}" for name, n in count.items()))

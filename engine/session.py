@@ -224,7 +224,7 @@ class Session:
         rects = {*self._unchecked, *painted}
         self._unchecked = [rect for rect in rects if any(rect.meet(other) for other in out)]
         now = sorted(rects - {*self._unchecked})
-        return now, check(self._frame, now, self.guide, self.desktop.style.palette(), self._repair).repaired
+        return now, check(self._frame, now, self.guide, self.desktop.style.paints(self.desktop.size), self._repair).repaired
 
     def _source(self, paintings: Sequence[Painting], guide_shown: bool, damaged: bool) -> str:
         if paintings:

@@ -1,15 +1,16 @@
-"""A style after a reference picture: its colours, how light it is, and what its texture is most like."""
+"""A style after a reference picture: its colours, how light and how grainy it is, and what its pattern is most like."""
 
 from __future__ import annotations
 
 import colorsys
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from engine.styles import Style
 
 SIDE = 64  # pixels: what is looked at of the picture
+CLOSE = 256  # pixels a side of its middle that is looked at closely
 COLOURS = 8
 DARK = 0.42  # lightness of the typical pixel below which a picture asks for dark grounds
 PLAIN = 0.012  # spread of lightness below which a picture counts as flat
@@ -37,8 +38,17 @@ def from_picture(pixels: np.ndarray) -> Style:
         accent=hls[accent][0], vivid=0.1 if grey else float(max(hls[accent][2], VIVID)),
         wall_hue=wall[0], wall_saturation=float(min(wall[2], 0.7)),
         wall_light=float(np.clip(wall[1], *((0.05, 0.34) if dark else (0.55, 0.86)))),
-        wallpaper=_texture(light),
+        wallpaper=_texture(light), grain=_grain(pixels),
     )  # fmt: skip
+
+
+def _grain(pixels: np.ndarray) -> float:
+    """How grainy a picture is, in [0, 1]: what its middle has of lightness beside that of the pixels around."""
+    height, width = (min(length, CLOSE) for length in pixels.shape[:2])
+    y, x = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+    middle = Image.fromarray(pixels[y : y + height, x : x + width]).convert("L")
+    apart = np.asarray(middle, np.float64) - np.asarray(middle.filter(ImageFilter.BoxBlur(1)), np.float64)
+    return float(np.clip((np.median(np.abs(apart)) - 1) / 8, 0, 1))  # the median: a few edges are no grain
 
 
 def _clusters(small: Image.Image) -> tuple[np.ndarray, np.ndarray]:

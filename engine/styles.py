@@ -1,43 +1,45 @@
 """Styles: what the interface should look like, as a few numbers that words can name.
 
-A style is a palette (one colour a role, and a second wallpaper colour) and a handful of shape parameters. Palettes
-are built so that text always keeps a contrast of at least 4.5:1 (WCAG 2.2, success criterion 1.4.3).
-`Style.vector` is what the context embedding is made from; `from_words` is the lexicon; `mix` goes from one style to another.
+A style is a palette (one colour a role, and a second wallpaper colour), what surfaces are made of, and a handful of
+shape parameters. Palettes are built so that text can be read (`engine.legibility`). `Style.vector` is what the context
+embedding is made from; `engine.style_words` is the lexicon; `mix` goes from one style to another.
 """
 
 from __future__ import annotations
 
 import colorsys
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from engine.theme import Role
+from engine.legibility import made_legible
+from engine.materials import PAINTS, TEXTURES, Look, Paints, paints
+from engine.theme import ROUNDS, Chrome, Role
+from engine.wallpaper import KINDS, SEEDS
 
-LEAST_CONTRAST = 4.55  # WCAG asks 4.5; the rest is for rounding to 8 bits
-WALLPAPERS = ("flat", "gradient", "hills", "stripes", "dots", "waves")
-PALETTE_SIZE = len(Role) + 1  # the last colour is the wallpaper's second
-VECTOR_SIZE = PALETTE_SIZE * 3 + 3 + len(WALLPAPERS)
-INKS: dict[int, tuple[int, ...]] = {
-    Role.INK: (Role.SURFACE, Role.FIELD, Role.BUTTON, Role.HOVER, Role.SELECTION),
-    Role.MUTED: (Role.SURFACE, Role.FIELD),
-    Role.TITLE_INK: (Role.TITLE,),
-    Role.TITLE_IDLE_INK: (Role.TITLE_IDLE,),
-    Role.ACCENT_INK: (Role.ACCENT,),
-    Role.BAR_INK: (Role.BAR,),
-    Role.WALLPAPER_INK: (Role.WALLPAPER, -1),
-}  # each ink, and the grounds it must be readable on
+LEANER: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25, 0.0)  # shares of shadow, glass and texture that are tried until all text is readable
+FADING = tuple(float(share) for share in np.linspace(1, 0, 21))  # the same between two styles, in steps too small to see
+BORDERS = 3  # pixels: the widest border of a window
+PALETTE_SIZE = PAINTS  # the last colour is the wallpaper's second
+_STRENGTHS = ("shadow", "gloss", "glow", "glass", *TEXTURES)  # what may be leaner than asked for
+VECTOR_SIZE = PALETTE_SIZE * 3 + 3 + len(KINDS) + 1 + len(TEXTURES) + 3 + 3
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
     """The parameters of a look. Hues in turns [0, 1); the others in [0, 1] unless said otherwise.
 
-    dark: 1 for dark grounds with light ink, between 0 and 1 on the way there; saturation of the grounds; radius of window corners in pixels, 0 to 12;
-    shadow strength; gloss: vertical gradient on bars and buttons; wallpaper: one of WALLPAPERS,
-    with a share of `blend` of another, `second`, shining through.
+    dark: 1 for dark grounds with light ink, between 0 and 1 on the way there; saturation of the grounds; radius of
+    window corners in pixels, 0 to 12; shadow strength; gloss: vertical gradient on bars and buttons; wallpaper: one of
+    `engine.wallpaper.KINDS`, with a share of `blend` of another, `second`, shining through; wall_turn, wall_depth:
+    how far its second colour is from the first, in hue (-0.5 to 0.5 turns) and in lightness (-0.5 to 0.5, above 0
+    towards the middle); seed: which of wallpaper.SEEDS wallpapers and textures of a kind. grain, streak, scan, grid, hatch: how much the surfaces look like
+    paper, wood, a cathode ray tube, squared paper, marker strokes; glass: how much of the wallpaper shines through them;
+    glow: light in the accent's colour around windows; bevel: raised edges; edge: how much borders stand out; border: their
+    width in pixels, 1 to BORDERS; centred: the title in the middle; left: the buttons of a window on the left.
     """
 
     dark: float = 0.0
@@ -54,32 +56,49 @@ class Style:
     gloss: float = 0.3
     second: str = "flat"
     blend: float = 0.0
+    wall_turn: float = 0.06
+    wall_depth: float = 0.16
+    seed: int = 0
+    grain: float = 0.0
+    streak: float = 0.0
+    scan: float = 0.0
+    grid: float = 0.0
+    hatch: float = 0.0
+    glass: float = 0.0
+    glow: float = 0.0
+    bevel: float = 0.0
+    edge: float = 0.0
+    border: float = 1.0
+    centred: float = 0.0
+    left: float = 0.0
+    ends: tuple[Style, Style] | None = None  # of a mixture: what it lies between, `blend` of the way
 
-    @lru_cache(maxsize=256)  # noqa: B019 - keeps a few small arrays alive, and nothing else
     def palette(self) -> np.ndarray:
         """Colours by role, the second wallpaper colour last: uint8 (PALETTE_SIZE, 3). Read only."""
-        colours = np.zeros((PALETTE_SIZE, 3))
-        for share, grounds in ((self.dark, _dark_grounds), (1 - self.dark, _light_grounds)):
-            if share:
-                for role, colour in grounds(self).items():
-                    colours[role] += share * colour
-        step = 0.16 * min(max((0.5 - self.wall_light) / 0.04, -1), 1)
-        wall = _hls(self.wall_hue, self.wall_light, self.wall_saturation)
-        second = _hls(self.wall_hue + 0.06, self.wall_light + step, self.wall_saturation)
-        label = _hls(self.wall_hue, 0.08 if self.wall_light > 0.45 else 0.95, 0.3)
-        colours[[Role.WALLPAPER, -1]] = wall, second
-        colours[Role.WALLPAPER_INK] = label
-        for ink, on in INKS.items():
-            colours[ink], colours[list(on)] = _legible(colours[ink], colours[list(on)])
-        return _frozen(np.round(colours * 255).astype(np.uint8))
+        return _resolved(self)[0]
 
-    @lru_cache(maxsize=256)  # noqa: B019
+    def strength(self, name: str) -> float:
+        """How much of a shadow, gloss, a glow, glass or a texture there is, after text has had its say."""
+        return float(_wanted(self, name) * _resolved(self)[1])
+
+    @lru_cache(maxsize=256)  # noqa: B019 - keeps a few small arrays alive, and nothing else
     def vector(self) -> np.ndarray:
-        """All of the look as float32 (VECTOR_SIZE,): palette in [-1, 1], then shape parameters in [0, 1]. Read only."""
-        shape = [self.radius / 12, self.shadow, self.gloss]
+        """All of the look as float32 (VECTOR_SIZE,) in [-1, 1]: palette, then shapes, wallpaper, materials and the
+        windows' form. Read only."""
         patterns = self.patterns()
-        kinds = [patterns.get(kind, 0.0) for kind in WALLPAPERS]
-        return _frozen(np.concatenate([self.palette().ravel() / 127.5 - 1, shape, kinds]).astype(np.float32))
+        kinds = [patterns.get(kind, 0.0) for kind in KINDS]
+        return _frozen(np.concatenate([
+            self.palette().ravel() / 127.5 - 1, [self.radius / ROUNDS, self.strength("shadow"), self.strength("gloss")],
+            kinds, [self.seed / SEEDS], [self.strength(name) for name in TEXTURES],
+            [self.strength("glass"), self.strength("glow"), self.bevel],
+            [(self.border - 1) / (BORDERS - 1), self.centred, self.left],
+        ]).astype(np.float32))  # fmt: skip
+
+    def paints(self, size: tuple[int, int]) -> Paints:
+        """What a screen of `size` (width, height) is painted with."""
+        found = paints_of(self.vector(), size)
+        assert found is not None  # a style always has a wallpaper
+        return found
 
     def patterns(self) -> dict[str, float]:
         """The wallpapers and their shares, which add up to 1."""
@@ -87,28 +106,94 @@ class Style:
             return {self.wallpaper: 1.0}
         return {self.wallpaper: 1 - self.blend, self.second: self.blend}
 
+    @property
+    def chrome(self) -> Chrome:
+        """The windows' form, which is the desktop's to draw."""
+        return Chrome(round(self.border), self.centred >= 0.5, self.left >= 0.5)
 
-_HUE_FIELDS = ("hue", "accent", "wall_hue")
-_WALLPAPER_FIELDS = ("wallpaper", "second", "blend")
+
+def from_record(record: Mapping[str, Any]) -> Style:
+    """The style that `dataclasses.asdict` made JSON values of. Raises TypeError for parameters that no style has."""
+    ends = record.get("ends")
+    return Style(**{**record, "ends": ends and (from_record(ends[0]), from_record(ends[1]))})
+
+
+def paints_of(vector: np.ndarray, size: tuple[int, int]) -> Paints | None:
+    """The paints of a look on a screen of `size`, from its `Style.vector`; None for one that has no wallpaper: it is of
+    a screen that was not drawn here."""
+    colours, rest = vector[: PALETTE_SIZE * 3], vector[PALETTE_SIZE * 3 + 3 :]
+    shares, rest = rest[: len(KINDS)], rest[len(KINDS) :]
+    if not shares.any():
+        return None
+    named = tuple((kind, float(share)) for kind, share in zip(KINDS, shares, strict=True) if share)
+    textures = tuple(zip(TEXTURES, (float(n) for n in rest[1:]), strict=False))
+    glass = float(rest[1 + len(TEXTURES)])
+    return paints(Look(np.round((colours + 1) * 127.5).astype(np.uint8).tobytes(), named, textures, glass, round(float(rest[0]) * SEEDS)), size)
+
+
+@lru_cache(maxsize=512)
+def _resolved(style: Style) -> tuple[np.ndarray, float]:
+    """The palette, and the share of shadow, glass and texture that leaves all text readable."""
+    if style.ends is None:
+        wanted, shares, spread = _wanted_colours(style), LEANER, True
+    else:  # without pushing grounds apart from their inks, or there would be a jump where inks turn
+        one, other = (end.palette() / 255 for end in style.ends)
+        wanted, shares, spread = one + style.blend * (other - one), FADING, False
+    strengths = {name: _wanted(style, name) for name in _STRENGTHS}
+    for share in shares:
+        lesser = {name: share * strength for name, strength in strengths.items()}
+        found, readable = made_legible(wanted, lesser, spread)
+        if readable:
+            break
+    return _frozen(np.round(found * 255).astype(np.uint8)), share
+
+
+def _wanted(style: Style, name: str) -> float:
+    """A strength as it was asked for; of a mixture, as it is on the way."""
+    if style.ends is None:
+        return float(getattr(style, name))
+    one, other = (end.strength(name) for end in style.ends)
+    return one + style.blend * (other - one)
+
+
+def _wanted_colours(style: Style) -> np.ndarray:
+    """The palette before text has had its say: (PALETTE_SIZE, 3) in [0, 1]."""
+    colours = np.zeros((PALETTE_SIZE, 3))
+    for share, grounds in ((style.dark, _dark_grounds), (1 - style.dark, _light_grounds)):
+        if share:
+            for role, colour in grounds(style).items():
+                colours[role] += share * colour
+    colours[Role.BORDER] += 0.8 * style.edge * (colours[Role.INK] - colours[Role.BORDER])
+    step = style.wall_depth * min(max((0.5 - style.wall_light) / 0.04, -1), 1)
+    colours[Role.WALLPAPER] = _hls(style.wall_hue, style.wall_light, style.wall_saturation)
+    colours[-1] = _hls(style.wall_hue + style.wall_turn, style.wall_light + step, style.wall_saturation)
+    middle = style.wall_light + step / 2
+    colours[Role.WALLPAPER_INK] = _hls(style.wall_hue, 0.08 if middle > 0.45 else 0.95, 0.3)
+    return colours
+
+
+HUES = ("hue", "accent", "wall_hue")
+_WALLPAPER_FIELDS = ("wallpaper", "second", "blend", "seed")
 
 
 def mix(one: Style, other: Style, share: float) -> Style:
     """From `one` (share 0) to `other` (share 1): hues go the short way round, all else in a straight line.
 
     Everything changes little by little but the inks, which must be readable on the way and so turn from dark to light
-    at one point. Of a style that is itself a mixture, the stronger wallpaper is taken.
+    at one point, where shadows and textures fade; and the windows' form and the seed, half way. Of a style that is itself a mixture, the stronger wallpaper is taken.
     """
     share = min(max(share, 0.0), 1.0)
     if share in (0.0, 1.0):
         return other if share else one
     mixed: dict[str, float] = {}
     for field in fields(Style):
-        if field.name not in _WALLPAPER_FIELDS:
+        if field.name not in (*_WALLPAPER_FIELDS, "ends"):
             a, b = getattr(one, field.name), getattr(other, field.name)
-            way = (b - a + 0.5) % 1 - 0.5 if field.name in _HUE_FIELDS else b - a
+            way = (b - a + 0.5) % 1 - 0.5 if field.name in HUES else b - a
             mixed[field.name] = a + share * way
     walls = [max(style.patterns(), key=lambda kind: style.patterns()[kind]) for style in (one, other)]
-    return Style(**mixed, wallpaper=walls[0], second=walls[1], blend=share)  # type: ignore[arg-type]
+    seed = (one if share < 0.5 else other).seed
+    return Style(**mixed, wallpaper=walls[0], second=walls[1], blend=share, seed=seed, ends=(one, other))  # type: ignore[arg-type]
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
@@ -164,41 +249,6 @@ def _dark_grounds(style: Style) -> dict[Role, np.ndarray]:
     }
 
 
-def luminance(colours: np.ndarray) -> np.ndarray:
-    """Relative luminance, WCAG 2.2: colours (..., 3) in [0, 1] to (...)."""
-    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
-    return linear @ np.array([0.2126, 0.7152, 0.0722])
-
-
-def contrast(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Contrast ratio, WCAG 2.2, of colours (..., 3) in [0, 1]."""
-    low, high = np.sort(np.stack(np.broadcast_arrays(luminance(a), luminance(b))), axis=0)
-    return (high + 0.05) / (low + 0.05)
-
-
-def _readable(ink: np.ndarray, grounds: np.ndarray) -> np.ndarray:
-    """`ink`, moved towards black or white until it has the contrast on every ground."""
-    best = ink
-    for end in (np.zeros(3), np.ones(3)):
-        for mix in np.linspace(0, 1, 21):
-            candidate = ink * (1 - mix) + end * mix
-            if contrast(candidate, grounds).min() >= LEAST_CONTRAST:
-                if best is ink or np.abs(candidate - ink).sum() < np.abs(best - ink).sum():
-                    best = candidate
-                break
-    return best
-
-
-def _legible(ink: np.ndarray, grounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The ink, made readable; grounds (n, 3) move towards the first one until one ink is readable on them all."""
-    for mix in np.linspace(0, 1, 11):
-        moved = grounds + (grounds[:1] - grounds) * mix
-        readable = _readable(ink, moved)
-        if contrast(readable, moved).min() >= LEAST_CONTRAST:
-            break
-    return readable, moved
-
-
 PRESETS: dict[str, Style] = {
     "light": Style(),
     "dark": Style(dark=True, hue=0.62, saturation=0.12, accent=0.6, vivid=0.65, wall_hue=0.64, wall_saturation=0.3,
@@ -210,112 +260,41 @@ PRESETS: dict[str, Style] = {
     "candy": Style(hue=0.92, saturation=0.6, accent=0.9, vivid=0.75, wall_hue=0.92, wall_saturation=0.65,
                    wall_light=0.82, wallpaper="dots", radius=12, shadow=0.4, gloss=0.7),
     "terminal": Style(dark=True, hue=0.36, saturation=0.3, accent=0.35, vivid=0.9, wall_hue=0.36, wall_saturation=0.3,
-                      wall_light=0.06, wallpaper="flat", radius=0, shadow=0, gloss=0),
+                      wall_light=0.06, wallpaper="flat", radius=0, shadow=0, gloss=0, scan=0.8),
     "paper": Style(hue=0.11, saturation=0.45, accent=0.05, vivid=0.45, wall_hue=0.1, wall_saturation=0.4,
-                   wall_light=0.74, wallpaper="stripes", radius=1, shadow=0.35, gloss=0),
+                   wall_light=0.74, wallpaper="stripes", radius=1, shadow=0.35, gloss=0, grain=0.8, wall_turn=0.01, wall_depth=0.05),
     "sunset": Style(dark=True, hue=0.85, saturation=0.3, accent=0.06, vivid=0.85, wall_hue=0.97, wall_saturation=0.5,
-                    wall_light=0.34, wallpaper="hills", radius=8, shadow=0.8, gloss=0.6),
+                    wall_light=0.34, wallpaper="hills", radius=8, shadow=0.8, gloss=0.6, wall_turn=0.1),
+    "wood": Style(hue=0.09, saturation=0.45, accent=0.06, vivid=0.6, wall_hue=0.07, wall_saturation=0.5, wall_light=0.36,
+                  wallpaper="flat", radius=3, shadow=0.8, gloss=0.2, streak=1.0, bevel=0.35, edge=0.4, border=2),
+    "glass": Style(hue=0.64, saturation=0.3, accent=0.7, vivid=0.6, wall_hue=0.6, wall_saturation=0.6, wall_light=0.66,
+                   wallpaper="abstract", wall_turn=0.22, wall_depth=-0.1, radius=11, shadow=0.5, gloss=0.8, glass=1.0,
+                   centred=1),
+    "neon": Style(dark=True, hue=0.72, saturation=0.35, accent=0.88, vivid=1.0, wall_hue=0.7, wall_saturation=0.6,
+                  wall_light=0.09, wallpaper="city", wall_turn=0.12, wall_depth=0.14, radius=7, shadow=0, gloss=0.4,
+                  glow=1.0),
+    "blueprint": Style(dark=True, hue=0.6, saturation=0.65, accent=0.55, vivid=0.5, wall_hue=0.6, wall_saturation=0.7,
+                       wall_light=0.22, wallpaper="flat", radius=0, shadow=0, gloss=0, grid=0.9, edge=0.9, centred=1),
+    "pixel": Style(hue=0.7, saturation=0.12, accent=0.66, vivid=0.75, wall_hue=0.48, wall_saturation=0.45, wall_light=0.4,
+                   wallpaper="flat", radius=0, shadow=0, gloss=0, bevel=1.0, edge=0.8, border=2),
+    "sketch": Style(hue=0.12, saturation=0.08, accent=0.99, vivid=0.75, wall_hue=0.14, wall_saturation=0.25,
+                    wall_light=0.88, wallpaper="flat", radius=9, shadow=0, gloss=0, hatch=0.9, grain=0.25, edge=0.9,
+                    border=2, wall_depth=0.05),
+    "sky": Style(hue=0.57, saturation=0.3, accent=0.57, vivid=0.75, wall_hue=0.57, wall_saturation=0.75, wall_light=0.68,
+                 wallpaper="sky", wall_turn=0.0, wall_depth=-0.26, radius=10, shadow=0.5, gloss=0.5, left=1, centred=1),
+    "stars": Style(dark=True, hue=0.66, saturation=0.25, accent=0.13, vivid=0.7, wall_hue=0.68, wall_saturation=0.55,
+                   wall_light=0.08, wallpaper="stars", wall_turn=-0.08, wall_depth=0.36, radius=6, shadow=0.5, gloss=0.2,
+                   glass=0.4),
+    "city": Style(dark=True, hue=0.6, saturation=0.15, accent=0.1, vivid=0.8, wall_hue=0.06, wall_saturation=0.5,
+                  wall_light=0.42, wallpaper="city", wall_turn=-0.46, wall_depth=-0.26, radius=2, shadow=0.7, gloss=0.1,
+                  left=1),
+    "silk": Style(hue=0.93, saturation=0.25, accent=0.83, vivid=0.6, wall_hue=0.9, wall_saturation=0.5, wall_light=0.7,
+                  wallpaper="abstract", wall_turn=0.1, wall_depth=0.14, radius=12, shadow=0.6, gloss=0.9, glass=0.5,
+                  centred=1),
 }  # fmt: skip
-
-_HUES = {
-    "red": 0.0, "orange": 0.07, "amber": 0.11, "gold": 0.13, "yellow": 0.15, "lime": 0.25, "green": 0.35, "mint": 0.42,
-    "teal": 0.49, "cyan": 0.52, "turquoise": 0.49, "blue": 0.6, "navy": 0.64, "indigo": 0.7, "violet": 0.75,
-    "purple": 0.77, "magenta": 0.84, "pink": 0.92, "rose": 0.95, "brown": 0.07,
-}  # fmt: skip
-_GREYS = ("grey", "gray", "silver", "black", "white")
-_LIKE = {
-    "day": "light", "bright": "light", "white": "light", "plain": "light", "clean": "light",
-    "night": "dark", "black": "dark", "midnight": "dark",
-    "sea": "ocean", "water": "ocean", "beach": "ocean", "calm": "ocean",
-    "woods": "forest", "wood": "forest", "wooden": "forest", "nature": "forest", "cabin": "forest", "jungle": "forest",
-    "sweet": "candy", "cute": "candy", "playful": "candy", "bubblegum": "candy",
-    "hacker": "terminal", "matrix": "terminal", "console": "terminal", "retro": "terminal",
-    "parchment": "paper", "book": "paper", "sepia": "paper", "vintage": "paper",
-    "cosy": "sunset", "cozy": "sunset", "warm": "sunset", "evening": "sunset", "autumn": "sunset",
-}  # fmt: skip
-_SHAPES: dict[str, dict[str, object]] = {
-    "rounded": {"radius": 12.0}, "round": {"radius": 12.0}, "soft": {"radius": 9.0, "shadow": 0.8},
-    "square": {"radius": 0.0}, "sharp": {"radius": 0.0}, "flat": {"gloss": 0.0, "shadow": 0.0},
-    "glossy": {"gloss": 1.0}, "shiny": {"gloss": 1.0}, "shadow": {"shadow": 1.0}, "shadows": {"shadow": 1.0},
-    "hills": {"wallpaper": "hills"}, "waves": {"wallpaper": "waves"}, "stripes": {"wallpaper": "stripes"},
-    "striped": {"wallpaper": "stripes"}, "dots": {"wallpaper": "dots"}, "dotted": {"wallpaper": "dots"},
-    "stars": {"wallpaper": "dots"}, "gradient": {"wallpaper": "gradient"},
-}  # fmt: skip
-_SMALL = frozenset(
-    "a an and as at by from the it its in of with make more very please look looks like style theme to for on me my my some use "
-    "set give into turn colour color colours colors interface desktop".split()
-)
-
-
-@lru_cache(maxsize=256)
-def from_words(text: str) -> tuple[Style, tuple[str, ...]]:
-    """A style from words, and the words that meant nothing. Later words win over earlier ones.
-
-    A preset's name (or a mood that points to one) is the base, "light"/"dark" anywhere flips it, a colour's name tints it,
-    a shape's name sets one parameter. Unknown words change nothing. No known word at all gives the light preset.
-    """
-    style, unknown, based, dark = PRESETS["light"], [], False, None
-    words = re.findall(r"[^\W\d_]+", text.casefold())
-    for word in words:
-        preset = word if word in PRESETS else _LIKE.get(word)
-        if preset in ("light", "dark"):
-            dark = preset == "dark"
-            style = turned(style, dark) if based else PRESETS[preset]
-            based = True
-        elif preset:
-            style, based = PRESETS[preset], True
-        elif word in _HUES:
-            style, based = _tinted(style, _HUES[word]), True
-        elif word in _GREYS:
-            style = replace(style, saturation=0.0, vivid=0.15, wall_saturation=0.0)
-        elif word not in _SHAPES and word not in _SMALL:
-            unknown.append(word)
-    if dark is not None and style.dark != dark:  # "a dark sea": what was said of the light holds for what came after
-        style = turned(style, dark)
-    for word in words:
-        if word in _SHAPES:
-            style = replace(style, **_SHAPES[word])  # type: ignore[arg-type]
-    return style, tuple(unknown)
-
-
-def known_words(text: str) -> bool:
-    """Whether any word of `text` says something about style."""
-    words = re.findall(r"[^\W\d_]+", text.casefold())
-    return any(w in PRESETS or w in _LIKE or w in _HUES or w in _GREYS or w in _SHAPES for w in words)
 
 
 def turned(style: Style, dark: bool) -> Style:
     """The style with dark grounds, or with light ones."""
     light = min(style.wall_light, 0.26) if dark else max(style.wall_light, 0.64)
     return replace(style, dark=dark, wall_light=light)
-
-
-def _tinted(style: Style, hue: float) -> Style:
-    return replace(
-        style, hue=hue, accent=hue, wall_hue=hue, saturation=max(style.saturation, 0.3), vivid=max(style.vivid, 0.65),
-        wall_saturation=max(style.wall_saturation, 0.4),
-    )  # fmt: skip
-
-
-def random_style(rng: np.random.Generator) -> Style:
-    """A style drawn from the whole space; half of them are presets, slightly moved."""
-    if rng.random() < 0.5:
-        base = list(PRESETS.values())[rng.integers(len(PRESETS))]
-        if rng.random() < 0.5:
-            return base
-        turn = float(rng.normal(0, 0.04))
-        return replace(
-            base, hue=base.hue + turn, accent=base.accent + turn, wall_hue=base.wall_hue + turn,
-            radius=float(np.clip(base.radius + rng.normal(0, 1.5), 0, 12)),
-            shadow=float(np.clip(base.shadow + rng.normal(0, 0.15), 0, 1)),
-        )  # fmt: skip
-    dark = bool(rng.random() < 0.5)
-    hue = float(rng.random())
-    return Style(
-        dark=dark, hue=hue, saturation=float(rng.random() ** 1.5 * 0.7),
-        accent=hue if rng.random() < 0.5 else float(rng.random()), vivid=float(rng.uniform(0.15, 0.95)),
-        wall_hue=hue if rng.random() < 0.5 else float(rng.random()), wall_saturation=float(rng.random() * 0.7),
-        wall_light=float(rng.uniform(0.05, 0.34) if dark else rng.uniform(0.55, 0.86)),
-        wallpaper=WALLPAPERS[rng.integers(len(WALLPAPERS))], radius=float(rng.uniform(0, 12)),
-        shadow=float(rng.random()), gloss=float(rng.random()),
-    )  # fmt: skip

@@ -1,7 +1,8 @@
 """Checks painted text against the text layer, glyph by glyph, and redraws the glyphs that are wrong.
 
 A glyph is right if its painted pixels are a straight line of its coverage, paper + coverage * (ink - paper), with
-enough contrast between the two. The fit is by least squares, all glyphs of a line at once.
+enough contrast between the two. The paper may have the style's texture. The fit is by least squares, all glyphs of a
+line at once.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 from engine.drawing import Glyphs
 from engine.geometry import Rect
 from engine.guide import Guide, glyph_coverage
-from engine.styles import contrast
+from engine.legibility import contrast
+from engine.materials import Paints
 from engine.typeface import offsets
 
 # Share of the painted variance that coverage must explain. Right glyphs reach 0.89 and more in every style; of two
@@ -40,21 +42,21 @@ class Checked:
 
 
 def check(
-    frame: np.ndarray, rects: Iterable[Rect], guide: Guide, palette: np.ndarray, repair: bool = True
+    frame: np.ndarray, rects: Iterable[Rect], guide: Guide, paints: Paints, repair: bool = True
 ) -> Checked:
     """Check the text inside `rects`; with `repair`, wrong glyphs are redrawn in `frame`, inside `rects` only.
 
-    frame: uint8 (H, W, 3), changed in place. palette: uint8 (roles, 3), the style's colours by role.
+    frame: uint8 (H, W, 3), changed in place. paints: the style's, for a frame of this size.
     """
     total = Checked()
     for rect in rects:
         for item, part, hidden in guide.text_under(rect):
-            total = total + _check_line(frame, item, part, hidden, rect, palette, repair)
+            total = total + _check_line(frame, item, part, hidden, rect, paints, repair)
     return total
 
 
 def _check_line(
-    frame: np.ndarray, item: Glyphs, part: Rect, hidden: np.ndarray, rect: Rect, palette: np.ndarray, repair: bool
+    frame: np.ndarray, item: Glyphs, part: Rect, hidden: np.ndarray, rect: Rect, paints: Paints, repair: bool
 ) -> Checked:
     """Glyphs are judged whole, also where they reach out of `rect`; only inside it are they redrawn.
 
@@ -70,16 +72,16 @@ def _check_line(
     if not len(starts) or not share.any():
         return Checked()
     painted = frame[part.slices].astype(np.float32)
-    paper, slope, fit, seen = _fit(painted, share, starts, ends)
+    paper, slope, fit, seen = _fit(painted, share, paints.texture(part), starts, ends)
     ratio = contrast(np.clip(paper / 255, 0, 1), np.clip((paper + slope) / 255, 0, 1))
     right = (fit >= LEAST_FIT) & (ratio >= LEAST_CONTRAST)
     wrong = np.flatnonzero(seen & ~right)
     if repair and len(wrong):
         good = (paper + slope)[seen & right]
-        own_ink = np.median(good, axis=0) if len(good) else palette[item.role].astype(np.float32)
+        own_ink = np.median(good, axis=0) if len(good) else paints.colours[item.role]
         for i in wrong:
             columns = slice(int(starts[i]), int(ends[i]))
-            _redraw(painted[:, columns], share[:, columns], np.clip(own_ink, 0, 255), palette[item.role])
+            _redraw(painted[:, columns], share[:, columns], np.clip(own_ink, 0, 255), paints.colours[item.role])
         inside = part.meet(rect)
         frame[inside.slices] = np.clip(np.round(painted), 0, 255)[inside.shift(-part.x, -part.y).slices]
     return Checked(int(seen.sum()), len(wrong), len(wrong) if repair else 0)
@@ -93,11 +95,12 @@ def _columns(item: Glyphs, part: Rect) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fit(
-    painted: np.ndarray, share: np.ndarray, starts: np.ndarray, ends: np.ndarray
+    painted: np.ndarray, share: np.ndarray, texture: np.ndarray, starts: np.ndarray, ends: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Least squares per glyph: paper (n, 3), ink - paper (n, 3), share of variance explained (n,), enough to judge (n,).
 
-    A plane is taken out of coverage and painted pixels first, so that a gradient in the paper counts neither way.
+    A plane is taken out of coverage and painted pixels first, so that a gradient in the paper counts neither way. What
+    of the rest goes along with the texture (h, w), where paper shows, is explained too.
     """
 
     def sums(values: np.ndarray) -> np.ndarray:
@@ -124,7 +127,16 @@ def _fit(
     cov -= c_x[:, None] * p_x + c_y[:, None] * p_y
     slope = cov / np.maximum(var_c, 1e-6)[:, None]
     paper = mean_p - slope * mean_c[:, None]
-    fit = (slope * cov).sum(1) / np.maximum(var_p.sum(1), 1e-6)
+    explained = (slope * cov).sum(1)
+    if texture.any():
+        seen_of_it = texture * (1 - share)
+        mean_t = sums(seen_of_it.sum(0)) / count
+        cov_ct = sums((seen_of_it * share).sum(0)) - count * mean_t * mean_c
+        cov_pt = sums(np.einsum("yxc,yx->xc", painted, seen_of_it)) - count[:, None] * mean_p * mean_t[:, None]
+        var_t = sums(np.square(seen_of_it).sum(0)) - count * mean_t**2 - cov_ct**2 / np.maximum(var_c, 1e-6)
+        left = cov_pt - slope * cov_ct[:, None]
+        explained += (np.square(left) / np.maximum(var_t, 1e-3)[:, None]).sum(1)
+    fit = explained / np.maximum(var_p.sum(1), 1e-6)
     return paper, slope, fit, (energy * 255 >= SMALLEST) & (var_c > 1e-3)
 
 

@@ -7,6 +7,7 @@ another that a painter can tell the roles apart by colour alone.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,15 @@ class Role(IntEnum):
     SELECTION = 17
 
 
+class Chrome(NamedTuple):
+    """The form of windows: border in pixels; whether the title stands in the middle, and the buttons on the left."""
+
+    border: int = 1
+    centred: bool = False
+    left: bool = False
+
+
+PLAIN = Chrome()
 ROUNDS = 12.0  # pixels: the largest radius of a style's windows
 ROUNDNESS: dict[str, tuple[float, float, float, float]] = {
     "window": (1.0, 0.0, 0.0, ROUNDS),

@@ -2,9 +2,11 @@
 
 Latents are pixels packed losslessly into channels (`pack`), so an untouched region is exact for ever. Every layer is
 local (convolutions, normalisation over channels, attention to the context tokens only): a crop with enough margin
-paints what the whole frame would. The head does not paint colours but picks, per pixel, from the style's palette,
-black and white, the guide's own pixel, the previous frame's and what is remembered of the place (after the pointer-generator of See et al., 2017,
-arXiv:1704.04368). The picks start from how near the guide's pixel is to each role's neutral colour (after the
+paints what the whole frame would. The head does not paint colours but picks, per pixel, from the style's paints,
+black and white, the guide's own pixel, the previous frame's and, in a dream, what is remembered of the place (after the
+pointer-generator of See et al., 2017, arXiv:1704.04368). A paint is a colour of the style's palette with its material:
+textures and wallpapers come from the style's seed and reach the picks as they are (fixed noise with learned strength
+is how Karras et al., 2019, arXiv:1812.04948, put detail into a generator; here the role says the strength). The picks start from how near the guide's pixel is to each role's neutral colour (after the
 prototypes of Snell et al., 2017, arXiv:1703.05175), so that flat grounds are right from the first step and what is
 learned is all that is not flat: glyphs' edges, corners, shadows, gradients, wallpapers.
 """
@@ -20,7 +22,8 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-from engine.theme import NEUTRAL, Role
+from engine.materials import BASE, SLOPE
+from engine.theme import NEUTRAL
 
 PATCH = 4  # pixels a side of one latent cell
 PIXELS = PATCH * PATCH
@@ -30,7 +33,7 @@ SHARP = 8.0  # how much steeper than other inputs the place in a corner enters: 
 UNKNOWN = 30.0  # what is not remembered cannot be picked
 NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pixel begins to leave its role
 MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
-CORNERS = PIXELS + 3 * CHANNELS  # channels: how easily a corner's pixel is cut off, what lies beneath, or else, the edge
+CORNERS = PIXELS + 2 * CHANNELS  # channels: how easily a corner's pixel is cut off, what lies beneath, the edge
 MEMORIES = 2  # remembered pictures of a place, see models.memory
 REMEMBERED = MEMORIES * (CHANNELS + 1)  # channels: the pictures' latents, then which of them are known
 
@@ -66,14 +69,37 @@ def _wave(angle: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @dataclass
+class Materials:
+    """What the paints are made of, see `engine.materials.Paints`. clear, depth: (B, P), P the palette's size; ground:
+    (B, 48, h, w), the bare wallpaper as latents; texture: (B, 16, h, w) in [-1, 1], packed."""
+
+    clear: Tensor
+    depth: Tensor
+    ground: Tensor
+    texture: Tensor
+
+    def __getitem__(self, which: Tensor) -> Materials:
+        return Materials(self.clear[which], self.depth[which], self.ground[which], self.texture[which])
+
+    def to(self, device: torch.device, dtype: torch.dtype | None = None) -> Materials:
+        """On another device, or of another type too."""
+        parts = (self.clear, self.depth, self.ground, self.texture)
+        return Materials(*(part.to(device, dtype) for part in parts))
+
+
+@dataclass
 class Prediction:
     """clean: (B, 48, h, w) latents; kept: (B, h, w, 16), per pixel the share that is the previous frame's own; logits:
-    (B, h, w, 16, P), what was picked; colours: (B, C, 3), the first C picks; pictures: (B, h, w, 16, 3) each, the rest."""
+    (B, h, w, 16, P), what was picked; paints: (B, C, 7), the first C picks: colour, what a texture
+    moves it, how much of the ground shows through; ground: (B, h, w, 16, 3) and texture: (B, h, w, 16, 1), what they are
+    used with; pictures: (B, h, w, 16, 3) each, the rest of the picks."""
 
     clean: Tensor
     kept: Tensor
     logits: Tensor
-    colours: Tensor
+    paints: Tensor
+    ground: Tensor
+    texture: Tensor
     pictures: list[Tensor]
 
 
@@ -122,7 +148,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.head = nn.Conv2d(fine, PIXELS * self.picks + 1 + CHANNELS, 1)
         self.remembers = memories > 0
         if memories:
-            self.memory_in = nn.Conv2d(REMEMBERED, fine, 1)
+            self.memory_in = nn.Conv2d(REMEMBERED, fine, 1, bias=False)  # nothing remembered adds nothing
             self.memory_out = nn.Conv2d(fine, PIXELS * memories, 1)
         self.rounds = corners > 0
         if corners:
@@ -135,20 +161,20 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self._start()
 
     def forward(
-        self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, level: Tensor, tokens: Tensor, memory: Tensor,
-        corners: Tensor,
+        self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, level: Tensor, tokens: Tensor,
+        memory: Tensor | None, corners: Tensor, materials: Materials,
     ) -> Prediction:  # fmt: skip
         """Predict the clean latents.
 
         noisy, previous, guide: (B, 48, h, w) packed pixels in [-1, 1], guide zeros where there is none; maps:
         (B, MAPS + PLACE, h, w); level: (B,) noise level in (0, 1], 1 is pure noise; tokens: (B, K, D) of the context;
-        memory: (B, REMEMBERED, h, w), zeros where nothing is known; corners: (B, CORNERS, h, w), zeros where there are
-        none. h and w are multiples of 4.
+        memory: (B, REMEMBERED, h, w), zeros where nothing is known, None where nothing need be: every crop has a guide;
+        corners: (B, CORNERS, h, w), zeros where there are none. h and w are multiples of 4.
         """
         tokens = tokens[:, : self.config.tokens]  # type: ignore[attr-defined]
         mood = F.silu(self.level_in(_frequencies(level)) + self.summary(tokens.flatten(1)))
         fine = self.stem(torch.cat([noisy, previous, guide, maps], 1))
-        if self.remembers:
+        if self.remembers and memory is not None:
             fine = fine + self.memory_in(memory)
         fine = _through(self.down_fine, fine, mood)
         coarse = _through(self.down_coarse, self.to_coarse(fine), mood)
@@ -159,11 +185,11 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         given = self.config.given_palette  # type: ignore[attr-defined]
         palette = tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])
         around = self.corner(fine, corners, tokens.flatten(1)) if self.rounds else None
-        return self._paint(fine, previous, guide, maps, memory, palette, around)
+        return self._paint(fine, previous, guide, maps, memory, palette, around, materials)
 
     def _paint(
-        self, fine: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, memory: Tensor, palette: Tensor,
-        corners: RoundedCorners | None,
+        self, fine: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, memory: Tensor | None, palette: Tensor,
+        corners: RoundedCorners | None, materials: Materials,
     ) -> Prediction:  # fmt: skip
         b, _, h, w = fine.shape
         rows = self.head(fine).permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
@@ -171,28 +197,34 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         trust = rows[..., PIXELS * self.picks : PIXELS * self.picks + 1].unsqueeze(-2)
         logits = rows[..., : PIXELS * self.picks].reshape(b, h, w, PIXELS, self.picks)
         pictures = [pixels_of(guide), pixels_of(previous)]
-        pictures += [pixels_of(part) for part in memory[:, : MEMORIES * CHANNELS].chunk(MEMORIES, 1)] * self.remembers
+        if self.remembers and memory is not None:
+            pictures += [pixels_of(part) for part in memory[:, : MEMORIES * CHANNELS].chunk(MEMORIES, 1)]
         logits = self._logits(logits, trust, fine, pictures[0], where, memory)
         share = torch.softmax(logits, -1)
         fixed = palette.new_tensor([[-1.0] * 3, [1.0] * 3]).expand(b, 2, 3)
         colours = torch.cat([palette.view(b, -1, 3), fixed], 1)  # (B, palette + 2, 3)
+        clear, depth = (F.pad(x, (0, 2)).unsqueeze(-1) for x in (materials.clear, materials.depth))
+        paints = torch.cat([colours * (1 - clear), depth * moved(colours), clear], 2)  # (B, palette + 2, 7)
         flat = share[..., : -len(pictures)].reshape(b, h * w * PIXELS, -1)
-        painted = torch.matmul(flat, colours).view(b, h, w, PIXELS, 3)
+        mixed = torch.matmul(flat, paints).view(b, h, w, PIXELS, 7)
+        ground, texture = pixels_of(materials.ground), materials.texture.permute(0, 2, 3, 1).unsqueeze(-1)
+        painted = torch.addcmul(mixed[..., :3], mixed[..., 3:6], texture)
+        painted = torch.addcmul(painted, mixed[..., 6:], ground)
         for i, picture in enumerate(pictures, -len(pictures)):
             painted = torch.addcmul(painted, share[..., i].unsqueeze(-1), picture)
         if corners is not None:
             painted = corners.over(painted)
         residual = rows[..., PIXELS * self.picks + 1 :]
         clean = (painted.transpose(-1, -2).reshape(b, h, w, CHANNELS) + residual).permute(0, 3, 1, 2)
-        return Prediction(clean, share[..., 1 - len(pictures)], logits, colours, pictures)
+        return Prediction(clean, share[..., 1 - len(pictures)], logits, paints, ground, texture, pictures)
 
-    def _logits(self, learned: Tensor, trust: Tensor, fine: Tensor, guide: Tensor, where: Tensor, memory: Tensor) -> Tensor:
+    def _logits(self, learned: Tensor, trust: Tensor, fine: Tensor, guide: Tensor, where: Tensor, memory: Tensor | None) -> Tensor:
         """What to pick: (B, h, w, 16, picks (+ 2)), what was learned on top of what is plain from the start.
 
         learned: (B, h, w, 16, picks); trust: (B, h, w, 1, 1), how strongly the guide's roles hold; guide:
         (B, h, w, 16, 3) pixels; where: (B, h, w, MAPS + PLACE). Plain is the role whose neutral colour is nearest where
-        there is a guide, its own pixel where it is a picture, what is remembered where it shows bare wallpaper; the
-        previous frame without a guide, and hardly with one, or it would shine through.
+        there is a guide, its own pixel where it is a picture; the previous frame without a guide, and hardly with one, or
+        it would shine through.
         """
         present = where[..., :1].unsqueeze(-2)
         verbatim = where[..., 1 : 1 + PIXELS].unsqueeze(-1)
@@ -200,12 +232,10 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         apart = self._apart(guide)
         roles = torch.addcmul(learned[..., :known], torch.log1p(apart).to(learned.dtype), (-2 - trust) * (present * (1 - verbatim)))
         parts = [roles, learned[..., known:-2], learned[..., -2:-1] + 10 * verbatim, learned[..., -1:] + 6 - self.unlike * present]
-        if self.remembers:
+        if self.remembers and memory is not None:
             out = self.memory_out(fine).permute(0, 2, 3, 1).reshape(*learned.shape[:-1], MEMORIES)
             held = memory[:, MEMORIES * CHANNELS :].permute(0, 2, 3, 1).unsqueeze(-2)
-            out = out - UNKNOWN * (1 - held)
-            bare = (apart[..., Role.WALLPAPER, None] < 1) * present
-            parts += [out[..., :1], out[..., 1:] + 9 * bare]
+            parts.append(out - UNKNOWN * (1 - held))
         return torch.cat(parts, -1)
 
     def _apart(self, guide: Tensor) -> Tensor:
@@ -230,12 +260,11 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
             self.head.bias[: bias.numel()] = bias.flatten()  # type: ignore[index]
             if self.remembers:
                 nn.init.zeros_(self.memory_in.weight)
-                nn.init.zeros_(self.memory_in.bias)  # type: ignore[arg-type]
                 nn.init.constant_(self.memory_out.bias, -5.0)  # type: ignore[arg-type]
 
 
 class Corner(nn.Module):
-    """What a shape's corner shows, pixel by pixel: itself, one of two things that may lie beneath it, or its edge.
+    """What a shape's corner shows, pixel by pixel: itself, what lies beneath it, or its edge.
 
     Only the few pixels that are of corners are computed. How easily a pixel is cut off is known of each; whether it is
     in this look, the context says.
@@ -247,7 +276,7 @@ class Corner(nn.Module):
         self.from_cut = nn.Linear(PIXELS + 1, hidden)
         self.from_context = nn.Linear(context, hidden)
         self.middle = nn.Linear(hidden, hidden)
-        self.out = nn.Linear(hidden, 3)
+        self.out = nn.Linear(hidden, 2)
         nn.init.constant_(self.out.bias, -3.0)
 
     def forward(self, fine: Tensor, corners: Tensor, context: Tensor) -> RoundedCorners:
@@ -256,8 +285,8 @@ class Corner(nn.Module):
         places = (rows[..., :PIXELS] > 0).nonzero(as_tuple=True)
         b, y, x, pixel = places
         cell = rows[b, y, x]
-        colours = cell[:, PIXELS:].unflatten(1, (3, 3, PIXELS))
-        at = pixel.view(-1, 1, 1, 1).expand(-1, 3, 3, 1)
+        colours = cell[:, PIXELS:].unflatten(1, (2, 3, PIXELS))
+        at = pixel.view(-1, 1, 1, 1).expand(-1, 2, 3, 1)
         own = cell[:, :PIXELS].gather(1, pixel[:, None])
         scaled = torch.cat([cell[:, :PIXELS], own * SHARP], 1)
         hidden = self.from_fine(fine.permute(0, 2, 3, 1)[b, y, x]) + self.from_cut(scaled) + self.from_context(context)[b]
@@ -268,8 +297,8 @@ class Corner(nn.Module):
 
 @dataclass
 class RoundedCorners:
-    """places: (n,) each of batch, row, column and pixel; share: (n, 4) of what was painted, the two things
-    beneath, the edge; colours: (n, 3, 3) of the latter three."""
+    """places: (n,) each of batch, row, column and pixel; share: (n, 3) of what was painted, what lies
+    beneath, the edge; colours: (n, 2, 3) of the latter two."""
 
     places: tuple[Tensor, ...]
     share: Tensor
@@ -334,6 +363,11 @@ def _frequencies(level: Tensor) -> Tensor:
     steps = torch.arange(8, device=level.device, dtype=level.dtype)
     angles = level[:, None] * math.pi * 2 ** (steps / 2)
     return torch.cat([angles.sin(), angles.cos()], 1)
+
+
+def moved(colours: Tensor) -> Tensor:
+    """How far a texture of depth 1 moves colours, both in a range of 2: `engine.materials.moved` of other units."""
+    return BASE / 127.5 + SLOPE + SLOPE * colours
 
 
 def pixels_of(latents: Tensor) -> Tensor:

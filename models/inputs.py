@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine.materials import LEVEL, STRONG, Paints
 from engine.styles import PALETTE_SIZE
-from engine.theme import Role
-from models.denoiser import CHANNELS, CORNERS, PATCH, PIXELS, pack, unpack
+from models.denoiser import CORNERS, PATCH, PIXELS, Materials, moved, pack, unpack
 
 
 def to_latents(pixels: np.ndarray) -> Tensor:
@@ -39,13 +41,11 @@ def remembered(pixels: Tensor, known: Tensor) -> Tensor:
     return torch.cat([(latents.unflatten(0, (b, count)) * share.unsqueeze(2)).flatten(1, 2), share], 1)
 
 
-def corner_maps(corners: Tensor, palette: Tensor, memory: Tensor) -> Tensor:
-    """Corners as the denoiser takes them: (B, CORNERS, h, w), what cuts them, then what lies beneath, what else may lie
-    there, and their edge, as packed pixels in the style's colours. Wallpaper lies between two colours.
+def corner_maps(corners: Tensor, palette: Tensor, materials: Materials) -> Tensor:
+    """Corners as the denoiser takes them: (B, CORNERS, h, w), what cuts them, then what lies beneath and their edge, as
+    packed pixels in the style's paints.
 
-    corners: uint8 (B, H, W, 3) as `Guide` has them; palette: (B, PALETTE_SIZE, 3) in [-1, 1]; memory:
-    (B, REMEMBERED, h, w), or of one cell where nothing is remembered: its ground, where it is known, is what the
-    wallpaper beneath looks like.
+    corners: uint8 (B, H, W, 3) as `Guide` has them; palette: (B, PALETTE_SIZE, 3) in [-1, 1].
     """
     b, height, width, _ = corners.shape
     maps = palette.new_zeros(b, height // PATCH, width // PATCH, CORNERS)  # channels last
@@ -53,15 +53,33 @@ def corner_maps(corners: Tensor, palette: Tensor, memory: Tensor) -> Tensor:
     marks = corners[batch, y, x].long()
     row, column, pixel = y // PATCH, x // PATCH, y % PATCH * PATCH + x % PATCH
     maps[batch, row, column, pixel] = marks[:, 0].to(maps.dtype) / 255
-    recalled = memory[batch, :, row % memory.shape[2], column % memory.shape[3]]
-    ground = recalled[:, CHANNELS : 2 * CHANNELS].unflatten(1, (3, PIXELS))[torch.arange(len(pixel)), :, pixel]
-    bare = marks[:, 1:2] == Role.WALLPAPER
-    beneath, edge = palette[batch, marks[:, 1]], palette[batch, marks[:, 2]]
-    other = torch.where(bare, palette[batch, -1], beneath)
-    under = [colour + bare * recalled[:, -1:] * (ground - colour) for colour in (beneath, other)]
-    for i, colour in enumerate(torch.cat([*under, edge], 1).unbind(1), 1):
-        maps[batch, row, column, i * PIXELS + pixel] = colour
+    ground = materials.ground.unflatten(1, (3, PIXELS))[batch, :, pixel, row, column]
+    texture = materials.texture[batch, pixel, row, column, None]
+    colours = []
+    for role in (marks[:, 1], marks[:, 2]):
+        colour, clear, depth = palette[batch, role], materials.clear[batch, role, None], materials.depth[batch, role, None]
+        colours.append(colour + clear * (ground - colour) + texture * depth * moved(colour))
+    for i, channel in enumerate(torch.cat(colours, 1).unbind(1), 1):
+        maps[batch, row, column, i * PIXELS + pixel] = channel
     return maps.permute(0, 3, 1, 2)
+
+
+def materials_of(paints: Sequence[Paints | None], planes: Tensor) -> Materials:
+    """The paints of B looks as the denoiser takes them. planes: uint8 (B, H, W, 4), those of the paints or a part; where
+    there are no paints, every paint is a flat colour."""
+    none = np.zeros(PALETTE_SIZE, np.float32)
+    clear = np.stack([none if p is None else p.clear for p in paints])
+    depth = np.stack([none if p is None else p.depth for p in paints])
+    shown = planes.permute(0, 3, 1, 2).float()
+    return Materials(
+        torch.from_numpy(clear).to(planes.device), torch.from_numpy(depth).to(planes.device), pack(shown[:, :3] / 127.5 - 1),
+        pack((shown[:, 3:] - LEVEL) / STRONG),
+    )  # fmt: skip
+
+
+def planes_of(paints: Paints | None, size: tuple[int, int]) -> np.ndarray:
+    """The planes of paints; where there are none, what stands for them: uint8 (H, W, 4)."""
+    return np.full((size[1], size[0], 4), LEVEL, np.uint8) if paints is None else paints.planes
 
 
 def palette_of(slow: Tensor) -> Tensor:

@@ -12,19 +12,27 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor, nn
 
 from engine.context import RECENT_SIZE, SLOW_SIZE, atoms, earlier, look_of, ticked
 from engine.events import Event
 from engine.geometry import Rect, merge
 from engine.painter import ContextFeatures, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
-from engine.theme import NEUTRAL, Role
+from engine.styles import paints_of
 from models.crops import PaintCrop, plan
-from models.denoiser import CORNERS, PATCH, REMEMBERED, pack, place
+from models.denoiser import CORNERS, PATCH, Materials, pack, place
 from models.devices import all_threads, device_of, dtype_of
 from models.frame_cache import FrameCache
-from models.inputs import corner_maps, event_maps, held, palette_of, remembered, to_pixels
+from models.inputs import (
+    corner_maps,
+    event_maps,
+    held,
+    materials_of,
+    palette_of,
+    planes_of,
+    remembered,
+    to_pixels,
+)
 from models.loading import BundledCheckpoint
 from models.memory import PictureMemory, Recalled
 from models.sampling import noise_field, sample
@@ -68,10 +76,7 @@ class LatentPainter:
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint the damage; everything else stays bit-identical. Without a guide: what the events change."""
-        look = look_of(request.context.slow).tobytes()
-        if self._memory is not None and self._look and look != self._look:
-            self._memory.clear()
-        self._look = look
+        self._take_look(look_of(request.context.slow))
         ms = dict.fromkeys(("embed", "encode", "denoise", "decode"), 0.0)
         with torch.inference_mode():
             if request.guide is None:
@@ -86,16 +91,29 @@ class LatentPainter:
         patches: list[Patch] = []
         painted = False
         for crop in plan(request.damage, self._spec.size):
-            recalled = self._recall(crop.area, latest=False)
-            key = self._key(crop, request, recalled)
+            key = self._key(crop, request)
             known = self._cache.get(key)
             if known is None:
-                known = self._paint_crop(crop, request, tokens, recalled, ms)
+                known = self._paint_crop(crop, request, tokens, None, ms)
                 painted = True
                 self._cache.put(key, known)
             patches += self._place_patches(crop, known)
-        self._take_ground(patches, request)
+        if self._memory is not None and self._spec.mode == "dream":  # what a dream begins with lies under all that follows
+            self._memory.clear()
+            self._memory.ground(Rect(0, 0, *self._spec.size), self._pixels[0])
         return patches, painted
+
+    def _take_look(self, vector: np.ndarray) -> None:
+        """Get the paints of another look ready; what is remembered of the last one is forgotten."""
+        look = vector.tobytes()
+        if look == self._look:
+            return
+        if self._memory is not None and self._look:
+            self._memory.clear()
+        self._look = look
+        paints = paints_of(vector, self._spec.size)
+        planes = torch.from_numpy(np.array(planes_of(paints, self._spec.size)))[None].to(self._device)
+        self._materials = materials_of([paints], planes).to(self._device, self._dtype)
 
     def _dream(self, request: PaintRequest, ms: dict[str, float]) -> list[Patch]:
         """Answer the request's events in their order; patches for all that is different in the end."""
@@ -126,40 +144,14 @@ class LatentPainter:
         frame = self._pixels[0].permute(1, 2, 0).cpu().numpy()
         return [Patch(rect, frame[rect.slices].copy()) for rect in merge(squares)]
 
-    def _take_ground(self, patches: list[Patch], request: PaintRequest) -> None:
-        """Remember what lies under everything: bare wallpaper; a dream's first frame, all of it."""
-        if self._memory is None:
-            return
-        if self._spec.mode == "dream":
-            whole = Rect(0, 0, *self._spec.size)
-            self._memory.clear()
-            self._memory.ground(whole, self._pixels[0])
-        elif request.guide is not None:
-            for patch in patches:
-                self._ground(self._memory, patch, request.guide)
-
-    def _ground(self, memory: PictureMemory, patch: Patch, guide: np.ndarray) -> None:
-        """Bare is where the guide shows nothing but wallpaper as far around as a window's shadow falls."""
-        around = patch.rect.grow(REACH).meet(Rect(0, 0, *self._spec.size))
-        bare: np.ndarray = np.all(guide[around.slices] == NEUTRAL[Role.WALLPAPER], -1)
-        if not bare.any():
-            return
-        cells = bare.reshape(around.h // PATCH, PATCH, around.w // PATCH, PATCH).all((1, 3))
-        wide = np.pad(cells, REACH // PATCH, constant_values=True)
-        open_sky = np.asarray(sliding_window_view(wide, (2 * (REACH // PATCH) + 1,) * 2).all((2, 3)))
-        rows, columns = patch.rect.shift(-around.x, -around.y).slices
-        where = open_sky[rows.start // PATCH : rows.stop // PATCH, columns.start // PATCH : columns.stop // PATCH]
-        y, x = patch.rect.slices
-        memory.ground(patch.rect, self._pixels[0, :, y, x], torch.from_numpy(where.copy()).to(self._device))
-
     def latents(self) -> np.ndarray:
         """Frame, then memory where there is one, as pictures: uint8 (N, 3, H, W), without loss."""
-        if self._memory is None:
+        if self._memory is None or self._spec.mode != "dream":
             return self._pixels.cpu().numpy().copy()
-        return torch.cat([self._pixels, self._memory.state(latest=self._spec.mode == "dream")]).cpu().numpy()
+        return torch.cat([self._pixels, self._memory.state()]).cpu().numpy()
 
-    def _recall(self, area: Rect, latest: bool = True) -> Recalled | None:
-        return None if self._memory is None else self._memory.recall(area, latest)
+    def _recall(self, area: Rect) -> Recalled | None:
+        return None if self._memory is None else self._memory.recall(area)
 
     def restore(self, latents: np.ndarray | None) -> None:
         if latents is None:
@@ -206,13 +198,15 @@ class LatentPainter:
         maps = torch.cat([self._maps(crop, request, guided), self._place[cells]], 1)
         maps = maps.contiguous(memory_format=torch.channels_last)
         noise = self._noise[cells].contiguous(memory_format=torch.channels_last)
-        memory = previous.new_zeros(1, REMEMBERED, 1, 1)  # for a checkpoint that remembers nothing
+        memory = None
         if recalled is not None:
             memory = remembered(recalled.pixels.permute(0, 2, 3, 1), recalled.known[None]).to(self._dtype)
-        memory = memory.contiguous(memory_format=torch.channels_last)
-        corners = self._corners(crop.area, request, memory)
+            memory = memory.contiguous(memory_format=torch.channels_last)
+        whole = self._materials
+        materials = Materials(whole.clear, whole.depth, whole.ground[cells], whole.texture[cells])
+        corners = self._corners(crop.area, request, materials)
         encoded = perf_counter()
-        clean = sample(self._denoiser, previous, guide, maps, tokens, memory, corners, noise, self.info.steps)
+        clean = sample(self._denoiser, previous, guide, maps, tokens, memory, corners, materials, noise, self.info.steps)
         denoised = perf_counter()
         pixels = to_pixels(clean)[0]
         if shown is not None and request.verbatim is not None:
@@ -223,13 +217,13 @@ class LatentPainter:
         ms["decode"] += (perf_counter() - denoised) * 1e3
         return pixels
 
-    def _corners(self, area: Rect, request: PaintRequest, memory: Tensor) -> Tensor:
+    def _corners(self, area: Rect, request: PaintRequest, materials: Materials) -> Tensor:
         """Of a checkpoint that rounds none, or where there is no guide, one empty cell."""
         if not self._denoiser.rounds or request.corners is None:
-            return memory.new_zeros(1, CORNERS, 1, 1)
+            return materials.ground.new_zeros(1, CORNERS, 1, 1)
         palette = palette_of(torch.from_numpy(request.context.slow)[None]).to(self._device, self._dtype)
         shapes = torch.from_numpy(request.corners[area.slices].copy())[None].to(self._device)
-        return corner_maps(shapes, palette, memory)
+        return corner_maps(shapes, palette, materials)
 
     def _maps(self, crop: PaintCrop, request: PaintRequest, guided: bool) -> Tensor:
         rows, columns = crop.area.slices
@@ -257,7 +251,7 @@ class LatentPainter:
             patches.append(Patch(rect, part))
         return patches
 
-    def _key(self, crop: PaintCrop, request: PaintRequest, recalled: Recalled | None) -> bytes | None:
+    def _key(self, crop: PaintCrop, request: PaintRequest) -> bytes | None:
         """Names what painting this crop would give, from everything it depends on; None where that is not kept."""
         if crop.area.area > CACHED_AREA or request.guide is None:
             return None
@@ -270,9 +264,6 @@ class LatentPainter:
             digest.update(request.verbatim[rows, columns].tobytes())
         if request.corners is not None:
             digest.update(request.corners[rows, columns].tobytes())
-        if recalled is not None:
-            digest.update(recalled.known.cpu().numpy().tobytes())
-            digest.update(recalled.pixels[1].cpu().numpy().tobytes())
         digest.update(self._pixels[..., rows, columns].cpu().numpy().tobytes())
         return digest.digest()
 
@@ -290,6 +281,7 @@ class LatentPainter:
         guide = np.zeros((height, width, 3), np.uint8)
         ms = dict.fromkeys(("embed", "encode", "denoise", "decode"), 0.0)
         request = PaintRequest(0, (), (), guide, None, empty)
+        self._take_look(look_of(empty.slow))
         with torch.inference_mode():
             for area in (Rect(0, 0, 64, 64), Rect(0, 0, width, height)):
-                self._paint_crop(PaintCrop(area, ()), request, self._embed(empty, ms), self._recall(area), ms)
+                self._paint_crop(PaintCrop(area, ()), request, self._embed(empty, ms), None, ms)

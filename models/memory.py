@@ -36,40 +36,37 @@ class PictureMemory:
         self._ground = torch.zeros(3, height, width, dtype=torch.uint8, device=device)
         self._grounded = torch.zeros(height // PATCH, width // PATCH, dtype=torch.bool, device=device)
 
-    def state(self, latest: bool) -> Tensor:
-        """Everything as pictures, uint8 (N, 3, H, W), for `restore`: marks, ground and, if `latest`, the others."""
+    def state(self) -> Tensor:
+        """Everything as pictures, uint8 (N, 3, H, W), for `restore`: marks, ground, then the others."""
         marks = torch.stack([self._held.to(torch.uint8), self._grounded.to(torch.uint8), torch.zeros_like(self._held, dtype=torch.uint8)])
         planes = torch.stack([wide(marks), self._ground])
-        return torch.cat([planes, self._stack]) if latest else planes
+        return torch.cat([planes, self._stack])
 
     def restore(self, state: Tensor) -> None:
         """Take back what `state` gave."""
         marks = state[0, :, ::PATCH, ::PATCH]
         self._grounded.copy_(marks[1] > 0)
         self._ground.copy_(state[1])
-        if len(state) > 2:
-            self._held.copy_(marks[0])
-            self._stack.copy_(state[2:])
+        self._held.copy_(marks[0])
+        self._stack.copy_(state[2:])
 
     def clear(self) -> None:
         """Forget everything: the look has changed."""
         self._held.zero_()
         self._grounded.zero_()
 
-    def recall(self, rect: Rect, latest: bool = True) -> Recalled:
-        """What can be put back inside `rect`. latest: False leaves that picture out."""
+    def recall(self, rect: Rect) -> Recalled:
+        """What can be put back inside `rect`."""
         (rows, columns), cells = rect.slices, _cells(rect)
         held = self._held[cells] > 0
         pixels = torch.stack([self._stack[0][:, rows, columns], self._ground[:, rows, columns]])
-        return Recalled(pixels, torch.stack([held & latest, self._grounded[cells]]))
+        return Recalled(pixels, torch.stack([held, self._grounded[cells]]))
 
-    def ground(self, rect: Rect, pixels: Tensor, where: Tensor | None = None) -> None:
-        """Take `pixels`, uint8 (3, h, w), as the ground of `rect`; only of the cells in `where`, bool (h / 4, w / 4)."""
+    def ground(self, rect: Rect, pixels: Tensor) -> None:
+        """Take `pixels`, uint8 (3, h, w), as the ground of `rect`."""
         (rows, columns), cells = rect.slices, _cells(rect)
-        if where is None:
-            where = torch.ones_like(self._grounded[cells])
-        self._ground[:, rows, columns] = torch.where(wide(where), pixels, self._ground[:, rows, columns])
-        self._grounded[cells] |= where
+        self._ground[:, rows, columns] = pixels
+        self._grounded[cells] = True
 
     def replace(self, rect: Rect, before: Tensor, after: Tensor) -> None:
         """Cells of `rect` changed from `before` to `after`, uint8 (3, h, w). What comes back is taken off the memory."""

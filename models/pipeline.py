@@ -15,11 +15,12 @@ from diffusers.utils import BaseOutput
 from PIL import Image
 from torch import Tensor
 
-from engine.context import RECENT_SIZE
+from engine.context import RECENT_SIZE, look_of
 from engine.painter import ContextFeatures
+from engine.styles import paints_of
 from models.context_encoder import ContextEncoder
-from models.denoiser import PATCH, REMEMBERED, Denoiser, place
-from models.inputs import corner_maps, event_maps, palette_of, to_latents, to_pixels
+from models.denoiser import PATCH, Denoiser, place
+from models.inputs import corner_maps, event_maps, materials_of, palette_of, planes_of, to_latents, to_pixels
 from models.loading import load_bundled
 from models.sampling import STRENGTH, noise_field, sample
 
@@ -83,12 +84,15 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
             for x in (previous, _latents(guide, height, width) * float(guide is not None), maps)
         )
         noise = noise_field(seed, (width, height)).to(device, dtype, memory_format=torch.channels_last)
-        memory = before.new_zeros(1, REMEMBERED, *before.shape[2:])
+        paints = paints_of(look_of(context.slow), (width, height))
+        planes = torch.from_numpy(np.array(planes_of(paints, (width, height))))[None].to(device)
+        materials = materials_of([paints], planes).to(device, dtype)
         shapes = np.zeros((height, width, 3), np.uint8) if corners is None else corners
         palette = palette_of(torch.from_numpy(context.slow)[None]).to(device, dtype)
-        rounded = corner_maps(torch.from_numpy(shapes)[None].to(device), palette, memory)
+        rounded = corner_maps(torch.from_numpy(shapes)[None].to(device), palette, materials)
         clean = sample(
-            network, before, shown_latents, placed, tokens.to(dtype), memory, rounded, noise, num_inference_steps, strength
+            network, before, shown_latents, placed, tokens.to(dtype), None, rounded, materials, noise,
+            num_inference_steps, strength,
         )
         frames = to_pixels(clean)
         images = [Image.fromarray(frame) for frame in frames] if output_type == "pil" else frames

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.denoiser import CHANNELS, PATCH, Denoiser, Prediction
+from models.denoiser import CHANNELS, PATCH, Denoiser, Materials, Prediction
 
 STRENGTH = 0.9  # noise level painting starts from; below 1 the previous frame shows through (image to image)
 
@@ -27,8 +27,9 @@ def sample(
     guide: Tensor,
     maps: Tensor,
     tokens: Tensor,
-    memory: Tensor,
+    memory: Tensor | None,
     corners: Tensor,
+    materials: Materials,
     noise: Tensor,
     steps: int,
     strength: float = STRENGTH,
@@ -41,7 +42,7 @@ def sample(
     path = levels(steps, strength)
     x = (1 - path[0]) * previous + path[0] * noise
     for level, lower in zip(path[:-1], path[1:], strict=True):
-        predicted = denoiser(x, previous, guide, maps, x.new_full((len(x),), level), tokens, memory, corners)
+        predicted = denoiser(x, previous, guide, maps, x.new_full((len(x),), level), tokens, memory, corners, materials)
         clean = keep(predicted, previous, maps)
         x = clean + (x - clean) * (lower / level)
     return x

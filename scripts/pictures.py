@@ -11,16 +11,17 @@ from pathlib import Path
 from demo import animate
 from PIL import Image
 
+from engine.styles import PRESETS
+
 ROOT = Path(__file__).resolve().parent.parent
-STYLES = ("light", "dark", "ocean", "forest", "candy", "terminal", "paper", "sunset")
 LETTER = "Dear reader,\nevery pixel of this window was painted by a small diffusion model, one key at a time."
 
 
 def main() -> int:
     docs = ROOT / "docs"
     docs.mkdir(exist_ok=True)
-    screens = replay([*screen(), *({"t": 10.0 + i, "type": "style", "text": s} for i, s in enumerate(STYLES))])
-    sheet(screens[-len(STYLES) :]).quantize(256, dither=Image.Dither.NONE).save(docs / "styles.png", optimize=True)
+    screens = replay([*screen(), *({"t": 10.0 + i, "type": "style", "text": s} for i, s in enumerate(PRESETS))])
+    sheet(screens[-len(PRESETS) :]).quantize(256, dither=Image.Dither.NONE).save(docs / "styles.png", optimize=True)
     animate(replay(typing()), docs / "typing.gif", frame_ms=120)
     print(f"see {docs}")
     return 0
@@ -63,13 +64,13 @@ def replay(events: list[dict[str, object]]) -> list[Image.Image]:
         return [Image.open(path).convert("RGB") for path in sorted((out / "frames").glob("*.png"))]
 
 
-def sheet(screens: list[Image.Image], columns: int = 2) -> Image.Image:
-    """Pictures of one size, side by side."""
-    width, height = screens[0].size
+def sheet(screens: list[Image.Image], columns: int = 3) -> Image.Image:
+    """Pictures of one size, three quarters as large, side by side."""
+    width, height = (length * 3 // 4 for length in screens[0].size)
     rows = -(-len(screens) // columns)
     whole = Image.new("RGB", (columns * width + (columns - 1) * 8, rows * height + (rows - 1) * 8), "white")
     for i, picture in enumerate(screens):
-        whole.paste(picture, (i % columns * (width + 8), i // columns * (height + 8)))
+        whole.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (i % columns * (width + 8), i // columns * (height + 8)))
     return whole
 
 

@@ -179,12 +179,12 @@ def test_the_readmes_app_opens_counts_and_survives(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_readmes_style_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine import styles
+    from engine import style_words, styles
 
     ((name, row),) = re.findall(r'```python\n +"(\w+)": (Style\(.*\)),\n```', readme())
     monkeypatch.setitem(styles.PRESETS, name, eval(row, {"Style": styles.Style}))
-    style, unknown = styles.from_words(f"make it {name}")
-    assert style is styles.PRESETS[name] and unknown == ()
+    style, unknown = style_words.from_words(f"make it {name}")
+    assert style == styles.PRESETS[name] and unknown == ()
 
 
 def test_the_readmes_trace_is_one() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from engine.context import EVENT_SIZE, RECENT_SIZE
 from models.datasets.source import open_source
@@ -76,6 +79,11 @@ def test_the_pool_renews_itself() -> None:
     assert {id(crop.shot) for crop in pool.draw(3, 60, SIDE)} == {id(shot) for shot in made[1:]}
 
 
+def bare(b: int, h: int, w: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """No wallpaper and no texture."""
+    return torch.zeros(b, h, w, PIXELS, 3), torch.zeros(b, h, w, PIXELS, 1)
+
+
 def test_a_pick_learns_though_its_share_is_next_to_nothing(shots: list[Shot]) -> None:
     rng = np.random.default_rng(0)
     batch = batch_of([crop_of(shots[0], SIDE, rng)], rng, guide_dropped=1.0)
@@ -90,7 +98,8 @@ def test_a_pick_learns_though_its_share_is_next_to_nothing(shots: list[Shot]) ->
     logits.requires_grad_(True)
     share = torch.softmax(logits, -1)
     painted = (share[..., :2] @ colours.view(2, 3)).transpose(-1, -2).reshape(b, h, w, 3 * PIXELS).permute(0, 3, 1, 2)
-    loss_of(Prediction(painted, share[..., 3], logits, colours, pictures), batch).backward()
+    paints = F.pad(colours.view(1, 2, 3), (0, 4))
+    loss_of(Prediction(painted, share[..., 3], logits, paints, *bare(b, h, w), pictures), batch).backward()
     assert logits.grad is not None and logits.grad[batch.matters][0, 0] < -1e-7
 
 
@@ -100,8 +109,9 @@ def test_the_objective_falls_when_the_picture_is_right(shots: list[Shot]) -> Non
     denoiser, encoder = tiny_networks()
     noisy, previous, level = corrupt(batch, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        out = denoiser(noisy, previous, batch.guide, batch.maps, level, encoder(batch.slow, batch.recent), batch.memory, batch.corners)
-    right = Prediction(batch.clean, batch.keep, out.logits, out.colours, out.pictures)
+        out = denoiser(noisy, previous, batch.guide, batch.maps, level, encoder(batch.slow, batch.recent), batch.memory, batch.corners,
+                       batch.materials)
+    right = replace(out, clean=batch.clean, kept=batch.keep)
     assert float(loss_of(right, batch)) < float(loss_of(out, batch))
 
 

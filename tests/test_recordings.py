@@ -19,7 +19,7 @@ from engine.context import EVENT_SIZE, RECENT_SIZE, SLOW_SIZE
 from engine.errors import InputError
 from engine.events import Text
 from engine.geometry import SIZE_STEP
-from engine.styles import from_words
+from engine.style_words import from_words
 from models.datasets.recording_source import RecordingSource, fitted, nearest_preset, painted_size
 from models.datasets.source import open_source
 from models.loading import load_bundled

@@ -108,7 +108,7 @@ def test_late_paintings_are_checked_too_and_changed_tells_every_pixel() -> None:
             before = frame.pixels.copy()
     while session.waiting:
         frame = session.step([], desktop.t)
-    found = check(frame.pixels.copy(), (Rect(0, 0, *SIZE),), session.guide, desktop.style.palette(), repair=False)
+    found = check(frame.pixels.copy(), (Rect(0, 0, *SIZE),), session.guide, desktop.style.paints(SIZE), repair=False)
     assert found.glyphs > 20 and found.wrong <= found.glyphs // 20
 
 

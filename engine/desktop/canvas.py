@@ -15,7 +15,7 @@ import numpy as np
 from engine.drawing import Fill, Glyphs, Item, Mark, Outline, Picture
 from engine.geometry import Rect
 from engine.scene import Touch, Widget
-from engine.theme import Role
+from engine.theme import PLAIN, Chrome, Role
 from engine.typeface import MARGIN, Face, fit, line_height, width
 
 
@@ -28,6 +28,7 @@ class Sheet:
     hover: str = ""
     pressed: str = ""
     caret_on: bool = True
+    chrome: Chrome = PLAIN
     items: list[Item] = field(default_factory=list)
     widgets: list[Widget] = field(default_factory=list)
 

@@ -327,7 +327,7 @@ class Desktop:
 
     def _draw(self) -> Sheet:
         router = self.router
-        sheet = Sheet(self.text_size, router.focus, router.hover, router.pressed, self.clock.caret_on)
+        sheet = Sheet(self.text_size, router.focus, router.hover, router.pressed, self.clock.caret_on, self.style.chrome)
         canvas = Canvas(sheet, Rect(0, 0, *self.size))
         shell.draw_icons(canvas.part(self.stack.area), list(APPS.values()), self.open, partial(desktop_entries, self))
         front = self.stack.front

@@ -9,7 +9,8 @@ from engine.desktop.bitmap import decode
 from engine.desktop.documents import Content, Documents
 from engine.errors import InputError
 from engine.style_pictures import from_picture
-from engine.styles import Style, from_words, known_words, mix, turned
+from engine.style_words import from_words, known_words
+from engine.styles import Style, mix, turned
 
 _LIKE = re.compile(r"(?:.*\s)?like\s+(?:the\s+(?:picture\s+)?)?[\"“]?(?P<name>[^\"”]+)[\"”]?", re.IGNORECASE)
 _BETWEEN = re.compile(r"(?:.*\s)?between\s+(?P<one>.+?)\s+and\s+(?P<other>.+)", re.IGNORECASE)

@@ -61,7 +61,7 @@ class Window:
         return canvas.line + 9
 
     def smallest(self, canvas_line: int) -> tuple[int, int]:
-        return self.app.least[0] + 2, self.app.least[1] + canvas_line + 10
+        return self.app.least[0] + 2, self.app.least[1] + canvas_line + 10  # with the thinnest border
 
     def place(self, rect: Rect, area: Rect, line: int) -> None:
         """Move and resize, kept at least as large as the app needs and reachable inside `area`."""
@@ -78,11 +78,12 @@ class Window:
         states = (("active",) if active else ()) + (("maximised",) if self.normal else ())
         canvas.widget("window", self.name, self.rect, Touch(), self.title or self.name, state=states)
         outer.fill(self.rect, Role.BORDER, "window")
-        bar = Rect(self.rect.x + 1, self.rect.y + 1, self.rect.w - 2, height - 1)
+        border = canvas.sheet.chrome.border
+        bar = Rect(self.rect.x + border, self.rect.y + border, self.rect.w - 2 * border, height - 1)
         outer.fill(bar, Role.TITLE if active else Role.TITLE_IDLE, "title" if active else "title_idle")
         self._title(outer, bar, active, keeper)
         outer.fill(Rect(bar.x, bar.bottom, bar.w, 1), Role.BORDER, "line")
-        inside = Rect(bar.x, bar.bottom + 1, bar.w, self.rect.bottom - bar.bottom - 2)
+        inside = Rect(bar.x, bar.bottom + 1, bar.w, self.rect.bottom - border - bar.bottom - 1)
         outer.fill(inside, Role.SURFACE, "body")
         self.app.draw(Canvas(canvas.sheet, inside, self.name, inside.meet(outer.clip)))
         if not self.normal:
@@ -103,24 +104,31 @@ class Window:
 
         touch = Touch(press=press, drag=drag, menu=partial(window_entries, keeper, self))
         canvas.widget("title", "title", bar, touch, self.title or self.name)
-        canvas.mark(Rect(bar.x + 6, bar.y + (bar.h - 14) // 2, 14, 14), self.app.icon, ink)
+        chrome = canvas.sheet.chrome
         side = bar.h - 4
         actions = (
             ("close", "close", lambda: keeper.close(self.app)),
             ("maximise", "restore" if self.normal else "maximise", lambda: keeper.maximise(self)),
             ("minimise", "minimise", lambda: keeper.minimise(self)),
         )
-        x = bar.right
-        for name, mark, click in actions:
-            x -= side + 2
-            box = Rect(x, bar.y + 2, side, side)
+        for i, (name, mark, click) in enumerate(actions, 1):
+            away = i * (side + 2)
+            box = Rect(bar.x + away - side if chrome.left else bar.right - away, bar.y + 2, side, side)
             widget = canvas.widget("button", name, box, Touch(click=click))
             lit = "hovered" in widget.state or "pressed" in widget.state
             if lit:
                 canvas.fill(box, Role.SELECTION if "pressed" in widget.state else Role.HOVER, "button")
             canvas.mark(box.grow(-3), mark, Role.INK if lit else ink)
-        room = Rect(bar.x + 26, bar.y, x - bar.x - 30, bar.h)
-        canvas.text_in(room, self.title or self.name, ink, canvas.styled("bold"))
+        taken = len(actions) * (side + 2)
+        icon = Rect(bar.right - 20 if chrome.left else bar.x + 6, bar.y + (bar.h - 14) // 2, 14, 14)
+        canvas.mark(icon, self.app.icon, ink)
+        before, after = (taken + 4, 26) if chrome.left else (26, taken + 4)
+        centred = chrome.centred and bar.w >= 3 * taken  # a narrow window has no room to waste
+        if centred:
+            before = after = max(before, after)
+        room = bar.inset(before, 0, after, 0)
+        if room.w >= canvas.line:
+            canvas.text_in(room, self.title or self.name, ink, canvas.styled("bold"), align="centre" if centred else "left")
 
     def _edges(self, canvas: Canvas, area: Rect, line: int) -> None:
         r = self.rect

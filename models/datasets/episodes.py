@@ -11,9 +11,9 @@ from itertools import chain
 import numpy as np
 
 from engine.desktop.desktop import Desktop
-from engine.styles import random_style
 from models.datasets.annotation import Annotation, Annotator
 from models.datasets.states import lived, state_of
+from models.synthetic.random_styles import random_style
 from models.synthetic.sessions import User, random_desktop
 
 EPISODE = 12  # states of one episode

@@ -11,7 +11,7 @@ from PIL import Image
 from engine.context import Context, ticked
 from engine.desktop.apps.registry import APPS
 from engine.errors import InputError
-from engine.styles import Style
+from engine.styles import from_record
 from models.datasets.layout import HEADER, SAMPLES, VERSION, episode_folder, is_size, read_json, read_lines
 from models.synthetic.shots import Shot, ground_memory
 
@@ -117,11 +117,10 @@ def _header(folder: Path) -> dict[str, Any]:
 def _features(record: dict[str, Any], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """The context's numbers, made from its words as the desktop makes them: slow, recent."""
     said = record["context"]
-    look: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in record["style"].items()}
     context = Context({"opened": said["opened"], "recent": said["recent"]})
     shown = [window for window in reversed(record["hidden"]["windows"]) if not window["minimised"]]
     placed = [(window["app"], _shares(window["rect"], size)) for window in shown]
-    features = context.features(Style(**look), said["text_size"], list(APPS), said["open"], said["hour"], placed)
+    features = context.features(from_record(record["style"]), said["text_size"], list(APPS), said["open"], said["hour"], placed)
     return features.slow, ticked(features.recent) if said["tick"] else features.recent
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.events import Event, from_record
-from engine.styles import Style, from_words
+from engine.style_words import from_words
+from engine.styles import Style
 from models.datasets.layout import is_size, read_lines
 
 VERSION = 1

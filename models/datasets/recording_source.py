@@ -11,8 +11,10 @@ from engine.context import APP_SLOTS, RECENT, Context, atoms, slow_features, tic
 from engine.errors import InputError
 from engine.events import Down, Event, Move, Up
 from engine.geometry import LARGEST_SIZE, SIZE_STEP, SMALLEST_SIZE
+from engine.legibility import INKS
 from engine.painter import ContextFeatures
-from engine.styles import INKS, PRESETS, Style, from_words
+from engine.style_words import from_words
+from engine.styles import PRESETS, Style
 from engine.theme import Role
 from models.datasets.reader import read_picture
 from models.datasets.recording import Moment, Recording, read_recording

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,16 +30,22 @@ def open_source(text: str) -> Make:
     parts = [_weighted(part) for part in _parts(text)]
     if not parts:
         raise InputError("--data is empty; say synthetic, a dataset, a recording or a trace")
-    makes = [_open(name) for name, _ in parts]
+    makes = tuple(_open(name) for name, _ in parts)
     if len(makes) == 1:
         return makes[0]
-    weights = np.array([weight for _, weight in parts])
-    shares = weights / weights.sum()
+    whole = sum(weight for _, weight in parts)
+    return Mixture(makes, tuple(weight / whole for _, weight in parts))
 
-    def mixed(rng: np.random.Generator) -> list[Shot]:
-        return makes[int(rng.choice(len(makes), p=shares))](rng)
 
-    return mixed
+@dataclass(frozen=True)
+class Mixture:
+    """Several sources as one, each asked in its share of the times. Travels to a worker process if they do."""
+
+    makes: tuple[Make, ...]
+    shares: tuple[float, ...]
+
+    def __call__(self, rng: np.random.Generator) -> list[Shot]:
+        return self.makes[int(rng.choice(len(self.makes), p=self.shares))](rng)
 
 
 def _parts(text: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Draws the desktop's items in a style: the picture a painter learns to paint.
 
-Rounded corners, shadows, gradients and wallpapers are all functions of the items and the style, so the same state
-always has the same picture. Nothing reaches further than REACH pixels beyond its item.
+Rounded corners, shadows, glows, bevels, gradients, wallpapers and materials are all functions of the items and the
+style, so the same state always has the same picture. Nothing reaches further than REACH pixels beyond its item.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import numpy as np
 from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline
 from engine.geometry import Rect
 from engine.guide import glyph_coverage, mark_coverage
+from engine.legibility import DIM, GLOW, LIFT, SHADE
 from engine.styles import Style
 from engine.theme import Role, radius_of
-from models.synthetic import wallpaper
 
 REACH = 8  # pixels a shadow falls beyond its window
 _DROP = 2  # how far down the light throws it
+_BEVELLED = ("title", "title_idle", "bar", "button", "tile", "thumb", "menu")
+_LIT, _SHADED = 0.5, 0.35  # of white, of black, on the edges of what is raised
 
 
 class StyledRenderer:
@@ -29,6 +31,7 @@ class StyledRenderer:
         self.style = style
         self.size = size
         self.palette = style.palette().astype(np.float32)
+        self.paints = style.paints(size)
         self._frame = np.zeros((size[1], size[0], 3), np.float32)
         self._bounds = Rect(0, 0, *size)
         self._open: tuple[Fill, int, list[tuple[Rect, np.ndarray]]] | None = None
@@ -36,6 +39,8 @@ class StyledRenderer:
     def render(self, items: Sequence[Item]) -> np.ndarray:
         """The frame: uint8 (H, W, 3)."""
         self._open = None
+        self._light = np.ones(self._frame.shape[:2], np.float32)
+        self._over = [i.whole for i in items if isinstance(i, Fill) and i.shape in ("window", "menu")]
         for item in items:
             if isinstance(item, Fill):
                 self._fill(item)
@@ -48,7 +53,7 @@ class StyledRenderer:
             else:
                 self._frame[item.rect.slices] = item.pixels[item.rect.shift(-item.whole.x, -item.whole.y).slices]
         self._close_group()
-        return np.round(self._frame).astype(np.uint8)
+        return np.round(np.clip(self._frame, 0, 255)).astype(np.uint8)
 
     def radius(self, shape: str, rect: Rect) -> int:
         """Corner radius in pixels of a shape of this size."""
@@ -58,8 +63,8 @@ class StyledRenderer:
         if item.shape in GROUPS:
             self._close_group()
         if item.shape == "wallpaper":
-            first, second = self.palette[Role.WALLPAPER], self.palette[-1]
-            self._frame[item.rect.slices] = wallpaper.paint(self.style.patterns(), self.size, item.rect, first, second)
+            self._frame[item.rect.slices] = self.paints.ground[item.rect.slices]
+            self._glow(item.rect)
             return
         if item.shape in ("window", "menu"):
             self._shadow(item.whole)
@@ -71,34 +76,59 @@ class StyledRenderer:
             self._blend(item.rect, colour, mask[item.rect.shift(-item.whole.x, -item.whole.y).slices])
         else:
             self._frame[item.rect.slices] = colour
+        if item.shape in _BEVELLED and self.style.bevel:
+            self._bevel(item)
 
     def _shaded(self, item: Fill) -> np.ndarray:
-        """The fill's colour, (3,) or with a vertical gradient (rect.h, 1, 3)."""
-        colour = self.palette[item.role]
-        gloss = self.style.gloss * {"title": 1.0, "bar": 0.8, "button": 0.6, "tile": 1.0}.get(item.shape, 0.0)
+        """The fill's paint, (rect.h, rect.w, 3), with a vertical gradient where the style is glossy."""
+        colour = self.paints.over(item.role, item.rect)
+        gloss = self.style.strength("gloss") * {"title": 1.0, "bar": 0.8, "button": 0.6, "tile": 1.0}.get(item.shape, 0.0)
         if not gloss:
             return colour
         rows = np.arange(item.rect.y - item.whole.y, item.rect.bottom - item.whole.y, dtype=np.float32)
         down = (rows / max(item.whole.h - 1, 1))[:, None, None]
-        lifted = colour + (255 - colour) * (gloss * 0.3 * (1 - down))
-        return lifted * (1 - gloss * 0.16 * down)
+        lifted = colour + (255 - colour) * (gloss * LIFT * (1 - down))
+        return lifted * (1 - gloss * DIM * down)
 
     def _outline(self, item: Outline) -> None:
         radius = self.radius(item.shape, item.whole)
         ring = _ring(item.whole.w, item.whole.h, radius, item.width)
         self._blend(item.rect, self.palette[item.role], ring[item.rect.shift(-item.whole.x, -item.whole.y).slices])
 
+    def _bevel(self, item: Fill) -> None:
+        """Light along the upper and left edge, shade along the others, two pixels wide."""
+        whole, strength = item.whole, self.style.bevel
+        wide = 2 if min(whole.w, whole.h) >= 12 else 1
+        lit = (Rect(whole.x, whole.y, whole.w, wide), Rect(whole.x, whole.y, wide, whole.h))
+        shaded = (Rect(whole.x, whole.bottom - wide, whole.w, wide), Rect(whole.right - wide, whole.y, wide, whole.h))
+        for edges, towards, share in ((lit, 255.0, _LIT), (shaded, 0.0, _SHADED)):
+            for edge in edges:
+                part = self._frame[edge.meet(item.rect).slices]
+                part += (np.float32(towards) - part) * np.float32(share * strength)
+
+    def _glow(self, rect: Rect) -> None:
+        """The light of windows and menus on the wallpaper in `rect`."""
+        strength = GLOW * self.style.strength("glow")
+        if strength <= 0:
+            return
+        depth = np.zeros(self._frame.shape[:2], np.float32)
+        for window in self._over:
+            around = window.grow(REACH).meet(self._bounds)
+            if around:
+                depth[around.slices] = np.maximum(depth[around.slices], _nearness(around, window, REACH))
+        into = self._frame[rect.slices]
+        into += (self.palette[Role.ACCENT] - into) * (strength * depth[rect.slices])[..., None]
+
     def _shadow(self, rect: Rect) -> None:
-        strength = 0.42 * self.style.shadow
+        strength = SHADE * self.style.strength("shadow")
         around = rect.grow(REACH).meet(self._bounds)
         if strength <= 0 or not around:
             return
-        x = np.arange(around.x, around.right, dtype=np.float32)
-        y = np.arange(around.y, around.bottom, dtype=np.float32) - _DROP
-        dx = np.maximum(np.maximum(rect.x - x, x - (rect.right - 1)), 0)
-        dy = np.maximum(np.maximum(rect.y - y, y - (rect.bottom - 1)), 0)
-        depth = np.clip(1 - np.hypot(dx[None], dy[:, None]) / (REACH - _DROP), 0, 1) ** 2
-        self._frame[around.slices] *= (1 - strength * depth)[..., None]
+        left = 1 - strength * _nearness(around.shift(0, -_DROP), rect, REACH - _DROP)
+        light = self._light[around.slices]
+        self._frame[around.slices] *= np.minimum(left / light, 1)[..., None]  # two shadows are no darker than the darker
+        np.minimum(light, left, out=light)
+        self._light[rect.meet(self._bounds).slices] = 1.0
 
     def _open_group(self, item: Fill) -> None:
         """Remember what lies under the corners of a window: they are put back when all of it is drawn."""
@@ -128,6 +158,15 @@ class StyledRenderer:
     def _blend(self, rect: Rect, colour: np.ndarray, share: np.ndarray) -> None:
         into = self._frame[rect.slices]
         into += (colour - into) * share[..., None]
+
+
+def _nearness(around: Rect, rect: Rect, reach: int) -> np.ndarray:
+    """How near the pixels of `around` are to `rect`: float32 (h, w), 1 inside it, 0 from `reach` pixels on."""
+    x = np.arange(around.x, around.right, dtype=np.float32)
+    y = np.arange(around.y, around.bottom, dtype=np.float32)
+    dx = np.maximum(np.maximum(rect.x - x, x - (rect.right - 1)), 0)
+    dy = np.maximum(np.maximum(rect.y - y, y - (rect.bottom - 1)), 0)
+    return np.asarray(np.clip(1 - np.hypot(dx[None], dy[:, None]) / reach, 0, 1) ** 2)
 
 
 @lru_cache(maxsize=512)

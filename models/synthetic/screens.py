@@ -20,7 +20,7 @@ from engine.desktop.window import Window
 from engine.drawing import MARKS, Item
 from engine.geometry import Rect
 from engine.scene import Touch
-from engine.theme import Role
+from engine.theme import PLAIN, Chrome, Role
 from engine.typeface import Face, line_height
 from models.synthetic import prose
 
@@ -176,9 +176,10 @@ class Screen:
     minute: int
     menu: Menu | None
     hover: str
+    chrome: Chrome = PLAIN
 
     @staticmethod
-    def random(rng: np.random.Generator, size: tuple[int, int]) -> Screen:
+    def random(rng: np.random.Generator, size: tuple[int, int], chrome: Chrome = PLAIN) -> Screen:
         text_size = int(rng.choice(TEXT_SIZES))
         area = Rect(0, 0, size[0], size[1] - shell.bar_height(line_height(Face(text_size))))
         windows = [_window(rng, area, text_size) for _ in range(int(rng.integers(0, 5)))]
@@ -187,7 +188,7 @@ class Screen:
             entries = [(prose.words(rng), lambda: None) for _ in range(int(rng.integers(2, 8)))]
             menu = Menu(int(rng.integers(size[0])), int(rng.integers(size[1])), entries, int(rng.integers(-1, 4)))
         hover = str(rng.choice(["", "icons/Scribble", "Scribble/close", "Scribble/maximise", "taskbar/Launcher"]))
-        return Screen(size, text_size, windows, int(rng.integers(1440)), menu, hover)
+        return Screen(size, text_size, windows, int(rng.integers(1440)), menu, hover, chrome)
 
     def change(self, rng: np.random.Generator) -> None:
         """What one event might do: type, move, raise, close, open, let a minute pass, open or close a menu."""
@@ -207,7 +208,7 @@ class Screen:
             self.minute, self.menu = self.minute + 1, None
 
     def items(self) -> list[Item]:
-        sheet = Sheet(self.text_size, hover=self.hover)
+        sheet = Sheet(self.text_size, hover=self.hover, chrome=self.chrome)
         canvas = Canvas(sheet, Rect(0, 0, *self.size))
         area = Rect(0, 0, self.size[0], self.size[1] - shell.bar_height(line_height(Face(self.text_size))))
         apps = [_labelled(i) for i in range(7)]

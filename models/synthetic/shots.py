@@ -8,13 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from engine.context import APP_SLOTS, EVENT_SIZE, EVENTS_SIZE, RECENT, RECENT_SIZE
+from engine.context import APP_SLOTS, EVENT_SIZE, EVENTS_SIZE, RECENT, RECENT_SIZE, look_of
 from engine.context import slow_features as context_features
 from engine.drawing import Item
-from engine.geometry import Rect
 from engine.guide import Guide
-from engine.styles import Style, random_style
+from engine.materials import Paints
+from engine.styles import Style, paints_of
 from engine.theme import NEUTRAL, Role
+from models.synthetic.random_styles import random_style
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
 
@@ -49,6 +50,11 @@ class Shot:
     guided: bool = True  # False: there is no guide, only zeros in its place, and the shot is learned without one
 
     @cached_property
+    def paints(self) -> Paints | None:
+        """What its look is painted with; None for a screen that was not drawn here."""
+        return paints_of(look_of(self.slow), self.size)
+
+    @cached_property
     def changed(self) -> np.ndarray:
         """Where frame and before differ: bool (H, W)."""
         return (self.frame != self.before).any(-1)
@@ -81,14 +87,14 @@ def ground_memory(ground: np.ndarray | None, size: tuple[int, int]) -> tuple[np.
 
 def random_shot(rng: np.random.Generator) -> Shot:
     """A shot of a random screen in a random style. The frame before is the screen a moment ago, the same in another
-    style, or unknown; of the bare wallpaper a few random parts are remembered."""
+    style, or unknown; nothing is remembered."""
     size = SIZES[int(rng.integers(len(SIZES)))]
-    screen = Screen.random(rng, size)
+    style = random_style(rng)
+    screen = Screen.random(rng, size, style.chrome)
     earlier = screen.items()
     screen.change(rng)
-    items, style = screen.items(), random_style(rng)
+    items = screen.items()
     renderer = StyledRenderer(style, size)
-    wallpaper = renderer.render(items[:1])
     kind = rng.random()
     if kind < 0.55:
         before = renderer.render(earlier)
@@ -96,12 +102,12 @@ def random_shot(rng: np.random.Generator) -> Shot:
         before = StyledRenderer(random_style(rng), size).render(items)
     else:
         before = np.full((size[1], size[0], 3), 128, np.uint8)
-    memory, known = ground_memory(wallpaper, size)
+    memory, known = ground_memory(None, size)
     use = (rng.random((2, APP_SLOTS)) < 0.2).astype(np.float32)
     return shot_of(
         items, style, renderer.render(items), before, context_features(style, screen.text_size, use, int(rng.integers(24))),
         random_events(rng), (int(rng.integers(size[0])), int(rng.integers(size[1]))),
-        memory, known & _parts(rng, size),
+        memory, known,
     )  # fmt: skip
 
 
@@ -113,19 +119,12 @@ def shot_of(
     size = frame.shape[1], frame.shape[0]
     guide = Guide(size)
     guide.update(items)
-    return Shot(
+    shot = Shot(
         size, frame, before, guide.pixels, guide.verbatim, guide.ink, _shaped(frame, guide, style), guide.corners, slow,
         recent, pointer, memory, known, buttons, explained,
     )  # fmt: skip
-
-
-def _parts(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """Up to four random rects on the damage grid, half of the time none: bool (H, W)."""
-    known = np.zeros((size[1], size[0]), bool)
-    for _ in range(int(rng.integers(5)) if rng.random() < 0.5 else 0):
-        x, y, w, h = (int(rng.integers(length)) for length in (*size, *size))
-        known[Rect(x, y, w, h).snap().meet(Rect(0, 0, *size)).slices] = True
-    return known
+    assert shot.paints is not None  # made now, while what it was drawn with is at hand
+    return shot
 
 
 _RADIX = np.array([65536, 256, 1], np.int32)

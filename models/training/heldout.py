@@ -46,7 +46,7 @@ def held_out(seed: int = SEED) -> list[HeldOut]:
     rng = np.random.default_rng(seed)
     shots = []
     for name, style in PRESETS.items():
-        screen = Screen.random(rng, SIZE)
+        screen = Screen.random(rng, SIZE, style.chrome)
         items = screen.items()
         guide = Guide(SIZE)
         guide.update(items)
@@ -95,7 +95,7 @@ def dreamt(denoiser: Denoiser, encoder: ContextEncoder, crops: list[Crop]) -> np
     batch = Batch(**{name: value.to(denoiser.device) for name, value in vars(batch).items()})
     noise = noise_field(0, (crops[0].side,) * 2).to(denoiser.device).expand(len(crops), -1, -1, -1)
     tokens = encoder(batch.slow, batch.recent)
-    return to_pixels(sample(denoiser, batch.previous, batch.guide, batch.maps, tokens, batch.memory, batch.corners, noise, steps=1))
+    return to_pixels(sample(denoiser, batch.previous, batch.guide, batch.maps, tokens, batch.memory, batch.corners, batch.materials, noise, steps=1))
 
 
 def around_change(shot: Shot, side: int) -> Crop:

@@ -16,10 +16,12 @@ from engine.desktop.apps.registry import APPS
 from engine.desktop.desktop import Desktop
 from engine.events import Ask, Down, Event, Key, Move, Text, Up
 from engine.geometry import Rect
-from engine.styles import Style, random_style
+from engine.style_words import in_words
+from engine.styles import Style
 from models.datasets.states import lived
 from models.memory import PictureMemory, wide
 from models.synthetic import prose
+from models.synthetic.random_styles import random_style
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.sessions import User, letters, random_desktop
 from models.synthetic.shots import SIZES, Shot, shot_of
@@ -54,6 +56,7 @@ class _Session:
             self.desktop = Desktop(size, self.desktop.documents, state=start)
         self.user = User(rng, self.desktop, styles=False)
         self.style: Style = random_style(rng)
+        self.desktop.prefer("style", in_words(self.style))
         self.renderer = StyledRenderer(self.style, size)
         self.bounds = Rect(0, 0, *size)
         if rng.random() < 0.3:

@@ -25,25 +25,27 @@ class Networks(nn.Module):
 
     def forward(self, noisy: Tensor, previous: Tensor, batch: Batch, level: Tensor) -> Prediction:
         tokens = self.encoder(batch.slow, batch.recent)
-        return self.denoiser(noisy, previous, batch.guide, batch.maps, level, tokens, batch.memory, batch.corners)  # type: ignore[no-any-return]
+        return self.denoiser(noisy, previous, batch.guide, batch.maps, level, tokens, batch.memory, batch.corners, batch.materials)  # type: ignore[no-any-return]
 
 
 def networks_from(init: Path | None) -> Networks:
-    """New networks, or those of a checkpoint, in its form: what paints as fast as before stays that fast. What the context
-    says more today and the corners are added. Raises CheckpointError."""
+    """New networks, or those of a checkpoint, grown to what new ones take in: it paints as before with a guide, and as
+    fast, for memory is only looked into where there is none. Where it has its palette from, it keeps. Raises
+    CheckpointError."""
     if init is None:
         return Networks(Denoiser(), ContextEncoder(slow_size=SLOW_SIZE))
     start = load_bundled(init, init.name)
-    denoiser = Denoiser(**{**_form(start.denoiser), "corners": 1})
-    new = Networks(denoiser, ContextEncoder(**{**_form(start.context_encoder), "slow_size": SLOW_SIZE}))
+    encoder = ContextEncoder(slow_size=SLOW_SIZE, **_kept(start.context_encoder, "events", "slow_tokens", "token_width", "palette"))
+    kept = _kept(start.denoiser, "palette_size", "token_width", "widths", "blocks", "given_palette")
+    new = Networks(Denoiser(tokens=encoder.tokens, **kept), encoder)
     grow(new.denoiser, start.denoiser)
     grow(new.encoder, start.context_encoder)
     return new
 
 
-def _form(network: Any) -> dict[str, Any]:
-    """What a network was made with."""
-    return {key: value for key, value in network.config.items() if not key.startswith("_")}
+def _kept(network: Any, *names: str) -> dict[str, Any]:
+    """Of what a network was made with, these."""
+    return {name: network.config[name] for name in names}
 
 
 def grow(new: nn.Module, old: nn.Module) -> None:

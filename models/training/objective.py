@@ -14,8 +14,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.denoiser import PATCH, UNKNOWN, Prediction, pack, pixels_of, place
-from models.inputs import corner_maps, event_maps, held, palette_of, remembered, to_latents
+from models.denoiser import PATCH, UNKNOWN, Materials, Prediction, pack, pixels_of, place
+from models.inputs import (
+    corner_maps,
+    event_maps,
+    held,
+    materials_of,
+    palette_of,
+    planes_of,
+    remembered,
+    to_latents,
+)
 from models.synthetic.shots import Crop
 
 CHOICE, PICK = 0.1, 0.06  # what the choices count beside the picture: what stays, what is picked
@@ -30,7 +39,7 @@ class Batch:
     """clean, previous, guide: (B, 48, h, w) in [-1, 1]; maps: (B, MAPS + PLACE, h, w); weight: (B, 48, h, w);
     memory: (B, REMEMBERED, h, w); keep: (B, h, w, 16), 1 where the frame stays as it was, 0 where it changes; care:
     (B, h, w, 16), how much that choice counts, 0 where there is a guide; matters: bool (B, h, w, 16), whose picks are
-    scored; corners: (B, CORNERS, h, w); slow, recent: (B, S), (B, R)."""
+    scored; corners: (B, CORNERS, h, w); slow, recent: (B, S), (B, R); materials: of each crop."""
 
     clean: Tensor
     previous: Tensor
@@ -44,6 +53,7 @@ class Batch:
     corners: Tensor
     slow: Tensor
     recent: Tensor
+    materials: Materials
 
 
 def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) -> Batch:
@@ -71,6 +81,8 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
         torch.from_numpy(np.stack([c.take(plane) for c in crops for plane in c.shot.memory])),
         torch.from_numpy(np.stack([c.take(plane)[::PATCH, ::PATCH] for c in crops for plane in c.shot.known])).unflatten(0, (count, -1)),
     )  # fmt: skip
+    planes = torch.from_numpy(np.stack([c.take(planes_of(c.shot.paints, c.shot.size)) for c in crops]))
+    materials = materials_of([c.shot.paints for c in crops], planes)
     shapes = np.stack([c.take(c.shot.corners) for c in crops]) * (kept[:, None, None, None] > 0).astype(np.uint8)
     return Batch(
         clean=to_latents(np.stack([c.take(c.shot.frame) for c in crops])),
@@ -78,9 +90,9 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
         guide=guide,
         maps=torch.cat([event_maps(verbatim, shown, pointer, buttons), places], 1),
         weight=pack(torch.from_numpy((margin * weights).astype(np.float32))[:, None].expand(-1, 3, -1, -1).contiguous()),
-        memory=memory, corners=corner_maps(torch.from_numpy(shapes), palette_of(slow), memory),
+        memory=memory, corners=corner_maps(torch.from_numpy(shapes), palette_of(slow), materials),
         keep=_by_cell(1.0 - changed), care=_by_cell(care), matters=_by_cell(_matter(crops, kept, changed, rng)) > 0,
-        slow=slow,
+        slow=slow, materials=materials,
         recent=torch.from_numpy(np.stack([c.shot.recent * (1 - shown) for c, shown in zip(crops, kept, strict=True)])),
     )  # fmt: skip
 
@@ -158,7 +170,7 @@ def _picked(predicted: Prediction, batch: Batch) -> Tensor:
     if not len(wanted):
         return logits.sum()
     with torch.no_grad():
-        candidates = [predicted.colours.float()[places[0]]]
+        candidates = [_painted(predicted, places)]
         candidates += [picture[places].float().unsqueeze(1) for picture in predicted.pictures]
         apart = (torch.cat(candidates, 1) - wanted.unsqueeze(1)).square().sum(-1)
         apart = apart + UNKNOWN * (logits < -UNKNOWN / 2)  # what is not remembered is no candidate
@@ -168,3 +180,10 @@ def _picked(predicted: Prediction, batch: Batch) -> Tensor:
         sure = torch.where(nearest < 2 * SAME, 1.0, 0.3) * (nearest < MIXED)  # a mixture is told by what is most of it
     missed = -(target * torch.log_softmax(logits, -1)).sum(-1)
     return (sure * missed).sum() / sure.sum().clamp_min(1)
+
+
+def _painted(predicted: Prediction, places: tuple[Tensor, ...]) -> Tensor:
+    """What each paint looks like at the pixels of `places`: (n, C, 3)."""
+    paints = predicted.paints[places[0]].float()
+    texture, ground = predicted.texture[places].float().unsqueeze(1), predicted.ground[places].float().unsqueeze(1)
+    return paints[..., :3] + texture * paints[..., 3:6] + ground * paints[..., 6:]

@@ -13,7 +13,7 @@ from engine.desktop.asking import TEXT_SIZES
 from engine.desktop.canvas import Canvas
 from engine.geometry import Rect
 from engine.scene import Touch
-from engine.styles import from_words
+from engine.style_words import from_words
 from engine.theme import Role
 from engine.typeface import width, wrap
 
@@ -136,14 +136,11 @@ class Settings(App):
 
     def _look(self, canvas: Canvas, room: int) -> list[Part]:
         style, text_size = self.system.preference("style"), self.system.preference("text_size")
-        parts = [*_lines(canvas, 0, room, "Style", bold=True)]
-        y = parts[-1].rect.bottom + 6
-        parts += self._cards(canvas, y, room, self.system.preference("styles"), style)
-        y = parts[-1].rect.bottom + 12
-        parts += _lines(canvas, y, room, "Text size", bold=True)
-        y = parts[-1].rect.bottom + 6
+        parts = [*_lines(canvas, 0, room, "Text size", bold=True)]
         sizes = [(f"Text size {n}", str(n), n == text_size, self._prefer("text_size", n)) for n in TEXT_SIZES]
-        parts += _chips(canvas, y, room, sizes)
+        parts += _chips(canvas, parts[-1].rect.bottom + 6, room, sizes)
+        parts += _lines(canvas, parts[-1].rect.bottom + 12, room, "Style", bold=True)
+        parts += self._cards(canvas, parts[-1].rect.bottom + 6, room, self.system.preference("styles"), style)
         note = "For any other look, tell the ask bar (Ctrl+Space)."
         if style not in self.system.preference("styles"):
             note = f"Now: {style}. {note}"
@@ -263,15 +260,14 @@ def _card(style: str, chosen: bool, click: Callable[[], None]) -> Draw:
 @lru_cache(maxsize=64)
 def preview(style: str) -> np.ndarray:
     """A little desktop in the style: uint8 (38, 64, 3). Read only."""
-    colour = from_words(style)[0].palette()
-    pixels = np.empty((PREVIEW[1], PREVIEW[0], 3), np.uint8)
-    mix = np.linspace(0, 1, PREVIEW[1])[:, None, None]
-    pixels[:] = np.round(colour[Role.WALLPAPER] * (1 - mix) + colour[-1] * mix)
+    paints = from_words(style)[0].paints(PREVIEW)
+    pixels = paints.ground.copy()
     for x, y, w, h, role in (
         (10, 5, 44, 25, Role.BORDER), (11, 6, 42, 5, Role.TITLE), (11, 11, 42, 18, Role.SURFACE),
         (14, 14, 26, 2, Role.INK), (14, 18, 20, 2, Role.MUTED), (36, 23, 14, 4, Role.ACCENT),
         (0, 34, 64, 4, Role.BAR), (2, 35, 4, 2, Role.ACCENT),
     ):  # fmt: skip
-        pixels[y : y + h, x : x + w] = colour[role]
+        part = Rect(x, y, w, h)
+        pixels[part.slices] = np.clip(np.round(paints.over(role, part)), 0, 255)
     pixels.flags.writeable = False
     return pixels
