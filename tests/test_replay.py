@@ -190,9 +190,9 @@ def test_a_state_that_is_none_is_refused(tmp_path: Path, state: str) -> None:
 
 
 def test_the_style_of_the_header_is_there_from_the_start(tmp_path: Path) -> None:
-    play(trace_of('{"t": 0, "type": "ask", "text": "settings"}', header=HEADER[:-1] + ', "style": "candy"}'), tmp_path)
+    play(trace_of('{"t": 0, "type": "ask", "text": "settings"}', header=HEADER[:-1] + ', "style": "dark"}'), tmp_path)
     checked = [w["name"] for w in scenes(tmp_path)[0]["widgets"] if "checked" in w["state"]]
-    assert "candy" in checked
+    assert "dark" in checked
 
 
 def test_a_recording_replays_to_the_frame_it_ended_with(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from engine.errors import CheckpointError, InputError, PixelOSError
-from models.denoiser import Materials
+from models.denoiser import Denoiser, Materials
 from models.loading import load_bundled
 from models.training import looks
 from models.training import run as run_module
@@ -28,7 +28,7 @@ from models.training.loop import TrainConfig, train
 from models.training.metrics import Metrics
 from models.training.networks import Networks
 from models.training.run import Position
-from models.training.state import load_state, replace_folder, settle
+from models.training.state import CHECKPOINT, load_state, replace_folder, save_state, settle
 from models.training.stream import Stream
 from tests.checkpoints import tiny_checkpoint, tiny_networks
 from tests.test_recordings import recording
@@ -133,6 +133,17 @@ def test_batches_hang_on_seed_process_and_update_alone(source: str, tmp_path: Pa
     assert torch.equal(Stream(settings)[4].clean, met[4].clean)
     assert not torch.equal(met[2].clean, met[4].clean)
     assert not torch.equal(Stream(settings, process=1)[4].clean, met[4].clean)
+
+
+def test_a_run_goes_on_in_the_form_it_was_begun_in(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks grown from an older checkpoint are not those that are made today."""
+    denoiser, encoder = tiny_networks(2)
+    older = Denoiser(**{**dict(denoiser.config), "given_palette": 0}), encoder
+    monkeypatch.setattr(run_module, "networks_from", lambda init: Networks(*older))
+    train(config(tmp_path, source, updates=2), quiet)
+    monkeypatch.setattr(run_module, "networks_from", lambda init: Networks(*tiny_networks(1)))
+    train(config(tmp_path, source, updates=3, resume=True), quiet)
+    assert load_bundled(tmp_path / CHECKPOINT, "mine").denoiser.config.given_palette == 0
 
 
 def parts(value: Any) -> list[torch.Tensor]:
@@ -334,7 +345,13 @@ def test_a_state_of_other_networks_is_refused(source: str, tmp_path: Path, monke
     train(config(tmp_path, source, updates=1), quiet)
     denoiser, encoder = tiny_networks()
     del denoiser.memory_in
-    monkeypatch.setattr(run_module, "networks_from", lambda init: Networks(denoiser, encoder))
+    monkeypatch.setattr(Networks, "of_forms", lambda forms: Networks(denoiser, encoder))
+    with pytest.raises(InputError, match="another shape"):
+        train(config(tmp_path, source, resume=True), quiet)
+    monkeypatch.undo()
+    state = load_state(tmp_path, print)
+    forms = {**state["forms"], "denoiser": {"wings": 2}}
+    save_state(tmp_path, 9, {**{k: v for k, v in state.items() if k != "version"}, "forms": forms})
     with pytest.raises(InputError, match="another shape"):
         train(config(tmp_path, source, resume=True), quiet)
 

@@ -23,6 +23,16 @@ class Networks(nn.Module):
         self.denoiser = denoiser
         self.encoder = encoder
 
+    @classmethod
+    def of_forms(cls, forms: dict[str, dict[str, Any]]) -> Networks:
+        """New networks of the forms that `forms` once told."""
+        return cls(Denoiser(**forms["denoiser"]), ContextEncoder(**forms["encoder"]))
+
+    def forms(self) -> dict[str, dict[str, Any]]:
+        """What the two were made with."""
+        made: dict[str, Any] = {"denoiser": self.denoiser.config, "encoder": self.encoder.config}
+        return {name: {k: v for k, v in dict(form).items() if not k.startswith("_")} for name, form in made.items()}
+
     def forward(self, noisy: Tensor, previous: Tensor, batch: Batch, level: Tensor) -> Prediction:
         tokens = self.encoder(batch.slow, batch.recent)
         return self.denoiser(noisy, previous, batch.guide, batch.maps, level, tokens, batch.memory, batch.corners, batch.materials)  # type: ignore[no-any-return]

@@ -58,12 +58,13 @@ class Run:
         self.config, self.accelerator, self.stream, self.stopping = config, accelerator, stream, stopping
         self.say, self.tell = say, tell
         set_seed(config.seed % 2**32)
-        self.plain = _networks(config)
+        taken_up = load_state(config.out, say) if config.resume else None
+        self.plain = _networks(config, taken_up)
         optimiser = torch.optim.AdamW(self.plain.parameters(), lr=config.rate, weight_decay=0.01, betas=(0.9, 0.98))
         self.averaged = EMAModel(self.plain.parameters(), decay=0.999, use_ema_warmup=True, power=0.75)
         self.position = Position()
-        if config.resume:
-            self._take_up(load_state(config.out, say), optimiser)
+        if taken_up is not None:
+            self._take_up(taken_up, optimiser)
         self.networks, self.optimiser = accelerator.prepare(self.plain, optimiser)
         self.averaged.to(accelerator.device)
         self._clock = monotonic()
@@ -201,7 +202,7 @@ class Run:
         return twin
 
     def _keep(self) -> None:
-        state = {"networks": self.plain.state_dict(), "averaged": self.averaged.state_dict(),
+        state = {"forms": self.plain.forms(), "networks": self.plain.state_dict(), "averaged": self.averaged.state_dict(),
                  "optimiser": self.optimiser.state_dict(), "position": asdict(self.position)}  # fmt: skip
         save_state(self.config.out, self.position.done, state)
 
@@ -212,20 +213,25 @@ class Run:
             optimiser.load_state_dict(state["optimiser"])
             self.position = replace(self.position, **state["position"])
         except (RuntimeError, KeyError, TypeError, ValueError) as error:
-            out = self.config.out
-            raise InputError(
-                f"the state in {out} is of networks of another shape; begin a new run from its weights: "
-                f"--init {out / CHECKPOINT} --out another folder"
-            ) from error
+            raise _other_shape(self.config) from error
 
 
-def _networks(config: TrainConfig) -> Networks:
-    """What the run starts from. Raises CheckpointError or InputError for an init that cannot be grown."""
+def _networks(config: TrainConfig, taken_up: dict[str, Any] | None) -> Networks:
+    """What the run starts from. Raises CheckpointError or InputError for what is not of today's form."""
     try:
-        networks = networks_from(None if config.resume else config.init)
+        networks = networks_from(config.init) if taken_up is None else Networks.of_forms(taken_up["forms"])
     except RuntimeError as error:
         raise InputError(f"--init {config.init} has networks of another shape than today's; start from another") from error
+    except (KeyError, TypeError) as error:
+        raise _other_shape(config) from error
     return networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _other_shape(config: TrainConfig) -> InputError:
+    return InputError(
+        f"the state in {config.out} is of networks of another shape; begin a new run from its weights: "
+        f"--init {config.out / CHECKPOINT} --out another folder"
+    )
 
 
 def _last(x: torch.Tensor) -> torch.Tensor:

@@ -30,7 +30,7 @@ from engine.profile import lock_file
 
 STATE, CHECKPOINT, LOCK = "state", "checkpoint", "lock"
 KEPT = 2  # states: the newest, and one in case its file is damaged
-VERSION = 1
+VERSION = 2
 _EARLIER = f"{STATE}/optimizer.bin"  # what the first version of the training left
 _OTHERS = (_EARLIER, CHECKPOINT, "metrics.jsonl")
 
