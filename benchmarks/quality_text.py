@@ -76,8 +76,12 @@ def _read_all(count: Count, easel: Easel, frames: dict[str, np.ndarray]) -> None
     place = find(easel.desktop.widgets, "Notes/text").rect.inset(2, 2, 12, 2)
     text = visible_text(easel.guide, place)
     count["characters"] += len(text)
+    known: dict[bytes, int] = {}  # what was not repaired need not be read again
     for name, frame in (("guide", easel.guide.pixels), *frames.items()):
-        count[name] += errors(read(np.ascontiguousarray(frame[place.slices])), text)
+        part = np.ascontiguousarray(frame[place.slices])
+        if part.tobytes() not in known:
+            known[part.tobytes()] = errors(read(part), text)
+        count[name] += known[part.tobytes()]
 
 
 def _rates(totals: dict[str, Count]) -> dict[str, Any]:

@@ -17,7 +17,10 @@ LEAST_CONTRAST = 4.55  # WCAG asks 4.5; the rest is for rounding to 8 bits
 SHADE = 0.36  # how much of the light the deepest shadow of a style takes away
 GLOW = 0.45  # how much of the accent the brightest glow of a style lays over the wallpaper
 LIFT, DIM = 0.3, 0.16  # of the way to white at the top, to black at the bottom, on what is glossiest
-_GLOSSY: dict[int, float] = {Role.TITLE: 1.0, Role.TITLE_IDLE: 1.0, Role.BAR: 0.8, Role.BUTTON: 0.6, Role.ACCENT: 0.6, Role.HOVER: 0.6, Role.SELECTION: 0.6}
+_GLOSSY: dict[int, float] = {
+    Role.TITLE: 1.0, Role.TITLE_IDLE: 1.0, Role.BAR: 0.8, Role.BUTTON: 0.6, Role.ACCENT: 0.6, Role.HOVER: 0.6,
+    Role.SELECTION: 0.6,
+}  # fmt: skip
 _MIDDLE = 0.75  # text stands in the middle of a bar: how much of the gradient it meets
 SHADES = (1.0, 0.8, 0.6, 0.4, 0.2)
 _PUSHES = [(float(push), 0.0) for push in np.linspace(0, 0.6, 13)]  # how far grounds may move away from their ink

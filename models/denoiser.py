@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from engine.materials import BASE, SLOPE
 from engine.theme import NEUTRAL
+from models.layers import Attend, block_row, frequencies, through
 
 PATCH = 4  # pixels a side of one latent cell
 PIXELS = PATCH * PATCH
@@ -135,16 +136,16 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.level_in = nn.Linear(16, deep)
         self.summary = nn.Linear(tokens * token_width, deep)
         self.stem = nn.Conv2d(3 * CHANNELS + MAPS + PLACE, fine, 1)
-        self.down_fine = _blocks(fine, deep, blocks[0])
+        self.down_fine = block_row(fine, deep, blocks[0])
         self.to_coarse = nn.Conv2d(fine, coarse, 2, stride=2)
-        self.down_coarse = _blocks(coarse, deep, blocks[1])
+        self.down_coarse = block_row(coarse, deep, blocks[1])
         self.to_deep = nn.Conv2d(coarse, deep, 2, stride=2)
-        self.deepest = _blocks(deep, deep, blocks[2])
+        self.deepest = block_row(deep, deep, blocks[2])
         self.attend = Attend(deep, token_width)
         self.from_deep = nn.Conv2d(deep, coarse * 4, 1)
-        self.up_coarse = _blocks(coarse, deep, blocks[3])
+        self.up_coarse = block_row(coarse, deep, blocks[3])
         self.from_coarse = nn.Conv2d(coarse, fine * 4, 1)
-        self.up_fine = _blocks(fine, deep, blocks[4])
+        self.up_fine = block_row(fine, deep, blocks[4])
         self.head = nn.Conv2d(fine, PIXELS * self.picks + 1 + CHANNELS, 1)
         self.remembers = memories > 0
         if memories:
@@ -172,16 +173,16 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         corners: (B, CORNERS, h, w), zeros where there are none. h and w are multiples of 4.
         """
         tokens = tokens[:, : self.config.tokens]  # type: ignore[attr-defined]
-        mood = F.silu(self.level_in(_frequencies(level)) + self.summary(tokens.flatten(1)))
+        mood = F.silu(self.level_in(frequencies(level)) + self.summary(tokens.flatten(1)))
         fine = self.stem(torch.cat([noisy, previous, guide, maps], 1))
         if self.remembers and memory is not None:
             fine = fine + self.memory_in(memory)
-        fine = _through(self.down_fine, fine, mood)
-        coarse = _through(self.down_coarse, self.to_coarse(fine), mood)
-        deep = _through(self.deepest, self.to_deep(coarse), mood)
+        fine = through(self.down_fine, fine, mood)
+        coarse = through(self.down_coarse, self.to_coarse(fine), mood)
+        deep = through(self.deepest, self.to_deep(coarse), mood)
         deep = self.attend(deep, tokens)
-        coarse = _through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), mood)
-        fine = F.silu(_through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood))
+        coarse = through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), mood)
+        fine = F.silu(through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood))
         given = self.config.given_palette  # type: ignore[attr-defined]
         palette = tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])
         around = self.corner(fine, corners, tokens.flatten(1)) if self.rounds else None
@@ -308,61 +309,6 @@ class RoundedCorners:
         """`painted`, (B, h, w, 16, 3), with the corners put into it."""
         mixed = self.share[:, :1] * painted[self.places] + (self.share[:, 1:, None] * self.colours).sum(1)
         return painted.index_put(self.places, mixed.to(painted.dtype))
-
-
-class Block(nn.Module):
-    """Two 3x3 convolutions around a residual, their input scaled and shifted by the mood."""
-
-    def __init__(self, width: int, mood: int) -> None:
-        super().__init__()
-        self.modulate = nn.Linear(mood, 2 * width)
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor, mood: Tensor) -> Tensor:
-        scale, shift = self.modulate(mood)[:, :, None, None].chunk(2, 1)
-        size = torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-4)  # over channels only: stays local
-        h = F.silu(torch.addcmul(shift, x * size, 1 + scale))
-        return x + self.second(F.silu(self.first(h)))
-
-
-class Attend(nn.Module):
-    """Every cell attends to the context tokens; cells do not see one another."""
-
-    def __init__(self, width: int, token_width: int, heads: int = 4) -> None:
-        super().__init__()
-        self.heads = heads
-        self.query = nn.Conv2d(width, width, 1)
-        self.key_value = nn.Linear(token_width, 2 * width)
-        self.out = nn.Conv2d(width, width, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
-        b, c, h, w = x.shape
-        query = self.query(x).permute(0, 2, 3, 1).reshape(b, h * w, self.heads, -1).transpose(1, 2)
-        key, value = self.key_value(tokens).view(b, -1, 2, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        return x + self.out(mixed.transpose(1, 2).reshape(b, h, w, c).permute(0, 3, 1, 2))
-
-
-def _blocks(width: int, mood: int, count: int) -> nn.ModuleList:
-    return nn.ModuleList(Block(width, mood) for _ in range(count))
-
-
-def _through(blocks: nn.ModuleList, x: Tensor, mood: Tensor) -> Tensor:
-    for block in blocks:
-        x = block(x, mood)
-    return x
-
-
-def _frequencies(level: Tensor) -> Tensor:
-    """Sinusoids of the noise level: (B,) to (B, 16)."""
-    steps = torch.arange(8, device=level.device, dtype=level.dtype)
-    angles = level[:, None] * math.pi * 2 ** (steps / 2)
-    return torch.cat([angles.sin(), angles.cos()], 1)
 
 
 def moved(colours: Tensor) -> Tensor:

@@ -20,8 +20,9 @@ def main() -> int:
     if not mark:
         print(f"README.md has no {START} ... {END}; put them where the figures belong", file=sys.stderr)
         return 2
-    latency, quality = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("latency", "quality"))
-    readme.write_text(f"{head}{START}\n{latency_table(latency)}\n{quality_table(quality)}\n{END}{tail}", "utf-8")
+    latency, quality, dream = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("latency", "quality", "dream"))
+    parts = "\n".join((latency_table(latency), quality_table(quality), dream_figures(dream)))
+    readme.write_text(f"{head}{START}\n{parts}\n{END}{tail}", "utf-8")
     return 0
 
 
@@ -74,6 +75,31 @@ def quality_table(result: dict[str, Any]) -> str:
         f"the same screen. Pictures stood unharmed in {kept['share']:.0%} of {kept['frames']} frames.",
     ]
     return "\n".join(lines)
+
+
+def dream_figures(result: dict[str, Any]) -> str:
+    """What the model answers alone."""
+    text, moves, drift, kept = result["text"], result["transitions"], result["drift"], result["persistency"]
+    checkpoint = result["checkpoint"]
+    right = sum(outcome["right"] > 0 for outcome in moves["by_kind"].values())
+    seconds = ", ".join(f"{db:.1f} dB after {s:.0f} s" for s, db in zip(drift["seconds"], drift["psnr_to_source_db"], strict=True))
+    by_kind = ", ".join(f"a {name} in {k['share']:.0%}" for name, k in kept["by_kind"].items())
+    return "\n".join([
+        "",
+        f"Dream mode: checkpoint {checkpoint['name']} ({checkpoint['sha256'][:12]}), no guide, {result['steps']} step, closed "
+        "loop, held-out seed. Repair is off; the desktop is not asked.",
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| transitions right, of {moves['events']} in {moves['kinds']} kinds, against the screen before and up to eight "
+        f"other outcomes | {moves['accuracy']:.1%} (some of {right} kinds) |",
+        f"| letters typed in a row, {text['characters']} characters: error rate (the guide's own {text['cer_guide']:.1%}) | "
+        f"{text['cer']:.1%} |",
+        f"| likeness to the screen that should be there, a random user's session | {seconds} |",
+        f"| still there while other things go on, share of frames in {kept['seconds']:.0f} s | {by_kind} |",
+        f"| pixels touched outside what changed | {result['untouched']['share']:.1%} |",
+        "",
+    ])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Makes the README's pictures from real replays with the bundled checkpoint: docs/styles.png, docs/typing.gif."""
+"""Makes the README's pictures from real replays with the bundled checkpoint: docs/styles.png,
+docs/typing.gif, and docs/dream.gif, which has no guide."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ def main() -> int:
     screens = replay([*screen(), *({"t": 10.0 + i, "type": "style", "text": s} for i, s in enumerate(PRESETS))])
     sheet(screens[-len(PRESETS) :]).quantize(256, dither=Image.Dither.NONE).save(docs / "styles.png", optimize=True)
     animate(replay(typing()), docs / "typing.gif", frame_ms=120)
+    animate(replay(dreaming(), "dream"), docs / "dream.gif", frame_ms=250)
     print(f"see {docs}")
     return 0
 
@@ -53,11 +55,23 @@ def typing() -> list[dict[str, object]]:
     return [*events, *looks, *({"t": end + 2 + i / 10, "type": "wait"} for i in range(6))]
 
 
-def replay(events: list[dict[str, object]]) -> list[Image.Image]:
+def dreaming() -> list[dict[str, object]]:
+    """A short session that the model answers alone: an app opens, something is typed, the window goes."""
+    events: list[dict[str, object]] = [{"t": 0.5, "type": "ask", "text": "notes"}]
+    events += [{"t": round(1.5 + i * 0.3, 2), "type": "text", "text": char} for i, char in enumerate("dreamt")]
+    return [
+        *events,
+        {"t": 4.0, "type": "ask", "text": "calculator"},
+        {"t": 5.0, "type": "key", "key": "w", "mods": ["ctrl"]},
+        {"t": 6.0, "type": "key", "key": "w", "mods": ["ctrl"]},
+    ]
+
+
+def replay(events: list[dict[str, object]], mode: str = "guided") -> list[Image.Image]:
     """The frames of a trace, painted by the bundled checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder, "trace.jsonl")
-        header = {"pixelos_trace": 1, "size": [512, 384], "seed": 7}
+        header = {"pixelos_trace": 1, "size": [512, 384], "seed": 7, "mode": mode}
         trace.write_text("\n".join(map(json.dumps, [header, *events])) + "\n", encoding="utf-8")
         out = Path(folder, "out")
         subprocess.run([sys.executable, "-m", "ui.cli", "replay", str(trace), "--out", str(out)], cwd=ROOT, check=True)
