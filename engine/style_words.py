@@ -137,6 +137,20 @@ def known_words(text: str) -> bool:
     return any(w in PRESETS or w in _LIKE or w in _HUES or w in _GREYS or w in _SHAPES for w in words)
 
 
+def added(words: str, more: str) -> str:
+    """What is said when `more` is said after `words`: shapes and numbers alone go on top of a look that the lexicon gave;
+    whatever names a look of its own begins anew."""
+    pairs = _NUMBER.findall(more.casefold())
+    said = _WORD.findall(_NUMBER.sub(" ", more.casefold()))
+    alone = (pairs or any(w in _SHAPES for w in said)) and all(w in _SHAPES or w in _SMALL for w in said)
+    if not alone or from_words(words)[1]:
+        return more
+    named = {name for name, _ in pairs}
+    kept = _NUMBER.sub(lambda pair: "" if pair[1] in named else pair[0], words)
+    kept = " ".join(word for word in kept.split() if word.casefold().strip(",.") not in said or word.casefold() in _SMALL)
+    return " ".join([kept, *more.split()]).strip()
+
+
 def _tinted(style: Style, hue: float) -> Style:
     return replace(
         style, hue=hue, accent=hue, wall_hue=hue, saturation=max(style.saturation, 0.3), vivid=max(style.vivid, 0.65),

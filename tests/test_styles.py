@@ -10,18 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.drawing import Glyphs
+from engine.events import Ask
 from engine.geometry import Rect
 from engine.guide import CUTS, Guide, glyph_coverage
 from engine.legibility import INKS, contrast
 from engine.materials import DEPTH, TEXTURES, moved
 from engine.style_pictures import from_picture
-from engine.style_words import from_words, in_words, known_words
+from engine.style_words import added, from_words, in_words, known_words
 from engine.styles import PRESETS, VECTOR_SIZE, Style, mix
 from engine.theme import NEUTRAL, Role
 from engine.wallpaper import KINDS, SEEDS, mixture
 from models.synthetic.random_styles import random_style
 from models.synthetic.renderer import REACH, StyledRenderer
 from models.synthetic.screens import Screen
+from tests.user import User
 
 SIZE = (256, 192)
 
@@ -281,3 +283,18 @@ def test_materials_and_colours_go_together() -> None:
     both = from_words("wooden ocean")[0]
     assert both.streak == PRESETS["wood"].streak and both.wallpaper == PRESETS["ocean"].wallpaper
     assert from_words("blue glass")[0] == from_words("glass blue")[0]
+
+
+def test_shapes_and_numbers_go_on_top_of_the_look_of_now() -> None:
+    assert added("dark ocean", "rounded") == "dark ocean rounded"
+    assert added("ocean radius=3 seed=7", "seed=8 grain=0.5") == "ocean radius=3 seed=8 grain=0.5"
+    assert added("ocean rounded", "rounded") == "ocean rounded"
+    assert added("ocean seed=4", "neon") == "neon" and added("ocean", "dark blue") == "dark blue"
+
+
+def test_the_ask_bar_takes_numbers() -> None:
+    user = User()
+    for words in ("sunset", "radius=0 grain=0.8", "seed=12"):
+        user.does(Ask, words)
+    style = user.desktop.style
+    assert (style.radius, style.grain, style.seed) == (0.0, 0.8, 12) and style.hue == PRESETS["sunset"].hue

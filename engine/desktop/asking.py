@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from engine.desktop.documents import Documents
 from engine.desktop.looks import look, says_a_look
+from engine.style_words import added
 
 TEXT_SIZES = (11, 13, 16, 20)
 
@@ -23,8 +24,8 @@ class Answer:
     message: str = ""
 
 
-def answer(sentence: str, apps: Sequence[str], documents: Documents, text_size: int) -> Answer:
-    """Understand a sentence. An app's name beats every other reading; case does not matter."""
+def answer(sentence: str, apps: Sequence[str], documents: Documents, text_size: int, style: str) -> Answer:
+    """Understand a sentence. An app's name beats every other reading; case does not matter. style: the words of now."""
     text = " ".join(sentence.split())
     folded = text.casefold()
     named = {app.casefold(): app for app in apps}
@@ -44,7 +45,7 @@ def answer(sentence: str, apps: Sequence[str], documents: Documents, text_size: 
     if says_a_look(text, documents):
         unknown = look(text, documents)[1]
         note = f" I don't know: {', '.join(unknown)}." if unknown else ""
-        return Answer(prefer=("style", text), message=f"Style: {text}.{note}")
+        return Answer(prefer=("style", added(style, text)), message=f"Style: {text}.{note}")
     starts = [app for app in apps if len(folded) > 1 and app.casefold().startswith(folded)]
     if starts:
         return Answer(open=starts[0])

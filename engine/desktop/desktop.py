@@ -286,7 +286,7 @@ class Desktop:
         self.stale()
         if not sentence.strip():
             return
-        reply = answer(sentence, list(APPS), self.documents, self.text_size)
+        reply = answer(sentence, list(APPS), self.documents, self.text_size, self.style_words)
         if reply.open:
             self.open(reply.open)
         elif reply.document:

@@ -29,6 +29,7 @@ from models.synthetic.shots import Crop
 
 CHOICE, PICK = 0.1, 0.06  # what the choices count beside the picture: what stays, what is picked
 DREAMT = 0.4  # what a pixel counts where there is no guide: much of what happens there nobody can foresee
+RARE = 4.0  # how much more the choice counts where a pixel changes: few do, and a change half seen is better than none
 SAME = 0.002  # squared distance, in a range of 2 a channel, of colours that count as the same
 MIXED = 0.06  # squared distance up to which a colour is taken for a mixture with the nearest one
 PICKED = 12_000  # pixels of a batch whose picks are scored
@@ -75,7 +76,7 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
     places = torch.stack([place(c.y // PATCH + steps, c.x // PATCH + steps, c.shot.size) for c in crops])
     margin, changed = _margins(crops), np.stack([c.take(c.shot.changed) for c in crops])
     weights = np.where(kept[:, None, None] > 0, _guided_weights(crops), DREAMT * (1.0 + 8.0 * changed))
-    care = margin * (1.0 + changed) * (1 - kept[:, None, None])
+    care = margin * (1.0 + RARE * changed) * (1 - kept[:, None, None])
     slow = torch.from_numpy(np.stack([c.shot.slow for c in crops]))
     memory = remembered(
         torch.from_numpy(np.stack([c.take(plane) for c in crops for plane in c.shot.memory])),
