@@ -418,3 +418,14 @@ def test_accelerate_launches_the_very_run(source: str, tmp_path: Path) -> None:
     torch.set_num_threads(1)  # as the launched one has: sums in another order are other sums
     train(TrainConfig(tmp_path / "alone", **begun_with(out)), quiet)
     assert same(weights(out), weights(tmp_path / "alone"))
+
+
+def test_two_processes_train_one_run(source: str, tmp_path: Path) -> None:
+    """What several GPUs do, on a CPU: each draws crops of its own, one of them says and saves."""
+    launcher = ["torch.distributed.run", "--nproc_per_node", "2", "--rdzv_backend", "c10d", "--rdzv_endpoint", "localhost:0"]
+    command = [sys.executable, "-m", *launcher, *driver(tmp_path), "--data", source, "--updates", "3"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("the checkpoint is in") == 1
+    assert load_state(tmp_path / "out", print)["position"]["done"] == 3
+    assert load_bundled(tmp_path / "out" / CHECKPOINT, "two").denoiser.remembers
