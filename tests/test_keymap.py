@@ -79,6 +79,22 @@ def test_letters_that_replace_others_wait_for_the_painter() -> None:
     assert echo.over(frame, after, np.array([0, 0, 0])) is frame
 
 
+def test_a_window_on_its_way_leaves_no_letters_behind() -> None:
+    frame = np.full((96, 128, 3), 200, np.uint8)
+    before, after = guide_with("ab"), Guide((128, 96))
+    after.update([Glyphs(Rect(8, 40, 110, 16), Role.INK, 8, 40, "ab", Face(13))])
+    echo = Echo(before.ink.copy())
+    echo.follow(after, (Rect(8, 40, 64, 16), Rect(0, 0, 128, 96)), painted=False)  # the letters' own rect is small
+    assert echo.over(frame, after, np.array([0, 0, 0])) is frame
+    echo.follow(after, (Rect(8, 40, 64, 16),), painted=False)  # nor does typing before it is painted
+    assert echo.over(frame, after, np.array([0, 0, 0])) is frame
+    echo.follow(after, (), painted=True)
+    later = Guide((128, 96))
+    later.update([Glyphs(Rect(8, 40, 110, 16), Role.INK, 8, 40, "abc", Face(13))])
+    echo.follow(later, (Rect(16, 40, 32, 16),), painted=False)
+    assert (echo.over(frame, later, np.array([0, 0, 0])) != frame).any()
+
+
 def test_a_ripple_fades() -> None:
     pointer = Pointer((5, 5), True)
     pointer.press(10.0)

@@ -18,7 +18,7 @@ from ui.view import View
 
 RIPPLE_S = 0.22
 RIPPLE_PIXELS = 14  # frame pixels
-ECHO_AREA = 96 * 96  # larger damage is more than a few typed glyphs
+ECHO_AREA = 96 * 96  # a step that damages more has done more than type a few glyphs
 _ARROW = ((0, 0), (0, 13), (3.2, 10.2), (5.4, 15.2), (7.6, 14.2), (5.5, 9.4), (9.6, 9.2))
 
 
@@ -31,14 +31,21 @@ class Echo:
 
     ink: np.ndarray
     rects: list[Rect] = field(default_factory=list)
+    behind: bool = False  # the frame shows another state than the one that was typed into
 
     def follow(self, guide: Guide, damage: tuple[Rect, ...], painted: bool) -> None:
-        """After a step: what is damaged awaits the painter; once all is painted nothing does."""
+        """After a step: what is damaged awaits the painter; once all is painted nothing does.
+
+        A step that does more than type, as when a window moves, ends the echo until then: letters would be shown on what
+        is not their place yet.
+        """
+        self.behind = not painted and (self.behind or sum(rect.area for rect in damage) > ECHO_AREA)
         if painted:
-            self.rects = []
             self.ink[:] = guide.ink
+        if painted or self.behind:
+            self.rects = []
             return
-        self.rects += [rect for rect in damage if rect.area <= ECHO_AREA and rect not in self.rects]
+        self.rects += [rect for rect in damage if rect not in self.rects]
 
     def over(self, pixels: np.ndarray, guide: Guide, ink: np.ndarray) -> np.ndarray:
         """The frame with the new glyphs on it in colour `ink` (3,); the frame itself where there are none."""
