@@ -61,7 +61,7 @@ def extent(quick: bool, mode: str, drift_frames: int | None) -> Extent:
         few = ("terminal", "light", "ocean") if not dream else ("light", "terminal")
         found = Extent(1, 10 if dream else 3, 1, 1, 60, 24, 1, 5.0, 4.0, few)
     else:
-        found = Extent(6, 1, 3 if dream else 4, 4, 400, 200, 4, 60.0, 30.0, tuple(PRESETS))
+        found = Extent(6, 1, 1 if dream else 4, 4, 400, 200, 4, 60.0, 30.0, tuple(PRESETS))
     return replace(found, drift_frames=drift_frames) if drift_frames else found
 
 
