@@ -72,6 +72,14 @@ class Paints:
         return np.asarray(shown + self.texture(rect)[..., None] * moved(colour, self.depth[role]))
 
 
+    def where(self, roles: np.ndarray) -> np.ndarray:
+        """What the whole screen looks like if each pixel shows its own of `roles`, int (H, W): float32 (H, W, 3)."""
+        colour, clear = self.colours[roles], self.clear[roles][..., None]
+        texture = self.texture(Rect(0, 0, *roles.shape[::-1]))[..., None]
+        shown = colour + clear * (self.ground - colour)
+        return np.asarray(shown + texture * moved(self.colours, self.depth[:, None])[roles])
+
+
 def moved(colours: np.ndarray, depth: np.ndarray | float) -> np.ndarray:
     """How far a texture at its strongest moves colours (..., 3) in [0, 255]."""
     return np.asarray(depth * (BASE + SLOPE * colours), np.float32)

@@ -253,6 +253,10 @@ def test_a_paint_is_its_colour_its_texture_and_what_shines_through() -> None:
     assert np.abs(shown - colour - through - texture * moved(colour, DEPTH[role])).max() < 1e-3
     assert np.abs(through).max() > 10 and np.abs(texture).max() > 0.5
     assert (paints.over(Role.WALLPAPER, whole) == paints.ground).all()
+    roles = np.random.default_rng(0).integers(0, len(Role), (SIZE[1], SIZE[0]))
+    mosaic = paints.where(roles)
+    for one in range(len(Role)):
+        assert np.abs(mosaic - paints.over(one, whole))[roles == one].max() < 1e-3
 
 
 def test_every_number_of_a_style_can_be_said() -> None:

@@ -14,19 +14,19 @@ from engine.drawing import Item
 from engine.guide import Guide
 from engine.materials import Paints
 from engine.styles import Style, paints_of
-from engine.theme import NEUTRAL, Role
+from engine.theme import NEUTRAL
 from models.synthetic.random_styles import random_style
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
 
 SIZES = ((512, 384), (512, 384), (512, 384), (320, 256), (640, 448))
-SHAPED = 12  # grey levels off its role's flat colour from which a pixel counts as shaped
+SHAPED = 12  # grey levels off its role's paint from which a pixel counts as shaped
 
 
 @dataclass(frozen=True)
 class Shot:
     """frame, before, guide: uint8 (H, W, 3), before may be grey where no frame is known; verbatim, ink: uint8 (H, W);
-    shaped: bool (H, W), corners, edges, gradients: whatever is not simply the style's colour of the guide's role;
+    shaped: bool (H, W), corners, edges, gradients, shadows: whatever is not simply the style's paint of the guide's role;
     corners: uint8 (H, W, 3), as the guide has them; slow: float32
     (SLOW_SIZE,), recent: float32 (RECENT_SIZE,). memory: uint8 (2, H, W, 3) and known: bool
     (2, H, W), what models.memory would recall. explained: `recent` holds the events that led from `before`
@@ -132,12 +132,12 @@ _CODES = NEUTRAL.astype(np.int32) @ _RADIX
 
 
 def _shaped(frame: np.ndarray, guide: Guide, style: Style) -> np.ndarray:
-    """See Shot. Wallpaper, glyphs' edges and what is shown verbatim do not count."""
+    """See Shot. Glyphs' edges and what is shown verbatim do not count."""
     order = np.argsort(_CODES)
     codes = guide.pixels @ _RADIX
     role = order[np.searchsorted(_CODES[order], codes).clip(max=len(order) - 1)]
-    known = (_CODES[role] == codes) & (role != Role.WALLPAPER) & (guide.verbatim == 0)
-    return known & (np.abs(frame - style.palette().astype(np.int16)[role]).max(-1) > SHAPED)
+    known = (_CODES[role] == codes) & (guide.verbatim == 0)
+    return known & (np.abs(frame - style.paints((frame.shape[1], frame.shape[0])).where(role)).max(-1) > SHAPED)
 
 
 def random_events(rng: np.random.Generator) -> np.ndarray:
