@@ -1,4 +1,4 @@
-"""Makes the README's pictures from real replays with the bundled checkpoint: docs/styles.png,
+"""Makes the README's pictures from real replays with the bundled checkpoint: docs/styles.jpg,
 docs/typing.gif, and docs/dream.gif, which has no guide."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main() -> int:
     docs = ROOT / "docs"
     docs.mkdir(exist_ok=True)
     screens = replay([*screen(), *({"t": 10.0 + i, "type": "style", "text": s} for i, s in enumerate(PRESETS))])
-    sheet(screens[-len(PRESETS) :]).quantize(256, dither=Image.Dither.NONE).save(docs / "styles.png", optimize=True)
+    sheet(screens[-len(PRESETS) :]).save(docs / "styles.jpg", quality=88, optimize=True)
     animate(replay(typing()), docs / "typing.gif", frame_ms=120)
     animate(replay(dreaming(), "dream"), docs / "dream.gif", frame_ms=250)
     print(f"see {docs}")
