@@ -22,7 +22,7 @@ _GLOSSY: dict[int, float] = {
     Role.SELECTION: 0.6,
 }  # fmt: skip
 _MIDDLE = 0.75  # text stands in the middle of a bar: how much of the gradient it meets
-SHADES = (1.0, 0.8, 0.6, 0.4, 0.2)
+_SHADES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # parts of a shadow's depth that text is tried in
 _PUSHES = [(float(push), 0.0) for push in np.linspace(0, 0.6, 13)]  # how far grounds may move away from their ink
 _MOVES = sorted(
     ((push, float(merge)) for push, _ in _PUSHES for merge in np.linspace(0, 1, 9)), key=lambda move: move[0] + 0.7 * move[1]
@@ -38,15 +38,13 @@ INKS: dict[int, tuple[int, ...]] = {
 }  # each ink, and the grounds it must be readable on
 
 
-def made_legible(
-    colours: np.ndarray, strengths: Mapping[str, float], spread: bool
-) -> tuple[np.ndarray, bool]:
+def made_legible(colours: np.ndarray, strengths: Mapping[str, float], spread: bool) -> tuple[np.ndarray, bool]:
     """Colours (PAINTS, 3) in [0, 1] with inks, and where need be grounds, moved until text is readable whatever lies over
     or under it; and whether it is. strengths: of shadow, gloss, glow, glass and the textures; spread: grounds may move away
     from their inks, else only towards one another.
     """
     colours = colours.copy()
-    shades = 1 - strengths["shadow"] * SHADE * np.array(SHADES if strengths["shadow"] else [0.0])
+    shades = 1 - strengths["shadow"] * SHADE * np.array(_SHADES if strengths["shadow"] else _SHADES[:1])
     readable = True
     inks = sorted(INKS.items(), key=lambda pair: pair[0] != Role.WALLPAPER_INK)  # the wallpaper shows through the others
     for ink, on in inks:
@@ -58,7 +56,7 @@ def made_legible(
             moved_grounds = grounds + merge * (grounds[:1] - grounds)
             moved_grounds = moved_grounds + push * (pole - moved_grounds)
             variants = _variants(colours, on, moved_grounds, strengths)
-            best, least = _readable(colours[ink], variants, np.concatenate([[1.0], shades]))
+            best, least = _readable(colours[ink], variants, shades)
             if least >= LEAST_CONTRAST:
                 break
         colours[ink], colours[list(on)] = best, moved_grounds

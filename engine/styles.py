@@ -128,7 +128,8 @@ def paints_of(vector: np.ndarray, size: tuple[int, int]) -> Paints | None:
     named = tuple((kind, float(share)) for kind, share in zip(KINDS, shares, strict=True) if share)
     textures = tuple(zip(TEXTURES, (float(n) for n in rest[1:]), strict=False))
     glass = float(rest[1 + len(TEXTURES)])
-    return paints(Look(np.round((colours + 1) * 127.5).astype(np.uint8).tobytes(), named, textures, glass, round(float(rest[0]) * SEEDS)), size)
+    levels = np.round((colours + 1) * 127.5).astype(np.uint8)
+    return paints(Look(levels.tobytes(), named, textures, glass, round(float(rest[0]) * SEEDS)), size)
 
 
 @lru_cache(maxsize=512)
