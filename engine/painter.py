@@ -39,7 +39,7 @@ class PainterInfo:
     """What paints: shown on the HUD and written into every report."""
 
     name: str
-    family: str  # "guide" or "bundled"
+    family: str  # "guide", "bundled", or a row of models.families
     sha256: str
     mode: str
     device: str
@@ -47,6 +47,7 @@ class PainterInfo:
     steps: int
     reach: int = 0  # pixels by which painting changes more than the guide's damage (shadows, glow)
     weights: str = ""
+    prompted: bool = False  # whether it is told in words what to paint
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,15 @@ class ContextFeatures:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """For a prompted painter. look: the style asked for; told: what the events did; known: the context's summary."""
+
+    look: str = ""
+    told: str = ""
+    known: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PaintRequest:
     """Paint `damage` so that the frame shows what `guide` shows, in the context's style.
 
@@ -88,6 +98,7 @@ class PaintRequest:
     pointer: tuple[int, int] = (0, 0)
     buttons: tuple[str, ...] = ()
     corners: np.ndarray | None = None
+    words: Words = Words()
 
 
 ARRAYS = ("guide", "verbatim", "corners")  # what of a request is as large as the frame

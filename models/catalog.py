@@ -28,9 +28,7 @@ def resolve(checkpoint: str, profile: str | None = None) -> Path:
     if profile is not None and not path.exists():
         path = Path(profile) / "checkpoints" / checkpoint
     if path.is_file():
-        raise CheckpointError(
-            f"{path} is a single file; this version opens checkpoints of the bundled family, which are folders"
-        )
+        raise CheckpointError(f"{path} is a single file; this version opens checkpoints that are diffusers folders")
     if not path.is_dir():
         known = ", ".join(names(Path(profile) / "checkpoints" if profile else None))
         raise CheckpointError(f"there is no checkpoint {checkpoint!r}; known are {known}, or give a folder")
@@ -41,14 +39,20 @@ def open_painter(spec: PainterSpec) -> Painter:
     """Open the painter that `spec` describes. Raises CheckpointError."""
     if spec.mode not in ("guided", "dream"):
         raise CheckpointError(f"unknown mode {spec.mode!r}; use guided or dream")
-    if spec.loras:
-        raise CheckpointError("the bundled family takes no LoRAs; leave --lora out")
     if spec.checkpoint == "guide":
         if spec.mode == "dream":
             raise CheckpointError("the guide painter has no dream mode; use --checkpoint bundled")
         return GuidePainter(spec)
     folder = resolve(spec.checkpoint, spec.profile)
     from models.latent_painter import LatentPainter
-    from models.loading import load_bundled
+    from models.loading import PIPELINE, load_bundled, survey
 
-    return LatentPainter(load_bundled(folder, spec.checkpoint), spec)
+    index = survey(folder)
+    if spec.loras:
+        raise CheckpointError("this version takes no LoRAs; leave --lora out")
+    if index.get("_class_name") == PIPELINE:
+        return LatentPainter(load_bundled(folder, spec.checkpoint), spec)
+    from models.prompted.opening import open_prompted
+    from models.prompted.painter import PromptedPainter
+
+    return PromptedPainter(open_prompted(folder, folder.name, index), spec)

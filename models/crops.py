@@ -7,10 +7,22 @@ from dataclasses import dataclass
 
 from engine.geometry import Rect
 
-ALIGN = 16  # crops start on the denoiser's coarsest cell, so that a crop sees the cells the whole frame would
-STEP = 32  # sides are multiples of this: few shapes, each warm after its first use
-MARGIN = 12  # pixels around the damage that are painted and thrown away: a typed letter's crop is 64 x 64
 WHOLE = 0.7  # from this share of the frame on, painting all of it costs no more
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What crops a denoiser takes, in pixels. align: where they start, its coarsest cell, so that a crop sees the cells
+    the whole frame would; step: their sides are multiples of it: few shapes, each warm after its first use; margin:
+    what is painted around the damage and thrown away; least: the shortest side."""
+
+    align: int = 16
+    step: int = 32
+    margin: int = 12  # a typed letter's crop is 64 x 64
+    least: int = 64
+
+
+BUNDLED_CELLS = Cells()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +33,14 @@ class PaintCrop:
     damage: tuple[Rect, ...]
 
 
-def plan(damage: Iterable[Rect], size: tuple[int, int]) -> list[PaintCrop]:
+def plan(damage: Iterable[Rect], size: tuple[int, int], cells: Cells = BUNDLED_CELLS) -> list[PaintCrop]:
     """Crops that cover the damage; one crop of the whole frame where that is cheaper."""
     rects = tuple(damage)
     crops: list[PaintCrop] = []
     for rect in rects:
-        area = _around(rect, size)
+        area = _around(rect, size, cells)
         for i, crop in enumerate(crops):
-            if crop.area.covers(rect.grow(MARGIN // 2).meet(Rect(0, 0, *size))):
+            if crop.area.covers(rect.grow(cells.margin // 2).meet(Rect(0, 0, *size))):
                 crops[i] = PaintCrop(crop.area, (*crop.damage, rect))
                 break
         else:
@@ -38,19 +50,19 @@ def plan(damage: Iterable[Rect], size: tuple[int, int]) -> list[PaintCrop]:
     return crops
 
 
-def _around(rect: Rect, size: tuple[int, int]) -> Rect:
-    x, w = _span(rect.x, rect.right, size[0])
-    y, h = _span(rect.y, rect.bottom, size[1])
+def _around(rect: Rect, size: tuple[int, int], cells: Cells) -> Rect:
+    x, w = _span(rect.x, rect.right, size[0], cells)
+    y, h = _span(rect.y, rect.bottom, size[1], cells)
     return Rect(x, y, w, h)
 
 
-def _span(start: int, end: int, limit: int) -> tuple[int, int]:
+def _span(start: int, end: int, limit: int, cells: Cells) -> tuple[int, int]:
     """Start and length of the shortest allowed side around [start, end) with its margin, inside [0, limit)."""
-    low, high = max(start - MARGIN, 0), min(end + MARGIN, limit)
-    for length in range(2 * STEP, limit, STEP):
+    low, high = max(start - cells.margin, 0), min(end + cells.margin, limit)
+    for length in range(cells.least, limit, cells.step):
         room = length - (high - low)
         if room >= 0:
-            first = max(min((low - room // 2) // ALIGN * ALIGN, limit - length), 0)
+            first = max(min((low - room // 2) // cells.align * cells.align, limit - length), 0)
             if first <= low and first + length >= high:
                 return first, length
     return 0, limit

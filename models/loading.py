@@ -28,6 +28,7 @@ COMPONENTS: dict[str, type[Any]] = {"denoiser": Denoiser, "context_encoder": Con
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 LARGEST_HEADER = 16 * 2**20
 LARGEST_FILE = 512 * 2**20
+LARGEST_JSON = 4 * 2**20
 MOST_TENSORS = 20_000
 LARGEST_NUMBER = 4096  # in a config
 BEFORE = {"memories": 0, "history": 0, "windows": 0, "given_palette": 0, "palette": 0, "corners": 0}  # settings that older checkpoints do not name, and what they are there
@@ -72,30 +73,39 @@ def save_bundled(folder: Path, denoiser: nn.Module, context_encoder: nn.Module, 
 
 def check_folder(folder: Path) -> None:
     """Refuse what no checkpoint of this family holds: code, pickles, other classes, links that lead out."""
-    if not folder.is_dir():
-        raise CheckpointError(f"checkpoint {folder} is not a folder; give a diffusers folder of the bundled family")
-    index = _json(folder / "model_index.json")
-    root = folder.resolve()
-    for path in sorted(folder.rglob("*")):
-        if not path.resolve().is_relative_to(root):
-            raise CheckpointError(f"{path} links outside the checkpoint; copy the file into the folder")
-        if path.suffix in CODE:
-            raise CheckpointError(f"{path} is code; checkpoints are data: remove the file or get a clean copy")
-        if path.suffix in PICKLES:
-            raise CheckpointError(f"{path} may run code when loaded; convert it to .safetensors where it was made")
+    index = survey(folder)
     if index.get("_class_name") != PIPELINE:
-        raise CheckpointError(
-            f"{folder} is of the family {index.get('_class_name')!r}; this version paints with {PIPELINE} only"
-        )
+        raise CheckpointError(f"{folder} is of the family {index.get('_class_name')!r}, wanted {PIPELINE}")
     for component, network in COMPONENTS.items():
         if index.get(component) != ["models", network.__name__]:
             raise CheckpointError(f"{folder / 'model_index.json'}: {component} must be models.{network.__name__}")
 
 
+def survey(folder: Path) -> dict[str, Any]:
+    """A folder's model_index.json, once nothing in the folder could run, or leads out of it. Raises CheckpointError.
+
+    Pickles are passed over where the same part also has safetensors, as in a hub's cache: nobody opens them.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"checkpoint {folder} is not a folder; give a diffusers folder")
+    index = read_json(folder / "model_index.json")
+    root = folder.resolve()
+    blobs = root.parent.parent / "blobs" if root.parent.name == "snapshots" else root
+    for path in sorted(folder.rglob("*")):
+        target = path.resolve()
+        if not target.is_relative_to(root) and target.parent != blobs:
+            raise CheckpointError(f"{path} links outside the checkpoint; copy the file into the folder")
+        if path.suffix.casefold() in CODE:
+            raise CheckpointError(f"{path} is code; checkpoints are data: remove the file or get a clean copy")
+        if path.suffix.casefold() in PICKLES and not any(path.parent.glob("*.safetensors")):
+            raise CheckpointError(f"{path} may run code when loaded; convert it to .safetensors where it was made")
+    return index
+
+
 def _load_component(folder: Path, component: str) -> tuple[nn.Module, bytes]:
     path = folder / component / WEIGHTS
     config = _checked_config(folder / component / "config.json", COMPONENTS[component])
-    data = _weights(path)
+    data = read_weights(path)
     with torch.device("meta"):
         shape = COMPONENTS[component](**config)
     tensors = load(data)
@@ -117,7 +127,7 @@ def _load_component(folder: Path, component: str) -> tuple[nn.Module, bytes]:
 
 def _checked_config(path: Path, network: type[Any]) -> dict[str, Any]:
     """The constructor's arguments, of the known names and of bounded whole numbers only."""
-    config = _json(path)
+    config = read_json(path)
     if config.get("_class_name") != network.__name__:
         raise CheckpointError(f"{path}: _class_name is {config.get('_class_name')!r}, wanted {network.__name__!r}")
     known = {p.name: p.default for p in inspect.signature(network.__init__).parameters.values() if p.name != "self"}
@@ -138,12 +148,12 @@ def _checked_config(path: Path, network: type[Any]) -> dict[str, Any]:
     return out
 
 
-def _weights(path: Path) -> bytes:
-    """The file's bytes, once its header is known to be sane."""
+def read_weights(path: Path, largest: int = LARGEST_FILE) -> bytes:
+    """A safetensors file's bytes, once its header is known to be sane. Raises CheckpointError."""
     if not path.is_file():
         raise CheckpointError(f"{path} is missing; the checkpoint is incomplete, copy it again")
-    if path.stat().st_size > LARGEST_FILE:
-        raise CheckpointError(f"{path} is larger than {LARGEST_FILE >> 20} MB; it is not of the bundled family")
+    if path.stat().st_size > largest:
+        raise CheckpointError(f"{path} is larger than {largest >> 20} MB; no part of its family is")
     data = path.read_bytes()
     length = int.from_bytes(data[:8], "little") if len(data) >= 8 else math.inf
     if length > min(LARGEST_HEADER, len(data) - 8):
@@ -165,12 +175,15 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A small JSON object. Raises CheckpointError."""
     try:
+        if path.stat().st_size > LARGEST_JSON:
+            raise CheckpointError(f"{path} is larger than {LARGEST_JSON >> 20} MB; no config is")
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}); the checkpoint is incomplete") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not JSON ({error})") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} must hold a JSON object")

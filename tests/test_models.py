@@ -25,7 +25,7 @@ from engine.style_words import from_words
 from engine.theme import Role
 from models.catalog import names, open_painter
 from models.context_encoder import ContextEncoder
-from models.crops import ALIGN, plan
+from models.crops import BUNDLED_CELLS, plan
 from models.denoiser import (
     CHANNELS,
     CORNERS,
@@ -60,8 +60,8 @@ def test_crops_cover_the_damage_and_stay_in_the_frame(cells: list[tuple[int, int
     kept = [rect for crop in plan(damage, (512, 384)) for rect in crop.damage]
     assert sorted(kept) == sorted(damage)
     for crop in plan(damage, (512, 384)):
-        assert frame.covers(crop.area) and crop.area.x % ALIGN == 0 and crop.area.y % ALIGN == 0
-        assert crop.area.w % ALIGN == 0 and crop.area.h % ALIGN == 0
+        assert frame.covers(crop.area) and crop.area.x % BUNDLED_CELLS.align == 0 and crop.area.y % BUNDLED_CELLS.align == 0
+        assert crop.area.w % BUNDLED_CELLS.align == 0 and crop.area.h % BUNDLED_CELLS.align == 0
         assert all(crop.area.covers(rect) for rect in crop.damage)
 
 
@@ -228,7 +228,7 @@ def _edit_weights(folder: Path, change: object) -> None:
 HOSTILE = {
     "code": lambda f: (f / "denoiser" / "evil.py").write_text("open('marker', 'w')"),
     "chat template": lambda f: (f / "chat.jinja").write_text("{{ 1 }}"),
-    "pickle": lambda f: (f / "denoiser" / "weights.bin").write_bytes(b"\x80\x04."),
+    "pickle": lambda f: (f / "weights.bin").write_bytes(b"\x80\x04."),
     "other pipeline": lambda f: (f / "model_index.json").write_text('{"_class_name": "os.system"}'),
     "other class": lambda f: (f / "model_index.json").write_text(
         json.dumps({"_class_name": "PixelOSPipeline", "denoiser": ["os", "system"], "context_encoder": ["os", "x"]})

@@ -1,0 +1,1 @@
+"""Painting with open checkpoints that are told in words what to paint."""

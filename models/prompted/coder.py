@@ -1,0 +1,58 @@
+"""Pixels to latents and back, with the autoencoder that a checkpoint brings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Coder:
+    """vae: an AutoencoderKL or an AutoencoderTiny of diffusers, in the painter's number format."""
+
+    def __init__(self, vae: Any, factor: int) -> None:
+        self.vae = vae
+        self.factor = factor  # pixels a latent cell, along each side
+        self.local = type(vae).__name__ == "AutoencoderTiny"  # sees no further than its convolutions: crops decode as the frame
+        self.dtype = vae.dtype
+        mean, deviation = (getattr(vae.config, name, None) for name in ("latents_mean", "latents_std"))
+        given = mean is not None and deviation is not None
+        self._mean = torch.tensor(mean).view(1, -1, 1, 1) if given else torch.zeros(1)
+        self._deviation = torch.tensor(deviation).view(1, -1, 1, 1) if given else torch.ones(1)
+        if self.dtype == torch.float16 and vae.config.get("force_upcast"):
+            self.vae.to(torch.float32)  # it overflows in half precision, as its config says
+
+    def encode(self, pixels: Tensor, noise: Tensor | None) -> Tensor:
+        """float (1, 3, h, w) in [-1, 1] to scaled latents; noise: what the posterior is sampled with, else its mode."""
+        posterior = self._tried(lambda dtype: self.vae.encode(pixels.to(dtype)))
+        if self.local:
+            return posterior.latents.to(self.dtype) * self.vae.config.scaling_factor
+        found = posterior.latent_dist
+        latents = found.mean if noise is None else found.mean + found.std * noise.to(found.mean)
+        mean, deviation = self._mean.to(latents), self._deviation.to(latents)
+        return ((latents - mean) * self.vae.config.scaling_factor / deviation).to(self.dtype)
+
+    def mode(self, pixels: Tensor) -> Tensor:
+        """The most likely latents, unscaled, as InstructPix2Pix was shown them."""
+        return self.encode(pixels, None) / self.vae.config.scaling_factor * self._deviation.to(pixels) + self._mean.to(pixels)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Scaled latents to float32 (1, 3, h, w), about [-1, 1]."""
+        latents = latents * self._deviation.to(latents) / self.vae.config.scaling_factor + self._mean.to(latents)
+        return self._tried(lambda dtype: self.vae.decode(latents.to(dtype), return_dict=False)[0]).float()
+
+    def _tried(self, run: Any) -> Any:
+        """What `run` gives in the autoencoder's format; in float32, from now on, where that is not finite."""
+        found = run(self.vae.dtype)
+        if self.vae.dtype != torch.float32 and not _finite(found):
+            self.vae.to(torch.float32)
+            found = run(torch.float32)
+        return found
+
+
+def _finite(found: Any) -> bool:
+    if isinstance(found, Tensor):
+        return bool(found.isfinite().all())
+    latents = found.latents if hasattr(found, "latents") else found.latent_dist.mean
+    return bool(latents.isfinite().all())

@@ -1,0 +1,92 @@
+"""What a prompted denoiser is told beside the latents: text, size, guidance. Words are encoded by the stock pipeline.
+
+The context's summary goes through the checkpoint's own text encoder too; its states are averaged into a few tokens
+that stand behind the instruction's, so that what is known of the user costs the denoiser little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool1d
+
+from models.families import Family
+
+CONTEXT_TOKENS = 8
+AESTHETIC, POOR = 6.0, 2.5  # the scores that SDXL's stock pipelines ask for, and ask to avoid
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Branches of one prediction, b of them. embeds: (b, L, D); weights: (b,), with which their predictions are added;
+    shown: (b,), 1 where the branch sees the picture that is edited; pooled: (b, P) or None; guidance: (1, W), the
+    guidance as an embedding, for a denoiser that was distilled with it, else None."""
+
+    embeds: Tensor
+    weights: Tensor
+    shown: Tensor
+    pooled: Tensor | None = None
+    guidance: Tensor | None = None
+    scored: bool = field(default=False)
+
+    def added(self, size: tuple[int, int], corner: tuple[int, int]) -> dict[str, Tensor]:
+        """What SDXL is told of the frame's size and the crop's place, both (height, width)."""
+        if self.pooled is None:
+            return {}
+        scores = [[AESTHETIC]] if len(self.weights) == 1 else [[POOR], [AESTHETIC]]
+        ids = [[*size, *corner, *(scores[i] if self.scored else size)] for i in range(len(self.weights))]
+        return {"text_embeds": self.pooled, "time_ids": torch.tensor(ids).to(self.pooled)}
+
+
+def conditioned(pipeline: Any, family: Family, prompt: str, negative: str, context: str, guidance: float) -> Conditioning:
+    """Encode the words. guidance: how much the prompt counts; up to 1 it is the only branch."""
+    distilled = pipeline.unet.config.time_cond_proj_dim
+    guided = guidance > 1 and not distilled
+    text, nothing, pooled, pooled_nothing = _encoded(pipeline, prompt, negative, guided)
+    if context:
+        known, empty = (_encoded(pipeline, words, "", False)[0] for words in (context, ""))
+        text = torch.cat([text, _few(known)], 1)
+        nothing = torch.cat([nothing, _few(empty)], 1) if nothing is not None else None
+    if not guided:
+        order, weights, shown = [1], [1.0], [1.0]
+    elif family.strength == 0:  # InstructPix2Pix (Brooks et al., 2023, arXiv:2211.09800), equation 3
+        order, shown = [1, 0, 0], [1.0, 1.0, 0.0]
+        weights = [guidance, family.image_guidance - guidance, 1 - family.image_guidance]
+    else:  # classifier-free guidance (Ho and Salimans, 2022, arXiv:2207.12598)
+        order, weights, shown = [0, 1], [1 - guidance, guidance], [1.0, 1.0]
+    embedded = None
+    if distilled:
+        scale = torch.tensor([guidance - 1])
+        embedded = pipeline.get_guidance_scale_embedding(scale, embedding_dim=distilled).to(text)
+    return Conditioning(
+        _branches(order, nothing, text),
+        torch.tensor(weights).to(text), torch.tensor(shown).to(text),
+        _branches(order, pooled_nothing, pooled) if pooled is not None else None,
+        embedded, bool(pipeline.config.get("requires_aesthetics_score", False)),
+    )  # fmt: skip
+
+
+def _branches(order: list[int], nothing: Tensor | None, text: Tensor) -> Tensor:
+    """What each branch is told: 1 the text, 0 nothing, or what is to be avoided."""
+    return torch.cat([text if i or nothing is None else nothing for i in order])
+
+
+def _encoded(pipeline: Any, prompt: str, negative: str, guided: bool) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
+    """(text, negative text, pooled, negative pooled) of the stock pipeline's own encoding."""
+    device = pipeline.unet.device
+    if hasattr(pipeline, "tokenizer_2"):
+        found = pipeline.encode_prompt(prompt, device=device, do_classifier_free_guidance=guided, negative_prompt=negative)
+        return found[0], found[1], found[2], found[3]
+    if not hasattr(pipeline, "encode_prompt"):  # InstructPix2Pix encodes for itself: text, negative, negative
+        found = pipeline._encode_prompt(prompt, device, 1, guided, negative)
+        return (found[:1], found[1:2], None, None) if guided else (found, None, None, None)
+    found = pipeline.encode_prompt(prompt, device, 1, guided, negative)
+    return found[0], found[1], None, None
+
+
+def _few(states: Tensor) -> Tensor:
+    """(1, L, D) to (1, CONTEXT_TOKENS, D): neighbours averaged."""
+    return adaptive_avg_pool1d(states.transpose(1, 2), CONTEXT_TOKENS).transpose(1, 2)

@@ -1,0 +1,181 @@
+"""Opens a prompted checkpoint's folder: our own reading of every file, then the library's classes without its loaders.
+
+A folder is untrusted. Only the classes of its family's row are built, from settings that their constructors name; the
+weights must be exactly the tensors that the configs call for, all of them finite.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the library is first imported: it would ask the network
+os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
+
+import diffusers
+import torch
+import transformers
+from accelerate import init_empty_weights
+from safetensors.torch import load
+from torch import Tensor, nn
+
+from engine.errors import CheckpointError
+from models.families import Family, allowed, family_of
+from models.loading import read_json, read_weights, survey
+from models.prompted.painter import PromptedCheckpoint
+
+LARGEST_PART = 32 * 2**30
+LARGEST_NUMBER = 2**20  # in a config
+LONGEST = 1024  # list or text in a config
+MOST_LAYERS = 128
+BOUNDLESS = ("lambda_min_clipped", -math.inf)  # as diffusers' own schedulers are saved
+WEIGHTS = ("diffusion_pytorch_model.safetensors", "model.safetensors", "diffusion_pytorch_model.fp16.safetensors",
+           "model.fp16.safetensors")  # fmt: skip
+HARMLESS = re.compile(r"(^|\.)(position_ids|num_batches_tracked)$")  # tensors that older libraries saved too
+CODED = re.compile(r"auto_map|trust_remote_code|custom_pipeline|custom_code")  # settings that name code to run
+IMPLEMENTATION = re.compile(r"_?attn_implementation")
+TOKENS = ("vocab.json", "merges.txt")
+
+
+def open_prompted(folder: Path, name: str, index: dict[str, Any] | None = None) -> PromptedCheckpoint:
+    """Raises CheckpointError, saying what and where, if anything about the folder is not as it must be."""
+    index = survey(folder) if index is None else index
+    family, configs = recognised(folder, index)
+    digest = hashlib.sha256()
+    parts: dict[str, Any] = {}
+    for part in family.parts:
+        parts[part] = _part(folder / part, index[part], configs.get(part, {}), digest)
+    given = set(inspect.signature(getattr(diffusers, family.pipeline).__init__).parameters)
+    spare: dict[str, Any] = {key: None for key in ("safety_checker", "feature_extractor", "image_encoder") if key in given}
+    if "requires_safety_checker" in given:
+        spare["requires_safety_checker"] = False
+    for key in ("requires_aesthetics_score", "force_zeros_for_empty_prompt", "is_cosxl_edit"):
+        if key in given and isinstance(index.get(key), bool):
+            spare[key] = index[key]
+    if "add_watermarker" in given:
+        spare["add_watermarker"] = False
+    pipeline = getattr(diffusers, family.pipeline)(**parts, **spare)
+    pipeline.set_progress_bar_config(disable=True)
+    return PromptedCheckpoint(name, family, pipeline, digest.hexdigest())
+
+
+def recognised(folder: Path, index: Mapping[str, Any]) -> tuple[Family, dict[str, dict[str, Any]]]:
+    """The family of a folder whose index was read, and the settings of its parts. Raises CheckpointError."""
+    pipeline = index.get("_class_name")
+    rows = allowed()
+    if not isinstance(pipeline, str) or pipeline not in rows:
+        family_of(str(pipeline), {})  # refuses it by name
+    configs = {}
+    for part, pairs in rows[str(pipeline)].items():
+        pair = index.get(part)
+        if not isinstance(pair, list) or tuple(pair) not in pairs:
+            wanted = ", ".join(sorted(".".join(pair) for pair in pairs))
+            raise CheckpointError(f"{folder / 'model_index.json'}: {part} is {pair!r}; allowed are {wanted}")
+        path = folder / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
+        configs[part] = {} if part.startswith("tokenizer") else _bounded(read_json(path), path)
+    return family_of(str(pipeline), configs), configs
+
+
+def _part(folder: Path, pair: list[str], config: dict[str, Any], digest: Any) -> Any:
+    """One part, built and filled. pair: library and class, known to be allowed."""
+    library, name = pair
+    if name.startswith("CLIPTokenizer"):
+        return _tokenizer(folder)
+    if library == "transformers":
+        settings = transformers.CLIPTextConfig(**_known(config, transformers.CLIPTextConfig))
+        cls = getattr(transformers, name)
+        with init_empty_weights():
+            empty = cls(settings)
+        tensors = dict(_tensors(folder, digest))
+        old = "text_model."
+        bare = {key.removeprefix(old): tensor for key, tensor in tensors.items()}  # both spellings are about
+        _fit(folder, {key.removeprefix(old): value for key, value in empty.state_dict().items()}, bare)
+        model = cls.from_pretrained(None, config=settings, state_dict=tensors)
+        return model.eval().requires_grad_(False)
+    cls = getattr(diffusers, name)
+    if name.endswith("Scheduler"):
+        return cls.from_config(_known(config, cls))
+    with init_empty_weights():
+        model = cls.from_config(_known(config, cls))
+    tensors = dict(_tensors(folder, digest))
+    _fit(folder, model.state_dict(), tensors)
+    model.load_state_dict({key: tensors[key].float() for key in model.state_dict()}, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def _tokenizer(folder: Path) -> Any:
+    """From its two tables alone: what else a tokenizer's folder may say (templates, classes) is not read."""
+    for name in TOKENS:
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder / name} is missing; the checkpoint is incomplete, copy it again")
+    vocabulary = read_json(folder / TOKENS[0])
+    if not all(type(number) is int and 0 <= number < LARGEST_NUMBER for number in vocabulary.values()):
+        raise CheckpointError(f"{folder / TOKENS[0]} must number its words")
+    special = read_json(folder / "special_tokens_map.json") if (folder / "special_tokens_map.json").is_file() else {}
+    padding = special.get("pad_token", "<|endoftext|>")
+    padding = padding.get("content") if isinstance(padding, dict) else padding
+    return transformers.CLIPTokenizer(
+        str(folder / TOKENS[0]), str(folder / TOKENS[1]), pad_token=padding if padding in vocabulary else "<|endoftext|>",
+        model_max_length=77,
+    )  # fmt: skip
+
+
+def _tensors(folder: Path, digest: Any) -> Iterator[tuple[str, Tensor]]:
+    path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), folder / WEIGHTS[0])
+    data = read_weights(path, LARGEST_PART)
+    digest.update(data)
+    for key, tensor in load(data).items():
+        if HARMLESS.search(key):
+            continue
+        if not tensor.is_floating_point():
+            raise CheckpointError(f"{path}: {key} is {tensor.dtype}, wanted floats")
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{path}: {key} holds values that are not finite; the file is damaged")
+        yield key, tensor
+
+
+def _fit(folder: Path, wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Exactly the wanted tensors, in their shapes, or CheckpointError."""
+    for key in sorted(set(wanted) ^ set(tensors)):
+        if not HARMLESS.search(key):
+            problem = "is missing" if key in wanted else "does not belong there"
+            raise CheckpointError(f"{folder}: the tensor {key} {problem}; the weights do not fit config.json")
+    for key, tensor in tensors.items():
+        if tensor.shape != wanted[key].shape:
+            raise CheckpointError(f"{folder}: {key} is {tuple(tensor.shape)}, wanted {tuple(wanted[key].shape)}")
+
+
+def _bounded(config: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The config, if nothing in it names code or asks for too much."""
+    pending: list[tuple[str, Any]] = list(config.items())
+    while pending:
+        key, value = pending.pop()
+        if CODED.fullmatch(key) or (IMPLEMENTATION.fullmatch(key) and "/" in str(value)):
+            raise CheckpointError(f"{path}: {key!r} names code to be run; checkpoints are data: get a clean copy")
+        if isinstance(value, dict):
+            pending += value.items()
+        elif isinstance(value, list):
+            pending += [(key, item) for item in value[: LONGEST + 1]]
+        too_long = isinstance(value, (list, dict, str)) and len(value) > LONGEST
+        numeric = isinstance(value, (int, float)) and not isinstance(value, bool) and (key, value) != BOUNDLESS
+        most = MOST_LAYERS if "layers" in key else LARGEST_NUMBER
+        if too_long or (numeric and not (math.isfinite(value) and abs(value) <= most)):
+            raise CheckpointError(f"{path}: {key} is {str(value)[:40]}; at most {LONGEST if too_long else most} is allowed")
+    return config
+
+
+def _known(config: Mapping[str, Any], cls: Any) -> dict[str, Any]:
+    """What the class's constructor names; anything else is left out."""
+    parameters = {*inspect.signature(cls.__init__).parameters, *getattr(cls, "__annotations__", ())}
+    return {key: value for key, value in config.items() if key in parameters and not key.startswith("_")}
+
+
+def parameters_of(checkpoint: PromptedCheckpoint) -> int:
+    """How many numbers its networks hold."""
+    return sum(p.numel() for part in checkpoint.pipeline.components.values() if isinstance(part, nn.Module) for p in part.parameters())

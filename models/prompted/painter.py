@@ -1,0 +1,244 @@
+"""The latent painter of prompted checkpoints: a few denoising steps on the damage, from the guide or the last frame.
+
+Guided, the picture that painting starts from is the last frame with the guide in the damage; dreaming, it is the last
+frame's own latents, and the prompt tells what the events did. One noise field a seed, drawn for the whole frame in the
+stock pipeline's order, is sliced for crops: the same numbers as the stock pipeline where the whole frame is painted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.geometry import Rect
+from engine.painter import PainterInfo, PainterSpec, Painting, PaintRequest, Patch
+from models.crops import Cells, plan
+from models.devices import all_threads, device_of, dtype_of
+from models.families import Family
+from models.prompted.coder import Coder
+from models.prompted.conditioning import Conditioning, conditioned
+from models.prompted.trajectory import Trajectory, trajectory
+
+NEGATIVE = "blurry, illegible text, distorted"
+STAGES = ("embed", "encode", "denoise", "decode")
+BLEND = 8  # pixels around the change in which old and new are mixed
+CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
+
+
+@dataclass(frozen=True)
+class PromptedCheckpoint:
+    """name; family: its row; pipeline: the stock pipeline over its parts, in float32 on the CPU; sha256 of the weights."""
+
+    name: str
+    family: Family
+    pipeline: Any
+    sha256: str
+
+
+class PromptedPainter:
+    """Paints with a checkpoint that understands words. Latents are the autoencoder's, scaled, kept on the device."""
+
+    def __init__(self, checkpoint: PromptedCheckpoint, spec: PainterSpec) -> None:
+        self.family, self._pipeline, self._spec = checkpoint.family, checkpoint.pipeline, spec
+        device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
+        if device.type == "cpu":
+            torch.set_num_threads(spec.threads or all_threads())
+        self._pipeline.to(device, dtype)
+        self._device, self._dtype = device, dtype
+        self._coder = Coder(self._pipeline.vae, self._pipeline.vae_scale_factor)
+        steps = spec.steps or self.family.steps
+        self._path = self._trajectory(steps)
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+        self.info = PainterInfo(
+            checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name, str(dtype).removeprefix("torch."),
+            steps, BLEND, prompted=True,
+        )  # fmt: skip
+        self._pixels = torch.full((1, 3, spec.size[1], spec.size[0]), 128, dtype=torch.uint8, device=device)
+        self._fields = self._noise()
+        self._latents = self._coder.encode(self._floats(self._pixels), None)
+        self._told: tuple[tuple[str, str], Conditioning] | None = None
+
+    @torch.inference_mode()
+    def paint(self, request: PaintRequest) -> Painting:
+        """Paint the damage; everything else stays bit-identical. Without a guide, the whole frame answers the events."""
+        ms = dict.fromkeys(STAGES, 0.0)
+        whole = Rect(0, 0, *self._spec.size)
+        begun = perf_counter()
+        told = self._conditioning(request)
+        ms["embed"] = (perf_counter() - begun) * 1e3
+        damage = (whole,) if request.guide is None else request.damage
+        patches: list[Patch] = []
+        for crop in plan(damage, self._spec.size, CELLS):
+            painted = self._paint_area(crop.area, request, told, crop.damage, ms)
+            patches += [self._kept(rect, crop.area, painted) for rect in crop.damage]
+        return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", ms)
+
+    @torch.inference_mode()
+    def frame(self, request: PaintRequest) -> Tensor:
+        """The whole frame as the stock pipeline gives it, unrounded: float32 (1, 3, H, W) in [0, 1]. Nothing is kept."""
+        whole, kept = Rect(0, 0, *self._spec.size), self._latents.clone()
+        painted = self._paint_area(whole, request, self._conditioning(request), (whole,), dict.fromkeys(STAGES, 0.0))
+        self._latents = kept
+        return (painted / 2 + 0.5).clamp(0, 1)
+
+    def latents(self) -> np.ndarray:
+        """The frame's bytes, then its latents', as uint8 (N,): restored without loss."""
+        parts = [self._pixels, self._latents.float().contiguous().view(torch.uint8)]
+        return torch.cat([part.flatten().cpu() for part in parts]).numpy()
+
+    def restore(self, latents: np.ndarray | None) -> None:
+        count = self._pixels.numel()
+        if latents is None:
+            self._pixels.fill_(128)
+            self._latents = self._coder.encode(self._floats(self._pixels), None)
+        elif latents.shape == (count + 4 * self._latents.numel(),):
+            kept = torch.from_numpy(latents.copy())
+            self._pixels.copy_(kept[:count].view(self._pixels.shape))
+            self._latents.copy_(kept[count:].view(torch.float32).view(self._latents.shape))
+
+    def close(self) -> None:
+        self._told = None
+
+    def prompt(self, request: PaintRequest) -> str:
+        """What the checkpoint is told."""
+        words = request.words
+        if request.guide is None and words.told:
+            return words.told if self.family.strength == 0 else f"{words.told} {words.look} user interface"
+        look = words.look or "clean"
+        return f"make it a {look} user interface" if self.family.strength == 0 else f"{look} user interface, crisp text"
+
+    def _conditioning(self, request: PaintRequest) -> Conditioning:
+        """Of the request's words, encoded anew only when they change."""
+        words = self.prompt(request), request.words.known
+        if self._told is None or self._told[0] != words:
+            self._told = words, conditioned(self._pipeline, self.family, words[0], NEGATIVE, words[1], self.family.guidance)
+        return self._told[1]
+
+    def _trajectory(self, steps: int) -> Trajectory:
+        """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
+        scheduler, strength = self._pipeline.scheduler, self.family.strength
+        if strength == 0:
+            scheduler.set_timesteps(steps)
+            return trajectory(scheduler, scheduler.timesteps, True)
+        if self.family.pipeline.startswith("LatentConsistency"):
+            scheduler.set_timesteps(steps, strength=strength)
+            return trajectory(scheduler, scheduler.timesteps, False)
+        scheduler.set_timesteps(self.stock_steps(steps))
+        timesteps, _ = self._pipeline.get_timesteps(self.stock_steps(steps), strength, "cpu")
+        return trajectory(scheduler, timesteps, False)
+
+    def stock_steps(self, steps: int) -> int:
+        """The stock pipeline's `num_inference_steps` for so many calls of the denoiser."""
+        strength = self.family.strength
+        if strength == 0 or self.family.pipeline.startswith("LatentConsistency"):
+            return steps
+        return next(n for n in range(steps, 10 * steps + 1) if int(n * strength) >= steps)
+
+    def _noise(self) -> list[Tensor]:
+        """Fields over the whole frame: the posterior's, the start's, then each step's that takes any."""
+        generator = torch.Generator().manual_seed(self._spec.seed)
+        width, height = (side // self._coder.factor for side in self._spec.size)
+        shape = (1, self._pipeline.vae.config.latent_channels, height, width)
+        sampled = self.family.strength > 0 and not self._coder.local
+        count = sampled + 1 + sum(weight != 0 for weight in self._path.fresh)
+        fields = [torch.randn(shape, generator=generator, dtype=self._dtype).to(self._device) for _ in range(count)]
+        return fields if sampled else [torch.zeros_like(fields[0]), *fields]
+
+    def _paint_area(
+        self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...], ms: dict[str, float]
+    ) -> Tensor:
+        """New pixels of the area, float32 (1, 3, h, w) in [-1, 1]; its latents are kept where it was damaged."""
+        begun = perf_counter()
+        rows, columns = area.slices
+        cells: tuple[Any, ...] = (..., *(slice(s.start // self._coder.factor, s.stop // self._coder.factor) for s in (rows, columns)))
+        fields = [field[cells] for field in self._fields]
+        guide = None
+        shown = self._pixels[..., rows, columns].clone()
+        if request.guide is not None:
+            guide = torch.from_numpy(request.guide[rows, columns].copy()).permute(2, 0, 1)[None].to(self._device)
+            for rect in damage:
+                y, x = rect.shift(-area.x, -area.y).slices
+                shown[..., y, x] = guide[..., y, x]
+        edited = self._coder.mode(self._floats(shown)) if self.family.strength == 0 else None
+        if edited is not None or (request.guide is None and self.family.strength):
+            start = self._latents[cells]
+        else:
+            start = self._coder.encode(self._floats(shown), fields[0])
+        control = self._floats(guide if guide is not None else shown) / 2 + 0.5 if self.family.control else None
+        encoded = perf_counter()
+        size = self._spec.size[1], self._spec.size[0]
+        clean = self._denoise(start, edited, control, told, fields[1:], told.added(size, (area.y, area.x)))
+        denoised = perf_counter()
+        for rect in damage:
+            y, x = (slice(s.start // self._coder.factor, -(-s.stop // self._coder.factor)) for s in rect.slices)
+            top, left = area.y // self._coder.factor, area.x // self._coder.factor
+            self._latents[..., y, x] = clean[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
+        painted = self._decode(clean, cells, area)
+        ms["encode"] += (encoded - begun) * 1e3
+        ms["denoise"] += (denoised - encoded) * 1e3
+        ms["decode"] += (perf_counter() - denoised) * 1e3
+        return painted
+
+    def _denoise(
+        self, start: Tensor, edited: Tensor | None, control: Tensor | None, told: Conditioning, fields: list[Tensor],
+        added: dict[str, Tensor],
+    ) -> Tensor:  # fmt: skip
+        path, branches = self._path, len(told.weights)
+        image, noise = path.start
+        samples, outputs = [image * start + noise * fields[0]], list[Tensor]()
+        fresh = iter(fields[1:])
+        for i, t in enumerate(path.timesteps.to(self._device)):
+            seen = (samples[-1] * path.scale[i].to(samples[-1])).expand(branches, -1, -1, -1)
+            residuals: dict[str, Any] = {}
+            if control is not None:
+                down, mid = self._pipeline.controlnet(
+                    seen, t, told.embeds, control.to(seen).expand(branches, -1, -1, -1), self.family.control,
+                    added_cond_kwargs=added, return_dict=False,
+                )  # fmt: skip
+                residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
+            if edited is not None:
+                seen = torch.cat([seen, edited.to(seen) * told.shown.view(-1, 1, 1, 1)], 1)
+            predicted = self._pipeline.unet(
+                seen, t, told.embeds, timestep_cond=told.guidance, added_cond_kwargs=added, return_dict=False, **residuals
+            )[0]
+            outputs.append((predicted * told.weights.view(-1, 1, 1, 1)).sum(0, keepdim=True))
+            samples.append(path.next(i, samples, outputs, next(fresh) if path.fresh[i] else None))
+        return samples[-1]
+
+    def _decode(self, clean: Tensor, cells: tuple[Any, ...], area: Rect) -> Tensor:
+        """The area's pixels. An autoencoder that sees the whole picture decodes the whole: crops would not fit in."""
+        if self._coder.local or area == Rect(0, 0, *self._spec.size):
+            return self._coder.decode(clean)
+        frame = self._latents.clone()
+        frame[cells] = clean
+        return self._coder.decode(frame)[(..., *area.slices)]
+
+    def _kept(self, rect: Rect, area: Rect, painted: Tensor) -> Patch:
+        """Take a damaged rect into the frame, mixed with what was there along its edges."""
+        y, x = rect.shift(-area.x, -area.y).slices
+        place: tuple[Any, ...] = (..., *rect.slices)
+        share = self._shares(rect)
+        mixed = share * painted[..., y, x] + (1 - share) * self._floats(self._pixels[place]).float()
+        self._pixels[place] = ((mixed / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+        return Patch(rect, self._pixels[place][0].permute(1, 2, 0).cpu().numpy().copy())
+
+    def _shares(self, rect: Rect) -> Tensor:
+        """How much of the new is taken: rising over BLEND pixels from each edge inside the frame, (h, w)."""
+        sides = []
+        for length, first, last in (
+            (rect.h, rect.y > 0, rect.bottom < self._spec.size[1]), (rect.w, rect.x > 0, rect.right < self._spec.size[0]),
+        ):  # fmt: skip
+            steps = torch.arange(length, device=self._device, dtype=torch.float32) + 0.5
+            share = torch.ones_like(steps)
+            share = torch.minimum(share, steps / BLEND) if first else share
+            sides.append(torch.minimum(share, (length - steps) / BLEND) if last else share)
+        return sides[0][:, None] * sides[1][None]
+
+    def _floats(self, pixels: Tensor) -> Tensor:
+        """uint8 to [-1, 1]."""
+        return pixels.to(self._dtype) / 127.5 - 1

@@ -1,0 +1,226 @@
+"""Open checkpoints that are told in words what to paint: as the stock pipelines paint, and as a painter must."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import CheckpointError
+from engine.geometry import Rect
+from engine.painter import Painter, PainterSpec, PaintRequest, Words
+from models.catalog import open_painter
+from models.families import FAMILIES
+from models.prompted.conditioning import CONTEXT_TOKENS, conditioned
+from models.prompted.opening import open_prompted
+from models.prompted.painter import NEGATIVE, PromptedPainter
+from models.prompted.trajectory import trajectory
+from tests.test_painters import SIZE, ask, drawn, show
+from tests.tiny_families import tiny_folder
+
+BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+SPEC = PainterSpec(size=SIZE, seed=5, threads=1, device="cpu")
+WORDS = Words("dark blue", "The user clicked the button Open.", "You chose style: dark blue.")
+SCHEDULERS: dict[str, Callable[[], Any]] = {
+    "DDIM": lambda: diffusers.DDIMScheduler(**BETAS, clip_sample=False, steps_offset=1),
+    "DDPM": lambda: diffusers.DDPMScheduler(**BETAS, clip_sample=False),
+    "PNDM": lambda: diffusers.PNDMScheduler(**BETAS, skip_prk_steps=True),
+    "Euler": lambda: diffusers.EulerDiscreteScheduler(**BETAS),
+    "Euler, ancestral": lambda: diffusers.EulerAncestralDiscreteScheduler(**BETAS),
+    "DPM++ 2M": lambda: diffusers.DPMSolverMultistepScheduler(**BETAS),
+    "DPM++ SDE": lambda: diffusers.DPMSolverMultistepScheduler(**BETAS, algorithm_type="sde-dpmsolver++"),
+    "UniPC": lambda: diffusers.UniPCMultistepScheduler(**BETAS),
+    "DEIS": lambda: diffusers.DEISMultistepScheduler(**BETAS),
+    "Heun": lambda: diffusers.HeunDiscreteScheduler(**BETAS),
+    "KDPM2": lambda: diffusers.KDPM2DiscreteScheduler(**BETAS),
+    "LCM": lambda: diffusers.LCMScheduler(**BETAS),
+    "TCD": lambda: diffusers.TCDScheduler(**BETAS),
+}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("families")
+    for row in FAMILIES:
+        tiny_folder(home / row.name, row.name)
+    return home
+
+
+def painter_of(folder: Path, **settings: Any) -> PromptedPainter:
+    painter = open_painter(replace(SPEC, checkpoint=str(folder), **settings))
+    assert isinstance(painter, PromptedPainter)
+    return painter
+
+
+def request(seed: int = 0, damage: tuple[Rect, ...] = (Rect(0, 0, *SIZE),), words: Words = WORDS) -> PaintRequest:
+    return replace(ask(drawn(seed), damage), words=words)
+
+
+def stock(folder: Path, painter: PromptedPainter, asked: PaintRequest) -> torch.Tensor:
+    """The same frame by the library's own pipeline: float (1, 3, H, W) in [0, 1]."""
+    checkpoint = open_prompted(folder, "stock")
+    row, pipeline = checkpoint.family, checkpoint.pipeline
+    picture = torch.from_numpy(asked.guide.copy()).permute(2, 0, 1)[None].float() / 255  # type: ignore[union-attr]
+    told: dict[str, Any] = {"prompt": painter.prompt(asked)}
+    if row.name != "lcm":
+        told["negative_prompt"] = NEGATIVE
+    settings: dict[str, Any] = {"guidance_scale": row.guidance, "num_inference_steps": painter.stock_steps(painter.info.steps)}
+    if row.strength:
+        settings["strength"] = row.strength
+    else:
+        settings["image_guidance_scale"] = row.image_guidance
+        settings |= {"width": SIZE[0], "height": SIZE[1]} if row.name == "pix2pix-xl" else {}
+    if row.control:
+        settings |= {"control_image": picture, "controlnet_conditioning_scale": row.control, "guess_mode": False}
+    generator = torch.Generator().manual_seed(SPEC.seed)
+    return pipeline(**told, image=picture, generator=generator, output_type="pt", **settings).images
+
+
+@pytest.mark.parametrize("family", [row.name for row in FAMILIES])
+def test_the_whole_frame_is_the_stock_pipelines(folders: Path, family: str) -> None:
+    painter = painter_of(folders / family, steps=None if family != "sd1" else 4)
+    assert painter.info.family == family and painter.info.prompted
+    asked = request(words=Words("dark blue"))
+    expected, found = stock(folders / family, painter, asked), painter.frame(asked)
+    assert expected.std() > 0.01  # something is painted
+    assert (expected - found).abs().max() <= 1e-4
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_every_scheduler_paints_as_in_the_stock_pipeline(tmp_path: Path, name: str) -> None:
+    folder = tiny_folder(tmp_path / "sd", "sd1", scheduler=SCHEDULERS[name]())
+    painter = painter_of(folder, steps=3)
+    asked = request(words=Words("paper"))
+    assert (stock(folder, painter, asked) - painter.frame(asked)).abs().max() <= 1e-4
+
+
+def test_a_tiny_autoencoder_paints_as_in_the_stock_pipeline(tmp_path: Path) -> None:
+    folder = tiny_folder(tmp_path / "sd", "sd-turbo", tiny_vae=True)
+    painter = painter_of(folder)
+    assert (stock(folder, painter, request(words=Words())) - painter.frame(request(words=Words()))).abs().max() <= 1e-4
+
+
+def test_a_scheduler_that_clips_is_refused_by_name(tmp_path: Path) -> None:
+    folder = tiny_folder(tmp_path / "sd", "sd1", scheduler=diffusers.DDIMScheduler(**BETAS, clip_sample=False, thresholding=True))
+    with pytest.raises(CheckpointError, match="DDIMScheduler does more than add"):
+        painter_of(folder)
+
+
+def test_a_trajectory_takes_noise_where_its_scheduler_does() -> None:
+    scheduler = diffusers.LCMScheduler(**BETAS)
+    scheduler.set_timesteps(4)
+    fresh = trajectory(scheduler, scheduler.timesteps, False).fresh
+    assert all(weight > 0 for weight in fresh[:3]) and fresh[3] == 0
+
+
+@pytest.mark.parametrize("family", [row.name for row in FAMILIES])
+def test_pixels_outside_the_damage_stay_bit_identical(folders: Path, family: str) -> None:
+    painter = painter_of(folders / family, steps=1)
+    frame = show(painter, np.zeros((SIZE[1], SIZE[0], 3), np.uint8), request())
+    before = frame.copy()
+    rect = Rect(64, 40, 48, 32)
+    show(painter, frame, request(1, (rect,)))
+    changed = (frame != before).any(-1)
+    assert changed.any()
+    changed[rect.slices] = False
+    assert not changed.any()
+
+
+@pytest.mark.parametrize("family", [row.name for row in FAMILIES])
+def test_a_dream_answers_what_the_events_did(folders: Path, family: str) -> None:
+    painter = painter_of(folders / family, mode="dream", steps=1)
+    frame = show(painter, np.zeros((SIZE[1], SIZE[0], 3), np.uint8), request())
+    other = painter_of(folders / family, mode="dream", steps=1)
+    other.restore(painter.latents())
+    dreamt = replace(request(), guide=None, verbatim=None, corners=None)
+    opened = show(painter, frame.copy(), dreamt)
+    closed = show(other, frame.copy(), replace(dreamt, words=replace(WORDS, told="The user closed the window.")))
+    assert (opened != frame).any() and (opened != closed).any()
+
+
+def test_latents_are_restored_without_loss(folders: Path) -> None:
+    first, second = (painter_of(folders / "sd-turbo") for _ in range(2))
+    frame = show(first, np.zeros((SIZE[1], SIZE[0], 3), np.uint8), request())
+    second.restore(first.latents())
+    part = request(2, (Rect(0, 0, 64, 64),))
+    assert (show(first, frame.copy(), part) == show(second, frame.copy(), part)).all()
+
+
+def test_the_context_is_a_few_tokens_behind_the_instruction_and_changes_the_picture(folders: Path) -> None:
+    checkpoint = open_prompted(folders / "sd1", "sd1")
+    plain, known = (conditioned(checkpoint.pipeline, checkpoint.family, "paper", "", words, 5.0).embeds for words in ("", "You like wood."))
+    assert known.shape[1] == plain.shape[1] + CONTEXT_TOKENS and torch.equal(known[:, : plain.shape[1]], plain)
+    painter = painter_of(folders / "sd1", steps=1)
+    assert not torch.equal(painter.frame(request(words=Words("paper"))), painter.frame(request(words=Words("paper", "", "You like wood."))))
+
+
+def test_a_family_that_is_not_in_the_table_is_refused_with_those_that_are(folders: Path, tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "model_index.json").write_text('{"_class_name": "ShapEPipeline"}')
+    with pytest.raises(CheckpointError, match=r"ShapEPipeline.*bundled.*sd-turbo.*pix2pix-xl"):
+        painter_of(tmp_path / "x")
+
+
+def _index(folder: Path, **changes: Any) -> None:
+    path = folder / "model_index.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def _config(folder: Path, part: str, **changes: Any) -> None:
+    path = folder / part / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def _weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path)
+
+
+HOSTILE: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "another class": (lambda f: _index(f, unet=["os", "system"]), "unet is .*os.*allowed are diffusers.UNet2DConditionModel"),
+    "a class name that is none": (lambda f: _index(f, _class_name=["x"]), "can paint here"),
+    "code": (lambda f: (f / "unet" / "model.PY").write_text("open('ran', 'w')"), "model.PY is code"),
+    "a chat template": (lambda f: (f / "chat_template.jinja").write_text("{}"), "is code"),
+    "code by reference": (lambda f: _config(f, "text_encoder", auto_map={"AutoModel": "x.Y"}), "auto_map.*names code"),
+    "attention from a repository": (lambda f: _config(f, "text_encoder", attn_implementation="org/repo"), "names code"),
+    "a pickle alone": (lambda f: (f / "pytorch_model.bin").write_bytes(b"x"), "may run code when loaded"),
+    "a link that leads out": (lambda f: (f / "unet" / "notes.txt").symlink_to("/etc/hostname"), "links outside"),
+    "a size without bounds": (lambda f: _config(f, "unet", cross_attention_dim=10**9), "at most"),
+    "layers without end": (lambda f: _config(f, "text_encoder", num_hidden_layers=10**6), "at most 128"),
+    "a header without end": (lambda f: (f / "unet" / "diffusion_pytorch_model.safetensors").write_bytes((2**40).to_bytes(8, "little") + b"{}"), "not a whole safetensors file"),
+    "a tensor that is missing": (lambda f: _weights(f, lambda t: t.pop("conv_in.bias")), "conv_in.bias is missing"),
+    "a tensor too many": (lambda f: _weights(f, lambda t: t.update(extra=torch.zeros(1))), "extra does not belong"),
+    "a tensor of another shape": (lambda f: _weights(f, lambda t: t.update({"conv_in.bias": torch.zeros(3)})), "conv_in.bias is"),
+    "a number that is none": (lambda f: _weights(f, lambda t: t["conv_in.bias"].fill_(float("nan"))), "not finite"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_folder_is_refused_and_its_twin_is_not(tmp_path: Path, hostile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tiny_folder(tmp_path / "sd", "sd1")
+    monkeypatch.chdir(tmp_path)
+    open_prompted(folder, "sd")
+    change, message = HOSTILE[hostile]
+    change(folder)
+    with pytest.raises(CheckpointError, match=message) as refused:
+        open_painter(replace(SPEC, checkpoint=str(folder)))
+    assert str(tmp_path) in str(refused.value) or "can paint here" in str(refused.value)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_pickle_beside_safetensors_is_never_opened(tmp_path: Path) -> None:
+    folder = tiny_folder(tmp_path / "sd", "sd1")
+    (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"not a pickle")
+    painter: Painter = open_painter(replace(SPEC, checkpoint=str(folder)))
+    assert painter.info.family == "sd1"

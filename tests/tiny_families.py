@@ -1,0 +1,101 @@
+"""Tiny checkpoints of the open families, random weights, in diffusers' folder form, built with the library itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from tokenizers.pre_tokenizers import ByteLevel
+
+from models.families import FAMILIES, Family
+
+WIDTH = 32
+
+
+def tiny_folder(folder: Path, family: str, seed: int = 0, scheduler: Any = None, tiny_vae: bool = False) -> Path:
+    """A folder of the family, as its own pipeline saves it."""
+    row = next(row for row in FAMILIES if row.name == family)
+    torch.manual_seed(seed)
+    index: dict[str, Any] = {"_class_name": row.indexes[0]}
+    for part, module in _parts(row, scheduler, tiny_vae).items():
+        if part.startswith("tokenizer"):
+            _save_tokenizer(folder / part)
+            index[part] = ["transformers", "CLIPTokenizer"]
+            continue
+        module.save_pretrained(folder / part, **({} if part == "scheduler" else {"safe_serialization": True}))
+        index[part] = [type(module).__module__.split(".")[0], type(module).__name__]
+    index["safety_checker"] = [None, None]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder
+
+
+def _parts(row: Family, scheduler: Any, tiny_vae: bool) -> dict[str, Any]:
+    wide = "text_encoder_2" in row.parts
+    marks = {(part, key): value for part, key, value in row.marks}
+    unet: dict[str, Any] = {
+        "sample_size": 32, "in_channels": 8 if row.strength == 0 else 4, "block_out_channels": (WIDTH, WIDTH),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"), "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "layers_per_block": 1, "attention_head_dim": 8, "norm_num_groups": 8,
+        "cross_attention_dim": 2 * WIDTH if wide else WIDTH,
+        "use_linear_projection": bool(wide or marks.get(("unet", "use_linear_projection"))),
+        "time_cond_proj_dim": WIDTH if ("unet", "time_cond_proj_dim") in marks else None,
+    }  # fmt: skip
+    if wide:
+        unet |= {"addition_embed_type": "text_time", "addition_time_embed_dim": 8,
+                 "projection_class_embeddings_input_dim": 6 * 8 + WIDTH}  # fmt: skip
+    text = transformers.CLIPTextConfig(
+        hidden_size=WIDTH, intermediate_size=37, num_attention_heads=4, num_hidden_layers=2, vocab_size=514,
+        bos_token_id=512, eos_token_id=513, pad_token_id=513, projection_dim=WIDTH, max_position_embeddings=77,
+    )  # fmt: skip
+    parts: dict[str, Any] = {
+        "unet": diffusers.UNet2DConditionModel(**unet), "vae": _vae(tiny_vae),
+        "scheduler": scheduler or _scheduler(row), "text_encoder": transformers.CLIPTextModel(text), "tokenizer": None,
+    }  # fmt: skip
+    if wide:
+        parts |= {"text_encoder_2": transformers.CLIPTextModelWithProjection(text), "tokenizer_2": None}
+    if row.control:
+        parts["controlnet"] = _loud(diffusers.ControlNetModel.from_unet(parts["unet"], conditioning_embedding_out_channels=(8, 8, 8, 8)))
+    return parts
+
+
+def _vae(tiny: bool) -> Any:
+    if tiny:
+        widths = (16, 16, 16, 16)
+        return diffusers.AutoencoderTiny(encoder_block_out_channels=widths, decoder_block_out_channels=widths)
+    return diffusers.AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8), norm_num_groups=4, layers_per_block=1,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+    )  # fmt: skip
+
+
+def _scheduler(row: Family) -> Any:
+    betas: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
+    if row.name == "lcm":
+        return diffusers.LCMScheduler(**betas)
+    if row.name == "sd2":
+        return diffusers.DDIMScheduler(**betas, clip_sample=False, set_alpha_to_one=False, steps_offset=1, prediction_type="v_prediction")
+    if row.name == "sd1":
+        return diffusers.PNDMScheduler(**betas, skip_prk_steps=True, steps_offset=1)
+    if row.name == "sdxl-turbo":
+        return diffusers.EulerAncestralDiscreteScheduler(**betas, timestep_spacing="trailing")
+    return diffusers.EulerDiscreteScheduler(**betas, timestep_spacing="trailing" if row.name == "sd-turbo" else "leading", steps_offset=1)
+
+
+def _loud(controlnet: Any) -> Any:
+    """Its last layers begin at nothing; noise in them, so that leaving it out would be seen."""
+    for parameter in controlnet.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    return controlnet
+
+
+def _save_tokenizer(folder: Path) -> None:
+    """Bytes and nothing more: every text can be said, and no merge has to be learned."""
+    letters = sorted(ByteLevel.alphabet())
+    words = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    folder.mkdir(parents=True)
+    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
