@@ -43,10 +43,17 @@ def listing(profile: str | None = None) -> list[Verdict]:
 
 
 def _verdict(name: str, folder: Path) -> Verdict:
-    from models.loading import load_bundled
+    from models.loading import PIPELINE, load_bundled, survey
 
     size = sum(p.stat().st_size for p in folder.rglob("*.safetensors") if p.is_file()) / 1e6
     try:
+        index = survey(folder)
+        if index.get("_class_name") != PIPELINE:
+            from models.prompted.opening import open_prompted, parameters_of
+
+            prompted = open_prompted(folder, name, index)
+            count = parameters_of(prompted)
+            return Verdict(name, str(folder), prompted.family.name, True, "", prompted.sha256, count, round(size, 1), round(count * 4 / 1e6, 1))
         loaded = load_bundled(folder, name)
     except CheckpointError as error:
         return Verdict(name, str(folder), "unknown", False, str(error), file_mb=round(size, 1))

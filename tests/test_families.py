@@ -17,6 +17,7 @@ from engine.errors import CheckpointError
 from engine.geometry import Rect
 from engine.painter import Painter, PainterSpec, PaintRequest, Words
 from models.catalog import open_painter
+from models.check import check
 from models.families import FAMILIES
 from models.prompted.conditioning import CONTEXT_TOKENS, conditioned
 from models.prompted.opening import open_prompted
@@ -224,3 +225,8 @@ def test_a_pickle_beside_safetensors_is_never_opened(tmp_path: Path) -> None:
     (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"not a pickle")
     painter: Painter = open_painter(replace(SPEC, checkpoint=str(folder)))
     assert painter.info.family == "sd1"
+
+
+def test_models_check_tells_the_family(folders: Path) -> None:
+    verdict = check(str(folders / "pix2pix"))
+    assert verdict.loadable and verdict.family == "pix2pix" and verdict.parameters > 10_000
