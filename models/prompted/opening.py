@@ -46,6 +46,9 @@ TOKENS = ("vocab.json", "merges.txt")
 def open_prompted(folder: Path, name: str, index: dict[str, Any] | None = None) -> PromptedCheckpoint:
     """Raises CheckpointError, saying what and where, if anything about the folder is not as it must be."""
     index = survey(folder) if index is None else index
+    for library in (diffusers.utils.logging, transformers.utils.logging):
+        library.set_verbosity_error()  # what matters is said here, in one message
+        library.disable_progress_bar()
     family, configs = recognised(folder, index)
     digest = hashlib.sha256()
     parts: dict[str, Any] = {}

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.geometry import Rect
 from engine.painter import PainterInfo, PainterSpec, Painting, PaintRequest, Patch
@@ -48,7 +48,9 @@ class PromptedPainter:
         device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
-        self._pipeline.to(device, dtype)
+        for part in self._pipeline.components.values():
+            if isinstance(part, nn.Module):
+                nn.Module.to(part, device, dtype)  # the libraries' own `to` prints warnings about nothing
         self._device, self._dtype = device, dtype
         self._coder = Coder(self._pipeline.vae, self._pipeline.vae_scale_factor)
         steps = spec.steps or self.family.steps
