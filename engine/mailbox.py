@@ -14,9 +14,8 @@ from typing import Literal, Protocol
 import numpy as np
 
 from engine.geometry import merge
-from engine.painter import Painter, PainterInfo, Painting, PaintRequest
+from engine.painter import TOLD, Painter, PainterInfo, Painting, PaintRequest
 
-LONGEST_TOLD = 600  # characters of what events did: no text encoder reads more
 MailboxState = Literal["starting", "ready", "painting", "restarting", "gave up", "closed"]
 
 
@@ -65,8 +64,7 @@ class Mailbox(Protocol):
 
 def combine(waiting: PaintRequest, newer: PaintRequest) -> PaintRequest:
     """One request that does what both ask: all damage, all events in order, the rest as in the newer."""
-    told = " ".join(filter(None, (waiting.words.told, newer.words.told)))
-    words = replace(newer.words, told=told[-LONGEST_TOLD:])
+    words = replace(newer.words, told=(waiting.words.told + newer.words.told)[-TOLD:])
     return replace(newer, events=waiting.events + newer.events, damage=merge(waiting.damage + newer.damage), words=words)
 
 

@@ -16,6 +16,7 @@ from engine.events import Event
 from engine.geometry import Rect
 
 Pixels = np.ndarray  # uint8 (H, W, 3)
+TOLD = 6  # events that are told in words; what came before them the frame shows already
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,11 @@ class ContextFeatures:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """For a prompted painter. look: the style asked for; told: what the events did; known: the context's summary."""
+    """For a prompted painter. look: the style asked for; told: what the events did, a sentence each, the last TOLD of
+    them; known: the context's summary."""
 
     look: str = ""
-    told: str = ""
+    told: tuple[str, ...] = ()
     known: str = ""
 
 

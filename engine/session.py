@@ -22,8 +22,8 @@ from engine.events import Event
 from engine.geometry import Rect, merge
 from engine.guide import Guide
 from engine.keeping import Keeper
-from engine.mailbox import LONGEST_TOLD, Mailbox
-from engine.painter import Painting, PaintRequest, Words
+from engine.mailbox import Mailbox
+from engine.painter import TOLD, Painting, PaintRequest, Words
 from engine.telling import told
 from engine.text_check import check
 
@@ -87,7 +87,7 @@ class Session:
         self._seq = 0
         self._posted: dict[int, tuple[float, tuple[Rect, ...]]] = {}  # seq -> when, damage; not answered yet
         self._unsent: tuple[Event, ...] = ()
-        self._told = ""  # what the unsent events did, in words
+        self._told: tuple[str, ...] = ()  # what the unsent events did, in words
         self._unchecked: list[Rect] = []
 
     def begin(self) -> None:
@@ -101,8 +101,8 @@ class Session:
         Raises InputError for an event that names a widget that is not there; nothing was changed by it then.
         """
         begun = perf_counter()
-        prompted = self.mailbox.info is not None and self.mailbox.info.prompted
-        self._told = " ".join(filter(None, (self._told, told(events, self.desktop.widgets)))) if prompted and events else self._told
+        if events and self._prompted():
+            self._told = (self._told + told(events, self.desktop.widgets))[-TOLD:]
         for event in events:
             self.desktop.handle(event)
             if self.keeper:
@@ -164,6 +164,9 @@ class Session:
     def _someone_paints(self) -> bool:
         return self.mailbox.info is not None
 
+    def _prompted(self) -> bool:
+        return self.mailbox.info is not None and self.mailbox.info.prompted
+
     def _damage(self, happened: bool) -> tuple[Rect, ...]:
         """What changed on the screen: the guide's damage grown by the painter's reach, or everything."""
         damage, info = self.guide.update(self.desktop.items), self.mailbox.info
@@ -193,15 +196,15 @@ class Session:
             None if dream else self.guide.corners,
             self._words(),
         )
-        self._unsent, self._told = (), ""
+        self._unsent, self._told = (), ()
         self._posted[self._seq] = perf_counter(), damage
         self.mailbox.post(request)
 
     def _words(self) -> Words:
         """For a painter that is told in words; nothing for one that is not."""
-        if self.mailbox.info is None or not self.mailbox.info.prompted:
+        if not self._prompted():
             return Words()
-        return Words(self.desktop.style_words, self._told[-LONGEST_TOLD:], " ".join(self.desktop.context.describe()))
+        return Words(self.desktop.style_words, self._told, " ".join(self.desktop.context.describe()))
 
     def _show_guide(self, damage: tuple[Rect, ...]) -> tuple[Rect, ...]:
         for rect in damage:

@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from engine.events import Ask, Click, Down, Drag, Event, Key, Move, Style, Text, Wheel
 from engine.scene import Widget, at
 
-LATEST = 6  # events that are told; what came before them the frame shows already
 LONGEST = 40  # characters of anything that is quoted
-KEEP = "Keep everything else unchanged."
 
 
-def told(events: Sequence[Event], before: Sequence[Widget]) -> str:
-    """The newest events, oldest of them first; "" where none is worth a word. before: the widgets they met."""
-    sentences = [sentence for sentence in (_told(event, before) for event in _joined(events)[-LATEST:]) if sentence]
-    return " ".join([*dict.fromkeys(sentences), KEEP]) if sentences else ""
+def told(events: Sequence[Event], before: Sequence[Widget]) -> tuple[str, ...]:
+    """A sentence for each event that is worth one, oldest first. before: the widgets that the events met."""
+    return tuple(filter(None, (_told(event, before) for event in _joined(events))))
 
 
 def _joined(events: Sequence[Event]) -> list[Event]:
@@ -45,10 +42,8 @@ def _told(event: Event, before: Sequence[Widget]) -> str:
             return f"The user typed {_quoted(event.text)}. The text appears at the caret."
         case Key():
             return f"The user pressed {'+'.join((*event.mods, event.key))}."
-        case Ask():
+        case Ask() | Style():
             return f"The user asked for {_quoted(event.text)}."
-        case Style():
-            return f"The look becomes {_quoted(event.text)}."
         case Click() | Drag():
             return f"The user {'clicked' if isinstance(event, Click) else 'dragged'} {_quoted(event.target)}."
     return ""

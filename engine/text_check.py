@@ -24,6 +24,7 @@ from engine.typeface import offsets
 LEAST_FIT = 0.87
 LEAST_CONTRAST = 2.0  # of ink against paper, WCAG ratio, below which a painted glyph cannot be read
 REPAIR_CONTRAST = 4.5
+OPEN = 0.7  # of a glyph's columns that must be seen for it to be judged
 HALO = 2  # pixels of paper redrawn around a wrong glyph's strokes
 ROUGH = 20.0  # grey levels of unevenness from which the paper of the whole glyph is redrawn
 SMALLEST = 40.0  # sum of squared coverage below which there is too little of a glyph to judge
@@ -60,13 +61,12 @@ def _check_line(
 ) -> Checked:
     """Glyphs are judged whole, also where they reach out of `rect`; only inside it are they redrawn.
 
-    A glyph that is partly hidden is left alone: what covers it is not its paper.
+    Of a glyph that a caret or an edge covers a little, the open columns are judged; one of which more is hidden is left
+    alone: what covers it is not its paper.
     """
     share = np.where(hidden, 0, glyph_coverage(item, part)).astype(np.float32) / 255
     starts, ends = _columns(item, part)
-    concealed = np.concatenate([[0], hidden.any(0).cumsum()])
-    open_ = concealed[ends] == concealed[starts]
-    starts, ends = starts[open_], ends[open_]
+    starts, ends = _open(starts, ends, np.asarray(hidden.any(0)))
     touched = (ends > rect.x - part.x) & (starts < rect.right - part.x)
     starts, ends = starts[touched], ends[touched]
     if not len(starts) or not share.any():
@@ -92,6 +92,18 @@ def _columns(item: Glyphs, part: Rect) -> tuple[np.ndarray, np.ndarray]:
     pens = np.clip(np.array(offsets(item.face, item.text)) + item.x - part.x, 0, part.w)
     wide = pens[1:] > pens[:-1]
     return pens[:-1][wide], pens[1:][wide]
+
+
+def _open(starts: np.ndarray, ends: np.ndarray, hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The glyphs without the hidden columns at either end, as far as OPEN of a glyph is in one piece then."""
+    shown = np.flatnonzero(~hidden)
+    if not len(shown):
+        return starts[:0], ends[:0]
+    first = shown[np.minimum(np.searchsorted(shown, starts), len(shown) - 1)]
+    last = shown[np.maximum(np.searchsorted(shown, ends) - 1, 0)] + 1
+    concealed = np.concatenate([[0], hidden.cumsum()])
+    kept = (concealed[last] == concealed[first]) & (last - first >= OPEN * (ends - starts))
+    return first[kept], last[kept]
 
 
 def _fit(

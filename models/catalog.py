@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from engine.errors import CheckpointError
 from engine.painter import GuidePainter, Painter, PainterSpec
+
+if TYPE_CHECKING:
+    from models.loading import BundledCheckpoint
+    from models.prompted.painter import PromptedCheckpoint
 
 BUNDLED = Path(__file__).parent / "bundled"
 
@@ -35,24 +40,34 @@ def resolve(checkpoint: str, profile: str | None = None) -> Path:
     return path
 
 
+def open_checkpoint(folder: Path) -> BundledCheckpoint | PromptedCheckpoint:
+    """What is in the folder, read and built. Raises CheckpointError, saying what and where, for one that is not sound."""
+    from models.loading import PIPELINE, build_bundled, survey
+
+    name = "bundled" if folder == BUNDLED else folder.name
+    index = survey(folder)
+    if index.get("_class_name") == PIPELINE:
+        return build_bundled(folder, name, index)
+    from models.prompted.opening import build_prompted
+
+    return build_prompted(folder, name, index)
+
+
 def open_painter(spec: PainterSpec) -> Painter:
     """Open the painter that `spec` describes. Raises CheckpointError."""
     if spec.mode not in ("guided", "dream"):
         raise CheckpointError(f"unknown mode {spec.mode!r}; use guided or dream")
+    if spec.loras:
+        raise CheckpointError("this version takes no LoRAs; leave --lora out")
     if spec.checkpoint == "guide":
         if spec.mode == "dream":
             raise CheckpointError("the guide painter has no dream mode; use --checkpoint bundled")
         return GuidePainter(spec)
-    folder = resolve(spec.checkpoint, spec.profile)
-    from models.latent_painter import LatentPainter
-    from models.loading import PIPELINE, load_bundled, survey
+    checkpoint = open_checkpoint(resolve(spec.checkpoint, spec.profile))
+    if checkpoint.family == "bundled":
+        from models.latent_painter import LatentPainter
 
-    index = survey(folder)
-    if spec.loras:
-        raise CheckpointError("this version takes no LoRAs; leave --lora out")
-    if index.get("_class_name") == PIPELINE:
-        return LatentPainter(load_bundled(folder, spec.checkpoint), spec)
-    from models.prompted.opening import open_prompted
+        return LatentPainter(cast("BundledCheckpoint", checkpoint), spec)
     from models.prompted.painter import PromptedPainter
 
-    return PromptedPainter(open_prompted(folder, folder.name, index), spec)
+    return PromptedPainter(cast("PromptedCheckpoint", checkpoint), spec)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import CheckpointError
-from models.catalog import BUNDLED, names, resolve
+from models.catalog import names, open_checkpoint, resolve
 
-FRAME_MEMORY_MB = 120  # activations of one 512x384 frame in float32, measured
+FRAME_MEMORY_MB = 120  # activations of one 512x384 frame of the bundled family in float32, measured
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One checkpoint. why: "" if it can be loaded, else what is wrong and what to do; sizes in megabytes."""
+    """One checkpoint. why: "" if it can be loaded, else what is wrong and what to do; sizes in megabytes;
+    memory_mb: weights in float32, with the activations where they were measured (the bundled family)."""
 
     name: str
     path: str
@@ -32,7 +33,7 @@ def check(checkpoint: str, profile: str | None = None) -> Verdict:
         folder = resolve(checkpoint, profile)
     except CheckpointError as error:
         return Verdict(checkpoint, checkpoint, "unknown", False, str(error))
-    return _verdict("bundled" if folder == BUNDLED else folder.name, folder)
+    return _verdict(folder)
 
 
 def listing(profile: str | None = None) -> list[Verdict]:
@@ -42,21 +43,11 @@ def listing(profile: str | None = None) -> list[Verdict]:
     return [guide if name == "guide" else check(name, profile) for name in names(folder)]
 
 
-def _verdict(name: str, folder: Path) -> Verdict:
-    from models.loading import PIPELINE, load_bundled, survey
-
-    size = sum(p.stat().st_size for p in folder.rglob("*.safetensors") if p.is_file()) / 1e6
+def _verdict(folder: Path) -> Verdict:
+    size = round(sum(p.stat().st_size for p in folder.rglob("*.safetensors") if p.is_file()) / 1e6, 1)
     try:
-        index = survey(folder)
-        if index.get("_class_name") != PIPELINE:
-            from models.prompted.opening import open_prompted, parameters_of
-
-            prompted = open_prompted(folder, name, index)
-            count = parameters_of(prompted)
-            return Verdict(name, str(folder), prompted.family.name, True, "", prompted.sha256, count, round(size, 1), round(count * 4 / 1e6, 1))
-        loaded = load_bundled(folder, name)
+        found = open_checkpoint(folder)
     except CheckpointError as error:
-        return Verdict(name, str(folder), "unknown", False, str(error), file_mb=round(size, 1))
-    count = sum(p.numel() for network in (loaded.denoiser, loaded.context_encoder) for p in network.parameters())
-    memory = count * 4 / 1e6 + FRAME_MEMORY_MB
-    return Verdict(name, str(folder), "bundled", True, "", loaded.sha256, count, round(size, 1), round(memory, 1))
+        return Verdict(folder.name, str(folder), "unknown", False, str(error), file_mb=size)
+    memory = found.parameters * 4 / 1e6 + (FRAME_MEMORY_MB if found.family == "bundled" else 0)
+    return Verdict(found.name, str(folder), found.family, True, "", found.sha256, found.parameters, size, round(memory, 1))

@@ -41,8 +41,8 @@ CONTROL: Mapping[str, Collection[Pair]] = {"controlnet": {("diffusers", "Control
 class Family:
     """One row.
 
-    indexes: values of `_class_name` in a model_index.json that mean it; pipeline: the stock pipeline; parts: what may
-    stand where; marks: what tells it from other rows of the same pipeline, as (part, setting, value) of the configs,
+    indexes: values of `_class_name` in a model_index.json that mean it; pipeline: the stock pipeline; components: what may
+    stand where; marks: what tells it from other rows of the same pipeline, as (component, setting, value) of the configs,
     value `...` for any that is not None. steps, guidance, image_guidance, strength: as of the stock pipeline, where
     the user says nothing; strength 0: painting starts from noise, and the frame is shown beside it. control: how much
     a ControlNet counts that is shown the guide; 0: the family has none.
@@ -52,14 +52,23 @@ class Family:
     title: str
     indexes: tuple[str, ...]
     pipeline: str
-    parts: Mapping[str, Collection[Pair]]
+    components: Mapping[str, Collection[Pair]]
     marks: tuple[tuple[str, str, Any], ...] = ()
     steps: int = 4
     guidance: float = 0.0
     image_guidance: float = 1.0
     strength: float = 0.5
     control: float = 0.0
-    templates: str = "sd"
+
+    @property
+    def edits(self) -> bool:
+        """Whether it is told what to change in a frame that it is shown, rather than what the frame shows."""
+        return self.strength == 0
+
+    @property
+    def distilled(self) -> bool:
+        """Whether its scheduler picks the steps of a consistency model itself."""
+        return self.pipeline.startswith("LatentConsistency")
 
 
 _SD = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
@@ -78,28 +87,26 @@ FAMILIES: tuple[Family, ...] = (
            ("StableDiffusionControlNetPipeline", "StableDiffusionControlNetImg2ImgPipeline"),
            "StableDiffusionControlNetImg2ImgPipeline", {**SD, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8),
     Family("pix2pix", "InstructPix2Pix", ("StableDiffusionInstructPix2PixPipeline",), "StableDiffusionInstructPix2PixPipeline",
-           SD, steps=8, guidance=7.5, image_guidance=1.5, strength=0.0, templates="pix2pix"),
-    Family("sdxl-turbo", "SDXL-Turbo", _XL, "StableDiffusionXLImg2ImgPipeline", SDXL, (_TRAILING,), steps=1, templates="sdxl"),
-    Family("sdxl", "Stable Diffusion XL", _XL, "StableDiffusionXLImg2ImgPipeline", SDXL, steps=8, guidance=5.0, templates="sdxl"),
+           SD, steps=8, guidance=7.5, image_guidance=1.5, strength=0.0),
+    Family("sdxl-turbo", "SDXL-Turbo", _XL, "StableDiffusionXLImg2ImgPipeline", SDXL, (_TRAILING,), steps=1),
+    Family("sdxl", "Stable Diffusion XL", _XL, "StableDiffusionXLImg2ImgPipeline", SDXL, steps=8, guidance=5.0),
     Family("sdxl-control", "Stable Diffusion XL with a ControlNet",
            ("StableDiffusionXLControlNetPipeline", "StableDiffusionXLControlNetImg2ImgPipeline"),
-           "StableDiffusionXLControlNetImg2ImgPipeline", {**SDXL, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8,
-           templates="sdxl"),
+           "StableDiffusionXLControlNetImg2ImgPipeline", {**SDXL, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8),
     Family("pix2pix-xl", "InstructPix2Pix XL", ("StableDiffusionXLInstructPix2PixPipeline",),
-           "StableDiffusionXLInstructPix2PixPipeline", SDXL, steps=8, guidance=3.0, image_guidance=1.5, strength=0.0,
-           templates="pix2pix"),
+           "StableDiffusionXLInstructPix2PixPipeline", SDXL, steps=8, guidance=3.0, image_guidance=1.5, strength=0.0),
 )  # fmt: skip
 
 
 def allowed() -> dict[str, Mapping[str, Collection[Pair]]]:
-    """For each pipeline name that a model_index.json may give: what may stand in its parts."""
-    return {index: family.parts for family in reversed(FAMILIES) for index in family.indexes}
+    """For each pipeline name that a model_index.json may give: what may stand where."""
+    return {index: family.components for family in reversed(FAMILIES) for index in family.indexes}
 
 
 def family_of(index: str, configs: Mapping[str, Mapping[str, Any]]) -> Family:
-    """The row of a checkpoint. index: its `_class_name`; configs: of its parts. Raises CheckpointError."""
+    """The row of a checkpoint. index: its `_class_name`; configs: of its components. Raises CheckpointError."""
     for family in FAMILIES:
-        if index in family.indexes and all(_fits(configs.get(part, {}).get(key), value) for part, key, value in family.marks):
+        if index in family.indexes and all(_fits(configs.get(component, {}).get(key), value) for component, key, value in family.marks):
             return family
     known = ", ".join(["bundled", *(family.name for family in FAMILIES)])
     raise CheckpointError(f"{index!r} is of no family that can paint here; those that can are {known}")

@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from engine.errors import CheckpointError
 from models.context_encoder import ContextEncoder
@@ -44,11 +45,26 @@ class BundledCheckpoint:
     denoiser: Denoiser
     context_encoder: ContextEncoder
     sha256: str
+    family: str = "bundled"
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers its networks hold."""
+        return count_parameters(self.denoiser, self.context_encoder)
+
+
+def count_parameters(*networks: nn.Module) -> int:
+    return sum(parameter.numel() for network in networks for parameter in network.parameters())
 
 
 def load_bundled(folder: Path, name: str) -> BundledCheckpoint:
     """Raises CheckpointError, saying what and where, if anything about the folder is not as it must be."""
-    check_folder(folder)
+    return build_bundled(folder, name, survey(folder))
+
+
+def build_bundled(folder: Path, name: str, index: dict[str, Any]) -> BundledCheckpoint:
+    """`load_bundled` of a folder whose survey gave `index`."""
+    _check_index(folder, index)
     digest = hashlib.sha256()
     networks: dict[str, Any] = {}
     for component in COMPONENTS:
@@ -71,9 +87,8 @@ def save_bundled(folder: Path, denoiser: nn.Module, context_encoder: nn.Module, 
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
-def check_folder(folder: Path) -> None:
-    """Refuse what no checkpoint of this family holds: code, pickles, other classes, links that lead out."""
-    index = survey(folder)
+def _check_index(folder: Path, index: dict[str, Any]) -> None:
+    """Refuse other classes than this family's."""
     if index.get("_class_name") != PIPELINE:
         raise CheckpointError(f"{folder} is of the family {index.get('_class_name')!r}, wanted {PIPELINE}")
     for component, network in COMPONENTS.items():
@@ -108,8 +123,14 @@ def _load_component(folder: Path, component: str) -> tuple[nn.Module, bytes]:
     data = read_weights(path)
     with torch.device("meta"):
         shape = COMPONENTS[component](**config)
-    tensors = load(data)
-    wanted = shape.state_dict()
+    tensors = fitting(path, load(data), shape.state_dict())
+    network: nn.Module = COMPONENTS[component](**config)
+    network.load_state_dict(tensors)
+    return network.eval().requires_grad_(False), data
+
+
+def fitting(path: Path, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors in float32, if they are exactly the wanted ones, in their shapes, finite. Raises CheckpointError."""
     for key in sorted(set(wanted) ^ set(tensors)):
         problem = "is missing" if key in wanted else "does not belong there"
         raise CheckpointError(f"{path}: the tensor {key} {problem}; the file does not fit its config.json")
@@ -120,9 +141,7 @@ def _load_component(folder: Path, component: str) -> tuple[nn.Module, bytes]:
             )
         if not torch.isfinite(tensor).all():
             raise CheckpointError(f"{path}: {key} holds values that are not finite; the file is damaged")
-    network: nn.Module = COMPONENTS[component](**config)
-    network.load_state_dict({key: tensor.float() for key, tensor in tensors.items()})
-    return network.eval().requires_grad_(False), data
+    return {key: tensor.float() for key, tensor in tensors.items()}
 
 
 def _checked_config(path: Path, network: type[Any]) -> dict[str, Any]:

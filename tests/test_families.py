@@ -13,22 +13,26 @@ import numpy as np
 import pytest
 import torch
 
+from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
 from engine.errors import CheckpointError
+from engine.events import Ask, Text
 from engine.geometry import Rect
+from engine.mailbox import DirectMailbox
 from engine.painter import Painter, PainterSpec, PaintRequest, Words
-from models.catalog import open_painter
+from engine.session import Session
+from models.catalog import open_checkpoint, open_painter
 from models.check import check
 from models.families import FAMILIES
 from models.prompted.conditioning import CONTEXT_TOKENS, conditioned
-from models.prompted.opening import open_prompted
-from models.prompted.painter import NEGATIVE, PromptedPainter
+from models.prompted.painter import NEGATIVE, PromptedCheckpoint, PromptedPainter
 from models.prompted.trajectory import trajectory
 from tests.test_painters import SIZE, ask, drawn, show
 from tests.tiny_families import tiny_folder
 
 BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 SPEC = PainterSpec(size=SIZE, seed=5, threads=1, device="cpu")
-WORDS = Words("dark blue", "The user clicked the button Open.", "You chose style: dark blue.")
+WORDS = Words("dark blue", ("The user clicked the button Open.",), "You chose style: dark blue.")
 SCHEDULERS: dict[str, Callable[[], Any]] = {
     "DDIM": lambda: diffusers.DDIMScheduler(**BETAS, clip_sample=False, steps_offset=1),
     "DDPM": lambda: diffusers.DDPMScheduler(**BETAS, clip_sample=False),
@@ -54,6 +58,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+def opened(folder: Path) -> PromptedCheckpoint:
+    checkpoint = open_checkpoint(folder)
+    assert isinstance(checkpoint, PromptedCheckpoint)
+    return checkpoint
+
+
 def painter_of(folder: Path, **settings: Any) -> PromptedPainter:
     painter = open_painter(replace(SPEC, checkpoint=str(folder), **settings))
     assert isinstance(painter, PromptedPainter)
@@ -66,8 +76,8 @@ def request(seed: int = 0, damage: tuple[Rect, ...] = (Rect(0, 0, *SIZE),), word
 
 def stock(folder: Path, painter: PromptedPainter, asked: PaintRequest) -> torch.Tensor:
     """The same frame by the library's own pipeline: float (1, 3, H, W) in [0, 1]."""
-    checkpoint = open_prompted(folder, "stock")
-    row, pipeline = checkpoint.family, checkpoint.pipeline
+    checkpoint = opened(folder)
+    row, pipeline = checkpoint.row, checkpoint.pipeline
     picture = torch.from_numpy(asked.guide.copy()).permute(2, 0, 1)[None].float() / 255  # type: ignore[union-attr]
     told: dict[str, Any] = {"prompt": painter.prompt(asked)}
     if row.name != "lcm":
@@ -86,7 +96,7 @@ def stock(folder: Path, painter: PromptedPainter, asked: PaintRequest) -> torch.
 
 @pytest.mark.parametrize("family", [row.name for row in FAMILIES])
 def test_the_whole_frame_is_the_stock_pipelines(folders: Path, family: str) -> None:
-    painter = painter_of(folders / family, steps=None if family != "sd1" else 4)
+    painter = painter_of(folders / family)
     assert painter.info.family == family and painter.info.prompted
     asked = request(words=Words("dark blue"))
     expected, found = stock(folders / family, painter, asked), painter.frame(asked)
@@ -142,7 +152,7 @@ def test_a_dream_answers_what_the_events_did(folders: Path, family: str) -> None
     other.restore(painter.latents())
     dreamt = replace(request(), guide=None, verbatim=None, corners=None)
     opened = show(painter, frame.copy(), dreamt)
-    closed = show(other, frame.copy(), replace(dreamt, words=replace(WORDS, told="The user closed the window.")))
+    closed = show(other, frame.copy(), replace(dreamt, words=replace(WORDS, told=("The user closed the window.",))))
     assert (opened != frame).any() and (opened != closed).any()
 
 
@@ -155,11 +165,11 @@ def test_latents_are_restored_without_loss(folders: Path) -> None:
 
 
 def test_the_context_is_a_few_tokens_behind_the_instruction_and_changes_the_picture(folders: Path) -> None:
-    checkpoint = open_prompted(folders / "sd1", "sd1")
-    plain, known = (conditioned(checkpoint.pipeline, checkpoint.family, "paper", "", words, 5.0).embeds for words in ("", "You like wood."))
+    checkpoint = opened(folders / "sd1")
+    plain, known = (conditioned(checkpoint.pipeline, checkpoint.row, "paper", "", words, 5.0).embeds for words in ("", "You like wood."))
     assert known.shape[1] == plain.shape[1] + CONTEXT_TOKENS and torch.equal(known[:, : plain.shape[1]], plain)
     painter = painter_of(folders / "sd1", steps=1)
-    assert not torch.equal(painter.frame(request(words=Words("paper"))), painter.frame(request(words=Words("paper", "", "You like wood."))))
+    assert not torch.equal(painter.frame(request(words=Words("paper"))), painter.frame(request(words=Words("paper", known="You like wood."))))
 
 
 def test_a_family_that_is_not_in_the_table_is_refused_with_those_that_are(folders: Path, tmp_path: Path) -> None:
@@ -211,7 +221,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Any], str]] = {
 def test_a_hostile_folder_is_refused_and_its_twin_is_not(tmp_path: Path, hostile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tiny_folder(tmp_path / "sd", "sd1")
     monkeypatch.chdir(tmp_path)
-    open_prompted(folder, "sd")
+    opened(folder)
     change, message = HOSTILE[hostile]
     change(folder)
     with pytest.raises(CheckpointError, match=message) as refused:
@@ -225,6 +235,18 @@ def test_a_pickle_beside_safetensors_is_never_opened(tmp_path: Path) -> None:
     (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"not a pickle")
     painter: Painter = open_painter(replace(SPEC, checkpoint=str(folder)))
     assert painter.info.family == "sd1"
+
+
+def test_typing_is_read_with_any_checkpoint_at_all(folders: Path, ocr: Callable[[np.ndarray], str]) -> None:
+    desktop = Desktop((512, 384), Documents())
+    painter = painter_of(folders / "sd-turbo", size=desktop.size)
+    session = Session(desktop, DirectMailbox(painter))
+    session.step((), 0.1)
+    for i, words in enumerate(("The quick brown fox ", "jumps over ", "the lazy dog. Hello")):
+        frame = session.step([*([Ask(0.5, "notes")] if not i else []), Text(0.6 + i, words)], 0.7 + i)
+    assert frame.repaired_glyphs > 10
+    page = frame.pixels[76:112, 96:372]
+    assert "brown fox jumps over the lazy" in ocr(page) and "dog. Hello" in ocr(page)
 
 
 def test_models_check_tells_the_family(folders: Path) -> None:

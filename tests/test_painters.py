@@ -128,7 +128,7 @@ def test_the_bundled_checkpoint_rounds_windows_and_buttons_as_the_style_says(sty
 
 
 def test_the_bundled_checkpoint_is_small_and_safe() -> None:
-    from models.loading import check_folder
+    from models.loading import survey
 
-    check_folder(BUNDLED)
+    survey(BUNDLED)
     assert sum(p.stat().st_size for p in BUNDLED.rglob("*.safetensors")) <= 20e6

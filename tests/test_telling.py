@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.events import Ask, Down, Key, Move, Text, Up
-from engine.mailbox import LONGEST_TOLD, DirectMailbox, combine
-from engine.painter import GuidePainter, PainterInfo, PainterSpec, Painting, PaintRequest, Words
+from engine.mailbox import DirectMailbox, combine
+from engine.painter import TOLD, GuidePainter, PainterInfo, PainterSpec, Painting, PaintRequest, Words
 from engine.scene import find
 from engine.session import Session
-from engine.telling import KEEP, told
+from engine.telling import LONGEST, told
 from tests.painters_for_tests import noisy
 
 SIZE = (512, 384)
@@ -31,28 +31,27 @@ def test_a_click_names_the_button_and_its_window() -> None:
     desktop = calculator()
     widget = find(desktop.widgets, "7")
     x, y = widget.rect.x + 2, widget.rect.y + 2
-    sentence = told([Move(1.1, x, y), Down(1.2, "left", x, y), Up(1.3, "left", x, y)], desktop.widgets)
-    assert "clicked the button '7' in the window 'Calculator'" in sentence and sentence.endswith(KEEP)
+    sentences = told([Move(1.1, x, y), Down(1.2, "left", x, y), Up(1.3, "left", x, y)], desktop.widgets)
+    assert sentences[-1].startswith("The user clicked the button '7' in the window 'Calculator'.")
 
 
 def test_letters_are_told_as_one_text_and_keys_by_name() -> None:
-    sentence = told([*(Text(0.1 * i, c) for i, c in enumerate("it's")), Key(1.0, "a", ("ctrl",))], ())
-    assert "typed 'it’s'" in sentence and "ctrl+a" in sentence
+    typed, pressed = told([*(Text(0.1 * i, c) for i, c in enumerate("it's")), Key(1.0, "a", ("ctrl",))], ())
+    assert "typed 'it’s'" in typed and "ctrl+a" in pressed
 
 
 def test_nothing_that_happened_is_nothing_told() -> None:
-    assert told([], calculator().widgets) == ""
+    assert told([], calculator().widgets) == ()
 
 
 @given(st.lists(st.builds(Text, st.just(0.0), st.text(min_size=1)) | st.builds(Ask, st.just(0.0), st.text(min_size=1)), max_size=20))
 def test_what_is_told_is_one_line_of_bounded_length(events: list[Text | Ask]) -> None:
-    sentence = told(events, ())
-    assert sentence.isprintable() and len(sentence) <= LONGEST_TOLD
+    assert all(sentence.isprintable() and len(sentence) <= 3 * LONGEST for sentence in told(events, ()))
 
 
 def test_requests_that_wait_tell_what_both_did() -> None:
-    one, two = (replace(noisy(i, "x"), words=Words("paper", what, "known")) for i, what in enumerate(("First.", "Second.")))
-    assert combine(one, two).words == Words("paper", "First. Second.", "known")
+    one, two = (replace(noisy(i, "x"), words=Words("paper", what, "known")) for i, what in enumerate((("First.",) * TOLD, ("Second.",))))
+    assert combine(one, two).words == Words("paper", ("First.",) * (TOLD - 1) + ("Second.",), "known")
 
 
 def test_a_prompted_painter_is_told_the_look_the_events_and_what_is_known() -> None:
@@ -72,5 +71,5 @@ def test_a_prompted_painter_is_told_the_look_the_events_and_what_is_known() -> N
     session = Session(desktop, DirectMailbox(Prompted(PainterSpec(size=SIZE))))
     session.step((), 0.1)
     session.step([Ask(0.5, "Calculator")], 0.6)
-    assert asked[-1].words.look == "dark blue" and "asked for 'Calculator'" in asked[-1].words.told
+    assert asked[-1].words.look == "dark blue" and asked[-1].words.told == ("The user asked for 'Calculator'.",)
     assert "dark blue" in asked[-1].words.known

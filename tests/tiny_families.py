@@ -34,7 +34,7 @@ def tiny_folder(folder: Path, family: str, seed: int = 0, scheduler: Any = None,
 
 
 def _parts(row: Family, scheduler: Any, tiny_vae: bool) -> dict[str, Any]:
-    wide = "text_encoder_2" in row.parts
+    wide = "text_encoder_2" in row.components
     marks = {(part, key): value for part, key, value in row.marks}
     unet: dict[str, Any] = {
         "sample_size": 32, "in_channels": 8 if row.strength == 0 else 4, "block_out_channels": (WIDTH, WIDTH),

@@ -25,17 +25,20 @@ class Coder:
 
     def encode(self, pixels: Tensor, noise: Tensor | None) -> Tensor:
         """float (1, 3, h, w) in [-1, 1] to scaled latents; noise: what the posterior is sampled with, else its mode."""
-        posterior = self._tried(lambda dtype: self.vae.encode(pixels.to(dtype)))
-        if self.local:
-            return posterior.latents.to(self.dtype) * self.vae.config.scaling_factor
-        found = posterior.latent_dist
-        latents = found.mean if noise is None else found.mean + found.std * noise.to(found.mean)
+        latents = self._unscaled(pixels, noise)
         mean, deviation = self._mean.to(latents), self._deviation.to(latents)
         return ((latents - mean) * self.vae.config.scaling_factor / deviation).to(self.dtype)
 
     def mode(self, pixels: Tensor) -> Tensor:
         """The most likely latents, unscaled, as InstructPix2Pix was shown them."""
-        return self.encode(pixels, None) / self.vae.config.scaling_factor * self._deviation.to(pixels) + self._mean.to(pixels)
+        return self._unscaled(pixels, None).to(self.dtype)
+
+    def _unscaled(self, pixels: Tensor, noise: Tensor | None) -> Tensor:
+        posterior = self._tried(lambda dtype: self.vae.encode(pixels.to(dtype)))
+        if self.local:
+            return posterior.latents
+        found = posterior.latent_dist
+        return found.mean if noise is None else found.mean + found.std * noise.to(found.mean)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Scaled latents to float32 (1, 3, h, w), about [-1, 1]."""

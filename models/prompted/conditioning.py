@@ -6,7 +6,7 @@ that stand behind the instruction's, so that what is known of the user costs the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,14 +23,15 @@ AESTHETIC, POOR = 6.0, 2.5  # the scores that SDXL's stock pipelines ask for, an
 class Conditioning:
     """Branches of one prediction, b of them. embeds: (b, L, D); weights: (b,), with which their predictions are added;
     shown: (b,), 1 where the branch sees the picture that is edited; pooled: (b, P) or None; guidance: (1, W), the
-    guidance as an embedding, for a denoiser that was distilled with it, else None."""
+    guidance as an embedding, for a denoiser that was distilled with it, else None; scored: whether the denoiser is told
+    how beautiful the picture is to be."""
 
     embeds: Tensor
     weights: Tensor
     shown: Tensor
     pooled: Tensor | None = None
     guidance: Tensor | None = None
-    scored: bool = field(default=False)
+    scored: bool = False
 
     def added(self, size: tuple[int, int], corner: tuple[int, int]) -> dict[str, Tensor]:
         """What SDXL is told of the frame's size and the crop's place, both (height, width)."""
@@ -52,7 +53,7 @@ def conditioned(pipeline: Any, family: Family, prompt: str, negative: str, conte
         nothing = torch.cat([nothing, _few(empty)], 1) if nothing is not None else None
     if not guided:
         order, weights, shown = [1], [1.0], [1.0]
-    elif family.strength == 0:  # InstructPix2Pix (Brooks et al., 2023, arXiv:2211.09800), equation 3
+    elif family.edits:  # InstructPix2Pix (Brooks et al., 2023, arXiv:2211.09800), equation 3
         order, shown = [1, 0, 0], [1.0, 1.0, 0.0]
         weights = [guidance, family.image_guidance - guidance, 1 - family.image_guidance]
     else:  # classifier-free guidance (Ho and Salimans, 2022, arXiv:2207.12598)

@@ -11,7 +11,7 @@ import inspect
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the library is first impo
 os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
 
 import diffusers
-import torch
 import transformers
 from accelerate import init_empty_weights
 from safetensors.torch import load
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.errors import CheckpointError
 from models.families import Family, allowed, family_of
-from models.loading import read_json, read_weights, survey
+from models.loading import fitting, read_json, read_weights
 from models.prompted.painter import PromptedCheckpoint
 
 LARGEST_PART = 32 * 2**30
@@ -40,20 +39,21 @@ WEIGHTS = ("diffusion_pytorch_model.safetensors", "model.safetensors", "diffusio
 HARMLESS = re.compile(r"(^|\.)(position_ids|num_batches_tracked)$")  # tensors that older libraries saved too
 CODED = re.compile(r"auto_map|trust_remote_code|custom_pipeline|custom_code")  # settings that name code to run
 IMPLEMENTATION = re.compile(r"_?attn_implementation")
+PREFIX = "text_model."
 TOKENS = ("vocab.json", "merges.txt")
 
 
-def open_prompted(folder: Path, name: str, index: dict[str, Any] | None = None) -> PromptedCheckpoint:
-    """Raises CheckpointError, saying what and where, if anything about the folder is not as it must be."""
-    index = survey(folder) if index is None else index
+def build_prompted(folder: Path, name: str, index: dict[str, Any]) -> PromptedCheckpoint:
+    """A checkpoint of a folder whose survey gave `index`.
+
+    Raises CheckpointError, saying what and where, if anything about it is not as it must be.
+    """
     for library in (diffusers.utils.logging, transformers.utils.logging):
         library.set_verbosity_error()  # what matters is said here, in one message
         library.disable_progress_bar()
     family, configs = recognised(folder, index)
     digest = hashlib.sha256()
-    parts: dict[str, Any] = {}
-    for part in family.parts:
-        parts[part] = _part(folder / part, index[part], configs.get(part, {}), digest)
+    components = {name: _component(folder / name, index[name], configs[name], digest) for name in family.components}
     given = set(inspect.signature(getattr(diffusers, family.pipeline).__init__).parameters)
     spare: dict[str, Any] = {key: None for key in ("safety_checker", "feature_extractor", "image_encoder") if key in given}
     if "requires_safety_checker" in given:
@@ -63,53 +63,43 @@ def open_prompted(folder: Path, name: str, index: dict[str, Any] | None = None) 
             spare[key] = index[key]
     if "add_watermarker" in given:
         spare["add_watermarker"] = False
-    pipeline = getattr(diffusers, family.pipeline)(**parts, **spare)
+    pipeline = getattr(diffusers, family.pipeline)(**components, **spare)
     pipeline.set_progress_bar_config(disable=True)
     return PromptedCheckpoint(name, family, pipeline, digest.hexdigest())
 
 
 def recognised(folder: Path, index: Mapping[str, Any]) -> tuple[Family, dict[str, dict[str, Any]]]:
-    """The family of a folder whose index was read, and the settings of its parts. Raises CheckpointError."""
+    """The family of a folder whose index was read, and the settings of its components. Raises CheckpointError."""
     pipeline = index.get("_class_name")
     rows = allowed()
     if not isinstance(pipeline, str) or pipeline not in rows:
         family_of(str(pipeline), {})  # refuses it by name
     configs = {}
-    for part, pairs in rows[str(pipeline)].items():
-        pair = index.get(part)
+    for component, pairs in rows[str(pipeline)].items():
+        pair = index.get(component)
         if not isinstance(pair, list) or tuple(pair) not in pairs:
             wanted = ", ".join(sorted(".".join(pair) for pair in pairs))
-            raise CheckpointError(f"{folder / 'model_index.json'}: {part} is {pair!r}; allowed are {wanted}")
-        path = folder / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
-        configs[part] = {} if part.startswith("tokenizer") else _bounded(read_json(path), path)
+            raise CheckpointError(f"{folder / 'model_index.json'}: {component} is {pair!r}; allowed are {wanted}")
+        path = folder / component / ("scheduler_config.json" if component == "scheduler" else "config.json")
+        configs[component] = {} if component.startswith("tokenizer") else _bounded(read_json(path), path)
     return family_of(str(pipeline), configs), configs
 
 
-def _part(folder: Path, pair: list[str], config: dict[str, Any], digest: Any) -> Any:
-    """One part, built and filled. pair: library and class, known to be allowed."""
+def _component(folder: Path, pair: list[str], config: dict[str, Any], digest: Any) -> Any:
+    """One component, built and filled. pair: library and class, known to be allowed."""
     library, name = pair
     if name.startswith("CLIPTokenizer"):
         return _tokenizer(folder)
-    if library == "transformers":
-        settings = transformers.CLIPTextConfig(**_known(config, transformers.CLIPTextConfig))
-        cls = getattr(transformers, name)
-        with init_empty_weights():
-            empty = cls(settings)
-        tensors = dict(_tensors(folder, digest))
-        old = "text_model."
-        bare = {key.removeprefix(old): tensor for key, tensor in tensors.items()}  # both spellings are about
-        _fit(folder, {key.removeprefix(old): value for key, value in empty.state_dict().items()}, bare)
-        model = cls.from_pretrained(None, config=settings, state_dict=tensors)
-        return model.eval().requires_grad_(False)
-    cls = getattr(diffusers, name)
+    cls = getattr(transformers if library == "transformers" else diffusers, name)
     if name.endswith("Scheduler"):
         return cls.from_config(_known(config, cls))
     with init_empty_weights():
-        model = cls.from_config(_known(config, cls))
-    tensors = dict(_tensors(folder, digest))
-    _fit(folder, model.state_dict(), tensors)
-    model.load_state_dict({key: tensors[key].float() for key in model.state_dict()}, assign=True)
-    return model.eval().requires_grad_(False)
+        if library == "transformers":
+            network = cls(transformers.CLIPTextConfig(**_known(config, transformers.CLIPTextConfig)))
+        else:
+            network = cls.from_config(_known(config, cls))
+    network.load_state_dict(_tensors(folder, network.state_dict(), digest), assign=True)
+    return network.eval().requires_grad_(False)
 
 
 def _tokenizer(folder: Path) -> Any:
@@ -129,29 +119,14 @@ def _tokenizer(folder: Path) -> Any:
     )  # fmt: skip
 
 
-def _tensors(folder: Path, digest: Any) -> Iterator[tuple[str, Tensor]]:
+def _tensors(folder: Path, wanted: Mapping[str, Tensor], digest: Any) -> dict[str, Tensor]:
+    """What a network's state is to be, in its own spelling: text encoders are about with a prefix and without."""
     path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), folder / WEIGHTS[0])
     data = read_weights(path, LARGEST_PART)
     digest.update(data)
-    for key, tensor in load(data).items():
-        if HARMLESS.search(key):
-            continue
-        if not tensor.is_floating_point():
-            raise CheckpointError(f"{path}: {key} is {tensor.dtype}, wanted floats")
-        if not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{path}: {key} holds values that are not finite; the file is damaged")
-        yield key, tensor
-
-
-def _fit(folder: Path, wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-    """Exactly the wanted tensors, in their shapes, or CheckpointError."""
-    for key in sorted(set(wanted) ^ set(tensors)):
-        if not HARMLESS.search(key):
-            problem = "is missing" if key in wanted else "does not belong there"
-            raise CheckpointError(f"{folder}: the tensor {key} {problem}; the weights do not fit config.json")
-    for key, tensor in tensors.items():
-        if tensor.shape != wanted[key].shape:
-            raise CheckpointError(f"{folder}: {key} is {tuple(tensor.shape)}, wanted {tuple(wanted[key].shape)}")
+    own = {key.removeprefix(PREFIX): key for key in wanted}
+    found = {key.removeprefix(PREFIX): tensor for key, tensor in load(data).items()}
+    return fitting(path, {own.get(key, key): tensor for key, tensor in found.items() if not HARMLESS.search(key)}, wanted)
 
 
 def _bounded(config: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -175,10 +150,5 @@ def _bounded(config: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def _known(config: Mapping[str, Any], cls: Any) -> dict[str, Any]:
     """What the class's constructor names; anything else is left out."""
-    parameters = {*inspect.signature(cls.__init__).parameters, *getattr(cls, "__annotations__", ())}
+    parameters = inspect.signature(cls.__init__).parameters
     return {key: value for key, value in config.items() if key in parameters and not key.startswith("_")}
-
-
-def parameters_of(checkpoint: PromptedCheckpoint) -> int:
-    """How many numbers its networks hold."""
-    return sum(p.numel() for part in checkpoint.pipeline.components.values() if isinstance(part, nn.Module) for p in part.parameters())

@@ -20,10 +20,12 @@ from engine.painter import PainterInfo, PainterSpec, Painting, PaintRequest, Pat
 from models.crops import Cells, plan
 from models.devices import all_threads, device_of, dtype_of
 from models.families import Family
+from models.loading import count_parameters
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, conditioned
 from models.prompted.trajectory import Trajectory, trajectory
 
+KEEP = "Keep everything else unchanged."
 NEGATIVE = "blurry, illegible text, distorted"
 STAGES = ("embed", "encode", "denoise", "decode")
 BLEND = 8  # pixels around the change in which old and new are mixed
@@ -32,25 +34,37 @@ CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three 
 
 @dataclass(frozen=True)
 class PromptedCheckpoint:
-    """name; family: its row; pipeline: the stock pipeline over its parts, in float32 on the CPU; sha256 of the weights."""
+    """row: its family's; pipeline: the stock pipeline over its components, float32 on the CPU; sha256 of the weights."""
 
     name: str
-    family: Family
+    row: Family
     pipeline: Any
     sha256: str
+
+    @property
+    def family(self) -> str:
+        return self.row.name
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        return [component for component in self.pipeline.components.values() if isinstance(component, nn.Module)]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers its networks hold."""
+        return count_parameters(*self.networks)
 
 
 class PromptedPainter:
     """Paints with a checkpoint that understands words. Latents are the autoencoder's, scaled, kept on the device."""
 
     def __init__(self, checkpoint: PromptedCheckpoint, spec: PainterSpec) -> None:
-        self.family, self._pipeline, self._spec = checkpoint.family, checkpoint.pipeline, spec
+        self.family, self._pipeline, self._spec = checkpoint.row, checkpoint.pipeline, spec
         device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
-        for part in self._pipeline.components.values():
-            if isinstance(part, nn.Module):
-                nn.Module.to(part, device, dtype)  # the libraries' own `to` prints warnings about nothing
+        for network in checkpoint.networks:
+            nn.Module.to(network, device, dtype)  # the libraries' own `to` prints warnings about nothing
         self._device, self._dtype = device, dtype
         self._coder = Coder(self._pipeline.vae, self._pipeline.vae_scale_factor)
         steps = spec.steps or self.family.steps
@@ -110,9 +124,10 @@ class PromptedPainter:
         """What the checkpoint is told."""
         words = request.words
         if request.guide is None and words.told:
-            return words.told if self.family.strength == 0 else f"{words.told} {words.look} user interface"
+            told = " ".join(words.told)
+            return f"{told} {KEEP}" if self.family.edits else f"{told} {words.look} user interface"
         look = words.look or "clean"
-        return f"make it a {look} user interface" if self.family.strength == 0 else f"{look} user interface, crisp text"
+        return f"make it a {look} user interface" if self.family.edits else f"{look} user interface, crisp text"
 
     def _conditioning(self, request: PaintRequest) -> Conditioning:
         """Of the request's words, encoded anew only when they change."""
@@ -124,29 +139,25 @@ class PromptedPainter:
     def _trajectory(self, steps: int) -> Trajectory:
         """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
         scheduler, strength = self._pipeline.scheduler, self.family.strength
-        if strength == 0:
-            scheduler.set_timesteps(steps)
-            return trajectory(scheduler, scheduler.timesteps, True)
-        if self.family.pipeline.startswith("LatentConsistency"):
-            scheduler.set_timesteps(steps, strength=strength)
-            return trajectory(scheduler, scheduler.timesteps, False)
-        scheduler.set_timesteps(self.stock_steps(steps))
-        timesteps, _ = self._pipeline.get_timesteps(self.stock_steps(steps), strength, "cpu")
-        return trajectory(scheduler, timesteps, False)
+        stock = self.stock_steps(steps)
+        scheduler.set_timesteps(stock, **({"strength": strength} if self.family.distilled else {}))
+        timesteps = scheduler.timesteps
+        if stock > steps:
+            timesteps, _ = self._pipeline.get_timesteps(stock, strength, "cpu")
+        return trajectory(scheduler, timesteps, self.family.edits)
 
     def stock_steps(self, steps: int) -> int:
         """The stock pipeline's `num_inference_steps` for so many calls of the denoiser."""
-        strength = self.family.strength
-        if strength == 0 or self.family.pipeline.startswith("LatentConsistency"):
+        if self.family.edits or self.family.distilled:
             return steps
-        return next(n for n in range(steps, 10 * steps + 1) if int(n * strength) >= steps)
+        return next(n for n in range(steps, 10 * steps + 1) if int(n * self.family.strength) >= steps)
 
     def _noise(self) -> list[Tensor]:
         """Fields over the whole frame: the posterior's, the start's, then each step's that takes any."""
         generator = torch.Generator().manual_seed(self._spec.seed)
         width, height = (side // self._coder.factor for side in self._spec.size)
         shape = (1, self._pipeline.vae.config.latent_channels, height, width)
-        sampled = self.family.strength > 0 and not self._coder.local
+        sampled = not self.family.edits and not self._coder.local
         count = sampled + 1 + sum(weight != 0 for weight in self._path.fresh)
         fields = [torch.randn(shape, generator=generator, dtype=self._dtype).to(self._device) for _ in range(count)]
         return fields if sampled else [torch.zeros_like(fields[0]), *fields]
@@ -166,8 +177,8 @@ class PromptedPainter:
             for rect in damage:
                 y, x = rect.shift(-area.x, -area.y).slices
                 shown[..., y, x] = guide[..., y, x]
-        edited = self._coder.mode(self._floats(shown)) if self.family.strength == 0 else None
-        if edited is not None or (request.guide is None and self.family.strength):
+        edited = self._coder.mode(self._floats(shown)) if self.family.edits else None
+        if edited is not None or request.guide is None:
             start = self._latents[cells]
         else:
             start = self._coder.encode(self._floats(shown), fields[0])
