@@ -156,6 +156,11 @@ def look_of(slow: np.ndarray) -> np.ndarray:
     return np.concatenate([slow[:_STYLE], slow[_STYLE + SLOW_SIZE - VECTOR_SIZE :]])
 
 
+def text_size_of(slow: np.ndarray) -> int:
+    """The text size that slow features tell, in pixels."""
+    return round((float(slow[_STYLE]) + 1) * 16)
+
+
 def earlier(recent: np.ndarray, events: int) -> np.ndarray:
     """Recent features (RECENT_SIZE,) without the newest `events` events."""
     none = np.zeros(events * EVENT_SIZE, np.float32)

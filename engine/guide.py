@@ -84,7 +84,7 @@ class Guide:
         self._close_group()
         changed = (before[0] != self.pixels[at]).any(2) | (before[3] != self.corners[at]).any(2)
         changed |= (before[1] != self.ink[at]) | (before[2] != self.verbatim[at])
-        return _cells(changed, rect)
+        return rects_of(changed, rect)
 
     def _draw(self, item: Item, part: Rect) -> None:
         at = part.slices
@@ -275,7 +275,7 @@ def _middle(item: Fill, rect: Rect) -> bool:
     return beside or (rect.y >= whole.y + off and rect.bottom <= whole.bottom - off)
 
 
-def _cells(changed: np.ndarray, rect: Rect) -> list[Rect]:
+def rects_of(changed: np.ndarray, rect: Rect) -> list[Rect]:
     """Changed pixels, bool (rect.h, rect.w), to rects of whole grid cells in frame pixels."""
     cells = np.any(changed.reshape(rect.h // GRID, GRID, rect.w // GRID, GRID), axis=(1, 3))
     rects: list[Rect] = []

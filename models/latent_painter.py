@@ -1,7 +1,9 @@
 """The latent painter of the bundled family: paints the damage, keeps its latents, remembers what it painted.
 
-With a guide it paints what the guide shows, in one go. Without one it answers the events one after another, each on
-the whole frame, from its own last frame, the context, and the pictures it remembers.
+With a guide it paints what the guide shows, in one go. Without one it dreams. Where the checkpoint has a dreamer, that
+carries on the guide it woke from, event by event, and what it changed is painted as any guide is. Where it has none (it
+learned from programs that have no guide), the denoiser answers the events itself, each on the whole frame, from its own
+last frame, the context, and the pictures it remembers.
 """
 
 from __future__ import annotations
@@ -14,14 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.context import RECENT_SIZE, SLOW_SIZE, atoms, earlier, look_of, ticked
-from engine.events import Event
+from engine.context import RECENT_SIZE, SLOW_SIZE, look_of
 from engine.geometry import Rect, merge
+from engine.guide import rects_of
 from engine.painter import ContextFeatures, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from engine.styles import paints_of
 from models.crops import PaintCrop, plan
 from models.denoiser import CORNERS, PATCH, Materials, pack, place
 from models.devices import all_threads, device_of, dtype_of
+from models.dreaming.dream import Dream
+from models.dreaming.steps import steps_of
 from models.frame_cache import FrameCache
 from models.inputs import (
     corner_maps,
@@ -39,8 +43,6 @@ from models.sampling import noise_field, sample
 from models.synthetic.renderer import REACH
 
 SMALL_AREA = 96 * 96  # crops up to this many pixels are painted by one thread: waking a second takes longer than it helps
-LATEST = 8  # events of one request that are dreamt one after another; older ones are only remembered
-GRID = 8  # pixels: what a dream changed is handed out in such squares
 CACHED_AREA = 128 * 128  # larger crops are painted anew: they rarely come back exactly
 
 
@@ -68,7 +70,11 @@ class LatentPainter:
         rows, columns = torch.arange(height // PATCH), torch.arange(width // PATCH)
         self._place = place(rows, columns, spec.size)[None].to(device, dtype, memory_format=torch.channels_last)
         self._pixels = torch.full((1, 3, height, width), 128, dtype=torch.uint8, device=device)
-        self._memory = PictureMemory(spec.size, device) if self._denoiser.remembers else None
+        self._bounds = Rect(0, 0, width, height)
+        dreamer = checkpoint.dreamer if spec.mode == "dream" else None
+        self._dream = Dream(nn.Module.to(dreamer, device), spec.size) if dreamer is not None else None
+        remembers = self._denoiser.remembers and spec.mode == "dream" and self._dream is None
+        self._memory = PictureMemory(spec.size, device) if remembers else None
         self._look: bytes = b""
         self._tokens: tuple[ContextFeatures, Tensor] | None = None
         self._cache = FrameCache()
@@ -79,9 +85,9 @@ class LatentPainter:
         self._take_look(look_of(request.context.slow))
         ms = dict.fromkeys(("embed", "encode", "denoise", "decode"), 0.0)
         with torch.inference_mode():
-            if request.guide is None:
-                return Painting(request.seq, tuple(self._dream(request, ms)), "painted", ms)
-            patches, painted = self._guided(request, ms)
+            if request.guide is None and self._dream is None:
+                return Painting(request.seq, tuple(self._answered(request, ms)), "painted", ms)
+            patches, painted = self._guided(self._imagined(request, ms), ms)
         source = "painted" if painted else "cached" if patches else "skipped"
         return Painting(request.seq, tuple(patches), source, ms)
 
@@ -98,10 +104,26 @@ class LatentPainter:
                 painted = True
                 self._cache.put(key, known)
             patches += self._place_patches(crop, known)
-        if self._memory is not None and self._spec.mode == "dream":  # what a dream begins with lies under all that follows
+        if self._memory is not None:  # what a dream begins with lies under all that follows
             self._memory.clear()
-            self._memory.ground(Rect(0, 0, *self._spec.size), self._pixels[0])
+            self._memory.ground(self._bounds, self._pixels[0])
         return patches, painted
+
+    def _imagined(self, request: PaintRequest, ms: dict[str, float]) -> PaintRequest:
+        """The request with the guide that its events lead to where it brings none; a dream begins with what is brought."""
+        if self._dream is None:
+            return request
+        if request.guide is not None:
+            self._dream.begin(request)
+            return request
+        begun = perf_counter()
+        if self._threads:
+            torch.set_num_threads(self._threads)
+        changed = self._dream.answer(request)
+        pixels, verbatim, corners = self._dream.guide
+        damage = merge(rect.grow(REACH).snap().meet(self._bounds) for rect in changed)
+        ms["denoise"] += (perf_counter() - begun) * 1e3
+        return replace(request, guide=pixels, verbatim=verbatim, corners=corners, damage=damage)
 
     def _take_look(self, vector: np.ndarray) -> None:
         """Get the paints of another look ready; what is remembered of the last one is forgotten."""
@@ -115,22 +137,12 @@ class LatentPainter:
         planes = torch.from_numpy(np.array(planes_of(paints, self._spec.size)))[None].to(self._device)
         self._materials = materials_of([paints], planes).to(self._device, self._dtype)
 
-    def _dream(self, request: PaintRequest, ms: dict[str, float]) -> list[Patch]:
-        """Answer the request's events in their order; patches for all that is different in the end."""
-        whole = Rect(0, 0, *self._spec.size)
-        first = self._pixels[0].clone()
-        steps: list[Event | None] = [atom for event in request.events for atom in atoms(event, request.pointer)]
-        recent = request.context.recent
-        if not steps:
-            steps, recent = [None], ticked(recent)
-        for later in range(min(len(steps), LATEST) - 1, -1, -1):
-            event = steps[len(steps) - 1 - later]
-            context = ContextFeatures(request.context.slow, earlier(recent, later))
-            pointer = getattr(event, "x", request.pointer[0]), getattr(event, "y", request.pointer[1])
-            one = replace(request, context=context, pointer=pointer)
-            pixels = self._paint_crop(
-                PaintCrop(whole, ()), one, self._embed(context, ms), self._recall(whole), ms
-            )
+    def _answered(self, request: PaintRequest, ms: dict[str, float]) -> list[Patch]:
+        """Let the denoiser answer the request's events in their order; patches for all that is different in the end."""
+        whole, first = self._bounds, self._pixels[0].clone()
+        for step in steps_of(request):
+            one = replace(request, context=step.context, pointer=step.pointer)
+            pixels = self._paint_crop(PaintCrop(whole, ()), one, self._embed(step.context, ms), self._recall(whole), ms)
             after = torch.from_numpy(pixels).permute(2, 0, 1).to(self._device)
             if self._memory is not None:
                 self._memory.replace(whole, self._pixels[0], after)
@@ -138,17 +150,17 @@ class LatentPainter:
         return self._changed(first)
 
     def _changed(self, before: Tensor) -> list[Patch]:
-        """What is no longer as in `before`, uint8 (3, H, W), in squares that are joined where they touch."""
-        apart = (before != self._pixels[0]).any(0).unflatten(0, (-1, GRID)).unflatten(2, (-1, GRID)).any(3).any(1)
-        squares = [Rect(int(x) * GRID, int(y) * GRID, GRID, GRID) for y, x in apart.nonzero().cpu()]
+        """What is no longer as in `before`, uint8 (3, H, W), on the grid."""
+        apart = (before != self._pixels[0]).any(0).cpu().numpy()
         frame = self._pixels[0].permute(1, 2, 0).cpu().numpy()
-        return [Patch(rect, frame[rect.slices].copy()) for rect in merge(squares)]
+        return [Patch(rect, frame[rect.slices].copy()) for rect in rects_of(apart, self._bounds)]
 
     def latents(self) -> np.ndarray:
-        """Frame, then memory where there is one, as pictures: uint8 (N, 3, H, W), without loss."""
-        if self._memory is None or self._spec.mode != "dream":
+        """Frame, then what a dream goes on from, as pictures: uint8 (N, 3, H, W), without loss."""
+        dream = self._dream or self._memory
+        if dream is None:
             return self._pixels.cpu().numpy().copy()
-        return torch.cat([self._pixels, self._memory.state()]).cpu().numpy()
+        return torch.cat([self._pixels, dream.state().to(self._device)]).cpu().numpy()
 
     def _recall(self, area: Rect) -> Recalled | None:
         return None if self._memory is None else self._memory.recall(area)
@@ -158,11 +170,14 @@ class LatentPainter:
             self._pixels.fill_(128)
             if self._memory is not None:
                 self._memory.clear()
+            if self._dream is not None:
+                self._dream.restore(None)
         elif latents.shape[1:] == self._pixels.shape[1:]:
-            kept = torch.from_numpy(np.array(latents)).to(self._device)
+            kept = torch.from_numpy(np.array(latents))
             self._pixels.copy_(kept[:1])
-            if self._memory is not None and len(kept) > 1:
-                self._memory.restore(kept[1:])
+            dream = self._dream or self._memory
+            if dream is not None and len(kept) > 1:
+                dream.restore(kept[1:].to(self._device if dream is self._memory else "cpu"))
 
     def close(self) -> None:
         self._cache.clear()

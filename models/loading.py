@@ -23,9 +23,11 @@ from torch import Tensor, nn
 from engine.errors import CheckpointError
 from models.context_encoder import ContextEncoder
 from models.denoiser import Denoiser
+from models.dreaming.dreamer import Dreamer
 
 PIPELINE = "PixelOSPipeline"
-COMPONENTS: dict[str, type[Any]] = {"denoiser": Denoiser, "context_encoder": ContextEncoder}
+COMPONENTS: dict[str, type[Any]] = {"denoiser": Denoiser, "context_encoder": ContextEncoder, "dreamer": Dreamer}
+OPTIONAL = ("dreamer",)  # older checkpoints, and those that learned from programs without a guide, have none
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 LARGEST_HEADER = 16 * 2**20
 LARGEST_FILE = 512 * 2**20
@@ -39,18 +41,19 @@ PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl", ".keras", ".h5", ".onnx")
 
 @dataclass(frozen=True)
 class BundledCheckpoint:
-    """The two networks, in float32 on the CPU and in eval mode, and the SHA-256 of their weights."""
+    """The networks, in float32 on the CPU and in eval mode, and the SHA-256 of their weights."""
 
     name: str
     denoiser: Denoiser
     context_encoder: ContextEncoder
     sha256: str
+    dreamer: Dreamer | None = None
     family: str = "bundled"
 
     @property
     def parameters(self) -> int:
         """How many numbers its networks hold."""
-        return count_parameters(self.denoiser, self.context_encoder)
+        return count_parameters(*filter(None, (self.denoiser, self.context_encoder, self.dreamer)))
 
 
 def count_parameters(*networks: nn.Module) -> int:
@@ -68,20 +71,26 @@ def build_bundled(folder: Path, name: str, index: dict[str, Any]) -> BundledChec
     digest = hashlib.sha256()
     networks: dict[str, Any] = {}
     for component in COMPONENTS:
-        networks[component], data = _load_component(folder, component)
-        digest.update(data)
-    return BundledCheckpoint(name, networks["denoiser"], networks["context_encoder"], digest.hexdigest())
+        if component in index:
+            networks[component], data = _load_component(folder, component)
+            digest.update(data)
+    return BundledCheckpoint(name, sha256=digest.hexdigest(), **networks)
 
 
-def save_bundled(folder: Path, denoiser: nn.Module, context_encoder: nn.Module, dtype: torch.dtype) -> None:
+def save_bundled(
+    folder: Path, denoiser: nn.Module, context_encoder: nn.Module, dtype: torch.dtype, dreamer: nn.Module | None = None
+) -> None:
     """Write a checkpoint in diffusers' folder form; weights in `dtype`."""
     index: dict[str, Any] = {"_class_name": PIPELINE}
-    for component, network in (("denoiser", denoiser), ("context_encoder", context_encoder)):
+    given = {"denoiser": denoiser, "context_encoder": context_encoder, "dreamer": dreamer}
+    for component, network in given.items():
+        if network is None:
+            continue
         part = folder / component
         part.mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().to(dtype).contiguous() for key, value in network.state_dict().items()}
         save_file(tensors, part / WEIGHTS)
-        config = {"_class_name": type(network).__name__, **_plain(network.config)}
+        config = {"_class_name": type(network).__name__, **plain_config(network.config)}
         (part / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         index[component] = ["models", type(network).__name__]
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
@@ -92,6 +101,8 @@ def _check_index(folder: Path, index: dict[str, Any]) -> None:
     if index.get("_class_name") != PIPELINE:
         raise CheckpointError(f"{folder} is of the family {index.get('_class_name')!r}, wanted {PIPELINE}")
     for component, network in COMPONENTS.items():
+        if component in OPTIONAL and component not in index:
+            continue
         if index.get(component) != ["models", network.__name__]:
             raise CheckpointError(f"{folder / 'model_index.json'}: {component} must be models.{network.__name__}")
 
@@ -209,5 +220,6 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _plain(config: Any) -> dict[str, Any]:
+def plain_config(config: Any) -> dict[str, Any]:
+    """What a network was made with, as JSON values."""
     return {k: list(v) if isinstance(v, tuple) else v for k, v in dict(config).items() if not k.startswith("_")}

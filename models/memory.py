@@ -20,25 +20,26 @@ DEPTH = 4  # pictures a cell, the ground apart
 
 @dataclass
 class Recalled:
-    """pixels: uint8 (2, 3, h, w), latest and ground; known: bool (2, h / 4, w / 4)."""
+    """pixels: uint8 (2, C, h, w), latest and ground; known: bool (2, h / 4, w / 4)."""
 
     pixels: Tensor
     known: Tensor
 
 
 class PictureMemory:
-    """For frames of `size` (width, height), both multiples of 4; rects too lie on cells."""
+    """For frames of `size` (width, height), both multiples of 4, of C planes; rects too lie on cells."""
 
-    def __init__(self, size: tuple[int, int], device: torch.device | str = "cpu") -> None:
+    def __init__(self, size: tuple[int, int], device: torch.device | str = "cpu", planes: int = 3) -> None:
         width, height = size
-        self._stack = torch.zeros(DEPTH, 3, height, width, dtype=torch.uint8, device=device)
+        self._stack = torch.zeros(DEPTH, planes, height, width, dtype=torch.uint8, device=device)
         self._held = torch.zeros(height // PATCH, width // PATCH, dtype=torch.int8, device=device)
-        self._ground = torch.zeros(3, height, width, dtype=torch.uint8, device=device)
+        self._ground = torch.zeros(planes, height, width, dtype=torch.uint8, device=device)
         self._grounded = torch.zeros(height // PATCH, width // PATCH, dtype=torch.bool, device=device)
 
     def state(self) -> Tensor:
-        """Everything as pictures, uint8 (N, 3, H, W), for `restore`: marks, ground, then the others."""
-        marks = torch.stack([self._held.to(torch.uint8), self._grounded.to(torch.uint8), torch.zeros_like(self._held, dtype=torch.uint8)])
+        """Everything as pictures, uint8 (N, C, H, W), for `restore`: marks, ground, then the others."""
+        marks = torch.zeros(len(self._ground), *self._held.shape, dtype=torch.uint8, device=self._held.device)
+        marks[0], marks[1] = self._held, self._grounded
         planes = torch.stack([wide(marks), self._ground])
         return torch.cat([planes, self._stack])
 
@@ -63,13 +64,13 @@ class PictureMemory:
         return Recalled(pixels, torch.stack([held, self._grounded[cells]]))
 
     def ground(self, rect: Rect, pixels: Tensor) -> None:
-        """Take `pixels`, uint8 (3, h, w), as the ground of `rect`."""
+        """Take `pixels`, uint8 (C, h, w), as the ground of `rect`."""
         (rows, columns), cells = rect.slices, _cells(rect)
         self._ground[:, rows, columns] = pixels
         self._grounded[cells] = True
 
     def replace(self, rect: Rect, before: Tensor, after: Tensor) -> None:
-        """Cells of `rect` changed from `before` to `after`, uint8 (3, h, w). What comes back is taken off the memory."""
+        """Cells of `rect` changed from `before` to `after`, uint8 (C, h, w). What comes back is taken off the memory."""
         (rows, columns), cells = rect.slices, _cells(rect)
         stack, held = self._stack[:, :, rows, columns], self._held[cells]
         changed = _differ(before, after)
@@ -91,6 +92,6 @@ def wide(cells: Tensor) -> Tensor:
 
 
 def _differ(a: Tensor, b: Tensor) -> Tensor:
-    """Which cells of two pictures, uint8 (3, h, w), are not the same: bool (h / 4, w / 4)."""
+    """Which cells of two pictures, uint8 (C, h, w), are not the same: bool (h / 4, w / 4)."""
     apart = (a != b).any(0)
     return apart.unflatten(0, (-1, PATCH)).unflatten(2, (-1, PATCH)).any(3).any(1)

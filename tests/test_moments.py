@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from engine.context import EVENT_SIZE, RECENT_SIZE
 from models.datasets.source import open_source
 from models.denoiser import PIXELS, Prediction, pixels_of
-from models.synthetic.shots import Shot, random_shot
+from models.synthetic.shots import Crop, Shot, random_shot
 from models.training.moments import moments
 from models.training.objective import batch_of, corrupt, loss_of
 from models.training.pool import ShotPool, crop_of
@@ -72,11 +72,14 @@ def test_the_pool_renews_itself() -> None:
         made.append(random_shot(rng))
         return made[-1:]
 
+    def crop(shot: Shot, rng: np.random.Generator) -> Crop:
+        return crop_of(shot, SIDE, rng)
+
     pool = ShotPool(make, (1,), size=30, renew=5.0)
     for turn in range(4):
-        assert len(pool.draw(turn, 2, SIDE)) == 2
+        assert len(pool.draw(turn, 2, crop)) == 2
     assert len(made) == 3 + 1, "three draws, and one more after ten shots' worth of turns"
-    assert {id(crop.shot) for crop in pool.draw(3, 60, SIDE)} == {id(shot) for shot in made[1:]}
+    assert {id(crop.shot) for crop in pool.draw(3, 60, crop)} == {id(shot) for shot in made[1:]}
 
 
 def bare(b: int, h: int, w: int) -> tuple[torch.Tensor, torch.Tensor]:

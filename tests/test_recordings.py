@@ -27,7 +27,7 @@ from models.synthetic.shots import Crop, Shot
 from models.training.loop import TrainConfig, train
 from models.training.networks import Networks
 from models.training.objective import Batch, batch_of, corrupt, loss_of
-from models.training.pool import ShotPool
+from models.training.pool import ShotPool, crop_of
 from models.training.source_sheet import source_sheet
 from scripts.capture_x11 import X11Window, capture, read_events
 from tests.checkpoints import tiny_networks
@@ -173,7 +173,10 @@ def _learn(source: RecordingSource, updates: int = 30) -> tuple[float, float]:
     networks = Networks(*tiny_networks())
     optimiser = torch.optim.AdamW(networks.parameters(), lr=3e-3)
     pool = ShotPool(source, (0,), 8)
-    held = batch_of(pool.draw(0, 8, 64), rng, guide_dropped=0.5)
+    def draw(turn: int) -> list[Crop]:
+        return pool.draw(turn, 8, lambda shot, rng: crop_of(shot, 64, rng))
+
+    held = batch_of(draw(0), rng, guide_dropped=0.5)
 
     def loss(batch: Batch, seed: int) -> torch.Tensor:
         noisy, previous, level = corrupt(batch, torch.Generator().manual_seed(seed))
@@ -182,7 +185,7 @@ def _learn(source: RecordingSource, updates: int = 30) -> tuple[float, float]:
     before = float(loss(held, 0).detach())
     for update in range(updates):
         optimiser.zero_grad()
-        loss(batch_of(pool.draw(1 + update, 8, 64), rng, guide_dropped=0.5), update).backward()  # type: ignore[no-untyped-call]
+        loss(batch_of(draw(1 + update), rng, guide_dropped=0.5), update).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     return before, float(loss(held, 0).detach())
 

@@ -20,7 +20,7 @@ from PIL import Image
 from engine.errors import CheckpointError, InputError, PixelOSError
 from models.denoiser import Denoiser, Materials
 from models.loading import load_bundled
-from models.training import looks
+from models.training import lessons, looks
 from models.training import run as run_module
 from models.training.config import BUDGETS, begun_with, check
 from models.training.heldout import HeldOut, held_out
@@ -51,7 +51,7 @@ def screens() -> list[HeldOut]:
 @pytest.fixture(autouse=True)
 def tiny(screens: list[HeldOut], monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs start from tiny networks and look at two screens only."""
-    monkeypatch.setattr(run_module, "networks_from", lambda init: Networks(*tiny_networks(1)))
+    monkeypatch.setattr(lessons, "networks_from", lambda init: Networks(*tiny_networks(1)))
     monkeypatch.setattr(looks, "held_out", lambda: screens)
 
 
@@ -90,7 +90,7 @@ class Kill(Exception):
 
 def killed_at(update: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next run dies while it computes that update."""
-    step = run_module.loss_of
+    step = lessons.loss_of
 
     def die(*arguments: Any) -> torch.Tensor:
         nonlocal update
@@ -99,7 +99,7 @@ def killed_at(update: int, monkeypatch: pytest.MonkeyPatch) -> None:
             raise Kill
         return step(*arguments)
 
-    monkeypatch.setattr(run_module, "loss_of", die)
+    monkeypatch.setattr(lessons, "loss_of", die)
 
 
 @pytest.mark.parametrize("saved_every", [1, 2])
@@ -139,9 +139,9 @@ def test_a_run_goes_on_in_the_form_it_was_begun_in(source: str, tmp_path: Path, 
     """Networks grown from an older checkpoint are not those that are made today."""
     denoiser, encoder = tiny_networks(2)
     older = Denoiser(**{**dict(denoiser.config), "given_palette": 0}), encoder
-    monkeypatch.setattr(run_module, "networks_from", lambda init: Networks(*older))
+    monkeypatch.setattr(lessons, "networks_from", lambda init: Networks(*older))
     train(config(tmp_path, source, updates=2), quiet)
-    monkeypatch.setattr(run_module, "networks_from", lambda init: Networks(*tiny_networks(1)))
+    monkeypatch.setattr(lessons, "networks_from", lambda init: Networks(*tiny_networks(1)))
     train(config(tmp_path, source, updates=3, resume=True), quiet)
     assert load_bundled(tmp_path / CHECKPOINT, "mine").denoiser.config.given_palette == 0
 
@@ -367,13 +367,13 @@ def test_what_a_run_was_begun_with_is_remembered(source: str, tmp_path: Path) ->
 
 _DRIVER = """
 import sys
-from models.training import heldout, run
+from models.training import heldout, lessons
 from models.training.config import BUDGETS
 from models.training.networks import Networks
 from tests.checkpoints import tiny_networks
 from ui import cli
 if __name__ == "__main__":
-    run.networks_from = lambda init: Networks(*tiny_networks(1))
+    lessons.networks_from = lambda init: Networks(*tiny_networks(1))
     heldout.PRESETS = {"light": heldout.PRESETS["light"]}
     BUDGETS["cpu"].update(crops=2, side=32, pool=10, save_every=5)
     sys.exit(cli.status(sys.argv[1:]))

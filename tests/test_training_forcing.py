@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from models.denoiser import Prediction
-from models.training import run as run_module
+from models.training import lessons
 from models.training.forcing import begun, own_previous
 from models.training.loop import TrainConfig, train
 from models.training.moments import moments
@@ -101,16 +101,16 @@ def test_the_phase_is_the_last_part_of_the_schedule(tmp_path: Path, monkeypatch:
         at.append(done)
         return own_previous(networks, given, generator)
 
-    score = run_module.loss_of
+    score = lessons.loss_of
 
     def count(*arguments: Any) -> Tensor:
         nonlocal done
         done += 1
         return score(*arguments)
 
-    monkeypatch.setattr(run_module, "own_previous", note)
-    monkeypatch.setattr(run_module, "loss_of", count)
-    monkeypatch.setattr(run_module, "networks_from", lambda init: Networks(*tiny_networks()))
+    monkeypatch.setattr(lessons, "own_previous", note)
+    monkeypatch.setattr(lessons, "loss_of", count)
+    monkeypatch.setattr(lessons, "networks_from", lambda init: Networks(*tiny_networks()))
     source = str(recording(tmp_path / "mine"))
     config = TrainConfig(tmp_path / "out", data=source, updates=10, crops=2, side=32, pool=10, threads=1, device="cpu", forced=0.3)
     train(config, lambda line: None)

@@ -203,6 +203,9 @@ def train(
     updates: Annotated[int | None, typer.Option(metavar="N", help="End after so many updates.")] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="End after so many minutes; 0: no limit.")] = None,
     rate: Annotated[float | None, typer.Option(metavar="R", help="The highest learning rate (8e-4).")] = None,
+    part: Annotated[
+        str | None, typer.Option(metavar="painter|dreamer", help="What is taught: painting (usual), or how dreams go on.")
+    ] = None,
     guide_dropped: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Of what events explain, learned without a guide (0.9).")
     ] = None,
@@ -210,7 +213,8 @@ def train(
     """Train or fine-tune a checkpoint of the bundled family."""
     from ui.training import train_to
 
-    said = {"data": data, "updates": updates, "minutes": minutes, "rate": rate, "guide_dropped": guide_dropped}
+    said = {"data": data, "updates": updates, "minutes": minutes, "rate": rate, "guide_dropped": guide_dropped,
+            "part": part}  # fmt: skip
     train_to(choice, out, resume, init, budget, said)
 
 

@@ -10,12 +10,13 @@ from typing import Any
 from engine.errors import InputError
 
 CONFIG = "config.json"  # in the output folder: what the run was last asked to do
-_STREAM = ("seed", "data", "crops", "side", "guide_dropped", "pool", "lanes")  # what decides which crops are met
+PARTS = ("painter", "dreamer")
+_STREAM = ("part", "seed", "data", "crops", "side", "guide_dropped", "pool", "lanes")  # what decides which crops are met
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """out: folder for everything; init: folder of a checkpoint to start from; updates: optimiser steps in all;
+    """out: folder for everything; part: what is taught, the painter (denoiser and context encoder) or the dreamer; init: folder of a checkpoint to start from; updates: optimiser steps in all;
     minutes: end the schedule after this long even if fewer updates were done (0: no limit), earlier sittings included;
     crops, side: crops an update and their side in pixels, for each process; rate: the highest learning rate;
     guide_dropped: share of the moments' crops that are learned without a guide; data: what
@@ -25,6 +26,7 @@ class TrainConfig:
     look_every: updates between two saves, and between two looks at held-out screens; device: auto, cpu or cuda."""
 
     out: Path
+    part: str = "painter"
     init: Path | None = None
     resume: bool = False
     updates: int = 6000
@@ -57,6 +59,8 @@ def check(config: TrainConfig) -> TrainConfig:
     for name, lowest in least.items():
         if not getattr(config, name) >= lowest:
             raise InputError(f"{name} {getattr(config, name)} cannot be; give at least {lowest}")
+    if config.part not in PARTS:
+        raise InputError(f"--part {config.part!r} cannot be taught; say {' or '.join(PARTS)}")
     if config.side < 16 or config.side % 16:
         raise InputError(f"side {config.side} cannot be; give a multiple of 16")
     for name in ("guide_dropped", "forced"):

@@ -17,7 +17,8 @@ LINES, PLOT = "metrics.jsonl", "metrics.png"
 
 class Metrics:
     """The lines of a run. Every line has `update` and `seconds`; most have `loss`, `rate` (the learning rate) and
-    `crops_per_s`; one in a while has `psnr`, dB a style (see models.training.looks), their `mean`, and maybe `dream`."""
+    `crops_per_s`; one in a while has `psnr`, dB a style (see models.training.looks), their `mean`, and maybe `dream`, or a
+    dreamer's `shares` (see models.training.dream_looks)."""
 
     def __init__(self, out: Path, done: int) -> None:
         """Go on after update `done`: what a killed run wrote beyond it is dropped. Raises OSError."""
@@ -38,15 +39,16 @@ class Metrics:
         losses = [line for line in self.lines if "loss" in line]
         above.plot([line["update"] for line in losses], [line["loss"] for line in losses], linewidth=1)
         above.set_ylabel("loss, smoothed")
-        looks = [line for line in self.lines if "psnr" in line]
+        looks = [line for line in self.lines if "psnr" in line or "shares" in line]
         updates = [line["update"] for line in looks]
+        kind, what = ("shares", "held-out moments, share right") if looks and "shares" in looks[-1] else ("psnr", "held-out PSNR, dB, one step")
         below.set_prop_cycle(color=colormaps["tab20"](range(20)))
-        for name in looks[-1]["psnr"] if looks else ():
-            below.plot(updates, [line["psnr"].get(name) for line in looks], linewidth=0.8, alpha=0.6, label=name)
-        below.plot(updates, [line["mean"] for line in looks], color="black", marker=".", label="all styles")
-        if any("dream" in line for line in looks):
-            below.plot(updates, [line.get("dream") for line in looks], "k--", marker=".", label="what changed, no guide")
-        below.set(xlabel="updates", ylabel="held-out PSNR, dB, one step")
+        for name in looks[-1][kind] if looks else ():
+            below.plot(updates, [line[kind].get(name) for line in looks], linewidth=0.8, alpha=0.6, label=name)
+        for name, how, label in (("mean", "k-", "all styles"), ("dream", "k--", "what changed, no guide")):
+            if any(name in line for line in looks):
+                below.plot(updates, [line.get(name) for line in looks], how, marker=".", label=label)
+        below.set(xlabel="updates", ylabel=what)
         if looks:
             below.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
         for axes in (above, below):
@@ -54,6 +56,14 @@ class Metrics:
         picture = io.BytesIO()
         figure.savefig(picture, format="png", dpi=100)
         replace_file(self.plot, picture.getvalue())
+
+
+def in_words(line: dict[str, Any]) -> str:
+    """What a look found."""
+    if "shares" in line:
+        return "held-out moments, " + ", ".join(f"{name} {share:.1%}" for name, share in line["shares"].items())
+    dream = f", what changed without a guide {line['dream']:.2f} dB" if "dream" in line else ""
+    return f"held-out screens {line['mean']:.2f} dB in one step{dream}"
 
 
 def mean(psnr: dict[str, float]) -> float:

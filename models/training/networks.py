@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from engine.context import SLOW_SIZE
 from models.context_encoder import ContextEncoder
 from models.denoiser import Denoiser, Prediction
-from models.loading import load_bundled
+from models.loading import load_bundled, plain_config
 from models.training.objective import Batch
 
 
@@ -30,8 +31,11 @@ class Networks(nn.Module):
 
     def forms(self) -> dict[str, dict[str, Any]]:
         """What the two were made with."""
-        made: dict[str, Any] = {"denoiser": self.denoiser.config, "encoder": self.encoder.config}
-        return {name: {k: v for k, v in dict(form).items() if not k.startswith("_")} for name, form in made.items()}
+        return {"denoiser": plain_config(self.denoiser.config), "encoder": plain_config(self.encoder.config)}
+
+    def twin(self) -> Networks:
+        """Another pair with the same weights."""
+        return Networks(copy.deepcopy(self.denoiser), copy.deepcopy(self.encoder))
 
     def forward(self, noisy: Tensor, previous: Tensor, batch: Batch, level: Tensor) -> Prediction:
         tokens = self.encoder(batch.slow, batch.recent)

@@ -7,12 +7,14 @@ would have met.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from engine.errors import InputError
-from models.synthetic.shots import Crop, Make, Shot, random_shot
+from models.synthetic.shots import Crop, Shot, random_shot
 from models.training.moments import MOMENTS, moments
 
 ALIGN = 16  # crops start on this grid: the denoiser's coarsest cell
@@ -31,23 +33,35 @@ def synthetic(rng: np.random.Generator) -> list[Shot]:
     return moments(rng) if rng.random() < SHARE else screens(rng)
 
 
+@dataclass(frozen=True)
+class Draw:
+    """How what is at hand becomes a batch. crop: a part of one shot; batch: of several crops. Both get what is random."""
+
+    crop: Callable[[Any, np.random.Generator], Any]
+    batch: Callable[[list[Any], np.random.Generator], Any]
+
+
 class ShotPool:
     """The shots at hand at a turn: of a window of draws, each from a generator of its own.
 
-    make: draws about MOMENTS shots; seed: whole numbers from 0; size: about how many shots are kept; renew: how many
+    make: draws about `each` shots; seed: whole numbers from 0; size: about how many shots are kept; renew: how many
     are replaced a turn, on average. A pool may be asked for any turn; turns that follow one another cost least.
     """
 
-    def __init__(self, make: Make, seed: tuple[int, ...], size: int = 96, renew: float = 1.0) -> None:
+    def __init__(
+        self, make: Callable[[np.random.Generator], list[Any]], seed: tuple[int, ...], size: int = 96, renew: float = 1.0,
+        each: int = MOMENTS,
+    ) -> None:  # fmt: skip
         self.make = make
         self.seed = seed
-        self.width = max(round(size / MOMENTS), 1)  # draws
+        self.each = each
+        self.width = max(round(size / each), 1)  # draws
         self.renew = renew
-        self._drawn: dict[int, list[Shot]] = {}
+        self._drawn: dict[int, list[Any]] = {}
 
     def fill(self, turn: int) -> Iterator[int]:
         """Draw what is missing at `turn`, yielding after each draw how many are still to come."""
-        first = int(turn * self.renew / MOMENTS)
+        first = int(turn * self.renew / self.each)
         wanted = range(first, first + self.width)
         self._drawn = {draw: shots for draw, shots in self._drawn.items() if draw in wanted}
         missing = [draw for draw in wanted if draw not in self._drawn]
@@ -55,18 +69,18 @@ class ShotPool:
             self._drawn[draw] = self._made(draw)
             yield left
 
-    def draw(self, turn: int, count: int, side: int) -> list[Crop]:
-        """`count` crops of `side` pixels, those of this turn."""
+    def draw(self, turn: int, count: int, crop: Callable[[Any, np.random.Generator], Any]) -> list[Any]:
+        """`count` crops, those of this turn."""
         list(self.fill(turn))
         shots = [shot for draw in sorted(self._drawn) for shot in self._drawn[draw]]
         rng = self.generator(turn)
-        return [crop_of(shots[int(rng.integers(len(shots)))], side, rng) for _ in range(count)]
+        return [crop(shots[int(rng.integers(len(shots)))], rng) for _ in range(count)]
 
     def generator(self, turn: int, use: int = 0) -> np.random.Generator:
         """What is random about a turn beside the shots; `use` keeps different uses of it apart."""
         return np.random.default_rng([*self.seed, 1, turn, use])
 
-    def _made(self, draw: int) -> list[Shot]:
+    def _made(self, draw: int) -> list[Any]:
         rng = np.random.default_rng([*self.seed, 0, draw])
         for _ in range(TRIES):
             if shots := self.make(rng):

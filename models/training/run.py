@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -17,13 +16,9 @@ from diffusers.training_utils import EMAModel
 
 from engine.durable import replace_file
 from engine.errors import InputError, PixelOSError
-from models.loading import save_bundled
 from models.training.config import CONFIG, TrainConfig, as_json, begun_with, changes
-from models.training.forcing import begun, own_previous
-from models.training.looks import Looks
-from models.training.metrics import Metrics
-from models.training.networks import Networks, networks_from
-from models.training.objective import Batch, corrupt, loss_of
+from models.training.lessons import LESSONS, Lesson
+from models.training.metrics import Metrics, in_words
 from models.training.state import CHECKPOINT, load_state, replace_folder, save_state, told
 from models.training.stopping import Stopping
 from models.training.stream import Stream
@@ -59,7 +54,8 @@ class Run:
         self.say, self.tell = say, tell
         set_seed(config.seed % 2**32)
         taken_up = load_state(config.out, say) if config.resume else None
-        self.plain = _networks(config, taken_up)
+        self.lesson = _lesson(config, taken_up)
+        self.plain = self.lesson.networks.to(memory_format=torch.channels_last)
         optimiser = torch.optim.AdamW(self.plain.parameters(), lr=config.rate, weight_decay=0.01, betas=(0.9, 0.98))
         self.averaged = EMAModel(self.plain.parameters(), decay=0.999, use_ema_warmup=True, power=0.75)
         self.position = Position()
@@ -101,19 +97,15 @@ class Run:
         self.position.seconds, stop = word
         return not stop and self.position.share(self.config) < 1
 
-    def _update(self, batch: Batch, share: float) -> None:
+    def _update(self, batch: Any, share: float) -> None:
         """One step of the optimiser on one batch. Raises PixelOSError where the loss is no number any more."""
         device, position = self.accelerator.device, self.position
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(share)
-        batch = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
+        batch = type(batch)(**{name: value.to(device) for name, value in vars(batch).items()})
         generator = torch.Generator(device).manual_seed(self._seed())
         with self.accelerator.autocast():
-            if begun(share, self.config.forced):
-                batch = own_previous(self.plain, batch, generator)
-            with torch.device(device):
-                noisy, previous, level = corrupt(batch, generator)
-            loss = loss_of(self.networks(_last(noisy), _last(previous), batch, level), batch)
+            loss = self.lesson.loss(self.networks, batch, share, generator)
         self.optimiser.zero_grad()
         self.accelerator.backward(loss)
         norm = self.accelerator.clip_grad_norm_(self.networks.parameters(), 1.0)
@@ -168,7 +160,7 @@ class Run:
             if not config.resume:
                 self._keep()
             self.metrics = Metrics(config.out, self.position.done)
-        self.looks = Looks(config.out, self.stream)
+        self.looks = self.lesson.looks(config.out, self.stream.source)
         if config.init and not config.resume:
             self._look()
 
@@ -180,7 +172,7 @@ class Run:
             self._keep()
             twin = self._twin()
             replace_folder(
-                self.config.out / CHECKPOINT, lambda folder: save_bundled(folder, twin.denoiser, twin.encoder, torch.float16)
+                self.config.out / CHECKPOINT, lambda folder: self.lesson.save(folder, twin)
             )
         if look:
             self._look()
@@ -189,15 +181,14 @@ class Run:
         """Paint what is held out, and draw the plots."""
         twin = self._twin().eval()
         with told(self.config.out):
-            line = self.looks.look(twin.denoiser, twin.encoder, self.position.done)
+            line = self.looks.look(twin, self.position.done)
             self.metrics.add({"update": self.position.done, "seconds": round(self.position.seconds, 2), **line})
             self.metrics.draw()
-        self.say(f"update {self.position.done}: held-out screens {line['mean']:.2f} dB in one step"
-                 + (f", what changed without a guide {line['dream']:.2f} dB" if "dream" in line else ""))  # fmt: skip
+        self.say(f"update {self.position.done}: {in_words(line)}")
 
-    def _twin(self) -> Networks:
+    def _twin(self) -> Any:
         """The averaged networks, beside those that learn."""
-        twin = Networks(copy.deepcopy(self.plain.denoiser), copy.deepcopy(self.plain.encoder))
+        twin = self.plain.twin()
         self.averaged.copy_to(twin.parameters())
         return twin
 
@@ -216,15 +207,14 @@ class Run:
             raise _other_shape(self.config) from error
 
 
-def _networks(config: TrainConfig, taken_up: dict[str, Any] | None) -> Networks:
+def _lesson(config: TrainConfig, taken_up: dict[str, Any] | None) -> Lesson:
     """What the run starts from. Raises CheckpointError or InputError for what is not of today's form."""
     try:
-        networks = networks_from(config.init) if taken_up is None else Networks.of_forms(taken_up["forms"])
+        return LESSONS[config.part](config, None if taken_up is None else taken_up["forms"])
     except RuntimeError as error:
         raise InputError(f"--init {config.init} has networks of another shape than today's; start from another") from error
     except (KeyError, TypeError) as error:
         raise _other_shape(config) from error
-    return networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _other_shape(config: TrainConfig) -> InputError:
@@ -233,6 +223,3 @@ def _other_shape(config: TrainConfig) -> InputError:
         f"--init {config.out / CHECKPOINT} --out another folder"
     )
 
-
-def _last(x: torch.Tensor) -> torch.Tensor:
-    return x.contiguous(memory_format=torch.channels_last)

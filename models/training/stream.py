@@ -9,33 +9,32 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
-from models.datasets.source import open_source
-from models.synthetic.shots import Make
 from models.training.config import TrainConfig
-from models.training.objective import Batch, batch_of
+from models.training.lessons import Source, drawing_of, pool_of, source_of
 from models.training.pool import ShotPool
 
 
-class Stream(Dataset[Batch]):
+class Stream(Dataset[Any]):
     """What process number `process` learns from; `stream[update]` is that update's batch."""
 
     def __init__(self, config: TrainConfig, process: int = 0) -> None:
         self.config = config
         self.process = process
 
-    def __getitem__(self, update: int) -> Batch:
+    def __getitem__(self, update: int) -> Any:
         pool, turn = self._pools[update % self.config.lanes], update // self.config.lanes
-        crops = pool.draw(turn, self.config.crops, self.config.side)
-        return batch_of(crops, pool.generator(turn, use=1), self.config.guide_dropped)
+        how = drawing_of(self.config)
+        return how.batch(pool.draw(turn, self.config.crops, how.crop), pool.generator(turn, use=1))
 
     def fill(self, update: int) -> Iterator[int]:
         """Draw the shots at hand at `update`, yielding after each draw how many are still to come for its lane."""
         yield from self._pools[update % self.config.lanes].fill(update // self.config.lanes)
 
-    def from_update(self, update: int) -> Iterator[Batch]:
+    def from_update(self, update: int) -> Iterator[Any]:
         """The batches of `update` and all that follow."""
         if not self.config.prefetch:
             return map(self.__getitem__, range(update, self.config.updates))
@@ -48,12 +47,12 @@ class Stream(Dataset[Batch]):
     def _pools(self) -> list[ShotPool]:
         config = self.config
         seeds = [(config.seed, self.process, lane) for lane in range(config.lanes)]
-        return [ShotPool(self.source, seed, config.pool // config.lanes) for seed in seeds]
+        return [pool_of(config, seed, self.source) for seed in seeds]
 
     @cached_property
-    def source(self) -> Make:
+    def source(self) -> Source:
         """Opened where it is used: a source need not be able to travel to a worker. Raises InputError."""
-        return open_source(self.config.data)
+        return source_of(self.config)
 
 
 def _ignore_interrupts(worker: int) -> None:

@@ -1,0 +1,187 @@
+"""The dreamer: from the last guide, the event and the context to the next guide.
+
+It says which cells of 8x8 pixels change (a choice, not a mixture: what need not change stays exactly as it is) and, of
+each of their pixels, what it shows: one of the codes (`models.dreaming.codes`), or the same pixel of one of the pictures
+at hand. The pictures: the last guide, what is remembered of the place (`models.memory`), the last guide moved as
+far as the event moves things, and the last guide with the typed letter put in (`models.dreaming.planes`). Copying what
+is at hand is after the pointer-generator of See et al., 2017 (arXiv:1704.04368). Where a letter goes, the dreamer finds
+by itself: `pens`.
+
+Every layer is local, like the denoiser's, so it learns from crops.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+
+from engine.context import APP_SLOTS, EVENTS_SIZE, SLOW_SIZE, WINDOW_SIZE, WINDOWS
+from models.context_encoder import ContextEncoder
+from models.dreaming.codes import CODES, COLOURS, NUMBERS
+from models.layers import Attend, block_row, through
+
+CELL = 8  # pixels a side
+PIXELS = CELL * CELL
+COPIES = 5  # pictures that can be copied from: the last guide, latest, ground, moved, typed
+PICKS = COLOURS + COPIES
+ALIGN = 32  # pixels: the coarsest cell; crops start and end on it
+PERIODS = (8, 32, 128, 512)  # pixels: of the waves that tell a distance
+SCALES = (8, 64)  # pixels: how far the two slopes that tell a distance reach
+DISTANCE = len(SCALES) + 2 * len(PERIODS)  # numbers that tell one
+MAPS = 4 * DISTANCE + 2 * DISTANCE + PIXELS + 4 + 4 * DISTANCE + 2 + WINDOWS + APP_SLOTS
+NOTHING = -30.0  # logit of a picture of which nothing is known there
+MARGIN = 8  # pixels around a window that still belong to it
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where crops lie. corners: (B, 2), x and y of their left top pixels; size: (B, 2), width and height of their
+    frames; shape: (rows, columns) of cells of each crop."""
+
+    corners: Tensor
+    size: Tensor
+    shape: tuple[int, int]
+
+
+class Dreamer(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """widths: channels at 1/8, 1/16 and 1/32 of the frame; blocks: residual blocks on the way down, in the middle, and up;
+    mix: numbers a pixel's pick is chosen by; pen: channels of what finds where
+    letters go. See `forward` for the shapes."""
+
+    @register_to_config
+    def __init__(
+        self,
+        widths: tuple[int, int, int] = (96, 144, 144),
+        blocks: tuple[int, int, int, int, int] = (1, 1, 2, 1, 1),
+        token_width: int = 64,
+        mix: int = 16,
+        pen: int = 48,
+    ) -> None:
+        super().__init__()
+        fine, coarse, deep = widths
+        self.encoder = ContextEncoder(SLOW_SIZE, slow_tokens=2, token_width=token_width, palette=0)
+        tokens = self.encoder.tokens
+        self.register_buffer("numbers", torch.from_numpy(NUMBERS), persistent=False)
+        seen = NUMBERS.shape[1] * PIXELS  # channels a picture
+        self.summary = nn.Linear(tokens * token_width, deep)
+        self.stem = nn.Conv2d(COPIES * seen + MAPS, fine, 1)
+        self.down_fine = block_row(fine, deep, blocks[0])
+        self.to_coarse = nn.Conv2d(fine, coarse, 2, stride=2)
+        self.down_coarse = block_row(coarse, deep, blocks[1])
+        self.to_deep = nn.Conv2d(coarse, deep, 2, stride=2)
+        self.deepest = block_row(deep, deep, blocks[2])
+        self.attend = Attend(deep, token_width)
+        self.from_deep = nn.Conv2d(deep, coarse * 4, 1)
+        self.up_coarse = block_row(coarse, deep, blocks[3])
+        self.from_coarse = nn.Conv2d(coarse, fine * 4, 1)
+        self.up_fine = block_row(fine, deep, blocks[4])
+        self.change = nn.Conv2d(fine, 1, 1)
+        self.mixed = nn.Linear(fine, PIXELS * mix)
+        self.picked = nn.Linear(mix, PICKS)
+        self.pen_stem = nn.Conv2d(2 * seen, pen, 1)
+        self.pen_near = block_row(pen, deep, 1)
+        self.pen_down = nn.Conv2d(pen, pen, 2, stride=2)
+        self.pen_far = block_row(pen, deep, 2)
+        self.pen_up = nn.Conv2d(pen, pen * 4, 1)
+        self.pen_last = block_row(pen, deep, 1)
+        self.pen_cell = nn.Conv2d(pen, 1, 1)
+        self.pen_pixel = nn.Conv2d(pen, PIXELS, 1)
+        nn.init.constant_(self.change.bias, -2.0)  # type: ignore[arg-type]
+
+    def tokens(self, slow: Tensor, recent: Tensor) -> Tensor:
+        """The context: (B, S) and (B, R) to (B, K, D)."""
+        return self.encoder(slow, recent)  # type: ignore[no-any-return]
+
+    def forward(self, codes: Tensor, maps: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """codes: uint8 (B, COPIES, H, W), the pictures at hand; maps: (B, MAPS, h, w), see `maps_of`, h = H / 8; tokens:
+        (B, K, D). H and W are multiples of ALIGN.
+
+        Returns which cells change, logits (B, h, w), and what `picks` needs of each cell: (B, h, w, C).
+        """
+        mood = F.silu(self.summary(tokens.flatten(1)))
+        fine = self.stem(torch.cat([self._seen(codes), maps], 1))
+        fine = through(self.down_fine, fine, mood)
+        coarse = through(self.down_coarse, self.to_coarse(fine), mood)
+        deep = self.attend(through(self.deepest, self.to_deep(coarse), mood), tokens)
+        coarse = through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), mood)
+        fine = F.silu(through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood))
+        return self.change(fine).squeeze(1), fine.permute(0, 2, 3, 1)
+
+    def picks(self, cells: Tensor, codes: Tensor) -> Tensor:
+        """What pixels show: of n cells, (n, C), where the pictures at hand are `codes`, (n, COPIES, 64): logits
+        (n, 64, PICKS), colours first, then the pictures."""
+        rows = F.silu(self.mixed(cells).unflatten(1, (PIXELS, -1)))
+        logits = self.picked(rows)
+        unknown = (codes == CODES - 1).transpose(1, 2) * NOTHING
+        return torch.cat([logits[..., :COLOURS], logits[..., COLOURS:] + unknown], -1)
+
+    def pens(self, codes: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Where a letter that is typed now goes: of the last guide and the latest, uint8 (B, 2, H, W), logits of the cell,
+        (B, h, w), and of the pixel in it, (B, h, w, 64)."""
+        mood = F.silu(self.summary(tokens.flatten(1)))
+        near = through(self.pen_near, self.pen_stem(self._seen(codes)), mood)
+        far = through(self.pen_far, self.pen_down(near), mood)
+        last = F.silu(through(self.pen_last, near + F.pixel_shuffle(self.pen_up(far), 2), mood))
+        return self.pen_cell(last).squeeze(1), self.pen_pixel(last).permute(0, 2, 3, 1)
+
+    def _seen(self, codes: Tensor) -> Tensor:
+        """Pictures in codes as cells: (B, P, H, W) to (B, P * 6 * 64, h, w)."""
+        cells = by_cell(codes)  # (B, h, w, P, 64)
+        return F.embedding(cells.to(torch.int32), self.numbers).flatten(3).permute(0, 3, 1, 2)
+
+
+def by_cell(planes: Tensor) -> Tensor:
+    """(B, P, H, W) to (B, H / 8, W / 8, P, 64)."""
+    split = planes.unflatten(2, (-1, CELL)).unflatten(4, (-1, CELL))  # (B, P, h, 8, w, 8)
+    return split.permute(0, 2, 4, 1, 3, 5).flatten(4)
+
+
+def maps_of(place: Place, pointer: Tensor, buttons: Tensor, recent: Tensor) -> Tensor:
+    """What is known of every cell: where it lies in its frame, from the pointer, and in which window: (B, MAPS, h, w).
+
+    pointer: (B, 2), frame pixels; buttons: (B, 3), which are down; recent: (B, RECENT_SIZE), of which the windows are read.
+    """
+    h, w = place.shape
+    middle = torch.arange(max(h, w), device=pointer.device) * CELL + CELL / 2
+    x = (place.corners[:, :1] + middle[:w]).unsqueeze(1).expand(-1, h, -1)
+    y = (place.corners[:, 1:] + middle[:h]).unsqueeze(2).expand(-1, -1, w)
+    wide, high = place.size[:, 0].view(-1, 1, 1), place.size[:, 1].view(-1, 1, 1)
+    frame = [distances(d) for d in (x, wide - x, y, high - y)]
+    px, py = pointer[:, 0].view(-1, 1, 1), pointer[:, 1].view(-1, 1, 1)
+    here = ((x - px).abs() <= CELL / 2) & ((y - py).abs() <= CELL / 2)
+    pixel = (py % CELL * CELL + px % CELL).long().clamp(0, PIXELS - 1)
+    spot = F.one_hot(pixel, PIXELS).permute(0, 3, 1, 2) * here.unsqueeze(1)
+    held = buttons.view(-1, 3, 1, 1).expand(-1, 3, h, w)
+    maps = [*frame, distances(x - px), distances(y - py), spot, here.unsqueeze(1), held, _windows(x, y, place.size, recent)]
+    return torch.cat([part.float() for part in maps], 1).contiguous(memory_format=torch.channels_last)
+
+
+def distances(pixels: Tensor) -> Tensor:
+    """A distance in slopes and waves, so that near ones are told to the pixel: (B, h, w) to (B, DISTANCE, h, w)."""
+    slopes = [torch.tanh(pixels / scale) for scale in SCALES]
+    turns = [pixels * (2 * math.pi / period) for period in PERIODS]
+    return torch.stack([*slopes, *(turn.sin() for turn in turns), *(turn.cos() for turn in turns)], 1)
+
+
+def _windows(x: Tensor, y: Tensor, size: Tensor, recent: Tensor) -> Tensor:
+    """Of the front window that holds a cell, or ends within MARGIN of it: how far its edges are, its size, how far back it
+    is, and which app; zeros where there is none."""
+    placed = recent[:, EVENTS_SIZE:].unflatten(1, (WINDOWS, WINDOW_SIZE))
+    out = x.new_zeros(len(x), 4 * DISTANCE + 2 + WINDOWS + APP_SLOTS, *x.shape[1:])
+    for back in reversed(range(WINDOWS)):
+        left, top, w, h = ((placed[:, back, i] * size[:, i % 2]).round().view(-1, 1, 1) for i in range(4))
+        edges = x - left, left + w - x, y - top, top + h - y
+        inside = torch.stack(edges).amin(0) > -MARGIN
+        inside = inside & (w > 0)
+        app = placed[:, back, 4:].view(-1, APP_SLOTS, 1, 1).expand(-1, -1, *x.shape[1:])
+        extent = torch.stack([w / 256, h / 256], 1).expand(-1, -1, *x.shape[1:])
+        rank = F.one_hot(torch.tensor(back, device=x.device), WINDOWS).view(1, -1, 1, 1).expand(len(x), -1, *x.shape[1:])
+        own = torch.cat([*(distances(edge) for edge in edges), extent, rank, app], 1)
+        out = torch.where(inside.unsqueeze(1), own, out)
+    return out

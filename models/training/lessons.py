@@ -1,0 +1,143 @@
+"""What a run can teach: the painter (denoiser and context encoder) or the dreamer. The other part stays as it is.
+
+A lesson knows the networks, what they learn from, and how they are scored; a run knows of updates and of time.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.errors import InputError
+from models.datasets.source import SYNTHETIC, open_source
+from models.dreaming.dreamer import Dreamer
+from models.loading import BundledCheckpoint, load_bundled, plain_config, save_bundled
+from models.training.config import TrainConfig
+from models.training.dream_batch import DreamBatch, dream_batch, dream_crop
+from models.training.dream_looks import DreamLooks
+from models.training.dream_objective import dream_loss
+from models.training.dreams import MOMENTS, REUSED, dreams
+from models.training.forcing import begun, own_previous
+from models.training.looks import Looks
+from models.training.networks import Networks, networks_from
+from models.training.objective import Batch, batch_of, corrupt, loss_of
+from models.training.pool import Draw, ShotPool, crop_of
+
+SESSIONS = 4  # moments at hand for each shot that a painter would have
+Source = Callable[[np.random.Generator], list[Any]]  # draws what is learned from, a few a time
+
+
+class Lesson(Protocol):
+    """networks: what is taught, see `Networks.forms`."""
+
+    networks: Any
+
+    def loss(self, called: nn.Module, batch: Any, share: float, generator: torch.Generator) -> Tensor:
+        """Of one batch, `share` of the schedule being over. called: the networks, as the launcher wrapped them."""
+        ...
+
+    def save(self, folder: Path, twin: Any) -> None:
+        """Write a whole checkpoint with these networks in it."""
+        ...
+
+    def looks(self, out: Path, source: Source) -> Any:
+        """What looks at the networks now and then."""
+        ...
+
+
+class Painting:
+    """The painter, from shots of a source."""
+
+    def __init__(self, config: TrainConfig, forms: dict[str, Any] | None) -> None:
+        self.config = config
+        self.networks = networks_from(config.init) if forms is None else Networks.of_forms(forms)
+        self._dreamer = load_bundled(config.init, config.init.name).dreamer if config.init else None
+
+    def loss(self, called: nn.Module, batch: Batch, share: float, generator: torch.Generator) -> Tensor:
+        device = batch.clean.device
+        if begun(share, self.config.forced):
+            batch = own_previous(self.networks, batch, generator)
+        with torch.device(device):
+            noisy, previous, level = corrupt(batch, generator)
+        return loss_of(called(_last(noisy), _last(previous), batch, level), batch)
+
+    def save(self, folder: Path, twin: Networks) -> None:
+        save_bundled(folder, twin.denoiser, twin.encoder, torch.float16, self._dreamer)
+
+    def looks(self, out: Path, source: Source) -> Looks:
+        return Looks(out, source)
+
+
+class Taught(nn.Module):
+    """A dreamer that is called with a batch and answers with its loss."""
+
+    def __init__(self, dreamer: Dreamer) -> None:
+        super().__init__()
+        self.dreamer = dreamer
+
+    def forward(self, batch: DreamBatch, generator: torch.Generator) -> Tensor:
+        return dream_loss(self.dreamer, batch, generator)
+
+    def forms(self) -> dict[str, dict[str, Any]]:
+        """What it was made with."""
+        return {"dreamer": plain_config(self.dreamer.config)}
+
+    def twin(self) -> Taught:
+        return Taught(copy.deepcopy(self.dreamer))
+
+
+class Dreaming:
+    """The dreamer, from moments of synthetic sessions; beside a painter that is there already."""
+
+    def __init__(self, config: TrainConfig, forms: dict[str, Any] | None) -> None:
+        if config.init is None:
+            raise InputError("a dreamer learns beside a painter; say whose: --init bundled, or a checkpoint's folder")
+        self._beside: BundledCheckpoint = load_bundled(config.init, config.init.name)
+        dreamer = Dreamer(**forms["dreamer"]) if forms else self._beside.dreamer or Dreamer()
+        self.networks = Taught(dreamer.train().requires_grad_(True))
+
+    def loss(self, called: nn.Module, batch: DreamBatch, share: float, generator: torch.Generator) -> Tensor:
+        return called(batch, generator)  # type: ignore[no-any-return]
+
+    def save(self, folder: Path, twin: Taught) -> None:
+        save_bundled(folder, self._beside.denoiser, self._beside.context_encoder, torch.float16, twin.dreamer)
+
+    def looks(self, out: Path, source: Source) -> DreamLooks:
+        return DreamLooks(out, source)
+
+
+LESSONS: dict[str, Callable[[TrainConfig, dict[str, Any] | None], Lesson]] = {"painter": Painting, "dreamer": Dreaming}
+
+
+def source_of(config: TrainConfig) -> Source:
+    """What a run draws from. Raises InputError for data that its part cannot learn from."""
+    if config.part == "painter":
+        return open_source(config.data)
+    if config.data != SYNTHETIC:
+        raise InputError(f"--data {config.data}: a dreamer learns from {SYNTHETIC} sessions only; leave --data as it is")
+    return dreams
+
+
+def pool_of(config: TrainConfig, seed: tuple[int, ...], source: Source) -> ShotPool:
+    """What is at hand for one of the lanes. Moments of a dreamer are light, and a session gives many of them."""
+    size = config.pool // config.lanes
+    if config.part == "painter":
+        return ShotPool(source, seed, size)
+    return ShotPool(source, seed, SESSIONS * size, config.crops / REUSED, MOMENTS)
+
+
+def drawing_of(config: TrainConfig) -> Draw:
+    """How crops are taken, and made a batch."""
+    if config.part == "painter":
+        return Draw(lambda shot, rng: crop_of(shot, config.side, rng), lambda crops, rng: batch_of(crops, rng, config.guide_dropped))
+    return Draw(dream_crop, dream_batch)
+
+
+def _last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
