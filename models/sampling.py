@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.denoiser import CHANNELS, PATCH, Denoiser, Materials, Prediction
+from models.denoiser import CHANNELS, PATCH, Denoiser, Materials
 
 STRENGTH = 0.9  # noise level painting starts from; below 1 the previous frame shows through (image to image)
 
@@ -36,19 +36,24 @@ def sample(
 ) -> Tensor:
     """Euler steps along the straight path of `models.training.objective`; shapes as of Denoiser.forward.
 
-    Returns clean latents (B, 48, h, w), not clamped. Without a guide, pixels that are mostly the previous frame's are
+    Returns clean latents (B, 48, h, w), not clamped: the mean of what each step predicts, weighted by its noise level. Each
+    is a guess of the same frame from other noise, and the higher levels are the better learned ones, so more steps are no
+    worse than one; the last step alone was. Without a guide, pixels that are mostly the previous frame's are
     exactly that: a choice, not a mixture, or the errors of what need not change add up frame by frame.
     """
     path = levels(steps, strength)
     x = (1 - path[0]) * previous + path[0] * noise
+    clean, kept = torch.zeros_like(previous), previous.new_zeros(())
     for level, lower in zip(path[:-1], path[1:], strict=True):
         predicted = denoiser(x, previous, guide, maps, x.new_full((len(x),), level), tokens, memory, corners, materials)
-        clean = keep(predicted, previous, maps)
-        x = clean + (x - clean) * (lower / level)
-    return x
+        x = predicted.clean + (x - predicted.clean) * (lower / level)
+        share = level / sum(path)
+        clean, kept = clean + share * predicted.clean, kept + share * predicted.kept
+    return keep(clean, kept, previous, maps)
 
 
-def keep(predicted: Prediction, previous: Tensor, maps: Tensor) -> Tensor:
-    """The predicted latents, with the previous frame's own pixels where there is no guide and most of a pixel is it."""
-    kept = (predicted.kept > 0.5).permute(0, 3, 1, 2).repeat(1, 3, 1, 1)  # colours come first in packed channels
-    return torch.where(kept & (maps[:, :1] == 0), previous, predicted.clean)
+def keep(clean: Tensor, kept: Tensor, previous: Tensor, maps: Tensor) -> Tensor:
+    """The predicted latents, with the previous frame's own pixels where there is no guide and most of a pixel, (B, h, w,
+    16), is it."""
+    own = (kept > 0.5).permute(0, 3, 1, 2).repeat(1, 3, 1, 1)  # colours come first in packed channels
+    return torch.where(own & (maps[:, :1] == 0), previous, clean)

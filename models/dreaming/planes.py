@@ -10,16 +10,13 @@ from torch import Tensor
 
 from engine.context import EVENTS_SIZE, WINDOW_SIZE
 from engine.desktop.editor import NOTCH
-from engine.desktop.text_field import CARET
 from engine.desktop.text_view import LEADING
-from engine.events import Event, Key, Text, Wheel
-from engine.guide import Guide, blend
-from engine.theme import NEUTRAL, Role
-from engine.typeface import Face, glyph, line_height
+from engine.events import Event, Key, Wheel
+from engine.guide import Guide
+from engine.typeface import Face, line_height
 
 PLANES = 7  # a guide's pixels, its verbatim mask, its corners
 SEEN = 4  # of them, those that say what a pixel shows
-Pen = tuple[int, int]  # where a glyph is put: x of the pen, top of the line, frame pixels
 
 
 def planes_of(guide: Guide) -> Tensor:
@@ -60,42 +57,6 @@ def movement(event: Event | None, before: np.ndarray, after: np.ndarray, size: t
     if isinstance(event, Wheel):
         return 0, event.dy * NOTCH * row
     return (0, row) if isinstance(event, Key) and event.key == "enter" else (0, 0)
-
-
-def typed(planes: Tensor, char: str, text_size: int, pen: Pen) -> Tensor:
-    """A letter put in at the pen, and the caret behind it: what stands right of it in its line makes room."""
-    face, (x, y) = Face(text_size), pen
-    mark, height = glyph(face, char), line_height(face)
-    _, bottom, right = planes.shape
-    out = planes.clone()
-    left, rows = min(max(x - 1, 0), right - 1), slice(max(y, 0), min(y + height, bottom))
-    if rows.start >= rows.stop or left + mark.advance >= right:
-        return out
-    out[:, rows, left + mark.advance :] = planes[:, rows, left : right - mark.advance]
-    out[:, rows, left : left + mark.advance] = planes[:, rows.start, min(x + 3, right - 1)][:, None, None]
-    if mark.coverage.size:
-        _ink(out, mark.coverage, x + mark.left, y + mark.top)
-    caret = torch.from_numpy(NEUTRAL[Role.ACCENT].astype(np.uint8)).view(3, 1, 1)
-    out[:3, rows, left + mark.advance : left + mark.advance + CARET] = caret
-    return out
-
-
-def _ink(planes: Tensor, coverage: np.ndarray, x: int, y: int) -> None:
-    """Blend ink into the pixels as the guide does, as far as the frame goes."""
-    height, width = planes.shape[1:]
-    top, left = max(y, 0), max(x, 0)
-    part = coverage[top - y : height - y, left - x : width - x]
-    if part.size:
-        at = slice(top, top + part.shape[0]), slice(left, left + part.shape[1])
-        pixels = planes[:3].numpy().transpose(1, 2, 0)
-        blend(pixels[at], NEUTRAL[Role.INK], part)
-
-
-def letter_of(event: Event | None) -> str:
-    """The letter that an event would type, else nothing."""
-    if isinstance(event, Key):
-        return " " if event.key == "space" and not event.mods else ""
-    return event.text if isinstance(event, Text) and len(event.text) == 1 else ""
 
 
 def joined(planes: Sequence[Tensor]) -> Tensor:

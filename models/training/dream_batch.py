@@ -36,7 +36,7 @@ def dream_crop(moment: Moment, rng: np.random.Generator) -> DreamCrop:
     rows, columns = np.nonzero(moment.changed)
     kind = rng.random()
     x, y = int(rng.integers(width)), int(rng.integers(height))
-    if moment.pen and kind < 0.4:
+    if moment.pen and kind < 0.6:
         x, y = moment.pen
     elif len(rows) and kind < 0.88:
         i = int(rng.integers(len(rows)))

@@ -10,7 +10,7 @@ from models.dreaming.codes import COLOURS
 from models.dreaming.dreamer import CELL, COPIES, NOTHING, Dreamer, Place, by_cell, maps_of
 from models.training.dream_batch import DreamBatch
 
-WHICH, WHERE = 2.0, 0.3  # what the choices count beside what pixels show
+WHICH, WHERE = 2.0, 1.0  # what the choices count beside what pixels show
 WANTED = 3.0  # how much more a cell that changes counts, in saying which do
 UNSEEN = 0.2  # share of the cells that stay whose pixels are scored, too
 HEALED = 0.15  # what a spoilt cell counts

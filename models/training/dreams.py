@@ -24,7 +24,8 @@ from engine.typeface import Face, advance
 from models.datasets.states import State, state_of
 from models.dreaming.codes import NOWHERE, codes_of
 from models.dreaming.dreamer import by_cell
-from models.dreaming.planes import PLANES, SEEN, Pen, letter_of, moved, movement, planes_of, typed
+from models.dreaming.letters import Pen, letter_of, typed
+from models.dreaming.planes import PLANES, SEEN, moved, movement, planes_of
 from models.memory import PictureMemory, wide
 from models.synthetic.errands import Errands
 from models.synthetic.random_styles import random_style
@@ -63,7 +64,8 @@ def dreams(rng: np.random.Generator) -> list[Moment]:
     session = _Session(rng)
     found: list[Moment] = []
     for _ in range(DEEDS):
-        found += session.live(session.deed())
+        for moment in session.live(session.deed()):
+            found += [moment, moment] if moment.pen else [moment]  # letters are met twice as often
         if len(found) >= MOMENTS:
             break
     return found[:MOMENTS]
@@ -93,6 +95,8 @@ class _Session:
         self.bounds = Rect(0, 0, *size)
         self.memory.ground(self.bounds, planes_of(bare) if rng.random() < 0.8 else self.planes)
         self.recent = self.desktop.features().recent
+        self.caret: list[int] | None = None  # as it was last seen
+        self.last = ""  # the letter that was typed right before
 
     def _bare_state(self) -> dict[str, object]:
         return {"t": self.desktop.t, "context": {"preferences": dict(self.desktop.context.preferences)}}
@@ -135,6 +139,17 @@ class _Session:
             t = min(round(t + 0.1, 3), until)
             yield t
 
+    def _pen(self, event: Event | None, state: State, text_size: int) -> Pen | None:
+        """Where the letter that an event typed was put: left of the caret, which every input shows; where the caret stood
+        before, if the letter had no room there."""
+        letter, before, after = letter_of(event), self.caret, state.hidden["caret"]
+        self.caret = after
+        if not letter or not after:
+            return None
+        if before and before[1] < after[1]:
+            return before[0] + 1, before[1]
+        return after[0] + 1 - advance(Face(text_size), letter), after[1]
+
     def _now(self) -> Tensor:
         self.damage = self.guide.update(self.desktop.items)
         return planes_of(self.guide)
@@ -149,21 +164,14 @@ class _Session:
         text_size = self.desktop.text_size
         dx, dy = movement(event, self.recent, state.recent if event else self.recent, state.size, text_size)
         self.recent = state.recent
-        pen = _pen(event, state, text_size)
-        guess = typed(before, letter_of(event), text_size, pen) if pen else before
+        pen = self._pen(event, state, text_size)
+        guess = typed(before, letter_of(event), text_size, pen, self.last).planes if pen else before
+        self.last = letter_of(event) if pen else ""
         pictures = [before, *recalled.pixels, moved(before, dx, dy) if dx or dy else before, guess]
         yield _moment(pictures, wide(recalled.known), self.planes, pen, state)
         for rect in self.damage:
             y, x = rect.slices
             self.memory.replace(rect, before[:, y, x], self.planes[:, y, x])
-
-
-def _pen(event: Event | None, state: State, text_size: int) -> Pen | None:
-    """Where the letter that an event typed went: left of the caret, which every input shows."""
-    letter, caret = letter_of(event), state.hidden["caret"]
-    if not letter or not caret:
-        return None
-    return caret[0] + 1 - advance(Face(text_size), letter), caret[1]
 
 
 def _moment(pictures: list[Tensor], known: Tensor, after: Tensor, pen: Pen | None, state: State) -> Moment:

@@ -49,7 +49,7 @@ def _error(networks: Network, part: Batch, generator: torch.Generator) -> Tensor
     noisy = (1 - STRENGTH) * part.previous + STRENGTH * noise
     level = torch.full((len(noisy),), STRENGTH, device=noisy.device)
     predicted = networks(noisy, part.previous, part, level)
-    painted = keep(predicted, part.previous, part.maps).float().clamp(-1, 1)
+    painted = keep(predicted.clean, predicted.kept, part.previous, part.maps).float().clamp(-1, 1)
     stays = part.keep.permute(0, 3, 1, 2).repeat(1, CHANNELS // PATCH**2, 1, 1)  # colours come first in packed channels
     guided = part.maps[:, :1]
     return (painted - part.clean) * torch.maximum(stays, guided)

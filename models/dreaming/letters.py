@@ -1,0 +1,136 @@
+"""The guess that a letter was typed: the last guide with it put in at the caret, as a text field would do it.
+
+It is only a guess, one of the pictures a dreamer may copy from: whether it comes true the dreamer says, of every pixel.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.desktop.editor import BAR, PADDING
+from engine.desktop.text_field import CARET
+from engine.desktop.text_view import LEADING
+from engine.events import Event, Key, Text
+from engine.geometry import Rect
+from engine.guide import blend
+from engine.theme import NEUTRAL, Role
+from engine.typeface import Face, advance, glyph, line_height
+
+NEAR = 24  # pixels between where a letter is believed to go and a caret that puts it right
+SHORTEST, TALLEST = 10, 40  # pixels: heights of lines
+ACCENT = torch.from_numpy(NEUTRAL[Role.ACCENT].copy()).view(3, 1, 1)
+Pen = tuple[int, int]  # where a glyph is put: x of the pen, top of the line, frame pixels
+
+
+class Guess(NamedTuple):
+    """planes: as a dream has them, with the letter; spots: where it, and a word it takes along, stand or stood."""
+
+    planes: Tensor
+    spots: tuple[Rect, ...]
+
+
+def letter_of(event: Event | None) -> str:
+    """The letter that an event would type, else nothing."""
+    if isinstance(event, Key):
+        return " " if event.key == "space" and not event.mods else ""
+    return event.text if isinstance(event, Text) and len(event.text) == 1 else ""
+
+
+def typed(planes: Tensor, char: str, text_size: int, pen: Pen, last: str = "") -> Guess:
+    """A letter put in at the pen, and the caret behind it: what stands right of it in its line makes room, as far as the
+    field goes. A letter that has no room there goes to the next line, with the word that it ends. last: the letter that
+    ends at the pen, if it is known; the caret hides a little of it."""
+    face, (x, y) = Face(text_size), pen
+    height, bounds = line_height(face), Rect(0, 0, planes.shape[2], planes.shape[1])
+    spot = Rect(x - 1, y, advance(face, char) + CARET, height)
+    if not bounds.covers(spot.grow(1)):
+        return Guess(planes, ())
+    out, field = planes.clone(), _field(planes, pen, height)
+    room = field.right - (PADDING[0] + BAR - 4)
+    paper = planes[:, y, min(x + 3, bounds.right - 1)]
+    caret = Rect(x - 1, y, CARET, height)
+    out[:, *caret.slices] = paper[:, None, None]
+    if last:
+        _ink(out, last, face, (x - advance(face, last), y), caret)
+    planes = out.clone()
+    if char == " " or spot.right - 1 <= room or spot.bottom + LEADING + height > field.bottom:
+        rows, left, right = slice(y, y + height), x, field.right - 1
+        step = min(advance(face, char), right - left)
+        out[:, rows, left + step : right] = planes[:, rows, left : right - step]
+        out[:, rows, left : left + step] = paper[:, None, None]
+        _put(out, char, face, pen)
+        return Guess(out, (spot,))
+    start, line = _word(planes, paper, Rect(field.x + PADDING[0], y, x - 1 - field.x - PADDING[0], height), face), field.x + PADDING[0]
+    below = y + height + LEADING
+    old, new = Rect(start, y, x + CARET - start, height), Rect(line, below, x - start, height)
+    out[:, *new.slices] = planes[:, y : y + height, start:x]
+    out[:, *old.slices] = paper[:, None, None]
+    pen = line + x - start, below
+    _put(out, char, face, pen)
+    return Guess(out, (old, Rect(line, below, x - start + spot.w, height).meet(bounds)))
+
+
+def _field(planes: Tensor, pen: Pen, height: int) -> Rect:
+    """The field around the pen, from the accent's outline that the one in focus has; where none is seen, as far as the
+    frame goes, and no line more."""
+    x, y = pen
+    accent = (planes[:3] == ACCENT).all(0).numpy()
+    upright = np.flatnonzero(accent[max(y - 1, 0) : y + height + 1].all(0))
+    before, behind = upright[upright < x - 1], upright[upright > x + CARET]
+    if not len(before) or not len(behind):
+        return Rect(0, y, planes.shape[2], height)
+    left, right = int(before[-1]), int(behind[0])
+    ends = np.flatnonzero(~accent[y:, left])
+    bottom = y + int(ends[0]) if len(ends) else planes.shape[1]
+    return Rect(left, y, right + 1 - left, bottom - y)
+
+
+def _word(planes: Tensor, paper: Tensor, line: Rect, face: Face) -> int:
+    """Where the word begins that ends with a line: behind the last gap as wide as a space; its end where there is none."""
+    if not line:
+        return line.right
+    inked = (planes[:3, *line.slices] != paper[:3, None, None]).any(0).any(0).numpy()
+    blank = 0
+    for back in range(1, len(inked) + 1):
+        blank = 0 if inked[-back] else blank + 1
+        if blank >= advance(face, " "):
+            return line.right - back + blank - (back > blank)  # a glyph's own left bearing is about a pixel
+    return line.right
+
+
+def _put(planes: Tensor, char: str, face: Face, pen: Pen) -> None:
+    """A letter, and the caret behind it."""
+    _ink(planes, char, face, pen, Rect(0, 0, planes.shape[2], planes.shape[1]))
+    left, y = pen[0] + advance(face, char) - 1, pen[1]
+    planes[:3, y : y + line_height(face), left : left + CARET] = ACCENT
+
+
+def _ink(planes: Tensor, char: str, face: Face, pen: Pen, within: Rect) -> None:
+    """A letter, blended into the pixels as the guide does, as far as it lies in `within`."""
+    mark, (x, y) = glyph(face, char), pen
+    if mark.coverage.size:
+        rect = Rect(x + mark.left, y + mark.top, mark.coverage.shape[1], mark.coverage.shape[0])
+        part = rect.meet(within)
+        pixels = planes[:3].numpy().transpose(1, 2, 0)
+        blend(pixels[part.slices], NEUTRAL[Role.INK], mark.coverage[part.shift(-rect.x, -rect.y).slices])
+
+
+def caret_near(codes: np.ndarray, pen: Pen) -> Pen:
+    """The pen at the caret that stands nearest to `pen`, within NEAR pixels of it; `pen` itself where none does.
+
+    A caret is an upright stroke of the accent's colour, CARET pixels wide, as high as a line may be. codes: uint8 (H, W).
+    """
+    left, top = max(pen[0] - NEAR, 1), max(pen[1] - NEAR, 1)
+    part = codes[top - 1 : pen[1] + NEAR + TALLEST + 2, left - 1 : pen[0] + NEAR + CARET + 2] == Role.ACCENT
+    found = []
+    for x in range(1, part.shape[1] - CARET):
+        stroke = part[:, x : x + CARET].all(1) & ~part[:, x - 1] & ~part[:, x + CARET]
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], stroke, [False]]).astype(np.int8)))
+        for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            if SHORTEST <= end - start <= TALLEST:
+                found.append((left + x, top - 1 + start))  # a caret begins a pixel left of its pen
+    return min(found, key=lambda at: abs(at[0] - pen[0]) + abs(at[1] - pen[1]), default=pen)
