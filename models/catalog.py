@@ -69,5 +69,7 @@ def open_painter(spec: PainterSpec) -> Painter:
 
         return LatentPainter(cast("BundledCheckpoint", checkpoint), spec)
     from models.prompted.painter import PromptedPainter
+    from models.reference.painter import ReferencePainter
 
-    return PromptedPainter(cast("PromptedCheckpoint", checkpoint), spec)
+    prompted = cast("PromptedCheckpoint", checkpoint)
+    return (ReferencePainter if prompted.row.references else PromptedPainter)(prompted, spec)

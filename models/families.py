@@ -1,16 +1,18 @@
 """The open families as one table. A family is a row: what its checkpoints hold, and how it is asked to paint.
 
 A latent painter's denoiser is driven by us (`models.prompted`); `pipeline` names the stock diffusers pipeline whose
-full-frame output ours equals with the same weights, seed and settings.
+full-frame output ours equals with the same weights, seed and settings. A reference painter (`models.reference`) calls that
+pipeline itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import CheckpointError
+from models import templates
 
 Pair = tuple[str, str]  # library and class, as a model_index.json names them
 SCHEDULERS: frozenset[Pair] = frozenset(
@@ -34,6 +36,24 @@ SDXL: Mapping[str, Collection[Pair]] = {
     "text_encoder_2": {("transformers", "CLIPTextModelWithProjection")},
     "tokenizer_2": SD["tokenizer"],
 }
+FLOW: frozenset[Pair] = frozenset({("diffusers", "FlowMatchEulerDiscreteScheduler")})
+QWEN: frozenset[Pair] = frozenset({("transformers", "Qwen2Tokenizer"), ("transformers", "Qwen2TokenizerFast")})
+KONTEXT: Mapping[str, Collection[Pair]] = {
+    "transformer": {("diffusers", "FluxTransformer2DModel")},
+    "vae": {("diffusers", "AutoencoderKL")},
+    "scheduler": FLOW,
+    "text_encoder": SD["text_encoder"],
+    "tokenizer": SD["tokenizer"],
+    "text_encoder_2": {("transformers", "T5EncoderModel")},
+    "tokenizer_2": {("transformers", "T5Tokenizer"), ("transformers", "T5TokenizerFast")},
+}
+KLEIN: Mapping[str, Collection[Pair]] = {
+    "transformer": {("diffusers", "Flux2Transformer2DModel")},
+    "vae": {("diffusers", "AutoencoderKLFlux2")},
+    "scheduler": FLOW,
+    "text_encoder": {("transformers", "Qwen3ForCausalLM")},
+    "tokenizer": QWEN,
+}
 CONTROL: Mapping[str, Collection[Pair]] = {"controlnet": {("diffusers", "ControlNetModel")}}
 
 
@@ -45,7 +65,9 @@ class Family:
     stand where; marks: what tells it from other rows of the same pipeline, as (component, setting, value) of the configs,
     value `...` for any that is not None. steps, guidance, image_guidance, strength: as of the stock pipeline, where
     the user says nothing; strength 0: painting starts from noise, and the frame is shown beside it. control: how much
-    a ControlNet counts that is shown the guide; 0: the family has none.
+    a ControlNet counts that is shown the guide; 0: the family has none. references: how many pictures its pipeline
+    takes; 0: its denoiser is driven by us. settings: what else its pipeline is called with; chat: the template by which
+    its text encoder is addressed, "" for none.
     """
 
     name: str
@@ -59,6 +81,9 @@ class Family:
     image_guidance: float = 1.0
     strength: float = 0.5
     control: float = 0.0
+    references: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    chat: str = ""
 
     @property
     def edits(self) -> bool:
@@ -95,6 +120,12 @@ FAMILIES: tuple[Family, ...] = (
            "StableDiffusionXLControlNetImg2ImgPipeline", {**SDXL, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8),
     Family("pix2pix-xl", "InstructPix2Pix XL", ("StableDiffusionXLInstructPix2PixPipeline",),
            "StableDiffusionXLInstructPix2PixPipeline", SDXL, steps=8, guidance=3.0, image_guidance=1.5, strength=0.0),
+    Family("kontext", "FLUX.1 Kontext", ("FluxKontextPipeline", "FluxKontextInpaintPipeline"), "FluxKontextPipeline", KONTEXT,
+           steps=20, guidance=2.5, strength=0.0, references=1, settings={"_auto_resize": False}),
+    Family("klein", "FLUX.2 klein", ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"), "Flux2KleinPipeline", KLEIN,
+           (("model_index", "is_distilled", True),), steps=4, guidance=1.0, strength=0.0, references=2, chat=templates.QWEN3),
+    Family("klein-base", "FLUX.2 klein base", ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"), "Flux2KleinPipeline", KLEIN,
+           steps=28, guidance=4.0, strength=0.0, references=2, chat=templates.QWEN3),
 )  # fmt: skip
 
 

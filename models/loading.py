@@ -34,6 +34,7 @@ MOST_TENSORS = 20_000
 LARGEST_NUMBER = 4096  # in a config
 BEFORE = {"memories": 0, "history": 0, "windows": 0, "given_palette": 0, "palette": 0, "corners": 0}  # settings that older checkpoints do not name, and what they are there
 CODE = (".py", ".jinja")
+TEMPLATE = "chat_template.jinja"
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl", ".keras", ".h5", ".onnx")
 
 
@@ -110,7 +111,8 @@ def survey(folder: Path) -> dict[str, Any]:
         target = path.resolve()
         if not target.is_relative_to(root) and target.parent != blobs:
             raise CheckpointError(f"{path} links outside the checkpoint; copy the file into the folder")
-        if path.suffix.casefold() in CODE:
+        template = path.name == TEMPLATE and path.parent.parent == folder  # beside a tokenizer; nobody reads it
+        if path.suffix.casefold() in CODE and not template:
             raise CheckpointError(f"{path} is code; checkpoints are data: remove the file or get a clean copy")
         if path.suffix.casefold() in PICKLES and not any(path.parent.glob("*.safetensors")):
             raise CheckpointError(f"{path} may run code when loaded; convert it to .safetensors where it was made")
@@ -194,11 +196,11 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, largest: int = LARGEST_JSON) -> dict[str, Any]:
     """A small JSON object. Raises CheckpointError."""
     try:
-        if path.stat().st_size > LARGEST_JSON:
-            raise CheckpointError(f"{path} is larger than {LARGEST_JSON >> 20} MB; no config is")
+        if path.stat().st_size > largest:
+            raise CheckpointError(f"{path} is larger than {largest >> 20} MB; no such file is")
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}); the checkpoint is incomplete") from error

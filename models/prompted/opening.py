@@ -22,12 +22,14 @@ import diffusers
 import transformers
 from accelerate import init_empty_weights
 from safetensors.torch import load
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.errors import CheckpointError
+from models.encoders import configured, shared, spelt, tie
 from models.families import Family, allowed, family_of
 from models.loading import fitting, read_json, read_weights
 from models.prompted.painter import PromptedCheckpoint
+from models.vocabularies import TOKENIZERS
 
 LARGEST_PART = 32 * 2**30
 LARGEST_NUMBER = 2**20  # in a config
@@ -39,7 +41,8 @@ WEIGHTS = ("diffusion_pytorch_model.safetensors", "model.safetensors", "diffusio
 HARMLESS = re.compile(r"(^|\.)(position_ids|num_batches_tracked)$")  # tensors that older libraries saved too
 CODED = re.compile(r"auto_map|trust_remote_code|custom_pipeline|custom_code")  # settings that name code to run
 IMPLEMENTATION = re.compile(r"_?attn_implementation")
-PREFIX = "text_model."
+LARGEST_BASE = 2**40  # of the rotations that tell places apart
+WORDS = ("tokenizer", "tokenizer_2", "processor", "text_processor")  # components without weights and config.json
 TOKENS = ("vocab.json", "merges.txt")
 
 
@@ -54,11 +57,13 @@ def build_prompted(folder: Path, name: str, index: dict[str, Any]) -> PromptedCh
     family, configs = recognised(folder, index)
     digest = hashlib.sha256()
     components = {name: _component(folder / name, index[name], configs[name], digest) for name in family.components}
+    if family.chat:
+        components["tokenizer"].chat_template = family.chat
     given = set(inspect.signature(getattr(diffusers, family.pipeline).__init__).parameters)
     spare: dict[str, Any] = {key: None for key in ("safety_checker", "feature_extractor", "image_encoder") if key in given}
     if "requires_safety_checker" in given:
         spare["requires_safety_checker"] = False
-    for key in ("requires_aesthetics_score", "force_zeros_for_empty_prompt", "is_cosxl_edit"):
+    for key in ("requires_aesthetics_score", "force_zeros_for_empty_prompt", "is_cosxl_edit", "is_distilled"):
         if key in given and isinstance(index.get(key), bool):
             spare[key] = index[key]
     if "add_watermarker" in given:
@@ -81,8 +86,8 @@ def recognised(folder: Path, index: Mapping[str, Any]) -> tuple[Family, dict[str
             wanted = ", ".join(sorted(".".join(pair) for pair in pairs))
             raise CheckpointError(f"{folder / 'model_index.json'}: {component} is {pair!r}; allowed are {wanted}")
         path = folder / component / ("scheduler_config.json" if component == "scheduler" else "config.json")
-        configs[component] = {} if component.startswith("tokenizer") else _bounded(read_json(path), path)
-    return family_of(str(pipeline), configs), configs
+        configs[component] = {} if component in WORDS else _bounded(read_json(path), path)
+    return family_of(str(pipeline), {**configs, "model_index": index}), configs
 
 
 def _component(folder: Path, pair: list[str], config: dict[str, Any], digest: Any) -> Any:
@@ -90,15 +95,19 @@ def _component(folder: Path, pair: list[str], config: dict[str, Any], digest: An
     library, name = pair
     if name.startswith("CLIPTokenizer"):
         return _tokenizer(folder)
+    if name in TOKENIZERS:
+        return TOKENIZERS[name](folder)
     cls = getattr(transformers if library == "transformers" else diffusers, name)
     if name.endswith("Scheduler"):
         return cls.from_config(_known(config, cls))
     with init_empty_weights():
         if library == "transformers":
-            network = cls(transformers.CLIPTextConfig(**_known(config, transformers.CLIPTextConfig)))
+            network = cls(configured(cls, config))
         else:
             network = cls.from_config(_known(config, cls))
-    network.load_state_dict(_tensors(folder, network.state_dict(), digest), assign=True)
+    tensors = _tensors(folder, network, digest)
+    network.load_state_dict(tensors, strict=False, assign=True)  # of its names, only those of HARMLESS are left out
+    tie(network, shared(network, tensors))
     return network.eval().requires_grad_(False)
 
 
@@ -119,14 +128,14 @@ def _tokenizer(folder: Path) -> Any:
     )  # fmt: skip
 
 
-def _tensors(folder: Path, wanted: Mapping[str, Tensor], digest: Any) -> dict[str, Tensor]:
-    """What a network's state is to be, in its own spelling: text encoders are about with a prefix and without."""
+def _tensors(folder: Path, network: nn.Module, digest: Any) -> dict[str, Tensor]:
+    """What a network's state is to be, in its own spelling, without what it shares."""
     path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), folder / WEIGHTS[0])
     data = read_weights(path, LARGEST_PART)
     digest.update(data)
-    own = {key.removeprefix(PREFIX): key for key in wanted}
-    found = {key.removeprefix(PREFIX): tensor for key, tensor in load(data).items()}
-    return fitting(path, {own.get(key, key): tensor for key, tensor in found.items() if not HARMLESS.search(key)}, wanted)
+    found = spelt(network, {key: tensor for key, tensor in load(data).items() if not HARMLESS.search(key)})
+    ties = shared(network, found)
+    return fitting(path, found, {key: tensor for key, tensor in network.state_dict().items() if key not in ties and not HARMLESS.search(key)})
 
 
 def _bounded(config: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -142,7 +151,7 @@ def _bounded(config: dict[str, Any], path: Path) -> dict[str, Any]:
             pending += [(key, item) for item in value[: LONGEST + 1]]
         too_long = isinstance(value, (list, dict, str)) and len(value) > LONGEST
         numeric = isinstance(value, (int, float)) and not isinstance(value, bool) and (key, value) != BOUNDLESS
-        most = MOST_LAYERS if "layers" in key else LARGEST_NUMBER
+        most = MOST_LAYERS if "layers" in key else LARGEST_BASE if key == "rope_theta" else LARGEST_NUMBER
         if too_long or (numeric and not (math.isfinite(value) and abs(value) <= most)):
             raise CheckpointError(f"{path}: {key} is {str(value)[:40]}; at most {LONGEST if too_long else most} is allowed")
     return config

@@ -1,0 +1,72 @@
+"""Text encoders of transformers from the settings that a checkpoint names, and the spellings of their tensors.
+
+The library reads older files by renaming and tying tensors while it loads. We read files ourselves, so what is needed of
+that stands here, for the encoders that the table of families names.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import transformers
+from torch import Tensor, nn
+
+from engine.errors import CheckpointError
+
+OLDER = ("rope_theta", "rope_scaling")  # settings that the library still takes without naming them
+PARTS = {"mistral": "MistralConfig", "pixtral": "PixtralVisionConfig"}  # model_type of a part, where the class leaves it open
+PREFIX = "text_model."  # CLIP's, there or not
+SPELLINGS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "Qwen2_5_VLForConditionalGeneration": ((r"^visual\.", "model.visual."), (r"^model\.(?!language_model|visual)", "model.language_model.")),
+    "Mistral3ForConditionalGeneration": (
+        (r"^language_model\.lm_head", "lm_head"), (r"^language_model\.model\.", "model.language_model."),
+        (r"^(vision_tower|multi_modal_projector)\.", r"model.\1."),
+    ),
+}  # fmt: skip
+
+
+def configured(cls: Any, config: Mapping[str, Any]) -> Any:
+    """The library's config object of a network's class, from the settings that it names; anything else is left out."""
+    return _settings(cls.config_class, config)
+
+
+def _settings(cls: Any, config: Mapping[str, Any]) -> Any:
+    named = set(inspect.signature(cls.__init__).parameters) | set(OLDER)
+    known = {key: value for key, value in config.items() if key in named and not key.startswith("_")}
+    for part, own in cls.sub_configs.items():
+        given = config.get(part, config if part == "text_config" else {})  # older files hold the text's settings at the top
+        if own is transformers.AutoConfig:
+            if given.get("model_type") not in PARTS:
+                raise CheckpointError(f"{part}: model_type is {given.get('model_type')!r}; allowed are {', '.join(PARTS)}")
+            own = getattr(transformers, PARTS[given["model_type"]])
+        known[part] = _settings(own, given)
+    return cls(**known)
+
+
+def spelt(network: nn.Module, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file under the names that the network has for them."""
+    wanted = network.state_dict()
+    own = {key.removeprefix(PREFIX): key for key in wanted}
+    tensors = {}
+    for key, tensor in found.items():
+        for pattern, replacement in SPELLINGS.get(type(network).__name__, ()):
+            key = re.sub(pattern, replacement, key) if key not in wanted else key
+        tensors[own.get(key.removeprefix(PREFIX), key)] = tensor
+    return tensors
+
+
+def shared(network: nn.Module, found: Mapping[str, Tensor]) -> dict[str, str]:
+    """Tensors that a file may leave out because they are others of it: which is which."""
+    ties = getattr(network, "_tied_weights_keys", None)
+    pairs = ties.items() if isinstance(ties, dict) else ()
+    return {target: source for target, source in pairs if target not in found and source in found}
+
+
+def tie(network: nn.Module, ties: Mapping[str, str]) -> None:
+    """Have the network hold one parameter for both of each pair."""
+    for target, source in ties.items():
+        owner, _, name = target.rpartition(".")
+        setattr(network.get_submodule(owner), name, network.get_parameter(source))

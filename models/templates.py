@@ -1,0 +1,9 @@
+"""How a family's text encoder is addressed: our own copies, as templates; those of a checkpoint are never read.
+
+Only what the pipelines ask for is covered: messages of words and pictures, then the beginning of the answer.
+"""
+
+QWEN3 = (  # without thinking
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{{ '<|im_start|>assistant\n<think>\n\n</think>\n\n' }}"  # quoted: a template's last line break is dropped
+)

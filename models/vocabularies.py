@@ -1,0 +1,97 @@
+"""Tokenizers from a checkpoint's tables of words alone: what else its folder may say (templates, classes) is not read."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Any
+
+import transformers
+from transformers import AddedToken
+
+from engine.errors import CheckpointError
+from models.loading import read_json
+
+LARGEST_TABLE = 64 * 2**20  # bytes; Gemma's is 34 MB
+MOST_WORDS = 2**20
+MOST_ADDED = 4096
+Table = dict[str, Any]
+
+
+def qwen2(folder: Path) -> Any:
+    """Bytes in pairs, as of Qwen 2, 2.5 and 3; words that were added later stand in a list of their own."""
+    vocabulary, merges = _pairs(folder)
+    added = _added(folder)
+    tokenizer = transformers.Qwen2Tokenizer(
+        vocabulary | added, merges, pad_token="<|endoftext|>", eos_token="<|im_end|>", padding_side="right", model_max_length=2**17
+    )
+    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in added])
+    return tokenizer
+
+
+def t5(folder: Path) -> Any:
+    """Pieces with their scores."""
+    table = _read(folder / "tokenizer.json", LARGEST_TABLE)
+    pieces = table.get("model", {}).get("vocab")
+    if not isinstance(pieces, list) or len(pieces) > MOST_WORDS or not all(_scored(piece) for piece in pieces):
+        raise CheckpointError(f"{folder / 'tokenizer.json'} must hold pieces with their scores")
+    normalizer = table.get("normalizer") or {}
+    try:
+        spelling = base64.b64decode(normalizer.get("precompiled_charsmap") or "", validate=True)
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder / 'tokenizer.json'}: precompiled_charsmap is damaged; copy the file again") from error
+    extra = sum(piece[0].startswith("<extra_id_") for piece in pieces)
+    return transformers.T5Tokenizer(
+        [(piece, float(score)) for piece, score in pieces], extra_ids=extra, _spm_precompiled_charsmap=spelling or None,
+        model_max_length=512,
+    )  # fmt: skip
+
+
+TOKENIZERS = {
+    "Qwen2Tokenizer": qwen2, "Qwen2TokenizerFast": qwen2, "T5Tokenizer": t5, "T5TokenizerFast": t5,
+}  # fmt: skip
+
+
+def _scored(piece: Any) -> bool:
+    return isinstance(piece, list) and len(piece) == 2 and isinstance(piece[0], str) and isinstance(piece[1], (int, float))
+
+
+def _pairs(folder: Path) -> tuple[dict[str, int], Any]:
+    """Words by number and the pairs that are joined, from the two tables, or from the one that newer folders hold."""
+    if (folder / "vocab.json").is_file():
+        vocabulary: Any = _read(folder / "vocab.json")
+        try:
+            lines: Any = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{folder / 'merges.txt'} cannot be read; the checkpoint is incomplete, copy it again") from error
+        lines = [line.split(" ") for line in lines if line and not line.startswith("#version")]
+    else:
+        model = _read(folder / "tokenizer.json", LARGEST_TABLE).get("model", {})
+        vocabulary, lines = model.get("vocab"), model.get("merges")
+        lines = [pair.split(" ") if isinstance(pair, str) else pair for pair in lines] if isinstance(lines, list) else None
+    numbered = isinstance(vocabulary, dict) and all(type(n) is int and 0 <= n < MOST_WORDS for n in vocabulary.values())
+    if not numbered or lines is None or not all(len(pair) == 2 for pair in lines):
+        raise CheckpointError(f"{folder}: the table of words must number them, and that of merges hold pairs")
+    return vocabulary, [(str(a), str(b)) for a, b in lines]
+
+
+def _added(folder: Path) -> dict[str, int]:
+    """Words that were added to a vocabulary, with their numbers."""
+    if (folder / "added_tokens.json").is_file():
+        found = _read(folder / "added_tokens.json")
+    elif (folder / "tokenizer.json").is_file():
+        rows = _read(folder / "tokenizer.json", LARGEST_TABLE).get("added_tokens", [])
+        found = {row["content"]: row["id"] for row in rows if isinstance(row, dict) and {"id", "content"} <= set(row)}
+    else:
+        rows = _read(folder / "tokenizer_config.json").get("added_tokens_decoder", {})
+        found = {row["content"]: int(number) for number, row in rows.items() if number.isdigit() and isinstance(row, dict) and "content" in row}
+    if len(found) > MOST_ADDED or not all(type(number) is int and 0 <= number < MOST_WORDS for number in found.values()):
+        raise CheckpointError(f"{folder}: at most {MOST_ADDED} words can be added, each with its number")
+    return dict(sorted(found.items(), key=lambda pair: pair[1]))
+
+
+def _read(path: Path, largest: int | None = None) -> Table:
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing; the checkpoint is incomplete, copy it again")
+    return read_json(path, largest) if largest else read_json(path)

@@ -1,0 +1,115 @@
+"""Checkpoints that edit by reference pictures: called as the stock pipelines are, and as a painter must be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+
+from engine.geometry import Rect
+from engine.painter import PainterSpec, PaintRequest, Words
+from models.catalog import open_painter
+from models.families import FAMILIES
+from models.reference.painter import Cancelled, ReferencePainter
+from tests.test_painters import SIZE, ask, drawn, empty, show
+from tests.tiny_families import tiny_folder
+
+ROWS = {row.name: row for row in FAMILIES if row.references}
+SPEC = PainterSpec(size=SIZE, seed=5, threads=1, device="cpu", steps=2)
+WORDS = Words("dark blue", ("The user clicked the button 'Open'. Show what it does.",), "You chose style: dark blue.")
+PART = Rect(64, 40, 48, 32)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("references")
+    for name in ROWS:
+        tiny_folder(home / name, name)
+    return home
+
+
+def painter_of(folder: Path, **settings: Any) -> ReferencePainter:
+    painter = open_painter(replace(SPEC, checkpoint=str(folder), **settings))
+    assert isinstance(painter, ReferencePainter)
+    return painter
+
+
+def request(seed: int = 0, damage: tuple[Rect, ...] = (Rect(0, 0, *SIZE),), words: Words = WORDS) -> PaintRequest:
+    return replace(ask(drawn(seed), damage), words=words)
+
+
+def dreamt(words: Words = WORDS) -> PaintRequest:
+    return replace(request(words=words), guide=None, verbatim=None, corners=None)
+
+
+def stock(folder: Path, painter: ReferencePainter) -> Any:
+    """The library's own pipeline, by the library's own loading: its tokenizers, its templates, its spelling of tensors."""
+    pipeline = getattr(diffusers, painter.family.pipeline).from_pretrained(folder, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    for name, ours in painter.pipeline.components.items():
+        if not isinstance(ours, torch.nn.Module):
+            continue
+        own, read = pipeline.components[name], ours.state_dict()
+        assert {key: bool((tensor == read[key]).all()) for key, tensor in own.state_dict().items()} == dict.fromkeys(read, True)
+        own.load_state_dict(read, assign=True)  # the same numbers at the same place in memory: sums are rounded alike
+    return pipeline
+
+
+@pytest.mark.parametrize("family", ROWS)
+def test_a_call_gives_what_the_stock_pipeline_gives(folders: Path, family: str) -> None:
+    painter = painter_of(folders / family)
+    assert painter.info.family == family and painter.info.prompted
+    pipeline = stock(folders / family, painter)
+    show(painter, empty(), request())
+    for asked in (request(1), dreamt()):
+        call = painter.call(asked, (Rect(0, 0, *SIZE),))
+        expected = pipeline(**call, generator=torch.Generator().manual_seed(SPEC.seed)).images
+        assert expected.shape == (1, 3, SIZE[1], SIZE[0]) and expected.std() > 0.01
+        assert torch.equal(expected, painter.frame(asked))
+
+
+@pytest.mark.parametrize("family", ROWS)
+def test_pixels_outside_the_damage_stay_bit_identical(folders: Path, family: str) -> None:
+    painter = painter_of(folders / family, steps=1)
+    frame = show(painter, empty(), request())
+    before = frame.copy()
+    show(painter, frame, request(1, (PART,)))
+    changed = (frame != before).any(-1)
+    assert changed.any()
+    changed[PART.slices] = False
+    assert not changed.any() and (painter.latents() == frame).all()
+
+
+@pytest.mark.parametrize("family", ROWS)
+def test_every_picture_and_every_word_counts(folders: Path, family: str) -> None:
+    painter = painter_of(folders / family, steps=1)
+    guided = painter.frame(request())
+    assert not torch.equal(guided, painter.frame(request(1)))
+    assert not torch.equal(guided, painter.frame(request(words=replace(WORDS, look="paper"))))
+    dream = painter.frame(dreamt())
+    assert not torch.equal(dream, painter.frame(dreamt(replace(WORDS, told=("The user closed the window.",)))))
+    painter.restore(np.random.default_rng(0).integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8))
+    assert not torch.equal(dream, painter.frame(dreamt()))
+    assert (show(painter, empty(), dreamt()) == painter.latents()).all()
+
+
+@pytest.mark.parametrize("family", ROWS)
+def test_a_paint_is_given_up_between_steps_and_leaves_the_frame_as_it_was(folders: Path, family: str) -> None:
+    painter = painter_of(folders / family, steps=3)
+    before, seen = painter.latents(), []
+
+    def on_step(done: int, steps: int) -> bool:
+        seen.append((done, steps))
+        return done < 2
+
+    painter.on_step = on_step
+    with pytest.raises(Cancelled, match="2 of 3 steps"):
+        painter.paint(request())
+    assert seen == [(1, 3), (2, 3)] and (painter.latents() == before).all()
+    painter.on_step = None
+    assert (show(painter, empty(), request()) != before).any()
