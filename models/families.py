@@ -54,6 +54,27 @@ KLEIN: Mapping[str, Collection[Pair]] = {
     "text_encoder": {("transformers", "Qwen3ForCausalLM")},
     "tokenizer": QWEN,
 }
+FLUX2: Mapping[str, Collection[Pair]] = {
+    **KLEIN,
+    "text_encoder": {("transformers", "Mistral3ForConditionalGeneration")},
+    "tokenizer": {("transformers", "PixtralProcessor")},
+}
+QWEN_EDIT: Mapping[str, Collection[Pair]] = {
+    "transformer": {("diffusers", "QwenImageTransformer2DModel")},
+    "vae": {("diffusers", "AutoencoderKLQwenImage")},
+    "scheduler": FLOW,
+    "text_encoder": {("transformers", "Qwen2_5_VLForConditionalGeneration")},
+    "tokenizer": QWEN,
+    "processor": {("transformers", "Qwen2VLProcessor"), ("transformers", "Qwen2_5_VLProcessor")},
+}
+LONGCAT: Mapping[str, Collection[Pair]] = {
+    "transformer": {("diffusers", "LongCatImageTransformer2DModel")},
+    "vae": {("diffusers", "AutoencoderKL")},
+    "scheduler": FLOW,
+    "text_encoder": QWEN_EDIT["text_encoder"],
+    "tokenizer": QWEN,
+    "text_processor": QWEN_EDIT["processor"],
+}
 CONTROL: Mapping[str, Collection[Pair]] = {"controlnet": {("diffusers", "ControlNetModel")}}
 
 
@@ -126,6 +147,14 @@ FAMILIES: tuple[Family, ...] = (
            (("model_index", "is_distilled", True),), steps=4, guidance=1.0, strength=0.0, references=2, chat=templates.QWEN3),
     Family("klein-base", "FLUX.2 klein base", ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"), "Flux2KleinPipeline", KLEIN,
            steps=28, guidance=4.0, strength=0.0, references=2, chat=templates.QWEN3),
+    Family("flux2", "FLUX.2", ("Flux2Pipeline",), "Flux2Pipeline", FLUX2, steps=28, guidance=4.0, strength=0.0, references=2,
+           chat=templates.MISTRAL),
+    Family("qwen-edit", "Qwen-Image-Edit", ("QwenImageEditPipeline", "QwenImageEditInpaintPipeline"), "QwenImageEditPipeline", QWEN_EDIT,
+           steps=30, strength=0.0, references=1, settings={"true_cfg_scale": 4.0, "guidance_scale": None}),
+    Family("qwen-edit-plus", "Qwen-Image-Edit-Plus", ("QwenImageEditPlusPipeline",), "QwenImageEditPlusPipeline", QWEN_EDIT,
+           steps=30, strength=0.0, references=2, settings={"true_cfg_scale": 4.0, "guidance_scale": None}),
+    Family("longcat-edit", "LongCat-Image-Edit", ("LongCatImageEditPipeline",), "LongCatImageEditPipeline", LONGCAT,
+           steps=30, guidance=4.5, strength=0.0, references=1),
 )  # fmt: skip
 
 

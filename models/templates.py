@@ -7,3 +7,8 @@ QWEN3 = (  # without thinking
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
     "{{ '<|im_start|>assistant\n<think>\n\n</think>\n\n' }}"  # quoted: a template's last line break is dropped
 )
+MISTRAL = (
+    "<s>{% for message in messages %}{{ '[SYSTEM_PROMPT]' if message.role == 'system' else '[INST]' }}"
+    "{% for part in message.content %}{{ part.text }}{% endfor %}"
+    "{{ '[/SYSTEM_PROMPT]' if message.role == 'system' else '[/INST]' }}{% endfor %}"
+)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import transformers
+from tokenizers import Regex, Tokenizer, pre_tokenizers
+from tokenizers.models import BPE
 from transformers import AddedToken
 
 from engine.errors import CheckpointError
@@ -17,6 +19,13 @@ LARGEST_TABLE = 64 * 2**20  # bytes; Gemma's is 34 MB
 MOST_WORDS = 2**20
 MOST_ADDED = 4096
 Table = dict[str, Any]
+TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+ENDINGS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"
+UPPER, LOWER, BEFORE = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", r"[^\r\n\p{L}\p{N}]?"
+PATTERNS = (  # of Qwen 2, of Llama 3, of Mistral's Tekken
+    rf"{ENDINGS}|\p{{N}}{TAIL}", rf"{ENDINGS}|\p{{N}}{{1,3}}{TAIL}",
+    rf"{BEFORE}{UPPER}*{LOWER}+|{BEFORE}{UPPER}+{LOWER}*|\p{{N}}{TAIL.replace('n]*', 'n/]*')}",
+)  # fmt: skip
 
 
 def qwen2(folder: Path) -> Any:
@@ -24,7 +33,24 @@ def qwen2(folder: Path) -> Any:
     vocabulary, merges = _pairs(folder)
     added = _added(folder)
     tokenizer = transformers.Qwen2Tokenizer(
-        vocabulary | added, merges, pad_token="<|endoftext|>", eos_token="<|im_end|>", padding_side="right", model_max_length=2**17
+        vocabulary | added, merges, pad_token="<|endoftext|>", eos_token="<|im_end|>", padding_side=_side(folder), model_max_length=2**17
+    )
+    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in added])
+    return tokenizer
+
+
+def mistral(folder: Path) -> Any:
+    """Bytes in pairs, split by one of the patterns that are known."""
+    table = _read(folder / "tokenizer.json", LARGEST_TABLE)
+    vocabulary, merges = _pairs(folder)
+    added = _added(folder)
+    model = BPE(vocabulary | added, merges, ignore_merges=table["model"].get("ignore_merges") is True)
+    whole = Tokenizer(model)
+    whole.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(_pattern(table, folder)), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])  # fmt: skip
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=whole, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>", padding_side=_side(folder)
     )
     tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in added])
     return tokenizer
@@ -50,7 +76,23 @@ def t5(folder: Path) -> Any:
 
 TOKENIZERS = {
     "Qwen2Tokenizer": qwen2, "Qwen2TokenizerFast": qwen2, "T5Tokenizer": t5, "T5TokenizerFast": t5,
+    "PixtralProcessor": mistral,
 }  # fmt: skip
+
+
+def _side(folder: Path) -> str:
+    """Where a text is filled up."""
+    path = folder / "tokenizer_config.json"
+    return "left" if path.is_file() and read_json(path).get("padding_side") == "left" else "right"
+
+
+def _pattern(table: Table, folder: Path) -> str:
+    """The expression by which a table splits words: an unknown one could run for ever."""
+    parts = (table.get("pre_tokenizer") or {}).get("pretokenizers", [])
+    found = [part.get("pattern", {}).get("Regex") for part in parts if isinstance(part, dict) and part.get("type") == "Split"]
+    if len(found) != 1 or found[0] not in PATTERNS:
+        raise CheckpointError(f"{folder / 'tokenizer.json'} splits words by an expression that is not known here")
+    return found[0]
 
 
 def _scored(piece: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,10 @@ import diffusers
 import numpy as np
 import pytest
 import torch
+import transformers
+from diffusers.pipelines.longcat_image import pipeline_longcat_image_edit
+from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit, pipeline_qwenimage_edit_plus
+from torch.nn.functional import interpolate
 
 from engine.geometry import Rect
 from engine.painter import PainterSpec, PaintRequest, Words
@@ -33,6 +39,19 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some pipelines bring what they are shown to a million pixels: here to a frame's."""
+    grown_to(monkeypatch, SIZE[0] * SIZE[1])
+
+
+def grown_to(monkeypatch: pytest.MonkeyPatch, area: int) -> None:
+    for module in (pipeline_qwenimage_edit, pipeline_qwenimage_edit_plus, pipeline_longcat_image_edit):
+        original = getattr(module, "__dimensions", module.calculate_dimensions)
+        monkeypatch.setattr(module, "__dimensions", original, raising=False)
+        monkeypatch.setattr(module, "calculate_dimensions", lambda _, ratio, original=original: original(area, ratio))
+
+
 def painter_of(folder: Path, **settings: Any) -> ReferencePainter:
     painter = open_painter(replace(SPEC, checkpoint=str(folder), **settings))
     assert isinstance(painter, ReferencePainter)
@@ -49,7 +68,14 @@ def dreamt(words: Words = WORDS) -> PaintRequest:
 
 def stock(folder: Path, painter: ReferencePainter) -> Any:
     """The library's own pipeline, by the library's own loading: its tokenizers, its templates, its spelling of tensors."""
-    pipeline = getattr(diffusers, painter.family.pipeline).from_pretrained(folder, local_files_only=True)
+    index = json.loads((folder / "model_index.json").read_text())
+    parts = _readers(folder)
+    for name in painter.family.components:
+        if name not in parts:
+            library, kind = index[name]
+            parts[name] = getattr(importlib.import_module(library), kind).from_pretrained(folder / name)
+    parts |= {key: index[key] for key in ("is_distilled",) if key in index}
+    pipeline = getattr(diffusers, painter.family.pipeline)(**parts)
     pipeline.set_progress_bar_config(disable=True)
     for name, ours in painter.pipeline.components.items():
         if not isinstance(ours, torch.nn.Module):
@@ -58,6 +84,24 @@ def stock(folder: Path, painter: ReferencePainter) -> Any:
         assert {key: bool((tensor == read[key]).all()) for key, tensor in own.state_dict().items()} == dict.fromkeys(read, True)
         own.load_state_dict(read, assign=True)  # the same numbers at the same place in memory: sums are rounded alike
     return pipeline
+
+
+def _readers(folder: Path) -> dict[str, Any]:
+    """Of the library's processors, which want torchvision for videos, what words and single pictures need."""
+    if (folder / "tokenizer" / "tokenizer.json").is_file():
+        return {"tokenizer": transformers.AutoTokenizer.from_pretrained(folder / "tokenizer")}
+    for name in ("processor", "text_processor"):
+        if (folder / name).is_dir():
+            eyes = transformers.Qwen2VLImageProcessorPil.from_pretrained(folder / name)
+            return {name: StillPictures(eyes, transformers.AutoTokenizer.from_pretrained(folder / name), eyes)}
+    return {}
+
+
+class StillPictures(transformers.Qwen2VLProcessor):
+    """Without the check that its third part is for videos."""
+
+    def check_argument_for_proper_class(self, *argument: Any) -> type:
+        return object
 
 
 @pytest.mark.parametrize("family", ROWS)
@@ -113,3 +157,13 @@ def test_a_paint_is_given_up_between_steps_and_leaves_the_frame_as_it_was(folder
     assert seen == [(1, 3), (2, 3)] and (painter.latents() == before).all()
     painter.on_step = None
     assert (show(painter, empty(), request()) != before).any()
+
+
+def test_a_picture_of_another_size_is_brought_to_the_frames(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    painter = painter_of(folders / "longcat-edit", steps=1)
+    grown_to(monkeypatch, 4 * SIZE[0] * SIZE[1])
+    pipeline = stock(folders / "longcat-edit", painter)
+    call = painter.call(request(), (Rect(0, 0, *SIZE),))
+    expected = pipeline(**call, generator=torch.Generator().manual_seed(SPEC.seed)).images
+    assert expected.shape == (1, 3, 2 * SIZE[1], 2 * SIZE[0])
+    assert torch.equal(interpolate(expected, SIZE[::-1], mode="bilinear", antialias=True), painter.frame(request()))

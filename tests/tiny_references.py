@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from models.families import Family
-from tests.tiny_words import save_clip, save_qwen, save_t5
+from tests.tiny_words import number, save_clip, save_mistral, save_qwen, save_qwen_vl, save_t5
 
 WIDTH = 16
 WORDS = 300  # more than a tiny vocabulary numbers
@@ -68,4 +68,57 @@ def klein() -> dict[str, Any]:
     }  # fmt: skip
 
 
-PARTS: dict[str, Callable[[], dict[str, Any]]] = {"kontext": kontext, "klein": klein, "klein-base": klein}
+def flux2() -> dict[str, Any]:
+    text = {"model_type": "mistral", "vocab_size": WORDS, "hidden_size": WIDTH, "intermediate_size": 16, "num_hidden_layers": 31,
+            "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "rope_theta": 1e9}  # fmt: skip
+    eyes = {"model_type": "pixtral", "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1,
+            "patch_size": 14, "image_size": 56}  # fmt: skip
+    return {
+        **klein(), "tokenizer": save_mistral,
+        "transformer": diffusers.Flux2Transformer2DModel(
+            in_channels=16, joint_attention_dim=3 * WIDTH, guidance_embeds=True, axes_dims_rope=(4, 4, 4, 4), **BLOCKS
+        ),
+        "text_encoder": transformers.Mistral3ForConditionalGeneration(transformers.Mistral3Config(text_config=text, vision_config=eyes)),
+    }  # fmt: skip
+
+
+def seeing() -> Any:
+    text = {"vocab_size": WORDS, "hidden_size": WIDTH, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "num_key_value_heads": 1, "rope_theta": 1e6, "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]}}  # fmt: skip
+    eyes = {"depth": 2, "hidden_size": 8, "intermediate_size": 8, "num_heads": 1, "out_hidden_size": WIDTH, "fullatt_block_indexes": [1],
+            "patch_size": 14, "window_size": 112}  # fmt: skip
+    marks: dict[str, Any] = {f"{name}_token_id": number(f"<|{word}|>") for name, word in
+             (("image", "image_pad"), ("video", "video_pad"), ("vision_start", "vision_start"), ("vision_end", "vision_end"))}  # fmt: skip
+    return transformers.Qwen2_5_VLForConditionalGeneration(transformers.Qwen2_5_VLConfig(text_config=text, vision_config=eyes, **marks))
+
+
+def qwen_edit() -> dict[str, Any]:
+    blocks = {key: value for key, value in BLOCKS.items() if key != "num_single_layers"}
+    vae = diffusers.AutoencoderKLQwenImage(
+        base_dim=8, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, latents_mean=[0.1] * 4, latents_std=[1.5] * 4
+    )
+    return {
+        "transformer": diffusers.QwenImageTransformer2DModel(
+            in_channels=16, out_channels=4, joint_attention_dim=WIDTH, axes_dims_rope=(4, 6, 6), **blocks
+        ),
+        "vae": vae, "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+        "text_encoder": seeing(), "tokenizer": save_qwen, "processor": save_qwen_vl,
+    }  # fmt: skip
+
+
+def longcat() -> dict[str, Any]:
+    return {
+        "transformer": diffusers.LongCatImageTransformer2DModel(
+            in_channels=64, joint_attention_dim=WIDTH, pooled_projection_dim=WIDTH, axes_dims_rope=[4, 6, 6], **BLOCKS
+        ),
+        "vae": diffusers.AutoencoderKL(latent_channels=16, shift_factor=0.1, scaling_factor=0.4, use_quant_conv=False,
+                                       use_post_quant_conv=False, **CODER),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+        "text_encoder": seeing(), "tokenizer": save_qwen, "text_processor": save_qwen_vl,
+    }  # fmt: skip
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "kontext": kontext, "klein": klein, "klein-base": klein, "flux2": flux2, "qwen-edit": qwen_edit, "qwen-edit-plus": qwen_edit,
+    "longcat-edit": longcat,
+}  # fmt: skip

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import transformers
+from tokenizers import Regex, Tokenizer, pre_tokenizers
+from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 
 ADDED = (
@@ -28,6 +30,24 @@ QWEN3_TEMPLATE = """{%- for message in messages %}
     {%- endif %}
 {%- endif %}"""
 
+MISTRAL_ADDED = ("<unk>", "<s>", "</s>", "<pad>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]")
+TEKKEN = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+"
+    r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+MISTRAL_TEMPLATE = """{{- bos_token }}
+{%- for message in messages %}
+    {%- if message['role'] == 'user' %}
+        {{- '[INST]' }}
+        {%- for block in message['content'] %}
+            {{- block['text'] }}
+        {%- endfor %}
+        {{- '[/INST]' }}
+    {%- elif message['role'] == 'system' %}
+        {{- '[SYSTEM_PROMPT]' + message['content'][0]['text'] + '[/SYSTEM_PROMPT]' }}
+    {%- endif %}
+{%- endfor %}"""
+
 
 def save_clip(folder: Path) -> str:
     """Every text can be said, and no pair has to be joined. The class's name, as of the others."""
@@ -39,11 +59,16 @@ def save_clip(folder: Path) -> str:
     return "CLIPTokenizer"
 
 
+def number(added: str) -> int:
+    """Of a word that is added to Qwen's vocabulary."""
+    return len(ByteLevel.alphabet()) + len(JOINED) + ADDED.index(added)
+
+
 def save_qwen(folder: Path) -> str:
     """Its words in two tables, the added ones in a third, and a template that only the library's own loading reads."""
     words = [*sorted(ByteLevel.alphabet()), *("".join(pair) for pair in JOINED)]
     _write(folder, words, JOINED)
-    added = {word: len(words) + i for i, word in enumerate(ADDED)}
+    added = {word: number(word) for word in ADDED}
     (folder / "added_tokens.json").write_text(json.dumps(added))
     rows = {str(number): {"content": word, "special": True, "normalized": False, "lstrip": False, "rstrip": False, "single_word": False}
             for word, number in added.items()}  # fmt: skip
@@ -54,6 +79,28 @@ def save_qwen(folder: Path) -> str:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     (folder / "chat_template.jinja").write_text(QWEN3_TEMPLATE)
     return "Qwen2Tokenizer"
+
+
+def save_qwen_vl(folder: Path) -> str:
+    save_qwen(folder)
+    cut = {"patch_size": 14, "temporal_patch_size": 2, "merge_size": 2, "min_pixels": 3136, "max_pixels": 12845056,
+           "image_processor_type": "Qwen2VLImageProcessor"}  # fmt: skip
+    (folder / "preprocessor_config.json").write_text(json.dumps(cut))
+    return "Qwen2VLProcessor"
+
+
+def save_mistral(folder: Path) -> str:
+    """One table, with a template beside it that only the library's own loading reads."""
+    words = [*MISTRAL_ADDED, *sorted(ByteLevel.alphabet()), *("".join(pair) for pair in JOINED)]
+    whole = Tokenizer(BPE({word: i for i, word in enumerate(words)}, list(JOINED), ignore_merges=True))
+    whole.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(TEKKEN), "isolated"), ByteLevel(add_prefix_space=False, use_regex=False),
+    ])  # fmt: skip
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=whole, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>", padding_side="left",
+        extra_special_tokens=list(MISTRAL_ADDED[4:]), chat_template=MISTRAL_TEMPLATE,
+    ).save_pretrained(folder)  # fmt: skip
+    return "PixtralProcessor"
 
 
 def save_t5(folder: Path) -> str:

@@ -29,7 +29,7 @@ from models.encoders import configured, shared, spelt, tie
 from models.families import Family, allowed, family_of
 from models.loading import fitting, read_json, read_weights
 from models.prompted.painter import PromptedCheckpoint
-from models.vocabularies import TOKENIZERS
+from models.readers import READERS
 
 LARGEST_PART = 32 * 2**30
 LARGEST_NUMBER = 2**20  # in a config
@@ -95,8 +95,8 @@ def _component(folder: Path, pair: list[str], config: dict[str, Any], digest: An
     library, name = pair
     if name.startswith("CLIPTokenizer"):
         return _tokenizer(folder)
-    if name in TOKENIZERS:
-        return TOKENIZERS[name](folder)
+    if name in READERS:
+        return READERS[name](folder)
     cls = getattr(transformers if library == "transformers" else diffusers, name)
     if name.endswith("Scheduler"):
         return cls.from_config(_known(config, cls))

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from engine.errors import PixelOSError
 from engine.geometry import Rect
@@ -24,6 +25,7 @@ from models.devices import all_threads, device_of, dtype_of
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.prompted.painter import PromptedCheckpoint
 from models.reference.instruction import NEGATIVE, instruction
+from models.reference.steps import watched
 
 OnStep = Callable[[int, int], bool]  # (steps done, steps in all) -> whether to go on
 
@@ -110,12 +112,12 @@ class ReferencePainter:
     def _painted(self, request: PaintRequest, damage: tuple[Rect, ...]) -> Tensor:
         """float32 (1, 3, H, W) in [0, 1]."""
         generator = torch.Generator().manual_seed(self._spec.seed)  # on the CPU: the same noise on every device
-        return self.pipeline(
-            **self.call(request, damage), generator=generator, callback_on_step_end=self._stepped
-        ).images.float()
+        with watched(self.pipeline, self._stepped) as callback:
+            painted = self.pipeline(**self.call(request, damage), generator=generator, **callback).images.float()
+        if painted.shape[-2:] != (self._spec.size[1], self._spec.size[0]):  # some choose their own size
+            painted = interpolate(painted, self._spec.size[::-1], mode="bilinear", antialias=True)
+        return painted
 
-    def _stepped(self, pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        done, steps = step + 1, pipeline.num_timesteps
+    def _stepped(self, done: int, steps: int) -> None:
         if self.on_step is not None and not self.on_step(done, steps):
             raise Cancelled(f"painting was given up after {done} of {steps} steps; the frame is as it was")
-        return tensors

@@ -1,0 +1,71 @@
+"""What turns words and pictures into a text encoder's input: tokenizers, and processors that see pictures too.
+
+The library's processors need torchvision, for videos that nobody shows here; the one class below does what they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import transformers
+from PIL import Image
+
+from engine.errors import CheckpointError
+from models.loading import read_json
+from models.vocabularies import TOKENIZERS, qwen2
+
+PICTURE = "<|image_pad|>"
+LARGEST_PICTURE = 2**25  # pixels
+LARGEST_PATCH = 64
+NUMBERS = {"patch_size": LARGEST_PATCH, "temporal_patch_size": LARGEST_PATCH, "merge_size": LARGEST_PATCH,
+           "min_pixels": LARGEST_PICTURE, "max_pixels": LARGEST_PICTURE}  # fmt: skip
+
+
+class PictureReader:
+    """Words in which each picture's mark is repeated for as many tokens as the picture takes, and the pictures' patches."""
+
+    def __init__(self, tokenizer: Any, image_processor: Any) -> None:
+        self.tokenizer, self.image_processor = tokenizer, image_processor
+
+    def __call__(
+        self, text: Sequence[str], images: Image.Image | Sequence[Image.Image] | None = None, padding: bool = True,
+        return_tensors: str = "pt",
+    ) -> Any:  # fmt: skip
+        """input_ids, attention_mask: int (B, L); with pictures pixel_values: float (patches, D), image_grid_thw: (P, 3)."""
+        seen = {} if images is None else self.image_processor(images=images, return_tensors=return_tensors)
+        grids = [] if images is None else seen["image_grid_thw"].prod(1).tolist()
+        counts = iter(grids)
+        said = []
+        for line in text:
+            first, *rest = line.split(PICTURE)
+            marks = [PICTURE * (next(counts) // self.image_processor.merge_size**2) for _ in rest]
+            said.append(first + "".join(mark + part for mark, part in zip(marks, rest, strict=True)))
+        read = self.tokenizer(said, padding=padding, return_tensors=return_tensors)
+        return transformers.BatchFeature({**read, **seen})
+
+
+def qwen2_vl(folder: Path) -> PictureReader:
+    """Of Qwen 2 and 2.5 with eyes."""
+    return PictureReader(qwen2(folder), _image_processor(folder / "preprocessor_config.json"))
+
+
+def _image_processor(path: Path) -> Any:
+    """How pictures are cut into patches, from bounded numbers alone."""
+    found = read_json(path)
+    size = found.get("size") if isinstance(found.get("size"), dict) else {}
+    found = {"min_pixels": size.get("shortest_edge"), "max_pixels": size.get("longest_edge"), **found}
+    known = {key: found[key] for key in NUMBERS if found.get(key) is not None}
+    for key, value in known.items():
+        if type(value) is not int or not 1 <= value <= NUMBERS[key]:
+            raise CheckpointError(f"{path}: {key} is {value!r}; whole numbers up to {NUMBERS[key]} are allowed")
+    for key in ("image_mean", "image_std"):
+        if key in found:
+            known[key] = found[key]
+            if not isinstance(found[key], list) or len(found[key]) != 3 or not all(isinstance(n, (int, float)) for n in found[key]):
+                raise CheckpointError(f"{path}: {key} must hold three numbers")
+    return transformers.Qwen2VLImageProcessorPil(**known)
+
+
+READERS = {**TOKENIZERS, "Qwen2VLProcessor": qwen2_vl, "Qwen2_5_VLProcessor": qwen2_vl}
