@@ -36,46 +36,31 @@ SDXL: Mapping[str, Collection[Pair]] = {
     "text_encoder_2": {("transformers", "CLIPTextModelWithProjection")},
     "tokenizer_2": SD["tokenizer"],
 }
-FLOW: frozenset[Pair] = frozenset({("diffusers", "FlowMatchEulerDiscreteScheduler")})
-QWEN: frozenset[Pair] = frozenset({("transformers", "Qwen2Tokenizer"), ("transformers", "Qwen2TokenizerFast")})
-KONTEXT: Mapping[str, Collection[Pair]] = {
-    "transformer": {("diffusers", "FluxTransformer2DModel")},
-    "vae": {("diffusers", "AutoencoderKL")},
-    "scheduler": FLOW,
-    "text_encoder": SD["text_encoder"],
-    "tokenizer": SD["tokenizer"],
-    "text_encoder_2": {("transformers", "T5EncoderModel")},
-    "tokenizer_2": {("transformers", "T5Tokenizer"), ("transformers", "T5TokenizerFast")},
-}
-KLEIN: Mapping[str, Collection[Pair]] = {
-    "transformer": {("diffusers", "Flux2Transformer2DModel")},
-    "vae": {("diffusers", "AutoencoderKLFlux2")},
-    "scheduler": FLOW,
-    "text_encoder": {("transformers", "Qwen3ForCausalLM")},
-    "tokenizer": QWEN,
-}
-FLUX2: Mapping[str, Collection[Pair]] = {
-    **KLEIN,
-    "text_encoder": {("transformers", "Mistral3ForConditionalGeneration")},
-    "tokenizer": {("transformers", "PixtralProcessor")},
-}
-QWEN_EDIT: Mapping[str, Collection[Pair]] = {
-    "transformer": {("diffusers", "QwenImageTransformer2DModel")},
-    "vae": {("diffusers", "AutoencoderKLQwenImage")},
-    "scheduler": FLOW,
-    "text_encoder": {("transformers", "Qwen2_5_VLForConditionalGeneration")},
-    "tokenizer": QWEN,
-    "processor": {("transformers", "Qwen2VLProcessor"), ("transformers", "Qwen2_5_VLProcessor")},
-}
-LONGCAT: Mapping[str, Collection[Pair]] = {
-    "transformer": {("diffusers", "LongCatImageTransformer2DModel")},
-    "vae": {("diffusers", "AutoencoderKL")},
-    "scheduler": FLOW,
-    "text_encoder": QWEN_EDIT["text_encoder"],
-    "tokenizer": QWEN,
-    "text_processor": QWEN_EDIT["processor"],
-}
 CONTROL: Mapping[str, Collection[Pair]] = {"controlnet": {("diffusers", "ControlNetModel")}}
+
+
+def _flow(transformer: str, vae: str, scheduler: str = "FlowMatchEulerDiscreteScheduler", **words: str) -> dict[str, Collection[Pair]]:
+    """What a diffusion transformer's folder holds. words: the classes, of transformers, that read words and pictures."""
+    pictures = {"transformer": transformer, "vae": vae, "scheduler": scheduler}
+    parts: dict[str, Collection[Pair]] = {part: {("diffusers", name)} for part, name in pictures.items()}
+    return parts | {part: {("transformers", name) for name in names.split()} for part, names in words.items()}
+
+
+CLIP, T5 = "CLIPTokenizer CLIPTokenizerFast", "T5Tokenizer T5TokenizerFast"
+QWEN, QWEN_SEES = "Qwen2Tokenizer Qwen2TokenizerFast", "Qwen2VLProcessor Qwen2_5_VLProcessor"
+SEEING = "Qwen2_5_VLForConditionalGeneration"
+FLUX = _flow("FluxTransformer2DModel", "AutoencoderKL", text_encoder="CLIPTextModel", tokenizer=CLIP, text_encoder_2="T5EncoderModel", tokenizer_2=T5)
+KLEIN = _flow("Flux2Transformer2DModel", "AutoencoderKLFlux2", text_encoder="Qwen3ForCausalLM", tokenizer=QWEN)
+FLUX2 = _flow("Flux2Transformer2DModel", "AutoencoderKLFlux2", text_encoder="Mistral3ForConditionalGeneration", tokenizer="PixtralProcessor")
+QWEN_IMAGE = _flow("QwenImageTransformer2DModel", "AutoencoderKLQwenImage", text_encoder=SEEING, tokenizer=QWEN)
+QWEN_EDIT = _flow("QwenImageTransformer2DModel", "AutoencoderKLQwenImage", text_encoder=SEEING, tokenizer=QWEN, processor=QWEN_SEES)
+LONGCAT = _flow("LongCatImageTransformer2DModel", "AutoencoderKL", text_encoder=SEEING, tokenizer=QWEN, text_processor=QWEN_SEES)
+Z_IMAGE = _flow("ZImageTransformer2DModel", "AutoencoderKL", text_encoder="Qwen3Model Qwen3ForCausalLM", tokenizer=QWEN)
+SPRINT = _flow("SanaTransformer2DModel", "AutoencoderDC", "SCMScheduler", text_encoder="Gemma2Model", tokenizer="GemmaTokenizer GemmaTokenizerFast")
+CHROMA = _flow("ChromaTransformer2DModel", "AutoencoderKL", text_encoder="T5EncoderModel", tokenizer=T5)
+SD3 = _flow("SD3Transformer2DModel", "AutoencoderKL", text_encoder="CLIPTextModelWithProjection", tokenizer=CLIP,
+            text_encoder_2="CLIPTextModelWithProjection", tokenizer_2=CLIP, text_encoder_3="T5EncoderModel", tokenizer_3=T5)  # fmt: skip
+
 
 
 @dataclass(frozen=True)
@@ -116,6 +101,12 @@ class Family:
         """Whether its scheduler picks the steps of a consistency model itself."""
         return self.pipeline.startswith("LatentConsistency")
 
+    def stock_steps(self, steps: int) -> int:
+        """The stock pipeline's `num_inference_steps` for so many calls of the denoiser."""
+        if self.edits or self.distilled:
+            return steps
+        return next(n for n in range(steps, 10 * steps + 1) if int(n * self.strength) >= steps)
+
 
 _SD = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
 _XL = ("StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline")
@@ -141,7 +132,7 @@ FAMILIES: tuple[Family, ...] = (
            "StableDiffusionXLControlNetImg2ImgPipeline", {**SDXL, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8),
     Family("pix2pix-xl", "InstructPix2Pix XL", ("StableDiffusionXLInstructPix2PixPipeline",),
            "StableDiffusionXLInstructPix2PixPipeline", SDXL, steps=8, guidance=3.0, image_guidance=1.5, strength=0.0),
-    Family("kontext", "FLUX.1 Kontext", ("FluxKontextPipeline", "FluxKontextInpaintPipeline"), "FluxKontextPipeline", KONTEXT,
+    Family("kontext", "FLUX.1 Kontext", ("FluxKontextPipeline", "FluxKontextInpaintPipeline"), "FluxKontextPipeline", FLUX,
            steps=20, guidance=2.5, strength=0.0, references=1, settings={"_auto_resize": False}),
     Family("klein", "FLUX.2 klein", ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"), "Flux2KleinPipeline", KLEIN,
            (("model_index", "is_distilled", True),), steps=4, guidance=1.0, strength=0.0, references=2, chat=templates.QWEN3),
@@ -155,6 +146,21 @@ FAMILIES: tuple[Family, ...] = (
            steps=30, strength=0.0, references=2, settings={"true_cfg_scale": 4.0, "guidance_scale": None}),
     Family("longcat-edit", "LongCat-Image-Edit", ("LongCatImageEditPipeline",), "LongCatImageEditPipeline", LONGCAT,
            steps=30, guidance=4.5, strength=0.0, references=1),
+    Family("klein-kv", "FLUX.2 klein with kept keys", ("Flux2KleinKVPipeline",), "Flux2KleinKVPipeline", KLEIN, steps=4, strength=0.0,
+           references=2, chat=templates.QWEN3),
+    Family("z-image-turbo", "Z-Image-Turbo", ("ZImagePipeline", "ZImageImg2ImgPipeline"), "ZImageImg2ImgPipeline", Z_IMAGE, steps=4,
+           references=1, chat=templates.QWEN3),
+    Family("sana-sprint", "Sana-Sprint", ("SanaSprintPipeline", "SanaSprintImg2ImgPipeline"), "SanaSprintImg2ImgPipeline", SPRINT, steps=2,
+           guidance=4.5, references=1, settings={"use_resolution_binning": False, "intermediate_timesteps": None}),
+    Family("flux-schnell", "FLUX.1 schnell", ("FluxPipeline", "FluxImg2ImgPipeline"), "FluxImg2ImgPipeline", FLUX,
+           (("transformer", "guidance_embeds", False),), steps=2, references=1),
+    Family("flux", "FLUX.1", ("FluxPipeline", "FluxImg2ImgPipeline"), "FluxImg2ImgPipeline", FLUX, steps=10, guidance=3.5, references=1),
+    Family("qwen-image", "Qwen-Image", ("QwenImagePipeline", "QwenImageImg2ImgPipeline"), "QwenImageImg2ImgPipeline", QWEN_IMAGE, steps=15,
+           references=1, settings={"true_cfg_scale": 4.0, "guidance_scale": None}),
+    Family("chroma", "Chroma", ("ChromaPipeline", "ChromaImg2ImgPipeline"), "ChromaImg2ImgPipeline", CHROMA, steps=14, guidance=5.0,
+           references=1),
+    Family("sd3", "Stable Diffusion 3.x", ("StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline"), "StableDiffusion3Img2ImgPipeline",
+           SD3, steps=10, guidance=5.0, references=1),
 )  # fmt: skip
 
 

@@ -54,7 +54,8 @@ def qwen2_vl(folder: Path) -> PictureReader:
 def _image_processor(path: Path) -> Any:
     """How pictures are cut into patches, from bounded numbers alone."""
     found = read_json(path)
-    size = found.get("size") if isinstance(found.get("size"), dict) else {}
+    size: Any = found.get("size")
+    size = size if isinstance(size, dict) else {}
     found = {"min_pixels": size.get("shortest_edge"), "max_pixels": size.get("longest_edge"), **found}
     known = {key: found[key] for key in NUMBERS if found.get(key) is not None}
     for key, value in known.items():

@@ -3,9 +3,9 @@
 Only what the pipelines ask for is covered: messages of words and pictures, then the beginning of the answer.
 """
 
-QWEN3 = (  # without thinking
+QWEN3 = (  # quoted: a template's last line break is dropped
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{{ '<|im_start|>assistant\n<think>\n\n</think>\n\n' }}"  # quoted: a template's last line break is dropped
+    "{{ '<|im_start|>assistant\n' }}{% if not enable_thinking %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
 )
 MISTRAL = (
     "<s>{% for message in messages %}{{ '[SYSTEM_PROMPT]' if message.role == 'system' else '[INST]' }}"

@@ -56,6 +56,14 @@ def mistral(folder: Path) -> Any:
     return tokenizer
 
 
+def gemma(folder: Path) -> Any:
+    """Pieces in pairs, with bytes for what no piece covers."""
+    vocabulary, merges = _pairs(folder)
+    tokenizer = transformers.GemmaTokenizer(vocabulary, merges, padding_side=_side(folder))
+    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in _added(folder)])
+    return tokenizer
+
+
 def t5(folder: Path) -> Any:
     """Pieces with their scores."""
     table = _read(folder / "tokenizer.json", LARGEST_TABLE)
@@ -76,7 +84,7 @@ def t5(folder: Path) -> Any:
 
 TOKENIZERS = {
     "Qwen2Tokenizer": qwen2, "Qwen2TokenizerFast": qwen2, "T5Tokenizer": t5, "T5TokenizerFast": t5,
-    "PixtralProcessor": mistral,
+    "PixtralProcessor": mistral, "GemmaTokenizer": gemma, "GemmaTokenizerFast": gemma,
 }  # fmt: skip
 
 

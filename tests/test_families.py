@@ -83,7 +83,7 @@ def stock(folder: Path, painter: PromptedPainter, asked: PaintRequest) -> torch.
     told: dict[str, Any] = {"prompt": painter.prompt(asked)}
     if row.name != "lcm":
         told["negative_prompt"] = NEGATIVE
-    settings: dict[str, Any] = {"guidance_scale": row.guidance, "num_inference_steps": painter.stock_steps(painter.info.steps)}
+    settings: dict[str, Any] = {"guidance_scale": row.guidance, "num_inference_steps": row.stock_steps(painter.info.steps)}
     if row.strength:
         settings["strength"] = row.strength
     else:

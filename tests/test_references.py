@@ -88,7 +88,7 @@ def stock(folder: Path, painter: ReferencePainter) -> Any:
 
 def _readers(folder: Path) -> dict[str, Any]:
     """Of the library's processors, which want torchvision for videos, what words and single pictures need."""
-    if (folder / "tokenizer" / "tokenizer.json").is_file():
+    if json.loads((folder / "model_index.json").read_text())["tokenizer"][1] == "PixtralProcessor":
         return {"tokenizer": transformers.AutoTokenizer.from_pretrained(folder / "tokenizer")}
     for name in ("processor", "text_processor"):
         if (folder / name).is_dir():

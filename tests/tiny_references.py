@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from models.families import Family
-from tests.tiny_words import number, save_clip, save_mistral, save_qwen, save_qwen_vl, save_t5
+from tests.tiny_words import number, save_clip, save_gemma, save_mistral, save_qwen, save_qwen_vl, save_t5
 
 WIDTH = 16
 WORDS = 300  # more than a tiny vocabulary numbers
@@ -118,7 +118,85 @@ def longcat() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def schnell() -> dict[str, Any]:
+    return {
+        **kontext(),
+        "transformer": diffusers.FluxTransformer2DModel(
+            in_channels=16, joint_attention_dim=WIDTH, pooled_projection_dim=WIDTH, guidance_embeds=False,
+            axes_dims_rope=(4, 6, 6), **BLOCKS,
+        ),
+    }  # fmt: skip
+
+
+def z_image() -> dict[str, Any]:
+    text = transformers.Qwen3Config(
+        vocab_size=WORDS, hidden_size=WIDTH, intermediate_size=16, num_hidden_layers=3, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=8,
+    )  # fmt: skip
+    return {
+        "transformer": diffusers.ZImageTransformer2DModel(
+            in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=WIDTH,
+            axes_dims=[4, 6, 6], axes_lens=[1024, 64, 64],
+        ),
+        "vae": kontext()["vae"], "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+        "text_encoder": transformers.Qwen3Model(text), "tokenizer": save_qwen,
+    }  # fmt: skip
+
+
+def sprint() -> dict[str, Any]:
+    text = transformers.Gemma2Config(
+        vocab_size=400, hidden_size=WIDTH, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=8,
+    )  # fmt: skip
+    vae = diffusers.AutoencoderDC(
+        latent_channels=4, encoder_block_out_channels=(8,) * 6, decoder_block_out_channels=(8,) * 6,
+        encoder_layers_per_block=(1,) * 6, decoder_layers_per_block=(1,) * 6, encoder_qkv_multiscales=((),) * 6,
+        decoder_qkv_multiscales=((),) * 6, scaling_factor=0.4,
+    )  # fmt: skip
+    return {
+        "transformer": diffusers.SanaTransformer2DModel(
+            in_channels=4, out_channels=4, num_attention_heads=2, attention_head_dim=8, num_layers=1, num_cross_attention_heads=2,
+            cross_attention_head_dim=8, cross_attention_dim=16, caption_channels=WIDTH, guidance_embeds=True, qk_norm="rms_norm_across_heads",
+        ),
+        "vae": vae, "scheduler": diffusers.SCMScheduler(),
+        "text_encoder": transformers.Gemma2Model(text), "tokenizer": save_gemma,
+    }  # fmt: skip
+
+
+def qwen_image() -> dict[str, Any]:
+    return {part: module for part, module in qwen_edit().items() if part != "processor"}
+
+
+def chroma() -> dict[str, Any]:
+    parts = kontext()
+    return {
+        "transformer": diffusers.ChromaTransformer2DModel(
+            in_channels=16, joint_attention_dim=WIDTH, axes_dims_rope=(4, 6, 6), approximator_num_channels=8, approximator_hidden_dim=16,
+            approximator_layers=1, **BLOCKS,
+        ),
+        "vae": parts["vae"], "scheduler": parts["scheduler"], "text_encoder": parts["text_encoder_2"], "tokenizer": save_t5,
+    }  # fmt: skip
+
+
+def sd3() -> dict[str, Any]:
+    parts = kontext()
+    clips = [transformers.CLIPTextModelWithProjection(parts["text_encoder"].config) for _ in range(2)]
+    return {
+        "transformer": diffusers.SD3Transformer2DModel(
+            sample_size=32, in_channels=4, out_channels=4, num_layers=1, attention_head_dim=8, num_attention_heads=4,
+            caption_projection_dim=32, joint_attention_dim=2 * WIDTH, pooled_projection_dim=2 * WIDTH, pos_embed_max_size=64,
+        ),
+        "vae": parts["vae"], "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+        "text_encoder": clips[0], "tokenizer": save_clip, "text_encoder_2": clips[1], "tokenizer_2": save_clip,
+        "text_encoder_3": transformers.T5EncoderModel(
+            transformers.T5Config(vocab_size=WORDS, d_model=2 * WIDTH, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+        ),
+        "tokenizer_3": save_t5,
+    }  # fmt: skip
+
+
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "kontext": kontext, "klein": klein, "klein-base": klein, "flux2": flux2, "qwen-edit": qwen_edit, "qwen-edit-plus": qwen_edit,
-    "longcat-edit": longcat,
+    "longcat-edit": longcat, "klein-kv": klein, "z-image-turbo": z_image, "sana-sprint": sprint, "flux-schnell": schnell, "flux": kontext,
+    "qwen-image": qwen_image, "chroma": chroma, "sd3": sd3,
 }  # fmt: skip

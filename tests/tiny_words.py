@@ -103,6 +103,13 @@ def save_mistral(folder: Path) -> str:
     return "PixtralProcessor"
 
 
+def save_gemma(folder: Path) -> str:
+    words = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{i:02X}>" for i in range(256)), "▁", *string.ascii_letters, "th", "the"]
+    merges = [("t", "h"), ("th", "e")]
+    transformers.GemmaTokenizer({word: i for i, word in enumerate(words)}, merges).save_pretrained(folder)
+    return "GemmaTokenizerFast"
+
+
 def save_t5(folder: Path) -> str:
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), ("▁the", -3.0)]
     pieces += [(letter, -5.0) for letter in string.ascii_letters + string.digits + string.punctuation]

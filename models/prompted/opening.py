@@ -42,7 +42,7 @@ HARMLESS = re.compile(r"(^|\.)(position_ids|num_batches_tracked)$")  # tensors t
 CODED = re.compile(r"auto_map|trust_remote_code|custom_pipeline|custom_code")  # settings that name code to run
 IMPLEMENTATION = re.compile(r"_?attn_implementation")
 LARGEST_BASE = 2**40  # of the rotations that tell places apart
-WORDS = ("tokenizer", "tokenizer_2", "processor", "text_processor")  # components without weights and config.json
+WORDS = ("tokenizer", "tokenizer_2", "tokenizer_3", "processor", "text_processor")  # components without weights and config.json
 TOKENS = ("vocab.json", "merges.txt")
 
 

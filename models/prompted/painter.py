@@ -141,18 +141,12 @@ class PromptedPainter:
     def _trajectory(self, steps: int) -> Trajectory:
         """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
         scheduler, strength = self._pipeline.scheduler, self.family.strength
-        stock = self.stock_steps(steps)
+        stock = self.family.stock_steps(steps)
         scheduler.set_timesteps(stock, **({"strength": strength} if self.family.distilled else {}))
         timesteps = scheduler.timesteps
         if stock > steps:
             timesteps, _ = self._pipeline.get_timesteps(stock, strength, "cpu")
         return trajectory(scheduler, timesteps, self.family.edits)
-
-    def stock_steps(self, steps: int) -> int:
-        """The stock pipeline's `num_inference_steps` for so many calls of the denoiser."""
-        if self.family.edits or self.family.distilled:
-            return steps
-        return next(n for n in range(steps, 10 * steps + 1) if int(n * self.family.strength) >= steps)
 
     def _noise(self) -> list[Tensor]:
         """Fields over the whole frame: the posterior's, the start's, then each step's that takes any."""

@@ -95,9 +95,9 @@ class ReferencePainter:
         }  # fmt: skip
         takes = inspect.signature(type(self.pipeline).__call__).parameters
         return {
-            "prompt": instruction(request, len(pictures)),
+            "prompt": instruction(request, self.family, len(pictures)),
             "image": pictures if self.family.references > 1 else pictures[0],
-            "num_inference_steps": self.info.steps, "output_type": "pt",
+            "num_inference_steps": self.family.stock_steps(self.info.steps), "output_type": "pt",
             **{key: value for key, value in offered.items() if key in takes}, **self.family.settings,
         }  # fmt: skip
 
