@@ -32,11 +32,22 @@ PART = Rect(64, 40, 48, 32)
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("references")
-    for name in ROWS:
-        tiny_folder(home / name, name)
-    return home
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("references")
+
+
+@pytest.fixture(params=ROWS)
+def family(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def folder(home: Path, family: str) -> Path:
+    return folder_of(home, family)
+
+
+def folder_of(home: Path, family: str) -> Path:
+    return home / family if (home / family).is_dir() else tiny_folder(home / family, family)
 
 
 @pytest.fixture(autouse=True)
@@ -104,11 +115,10 @@ class StillPictures(transformers.Qwen2VLProcessor):
         return object
 
 
-@pytest.mark.parametrize("family", ROWS)
-def test_a_call_gives_what_the_stock_pipeline_gives(folders: Path, family: str) -> None:
-    painter = painter_of(folders / family)
+def test_a_call_gives_what_the_stock_pipeline_gives(folder: Path, family: str) -> None:
+    painter = painter_of(folder)
     assert painter.info.family == family and painter.info.prompted
-    pipeline = stock(folders / family, painter)
+    pipeline = stock(folder, painter)
     show(painter, empty(), request())
     for asked in (request(1), dreamt()):
         call = painter.call(asked, (Rect(0, 0, *SIZE),))
@@ -117,9 +127,8 @@ def test_a_call_gives_what_the_stock_pipeline_gives(folders: Path, family: str) 
         assert torch.equal(expected, painter.frame(asked))
 
 
-@pytest.mark.parametrize("family", ROWS)
-def test_pixels_outside_the_damage_stay_bit_identical(folders: Path, family: str) -> None:
-    painter = painter_of(folders / family, steps=1)
+def test_pixels_outside_the_damage_stay_bit_identical(folder: Path) -> None:
+    painter = painter_of(folder, steps=1)
     frame = show(painter, empty(), request())
     before = frame.copy()
     show(painter, frame, request(1, (PART,)))
@@ -129,9 +138,8 @@ def test_pixels_outside_the_damage_stay_bit_identical(folders: Path, family: str
     assert not changed.any() and (painter.latents() == frame).all()
 
 
-@pytest.mark.parametrize("family", ROWS)
-def test_every_picture_and_every_word_counts(folders: Path, family: str) -> None:
-    painter = painter_of(folders / family, steps=1)
+def test_every_picture_and_every_word_counts(folder: Path) -> None:
+    painter = painter_of(folder, steps=1)
     guided = painter.frame(request())
     assert not torch.equal(guided, painter.frame(request(1)))
     assert not torch.equal(guided, painter.frame(request(words=replace(WORDS, look="paper"))))
@@ -142,9 +150,8 @@ def test_every_picture_and_every_word_counts(folders: Path, family: str) -> None
     assert (show(painter, empty(), dreamt()) == painter.latents()).all()
 
 
-@pytest.mark.parametrize("family", ROWS)
-def test_a_paint_is_given_up_between_steps_and_leaves_the_frame_as_it_was(folders: Path, family: str) -> None:
-    painter = painter_of(folders / family, steps=3)
+def test_a_paint_is_given_up_between_steps_and_leaves_the_frame_as_it_was(folder: Path) -> None:
+    painter = painter_of(folder, steps=3)
     before, seen = painter.latents(), []
 
     def on_step(done: int, steps: int) -> bool:
@@ -159,10 +166,10 @@ def test_a_paint_is_given_up_between_steps_and_leaves_the_frame_as_it_was(folder
     assert (show(painter, empty(), request()) != before).any()
 
 
-def test_a_picture_of_another_size_is_brought_to_the_frames(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    painter = painter_of(folders / "longcat-edit", steps=1)
+def test_a_picture_of_another_size_is_brought_to_the_frames(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    painter = painter_of(folder_of(home, "longcat-edit"), steps=1)
     grown_to(monkeypatch, 4 * SIZE[0] * SIZE[1])
-    pipeline = stock(folders / "longcat-edit", painter)
+    pipeline = stock(folder_of(home, "longcat-edit"), painter)
     call = painter.call(request(), (Rect(0, 0, *SIZE),))
     expected = pipeline(**call, generator=torch.Generator().manual_seed(SPEC.seed)).images
     assert expected.shape == (1, 3, 2 * SIZE[1], 2 * SIZE[0])
