@@ -9,9 +9,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor, nn
 
 from engine.errors import CheckpointError
@@ -30,21 +32,27 @@ SPELLINGS: Mapping[str, tuple[tuple[str, str], ...]] = {
 }  # fmt: skip
 
 
-def configured(cls: Any, config: Mapping[str, Any]) -> Any:
-    """The library's config object of a network's class, from the settings that it names; anything else is left out."""
-    return _settings(cls.config_class, config)
+def configured(cls: Any, config: Mapping[str, Any], path: Path) -> Any:
+    """The library's config object of a network's class, from the settings that it names; anything else is left out.
+
+    path: where they stand. Raises CheckpointError for settings that the library cannot make sense of.
+    """
+    try:
+        return _settings(cls.config_class, config, path)
+    except (TypeError, ValueError, KeyError, AttributeError, StrictDataclassError) as error:
+        raise CheckpointError(f"{path}: its settings do not fit {cls.__name__} ({error}); get a clean copy") from error
 
 
-def _settings(cls: Any, config: Mapping[str, Any]) -> Any:
+def _settings(cls: Any, config: Mapping[str, Any], path: Path) -> Any:
     named = set(inspect.signature(cls.__init__).parameters) | set(OLDER)
     known = {key: value for key, value in config.items() if key in named and not key.startswith("_")}
     for part, own in cls.sub_configs.items():
         given = config.get(part, config if part == "text_config" else {})  # older files hold the text's settings at the top
         if own is transformers.AutoConfig:
             if given.get("model_type") not in PARTS:
-                raise CheckpointError(f"{part}: model_type is {given.get('model_type')!r}; allowed are {', '.join(PARTS)}")
+                raise CheckpointError(f"{path}: {part} is of model_type {given.get('model_type')!r}; allowed are {', '.join(PARTS)}")
             own = getattr(transformers, PARTS[given["model_type"]])
-        known[part] = _settings(own, given)
+        known[part] = _settings(own, given, path)
     return cls(**known)
 
 

@@ -70,3 +70,13 @@ def _image_processor(path: Path) -> Any:
 
 
 READERS = {**TOKENIZERS, "Qwen2VLProcessor": qwen2_vl, "Qwen2_5_VLProcessor": qwen2_vl}
+
+
+def reader(name: str, folder: Path) -> Any:
+    """What a folder holds for the class of that name, one of READERS. Raises CheckpointError."""
+    try:
+        return READERS[name](folder)
+    except CheckpointError:
+        raise
+    except Exception as error:  # the tokenizers' own are of no kind that could be named
+        raise CheckpointError(f"{folder}: its tables do not fit together ({error}); copy the folder again") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,14 @@ from diffusers.pipelines.longcat_image import pipeline_longcat_image_edit
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit, pipeline_qwenimage_edit_plus
 from torch.nn.functional import interpolate
 
+from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
+from engine.errors import CheckpointError
+from engine.events import Ask
 from engine.geometry import Rect
+from engine.mailbox import DirectMailbox
 from engine.painter import PainterSpec, PaintRequest, Words
+from engine.session import Session
 from models.catalog import open_painter
 from models.families import FAMILIES
 from models.reference.painter import Cancelled, ReferencePainter
@@ -174,3 +181,55 @@ def test_a_picture_of_another_size_is_brought_to_the_frames(home: Path, monkeypa
     expected = pipeline(**call, generator=torch.Generator().manual_seed(SPEC.seed)).images
     assert expected.shape == (1, 3, 2 * SIZE[1], 2 * SIZE[0])
     assert torch.equal(interpolate(expected, SIZE[::-1], mode="bilinear", antialias=True), painter.frame(request()))
+
+
+def change(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def split_by(folder: Path, pattern: str) -> None:
+    table = json.loads((folder / "tokenizer" / "tokenizer.json").read_text())
+    table["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = pattern
+    change(folder / "tokenizer" / "tokenizer.json", pre_tokenizer=table["pre_tokenizer"])
+
+
+HOSTILE: dict[str, tuple[str, Callable[[Path], Any], str]] = {
+    "an unknown expression": ("flux2", lambda f: split_by(f, "(a+)+$"), "splits words by an expression"),
+    "a part of another model": ("flux2", lambda f: change(f / "text_encoder" / "config.json", vision_config={"model_type": "x"}), "model_type 'x'"),
+    "settings of another kind": ("klein", lambda f: change(f / "text_encoder" / "config.json", hidden_size=["x"]), "do not fit Qwen3ForCausalLM"),
+    "a table without numbers": ("klein", lambda f: change(f / "tokenizer" / "vocab.json", a="b"), "must number them"),
+    "a word beyond all tables": ("klein", lambda f: change(f / "tokenizer" / "added_tokens.json", a=2**40), "each with its number"),
+    "pairs of unknown words": ("klein", lambda f: (f / "tokenizer" / "merges.txt").write_text("zz yy\n"), "do not fit together"),
+    "pieces without scores": ("kontext", lambda f: change(f / "tokenizer_2" / "tokenizer.json", model={"vocab": [["a", "b"]]}), "with their scores"),
+    "a patch without bounds": ("qwen-edit", lambda f: change(f / "processor" / "preprocessor_config.json", patch_size=10**6), "up to 64"),
+    "another processor": ("qwen-edit", lambda f: change(f / "model_index.json", processor=["os", "system"]), "processor is .*allowed"),
+    "code beside a table": ("klein", lambda f: (f / "tokenizer" / "tokenization.py").write_text("x"), "is code"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_folder_is_refused_in_one_message(tmp_path: Path, hostile: str) -> None:
+    family, hurt, message = HOSTILE[hostile]
+    folder = tiny_folder(tmp_path / family, family)
+    hurt(folder)
+    with pytest.raises(CheckpointError, match=message) as refused:
+        open_painter(replace(SPEC, checkpoint=str(folder)))
+    assert str(folder) in str(refused.value)
+
+
+def test_a_template_that_a_checkpoint_brings_is_never_applied(tmp_path: Path) -> None:
+    folder = tiny_folder(tmp_path / "klein", "klein")
+    expected = painter_of(folder, steps=1).frame(request())
+    endless = "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}"
+    (folder / "tokenizer" / "chat_template.jinja").write_text(endless)
+    change(folder / "tokenizer" / "tokenizer_config.json", chat_template=endless)
+    assert torch.equal(expected, painter_of(folder, steps=1).frame(request()))
+
+
+def test_a_session_goes_on_with_a_reference_painter(tmp_path: Path) -> None:
+    desktop = Desktop(SIZE, Documents())
+    painter = painter_of(tiny_folder(tmp_path / "klein", "klein"), steps=1)
+    session = Session(desktop, DirectMailbox(painter))
+    first = session.step((), 0.1).pixels.copy()
+    opened = session.step([Ask(0.5, "calculator")], 0.6)
+    assert (opened.pixels != first).any()

@@ -29,7 +29,7 @@ from models.encoders import configured, shared, spelt, tie
 from models.families import Family, allowed, family_of
 from models.loading import fitting, read_json, read_weights
 from models.prompted.painter import PromptedCheckpoint
-from models.readers import READERS
+from models.readers import READERS, reader
 
 LARGEST_PART = 32 * 2**30
 LARGEST_NUMBER = 2**20  # in a config
@@ -96,13 +96,13 @@ def _component(folder: Path, pair: list[str], config: dict[str, Any], digest: An
     if name.startswith("CLIPTokenizer"):
         return _tokenizer(folder)
     if name in READERS:
-        return READERS[name](folder)
+        return reader(name, folder)
     cls = getattr(transformers if library == "transformers" else diffusers, name)
     if name.endswith("Scheduler"):
         return cls.from_config(_known(config, cls))
     with init_empty_weights():
         if library == "transformers":
-            network = cls(configured(cls, config))
+            network = cls(configured(cls, config, folder / "config.json"))
         else:
             network = cls.from_config(_known(config, cls))
     tensors = _tensors(folder, network, digest)
