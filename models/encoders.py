@@ -23,6 +23,7 @@ PARTS = {"mistral": "MistralConfig", "pixtral": "PixtralVisionConfig"}  # model_
 PREFIX = "text_model."  # CLIP's, there or not
 SPELLINGS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "Qwen2_5_VLForConditionalGeneration": ((r"^visual\.", "model.visual."), (r"^model\.(?!language_model|visual)", "model.language_model.")),
+    "Qwen3VLForConditionalGeneration": ((r"^visual\.", "model.visual."), (r"^model\.(?!language_model|visual)", "model.language_model.")),
     "Qwen3Model": ((r"^model\.", ""),),  # the files of a model with a head hold its body under this name
     "Gemma2Model": ((r"^model\.", ""),),
     "Mistral3ForConditionalGeneration": (

@@ -57,6 +57,11 @@ QWEN_EDIT = _flow("QwenImageTransformer2DModel", "AutoencoderKLQwenImage", text_
 LONGCAT = _flow("LongCatImageTransformer2DModel", "AutoencoderKL", text_encoder=SEEING, tokenizer=QWEN, text_processor=QWEN_SEES)
 Z_IMAGE = _flow("ZImageTransformer2DModel", "AutoencoderKL", text_encoder="Qwen3Model Qwen3ForCausalLM", tokenizer=QWEN)
 SPRINT = _flow("SanaTransformer2DModel", "AutoencoderDC", "SCMScheduler", text_encoder="Gemma2Model", tokenizer="GemmaTokenizer GemmaTokenizerFast")
+KANDINSKY = _flow("Kandinsky5Transformer3DModel", "AutoencoderKL", text_encoder=SEEING, tokenizer=QWEN_SEES, text_encoder_2="CLIPTextModel", tokenizer_2=CLIP)
+SEEING_3: dict[str, str] = {"text_encoder": "Qwen3VLForConditionalGeneration", "processor": "Qwen3VLProcessor"}
+QWEN_21 = _flow("QwenImage21Transformer2DModel", "AutoencoderKLQwenImage21", **SEEING_3)
+JOY = _flow("JoyImageEditTransformer3DModel", "AutoencoderKLWan", tokenizer=QWEN, **SEEING_3)
+JOY_PLUS = _flow("JoyImageEditPlusTransformer3DModel", "AutoencoderKLWan", tokenizer=QWEN, **SEEING_3)
 CHROMA = _flow("ChromaTransformer2DModel", "AutoencoderKL", text_encoder="T5EncoderModel", tokenizer=T5)
 SD3 = _flow("SD3Transformer2DModel", "AutoencoderKL", text_encoder="CLIPTextModelWithProjection", tokenizer=CLIP,
             text_encoder_2="CLIPTextModelWithProjection", tokenizer_2=CLIP, text_encoder_3="T5EncoderModel", tokenizer_3=T5)  # fmt: skip
@@ -148,6 +153,14 @@ FAMILIES: tuple[Family, ...] = (
            steps=30, guidance=4.5, strength=0.0, references=1),
     Family("klein-kv", "FLUX.2 klein with kept keys", ("Flux2KleinKVPipeline",), "Flux2KleinKVPipeline", KLEIN, steps=4, strength=0.0,
            references=2, chat=templates.QWEN3),
+    Family("kandinsky5-edit", "Kandinsky 5 Image Editing", ("Kandinsky5I2IPipeline",), "Kandinsky5I2IPipeline", KANDINSKY, steps=30,
+           guidance=3.5, strength=0.0, references=1),
+    Family("qwen-image-2", "Qwen-Image 2.1", ("QwenImage21Pipeline",), "QwenImage21Pipeline", QWEN_21, steps=20, strength=0.0,
+           references=2, chat=templates.QWEN_SEES),
+    Family("joy-edit", "JoyImage-Edit", ("JoyImageEditPipeline",), "JoyImageEditPipeline", JOY, steps=30, guidance=4.0, strength=0.0,
+           references=1),
+    Family("joy-edit-plus", "JoyImage-Edit-Plus", ("JoyImageEditPlusPipeline",), "JoyImageEditPlusPipeline", JOY_PLUS, steps=30,
+           guidance=4.0, strength=0.0, references=2),
     Family("z-image-turbo", "Z-Image-Turbo", ("ZImagePipeline", "ZImageImg2ImgPipeline"), "ZImageImg2ImgPipeline", Z_IMAGE, steps=4,
            references=1, chat=templates.QWEN3),
     Family("sana-sprint", "Sana-Sprint", ("SanaSprintPipeline", "SanaSprintImg2ImgPipeline"), "SanaSprintImg2ImgPipeline", SPRINT, steps=2,

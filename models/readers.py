@@ -29,11 +29,17 @@ class PictureReader:
     def __init__(self, tokenizer: Any, image_processor: Any) -> None:
         self.tokenizer, self.image_processor = tokenizer, image_processor
 
+    @property
+    def image_token_id(self) -> int:
+        """The number of a picture's mark."""
+        return self.tokenizer.convert_tokens_to_ids(PICTURE)
+
     def __call__(
-        self, text: Sequence[str], images: Image.Image | Sequence[Image.Image] | None = None, padding: bool = True,
-        return_tensors: str = "pt",
+        self, text: Sequence[str], images: Image.Image | Sequence[Image.Image] | None = None, padding: bool | str = True,
+        return_tensors: str = "pt", videos: None = None, **cutting: Any,
     ) -> Any:  # fmt: skip
-        """input_ids, attention_mask: int (B, L); with pictures pixel_values: float (patches, D), image_grid_thw: (P, 3)."""
+        """input_ids, attention_mask, mm_token_type_ids (1 where a picture stands): int (B, L); with pictures also
+        pixel_values: float (patches, D), and image_grid_thw: int (P, 3)."""
         seen = {} if images is None else self.image_processor(images=images, return_tensors=return_tensors)
         grids = [] if images is None else seen["image_grid_thw"].prod(1).tolist()
         counts = iter(grids)
@@ -42,12 +48,17 @@ class PictureReader:
             first, *rest = line.split(PICTURE)
             marks = [PICTURE * (next(counts) // self.image_processor.merge_size**2) for _ in rest]
             said.append(first + "".join(mark + part for mark, part in zip(marks, rest, strict=True)))
-        read = self.tokenizer(said, padding=padding, return_tensors=return_tensors)
-        return transformers.BatchFeature({**read, **seen})
+        read = self.tokenizer(said, padding=padding, return_tensors=return_tensors, **cutting)
+        pictures = (read["input_ids"] == self.image_token_id).long()
+        return transformers.BatchFeature({**read, **seen, "mm_token_type_ids": pictures})
+
+    def apply_chat_template(self, messages: Sequence[Any], **asked: Any) -> list[list[int]]:
+        """The tokens of one conversation, by our own template."""
+        return [self.tokenizer.apply_chat_template(messages, **asked)]
 
 
 def qwen2_vl(folder: Path) -> PictureReader:
-    """Of Qwen 2 and 2.5 with eyes."""
+    """Of Qwen 2, 2.5 and 3 with eyes."""
     return PictureReader(qwen2(folder), _image_processor(folder / "preprocessor_config.json"))
 
 
@@ -69,7 +80,7 @@ def _image_processor(path: Path) -> Any:
     return transformers.Qwen2VLImageProcessorPil(**known)
 
 
-READERS = {**TOKENIZERS, "Qwen2VLProcessor": qwen2_vl, "Qwen2_5_VLProcessor": qwen2_vl}
+READERS = {**TOKENIZERS, "Qwen2VLProcessor": qwen2_vl, "Qwen2_5_VLProcessor": qwen2_vl, "Qwen3VLProcessor": qwen2_vl}
 
 
 def reader(name: str, folder: Path) -> Any:

@@ -12,3 +12,7 @@ MISTRAL = (
     "{% for part in message.content %}{{ part.text }}{% endfor %}"
     "{{ '[/SYSTEM_PROMPT]' if message.role == 'system' else '[/INST]' }}{% endfor %}"
 )
+QWEN_SEES = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{% for part in message.content %}{{ part.text }}{% endfor %}{{ '<|im_end|>\n' }}{% endfor %}"
+)

@@ -30,6 +30,15 @@ QWEN3_TEMPLATE = """{%- for message in messages %}
     {%- endif %}
 {%- endif %}"""
 
+QWEN_VL_TEMPLATE = """{%- for message in messages %}
+    {{- '<|im_start|>' + message.role + '\\n' }}
+    {%- for content in message.content %}
+        {%- if 'text' in content %}
+            {{- content.text }}
+        {%- endif %}
+    {%- endfor %}
+    {{- '<|im_end|>\\n' }}
+{%- endfor %}"""
 MISTRAL_ADDED = ("<unk>", "<s>", "</s>", "<pad>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]")
 TEKKEN = (
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+"
@@ -81,12 +90,18 @@ def save_qwen(folder: Path) -> str:
     return "Qwen2Tokenizer"
 
 
-def save_qwen_vl(folder: Path) -> str:
+def save_qwen_vl(folder: Path, patch: int = 14) -> str:
     save_qwen(folder)
-    cut = {"patch_size": 14, "temporal_patch_size": 2, "merge_size": 2, "min_pixels": 3136, "max_pixels": 12845056,
+    (folder / "chat_template.jinja").write_text(QWEN_VL_TEMPLATE)
+    cut = {"patch_size": patch, "temporal_patch_size": 2, "merge_size": 2, "min_pixels": 3136, "max_pixels": 12845056,
            "image_processor_type": "Qwen2VLImageProcessor"}  # fmt: skip
     (folder / "preprocessor_config.json").write_text(json.dumps(cut))
     return "Qwen2VLProcessor"
+
+
+def save_qwen3_vl(folder: Path) -> str:
+    save_qwen_vl(folder, 16)
+    return "Qwen3VLProcessor"
 
 
 def save_mistral(folder: Path) -> str:

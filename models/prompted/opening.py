@@ -57,8 +57,9 @@ def build_prompted(folder: Path, name: str, index: dict[str, Any]) -> PromptedCh
     family, configs = recognised(folder, index)
     digest = hashlib.sha256()
     components = {name: _component(folder / name, index[name], configs[name], digest) for name in family.components}
-    if family.chat:
-        components["tokenizer"].chat_template = family.chat
+    for part in ("tokenizer", "processor"):
+        if family.chat and part in components:
+            getattr(components[part], "tokenizer", components[part]).chat_template = family.chat
     given = set(inspect.signature(getattr(diffusers, family.pipeline).__init__).parameters)
     spare: dict[str, Any] = {key: None for key in ("safety_checker", "feature_extractor", "image_encoder") if key in given}
     if "requires_safety_checker" in given:

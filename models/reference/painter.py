@@ -52,6 +52,7 @@ class ReferencePainter:
         )  # fmt: skip
         self.on_step: OnStep | None = None
         self._frame = HeldFrame(spec.size, device)
+        self._devices = [device] if device.type == "cuda" else []
 
     @torch.inference_mode()
     def paint(self, request: PaintRequest) -> Painting:
@@ -90,13 +91,13 @@ class ReferencePainter:
         pictures = self._pictures(request, damage)
         width, height = self._spec.size
         offered = {
-            "width": width, "height": height, "max_area": width * height, "negative_prompt": NEGATIVE,
-            "guidance_scale": self.family.guidance, "strength": self.family.strength,
+            "width": width, "height": height, "max_area": width * height, "output_resolution": round((width * height) ** 0.5),
+            "negative_prompt": NEGATIVE, "guidance_scale": self.family.guidance, "strength": self.family.strength,
         }  # fmt: skip
         takes = inspect.signature(type(self.pipeline).__call__).parameters
         return {
             "prompt": instruction(request, self.family, len(pictures)),
-            "image": pictures if self.family.references > 1 else pictures[0],
+            **({"images": [pictures]} if "images" in takes else {"image": pictures if self.family.references > 1 else pictures[0]}),
             "num_inference_steps": self.family.stock_steps(self.info.steps), "output_type": "pt",
             **{key: value for key, value in offered.items() if key in takes}, **self.family.settings,
         }  # fmt: skip
@@ -112,8 +113,10 @@ class ReferencePainter:
     def _painted(self, request: PaintRequest, damage: tuple[Rect, ...]) -> Tensor:
         """float32 (1, 3, H, W) in [0, 1]."""
         generator = torch.Generator().manual_seed(self._spec.seed)  # on the CPU: the same noise on every device
-        with watched(self.pipeline, self._stepped) as callback:
-            painted = self.pipeline(**self.call(request, damage), generator=generator, **callback).images.float()
+        with watched(self.pipeline, self._stepped) as callback, torch.random.fork_rng(self._devices):
+            torch.manual_seed(self._spec.seed)  # some draw without the generator, too
+            painted = self.pipeline(**self.call(request, damage), generator=generator, **callback)[0]
+        painted = painted[:, :3].float()  # some paint how opaque it is, too
         if painted.shape[-2:] != (self._spec.size[1], self._spec.size[0]):  # some choose their own size
             painted = interpolate(painted, self._spec.size[::-1], mode="bilinear", antialias=True)
         return painted
