@@ -108,7 +108,7 @@ def marks() -> dict[str, Any]:
 def qwen_edit() -> dict[str, Any]:
     blocks = {key: value for key, value in BLOCKS.items() if key != "num_single_layers"}
     vae = diffusers.AutoencoderKLQwenImage(
-        base_dim=8, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, latents_mean=[0.1] * 4, latents_std=[1.5] * 4
+        base_dim=4, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, latents_mean=[0.1] * 4, latents_std=[1.5] * 4
     )
     return {
         "transformer": diffusers.QwenImageTransformer2DModel(
@@ -222,7 +222,7 @@ def kandinsky() -> dict[str, Any]:
 
 def qwen_21() -> dict[str, Any]:
     vae = diffusers.AutoencoderKLQwenImage21(
-        base_dim=8, decoder_base_dim=8, z_dim=16, dim_mult=[1, 1, 1, 1, 1], num_res_blocks=1, latents_mean=[0.1] * 16, latents_std=[1.5] * 16
+        base_dim=4, decoder_base_dim=4, z_dim=16, dim_mult=[1, 1, 1, 1, 1], num_res_blocks=1, latents_mean=[0.1] * 16, latents_std=[1.5] * 16
     )
     return {
         "transformer": diffusers.QwenImage21Transformer2DModel(
@@ -236,7 +236,7 @@ def qwen_21() -> dict[str, Any]:
 
 def joy(cls: Any = diffusers.JoyImageEditTransformer3DModel) -> dict[str, Any]:
     vae = diffusers.AutoencoderKLWan(
-        base_dim=8, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, latents_mean=[0.1] * 4, latents_std=[1.5] * 4
+        base_dim=4, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, latents_mean=[0.1] * 4, latents_std=[1.5] * 4
     )
     return {
         "transformer": cls(in_channels=4, hidden_size=32, num_attention_heads=2, text_dim=WIDTH, num_layers=1, rope_dim_list=[4, 6, 6]),
