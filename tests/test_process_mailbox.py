@@ -25,11 +25,14 @@ from tests.painters_for_tests import (
     SIZE,
     SLOW_S,
     SPEC,
+    STEP_S,
+    STEPS,
     BriskPainter,
     CrashingPainter,
     FrozenPainter,
     HangingPainter,
     OnceFailingPainter,
+    PatientPainter,
     RaisingPainter,
     RememberingPainter,
     SlowPainter,
@@ -290,3 +293,14 @@ def test_a_stopped_process_never_stops_the_caller() -> None:
         paintings_to(mailbox, 2)
         assert mailbox.status.deaths >= 1
         assert text_seen(mailbox.latents()) == "é" * 100 + "$"
+
+
+def test_a_paint_of_many_steps_is_no_hang_and_tells_how_far_it_is() -> None:
+    limits = Limits(first_paint=STEPS * STEP_S - 0.5, paint=STEPS * STEP_S - 0.5)
+    with mailbox_of(PatientPainter, limits) as mailbox:
+        mailbox.post(noisy(1, "a"))
+        until(lambda: mailbox.status.why == f"step 2 of {STEPS}")
+        assert mailbox.status.state == "painting"
+        assert paintings_to(mailbox, 1)[-1].seq == 1
+        until(lambda: mailbox.status.state == "ready")
+        assert mailbox.status.why == "" and mailbox.status.deaths == 0

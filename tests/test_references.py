@@ -26,12 +26,12 @@ from engine.errors import CheckpointError
 from engine.events import Ask
 from engine.geometry import Rect
 from engine.mailbox import DirectMailbox
-from engine.painter import PainterSpec, PaintRequest, Words
+from engine.painter import Cancelled, PainterSpec, PaintRequest, SteppingPainter, Words
 from engine.session import Session
 from models.catalog import open_checkpoint, open_painter
 from models.families import FAMILIES
 from models.prompted.painter import PromptedCheckpoint
-from models.reference.painter import Cancelled, ReferencePainter
+from models.reference.painter import ReferencePainter
 from tests.test_painters import SIZE, ask, drawn, empty, show
 from tests.tiny_families import tiny_folder
 
@@ -137,7 +137,7 @@ class StillPictures(transformers.Qwen2VLProcessor):
 
 def test_a_call_gives_what_the_stock_pipeline_gives(folder: Path, family: str) -> None:
     painter = painter_of(folder)
-    assert painter.info.family == family and painter.info.prompted and ROWS[family].references
+    assert isinstance(painter, SteppingPainter) and painter.info.family == family and painter.info.prompted and ROWS[family].references
     pipeline = stock(folder, painter)
     show(painter, empty(), request())
     for asked in (request(1), dreamt()):

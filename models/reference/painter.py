@@ -8,7 +8,6 @@ the last frame with the guide's pixels in the damage. Dreaming, it is shown the 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -18,20 +17,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from engine.errors import PixelOSError
 from engine.geometry import Rect
-from engine.painter import PainterInfo, PainterSpec, Painting, PaintRequest
+from engine.painter import Cancelled, OnStep, PainterInfo, PainterSpec, Painting, PaintRequest
 from models.devices import all_threads, device_of, dtype_of
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.prompted.painter import PromptedCheckpoint
 from models.reference.instruction import NEGATIVE, instruction
 from models.reference.steps import watched
-
-OnStep = Callable[[int, int], bool]  # (steps done, steps in all) -> whether to go on
-
-
-class Cancelled(PixelOSError):
-    """A paint was given up between two steps; the frame is as it was before."""
 
 
 class ReferencePainter:
