@@ -57,9 +57,9 @@ def mistral(folder: Path) -> Any:
 
 
 def gemma(folder: Path) -> Any:
-    """Pieces in pairs, with bytes for what no piece covers."""
+    """Pieces in pairs, with bytes for what no piece covers; every text has its beginning marked."""
     vocabulary, merges = _pairs(folder)
-    tokenizer = transformers.GemmaTokenizer(vocabulary, merges, padding_side=_side(folder))
+    tokenizer = transformers.GemmaTokenizer(vocabulary, merges, padding_side=_side(folder), add_bos_token=True)
     tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in _added(folder)])
     return tokenizer
 
@@ -112,7 +112,7 @@ def _pairs(folder: Path) -> tuple[dict[str, int], Any]:
     if (folder / "vocab.json").is_file():
         vocabulary: Any = _read(folder / "vocab.json")
         try:
-            lines: Any = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+            lines: Any = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{folder / 'merges.txt'} cannot be read; the checkpoint is incomplete, copy it again") from error
         lines = [line.split(" ") for line in lines if line and not line.startswith("#version")]

@@ -121,7 +121,7 @@ def save_mistral(folder: Path) -> str:
 def save_gemma(folder: Path) -> str:
     words = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{i:02X}>" for i in range(256)), "▁", *string.ascii_letters, "th", "the"]
     merges = [("t", "h"), ("th", "e")]
-    transformers.GemmaTokenizer({word: i for i, word in enumerate(words)}, merges).save_pretrained(folder)
+    transformers.GemmaTokenizer({word: i for i, word in enumerate(words)}, merges, add_bos_token=True).save_pretrained(folder)
     return "GemmaTokenizerFast"
 
 
