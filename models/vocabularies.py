@@ -14,10 +14,12 @@ from transformers import AddedToken
 
 from engine.errors import CheckpointError
 from models.loading import read_json
+from models.pieces import pieces_of
 
 LARGEST_TABLE = 64 * 2**20  # bytes; Gemma's is 34 MB
 MOST_WORDS = 2**20
 MOST_ADDED = 4096
+EXTRA = 100  # of T5's pieces, that stand for gaps
 Table = dict[str, Any]
 TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 ENDINGS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"
@@ -65,21 +67,13 @@ def gemma(folder: Path) -> Any:
 
 
 def t5(folder: Path) -> Any:
-    """Pieces with their scores."""
-    table = _read(folder / "tokenizer.json", LARGEST_TABLE)
-    pieces = table.get("model", {}).get("vocab")
-    if not isinstance(pieces, list) or len(pieces) > MOST_WORDS or not all(_scored(piece) for piece in pieces):
-        raise CheckpointError(f"{folder / 'tokenizer.json'} must hold pieces with their scores")
-    normalizer = table.get("normalizer") or {}
-    try:
-        spelling = base64.b64decode(normalizer.get("precompiled_charsmap") or "", validate=True)
-    except (binascii.Error, TypeError, ValueError) as error:
-        raise CheckpointError(f"{folder / 'tokenizer.json'}: precompiled_charsmap is damaged; copy the file again") from error
-    extra = sum(piece[0].startswith("<extra_id_") for piece in pieces)
-    return transformers.T5Tokenizer(
-        [(piece, float(score)) for piece, score in pieces], extra_ids=extra, _spm_precompiled_charsmap=spelling or None,
-        model_max_length=512,
-    )  # fmt: skip
+    """Pieces with their scores, from the table of either library."""
+    pieces, spelling = _scored(folder / "tokenizer.json") if (folder / "tokenizer.json").is_file() else pieces_of(folder / "spiece.model")
+    extra = sum(piece.startswith("<extra_id_") for piece, _ in pieces)
+    if not extra:
+        extra = EXTRA
+        pieces = [*pieces, *((f"<extra_id_{i}>", 0.0) for i in reversed(range(EXTRA)))]
+    return transformers.T5Tokenizer(pieces, extra_ids=extra, _spm_precompiled_charsmap=spelling or None, model_max_length=512)
 
 
 TOKENIZERS = {
@@ -103,8 +97,20 @@ def _pattern(table: Table, folder: Path) -> str:
     return found[0]
 
 
-def _scored(piece: Any) -> bool:
-    return isinstance(piece, list) and len(piece) == 2 and isinstance(piece[0], str) and isinstance(piece[1], (int, float))
+def _scored(path: Path) -> tuple[list[tuple[str, float]], bytes]:
+    """Pieces with their scores, and the table by which text is spelled before it is cut."""
+    table = _read(path, LARGEST_TABLE)
+    pieces = table.get("model", {}).get("vocab")
+    pairs = isinstance(pieces, list) and len(pieces) <= MOST_WORDS and all(isinstance(piece, list) and len(piece) == 2 for piece in pieces)
+    if not pairs or not all(isinstance(word, str) and isinstance(score, (int, float)) for word, score in pieces):
+        raise CheckpointError(f"{path} must hold pieces with their scores")
+    normalizer = table.get("normalizer") or {}
+    spelling = [part.get("precompiled_charsmap") for part in (normalizer, *normalizer.get("normalizers", []))]
+    try:
+        found = base64.b64decode(next(filter(None, spelling), ""), validate=True)
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: precompiled_charsmap is damaged; copy the file again") from error
+    return [(word, float(score)) for word, score in pieces], found
 
 
 def _pairs(folder: Path) -> tuple[dict[str, int], Any]:

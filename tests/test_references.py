@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -30,8 +31,10 @@ from engine.painter import Cancelled, PainterSpec, PaintRequest, SteppingPainter
 from engine.session import Session
 from models.catalog import open_checkpoint, open_painter
 from models.families import FAMILIES
+from models.pieces import pieces_of
 from models.prompted.painter import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
+from models.vocabularies import TOKENIZERS
 from tests.test_painters import SIZE, ask, drawn, empty, show
 from tests.tiny_families import tiny_folder
 
@@ -228,6 +231,21 @@ def test_a_hostile_folder_is_refused_in_one_message(tmp_path: Path, hostile: str
     with pytest.raises(CheckpointError, match=message) as refused:
         open_painter(replace(SPEC, checkpoint=str(folder)))
     assert str(folder) in str(refused.value)
+
+
+def test_pieces_are_read_from_the_older_table_too(tmp_path: Path) -> None:
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), ("▁the", -3.0), ("e", -5.0)]
+    message = b""
+    for text, score in pieces:
+        body = b"\x0a" + bytes([len(text.encode())]) + text.encode() + b"\x15" + struct.pack("<f", score) + b"\x18\x01"
+        message += b"\x0a" + bytes([len(body)]) + body
+    (tmp_path / "spiece.model").write_bytes(message + b"\x1a\x06\x0a\x04nmt_")
+    assert pieces_of(tmp_path / "spiece.model") == (pieces, b"")
+    assert TOKENIZERS["T5Tokenizer"](tmp_path)("the e").input_ids == [4, 3, 5, 1]
+    for damage in (message[:-3], b"\xff" * 20, b"\x0f\x01"):
+        (tmp_path / "spiece.model").write_bytes(damage)
+        with pytest.raises(CheckpointError, match="no table of pieces"):
+            pieces_of(tmp_path / "spiece.model")
 
 
 def test_a_template_that_a_checkpoint_brings_is_never_applied(tmp_path: Path) -> None:
