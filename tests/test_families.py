@@ -201,7 +201,7 @@ def _weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], None]) ->
 
 HOSTILE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "another class": (lambda f: _index(f, unet=["os", "system"]), "unet is .*os.*allowed are diffusers.UNet2DConditionModel"),
-    "a class name that is none": (lambda f: _index(f, _class_name=["x"]), "can paint here"),
+    "a class name that is none": (lambda f: _index(f, _class_name=["x"]), "must be a text"),
     "code": (lambda f: (f / "unet" / "model.PY").write_text("open('ran', 'w')"), "model.PY is code"),
     "a chat template": (lambda f: (f / "chat_template.jinja").write_text("{}"), "is code"),
     "code by reference": (lambda f: _config(f, "text_encoder", auto_map={"AutoModel": "x.Y"}), "auto_map.*names code"),
