@@ -43,12 +43,12 @@ def resolve(checkpoint: str, profile: str | None = None) -> Path:
 
 def _single(path: Path) -> str:
     """Why a file is not opened, by what it holds."""
-    from models.formats import foreign_kind
+    from models.formats import foreign_kind, refusal
 
     with path.open("rb") as file:
         kind = foreign_kind(file.read(8), path.name)
     if kind is not None:
-        return f"{path} is {kind.name}; {kind.mend}"
+        return refusal(path, kind)
     return f"{path} is a single file; this version opens checkpoints that are diffusers folders"
 
 

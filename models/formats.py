@@ -5,6 +5,7 @@ None of them is ever opened further than its first bytes, and nothing that a sca
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 LARGEST_HEADER = 16 * 2**20  # of a safetensors file, in bytes
@@ -23,6 +24,12 @@ class Kind(NamedTuple):
 PICKLE = Kind("a pickle, which may run code when loaded", CONVERT)
 GGUF = Kind("GGUF, which no family here is painted from", "get the same checkpoint as a diffusers folder of .safetensors files")
 OTHER = Kind("weights of another library, which may run code when loaded", CONVERT)
+
+
+def refusal(path: Path, kind: Kind) -> str:
+    """Why a file of that kind is not opened, and what to do."""
+    hidden = path.suffix.casefold() not in (".gguf", *PICKLES, *OTHERS)
+    return f"{path} is {kind.name}{', by its content, whatever its name' if hidden else ''}; {kind.mend}"
 
 
 def foreign_kind(head: bytes, name: str) -> Kind | None:

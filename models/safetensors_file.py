@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import CheckpointError
-from models.formats import LARGEST_HEADER, foreign_kind
+from models.formats import LARGEST_HEADER, foreign_kind, refusal
 from models.plain_files import opened, parsed, read_exactly
 
 MOST_TENSORS = 20_000
@@ -74,7 +74,7 @@ def open_safetensors(path: Path, largest: int) -> Iterator[SafetensorsFile]:
     with opened(path, largest) as (file, size):
         head = bytes(read_exactly(file, min(size, 8), path))
         if (kind := foreign_kind(head, path.name)) is not None:
-            raise CheckpointError(f"{path} is {kind.name} by its content, whatever its name; {kind.mend}")
+            raise CheckpointError(refusal(path, kind))
         length = int.from_bytes(head, "little")
         if size < 8 or length > size - 8:
             raise CheckpointError(f"{path} is not a whole safetensors file; copy it again")

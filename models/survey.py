@@ -15,7 +15,7 @@ from typing import Any
 from engine.errors import CheckpointError
 from models.configs import refuse_code
 from models.findings import Findings
-from models.formats import foreign_kind
+from models.formats import foreign_kind, refusal
 from models.plain_files import opened, read_exactly, read_json
 
 Pair = tuple[str, str]  # library and class, as a model_index.json names them
@@ -41,6 +41,7 @@ def survey(folder: Path, findings: Findings | None = None) -> Survey:
     findings = findings if findings is not None else Findings()
     with findings.row("structure"):
         files = _files(folder)
+        findings.tell("structure", f"{len(files)} files")
     for row, look in LOOKS:
         with findings.row(row):
             findings.tell(row, look(folder, files, findings))
@@ -49,7 +50,7 @@ def survey(folder: Path, findings: Findings | None = None) -> Survey:
         pipeline = index.get("_class_name")
         if not isinstance(pipeline, str):
             raise CheckpointError(f"{folder / INDEX}: _class_name must be a text, not {str(pipeline)[:40]!r}; get a clean copy")
-        findings.tell("structure", f"{len(files)} files, {pipeline[:60]}")
+        findings.tell("structure", pipeline[:60])
     with findings.row("code"):
         refuse_code(index, folder / INDEX)
     return Survey(folder, index, findings)
@@ -138,7 +139,7 @@ def _pickles(folder: Path, files: Sequence[Path], findings: Findings) -> str:
             continue
         spare = path.suffix != ".safetensors" and any(other.parent == path.parent and other.suffix == ".safetensors" for other in files)
         if not spare:
-            raise CheckpointError(f"{path} is {kind.name}; {kind.mend}")
+            raise CheckpointError(refusal(path, kind))
         findings.note(f"{path.relative_to(folder)} is ignored: it is {kind.name}, and the same part has safetensors too")
         ignored += 1
     return f"{ignored} ignored, never opened" if ignored else "none"
