@@ -16,9 +16,9 @@ LONGEST_S = 600.0
 
 
 def apart(work: Callable[..., T], *given: Any, seconds: float = LONGEST_S) -> T:
-    """What `work` returns, called with `given` in another process; both are pickled.
+    """What `work` returns, called with `given` in another process, or raises there; all of it is pickled.
 
-    Raises CheckpointError where that process ended without an answer or took more than `seconds`; then it is gone.
+    Raises CheckpointError too where that process ended without an answer or took more than `seconds`; then it is gone.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -28,8 +28,7 @@ def apart(work: Callable[..., T], *given: Any, seconds: float = LONGEST_S) -> T:
     try:
         if not ours.poll(seconds):
             raise CheckpointError(f"{given[0]} was not read within {seconds:.0f} s; get a clean copy")
-        answer: T = ours.recv()
-        return answer
+        answer: T | Exception = ours.recv()
     except EOFError as error:
         process.join(1.0)
         raise CheckpointError(
@@ -39,9 +38,15 @@ def apart(work: Callable[..., T], *given: Any, seconds: float = LONGEST_S) -> T:
         process.kill()
         process.join(1.0)
         ours.close()
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _answer(letters: Connection, work: Callable[..., Any], given: tuple[Any, ...]) -> None:
     with suppress(OSError):
         os.dup2(2, 1)  # standard output is the parent's
-    letters.send(work(*given))
+    try:
+        letters.send(work(*given))
+    except Exception as error:  # noqa: BLE001
+        letters.send(error)

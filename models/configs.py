@@ -16,7 +16,7 @@ Made = TypeVar("Made")
 LARGEST_NUMBER = 2**20
 LONGEST = 1024  # list or text
 MOST_LAYERS = 128  # under one name
-DEEPEST = 4096  # layers that all names together can ask for
+DEEPEST = 256  # layers that all names together can ask for: each takes some milliseconds to build
 BOUNDLESS = ("lambda_min_clipped", -math.inf)  # as diffusers' own schedulers are saved
 CODED = re.compile(r"auto_map|trust_remote_code|custom_pipelines?|custom_code|custom_object_\w*|_?module_file")  # what names code
 IMPLEMENTATION = re.compile(r"_?attn_\w*|_?attention_implementation|\w*experts_implementation")
@@ -35,19 +35,27 @@ def refuse_code(config: Mapping[str, Any], path: Path) -> None:
 def bounded(config: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     """The config, if nothing in it names code or asks for too much. Raises CheckpointError."""
     refuse_code(config, path)
-    depths: dict[str, int] = {}
     for key, value in _settings(config):
         too_long = isinstance(value, (list, dict, str)) and len(value) > LONGEST
         numeric = isinstance(value, (int, float)) and not isinstance(value, bool) and (key, value) != BOUNDLESS
         most = MOST_LAYERS if COUNTED.search(key) else LARGEST_NUMBER
         if too_long or (numeric and not abs(value) <= most):
             raise CheckpointError(f"{path}: {key} is {str(value)[:40]}; at most {LONGEST if too_long else most} is allowed")
-        if numeric and COUNTED.search(key):
-            depths[key] = max(depths.get(key, 1), int(value))
-    widest = max((len(value) for key, value in config.items() if key.endswith("block_types") and isinstance(value, list)), default=1)
-    if (deep := math.prod(depths.values()) * widest) > DEEPEST:
+    if (deep := _depth(config)) > DEEPEST:
         raise CheckpointError(f"{path} asks for {deep} layers; at most {DEEPEST} are allowed, get a clean copy")
     return config
+
+
+def _depth(config: Mapping[str, Any]) -> int:
+    """How many layers a network has at most: so many a block, times as many as nest in each, times the blocks."""
+    nested: dict[str, int] = {}
+    others = 0
+    for key, value in _settings(config):
+        if COUNTED.search(key) and isinstance(value, (int, float)):
+            nested[key] = max(nested.get(key, 1), int(value))
+            others += 0 if "per_block" in key else int(value)
+    widest = max((len(value) for key, value in config.items() if key.endswith("block_types") and isinstance(value, list)), default=1)
+    return others + widest * math.prod(depth for key, depth in nested.items() if "per_block" in key)
 
 
 def known(config: Mapping[str, Any], cls: Any, path: Path, findings: Findings) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def save_bundled(folder: Path, denoiser: nn.Module, context_encoder: nn.Module, 
 
 def _network(folder: Path, cls: type[Any], digest: Digest, findings: Findings) -> Any:
     with findings.row("settings"):
-        config = _checked_config(folder / "config.json", cls, findings)
+        config = checked_config(folder / "config.json", cls, findings)
         findings.tell("settings", f"{folder.name} {len(config)}")
 
     def build() -> nn.Module:
@@ -103,7 +103,7 @@ def _network(folder: Path, cls: type[Any], digest: Digest, findings: Findings) -
     return filled(folder, build, build, READING, digest, findings)
 
 
-def _checked_config(path: Path, network: type[Any], findings: Findings) -> dict[str, Any]:
+def checked_config(path: Path, network: type[Any], findings: Findings) -> dict[str, Any]:
     """The constructor's arguments, of the known names and of bounded whole numbers only."""
     config = bounded(read_json(path), path)
     if config.get("_class_name") != network.__name__:

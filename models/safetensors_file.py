@@ -1,8 +1,8 @@
 """One safetensors file, read in one pass: header, then tensor by tensor, every byte hashed as it comes.
 
 Ours rather than the library's reader, because what is hashed must be what is used, a header must be known to be sane
-before it is believed, and a tensor must be known to be wanted before there is memory for it. The format is
-https://github.com/huggingface/safetensors: a length, a JSON header, and the tensors without gaps.
+before it is believed, and a tensor must be known to be wanted before there is memory for it. The format, of Hugging Face:
+the header's length, the header as JSON, and the tensors without gaps.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def _files(folder: Path, reading: Reading) -> list[Path]:
             return [folder / name]
     for index in (folder / index for name in reading.names for index in _indexes(name)):
         if index.is_file():
-            return _shards(index)
+            return shards_of(index)
     raise CheckpointError(f"{folder / reading.names[0]} is missing; the checkpoint is incomplete, copy it again")
 
 
@@ -81,7 +81,7 @@ def _indexes(name: str) -> tuple[str, ...]:
     return f"{name}.index.json", f"{name.replace('.fp16', '')}.index.fp16.json"
 
 
-def _shards(index: Path) -> list[Path]:
+def shards_of(index: Path) -> list[Path]:
     """The files that an index names, each a plain name beside it. Raises CheckpointError."""
     told = read_json(index).get("weight_map")
     if not isinstance(told, dict) or not told or not all(isinstance(name, str) for name in told.values()):

@@ -90,7 +90,7 @@ def _component(folder: Path, name: str, config: dict[str, Any], digest: Digest, 
     """One component, built and filled. name: of its class, known to be allowed."""
     if name.startswith("CLIPTokenizer"):
         with findings.row("settings"):
-            return _tokenizer(folder)
+            return tokenizer_of(folder)
     cls: Any = getattr(transformers if name.startswith("CLIP") else diffusers, name)
     taken = transformers.CLIPTextConfig if name.startswith("CLIP") else cls
     path = folder / ("scheduler_config.json" if name.endswith("Scheduler") else "config.json")
@@ -110,7 +110,7 @@ def _component(folder: Path, name: str, config: dict[str, Any], digest: Digest, 
     return filled(folder, build, empty, READING, digest, findings)
 
 
-def _tokenizer(folder: Path) -> Any:
+def tokenizer_of(folder: Path) -> Any:
     """From its two tables alone: what else a tokenizer's folder may say (templates, classes) is not used."""
     tables = folder / "vocab.json", folder / "merges.txt"
     vocabulary = read_json(tables[0])
