@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 from engine.errors import CheckpointError
 from engine.painter import Painter, PainterSpec, Words
+from engine.process_mailbox import ProcessMailbox
 from models.apart import apart
 from models.catalog import open_checkpoint, open_painter, resolve
 from models.check import check
@@ -41,6 +42,7 @@ from tests.hostile import (
     tensors,
 )
 from tests.test_painters import SIZE, ask, drawn, empty, show
+from tests.test_process_mailbox import paintings_to, until
 from tests.tiny_families import tiny_folder
 
 ROOT = Path(__file__).parent.parent
@@ -220,6 +222,22 @@ def test_whatever_a_checkpoint_does_to_the_process_that_reads_it_this_one_goes_o
     with pytest.raises(CheckpointError, match="not read within 1 s"):
         apart(time.sleep, 60, seconds=1)
     assert time.perf_counter() - begun < 10 and apart(abs, -3) == 3
+
+
+def test_the_painters_process_refuses_while_another_goes_on_painting(sound: Path, tmp_path: Path) -> None:
+    """Row 13, as the window does it."""
+    hostile = copied(sound / "bundled", tmp_path / "hostile")
+    tensors(lambda held, key: held[key].fill_(float("nan")))(hostile, BASES["bundled"])
+    folders = (sound / "bundled", hostile)
+    old, new = (ProcessMailbox(open_painter, replace(SPEC, checkpoint=str(folder))) for folder in folders)
+    try:
+        until(lambda: new.status.state == "gave up" and old.status.state == "ready", 120)
+        assert "not finite" in new.status.why and new.status.deaths == 1  # another try would fare no better
+        old.post(ask(drawn(1)))
+        assert paintings_to(old, 1)[-1].source == "painted"
+    finally:
+        old.close()
+        new.close()
 
 
 def test_a_single_file_is_judged_by_what_it_holds(tmp_path: Path) -> None:
