@@ -44,9 +44,10 @@ def resolve(checkpoint: str, profile: str | None = None) -> Path:
 def _single(path: Path) -> str:
     """Why a file is not opened, by what it holds."""
     from models.formats import foreign_kind, refusal
+    from models.plain_files import LARGEST_FILE, opened, read_exactly
 
-    with path.open("rb") as file:
-        kind = foreign_kind(file.read(8), path.name)
+    with opened(path, LARGEST_FILE) as (file, size):
+        kind = foreign_kind(bytes(read_exactly(file, min(size, 8), path)), path.name)
     if kind is not None:
         return refusal(path, kind)
     return f"{path} is a single file; this version opens checkpoints that are diffusers folders"

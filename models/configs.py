@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any, TypeVar
 
 from engine.errors import CheckpointError
@@ -27,7 +28,7 @@ USUAL = frozenset({"architectures", "model_type", "torch_dtype", "dtype", "trans
 def refuse_code(config: Mapping[str, Any], path: Path) -> None:
     """Raises CheckpointError where a setting, however deep, names code to be run."""
     for key, value in _settings(config):
-        fetched = IMPLEMENTATION.fullmatch(key) and "/" in str(value)
+        fetched = IMPLEMENTATION.fullmatch(key) and any("/" in text for _, text in _settings({key: value}) if isinstance(text, str))
         if fetched or (CODED.fullmatch(key) and value):
             raise CheckpointError(f"{path}: {key!r} names code to be run; checkpoints are data: get a clean copy")
 
@@ -40,7 +41,7 @@ def bounded(config: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
         numeric = isinstance(value, (int, float)) and not isinstance(value, bool) and (key, value) != BOUNDLESS
         most = MOST_LAYERS if COUNTED.search(key) else LARGEST_NUMBER
         if too_long or (numeric and not abs(value) <= most):
-            raise CheckpointError(f"{path}: {key} is {str(value)[:40]}; at most {LONGEST if too_long else most} is allowed")
+            raise CheckpointError(f"{path}: {key} is {short(value)}; at most {LONGEST if too_long else most} is allowed")
     if (deep := _depth(config)) > DEEPEST:
         raise CheckpointError(f"{path} asks for {deep} layers; at most {DEEPEST} are allowed, get a clean copy")
     return config
@@ -53,7 +54,7 @@ def _depth(config: Mapping[str, Any]) -> int:
     for key, value in _settings(config):
         if COUNTED.search(key) and isinstance(value, (int, float)):
             nested[key] = max(nested.get(key, 1), int(value))
-            others += 0 if "per_block" in key else int(value)
+            others += 0 if "per_block" in key else max(int(value), 0)
     widest = max((len(value) for key, value in config.items() if key.endswith("block_types") and isinstance(value, list)), default=1)
     return others + widest * math.prod(depth for key, depth in nested.items() if "per_block" in key)
 

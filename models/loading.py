@@ -12,6 +12,7 @@ import inspect
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 import torch
@@ -107,7 +108,7 @@ def checked_config(path: Path, network: type[Any], findings: Findings) -> dict[s
     """The constructor's arguments, of the known names and of bounded whole numbers only."""
     config = bounded(read_json(path), path)
     if config.get("_class_name") != network.__name__:
-        raise CheckpointError(f"{path}: _class_name is {str(config.get('_class_name'))[:40]!r}, wanted {network.__name__!r}; get a clean copy")
+        raise CheckpointError(f"{path}: _class_name is {short(config.get('_class_name'))}, wanted {network.__name__!r}; get a clean copy")
     defaults = {p.name: p.default for p in inspect.signature(network.__init__).parameters.values()}
     out: dict[str, Any] = {key: value for key, value in BEFORE.items() if key in defaults}
     for key, value in known(config, network, path, findings).items():
@@ -115,7 +116,7 @@ def checked_config(path: Path, network: type[Any], findings: Findings) -> dict[s
         least = 0 if key in BEFORE else 1
         shape_ok = isinstance(value, list) == isinstance(defaults[key], (list, tuple))
         if not shape_ok or any(type(n) is not int or not least <= n <= LARGEST_NUMBER for n in numbers):
-            raise CheckpointError(f"{path}: {key} is {str(value)[:40]}; whole numbers up to {LARGEST_NUMBER} are allowed")
+            raise CheckpointError(f"{path}: {key} is {short(value)}; whole numbers up to {LARGEST_NUMBER} are allowed")
         if isinstance(value, list) and len(value) != len(defaults[key]):
             raise CheckpointError(f"{path}: {key} must hold {len(defaults[key])} numbers")
         out[key] = tuple(value) if isinstance(value, list) else value

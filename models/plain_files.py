@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from engine.errors import CheckpointError
 
+LARGEST_FILE = 64 * 2**30
 LARGEST_JSON = 4 * 2**20
 MOST_VALUES = 250_000  # in one JSON document; a value takes up to 500 bytes of memory once it is read
 MOST_QUOTES = 2_000_000

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import torch
@@ -109,7 +110,7 @@ def _entry(name: str, told: Any, path: Path) -> Entry:
         raise CheckpointError(f"{path}: {name[:60]!r} is no plain tensor name; get a clean copy")
     dtype, shape, offsets = (told.get(key) if isinstance(told, dict) else None for key in ("dtype", "shape", "data_offsets"))
     if not isinstance(dtype, str) or dtype not in BYTES:
-        raise CheckpointError(f"{path}: {name} is of the type {str(dtype)[:40]!r}, which is not read here; get a clean copy")
+        raise CheckpointError(f"{path}: {name} is of the type {short(dtype)}, which is not read here; get a clean copy")
     sizes, places = _counts(shape), _counts(offsets)
     if sizes is None or places is None or len(sizes) > MOST_DIMENSIONS or len(places) != 2:
         raise CheckpointError(f"{path}: {name} has no sound shape and place; get a clean copy")

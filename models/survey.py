@@ -10,18 +10,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 from engine.errors import CheckpointError
 from models.configs import refuse_code
 from models.findings import Findings
 from models.formats import foreign_kind, refusal
-from models.plain_files import opened, read_exactly, read_json
+from models.plain_files import LARGEST_FILE, opened, read_exactly, read_json
 
 Pair = tuple[str, str]  # library and class, as a model_index.json names them
 INDEX = "model_index.json"
 MOST_FILES = 2000
-LARGEST_FILE = 64 * 2**30
 CODE = (".py", ".pyc", ".pyd", ".so", ".dll", ".sh", ".bat", ".ps1", ".exe")
 TEMPLATES = (".jinja", ".jinja2", ".j2")
 CLEAN = "checkpoints are data: remove the file or get a clean copy"
@@ -49,7 +49,7 @@ def survey(folder: Path, findings: Findings | None = None) -> Survey:
         index = read_json(folder / INDEX)
         pipeline = index.get("_class_name")
         if not isinstance(pipeline, str):
-            raise CheckpointError(f"{folder / INDEX}: _class_name must be a text, not {str(pipeline)[:40]!r}; get a clean copy")
+            raise CheckpointError(f"{folder / INDEX}: _class_name must be a text, not {short(pipeline)}; get a clean copy")
         findings.tell("structure", pipeline[:60])
     with findings.row("code"):
         refuse_code(index, folder / INDEX)
@@ -64,20 +64,23 @@ def check_components(surveyed: Survey, allowed: Mapping[str, Collection[Pair]], 
         pairs = allowed.get(component, spare.get(component, ()))
         if (told := named.get(component)) not in [list(pair) for pair in pairs]:
             wanted = ", ".join(sorted(".".join(pair) for pair in pairs)) or "none under this name"
-            raise CheckpointError(f"{surveyed.folder / INDEX}: {component} is {str(told)[:60]}; allowed are {wanted}")
+            raise CheckpointError(f"{surveyed.folder / INDEX}: {component} is {short(told)}; allowed are {wanted}")
         if component not in allowed:
             surveyed.findings.note(f"{component} is ignored: this family paints without it")
 
 
 def _files(folder: Path) -> list[Path]:
-    """Everything in the folder but folders, in order; links are not followed. Raises CheckpointError."""
+    """Everything in the folder but folders, in order; links are not followed, and what git keeps of a clone is not read.
+
+    Raises CheckpointError.
+    """
     if not folder.is_dir():
         raise CheckpointError(f"checkpoint {folder} is not a folder; give a diffusers folder")
     found: list[Path] = []
     pending, seen = [folder], 0
     while pending:
         try:
-            entries = list(islice(os.scandir(pending.pop()), MOST_FILES + 1))
+            entries = [entry for entry in islice(os.scandir(pending.pop()), MOST_FILES + 1) if entry.path != str(folder / ".git")]
         except OSError as error:
             raise CheckpointError(f"{folder} cannot be looked through ({error.strerror}); copy the checkpoint again") from error
         seen += len(entries)

@@ -27,8 +27,8 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class Reading(NamedTuple):
-    """How a family's weights are read. names: of the file, the likeliest first. largest: bytes of one part. spelled: a tensor's name without what
-    differs from one library to another; harmless: tensors that are about in files and in no network."""
+    """How a family's weights are read. names: of the file, the likeliest first. largest: bytes of one part. spelled: a
+    tensor's name without what differs from one library to another; harmless: tensors that are in files and in no network."""
 
     names: Sequence[str]
     largest: int

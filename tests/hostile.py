@@ -222,6 +222,7 @@ CASES: dict[str, Case] = {
     "a size of many gigabytes": Case(11, config(cross_attention_dim=10**6, slow_size=1, widths=[4096, 4096, 4096]), nothing, "does not fit its config.json"),
     "layers without end": Case(11, config(layers_per_block=10**6, blocks=[10**6] * 5), nothing, "at most 128"),
     "layers in layers": Case(11, config(layers_per_block=64, transformer_layers_per_block=32), nothing, "asks for 4096 layers", ("sd1",)),
+    "layers in layers, made up for": Case(11, config(layers_per_block=64, transformer_layers_per_block=32, odd_blocks=[-128] * 1000), nothing, "at most 256", ("sd1",)),
     "a tensor that is missing": Case(11, tensors(lambda held, name: held.pop(name)), tensors(lambda held, name: None), "is missing"),
     "a tensor too many": Case(11, tensors(lambda held, name: held.update(extra=torch.zeros(1))), tensors(lambda held, name: None), "extra does not belong"),
     "a tensor too many, but known": Case(11, tensors(lambda held, name: held.update({"x.position_id": torch.arange(3)})), tensors(lambda held, name: held.update({"x.position_ids": torch.arange(3)})), "does not belong", ("sd1",)),

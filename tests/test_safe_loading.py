@@ -189,6 +189,13 @@ def test_pickles_beside_safetensors_are_named_and_left_alone(sound: Path, tmp_pa
     assert "unet/diffusion_pytorch_model.bin is ignored: it is a pickle" in notes(folder)
 
 
+def test_what_git_keeps_of_a_clone_is_no_part_of_it(sound: Path, tmp_path: Path) -> None:
+    folder = copied(sound / "sd1", tmp_path / "sd1")
+    (folder / ".git" / "lfs").mkdir(parents=True)
+    (folder / ".git" / "lfs" / "0a1b").write_bytes(PICKLE)
+    assert not notes(folder)
+
+
 def test_a_hub_caches_snapshot_loads_and_its_links_lead_nowhere_else(
     sound: Path, tmp_path: Path, refused: Callable[[Path, str], str]
 ) -> None:
