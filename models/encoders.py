@@ -14,7 +14,6 @@ from typing import Any
 
 import transformers
 from huggingface_hub.errors import StrictDataclassError
-from torch import Tensor, nn
 
 from engine.errors import CheckpointError
 
@@ -57,27 +56,8 @@ def _settings(cls: Any, config: Mapping[str, Any], path: Path) -> Any:
     return cls(**known)
 
 
-def spelt(network: nn.Module, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a file under the names that the network has for them."""
-    wanted = network.state_dict()
-    own = {key.removeprefix(PREFIX): key for key in wanted}
-    tensors = {}
-    for key, tensor in found.items():
-        for pattern, replacement in SPELLINGS.get(type(network).__name__, ()):
-            key = re.sub(pattern, replacement, key) if key not in wanted else key
-        tensors[own.get(key.removeprefix(PREFIX), key)] = tensor
-    return tensors
-
-
-def shared(network: nn.Module, found: Mapping[str, Tensor]) -> dict[str, str]:
-    """Tensors that a file may leave out because they are others of it: which is which."""
-    ties = getattr(network, "_tied_weights_keys", None)
-    pairs = ties.items() if isinstance(ties, dict) else ()
-    return {target: source for target, source in pairs if target not in found and source in found}
-
-
-def tie(network: nn.Module, ties: Mapping[str, str]) -> None:
-    """Have the network hold one parameter for both of each pair."""
-    for target, source in ties.items():
-        owner, _, name = target.rpartition(".")
-        setattr(network.get_submodule(owner), name, network.get_parameter(source))
+def older(network: str, name: str) -> str:
+    """What a tensor of an older file is called in the network of that class now."""
+    for pattern, replacement in SPELLINGS.get(network, ()):
+        name = re.sub(pattern, replacement, name)
+    return name

@@ -13,8 +13,8 @@ from typing import Any
 
 from engine.errors import CheckpointError
 from models import templates
+from models.survey import Pair
 
-Pair = tuple[str, str]  # library and class, as a model_index.json names them
 SCHEDULERS: frozenset[Pair] = frozenset(
     ("diffusers", name)
     for name in (
@@ -36,6 +36,11 @@ SDXL: Mapping[str, Collection[Pair]] = {
     "text_encoder_2": {("transformers", "CLIPTextModelWithProjection")},
     "tokenizer_2": SD["tokenizer"],
 }
+SPARE: Mapping[str, Collection[Pair]] = {
+    "safety_checker": {("stable_diffusion", "StableDiffusionSafetyChecker")},
+    "feature_extractor": {("transformers", "CLIPImageProcessor"), ("transformers", "CLIPFeatureExtractor")},
+    "image_encoder": {("transformers", "CLIPVisionModelWithProjection")},
+}  # parts that checkpoints come with and nobody paints with
 CONTROL: Mapping[str, Collection[Pair]] = {"controlnet": {("diffusers", "ControlNetModel")}}
 
 

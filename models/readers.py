@@ -13,7 +13,7 @@ import transformers
 from PIL import Image
 
 from engine.errors import CheckpointError
-from models.loading import read_json
+from models.plain_files import read_json
 from models.vocabularies import TOKENIZERS, qwen2
 
 PICTURE = "<|image_pad|>"

@@ -13,12 +13,13 @@ from tokenizers.models import BPE
 from transformers import AddedToken
 
 from engine.errors import CheckpointError
-from models.loading import read_json
 from models.pieces import pieces_of
+from models.plain_files import read_json
 
 LARGEST_TABLE = 64 * 2**20  # bytes; Gemma's is 34 MB
 MOST_WORDS = 2**20
 MOST_ADDED = 4096
+MOST_VALUES = 4 * 2**20
 EXTRA = 100  # of T5's pieces, that stand for gaps
 Table = dict[str, Any]
 TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -150,4 +151,4 @@ def _added(folder: Path) -> dict[str, int]:
 def _read(path: Path, largest: int | None = None) -> Table:
     if not path.is_file():
         raise CheckpointError(f"{path} is missing; the checkpoint is incomplete, copy it again")
-    return read_json(path, largest) if largest else read_json(path)
+    return read_json(path, largest, MOST_VALUES) if largest else read_json(path)

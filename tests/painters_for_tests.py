@@ -179,3 +179,8 @@ def missing_checkpoint(spec: PainterSpec) -> GuidePainter:
 
 def broken_opener(spec: PainterSpec) -> GuidePainter:
     raise RuntimeError(NAMED)
+
+
+def hanging_opener(spec: PainterSpec) -> GuidePainter:
+    time.sleep(3600)
+    raise AssertionError

@@ -38,6 +38,7 @@ from tests.painters_for_tests import (
     SlowPainter,
     StrayPainter,
     broken_opener,
+    hanging_opener,
     missing_checkpoint,
     noisy,
     paints_done,
@@ -275,6 +276,12 @@ def test_an_opener_that_fails_for_another_reason_is_tried_three_times() -> None:
     with mailbox_of(broken_opener, NO_PAUSE) as mailbox:
         until(lambda: mailbox.status.state == "gave up")
         assert NAMED in mailbox.status.why and mailbox.status.deaths == 3
+
+
+def test_a_checkpoint_that_does_not_open_in_time_is_given_up() -> None:
+    with mailbox_of(hanging_opener, Limits(opening=0.5, deaths=1)) as mailbox:
+        until(lambda: mailbox.status.state == "gave up")
+        assert "did not open its checkpoint within" in mailbox.status.why
 
 
 def test_a_stopped_process_never_stops_the_caller() -> None:
