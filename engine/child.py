@@ -25,8 +25,19 @@ import numpy as np
 from engine.errors import InputError, PixelOSError
 from engine.frame_memory import FrameMemory, LatentMemory
 from engine.geometry import Rect
-from engine.letters import Attach, Failed, LatentForm, Opened, Opening, Paint, Painted, Refused, Restore
-from engine.painter import OpenPainter, Painter, PainterSpec, Painting
+from engine.letters import (
+    Attach,
+    Failed,
+    LatentForm,
+    Opened,
+    Opening,
+    Paint,
+    Painted,
+    Refused,
+    Restore,
+    Stepped,
+)
+from engine.painter import OpenPainter, Painter, PainterSpec, Painting, SteppingPainter
 
 BEAT_S = 0.25
 NICENESS = 5
@@ -83,6 +94,8 @@ class _Work:
         self._form = LatentForm(start.shape, start.dtype.str)
         self._memory: LatentMemory | None = None
         self._held = 0  # serial of the latents the painter has; 0: an empty frame
+        if isinstance(painter, SteppingPainter):
+            painter.on_step = self._stepped
 
     def run(self) -> None:
         while True:
@@ -115,6 +128,10 @@ class _Work:
         self._publish(painting, letter.serial)
         ms = painting.ms | {"publish": (perf_counter() - begun) * 1e3}
         return Painted(painting.seq, tuple(patch.rect for patch in painting.patches), painting.source, ms)
+
+    def _stepped(self, done: int, steps: int) -> bool:
+        self._letters.send(Stepped(done, steps))
+        return True
 
     def _publish(self, painting: Painting, serial: int) -> None:
         """Put pixels and latents where the parent finds them, before it is told."""

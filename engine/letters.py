@@ -1,7 +1,8 @@
 """What the mailbox and the painter's process write to each other: small plain values over a pipe.
 
 Pixels and latents do not travel here; they lie in `engine.frame_memory`, and a letter says which of them
-counts. The two take turns: after `Paint` the mailbox sends nothing until `Painted` or `Failed` came.
+counts. The two take turns: after `Paint` the mailbox sends nothing until `Painted` or `Failed` came; a painter that
+takes steps tells of each.
 """
 
 from __future__ import annotations
@@ -40,6 +41,14 @@ class Refused:
 
     why: str
     hopeless: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """A sign of progress in a long paint: steps done, steps in all."""
+
+    done: int
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +101,5 @@ class End:
     """Close the painter and end."""
 
 
-ToMailbox = Opening | Opened | Refused | Painted | Failed
+ToMailbox = Opening | Opened | Refused | Stepped | Painted | Failed
 ToChild = Attach | Restore | Paint | End

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from engine.errors import PixelOSError
 from engine.events import Event
 from engine.geometry import Rect
 
@@ -138,6 +139,20 @@ class Painter(Protocol):
         """Take back latents; None means none are known: an empty (mid-grey) previous frame."""
 
     def close(self) -> None: ...
+
+
+OnStep = Callable[[int, int], bool]  # (steps done, steps in all) -> whether to go on
+
+
+class Cancelled(PixelOSError):
+    """A paint was given up between two steps; the painter is as it was before."""
+
+
+@runtime_checkable
+class SteppingPainter(Painter, Protocol):
+    """A painter whose paint takes a while: it calls `on_step` between steps, and raises Cancelled where that says no."""
+
+    on_step: OnStep | None
 
 
 OpenPainter = Callable[[PainterSpec], Painter]

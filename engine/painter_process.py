@@ -31,7 +31,7 @@ class Limits:
     """When a painter's process counts as hanging, and how often it is started again. Times in seconds.
 
     start: until its first sign of life; opening: until the checkpoint is open; first_paint, paint: for one
-    paint; beat: between two signs of life. After `deaths` deaths within `quick` it is not started any more;
+    paint, or one step of a paint that tells of its steps; beat: between two signs of life. After `deaths` deaths within `quick` it is not started any more;
     before that, after `backoff`, four times as long each time.
     """
 

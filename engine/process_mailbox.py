@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.exchange import Exchange
-from engine.letters import End, Failed, Opened, Opening, Painted, Refused, ToMailbox
+from engine.letters import End, Failed, Opened, Opening, Painted, Refused, Stepped, ToMailbox
 from engine.mailbox import MailboxState, MailboxStatus
 from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest
 from engine.painter_process import Limits, PainterProcess, ProcessLost
@@ -167,6 +167,9 @@ class ProcessMailbox:
             raise ProcessLost(letter.why, letter.hopeless)
         painting = self._exchange.painting(letter) if isinstance(letter, Painted) else None
         with self._changed:
+            if isinstance(letter, Stepped):
+                self._tell("painting", f"step {letter.done} of {letter.steps}")
+                return
             if isinstance(letter, Opening) and self._status.state == "starting":
                 self._tell("starting", f"loading checkpoint {self._spec.checkpoint}")
             elif isinstance(letter, Opened):

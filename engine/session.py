@@ -153,7 +153,7 @@ class Session:
         if status.state in ABSENT or info is None:
             why = f": {status.why}" if status.why else ""
             return f"guide shown, painter {status.state}{why}"
-        return f"{info.mode} · {info.name}"
+        return f"{info.mode} · {info.name}" + (f" · {status.why}" if status.why else "")
 
     def close(self) -> None:
         """Keep everything, then end the painter."""

@@ -79,8 +79,8 @@ def _check_line(
     if repair and len(wrong):
         good = (paper + slope)[seen & right]
         own_ink = np.median(good, axis=0) if len(good) else paints.colours[item.role]
-        for i in wrong:
-            columns = slice(int(starts[i]), int(ends[i]))
+        for first, last in _runs(wrong, seen, starts, ends):
+            columns = slice(int(starts[first]), int(ends[last]))
             _redraw(painted[:, columns], share[:, columns], np.clip(own_ink, 0, 255), paints.colours[item.role])
         inside = part.meet(rect)
         frame[inside.slices] = np.clip(np.round(painted), 0, 255)[inside.shift(-part.x, -part.y).slices]
@@ -92,6 +92,16 @@ def _columns(item: Glyphs, part: Rect) -> tuple[np.ndarray, np.ndarray]:
     pens = np.clip(np.array(offsets(item.face, item.text)) + item.x - part.x, 0, part.w)
     wide = pens[1:] > pens[:-1]
     return pens[:-1][wide], pens[1:][wide]
+
+
+def _runs(wrong: np.ndarray, seen: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> list[tuple[int, int]]:
+    """First and last glyph of every run of wrong ones, without a right glyph or anything that covers the line in it.
+
+    Spaces belong to the run: what was painted there reads as letters too, and words on several papers read badly.
+    """
+    judged, pieces = seen.cumsum(), np.concatenate([[0], (starts[1:] > ends[:-1]).cumsum()])
+    breaks = np.flatnonzero((np.diff(judged[wrong]) > 1) | (np.diff(pieces[wrong]) > 0))
+    return list(zip(wrong[[0, *(breaks + 1)]].tolist(), wrong[[*breaks, -1]].tolist(), strict=True))
 
 
 def _open(starts: np.ndarray, ends: np.ndarray, hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -153,7 +163,7 @@ def _fit(
 
 
 def _redraw(painted: np.ndarray, share: np.ndarray, ink: np.ndarray, wanted: np.ndarray) -> None:
-    """Draw one glyph into float32 (h, w, 3): paper around its strokes, then the strokes."""
+    """Draw one run of glyphs into float32 (h, w, 3): paper around its strokes, then the strokes."""
     blank = painted[share == 0]
     rough = len(blank) > 0 and float(blank.std(axis=0).mean()) > ROUGH
     near = np.ones(share.shape, bool) if rough else _grown(share > 0)

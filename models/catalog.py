@@ -9,6 +9,7 @@ from engine.errors import CheckpointError
 from engine.painter import GuidePainter, Painter, PainterSpec
 
 if TYPE_CHECKING:
+    from models.findings import Findings
     from models.loading import BundledCheckpoint
     from models.prompted.painter import PromptedCheckpoint
 
@@ -33,24 +34,41 @@ def resolve(checkpoint: str, profile: str | None = None) -> Path:
     if profile is not None and not path.exists():
         path = Path(profile) / "checkpoints" / checkpoint
     if path.is_file():
-        raise CheckpointError(f"{path} is a single file; this version opens checkpoints that are diffusers folders")
+        raise CheckpointError(_single(path))
     if not path.is_dir():
         known = ", ".join(names(Path(profile) / "checkpoints" if profile else None))
         raise CheckpointError(f"there is no checkpoint {checkpoint!r}; known are {known}, or give a folder")
     return path
 
 
-def open_checkpoint(folder: Path) -> BundledCheckpoint | PromptedCheckpoint:
-    """What is in the folder, read and built. Raises CheckpointError, saying what and where, for one that is not sound."""
-    from models.loading import PIPELINE, build_bundled, survey
+def _single(path: Path) -> str:
+    """Why a file is not opened, by what it holds."""
+    from models.formats import foreign_kind, refusal
+    from models.plain_files import LARGEST_FILE, opened, read_exactly
+
+    with opened(path, LARGEST_FILE) as (file, size):
+        kind = foreign_kind(bytes(read_exactly(file, min(size, 8), path)), path.name)
+    if kind is not None:
+        return refusal(path, kind)
+    return f"{path} is a single file; this version opens checkpoints that are diffusers folders"
+
+
+def open_checkpoint(folder: Path, findings: Findings | None = None) -> BundledCheckpoint | PromptedCheckpoint:
+    """What is in the folder, read and built, in bounded memory. findings: told what was found, row by row.
+
+    Raises CheckpointError, saying what and where, for one that is not sound.
+    """
+    from models.limits import limited_memory
+    from models.survey import survey
 
     name = "bundled" if folder == BUNDLED else folder.name
-    index = survey(folder)
-    if index.get("_class_name") == PIPELINE:
-        return build_bundled(folder, name, index)
-    from models.prompted.opening import build_prompted
-
-    return build_prompted(folder, name, index)
+    surveyed = survey(folder, findings)
+    if surveyed.index["_class_name"] == "PixelOSPipeline":
+        from models.loading import build_bundled as build
+    else:
+        from models.prompted.opening import build_prompted as build  # type: ignore[assignment]
+    with limited_memory(folder):
+        return build(surveyed, name)
 
 
 def open_painter(spec: PainterSpec) -> Painter:
@@ -63,11 +81,22 @@ def open_painter(spec: PainterSpec) -> Painter:
         if spec.mode == "dream":
             raise CheckpointError("the guide painter has no dream mode; use --checkpoint bundled")
         return GuidePainter(spec)
-    checkpoint = open_checkpoint(resolve(spec.checkpoint, spec.profile))
+    return probed(open_checkpoint(resolve(spec.checkpoint, spec.profile)), spec)
+
+
+def probed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> Painter:
+    """A painter of the checkpoint that has shown that it paints. Raises CheckpointError."""
+    from models.probe import probe
+
     if checkpoint.family == "bundled":
         from models.latent_painter import LatentPainter
 
-        return LatentPainter(cast("BundledCheckpoint", checkpoint), spec)
-    from models.prompted.painter import PromptedPainter
+        painter: Painter = LatentPainter(cast("BundledCheckpoint", checkpoint), spec)
+    else:
+        from models.prompted.painter import PromptedPainter
+        from models.reference.painter import ReferencePainter
 
-    return PromptedPainter(cast("PromptedCheckpoint", checkpoint), spec)
+        prompted = cast("PromptedCheckpoint", checkpoint)
+        painter = (ReferencePainter if prompted.row.references else PromptedPainter)(prompted, spec)
+    probe(painter, checkpoint.networks, spec)
+    return painter

@@ -1,18 +1,20 @@
 """The open families as one table. A family is a row: what its checkpoints hold, and how it is asked to paint.
 
 A latent painter's denoiser is driven by us (`models.prompted`); `pipeline` names the stock diffusers pipeline whose
-full-frame output ours equals with the same weights, seed and settings.
+full-frame output ours equals with the same weights, seed and settings. A reference painter (`models.reference`) calls that
+pipeline itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import CheckpointError
+from models import templates
+from models.survey import Pair
 
-Pair = tuple[str, str]  # library and class, as a model_index.json names them
 SCHEDULERS: frozenset[Pair] = frozenset(
     ("diffusers", name)
     for name in (
@@ -34,7 +36,41 @@ SDXL: Mapping[str, Collection[Pair]] = {
     "text_encoder_2": {("transformers", "CLIPTextModelWithProjection")},
     "tokenizer_2": SD["tokenizer"],
 }
+SPARE: Mapping[str, Collection[Pair]] = {
+    "safety_checker": {("stable_diffusion", "StableDiffusionSafetyChecker")},
+    "feature_extractor": {("transformers", "CLIPImageProcessor"), ("transformers", "CLIPFeatureExtractor")},
+    "image_encoder": {("transformers", "CLIPVisionModelWithProjection")},
+}  # parts that checkpoints come with and nobody paints with
 CONTROL: Mapping[str, Collection[Pair]] = {"controlnet": {("diffusers", "ControlNetModel")}}
+
+
+def _flow(transformer: str, vae: str, scheduler: str = "FlowMatchEulerDiscreteScheduler", **words: str) -> dict[str, Collection[Pair]]:
+    """What a diffusion transformer's folder holds. words: the classes, of transformers, that read words and pictures."""
+    pictures = {"transformer": transformer, "vae": vae, "scheduler": scheduler}
+    parts: dict[str, Collection[Pair]] = {part: {("diffusers", name)} for part, name in pictures.items()}
+    return parts | {part: {("transformers", name) for name in names.split()} for part, names in words.items()}
+
+
+CLIP, T5 = "CLIPTokenizer CLIPTokenizerFast", "T5Tokenizer T5TokenizerFast"
+QWEN, QWEN_SEES = "Qwen2Tokenizer Qwen2TokenizerFast", "Qwen2VLProcessor Qwen2_5_VLProcessor"
+SEEING = "Qwen2_5_VLForConditionalGeneration"
+FLUX = _flow("FluxTransformer2DModel", "AutoencoderKL", text_encoder="CLIPTextModel", tokenizer=CLIP, text_encoder_2="T5EncoderModel", tokenizer_2=T5)
+KLEIN = _flow("Flux2Transformer2DModel", "AutoencoderKLFlux2", text_encoder="Qwen3ForCausalLM", tokenizer=QWEN)
+FLUX2 = _flow("Flux2Transformer2DModel", "AutoencoderKLFlux2", text_encoder="Mistral3ForConditionalGeneration", tokenizer="PixtralProcessor")
+QWEN_IMAGE = _flow("QwenImageTransformer2DModel", "AutoencoderKLQwenImage", text_encoder=SEEING, tokenizer=QWEN)
+QWEN_EDIT = _flow("QwenImageTransformer2DModel", "AutoencoderKLQwenImage", text_encoder=SEEING, tokenizer=QWEN, processor=QWEN_SEES)
+LONGCAT = _flow("LongCatImageTransformer2DModel", "AutoencoderKL", text_encoder=SEEING, tokenizer=QWEN, text_processor=QWEN_SEES)
+Z_IMAGE = _flow("ZImageTransformer2DModel", "AutoencoderKL", text_encoder="Qwen3Model Qwen3ForCausalLM", tokenizer=QWEN)
+SPRINT = _flow("SanaTransformer2DModel", "AutoencoderDC", "SCMScheduler", text_encoder="Gemma2Model", tokenizer="GemmaTokenizer GemmaTokenizerFast")
+KANDINSKY = _flow("Kandinsky5Transformer3DModel", "AutoencoderKL", text_encoder=SEEING, tokenizer=QWEN_SEES, text_encoder_2="CLIPTextModel", tokenizer_2=CLIP)
+SEEING_3: dict[str, str] = {"text_encoder": "Qwen3VLForConditionalGeneration", "processor": "Qwen3VLProcessor"}
+QWEN_21 = _flow("QwenImage21Transformer2DModel", "AutoencoderKLQwenImage21", **SEEING_3)
+JOY = _flow("JoyImageEditTransformer3DModel", "AutoencoderKLWan", tokenizer=QWEN, **SEEING_3)
+JOY_PLUS = _flow("JoyImageEditPlusTransformer3DModel", "AutoencoderKLWan", tokenizer=QWEN, **SEEING_3)
+CHROMA = _flow("ChromaTransformer2DModel", "AutoencoderKL", text_encoder="T5EncoderModel", tokenizer=T5)
+SD3 = _flow("SD3Transformer2DModel", "AutoencoderKL", text_encoder="CLIPTextModelWithProjection", tokenizer=CLIP,
+            text_encoder_2="CLIPTextModelWithProjection", tokenizer_2=CLIP, text_encoder_3="T5EncoderModel", tokenizer_3=T5)  # fmt: skip
+
 
 
 @dataclass(frozen=True)
@@ -45,7 +81,9 @@ class Family:
     stand where; marks: what tells it from other rows of the same pipeline, as (component, setting, value) of the configs,
     value `...` for any that is not None. steps, guidance, image_guidance, strength: as of the stock pipeline, where
     the user says nothing; strength 0: painting starts from noise, and the frame is shown beside it. control: how much
-    a ControlNet counts that is shown the guide; 0: the family has none.
+    a ControlNet counts that is shown the guide; 0: the family has none. references: how many pictures its pipeline
+    takes; 0: its denoiser is driven by us. settings: what else its pipeline is called with; chat: the template by which
+    its text encoder is addressed, "" for none.
     """
 
     name: str
@@ -59,6 +97,9 @@ class Family:
     image_guidance: float = 1.0
     strength: float = 0.5
     control: float = 0.0
+    references: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    chat: str = ""
 
     @property
     def edits(self) -> bool:
@@ -69,6 +110,12 @@ class Family:
     def distilled(self) -> bool:
         """Whether its scheduler picks the steps of a consistency model itself."""
         return self.pipeline.startswith("LatentConsistency")
+
+    def stock_steps(self, steps: int) -> int:
+        """The stock pipeline's `num_inference_steps` for so many calls of the denoiser."""
+        if self.edits or self.distilled:
+            return steps
+        return next(n for n in range(steps, 10 * steps + 1) if int(n * self.strength) >= steps)
 
 
 _SD = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
@@ -95,6 +142,43 @@ FAMILIES: tuple[Family, ...] = (
            "StableDiffusionXLControlNetImg2ImgPipeline", {**SDXL, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8),
     Family("pix2pix-xl", "InstructPix2Pix XL", ("StableDiffusionXLInstructPix2PixPipeline",),
            "StableDiffusionXLInstructPix2PixPipeline", SDXL, steps=8, guidance=3.0, image_guidance=1.5, strength=0.0),
+    Family("kontext", "FLUX.1 Kontext", ("FluxKontextPipeline", "FluxKontextInpaintPipeline"), "FluxKontextPipeline", FLUX,
+           steps=20, guidance=2.5, strength=0.0, references=1, settings={"_auto_resize": False}),
+    Family("klein", "FLUX.2 klein", ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"), "Flux2KleinPipeline", KLEIN,
+           (("model_index", "is_distilled", True),), steps=4, guidance=1.0, strength=0.0, references=2, chat=templates.QWEN3),
+    Family("klein-base", "FLUX.2 klein base", ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"), "Flux2KleinPipeline", KLEIN,
+           steps=28, guidance=4.0, strength=0.0, references=2, chat=templates.QWEN3),
+    Family("flux2", "FLUX.2", ("Flux2Pipeline",), "Flux2Pipeline", FLUX2, steps=28, guidance=4.0, strength=0.0, references=2,
+           chat=templates.MISTRAL),
+    Family("qwen-edit", "Qwen-Image-Edit", ("QwenImageEditPipeline", "QwenImageEditInpaintPipeline"), "QwenImageEditPipeline", QWEN_EDIT,
+           steps=30, strength=0.0, references=1, settings={"true_cfg_scale": 4.0, "guidance_scale": None}),
+    Family("qwen-edit-plus", "Qwen-Image-Edit-Plus", ("QwenImageEditPlusPipeline",), "QwenImageEditPlusPipeline", QWEN_EDIT,
+           steps=30, strength=0.0, references=2, settings={"true_cfg_scale": 4.0, "guidance_scale": None}),
+    Family("longcat-edit", "LongCat-Image-Edit", ("LongCatImageEditPipeline",), "LongCatImageEditPipeline", LONGCAT,
+           steps=30, guidance=4.5, strength=0.0, references=1),
+    Family("klein-kv", "FLUX.2 klein with kept keys", ("Flux2KleinKVPipeline",), "Flux2KleinKVPipeline", KLEIN, steps=4, strength=0.0,
+           references=2, chat=templates.QWEN3),
+    Family("kandinsky5-edit", "Kandinsky 5 Image Editing", ("Kandinsky5I2IPipeline",), "Kandinsky5I2IPipeline", KANDINSKY, steps=30,
+           guidance=3.5, strength=0.0, references=1),
+    Family("qwen-image-2", "Qwen-Image 2.1", ("QwenImage21Pipeline",), "QwenImage21Pipeline", QWEN_21, steps=20, strength=0.0,
+           references=2, chat=templates.QWEN_SEES),
+    Family("joy-edit", "JoyImage-Edit", ("JoyImageEditPipeline",), "JoyImageEditPipeline", JOY, steps=30, guidance=4.0, strength=0.0,
+           references=1),
+    Family("joy-edit-plus", "JoyImage-Edit-Plus", ("JoyImageEditPlusPipeline",), "JoyImageEditPlusPipeline", JOY_PLUS, steps=30,
+           guidance=4.0, strength=0.0, references=2),
+    Family("z-image-turbo", "Z-Image-Turbo", ("ZImagePipeline", "ZImageImg2ImgPipeline"), "ZImageImg2ImgPipeline", Z_IMAGE, steps=4,
+           references=1, chat=templates.QWEN3),
+    Family("sana-sprint", "Sana-Sprint", ("SanaSprintPipeline", "SanaSprintImg2ImgPipeline"), "SanaSprintImg2ImgPipeline", SPRINT, steps=2,
+           guidance=4.5, references=1, settings={"use_resolution_binning": False, "intermediate_timesteps": None}),
+    Family("flux-schnell", "FLUX.1 schnell", ("FluxPipeline", "FluxImg2ImgPipeline"), "FluxImg2ImgPipeline", FLUX,
+           (("transformer", "guidance_embeds", False),), steps=2, references=1),
+    Family("flux", "FLUX.1", ("FluxPipeline", "FluxImg2ImgPipeline"), "FluxImg2ImgPipeline", FLUX, steps=10, guidance=3.5, references=1),
+    Family("qwen-image", "Qwen-Image", ("QwenImagePipeline", "QwenImageImg2ImgPipeline"), "QwenImageImg2ImgPipeline", QWEN_IMAGE, steps=15,
+           references=1, settings={"true_cfg_scale": 4.0, "guidance_scale": None}),
+    Family("chroma", "Chroma", ("ChromaPipeline", "ChromaImg2ImgPipeline"), "ChromaImg2ImgPipeline", CHROMA, steps=14, guidance=5.0,
+           references=1),
+    Family("sd3", "Stable Diffusion 3.x", ("StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline"), "StableDiffusion3Img2ImgPipeline",
+           SD3, steps=10, guidance=5.0, references=1),
 )  # fmt: skip
 
 

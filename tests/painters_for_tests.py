@@ -13,12 +13,22 @@ import numpy as np
 from engine.errors import CheckpointError
 from engine.events import Text
 from engine.geometry import Rect
-from engine.painter import ContextFeatures, GuidePainter, PainterSpec, Painting, PaintRequest, Patch
+from engine.painter import (
+    Cancelled,
+    ContextFeatures,
+    GuidePainter,
+    OnStep,
+    PainterSpec,
+    Painting,
+    PaintRequest,
+    Patch,
+)
 
 SLOW_S = 0.05
 NAMED = "the painter is broken here"
 SIZE = (256, 192)
 WHOLE = Rect(0, 0, *SIZE)
+STEPS, STEP_S = 5, 0.3
 SPEC = PainterSpec(checkpoint="guide", size=SIZE)
 CONTEXT = ContextFeatures(np.zeros(3, np.float32), np.zeros(2, np.float32))
 
@@ -70,6 +80,19 @@ class SlowPainter(RememberingPainter):
 
     def paint(self, request: PaintRequest) -> Painting:
         time.sleep(SLOW_S)
+        return super().paint(request)
+
+
+class PatientPainter(RememberingPainter):
+    """Takes STEPS steps of STEP_S a paint, and tells of each."""
+
+    on_step: OnStep | None = None
+
+    def paint(self, request: PaintRequest) -> Painting:
+        for step in range(STEPS):
+            time.sleep(STEP_S)
+            if self.on_step is not None and not self.on_step(step + 1, STEPS):
+                raise Cancelled("given up")
         return super().paint(request)
 
 
@@ -156,3 +179,8 @@ def missing_checkpoint(spec: PainterSpec) -> GuidePainter:
 
 def broken_opener(spec: PainterSpec) -> GuidePainter:
     raise RuntimeError(NAMED)
+
+
+def hanging_opener(spec: PainterSpec) -> GuidePainter:
+    time.sleep(3600)
+    raise AssertionError

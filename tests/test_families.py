@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from engine.errors import CheckpointError
 from engine.events import Ask, Text
 from engine.geometry import Rect
 from engine.mailbox import DirectMailbox
-from engine.painter import Painter, PainterSpec, PaintRequest, Words
+from engine.painter import PainterSpec, PaintRequest, Words
 from engine.session import Session
 from models.catalog import open_checkpoint, open_painter
 from models.check import check
@@ -31,8 +30,10 @@ from tests.test_painters import SIZE, ask, drawn, show
 from tests.tiny_families import tiny_folder
 
 BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+LATENT = [row.name for row in FAMILIES if not row.references]
 SPEC = PainterSpec(size=SIZE, seed=5, threads=1, device="cpu")
 WORDS = Words("dark blue", ("The user clicked the button Open.",), "You chose style: dark blue.")
+TYPED = ("The quick brown fox jumps over the lazy", "dog. Hello")  # as the page wraps it
 SCHEDULERS: dict[str, Callable[[], Any]] = {
     "DDIM": lambda: diffusers.DDIMScheduler(**BETAS, clip_sample=False, steps_offset=1),
     "DDPM": lambda: diffusers.DDPMScheduler(**BETAS, clip_sample=False),
@@ -53,8 +54,8 @@ SCHEDULERS: dict[str, Callable[[], Any]] = {
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("families")
-    for row in FAMILIES:
-        tiny_folder(home / row.name, row.name)
+    for name in LATENT:
+        tiny_folder(home / name, name)
     return home
 
 
@@ -82,7 +83,7 @@ def stock(folder: Path, painter: PromptedPainter, asked: PaintRequest) -> torch.
     told: dict[str, Any] = {"prompt": painter.prompt(asked)}
     if row.name != "lcm":
         told["negative_prompt"] = NEGATIVE
-    settings: dict[str, Any] = {"guidance_scale": row.guidance, "num_inference_steps": painter.stock_steps(painter.info.steps)}
+    settings: dict[str, Any] = {"guidance_scale": row.guidance, "num_inference_steps": row.stock_steps(painter.info.steps)}
     if row.strength:
         settings["strength"] = row.strength
     else:
@@ -94,7 +95,7 @@ def stock(folder: Path, painter: PromptedPainter, asked: PaintRequest) -> torch.
     return pipeline(**told, image=picture, generator=generator, output_type="pt", **settings).images
 
 
-@pytest.mark.parametrize("family", [row.name for row in FAMILIES])
+@pytest.mark.parametrize("family", LATENT)
 def test_the_whole_frame_is_the_stock_pipelines(folders: Path, family: str) -> None:
     painter = painter_of(folders / family)
     assert painter.info.family == family and painter.info.prompted
@@ -131,7 +132,7 @@ def test_a_trajectory_takes_noise_where_its_scheduler_does() -> None:
     assert all(weight > 0 for weight in fresh[:3]) and fresh[3] == 0
 
 
-@pytest.mark.parametrize("family", [row.name for row in FAMILIES])
+@pytest.mark.parametrize("family", LATENT)
 def test_pixels_outside_the_damage_stay_bit_identical(folders: Path, family: str) -> None:
     painter = painter_of(folders / family, steps=1)
     frame = show(painter, np.zeros((SIZE[1], SIZE[0], 3), np.uint8), request())
@@ -144,7 +145,7 @@ def test_pixels_outside_the_damage_stay_bit_identical(folders: Path, family: str
     assert not changed.any()
 
 
-@pytest.mark.parametrize("family", [row.name for row in FAMILIES])
+@pytest.mark.parametrize("family", LATENT)
 def test_a_dream_answers_what_the_events_did(folders: Path, family: str) -> None:
     painter = painter_of(folders / family, mode="dream", steps=1)
     frame = show(painter, np.zeros((SIZE[1], SIZE[0], 3), np.uint8), request())
@@ -179,64 +180,6 @@ def test_a_family_that_is_not_in_the_table_is_refused_with_those_that_are(folder
         painter_of(tmp_path / "x")
 
 
-def _index(folder: Path, **changes: Any) -> None:
-    path = folder / "model_index.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-
-
-def _config(folder: Path, part: str, **changes: Any) -> None:
-    path = folder / part / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-
-
-def _weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
-    from safetensors.torch import load_file, save_file
-
-    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    tensors = load_file(path)
-    change(tensors)
-    save_file(tensors, path)
-
-
-HOSTILE: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "another class": (lambda f: _index(f, unet=["os", "system"]), "unet is .*os.*allowed are diffusers.UNet2DConditionModel"),
-    "a class name that is none": (lambda f: _index(f, _class_name=["x"]), "can paint here"),
-    "code": (lambda f: (f / "unet" / "model.PY").write_text("open('ran', 'w')"), "model.PY is code"),
-    "a chat template": (lambda f: (f / "chat_template.jinja").write_text("{}"), "is code"),
-    "code by reference": (lambda f: _config(f, "text_encoder", auto_map={"AutoModel": "x.Y"}), "auto_map.*names code"),
-    "attention from a repository": (lambda f: _config(f, "text_encoder", attn_implementation="org/repo"), "names code"),
-    "a pickle alone": (lambda f: (f / "pytorch_model.bin").write_bytes(b"x"), "may run code when loaded"),
-    "a link that leads out": (lambda f: (f / "unet" / "notes.txt").symlink_to("/etc/hostname"), "links outside"),
-    "a size without bounds": (lambda f: _config(f, "unet", cross_attention_dim=10**9), "at most"),
-    "layers without end": (lambda f: _config(f, "text_encoder", num_hidden_layers=10**6), "at most 128"),
-    "a header without end": (lambda f: (f / "unet" / "diffusion_pytorch_model.safetensors").write_bytes((2**40).to_bytes(8, "little") + b"{}"), "not a whole safetensors file"),
-    "a tensor that is missing": (lambda f: _weights(f, lambda t: t.pop("conv_in.bias")), "conv_in.bias is missing"),
-    "a tensor too many": (lambda f: _weights(f, lambda t: t.update(extra=torch.zeros(1))), "extra does not belong"),
-    "a tensor of another shape": (lambda f: _weights(f, lambda t: t.update({"conv_in.bias": torch.zeros(3)})), "conv_in.bias is"),
-    "a number that is none": (lambda f: _weights(f, lambda t: t["conv_in.bias"].fill_(float("nan"))), "not finite"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("hostile", HOSTILE)
-def test_a_hostile_folder_is_refused_and_its_twin_is_not(tmp_path: Path, hostile: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tiny_folder(tmp_path / "sd", "sd1")
-    monkeypatch.chdir(tmp_path)
-    opened(folder)
-    change, message = HOSTILE[hostile]
-    change(folder)
-    with pytest.raises(CheckpointError, match=message) as refused:
-        open_painter(replace(SPEC, checkpoint=str(folder)))
-    assert str(tmp_path) in str(refused.value) or "can paint here" in str(refused.value)
-    assert not (tmp_path / "ran").exists()
-
-
-def test_a_pickle_beside_safetensors_is_never_opened(tmp_path: Path) -> None:
-    folder = tiny_folder(tmp_path / "sd", "sd1")
-    (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"not a pickle")
-    painter: Painter = open_painter(replace(SPEC, checkpoint=str(folder)))
-    assert painter.info.family == "sd1"
-
-
 def test_typing_is_read_with_any_checkpoint_at_all(folders: Path, ocr: Callable[[np.ndarray], str]) -> None:
     desktop = Desktop((512, 384), Documents())
     painter = painter_of(folders / "sd-turbo", size=desktop.size)
@@ -245,8 +188,11 @@ def test_typing_is_read_with_any_checkpoint_at_all(folders: Path, ocr: Callable[
     for i, words in enumerate(("The quick brown fox ", "jumps over ", "the lazy dog. Hello")):
         frame = session.step([*([Ask(0.5, "notes")] if not i else []), Text(0.6 + i, words)], 0.7 + i)
     assert frame.repaired_glyphs > 10
-    page = frame.pixels[76:112, 96:372]
-    assert "brown fox jumps over the lazy" in ocr(page) and "dog. Hello" in ocr(page)
+    whole = Rect(0, 0, *desktop.size)
+    lines = [(item.text, part) for item, part, _ in session.guide.text_under(whole) if item.text in TYPED]
+    assert sorted(text for text, _ in lines) == sorted(TYPED)
+    for text, part in lines:  # what the painter made of the rest of the page is noise, and noise can be read as letters
+        assert text in " ".join(ocr(frame.pixels[part.slices]).split())
 
 
 def test_models_check_tells_the_family(folders: Path) -> None:

@@ -17,14 +17,17 @@ from models.catalog import BUNDLED, open_painter
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
 from tests.checkpoints import tiny_checkpoint
+from tests.tiny_families import tiny_folder
 
 SIZE = (256, 192)
 WHOLE = (Rect(0, 0, *SIZE),)
 
 
-@pytest.fixture(params=["guide", "tiny", "bundled"])
+@pytest.fixture(params=["guide", "tiny", "bundled", "kontext", "klein"])
 def spec(request: pytest.FixtureRequest, tmp_path: Path) -> PainterSpec:
     name = request.param
+    if name in ("kontext", "klein"):
+        return PainterSpec(checkpoint=str(tiny_folder(tmp_path / name, name)), size=SIZE, threads=1, device="cpu", steps=1)
     checkpoint = str(tiny_checkpoint(tmp_path / "tiny")) if name == "tiny" else name
     return PainterSpec(checkpoint=checkpoint, size=SIZE, threads=1, device="cpu")
 

@@ -25,16 +25,20 @@ from tests.painters_for_tests import (
     SIZE,
     SLOW_S,
     SPEC,
+    STEP_S,
+    STEPS,
     BriskPainter,
     CrashingPainter,
     FrozenPainter,
     HangingPainter,
     OnceFailingPainter,
+    PatientPainter,
     RaisingPainter,
     RememberingPainter,
     SlowPainter,
     StrayPainter,
     broken_opener,
+    hanging_opener,
     missing_checkpoint,
     noisy,
     paints_done,
@@ -274,6 +278,12 @@ def test_an_opener_that_fails_for_another_reason_is_tried_three_times() -> None:
         assert NAMED in mailbox.status.why and mailbox.status.deaths == 3
 
 
+def test_a_checkpoint_that_does_not_open_in_time_is_given_up() -> None:
+    with mailbox_of(hanging_opener, Limits(opening=0.5, deaths=1)) as mailbox:
+        until(lambda: mailbox.status.state == "gave up")
+        assert "did not open its checkpoint within" in mailbox.status.why
+
+
 def test_a_stopped_process_never_stops_the_caller() -> None:
     with mailbox_of(RememberingPainter, Limits(beat=1.5, backoff=0.0)) as mailbox:
         until(lambda: mailbox.status.state == "ready")
@@ -290,3 +300,14 @@ def test_a_stopped_process_never_stops_the_caller() -> None:
         paintings_to(mailbox, 2)
         assert mailbox.status.deaths >= 1
         assert text_seen(mailbox.latents()) == "é" * 100 + "$"
+
+
+def test_a_paint_of_many_steps_is_no_hang_and_tells_how_far_it_is() -> None:
+    limits = Limits(first_paint=STEPS * STEP_S - 0.5, paint=STEPS * STEP_S - 0.5)
+    with mailbox_of(PatientPainter, limits) as mailbox:
+        mailbox.post(noisy(1, "a"))
+        until(lambda: mailbox.status.why == f"step 2 of {STEPS}")
+        assert mailbox.status.state == "painting"
+        assert paintings_to(mailbox, 1)[-1].seq == 1
+        until(lambda: mailbox.status.state == "ready")
+        assert mailbox.status.why == "" and mailbox.status.deaths == 0

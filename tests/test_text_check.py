@@ -9,12 +9,14 @@ import pytest
 
 from benchmarks.reading import errors
 from engine.desktop.desktop import Desktop
+from engine.drawing import Fill, Glyphs
 from engine.events import Ask, Key, Text
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.styles import PRESETS
 from engine.text_check import check
-from engine.typeface import offsets
+from engine.theme import Role
+from engine.typeface import Face, offsets
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.sessions import play
 
@@ -80,6 +82,26 @@ def test_another_letter_of_the_same_width_is_found(ocr: Callable[[np.ndarray], s
     assert found.repaired >= 0.8 * changed
     line = next(part for item, part, _ in right[1].text_under(WHOLE[0]) if item.text == SENTENCE)
     assert errors(ocr(frame[line.grow(2).slices]), SENTENCE) <= 1  # the engine itself may misread a letter
+
+
+def test_wrong_words_and_the_spaces_between_them_get_one_paper() -> None:
+    """Loud noise between repaired words would be read as letters."""
+    _, guide = typed()
+    frame = np.random.default_rng(2).integers(0, 256, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
+    check(frame, WHOLE, guide, PRESETS["light"].paints(SIZE))
+    item, part = next((item, part) for item, part, _ in guide.text_under(WHOLE[0]) if item.text == SENTENCE)
+    pens = offsets(item.face, SENTENCE)
+    gaps = [frame[part.y : part.bottom, item.x + pens[i] + 1 : item.x + pens[i + 1] - 1] for i, c in enumerate(SENTENCE) if c == " "]
+    assert len(gaps) == 8 and len(np.unique(np.concatenate(gaps, 1).reshape(-1, 3), axis=0)) == 1
+
+
+def test_what_covers_a_wrong_line_is_not_its_paper() -> None:
+    guide, words, cover = Guide(SIZE), Rect(40, 40, 300, 16), Rect(120, 32, 40, 32)
+    guide.update((Fill(WHOLE[0], Role.SURFACE), Glyphs(words, Role.INK, 43, 40, SENTENCE, Face()), Fill(cover, Role.BUTTON)))
+    frame = np.random.default_rng(3).integers(0, 256, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
+    before = frame.copy()
+    assert check(frame, WHOLE, guide, PRESETS["light"].paints(SIZE)).repaired > 20
+    assert (frame[cover.slices] == before[cover.slices]).all() and (frame != before).any()
 
 
 def test_nothing_outside_the_rects_is_touched() -> None:

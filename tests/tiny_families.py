@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import diffusers
 import torch
 import transformers
-from tokenizers.pre_tokenizers import ByteLevel
 
 from models.families import FAMILIES, Family
+from tests.tiny_references import reference_parts
+from tests.tiny_words import save_clip
 
 WIDTH = 32
 
@@ -21,13 +23,14 @@ def tiny_folder(folder: Path, family: str, seed: int = 0, scheduler: Any = None,
     row = next(row for row in FAMILIES if row.name == family)
     torch.manual_seed(seed)
     index: dict[str, Any] = {"_class_name": row.indexes[0]}
-    for part, module in _parts(row, scheduler, tiny_vae).items():
-        if part.startswith("tokenizer"):
-            _save_tokenizer(folder / part)
-            index[part] = ["transformers", "CLIPTokenizer"]
+    parts = reference_parts(row) if row.references else _parts(row, scheduler, tiny_vae)
+    for part, module in parts.items():
+        if isinstance(module, FunctionType):
+            index[part] = ["transformers", module(folder / part)]
             continue
         module.save_pretrained(folder / part, **({} if part == "scheduler" else {"safe_serialization": True}))
         index[part] = [type(module).__module__.split(".")[0], type(module).__name__]
+    index |= {key: value for part, key, value in row.marks if part == "model_index"}
     index["safety_checker"] = [None, None]
     (folder / "model_index.json").write_text(json.dumps(index))
     return folder
@@ -53,10 +56,10 @@ def _parts(row: Family, scheduler: Any, tiny_vae: bool) -> dict[str, Any]:
     )  # fmt: skip
     parts: dict[str, Any] = {
         "unet": diffusers.UNet2DConditionModel(**unet), "vae": _vae(tiny_vae),
-        "scheduler": scheduler or _scheduler(row), "text_encoder": transformers.CLIPTextModel(text), "tokenizer": None,
+        "scheduler": scheduler or _scheduler(row), "text_encoder": transformers.CLIPTextModel(text), "tokenizer": save_clip,
     }  # fmt: skip
     if wide:
-        parts |= {"text_encoder_2": transformers.CLIPTextModelWithProjection(text), "tokenizer_2": None}
+        parts |= {"text_encoder_2": transformers.CLIPTextModelWithProjection(text), "tokenizer_2": save_clip}
     if row.control:
         parts["controlnet"] = _loud(diffusers.ControlNetModel.from_unet(parts["unet"], conditioning_embedding_out_channels=(8, 8, 8, 8)))
     return parts
@@ -90,12 +93,3 @@ def _loud(controlnet: Any) -> Any:
     for parameter in controlnet.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     return controlnet
-
-
-def _save_tokenizer(folder: Path) -> None:
-    """Bytes and nothing more: every text can be said, and no merge has to be learned."""
-    letters = sorted(ByteLevel.alphabet())
-    words = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    folder.mkdir(parents=True)
-    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")

@@ -14,6 +14,7 @@ KEPT = ("bundled", "guide")  # names that are not the profile's to give or take
 
 def show_all(choice: Choice) -> None:
     """One line a checkpoint."""
+    from models.apart import apart
     from models.check import Verdict, listing
 
     def line(verdict: Verdict) -> str:
@@ -26,18 +27,23 @@ def show_all(choice: Choice) -> None:
             f"{verdict.file_mb:6.1f} MB  about {verdict.memory_mb:.0f} MB when painting  {verdict.sha256[:12]}"
         )
 
-    for verdict in listing(str(choice.folder())):
+    for verdict in apart(listing, str(choice.folder())):
         print(line(verdict))
 
 
 def check(choice: Choice, path: str) -> None:
-    """Say what a checkpoint is. Raises CheckpointError where it cannot be loaded."""
+    """Say what was found of a checkpoint, row by row. Raises CheckpointError where it cannot be loaded."""
+    from models.apart import apart
     from models.check import check as look_over
 
     if path == "guide":
         print("the painter without a model: nothing to load")
         return
-    verdict = look_over(path, str(choice.folder()))
+    verdict = apart(look_over, path, str(choice.folder()))
+    for row in verdict.rows:
+        print(f"{row.name:<10} {row.state:<11} {row.found}".rstrip())
+    for note in verdict.notes:
+        print(f"{'note':<10} {note}")
     if not verdict.loadable:
         raise CheckpointError(verdict.why)
     for name, value in (
@@ -50,6 +56,7 @@ def check(choice: Choice, path: str) -> None:
 
 def add(choice: Choice, path: Path) -> None:
     """Copy a sound checkpoint into the profile, under its folder's name."""
+    from models.apart import apart
     from models.check import check as look_over
 
     name = path.expanduser().absolute().name
@@ -58,7 +65,7 @@ def add(choice: Choice, path: Path) -> None:
         raise InputError(f"a checkpoint in the profile cannot be called {name!r}; rename the folder first")
     if (home / name).exists():
         raise InputError(f"there is a checkpoint {name!r} in {home} already; remove it first, or rename the folder")
-    verdict = look_over(str(path.expanduser().absolute()))
+    verdict = apart(look_over, str(path.expanduser().absolute()))
     if not verdict.loadable:
         raise CheckpointError(verdict.why)
     try:

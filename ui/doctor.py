@@ -65,7 +65,7 @@ def diagnose(
 def _checkpoints(folder: Path, checkpoints: Callable[[str], list[Any]]) -> list[Finding]:
     try:
         verdicts = [verdict for verdict in checkpoints(str(folder)) if verdict.family != "guide"]
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, PixelOSError) as error:
         return [Finding("checkpoint", f"cannot be looked at: {error}", "stops", AGAIN)]
     findings = []
     for verdict in verdicts:

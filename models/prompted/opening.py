@@ -1,154 +1,143 @@
 """Opens a prompted checkpoint's folder: our own reading of every file, then the library's classes without its loaders.
 
 A folder is untrusted. Only the classes of its family's row are built, from settings that their constructors name; the
-weights must be exactly the tensors that the configs call for, all of them finite.
+weights must be exactly the tensors that the configs call for, all of them finite. Of a tokenizer's folder only the two
+tables are read, and none is ever written: templates and classes that it may name are not looked at.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import inspect
-import math
-import os
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the library is first imported: it would ask the network
-os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
 
 import diffusers
 import transformers
 from accelerate import init_empty_weights
-from safetensors.torch import load
-from torch import Tensor
 
 from engine.errors import CheckpointError
-from models.families import Family, allowed, family_of
-from models.loading import fitting, read_json, read_weights
+from models.configs import LARGEST_NUMBER, bounded, built, known
+from models.encoders import PREFIX, configured, older
+from models.families import SPARE, Family, allowed, family_of
+from models.findings import Findings
+from models.plain_files import LARGEST_JSON, read_bytes, read_json
 from models.prompted.painter import PromptedCheckpoint
+from models.readers import READERS, reader
+from models.survey import Pair, Survey, check_components
+from models.weights import Digest, Reading, filled
 
-LARGEST_PART = 32 * 2**30
-LARGEST_NUMBER = 2**20  # in a config
-LONGEST = 1024  # list or text in a config
-MOST_LAYERS = 128
-BOUNDLESS = ("lambda_min_clipped", -math.inf)  # as diffusers' own schedulers are saved
-WEIGHTS = ("diffusion_pytorch_model.safetensors", "model.safetensors", "diffusion_pytorch_model.fp16.safetensors",
-           "model.fp16.safetensors")  # fmt: skip
-HARMLESS = re.compile(r"(^|\.)(position_ids|num_batches_tracked)$")  # tensors that older libraries saved too
-CODED = re.compile(r"auto_map|trust_remote_code|custom_pipeline|custom_code")  # settings that name code to run
-IMPLEMENTATION = re.compile(r"_?attn_implementation")
-PREFIX = "text_model."
-TOKENS = ("vocab.json", "merges.txt")
+READING = Reading(
+    ("diffusion_pytorch_model.safetensors", "model.safetensors", "diffusion_pytorch_model.fp16.safetensors", "model.fp16.safetensors"),
+    largest=32 * 2**30,
+    spelled=lambda name: name.removeprefix(PREFIX),
+    spelling=lambda network: partial(older, network),
+    harmless=re.compile(r"(^|\.)(position_ids|num_batches_tracked)$|^model_ema\."),  # what older libraries saved too
+)
+WORDS = ("tokenizer", "tokenizer_2", "tokenizer_3", "processor", "text_processor")  # without weights and config.json
+END = "<|endoftext|>"
 
 
-def build_prompted(folder: Path, name: str, index: dict[str, Any]) -> PromptedCheckpoint:
-    """A checkpoint of a folder whose survey gave `index`.
+def build_prompted(surveyed: Survey, name: str) -> PromptedCheckpoint:
+    """A checkpoint of a folder that was looked over.
 
     Raises CheckpointError, saying what and where, if anything about it is not as it must be.
     """
     for library in (diffusers.utils.logging, transformers.utils.logging):
         library.set_verbosity_error()  # what matters is said here, in one message
         library.disable_progress_bar()
-    family, configs = recognised(folder, index)
+    folder, index, findings = surveyed.folder, surveyed.index, surveyed.findings
+    family, configs = recognised(surveyed)
     digest = hashlib.sha256()
-    components = {name: _component(folder / name, index[name], configs[name], digest) for name in family.components}
-    given = set(inspect.signature(getattr(diffusers, family.pipeline).__init__).parameters)
-    spare: dict[str, Any] = {key: None for key in ("safety_checker", "feature_extractor", "image_encoder") if key in given}
-    if "requires_safety_checker" in given:
-        spare["requires_safety_checker"] = False
-    for key in ("requires_aesthetics_score", "force_zeros_for_empty_prompt", "is_cosxl_edit"):
-        if key in given and isinstance(index.get(key), bool):
-            spare[key] = index[key]
-    if "add_watermarker" in given:
-        spare["add_watermarker"] = False
-    pipeline = getattr(diffusers, family.pipeline)(**components, **spare)
+    components = {
+        part: _component(folder / part, (index[part][0], index[part][1]), configs[part], digest, findings) for part in family.components
+    }
+    for part in ("tokenizer", "processor"):
+        if family.chat and part in components:
+            getattr(components[part], "tokenizer", components[part]).chat_template = family.chat
+    cls = getattr(diffusers, family.pipeline)
+    pipeline = cls(**components, **_unused(cls, index))
     pipeline.set_progress_bar_config(disable=True)
     return PromptedCheckpoint(name, family, pipeline, digest.hexdigest())
 
 
-def recognised(folder: Path, index: Mapping[str, Any]) -> tuple[Family, dict[str, dict[str, Any]]]:
-    """The family of a folder whose index was read, and the settings of its components. Raises CheckpointError."""
-    pipeline = index.get("_class_name")
-    rows = allowed()
-    if not isinstance(pipeline, str) or pipeline not in rows:
-        family_of(str(pipeline), {})  # refuses it by name
-    configs = {}
-    for component, pairs in rows[str(pipeline)].items():
-        pair = index.get(component)
-        if not isinstance(pair, list) or tuple(pair) not in pairs:
-            wanted = ", ".join(sorted(".".join(pair) for pair in pairs))
-            raise CheckpointError(f"{folder / 'model_index.json'}: {component} is {pair!r}; allowed are {wanted}")
-        path = folder / component / ("scheduler_config.json" if component == "scheduler" else "config.json")
-        configs[component] = {} if component.startswith("tokenizer") else _bounded(read_json(path), path)
-    return family_of(str(pipeline), configs), configs
+def recognised(surveyed: Survey) -> tuple[Family, dict[str, dict[str, Any]]]:
+    """The family of a folder that was looked over, and the settings of its components. Raises CheckpointError."""
+    folder, index, findings = surveyed.folder, surveyed.index, surveyed.findings
+    pipeline, rows = index["_class_name"], allowed()
+    with findings.row("family"):
+        if pipeline not in rows:
+            family_of(pipeline, {})  # refuses it by name
+        check_components(surveyed, rows[pipeline], SPARE)
+    configs: dict[str, dict[str, Any]] = {}
+    with findings.row("settings"):
+        for component in rows[pipeline]:
+            path = folder / component / ("scheduler_config.json" if component == "scheduler" else "config.json")
+            configs[component] = {} if component in WORDS else dict(bounded(read_json(path), path))
+            findings.tell("settings", f"{component} {len(configs[component])}")
+    with findings.row("family"):
+        family = family_of(pipeline, {**configs, "model_index": index})
+        findings.tell("family", f"{family.name}, {family.title}")
+    return family, configs
 
 
-def _component(folder: Path, pair: list[str], config: dict[str, Any], digest: Any) -> Any:
+def _unused(cls: Any, index: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stock pipeline is given instead of what nobody paints with, and its switches."""
+    given = inspect.signature(cls.__init__).parameters
+    instead: dict[str, Any] = {**dict.fromkeys(SPARE), "requires_safety_checker": False, "add_watermarker": False}
+    switches = ("requires_aesthetics_score", "force_zeros_for_empty_prompt", "is_cosxl_edit", "is_distilled")
+    told = {key: index[key] for key in switches if isinstance(index.get(key), bool)}
+    return {key: value for key, value in {**instead, **told}.items() if key in given}
+
+
+def _component(folder: Path, pair: Pair, config: dict[str, Any], digest: Digest, findings: Findings) -> Any:
     """One component, built and filled. pair: library and class, known to be allowed."""
     library, name = pair
     if name.startswith("CLIPTokenizer"):
-        return _tokenizer(folder)
-    cls = getattr(transformers if library == "transformers" else diffusers, name)
+        with findings.row("settings"):
+            return tokenizer_of(folder)
+    if name in READERS:
+        with findings.row("settings"):
+            return reader(name, folder)
+    cls: Any = getattr(transformers if library == "transformers" else diffusers, name)
+    path = folder / ("scheduler_config.json" if name.endswith("Scheduler") else "config.json")
+    if library == "transformers":
+        settings = configured(cls, config, path)
+    else:
+        settings = known(config, cls, path, findings)
+
+    def build() -> Any:
+        return cls(copy.deepcopy(settings)) if library == "transformers" else cls.from_config(settings)
+
     if name.endswith("Scheduler"):
-        return cls.from_config(_known(config, cls))
-    with init_empty_weights():
-        if library == "transformers":
-            network = cls(transformers.CLIPTextConfig(**_known(config, transformers.CLIPTextConfig)))
-        else:
-            network = cls.from_config(_known(config, cls))
-    network.load_state_dict(_tensors(folder, network.state_dict(), digest), assign=True)
-    return network.eval().requires_grad_(False)
+        with findings.row("settings"):
+            return built(build, path)
+
+    def empty() -> Any:
+        with init_empty_weights():  # unlike on the meta device, what is no weight is made as it is to be
+            return build()
+
+    return filled(folder, build, empty, READING, digest, findings)
 
 
-def _tokenizer(folder: Path) -> Any:
-    """From its two tables alone: what else a tokenizer's folder may say (templates, classes) is not read."""
-    for name in TOKENS:
-        if not (folder / name).is_file():
-            raise CheckpointError(f"{folder / name} is missing; the checkpoint is incomplete, copy it again")
-    vocabulary = read_json(folder / TOKENS[0])
+def tokenizer_of(folder: Path) -> Any:
+    """From its two tables alone: what else a tokenizer's folder may say (templates, classes) is not used."""
+    tables = folder / "vocab.json", folder / "merges.txt"
+    vocabulary = read_json(tables[0])
     if not all(type(number) is int and 0 <= number < LARGEST_NUMBER for number in vocabulary.values()):
-        raise CheckpointError(f"{folder / TOKENS[0]} must number its words")
+        raise CheckpointError(f"{tables[0]} must number its words; get a clean copy")
+    lines = read_bytes(tables[1], LARGEST_JSON).decode("utf-8", "replace").split("\n")
+    merges: Any = [tuple(line.rstrip("\r").split(" ")) for line in lines if line.strip() and not line.startswith("#version")]
+    if not all(len(merge) == 2 for merge in merges):
+        raise CheckpointError(f"{tables[1]} must hold two parts a line; get a clean copy")
     special = read_json(folder / "special_tokens_map.json") if (folder / "special_tokens_map.json").is_file() else {}
-    padding = special.get("pad_token", "<|endoftext|>")
+    padding = special.get("pad_token", END)
     padding = padding.get("content") if isinstance(padding, dict) else padding
-    return transformers.CLIPTokenizer(
-        str(folder / TOKENS[0]), str(folder / TOKENS[1]), pad_token=padding if padding in vocabulary else "<|endoftext|>",
-        model_max_length=77,
-    )  # fmt: skip
-
-
-def _tensors(folder: Path, wanted: Mapping[str, Tensor], digest: Any) -> dict[str, Tensor]:
-    """What a network's state is to be, in its own spelling: text encoders are about with a prefix and without."""
-    path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), folder / WEIGHTS[0])
-    data = read_weights(path, LARGEST_PART)
-    digest.update(data)
-    own = {key.removeprefix(PREFIX): key for key in wanted}
-    found = {key.removeprefix(PREFIX): tensor for key, tensor in load(data).items()}
-    return fitting(path, {own.get(key, key): tensor for key, tensor in found.items() if not HARMLESS.search(key)}, wanted)
-
-
-def _bounded(config: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The config, if nothing in it names code or asks for too much."""
-    pending: list[tuple[str, Any]] = list(config.items())
-    while pending:
-        key, value = pending.pop()
-        if CODED.fullmatch(key) or (IMPLEMENTATION.fullmatch(key) and "/" in str(value)):
-            raise CheckpointError(f"{path}: {key!r} names code to be run; checkpoints are data: get a clean copy")
-        if isinstance(value, dict):
-            pending += value.items()
-        elif isinstance(value, list):
-            pending += [(key, item) for item in value[: LONGEST + 1]]
-        too_long = isinstance(value, (list, dict, str)) and len(value) > LONGEST
-        numeric = isinstance(value, (int, float)) and not isinstance(value, bool) and (key, value) != BOUNDLESS
-        most = MOST_LAYERS if "layers" in key else LARGEST_NUMBER
-        if too_long or (numeric and not (math.isfinite(value) and abs(value) <= most)):
-            raise CheckpointError(f"{path}: {key} is {str(value)[:40]}; at most {LONGEST if too_long else most} is allowed")
-    return config
-
-
-def _known(config: Mapping[str, Any], cls: Any) -> dict[str, Any]:
-    """What the class's constructor names; anything else is left out."""
-    parameters = inspect.signature(cls.__init__).parameters
-    return {key: value for key, value in config.items() if key in parameters and not key.startswith("_")}
+    padding = padding if isinstance(padding, str) and padding in vocabulary else END
+    return built(
+        lambda: transformers.CLIPTokenizer(vocabulary, merges, pad_token=str(padding), model_max_length=77), tables[0]
+    )

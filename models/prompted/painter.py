@@ -20,6 +20,7 @@ from engine.painter import PainterInfo, PainterSpec, Painting, PaintRequest, Pat
 from models.crops import Cells, plan
 from models.devices import all_threads, device_of, dtype_of
 from models.families import Family
+from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.loading import count_parameters
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, conditioned
@@ -28,7 +29,6 @@ from models.prompted.trajectory import Trajectory, trajectory
 KEEP = "Keep everything else unchanged."
 NEGATIVE = "blurry, illegible text, distorted"
 STAGES = ("embed", "encode", "denoise", "decode")
-BLEND = 8  # pixels around the change in which old and new are mixed
 CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
 
 
@@ -74,9 +74,9 @@ class PromptedPainter:
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name, str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True,
         )  # fmt: skip
-        self._pixels = torch.full((1, 3, spec.size[1], spec.size[0]), 128, dtype=torch.uint8, device=device)
+        self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise()
-        self._latents = self._coder.encode(self._floats(self._pixels), None)
+        self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         self._told: tuple[tuple[str, str], Conditioning] | None = None
 
     @torch.inference_mode()
@@ -91,7 +91,9 @@ class PromptedPainter:
         patches: list[Patch] = []
         for crop in plan(damage, self._spec.size, CELLS):
             painted = self._paint_area(crop.area, request, told, crop.damage, ms)
-            patches += [self._kept(rect, crop.area, painted) for rect in crop.damage]
+            for rect in crop.damage:
+                y, x = rect.shift(-crop.area.x, -crop.area.y).slices
+                patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
         return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", ms)
 
     @torch.inference_mode()
@@ -104,17 +106,17 @@ class PromptedPainter:
 
     def latents(self) -> np.ndarray:
         """The frame's bytes, then its latents', as uint8 (N,): restored without loss."""
-        parts = [self._pixels, self._latents.float().contiguous().view(torch.uint8)]
+        parts = [self._frame.pixels, self._latents.float().contiguous().view(torch.uint8)]
         return torch.cat([part.flatten().cpu() for part in parts]).numpy()
 
     def restore(self, latents: np.ndarray | None) -> None:
-        count = self._pixels.numel()
+        count = self._frame.pixels.numel()
         if latents is None:
-            self._pixels.fill_(128)
-            self._latents = self._coder.encode(self._floats(self._pixels), None)
+            self._frame.pixels.fill_(EMPTY)
+            self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         elif latents.shape == (count + 4 * self._latents.numel(),):
             kept = torch.from_numpy(latents.copy())
-            self._pixels.copy_(kept[:count].view(self._pixels.shape))
+            self._frame.pixels.copy_(kept[:count].view(self._frame.pixels.shape))
             self._latents.copy_(kept[count:].view(torch.float32).view(self._latents.shape))
 
     def close(self) -> None:
@@ -139,18 +141,12 @@ class PromptedPainter:
     def _trajectory(self, steps: int) -> Trajectory:
         """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
         scheduler, strength = self._pipeline.scheduler, self.family.strength
-        stock = self.stock_steps(steps)
+        stock = self.family.stock_steps(steps)
         scheduler.set_timesteps(stock, **({"strength": strength} if self.family.distilled else {}))
         timesteps = scheduler.timesteps
         if stock > steps:
             timesteps, _ = self._pipeline.get_timesteps(stock, strength, "cpu")
         return trajectory(scheduler, timesteps, self.family.edits)
-
-    def stock_steps(self, steps: int) -> int:
-        """The stock pipeline's `num_inference_steps` for so many calls of the denoiser."""
-        if self.family.edits or self.family.distilled:
-            return steps
-        return next(n for n in range(steps, 10 * steps + 1) if int(n * self.family.strength) >= steps)
 
     def _noise(self) -> list[Tensor]:
         """Fields over the whole frame: the posterior's, the start's, then each step's that takes any."""
@@ -171,12 +167,10 @@ class PromptedPainter:
         cells: tuple[Any, ...] = (..., *(slice(s.start // self._coder.factor, s.stop // self._coder.factor) for s in (rows, columns)))
         fields = [field[cells] for field in self._fields]
         guide = None
-        shown = self._pixels[..., rows, columns].clone()
+        shown = self._frame.pixels[..., rows, columns]
         if request.guide is not None:
             guide = torch.from_numpy(request.guide[rows, columns].copy()).permute(2, 0, 1)[None].to(self._device)
-            for rect in damage:
-                y, x = rect.shift(-area.x, -area.y).slices
-                shown[..., y, x] = guide[..., y, x]
+            shown = self._frame.showing(request.guide, damage)[..., rows, columns]
         edited = self._coder.mode(self._floats(shown)) if self.family.edits else None
         if edited is not None or request.guide is None:
             start = self._latents[cells]
@@ -230,27 +224,6 @@ class PromptedPainter:
         frame = self._latents.clone()
         frame[cells] = clean
         return self._coder.decode(frame)[(..., *area.slices)]
-
-    def _kept(self, rect: Rect, area: Rect, painted: Tensor) -> Patch:
-        """Take a damaged rect into the frame, mixed with what was there along its edges."""
-        y, x = rect.shift(-area.x, -area.y).slices
-        place: tuple[Any, ...] = (..., *rect.slices)
-        share = self._shares(rect)
-        mixed = share * painted[..., y, x] + (1 - share) * self._floats(self._pixels[place]).float()
-        self._pixels[place] = ((mixed / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
-        return Patch(rect, self._pixels[place][0].permute(1, 2, 0).cpu().numpy().copy())
-
-    def _shares(self, rect: Rect) -> Tensor:
-        """How much of the new is taken: rising over BLEND pixels from each edge inside the frame, (h, w)."""
-        sides = []
-        for length, first, last in (
-            (rect.h, rect.y > 0, rect.bottom < self._spec.size[1]), (rect.w, rect.x > 0, rect.right < self._spec.size[0]),
-        ):  # fmt: skip
-            steps = torch.arange(length, device=self._device, dtype=torch.float32) + 0.5
-            share = torch.ones_like(steps)
-            share = torch.minimum(share, steps / BLEND) if first else share
-            sides.append(torch.minimum(share, (length - steps) / BLEND) if last else share)
-        return sides[0][:, None] * sides[1][None]
 
     def _floats(self, pixels: Tensor) -> Tensor:
         """uint8 to [-1, 1]."""

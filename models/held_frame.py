@@ -1,0 +1,56 @@
+"""The frame that a prompted painter holds on its device, and how new pixels get into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.geometry import Rect
+from engine.painter import Patch, Pixels
+
+BLEND = 8  # pixels around the change in which old and new are mixed
+EMPTY = 128  # the grey of a frame of which nothing is known
+
+
+class HeldFrame:
+    """pixels: uint8 (1, 3, H, W)."""
+
+    def __init__(self, size: tuple[int, int], device: torch.device) -> None:
+        self.size = size
+        self.whole = Rect(0, 0, *size)
+        self.pixels = torch.full((1, 3, size[1], size[0]), EMPTY, dtype=torch.uint8, device=device)
+
+    def showing(self, guide: Pixels, damage: Iterable[Rect]) -> Tensor:
+        """The frame with the guide, uint8 (H, W, 3), in the damage: uint8 (1, 3, H, W)."""
+        shown, given = self.pixels.clone(), torch.from_numpy(guide.copy()).permute(2, 0, 1)[None].to(self.pixels.device)
+        for rect in damage:
+            place = (..., *rect.slices)
+            shown[place] = given[place]
+        return shown
+
+    def take(self, rect: Rect, painted: Tensor) -> Patch:
+        """Take a damaged rect's new pixels, float (1, 3, h, w) in [0, 1], mixed with what was there along its edges."""
+        place = (..., *rect.slices)
+        share = self._shares(rect)
+        mixed = share * painted.float() + (1 - share) * (self.pixels[place].float() / 255)
+        self.pixels[place] = (mixed.clamp(0, 1) * 255).round().to(torch.uint8)
+        return Patch(rect, self.pixels[place][0].permute(1, 2, 0).cpu().numpy().copy())
+
+    def array(self) -> Pixels:
+        """uint8 (H, W, 3), a copy."""
+        return np.ascontiguousarray(self.pixels[0].permute(1, 2, 0).cpu().numpy())
+
+    def _shares(self, rect: Rect) -> Tensor:
+        """How much of the new is taken: rising over BLEND pixels from each edge inside the frame, (h, w)."""
+        sides = []
+        for length, first, last in (
+            (rect.h, rect.y > 0, rect.bottom < self.size[1]), (rect.w, rect.x > 0, rect.right < self.size[0]),
+        ):  # fmt: skip
+            steps = torch.arange(length, device=self.pixels.device, dtype=torch.float32) + 0.5
+            share = torch.ones_like(steps)
+            share = torch.minimum(share, steps / BLEND) if first else share
+            sides.append(torch.minimum(share, (length - steps) / BLEND) if last else share)
+        return sides[0][:, None] * sides[1][None]

@@ -1,0 +1,69 @@
+"""A first frame that nobody sees: a checkpoint takes over only once it has painted one, of numbers that are some."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.context import RECENT_SIZE, SLOW_SIZE
+from engine.errors import CheckpointError
+from engine.geometry import Rect
+from engine.painter import ContextFeatures, Painter, PainterSpec, PaintRequest, Words
+
+PROBED = Rect(0, 0, 64, 64)
+
+
+def probe(painter: Painter, networks: Sequence[nn.Module], spec: PainterSpec) -> None:
+    """Paint one crop with a guide, then forget it. networks: those that the painter paints with.
+
+    Raises CheckpointError where nothing is painted, or of numbers that are not finite.
+    """
+    width, height = spec.size
+    guide = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    plain = np.zeros((height, width), np.uint8), np.zeros((height, width, 3), np.uint8)
+    context = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
+    request = PaintRequest(0, (), (PROBED,), guide, plain[0], context, corners=plain[1], words=Words("clean"))
+    with watched(networks) as odd:
+        painting = painter.paint(request)
+    if odd:
+        raise CheckpointError(f"the checkpoint {spec.checkpoint} does not paint: {odd[-1]} gives numbers that are not finite; get a clean copy, or try --dtype float32")
+    if not any(patch.rect.covers(PROBED) for patch in painting.patches):
+        raise CheckpointError(f"the checkpoint {spec.checkpoint} does not paint: nothing came of a first frame; get a clean copy")
+    painter.restore(None)
+
+
+@contextmanager
+def watched(networks: Sequence[nn.Module]) -> Iterator[list[str]]:
+    """The names of the networks, and of their parts, that give numbers which are not finite, as they are called."""
+    odd: list[str] = []
+
+    def look(module: nn.Module, given: Any, result: Any) -> None:
+        if not all(torch.isfinite(tensor).all() for tensor in _tensors(result)):
+            odd.append(type(module).__name__)
+
+    parts = [part for network in networks for part in (network, *network.children())]
+    hooks = [part.register_forward_hook(look) for part in parts]
+    try:
+        yield odd
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _tensors(result: Any) -> Iterator[Tensor]:
+    """The tensors of floats that a network gave, in whatever it gave them."""
+    if isinstance(result, Tensor):
+        if result.is_floating_point():
+            yield result
+    elif isinstance(result, dict):
+        yield from _tensors(tuple(result.values()))
+    elif isinstance(result, (tuple, list)):
+        for part in result:
+            yield from _tensors(part)
+    elif hasattr(result, "__dict__"):
+        yield from _tensors(tuple(vars(result).values()))

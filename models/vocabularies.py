@@ -1,0 +1,154 @@
+"""Tokenizers from a checkpoint's tables of words alone: what else its folder may say (templates, classes) is not read."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Any
+
+import transformers
+from tokenizers import Regex, Tokenizer, pre_tokenizers
+from tokenizers.models import BPE
+from transformers import AddedToken
+
+from engine.errors import CheckpointError
+from models.pieces import pieces_of
+from models.plain_files import read_json
+
+LARGEST_TABLE = 64 * 2**20  # bytes; Gemma's is 34 MB
+MOST_WORDS = 2**20
+MOST_ADDED = 4096
+MOST_VALUES = 4 * 2**20
+EXTRA = 100  # of T5's pieces, that stand for gaps
+Table = dict[str, Any]
+TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+ENDINGS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"
+UPPER, LOWER, BEFORE = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", r"[^\r\n\p{L}\p{N}]?"
+PATTERNS = (  # of Qwen 2, of Llama 3, of Mistral's Tekken
+    rf"{ENDINGS}|\p{{N}}{TAIL}", rf"{ENDINGS}|\p{{N}}{{1,3}}{TAIL}",
+    rf"{BEFORE}{UPPER}*{LOWER}+|{BEFORE}{UPPER}+{LOWER}*|\p{{N}}{TAIL.replace('n]*', 'n/]*')}",
+)  # fmt: skip
+
+
+def qwen2(folder: Path) -> Any:
+    """Bytes in pairs, as of Qwen 2, 2.5 and 3; words that were added later stand in a list of their own."""
+    vocabulary, merges = _pairs(folder)
+    added = _added(folder)
+    tokenizer = transformers.Qwen2Tokenizer(
+        vocabulary | added, merges, pad_token="<|endoftext|>", eos_token="<|im_end|>", padding_side=_side(folder), model_max_length=2**17
+    )
+    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in added])
+    return tokenizer
+
+
+def mistral(folder: Path) -> Any:
+    """Bytes in pairs, split by one of the patterns that are known."""
+    table = _read(folder / "tokenizer.json", LARGEST_TABLE)
+    vocabulary, merges = _pairs(folder)
+    added = _added(folder)
+    model = BPE(vocabulary | added, merges, ignore_merges=table["model"].get("ignore_merges") is True)
+    whole = Tokenizer(model)
+    whole.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(_pattern(table, folder)), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])  # fmt: skip
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=whole, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>", padding_side=_side(folder)
+    )
+    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in added])
+    return tokenizer
+
+
+def gemma(folder: Path) -> Any:
+    """Pieces in pairs, with bytes for what no piece covers; every text has its beginning marked."""
+    vocabulary, merges = _pairs(folder)
+    tokenizer = transformers.GemmaTokenizer(vocabulary, merges, padding_side=_side(folder), add_bos_token=True)
+    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in _added(folder)])
+    return tokenizer
+
+
+def t5(folder: Path) -> Any:
+    """Pieces with their scores, from the table of either library."""
+    pieces, spelling = _scored(folder / "tokenizer.json") if (folder / "tokenizer.json").is_file() else pieces_of(folder / "spiece.model")
+    extra = sum(piece.startswith("<extra_id_") for piece, _ in pieces)
+    if not extra:
+        extra = EXTRA
+        pieces = [*pieces, *((f"<extra_id_{i}>", 0.0) for i in reversed(range(EXTRA)))]
+    return transformers.T5Tokenizer(pieces, extra_ids=extra, _spm_precompiled_charsmap=spelling or None, model_max_length=512)
+
+
+TOKENIZERS = {
+    "Qwen2Tokenizer": qwen2, "Qwen2TokenizerFast": qwen2, "T5Tokenizer": t5, "T5TokenizerFast": t5,
+    "PixtralProcessor": mistral, "GemmaTokenizer": gemma, "GemmaTokenizerFast": gemma,
+}  # fmt: skip
+
+
+def _side(folder: Path) -> str:
+    """Where a text is filled up."""
+    path = folder / "tokenizer_config.json"
+    return "left" if path.is_file() and read_json(path).get("padding_side") == "left" else "right"
+
+
+def _pattern(table: Table, folder: Path) -> str:
+    """The expression by which a table splits words: an unknown one could run for ever."""
+    parts = (table.get("pre_tokenizer") or {}).get("pretokenizers", [])
+    found = [part.get("pattern", {}).get("Regex") for part in parts if isinstance(part, dict) and part.get("type") == "Split"]
+    if len(found) != 1 or found[0] not in PATTERNS:
+        raise CheckpointError(f"{folder / 'tokenizer.json'} splits words by an expression that is not known here")
+    return found[0]
+
+
+def _scored(path: Path) -> tuple[list[tuple[str, float]], bytes]:
+    """Pieces with their scores, and the table by which text is spelled before it is cut."""
+    table = _read(path, LARGEST_TABLE)
+    pieces = table.get("model", {}).get("vocab")
+    pairs = isinstance(pieces, list) and len(pieces) <= MOST_WORDS and all(isinstance(piece, list) and len(piece) == 2 for piece in pieces)
+    if not pairs or not all(isinstance(word, str) and isinstance(score, (int, float)) for word, score in pieces):
+        raise CheckpointError(f"{path} must hold pieces with their scores")
+    normalizer = table.get("normalizer") or {}
+    spelling = [part.get("precompiled_charsmap") for part in (normalizer, *normalizer.get("normalizers", []))]
+    try:
+        found = base64.b64decode(next(filter(None, spelling), ""), validate=True)
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: precompiled_charsmap is damaged; copy the file again") from error
+    return [(word, float(score)) for word, score in pieces], found
+
+
+def _pairs(folder: Path) -> tuple[dict[str, int], Any]:
+    """Words by number and the pairs that are joined, from the two tables, or from the one that newer folders hold."""
+    if (folder / "vocab.json").is_file():
+        vocabulary: Any = _read(folder / "vocab.json")
+        try:
+            lines: Any = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{folder / 'merges.txt'} cannot be read; the checkpoint is incomplete, copy it again") from error
+        lines = [line.split(" ") for line in lines if line and not line.startswith("#version")]
+    else:
+        model = _read(folder / "tokenizer.json", LARGEST_TABLE).get("model", {})
+        vocabulary, lines = model.get("vocab"), model.get("merges")
+        lines = [pair.split(" ") if isinstance(pair, str) else pair for pair in lines] if isinstance(lines, list) else None
+    numbered = isinstance(vocabulary, dict) and all(type(n) is int and 0 <= n < MOST_WORDS for n in vocabulary.values())
+    if not numbered or lines is None or not all(len(pair) == 2 for pair in lines):
+        raise CheckpointError(f"{folder}: the table of words must number them, and that of merges hold pairs")
+    return vocabulary, [(str(a), str(b)) for a, b in lines]
+
+
+def _added(folder: Path) -> dict[str, int]:
+    """Words that were added to a vocabulary, with their numbers."""
+    if (folder / "added_tokens.json").is_file():
+        found = _read(folder / "added_tokens.json")
+    elif (folder / "tokenizer.json").is_file():
+        rows = _read(folder / "tokenizer.json", LARGEST_TABLE).get("added_tokens", [])
+        found = {row["content"]: row["id"] for row in rows if isinstance(row, dict) and {"id", "content"} <= set(row)}
+    else:
+        rows = _read(folder / "tokenizer_config.json").get("added_tokens_decoder", {})
+        found = {row["content"]: int(number) for number, row in rows.items() if number.isdigit() and isinstance(row, dict) and "content" in row}
+    if len(found) > MOST_ADDED or not all(type(number) is int and 0 <= number < MOST_WORDS for number in found.values()):
+        raise CheckpointError(f"{folder}: at most {MOST_ADDED} words can be added, each with its number")
+    return dict(sorted(found.items(), key=lambda pair: pair[1]))
+
+
+def _read(path: Path, largest: int | None = None) -> Table:
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing; the checkpoint is incomplete, copy it again")
+    return read_json(path, largest, MOST_VALUES) if largest else read_json(path)

@@ -1,0 +1,153 @@
+"""A network filled with the weights of its folder: exactly the tensors that its config calls for, all of them finite.
+
+Its shapes are known before any memory is taken for it (it is built on torch's meta device first), and the files' headers
+are known to fit before any tensor is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from engine.errors import CheckpointError
+from models.configs import built
+from models.findings import Findings
+from models.plain_files import read_json
+from models.safetensors_file import FLOATS, Digest, SafetensorsFile, open_safetensors
+
+MOST_SHARDS = 1000
+SHARD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*\.safetensors")
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Reading(NamedTuple):
+    """How a family's weights are read. names: of the file, the likeliest first. largest: bytes of one part. spelled: a
+    tensor's name without what differs from one library to another; harmless: tensors that are in files and in no network."""
+
+    names: Sequence[str]
+    largest: int
+    spelled: Callable[[str], str] = str
+    spelling: Callable[[str], Callable[[str], str]] = lambda network: str  # by a network's class: what an older name became
+    harmless: re.Pattern[str] = re.compile(r"(?!)")
+
+
+def filled(
+    folder: Path, build: Callable[[], Network], empty: Callable[[], Network], reading: Reading, digest: Digest, findings: Findings
+) -> Network:
+    """The network of `folder`, in float32 and in eval mode.
+
+    build: makes it, on whatever device; empty: makes it without taking memory for its weights. digest sees every byte
+    of the files. Raises CheckpointError.
+    """
+    with findings.row("sizes"):
+        with torch.device("meta"):
+            plan = built(build, folder / "config.json")
+            wanted: dict[str, Tensor] = {key: tensor for key, tensor in plan.state_dict().items() if not reading.harmless.search(key)}
+            ties = getattr(plan, "_tied_weights_keys", None)
+            shared = dict(ties) if isinstance(ties, dict) else {}
+        findings.tell("sizes", f"{folder.name} {sum(tensor.numel() for tensor in wanted.values()) / 1e6:.1f} M numbers")
+    with ExitStack() as files:
+        with findings.row("headers"):
+            shards = [files.enter_context(open_safetensors(path, reading.largest)) for path in _files(folder, reading)]
+            findings.tell("headers", f"{folder.name} {sum(len(shard.entries) for shard in shards)} tensors")
+        spell = reading.spelling(type(plan).__name__)
+        own = {reading.spelled(key): key for key in wanted}
+        with findings.row("tensors"):
+            places = [_fitting(shard, wanted, own, reading, spell) for shard in shards]
+            held = {key for names in places for key in names.values()}
+            shared = {target: source for target, source in shared.items() if target not in held and source in held}
+            _complete(folder, shards, places, {key: tensor for key, tensor in wanted.items() if key not in shared})
+            findings.tell("tensors", f"{folder.name} all {len(wanted)}")
+        with findings.row("finite"):
+            tensors = {key: value for shard, names in zip(shards, places, strict=True) for key, value in _finite(shard, names, digest).items()}
+            findings.tell("finite", folder.name)
+    network = built(empty, folder / "config.json")
+    network.load_state_dict(tensors, strict=False, assign=True)  # all but the harmless and the shared is known to be there
+    for target, source in shared.items():
+        owner, _, name = target.rpartition(".")
+        setattr(network.get_submodule(owner), name, network.get_parameter(source))
+    return network.eval().requires_grad_(False)
+
+
+def _files(folder: Path, reading: Reading) -> list[Path]:
+    """The one file, or the shards that an index names. Raises CheckpointError."""
+    for name in reading.names:
+        if (folder / name).is_file():
+            return [folder / name]
+    for index in (folder / index for name in reading.names for index in _indexes(name)):
+        if index.is_file():
+            return shards_of(index)
+    raise CheckpointError(f"{folder / reading.names[0]} is missing; the checkpoint is incomplete, copy it again")
+
+
+def _indexes(name: str) -> tuple[str, ...]:
+    """What the index of shards is called where the whole file would be called `name`; of half precision in two ways."""
+    return f"{name}.index.json", f"{name.replace('.fp16', '')}.index.fp16.json"
+
+
+def shards_of(index: Path) -> list[Path]:
+    """The files that an index names, each a plain name beside it. Raises CheckpointError."""
+    told = read_json(index).get("weight_map")
+    if not isinstance(told, dict) or not told or not all(isinstance(name, str) for name in told.values()):
+        raise CheckpointError(f"{index}: weight_map must name a file for every tensor; get a clean copy")
+    names = sorted(set(told.values()))
+    if len(names) > MOST_SHARDS:
+        raise CheckpointError(f"{index} names {len(names)} files; at most {MOST_SHARDS} are allowed, get a clean copy")
+    for name in names:
+        if not SHARD.fullmatch(name):
+            raise CheckpointError(f"{index}: {name[:80]!r} is no plain file name inside the folder; get a clean copy")
+        if not (index.parent / name).is_file():
+            raise CheckpointError(f"{index.parent / name} is missing; the checkpoint is incomplete, copy it again")
+    return [index.parent / name for name in names]
+
+
+def _fitting(
+    shard: SafetensorsFile, wanted: Mapping[str, Tensor], own: Mapping[str, str], reading: Reading, spell: Callable[[str], str]
+) -> dict[str, str]:
+    """For each of a file's tensors that are used, the network's name of it. Raises CheckpointError for one it has no use for."""
+    names = {}
+    for name, entry in shard.entries.items():
+        if reading.harmless.search(name):
+            continue
+        key = own.get(reading.spelled(name)) or own.get(reading.spelled(spell(name)))
+        if key is None:
+            raise CheckpointError(f"{shard.path}: the tensor {name} does not belong there; the file does not fit its config.json")
+        if entry.shape != tuple(wanted[key].shape) or entry.dtype not in FLOATS:
+            raise CheckpointError(
+                f"{shard.path}: {name} is {entry.shape} {entry.dtype}, wanted {tuple(wanted[key].shape)} of floats; "
+                "the file does not fit its config.json"
+            )
+        names[name] = key
+    return names
+
+
+def _complete(folder: Path, shards: Sequence[SafetensorsFile], places: Sequence[Mapping[str, str]], wanted: Mapping[str, Tensor]) -> None:
+    """Raises CheckpointError unless every wanted tensor is there, once."""
+    found: dict[str, Path] = {}
+    for shard, names in zip(shards, places, strict=True):
+        for key in names.values():
+            if key in found:
+                raise CheckpointError(f"{shard.path}: the tensor {key} stands in {found[key].name} too; get a clean copy")
+            found[key] = shard.path
+    if missing := sorted(wanted.keys() - found.keys()):
+        where = shards[0].path if len(shards) == 1 else folder
+        raise CheckpointError(f"{where}: the tensor {missing[0]} is missing; the file does not fit its config.json")
+
+
+def _finite(shard: SafetensorsFile, names: Mapping[str, str], digest: Digest) -> dict[str, Tensor]:
+    """A file's tensors under the network's names, in float32. Raises CheckpointError for a number that is none."""
+    found = {}
+    for name, tensor in shard.tensors(digest):
+        if tensor is None or name not in names:
+            continue
+        number = tensor.float()
+        if not torch.isfinite(number).all():
+            raise CheckpointError(f"{shard.path}: {name} holds values that are not finite; the file is damaged, copy it again")
+        found[names[name]] = number
+    return found

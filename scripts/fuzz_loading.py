@@ -1,0 +1,59 @@
+"""Fuzzes what reads a checkpoint's files: headers, indexes, settings, a tokenizer's tables.
+
+`python scripts/fuzz_loading.py --seconds 60` changes sound files at random and reads them (see `tests/fuzzing.py`). Inputs
+that crash a reader, or take it too long or too much memory, are written into `--out`. Where atheris is installed,
+`--atheris` lets it choose the inputs by what they reach in the code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+READERS = ("plain_files", "safetensors_file", "survey", "configs", "weights", "loading", "prompted.opening")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="where inputs that broke the rules are written")
+    parser.add_argument("--atheris", action="store_true", help="guided by coverage; needs atheris")
+    given = parser.parse_args()
+    if given.atheris:
+        return guided(given.seconds)
+    from tests.fuzzing import fuzz
+
+    done = fuzz(given.seconds, given.seed, given.out)
+    for name, said in done.outcomes.items():
+        print(f"{name:<8} {len(said)} outcomes")
+    print("\n".join([f"{done.inputs} inputs, {len(done.broken)} broke the rules", *sorted(set(done.broken))[:40]]))
+    return int(bool(done.broken))
+
+
+def guided(seconds: float) -> int:
+    """Hand over to atheris, which ends the process itself: the first byte of an input chooses the reader."""
+    try:
+        import atheris
+    except ImportError:
+        print("fuzz_loading: atheris is not installed; leave --atheris out, or: pip install atheris", file=sys.stderr)
+        return 2
+    with atheris.instrument_imports(include=[f"models.{name}" for name in READERS]):
+        from tests.fuzzing import TARGETS, outcome
+
+    targets = list(TARGETS.values())
+
+    def read(data: bytes) -> None:
+        if data:
+            outcome(targets[data[0] % len(targets)], data[1:])
+
+    atheris.Setup([sys.argv[0], f"-max_total_time={seconds:.0f}"], read)
+    atheris.Fuzz()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""What reads a checkpoint's files, given sound files that were changed at random.
+
+Whatever an input holds, the answer must be what it says or a CheckpointError: in LONGEST_S, in MOST_BYTES, without a
+crash. Inputs that are refused in a new way are kept and changed further.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.errors import CheckpointError
+from models.configs import bounded, known
+from models.context_encoder import ContextEncoder
+from models.denoiser import Denoiser
+from models.findings import Findings
+from models.loading import checked_config
+from models.plain_files import read_json
+from models.prompted.opening import recognised, tokenizer_of
+from models.safetensors_file import open_safetensors
+from models.survey import survey
+from models.weights import shards_of
+
+LONGEST_S = 2.0
+MOST_BYTES = 256 * 2**20
+LARGEST = 18 * 2**20  # bytes of one input
+TOKENS: tuple[bytes, ...] = (
+    b"[", b"]", b"{", b"}", b",", b":", b'"', b"\\", b"\\u0000", b"null", b"true", b"NaN", b"-Infinity", b"1e999", b"-1",
+    b"0.5", b"9" * 400, b"9" * 5000, b"9223372036854775808", b'"__metadata__"', b'"../../x"', b'"org/repo"', b'"auto_map"',
+    b'"attn_implementation"', b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\xf0\x9f\x98\x80", b"[" * 2000, b'{"a":' * 2000,
+)  # fmt: skip
+ODD: tuple[Any, ...] = (None, True, -1, 0, 1, 2**31, 2**63, 10**30, 0.5, 1e308, "", "x" * 2000, "../x", [], {}, [[]], ["os", "system"], [1] * 2000)
+
+
+class Target(NamedTuple):
+    """read: reads an input that was put into a folder; seeds: sound inputs."""
+
+    read: Callable[[bytes, Path], object]
+    seeds: tuple[bytes, ...]
+
+
+def read_header(data: bytes, folder: Path) -> None:
+    """As a whole safetensors file."""
+    path = folder / "model.safetensors"
+    path.write_bytes(data)
+    with open_safetensors(path, 2**30) as file:
+        for name, tensor in file.tensors(hashlib.sha256()):
+            if tensor is not None and tuple(tensor.shape) != file.entries[name].shape:
+                raise AssertionError(f"{name} has another shape than its header says")
+
+
+def read_index(data: bytes, folder: Path) -> None:
+    """As a folder's index, up to the settings of its parts, which are not there."""
+    (folder / "model_index.json").write_bytes(data)
+    recognised(survey(folder))
+
+
+def read_shards(data: bytes, folder: Path) -> None:
+    """As an index of shards. A shard that is found lies beside it."""
+    path = folder / "model.safetensors.index.json"
+    path.write_bytes(data)
+    (folder / "a.safetensors").touch()
+    if any(shard.parent != folder for shard in shards_of(path)):
+        raise AssertionError("a shard lies outside")
+
+
+def read_config(data: bytes, folder: Path) -> None:
+    """As settings of either kind of family."""
+    path = folder / "config.json"
+    path.write_bytes(data)
+    known(bounded(read_json(path), path), Denoiser, path, Findings())
+    for network in (Denoiser, ContextEncoder):
+        checked_config(path, network, Findings())
+
+
+def read_tables(data: bytes, folder: Path) -> None:
+    """As a tokenizer's words, and as its merges."""
+    (folder / "vocab.json").write_bytes(data)
+    (folder / "merges.txt").write_bytes(data[:1000])
+    tokenizer_of(folder)
+
+
+def _file(header: dict[str, Any], count: int) -> bytes:
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(count)
+
+
+_PARTS = {"unet": "diffusers.UNet2DConditionModel", "vae": "diffusers.AutoencoderKL", "scheduler": "diffusers.DDIMScheduler",
+          "text_encoder": "transformers.CLIPTextModel", "tokenizer": "transformers.CLIPTokenizer"}  # fmt: skip
+TARGETS: dict[str, Target] = {
+    "header": Target(read_header, (
+        _file({"__metadata__": {"format": "pt"}, "a.weight": {"dtype": "F16", "shape": [2, 3], "data_offsets": [0, 12]},
+               "b": {"dtype": "F32", "shape": [], "data_offsets": [12, 16]}}, 16),
+        _file({}, 0),
+    )),
+    "index": Target(read_index, (
+        json.dumps({"_class_name": "StableDiffusionPipeline", "safety_checker": [None, None],
+                    **{part: cls.split(".") for part, cls in _PARTS.items()}}).encode(),
+        json.dumps({"_class_name": "PixelOSPipeline", "denoiser": ["models", "Denoiser"]}).encode(),
+    )),
+    "shards": Target(read_shards, (json.dumps({"metadata": {"total_size": 4}, "weight_map": {"a": "a.safetensors"}}).encode(),)),
+    "config": Target(read_config, (
+        json.dumps({"_class_name": "Denoiser", "widths": [8, 16, 16], "blocks": [1, 1, 1, 1, 1], "palette_size": 19}).encode(),
+        json.dumps({"_class_name": "ContextEncoder", "slow_size": 101, "down_block_types": ["A", "B"], "layers_per_block": 2}).encode(),
+    )),
+    "tables": Target(read_tables, (json.dumps({"a": 0, "b</w>": 1, "ab</w>": 2, "<|startoftext|>": 3, "<|endoftext|>": 4}).encode(),)),
+}  # fmt: skip
+
+
+def outcome(target: Target, data: bytes) -> str:
+    """What reading one input came to: "sound", or the refusal without its names and numbers.
+
+    Raises whatever is no CheckpointError, and AssertionError for an input that took too long or too much.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        tracemalloc.start()
+        begun = time.process_time()  # of this process alone: others may keep the machine busy
+        try:
+            target.read(data, Path(home))
+            said = "sound"
+        except CheckpointError as error:
+            said = re.sub(r"\d+|'[^']*'", "_", str(error).replace(home, ""))
+        took, (_, peak) = time.process_time() - begun, tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    if took > LONGEST_S or peak > MOST_BYTES:
+        raise AssertionError(f"took {took:.1f} s and {peak >> 20} MB: {said}")
+    return said
+
+
+def changed(data: bytes, chance: random.Random) -> bytes:
+    """An input, a little or very much otherwise."""
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        data = chance.choice((_bytes, _token, _piece, _value, _value))(data, chance)
+    if chance.random() < 0.005:
+        piece = data[chance.randrange(len(data) + 1) :][: chance.randrange(1, 40)] or b"[]"
+        at = chance.randrange(len(data) + 1)
+        data = data[:at] + piece * (chance.randrange(LARGEST) // len(piece)) + data[at:]
+    if chance.random() < 0.5:  # so that what lies behind the length is looked at
+        data = max(len(data) - 8 - chance.choice((0, 16)), 0).to_bytes(8, "little") + data[8:]
+    return data[:LARGEST]
+
+
+def _bytes(data: bytes, chance: random.Random) -> bytes:
+    out = bytearray(data or b"{")
+    for _ in range(chance.randrange(1, 4)):
+        out[chance.randrange(len(out))] = chance.randrange(256)
+    return bytes(out)
+
+
+def _token(data: bytes, chance: random.Random) -> bytes:
+    at = chance.randrange(len(data) + 1)
+    return data[:at] + chance.choice(TOKENS) + data[at + chance.choice((0, 0, 1, 8)) :]
+
+
+def _piece(data: bytes, chance: random.Random) -> bytes:
+    a, b = sorted((chance.randrange(len(data) + 1), chance.randrange(len(data) + 1)))
+    return data[:a] + data[b:] if chance.random() < 0.5 else data[:b] + data[a:]
+
+
+def _value(data: bytes, chance: random.Random) -> bytes:
+    """JSON with one value exchanged, where it is JSON; with the head of a header kept in front."""
+    head = b"" if data[:1] in b"{[" else data[:8]
+    try:
+        told, rest = json.JSONDecoder().raw_decode(data[len(head) :].decode("latin-1"))
+        tail = data[len(head) + rest :]
+        at: Any = told
+        while isinstance(at, (dict, list)) and at:
+            place = chance.choice(list(at) if isinstance(at, dict) else range(len(at)))
+            if not isinstance(at[place], (dict, list)) or chance.random() < 0.3:
+                at[place] = chance.choice(ODD)
+                break
+            at = at[place]
+        text = json.dumps(told).encode()
+    except (ValueError, RecursionError):
+        return data
+    return (len(text).to_bytes(8, "little") if head else b"") + text + tail
+
+
+class Fuzzed(NamedTuple):
+    """How many inputs were read, the outcomes by target, and what broke the rules."""
+
+    inputs: int
+    outcomes: dict[str, set[str]]
+    broken: list[str]
+
+
+def fuzz(seconds: float, seed: int, out: Path | None = None) -> Fuzzed:
+    """Change and read until the time is up. out: a folder for the inputs that broke the rules."""
+    chance, count, broken = random.Random(seed), 0, list[str]()
+    corpus = {name: list(target.seeds) for name, target in TARGETS.items()}
+    outcomes = {name: {outcome(target, data) for data in target.seeds} for name, target in TARGETS.items()}
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        name = chance.choice(list(TARGETS))
+        data, count = changed(chance.choice(corpus[name]), chance), count + 1
+        try:
+            said = outcome(TARGETS[name], data)
+        except Exception as error:  # noqa: BLE001
+            broken.append(f"{name}: {type(error).__name__}: {error}")
+            if out is not None:
+                out.mkdir(parents=True, exist_ok=True)
+                (out / f"{name}-{hashlib.sha256(data).hexdigest()[:16]}").write_bytes(data)
+            continue
+        if said not in outcomes[name] and len(data) < 2**16:
+            corpus[name].append(data)
+        outcomes[name].add(said)
+    return Fuzzed(count, outcomes, broken)
