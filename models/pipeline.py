@@ -64,7 +64,7 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
     ) -> PixelOSPipelineOutput:
         """Paint one frame.
 
-        guide, image (the previous frame): uint8 (H, W, 3); without a guide the model dreams. verbatim: uint8 (H, W) and
+        guide, image (the previous frame): uint8 (H, W, 3); without a guide the denoiser answers alone. verbatim: uint8 (H, W) and
         corners: uint8 (H, W, 3), as the guide has them.
         size: (width, height), used where neither is given. strength: noise level painting starts from, (0, 1].
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,8 +21,15 @@ from models.dreaming.steps import Step, steps_of
 from models.inputs import held
 from models.memory import PictureMemory, wide
 
-WHOLE = 0.4  # share of a letter's pixels that are picked from which all of it is shown
-SURE = 1.1  # logit from which a cell changes: in training those that do count threefold
+WHOLE, GOING_ON = 0.4, 0.02  # share of a letter's pixels that are picked from which all of it is shown; right after another letter
+SURE, SURER = 0.4, 2.5  # logits from which a cell changes (in training those that do count half as much again); beside a letter
+
+
+class Written(NamedTuple):
+    """The letter that came last, if nothing but time has passed since, and where the next one goes."""
+
+    letter: str
+    behind: Pen
 
 
 class Dream:
@@ -36,7 +44,7 @@ class Dream:
         self._planes = torch.zeros(PLANES, height, width, dtype=torch.uint8)
         self._memory = PictureMemory(size, planes=PLANES)
         self._recent = np.zeros(RECENT_SIZE, np.float32)  # as of the last step: from it, it is told what moved
-        self._last = ""  # the letter that was typed right before
+        self._written: Written | None = None
         self._book = torch.from_numpy(BOOK)
 
     def begin(self, request: PaintRequest) -> None:
@@ -45,7 +53,7 @@ class Dream:
         self._planes = stacked(request.guide, request.verbatim, request.corners)
         self._memory.clear()
         self._memory.ground(self._bounds, self._planes)
-        self._recent, self._last = request.context.recent, ""
+        self._recent, self._written = request.context.recent, None
 
     def answer(self, request: PaintRequest) -> tuple[Rect, ...]:
         """Carry the dream on by the request's events; returns where its guide is no longer the same, on the grid."""
@@ -69,7 +77,7 @@ class Dream:
         """Take back what `state` gave; None: forget everything."""
         self._planes = torch.zeros_like(self._planes)
         self._memory.clear()
-        self._recent, self._last = np.zeros(RECENT_SIZE, np.float32), ""
+        self._recent, self._written = np.zeros(RECENT_SIZE, np.float32), None
         if state is not None:
             flat = state.flatten(0, 1)
             self._planes = flat[:PLANES].clone()
@@ -81,33 +89,43 @@ class Dream:
         context, device = step.context, self._dreamer.device
         slow, recent = (torch.from_numpy(x)[None].to(device) for x in (context.slow, context.recent))
         tokens = self._dreamer.tokens(slow, recent)
-        pictures, codes, spots = self._at_hand(step, tokens)
+        pictures, codes, guess = self._at_hand(step, tokens)
         width, height = self._size
         corner, size = torch.zeros(1, 2, device=device), torch.tensor([[width, height]], device=device).float()
         place = Place(corner, size, (height // CELL, width // CELL))
         pointer = torch.tensor([step.pointer], device=device).float()
         change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens)
-        found = change[0] > SURE
+        found, came = change[0] > SURE, False
         if found.any():
             picks = torch.full((*found.shape, PIXELS), COLOURS)  # the last guide's own
             picks[found.cpu()] = self._dreamer.picks(cells[0][found], by_cell(codes)[0][found]).argmax(-1).cpu()
-            self._show(pictures, _by_pixel(picks.unsqueeze(2))[0], spots)
-        self._recent, self._last = context.recent, letter_of(step.event)
+            pixels = _by_pixel(picks.unsqueeze(2))[0]
+            came = bool(guess.spots) and self._comes(pictures, pixels, guess.spots)
+            if came:
+                doubtful = (change[0] < SURER).cpu().repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)
+                pixels[doubtful] = COLOURS  # what a letter changes elsewhere is little: a count, a title
+                for spot in guess.spots:
+                    pixels[spot.slices] = COLOURS + len(pictures) - 1
+            self._show(pictures, pixels)
+        self._recent = context.recent
+        if step.event is not None:
+            self._written = Written(letter_of(step.event), guess.behind) if came else None
 
-    def _at_hand(self, step: Step, tokens: Tensor) -> tuple[list[Tensor], Tensor, tuple[Rect, ...]]:
-        """The pictures that can be copied from, uint8 (PLANES, H, W) each, and their codes, (1, COPIES, H, W); and where a
-        letter stands in the last of them."""
+    def _at_hand(self, step: Step, tokens: Tensor) -> tuple[list[Tensor], Tensor, Guess]:
+        """The pictures that can be copied from, uint8 (PLANES, H, W) each, and their codes, (1, COPIES, H, W); and the
+        last of them as a guess."""
         planes, recalled = self._planes, self._memory.recall(self._bounds)
         text_size = text_size_of(step.context.slow)
         dx, dy = movement(step.event, self._recent, step.context.recent, self._size, text_size)
         pictures = [planes, *recalled.pixels, moved(planes, dx, dy) if dx or dy else planes]
         codes = torch.stack([codes_of(picture[:3], picture[3]) for picture in pictures])
         codes[1:3][~wide(recalled.known)] = NOWHERE
-        letter, guess, own = letter_of(step.event), Guess(planes, ()), codes[0]
+        letter, guess, own = letter_of(step.event), Guess(planes, (), (0, 0)), codes[0]
         if letter:
-            guess = typed(planes, letter, text_size, self._pen(codes, tokens), self._last)
+            last = self._written
+            guess = typed(planes, letter, text_size, last.behind if last else self._pen(codes, tokens), last.letter if last else "")
             own = codes_of(guess.planes[:3], guess.planes[3])
-        return [*pictures, guess.planes], torch.cat([codes, own[None]])[None].to(tokens.device), guess.spots
+        return [*pictures, guess.planes], torch.cat([codes, own[None]])[None].to(tokens.device), guess
 
     def _pen(self, codes: Tensor, tokens: Tensor) -> Pen:
         """Where a letter goes that is typed now: to the pixel at a caret, if one is seen near where it is believed to go."""
@@ -118,17 +136,17 @@ class Dream:
         pen = at % columns * CELL + inside % CELL, at // columns * CELL + inside // CELL
         return caret_near(codes[0].numpy(), pen)
 
-    def _show(self, pictures: list[Tensor], picks: Tensor, spots: Sequence[Rect]) -> None:
-        """Take what was picked of each pixel, (H, W), into the guide. A letter comes whole or not at all."""
-        before, letter = self._planes, COLOURS + len(pictures) - 1
-        if spots:
-            inside = torch.zeros_like(picks, dtype=torch.bool)
-            for spot in spots:
-                inside[spot.slices] = True
-            apart = inside & (pictures[-1][:SEEN] != before[:SEEN]).any(0)
-            if (picks[apart] == letter).float().mean() > WHOLE:
-                picks[inside] = letter
-        new = torch.zeros_like(before)
+    def _comes(self, pictures: list[Tensor], picks: Tensor, spots: Sequence[Rect]) -> bool:
+        """Whether the typed letter is shown, by what was picked of its pixels, (H, W): it comes whole or not at all."""
+        inside = torch.zeros_like(picks, dtype=torch.bool)
+        for spot in spots:
+            inside[spot.slices] = True
+        apart = inside & (pictures[-1][:SEEN] != self._planes[:SEEN]).any(0)
+        return bool((picks[apart] == COLOURS + len(pictures) - 1).float().mean() > (GOING_ON if self._written else WHOLE))
+
+    def _show(self, pictures: list[Tensor], picks: Tensor) -> None:
+        """Take what was picked of each pixel, (H, W), into the guide."""
+        before, new = self._planes, torch.zeros_like(self._planes)
         new[:3] = self._book[picks.clamp(max=COLOURS - 1)].permute(2, 0, 1)
         for i, picture in enumerate(pictures, COLOURS):
             new = torch.where(picks == i, picture, new)

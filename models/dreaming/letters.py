@@ -27,10 +27,12 @@ Pen = tuple[int, int]  # where a glyph is put: x of the pen, top of the line, fr
 
 
 class Guess(NamedTuple):
-    """planes: as a dream has them, with the letter; spots: where it, and a word it takes along, stand or stood."""
+    """planes: as a dream has them, with the letter; spots: where it, and a word it takes along, stand or stood, nothing
+    where it cannot be put; behind: where the next letter would go."""
 
     planes: Tensor
     spots: tuple[Rect, ...]
+    behind: Pen
 
 
 def letter_of(event: Event | None) -> str:
@@ -48,7 +50,7 @@ def typed(planes: Tensor, char: str, text_size: int, pen: Pen, last: str = "") -
     height, bounds = line_height(face), Rect(0, 0, planes.shape[2], planes.shape[1])
     spot = Rect(x - 1, y, advance(face, char) + CARET, height)
     if not bounds.covers(spot.grow(1)):
-        return Guess(planes, ())
+        return Guess(planes, (), pen)
     out, field = planes.clone(), _field(planes, pen, height)
     room = field.right - (PADDING[0] + BAR - 4)
     paper = planes[:, y, min(x + 3, bounds.right - 1)]
@@ -62,16 +64,15 @@ def typed(planes: Tensor, char: str, text_size: int, pen: Pen, last: str = "") -
         step = min(advance(face, char), right - left)
         out[:, rows, left + step : right] = planes[:, rows, left : right - step]
         out[:, rows, left : left + step] = paper[:, None, None]
-        _put(out, char, face, pen)
-        return Guess(out, (spot,))
-    start, line = _word(planes, paper, Rect(field.x + PADDING[0], y, x - 1 - field.x - PADDING[0], height), face), field.x + PADDING[0]
+        return Guess(out, (spot,), _put(out, char, face, pen))
+    line = field.x + PADDING[0]
+    start = _word(planes, paper, Rect(line, y, x - line, height), face)
     below = y + height + LEADING
     old, new = Rect(start, y, x + CARET - start, height), Rect(line, below, x - start, height)
     out[:, *new.slices] = planes[:, y : y + height, start:x]
     out[:, *old.slices] = paper[:, None, None]
-    pen = line + x - start, below
-    _put(out, char, face, pen)
-    return Guess(out, (old, Rect(line, below, x - start + spot.w, height).meet(bounds)))
+    behind = _put(out, char, face, (line + x - start, below))
+    return Guess(out, (old, Rect(line, below, x - start + spot.w, height).meet(bounds)), behind)
 
 
 def _field(planes: Tensor, pen: Pen, height: int) -> Rect:
@@ -102,11 +103,12 @@ def _word(planes: Tensor, paper: Tensor, line: Rect, face: Face) -> int:
     return line.right
 
 
-def _put(planes: Tensor, char: str, face: Face, pen: Pen) -> None:
-    """A letter, and the caret behind it."""
+def _put(planes: Tensor, char: str, face: Face, pen: Pen) -> Pen:
+    """A letter, and the caret behind it; returns where that stands."""
     _ink(planes, char, face, pen, Rect(0, 0, planes.shape[2], planes.shape[1]))
-    left, y = pen[0] + advance(face, char) - 1, pen[1]
-    planes[:3, y : y + line_height(face), left : left + CARET] = ACCENT
+    x, y = pen[0] + advance(face, char), pen[1]
+    planes[:3, y : y + line_height(face), x - 1 : x - 1 + CARET] = ACCENT
+    return x, y
 
 
 def _ink(planes: Tensor, char: str, face: Face, pen: Pen, within: Rect) -> None:

@@ -14,7 +14,7 @@ from models.inputs import held
 from models.training.dreams import Moment
 
 SIDE = 96  # pixels of a crop
-SPOILT = 0.5  # share of crops whose last guide is a little wrong, as a dream's own is
+SPOILT = 0.4  # share of crops whose last guide is a little wrong, as a dream's own is
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,17 @@ class DreamCrop:
 
 
 def dream_crop(moment: Moment, rng: np.random.Generator) -> DreamCrop:
-    """Mostly where something changes or a letter is put, else near the pointer or anywhere."""
+    """Where something changes or a letter is put, near the pointer, or anywhere: most of a frame has to be left alone."""
     width, height = moment.size
     rows, columns = np.nonzero(moment.changed)
     kind = rng.random()
     x, y = int(rng.integers(width)), int(rng.integers(height))
-    if moment.pen and kind < 0.6:
+    if moment.pen and kind < 0.4:
         x, y = moment.pen
-    elif len(rows) and kind < 0.88:
+    elif len(rows) and kind < 0.62:
         i = int(rng.integers(len(rows)))
         x, y = int(columns[i]) * CELL, int(rows[i]) * CELL
-    elif kind < 0.95:
+    elif kind < 0.7:
         x, y = moment.pointer
     x, y = (int(v - rng.integers(16, SIDE - 16)) for v in (x, y))
     return DreamCrop(moment, min(max(x, 0), width - SIDE) // ALIGN * ALIGN, min(max(y, 0), height - SIDE) // ALIGN * ALIGN)

@@ -11,9 +11,9 @@ from models.dreaming.dreamer import CELL, COPIES, NOTHING, Dreamer, Place, by_ce
 from models.training.dream_batch import DreamBatch
 
 WHICH, WHERE = 2.0, 1.0  # what the choices count beside what pixels show
-WANTED = 3.0  # how much more a cell that changes counts, in saying which do
+WANTED = 1.5  # how much more a cell that changes counts, in saying which do
 UNSEEN = 0.2  # share of the cells that stay whose pixels are scored, too
-HEALED = 0.15  # what a spoilt cell counts
+HEALED = 0.05  # what a spoilt cell counts
 KEPT = 0.3  # what a pixel counts that stays, in a cell that changes
 
 

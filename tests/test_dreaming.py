@@ -1,0 +1,329 @@
+"""Dreams: what is typed is set where it belongs, what was covered comes back, and nothing else is touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks.easel import Easel
+from engine.context import RECENT_SIZE, SLOW_SIZE
+from engine.desktop.apps.registry import APPS
+from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
+from engine.errors import InputError
+from engine.events import Ask, Event, Key, Text
+from engine.guide import Guide
+from engine.painter import ContextFeatures, PainterSpec, PaintRequest
+from engine.scene import find
+from engine.theme import NEUTRAL
+from models.catalog import BUNDLED, open_painter
+from models.datasets.states import state_of
+from models.dreaming.codes import BOOK, COLOURS, NOWHERE, PICTURE, codes_of
+from models.dreaming.dream import Dream
+from models.dreaming.dreamer import COPIES, PICKS, PIXELS, Dreamer, by_cell
+from models.dreaming.letters import caret_near, typed
+from models.dreaming.planes import PLANES, SEEN, moved, planes_of
+from models.loading import load_bundled, save_bundled
+from models.synthetic import prose
+from models.synthetic.errands import Errands
+from models.training import heldout
+from models.training.dream_batch import SIDE, dream_batch, dream_crop
+from models.training.dream_looks import DreamLooks
+from models.training.dream_objective import dream_loss
+from models.training.dreams import Moment, dreams
+from models.training.loop import TrainConfig, train
+from tests.checkpoints import tiny_checkpoint, tiny_networks
+
+SIZE = (512, 384)
+
+
+def tiny_dreamer(seed: int = 0) -> Dreamer:
+    torch.manual_seed(seed)
+    return Dreamer(widths=(8, 16, 16), mix=4, pen=8).eval().requires_grad_(False)
+
+
+class Always(Dreamer):
+    """Lets every cell show one of the pictures at hand, and puts letters at one pen."""
+
+    def __init__(self, picture: int, pen: tuple[int, int] = (0, 0)) -> None:
+        super().__init__(widths=(8, 16, 16), mix=4, pen=8)
+        self.picture, self.pen = picture, pen
+
+    def forward(self, codes: Tensor, maps: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        cells = by_cell(codes).shape[1:3]
+        return torch.full((1, *cells), 9.0), torch.zeros(1, *cells, 8)
+
+    def picks(self, cells: Tensor, codes: Tensor) -> Tensor:
+        logits = torch.zeros(len(cells), PIXELS, PICKS)
+        logits[..., COLOURS] = 1.0
+        logits[..., COLOURS + self.picture] = 2.0 - 2.0 * (codes[:, self.picture] == NOWHERE)
+        return logits
+
+    def pens(self, codes: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        h, w = by_cell(codes).shape[1:3]
+        cell, pixel = torch.zeros(1, h, w), torch.zeros(1, h, w, PIXELS)
+        cell[0, self.pen[1] // 8, self.pen[0] // 8] = 1.0
+        pixel[..., self.pen[1] % 8 * 8 + self.pen[0] % 8] = 1.0
+        return cell, pixel
+
+
+def shown(desktop: Desktop) -> Guide:
+    guide = Guide(desktop.size)
+    guide.update(desktop.items)
+    return guide
+
+
+def request(desktop: Desktop, events: tuple[Event, ...] = (), guide: Guide | None = None) -> PaintRequest:
+    given = (guide.pixels, guide.verbatim, guide.corners) if guide else (None,) * 3
+    return PaintRequest(1, events, (), given[0], given[1], desktop.features(), desktop.router.pointer, corners=given[2])
+
+
+def caret(desktop: Desktop) -> tuple[int, int]:
+    """Where the next letter goes."""
+    x, y, *_ = state_of(desktop, desktop.style).hidden["caret"]
+    return x + 1, y
+
+
+def notes() -> Desktop:
+    desktop = Desktop(SIZE)
+    desktop.handle(Ask(0.1, "notes"))
+    return desktop
+
+
+def test_every_role_has_a_code_of_its_own_and_every_code_stands_for_itself() -> None:
+    pixels = torch.from_numpy(BOOK.T.copy()).view(3, 1, -1)
+    found = codes_of(pixels, torch.zeros(1, COLOURS))[0].numpy()
+    assert found[: len(NEUTRAL)].tolist() == list(range(len(NEUTRAL))) and (BOOK[: len(NEUTRAL)] == NEUTRAL).all()
+    assert np.abs(BOOK[found].astype(int) - BOOK).max() <= 8, "two mixtures may be as good as one another"
+    assert (codes_of(pixels, torch.ones(1, COLOURS)) == PICTURE).all()
+
+
+def test_a_typed_letter_is_guessed_as_the_desktop_sets_it() -> None:
+    """Letter by letter, over several lines. A word that goes to the next line may be a pixel away, or broken elsewhere."""
+    desktop, last, whole, wrapped, lines = notes(), "", 0, 0, 0
+    text = prose.english(np.random.default_rng(3), 200)
+    for letter in text:
+        before, pen = planes_of(shown(desktop)), caret(desktop)
+        desktop.handle(Text(round(desktop.t + 0.1, 3), letter))
+        guess = typed(before, letter, 13, pen, last)
+        at = find(desktop.widgets, "Notes/text").rect.inset(3, 3, 14, 3).slices
+        wrong = int((guess.planes[:SEEN] != planes_of(shown(desktop))[:SEEN]).any(0)[at].sum())
+        newline = caret(desktop)[1] > pen[1]
+        assert newline or guess.behind == caret(desktop)
+        near = abs(guess.behind[0] - caret(desktop)[0]) <= 1 and guess.behind[1] == caret(desktop)[1]
+        whole, wrapped, lines, last = whole + (wrong <= 2), wrapped + (newline and near), lines + newline, letter
+    assert lines >= 3 and wrapped > lines / 2
+    assert whole >= 0.95 * (len(text) - lines)
+
+
+def test_the_pen_is_put_right_by_a_caret_nearby_and_by_no_other() -> None:
+    desktop = notes()
+    planes = planes_of(shown(desktop))
+    codes, (x, y) = codes_of(planes[:3], planes[3]).numpy(), caret(desktop)
+    assert caret_near(codes, (x + 9, y - 6)) == (x, y)
+    assert caret_near(codes, (x + 90, y)) == (x + 90, y)
+
+
+def test_moving_leaves_what_nothing_came_to() -> None:
+    planes = torch.arange(PLANES * 8 * 8, dtype=torch.uint8).view(PLANES, 8, 8)
+    out = moved(planes, 2, -3)
+    assert torch.equal(out[:, :5, 2:], planes[:, 3:, :6]) and torch.equal(out[:, 5:], planes[:, 5:])
+
+
+def test_a_dream_goes_on_from_the_guide_it_woke_from() -> None:
+    desktop = notes()
+    dream = Dream(Always(0), SIZE)
+    dream.begin(request(desktop, guide=shown(desktop)))
+    assert dream.answer(request(desktop, (Key(0.5, "f5"),))) == (), "the last guide's own pixels are picked: nothing changes"
+    assert (dream.guide[0] == shown(desktop).pixels).all()
+
+
+def test_a_letter_comes_whole_and_the_next_one_behind_it() -> None:
+    desktop = notes()
+    guide, pen = shown(desktop), caret(desktop)
+    dream = Dream(Always(COPIES - 1, pen), SIZE)
+    dream.begin(request(desktop, guide=guide))
+    for letter in "Hello":
+        desktop.handle(Text(round(desktop.t + 0.1, 3), letter))
+        dream.answer(request(desktop, (Text(desktop.t, letter),)))
+    at = find(desktop.widgets, "Notes/text").rect.inset(3, 3, 14, 3).slices
+    assert (dream.guide[0][at] == shown(desktop).pixels[at]).mean() > 0.999
+
+
+def test_what_was_covered_is_put_back_and_a_copy_of_a_dream_goes_on_the_same() -> None:
+    bare, covered = Desktop(SIZE), notes()
+    dreamer = Always(0)
+    dream = Dream(dreamer, SIZE)
+    dream.begin(request(bare, guide=shown(bare)))
+    dream._planes = planes_of(shown(covered))  # as if a window had been dreamt
+    dream._memory.replace(dream._bounds, planes_of(shown(bare)), dream._planes)
+    other = Dream(dreamer, SIZE)
+    other.restore(dream.state())
+    dreamer.picture = 1  # latest
+    for one in (dream, other):
+        assert one.answer(request(bare, (Key(0.5, "w", ("ctrl",)),)))
+        assert (one.guide[0] == shown(bare).pixels).all()
+    assert torch.equal(dream.state(), other.state())
+
+
+def test_nothing_unknown_can_be_picked() -> None:
+    logits = tiny_dreamer().picks(torch.randn(1, 8), torch.full((1, COPIES, PIXELS), NOWHERE, dtype=torch.uint8))
+    assert (logits[..., COLOURS:] < -20).all() and (logits[..., :COLOURS] > -20).all()
+
+
+@pytest.fixture(scope="module")
+def dreaming(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint that has a dreamer."""
+    folder = tmp_path_factory.mktemp("dreaming")
+    save_bundled(folder, *tiny_networks(), torch.float16, tiny_dreamer())
+    return folder
+
+
+def test_a_dream_paints_what_it_changed_and_the_same_again(dreaming: Path) -> None:
+    spec = PainterSpec(str(dreaming), mode="dream", size=(256, 192), device="cpu", threads=1)
+    frames = []
+    for _ in range(2):
+        painter, desktop = open_painter(spec), Desktop((256, 192))
+        easel = Easel(painter, desktop)
+        easel.paint()
+        easel.feed(Ask(0.5, "calculator"))
+        half = painter.latents()
+        for event in (Text(0.9, "7"), Key(1.2, "escape"), Key(1.5, "m", ("alt",))):
+            easel.feed(event)
+        frames.append(easel.frame.copy())
+    assert (frames[0] == frames[1]).all()
+    painter.restore(half)
+    assert (painter.latents() == half).all()
+
+
+def test_a_dreamer_is_a_component_that_need_not_be_there(dreaming: Path, tmp_path: Path) -> None:
+    assert load_bundled(dreaming, "x").dreamer is not None
+    assert load_bundled(tiny_checkpoint(tmp_path), "x").dreamer is None
+    assert load_bundled(dreaming, "x").sha256 != load_bundled(tmp_path, "x").sha256
+
+
+def test_errands_reach_every_app_and_never_aim_at_what_is_not_there() -> None:
+    rng = np.random.default_rng(1)
+    seen, kinds = set(), set()
+    for _ in range(6):
+        desktop = Desktop(SIZE, Documents({"One.md": "one two three\n" * 9, "Two.txt": "word"}))
+        errands = Errands(rng, desktop)
+        for _ in range(25):
+            for event in errands.next():
+                assert event.t >= desktop.t
+                desktop.handle(event)
+                kinds.add(event.type)
+            seen |= {window.name for window in desktop.stack.windows}
+    assert seen == set(APPS) and kinds >= {"ask", "text", "key", "move", "down", "up", "wheel", "wait"}
+
+
+@pytest.fixture(scope="module")
+def moments() -> list[Moment]:
+    found: list[Moment] = []
+    for seed in range(3):
+        found += dreams(np.random.default_rng(seed))
+    return found
+
+
+def test_a_moment_says_which_pictures_show_what_is_to_come(moments: list[Moment]) -> None:
+    assert sum(moment.changed.any() for moment in moments) > 0.8 * len(moments)
+    for moment in moments:
+        for i, codes in enumerate(moment.codes):
+            same = (moment.same >> i & 1).bool()
+            assert (codes[same] == moment.target[same]).all()
+        stays = by_cell((moment.same & 1)[None, None])[0, :, :, 0].bool().all(-1)
+        assert (stays.numpy() == ~moment.changed).all()
+    again = dreams(np.random.default_rng(0))
+    assert all(torch.equal(a.target, b.target) for a, b in zip(again, moments, strict=False))
+
+
+def test_a_letter_put_where_the_moment_says_explains_it_better_than_nothing(moments: list[Moment]) -> None:
+    letters = [moment for moment in moments if moment.pen]
+    better = 0
+    for moment in letters:
+        x, y = moment.pen or (0, 0)
+        part = moment.same[max(y, 0) : y + 18, max(x, 0) : x + 14]
+        better += int((part >> (COPIES - 1) & 1).sum() > (part & 1).sum())
+    assert len(letters) > 10 and better > 0.7 * len(letters)
+
+
+def test_a_dreamer_learns(moments: list[Moment]) -> None:
+    """The loss of the same crops falls, and no gradient is missing."""
+    rng = np.random.default_rng(0)
+    batch = dream_batch([dream_crop(moments[int(rng.integers(len(moments)))], rng) for _ in range(12)], rng)
+    assert batch.codes.shape == (12, COPIES, SIDE, SIDE)
+    dreamer = tiny_dreamer().train().requires_grad_(True)
+    optimiser = torch.optim.AdamW(dreamer.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(12):
+        loss = dream_loss(dreamer, batch, torch.Generator().manual_seed(0))
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.8 * losses[0]
+    assert all(p.grad is not None for p in dreamer.parameters())
+
+
+def test_looking_says_what_was_learned(moments: list[Moment], tmp_path: Path) -> None:
+    looks = DreamLooks(tmp_path, lambda rng: moments[:16])
+    networks: Any = type("Networks", (), {"dreamer": tiny_dreamer()})
+    shares = looks.look(networks, 7)["shares"]
+    assert set(shares) == {"found", "meant", "pixels", "painted", "pens"} and all(0 <= s <= 1 for s in shares.values())
+    assert (tmp_path / "sheet_000007.png").is_file()
+
+
+def test_a_run_teaches_the_dreamer_and_leaves_the_painter_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heldout, "PRESETS", {"light": heldout.PRESETS["light"]})
+    start = tiny_checkpoint(tmp_path / "start")
+    config = TrainConfig(tmp_path / "run", part="dreamer", init=start, crops=2, pool=8, updates=2, save_every=1)
+    said: list[str] = []
+    made = load_bundled(train(config, said.append), "made")
+    before = load_bundled(start, "start")
+    assert made.dreamer is not None and before.dreamer is None
+    for old, new in zip(before.denoiser.parameters(), made.denoiser.parameters(), strict=True):
+        assert torch.equal(old, new)
+    assert "held-out moments" in said[-1]
+    longer = load_bundled(train(replace(config, resume=True, updates=3), said.append), "longer")
+    assert longer.sha256 != made.sha256
+
+
+def test_a_dreamer_is_not_taught_from_nothing_or_from_what_has_no_guide(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--init bundled"):
+        train(TrainConfig(tmp_path / "a", part="dreamer", updates=1))
+    with pytest.raises(InputError, match="synthetic"):
+        train(TrainConfig(tmp_path / "b", part="dreamer", init=BUNDLED, data="screens", updates=1))
+    with pytest.raises(InputError, match="painter or dreamer"):
+        train(TrainConfig(tmp_path / "c", part="window", updates=1))
+
+
+def test_the_bundled_checkpoint_dreams_what_is_typed() -> None:
+    """Twenty letters in a row, each in the dream's own frame before it: what is read there is what was typed."""
+    desktop = notes()
+    painter = open_painter(PainterSpec(mode="dream", device="cpu", threads=1))
+    easel = Easel(painter, desktop)
+    easel.paint()
+    for letter in "a quiet lake at noon":
+        easel.feed(Text(round(desktop.t + 0.15, 3), letter))
+    at = find(desktop.widgets, "Notes/text").rect.inset(3, 3, 14, 3).slices
+    source = easel.source()
+    plain = Easel(painter, notes()).source()
+    inked = (np.abs(source[at].astype(int) - plain[at]) > 60).any(-1)
+    near = (np.abs(source[at].astype(int) - easel.frame[at]) < 60).all(-1)
+    assert inked.sum() > 300 and near[inked].mean() > 0.9
+
+
+def test_a_dream_without_events_is_a_tick() -> None:
+    dreamer = tiny_dreamer()
+    dream = Dream(dreamer, (256, 192))
+    empty = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
+    guide = np.full((192, 256, 3), 128, np.uint8)
+    dream.begin(PaintRequest(0, (), (), guide, None, empty))
+    dream.answer(PaintRequest(1, (), (), None, None, empty))
+    assert dream.guide[0].shape == (192, 256, 3)
