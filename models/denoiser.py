@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from engine.materials import BASE, SLOPE
 from engine.theme import NEUTRAL
-from models.layers import Attend, block_row, frequencies, through
+from models.layers import UNet, frequencies
 
 PATCH = 4  # pixels a side of one latent cell
 PIXELS = PATCH * PATCH
@@ -104,7 +104,7 @@ class Prediction:
     pictures: list[Tensor]
 
 
-class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     """x0-prediction network. See `forward` for the shapes.
 
     widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up;
@@ -127,7 +127,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         corners: int = 1,
     ) -> None:
         super().__init__()
-        fine, coarse, deep = widths
+        fine, _, deep = widths
         self.picks = palette_size + 4  # palette, black, white, guide, previous frame
         self.palette_values = palette_size * 3
         self.unlike = 12.0 if given_palette else 6.0  # how much less the previous frame is picked where there is a guide
@@ -136,16 +136,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.level_in = nn.Linear(16, deep)
         self.summary = nn.Linear(tokens * token_width, deep)
         self.stem = nn.Conv2d(3 * CHANNELS + MAPS + PLACE, fine, 1)
-        self.down_fine = block_row(fine, deep, blocks[0])
-        self.to_coarse = nn.Conv2d(fine, coarse, 2, stride=2)
-        self.down_coarse = block_row(coarse, deep, blocks[1])
-        self.to_deep = nn.Conv2d(coarse, deep, 2, stride=2)
-        self.deepest = block_row(deep, deep, blocks[2])
-        self.attend = Attend(deep, token_width)
-        self.from_deep = nn.Conv2d(deep, coarse * 4, 1)
-        self.up_coarse = block_row(coarse, deep, blocks[3])
-        self.from_coarse = nn.Conv2d(coarse, fine * 4, 1)
-        self.up_fine = block_row(fine, deep, blocks[4])
+        self._make_body(widths, blocks, token_width)
         self.head = nn.Conv2d(fine, PIXELS * self.picks + 1 + CHANNELS, 1)
         self.remembers = memories > 0
         if memories:
@@ -177,12 +168,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         fine = self.stem(torch.cat([noisy, previous, guide, maps], 1))
         if self.remembers and memory is not None:
             fine = fine + self.memory_in(memory)
-        fine = through(self.down_fine, fine, mood)
-        coarse = through(self.down_coarse, self.to_coarse(fine), mood)
-        deep = through(self.deepest, self.to_deep(coarse), mood)
-        deep = self.attend(deep, tokens)
-        coarse = through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), mood)
-        fine = F.silu(through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood))
+        fine = self._through_body(fine, mood, tokens)
         given = self.config.given_palette  # type: ignore[attr-defined]
         palette = tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])
         around = self.corner(fine, corners, tokens.flatten(1)) if self.rounds else None

@@ -59,6 +59,33 @@ def through(layers: nn.ModuleList, x: Tensor, mood: Tensor) -> Tensor:
     return x
 
 
+class UNet:
+    """The body that denoiser and dreamer share, as a mixin: three scales, each half as fine as the one before, steered by
+    the mood; at the coarsest, attention to the context's tokens. A stem before it and a head after it are the network's own."""
+
+    def _make_body(self, widths: tuple[int, int, int], blocks: tuple[int, int, int, int, int], token_width: int) -> None:
+        """widths: channels at each scale, the finest first; blocks: residual blocks on the way down, in the middle, and up."""
+        fine, coarse, deep = widths
+        self.down_fine = block_row(fine, deep, blocks[0])
+        self.to_coarse = nn.Conv2d(fine, coarse, 2, stride=2)
+        self.down_coarse = block_row(coarse, deep, blocks[1])
+        self.to_deep = nn.Conv2d(coarse, deep, 2, stride=2)
+        self.deepest = block_row(deep, deep, blocks[2])
+        self.attend = Attend(deep, token_width)
+        self.from_deep = nn.Conv2d(deep, coarse * 4, 1)
+        self.up_coarse = block_row(coarse, deep, blocks[3])
+        self.from_coarse = nn.Conv2d(coarse, fine * 4, 1)
+        self.up_fine = block_row(fine, deep, blocks[4])
+
+    def _through_body(self, fine: Tensor, mood: Tensor, tokens: Tensor) -> Tensor:
+        """fine: (B, C, h, w), h and w multiples of 4; mood: (B, M); tokens: (B, K, D)."""
+        fine = through(self.down_fine, fine, mood)
+        coarse = through(self.down_coarse, self.to_coarse(fine), mood)
+        deep = self.attend(through(self.deepest, self.to_deep(coarse), mood), tokens)
+        coarse = through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), mood)
+        return F.silu(through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood))
+
+
 def frequencies(level: Tensor) -> Tensor:
     """Sinusoids of the noise level: (B,) to (B, 16)."""
     steps = torch.arange(8, device=level.device, dtype=level.dtype)

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from engine.context import APP_SLOTS, EVENTS_SIZE, SLOW_SIZE, WINDOW_SIZE, WINDOWS
 from models.context_encoder import ContextEncoder
 from models.dreaming.codes import CODES, COLOURS, NUMBERS
-from models.layers import Attend, block_row, through
+from models.layers import UNet, block_row, through
 
 CELL = 8  # pixels a side
 PIXELS = CELL * CELL
@@ -49,7 +49,7 @@ class Place:
     shape: tuple[int, int]
 
 
-class Dreamer(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class Dreamer(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     """widths: channels at 1/8, 1/16 and 1/32 of the frame; blocks: residual blocks on the way down, in the middle, and up;
     mix: numbers a pixel's pick is chosen by; pen: channels of what finds where
     letters go. See `forward` for the shapes."""
@@ -64,23 +64,14 @@ class Dreamer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         pen: int = 48,
     ) -> None:
         super().__init__()
-        fine, coarse, deep = widths
+        fine, _, deep = widths
         self.encoder = ContextEncoder(SLOW_SIZE, slow_tokens=2, token_width=token_width, palette=0)
         tokens = self.encoder.tokens
         self.register_buffer("numbers", torch.from_numpy(NUMBERS), persistent=False)
         seen = NUMBERS.shape[1] * PIXELS  # channels a picture
         self.summary = nn.Linear(tokens * token_width, deep)
         self.stem = nn.Conv2d(COPIES * seen + MAPS, fine, 1)
-        self.down_fine = block_row(fine, deep, blocks[0])
-        self.to_coarse = nn.Conv2d(fine, coarse, 2, stride=2)
-        self.down_coarse = block_row(coarse, deep, blocks[1])
-        self.to_deep = nn.Conv2d(coarse, deep, 2, stride=2)
-        self.deepest = block_row(deep, deep, blocks[2])
-        self.attend = Attend(deep, token_width)
-        self.from_deep = nn.Conv2d(deep, coarse * 4, 1)
-        self.up_coarse = block_row(coarse, deep, blocks[3])
-        self.from_coarse = nn.Conv2d(coarse, fine * 4, 1)
-        self.up_fine = block_row(fine, deep, blocks[4])
+        self._make_body(widths, blocks, token_width)
         self.change = nn.Conv2d(fine, 1, 1)
         self.mixed = nn.Linear(fine, PIXELS * mix)
         self.picked = nn.Linear(mix, PICKS)
@@ -106,11 +97,7 @@ class Dreamer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """
         mood = F.silu(self.summary(tokens.flatten(1)))
         fine = self.stem(torch.cat([self._seen(codes), maps], 1))
-        fine = through(self.down_fine, fine, mood)
-        coarse = through(self.down_coarse, self.to_coarse(fine), mood)
-        deep = self.attend(through(self.deepest, self.to_deep(coarse), mood), tokens)
-        coarse = through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), mood)
-        fine = F.silu(through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood))
+        fine = self._through_body(fine, mood, tokens)
         return self.change(fine).squeeze(1), fine.permute(0, 2, 3, 1)
 
     def picks(self, cells: Tensor, codes: Tensor) -> Tensor:

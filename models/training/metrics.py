@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ class Metrics:
     def __init__(self, out: Path, done: int) -> None:
         """Go on after update `done`: what a killed run wrote beyond it is dropped. Raises OSError."""
         self.path, self.plot = out / LINES, out / PLOT
-        self.lines = [line for line in _read(self.path) if line["update"] <= done]
+        self.lines = [line for line in read(self.path) if line["update"] <= done]
         replace_file(self.path, "".join(json.dumps(line) + "\n" for line in self.lines).encode())
 
     def add(self, line: dict[str, Any]) -> None:
@@ -33,29 +34,34 @@ class Metrics:
             file.write(json.dumps(line) + "\n")
 
     def draw(self) -> None:
-        """Loss, and PSNR where it was looked at, over updates. Raises OSError."""
-        figure = Figure(figsize=(9, 7), layout="constrained")
-        above, below = figure.subplots(2, 1, sharex=True)
-        losses = [line for line in self.lines if "loss" in line]
-        above.plot([line["update"] for line in losses], [line["loss"] for line in losses], linewidth=1)
-        above.set_ylabel("loss, smoothed")
-        looks = [line for line in self.lines if "psnr" in line or "shares" in line]
-        updates = [line["update"] for line in looks]
-        kind, what = ("shares", "held-out moments, share right") if looks and "shares" in looks[-1] else ("psnr", "held-out PSNR, dB, one step")
-        below.set_prop_cycle(color=colormaps["tab20"](range(20)))
-        for name in looks[-1][kind] if looks else ():
-            below.plot(updates, [line[kind].get(name) for line in looks], linewidth=0.8, alpha=0.6, label=name)
-        for name, how, label in (("mean", "k-", "all styles"), ("dream", "k--", "what changed, no guide")):
-            if any(name in line for line in looks):
-                below.plot(updates, [line.get(name) for line in looks], how, marker=".", label=label)
-        below.set(xlabel="updates", ylabel=what)
-        if looks:
-            below.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
-        for axes in (above, below):
-            axes.grid(alpha=0.3)
-        picture = io.BytesIO()
-        figure.savefig(picture, format="png", dpi=100)
-        replace_file(self.plot, picture.getvalue())
+        """Loss, and what was looked at, over updates. Raises OSError."""
+        replace_file(self.plot, drawn(self.lines))
+
+
+def drawn(lines: Sequence[dict[str, Any]]) -> bytes:
+    """The lines of a run as two plots, PNG: its loss, and how near held-out screens came or what share of moments was right."""
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    losses = [line for line in lines if "loss" in line]
+    above.plot([line["update"] for line in losses], [line["loss"] for line in losses], linewidth=1)
+    above.set_ylabel("loss, smoothed")
+    looks = [line for line in lines if "psnr" in line or "shares" in line]
+    updates = [line["update"] for line in looks]
+    kind, what = ("shares", "held-out moments, share right") if looks and "shares" in looks[-1] else ("psnr", "held-out PSNR, dB, one step")
+    below.set_prop_cycle(color=colormaps["tab20"](range(20)))
+    for name in looks[-1][kind] if looks else ():
+        below.plot(updates, [line[kind].get(name) for line in looks], linewidth=0.8, alpha=0.6, label=name)
+    for name, how, label in (("mean", "k-", "all styles"), ("dream", "k--", "what changed, no guide")):
+        if any(name in line for line in looks):
+            below.plot(updates, [line.get(name) for line in looks], how, marker=".", label=label)
+    below.set(xlabel="updates", ylabel=what)
+    if looks:
+        below.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
+    for axes in (above, below):
+        axes.grid(alpha=0.3)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=100)
+    return picture.getvalue()
 
 
 def in_words(line: dict[str, Any]) -> str:
@@ -71,7 +77,7 @@ def mean(psnr: dict[str, float]) -> float:
     return sum(psnr.values()) / len(psnr)
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def read(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a file that a kill may have cut short."""
     lines = []
     for text in path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else ():
