@@ -22,7 +22,7 @@ from models.inputs import held
 from models.memory import PictureMemory, wide
 
 WHOLE, GOING_ON = 0.4, 0.02  # share of a letter's pixels that are picked from which all of it is shown; right after another letter
-SURE, SURER = 0.4, 2.5  # logits from which a cell changes (in training those that do count half as much again); beside a letter
+SURE, SURER = -0.5, 2.5  # logits from which a cell changes; beside a letter that comes, more is asked for
 
 
 class Written(NamedTuple):
