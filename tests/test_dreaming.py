@@ -21,13 +21,13 @@ from engine.events import Ask, Event, Key, Text
 from engine.guide import Guide
 from engine.painter import ContextFeatures, PainterSpec, PaintRequest
 from engine.scene import find
-from engine.theme import NEUTRAL
+from engine.theme import NEUTRAL, Role
 from models.catalog import BUNDLED, open_painter
 from models.datasets.states import state_of
 from models.dreaming.codes import BOOK, COLOURS, NOWHERE, PICTURE, codes_of
 from models.dreaming.dream import Dream
 from models.dreaming.dreamer import COPIES, PICKS, PIXELS, Dreamer, by_cell
-from models.dreaming.letters import caret_near, typed
+from models.dreaming.letters import carets, typed
 from models.dreaming.planes import PLANES, SEEN, moved, planes_of
 from models.loading import load_bundled, save_bundled
 from models.synthetic import prose
@@ -122,12 +122,17 @@ def test_a_typed_letter_is_guessed_as_the_desktop_sets_it() -> None:
     assert whole >= 0.95 * (len(text) - lines)
 
 
-def test_the_pen_is_put_right_by_a_caret_nearby_and_by_no_other() -> None:
+def test_a_caret_is_told_from_all_else_that_is_upright() -> None:
     desktop = notes()
     planes = planes_of(shown(desktop))
-    codes, (x, y) = codes_of(planes[:3], planes[3]).numpy(), caret(desktop)
-    assert caret_near(codes, (x + 9, y - 6)) == (x, y)
-    assert caret_near(codes, (x + 90, y)) == (x + 90, y)
+    assert carets(codes_of(planes[:3], planes[3]).numpy()) == [caret(desktop)]
+    bare = planes_of(shown(Desktop(SIZE)))
+    assert carets(codes_of(bare[:3], bare[3]).numpy()) == []
+    codes = np.zeros((60, 80), np.uint8)
+    for x, y in ((30, 10), (0, 30), (78, 40)):
+        codes[y : y + 17, x : x + 2] = Role.ACCENT
+    codes[5:50, 60] = codes[1:18, 50:53] = codes[20:25, 40:42] = Role.ACCENT  # too thin, too wide, too short
+    assert sorted(carets(codes)) == [(1, 30), (31, 10), (79, 40)]
 
 
 def test_moving_leaves_what_nothing_came_to() -> None:

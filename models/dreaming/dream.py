@@ -15,7 +15,7 @@ from engine.guide import rects_of
 from engine.painter import PaintRequest
 from models.dreaming.codes import BOOK, COLOURS, NOWHERE, codes_of
 from models.dreaming.dreamer import CELL, PIXELS, Dreamer, Place, by_cell, maps_of
-from models.dreaming.letters import Guess, Pen, caret_near, letter_of, typed
+from models.dreaming.letters import Guess, Pen, carets, letter_of, typed
 from models.dreaming.planes import PLANES, SEEN, joined, moved, movement, stacked
 from models.dreaming.steps import Step, steps_of
 from models.inputs import held
@@ -128,13 +128,15 @@ class Dream:
         return [*pictures, guess.planes], torch.cat([codes, own[None]])[None].to(tokens.device), guess
 
     def _pen(self, codes: Tensor, tokens: Tensor) -> Pen:
-        """Where a letter goes that is typed now: to the pixel at a caret, if one is seen near where it is believed to go."""
+        """Where a letter goes that is typed now: to the caret that the dreamer believes in most, of those that are seen or,
+        where it blinks, were seen last; where there is none, to where it believes a caret to be."""
         cell, pixel = self._dreamer.pens(codes[None, :2].to(tokens.device), tokens)
-        at = int(cell.flatten().argmax())
+        belief, columns = cell.flatten().cpu(), cell.shape[2]
+        if seen := carets(codes[0].numpy()) or carets(codes[1].numpy()):
+            return max(seen, key=lambda pen: float(belief[pen[1] // CELL * columns + pen[0] // CELL]))
+        at = int(belief.argmax())
         inside = int(pixel.flatten(1, 2)[0, at].argmax())
-        columns = cell.shape[2]
-        pen = at % columns * CELL + inside % CELL, at // columns * CELL + inside // CELL
-        return caret_near(codes[0].numpy(), pen)
+        return at % columns * CELL + inside % CELL, at // columns * CELL + inside // CELL
 
     def _comes(self, pictures: list[Tensor], picks: Tensor, spots: Sequence[Rect]) -> bool:
         """Whether the typed letter is shown, by what was picked of its pixels, (H, W): it comes whole or not at all."""

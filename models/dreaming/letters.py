@@ -20,7 +20,6 @@ from engine.guide import blend
 from engine.theme import NEUTRAL, Role
 from engine.typeface import Face, advance, glyph, line_height
 
-NEAR = 24  # pixels between where a letter is believed to go and a caret that puts it right
 SHORTEST, TALLEST = 10, 40  # pixels: heights of lines
 ACCENT = torch.from_numpy(NEUTRAL[Role.ACCENT].copy()).view(3, 1, 1)
 Pen = tuple[int, int]  # where a glyph is put: x of the pen, top of the line, frame pixels
@@ -121,18 +120,13 @@ def _ink(planes: Tensor, char: str, face: Face, pen: Pen, within: Rect) -> None:
         blend(pixels[part.slices], NEUTRAL[Role.INK], mark.coverage[part.shift(-rect.x, -rect.y).slices])
 
 
-def caret_near(codes: np.ndarray, pen: Pen) -> Pen:
-    """The pen at the caret that stands nearest to `pen`, within NEAR pixels of it; `pen` itself where none does.
-
-    A caret is an upright stroke of the accent's colour, CARET pixels wide, as high as a line may be. codes: uint8 (H, W).
-    """
-    left, top = max(pen[0] - NEAR, 1), max(pen[1] - NEAR, 1)
-    part = codes[top - 1 : pen[1] + NEAR + TALLEST + 2, left - 1 : pen[0] + NEAR + CARET + 2] == Role.ACCENT
-    found = []
-    for x in range(1, part.shape[1] - CARET):
-        stroke = part[:, x : x + CARET].all(1) & ~part[:, x - 1] & ~part[:, x + CARET]
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], stroke, [False]]).astype(np.int8)))
-        for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            if SHORTEST <= end - start <= TALLEST:
-                found.append((left + x, top - 1 + start))  # a caret begins a pixel left of its pen
-    return min(found, key=lambda at: abs(at[0] - pen[0]) + abs(at[1] - pen[1]), default=pen)
+def carets(codes: np.ndarray) -> list[Pen]:
+    """The pens at all that looks like a caret: upright strokes of the accent's colour, CARET pixels wide, as high as a line
+    may be. codes: uint8 (H, W)."""
+    accent, width = np.pad(codes == Role.ACCENT, ((1, 1), (1, CARET))), codes.shape[1]
+    beside, *inside, behind = (accent[:, i : i + width] for i in range(CARET + 2))
+    stroke = np.logical_and.reduce(inside) & ~beside & ~behind
+    edges = np.diff(stroke.astype(np.int8), axis=0)
+    starts, ends = np.argwhere(edges.T == 1), np.argwhere(edges.T == -1)  # in step: column by column, top to bottom
+    high = ends[:, 1] - starts[:, 1]
+    return [(int(x) + 1, int(y)) for (x, y), h in zip(starts, high, strict=True) if SHORTEST <= h <= TALLEST]
