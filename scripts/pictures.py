@@ -12,6 +12,9 @@ from pathlib import Path
 from demo import animate
 from PIL import Image
 
+from engine.desktop.desktop import Desktop
+from engine.events import Ask
+from engine.starting_point import capture
 from engine.styles import PRESETS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +27,7 @@ def main() -> int:
     screens = replay([*screen(), *({"t": 10.0 + i, "type": "style", "text": s} for i, s in enumerate(PRESETS))])
     sheet(screens[-len(PRESETS) :]).save(docs / "styles.jpg", quality=88, optimize=True)
     animate(replay(typing()), docs / "typing.gif", frame_ms=120)
-    animate(replay(dreaming(), "dream"), docs / "dream.gif", frame_ms=250)
+    animate(replay(dreaming(), mode="dream", state=open_page()), docs / "dream.gif", frame_ms=150)
     print(f"see {docs}")
     return 0
 
@@ -55,24 +58,38 @@ def typing() -> list[dict[str, object]]:
     return [*events, *looks, *({"t": end + 2 + i / 10, "type": "wait"} for i in range(6))]
 
 
+DREAMT = "Nobody drew this line: it was dreamt, letter by letter, from the keys alone."
+
+
 def dreaming() -> list[dict[str, object]]:
-    """A short session that the model answers alone: an app opens, something is typed, the window goes."""
-    events: list[dict[str, object]] = [{"t": 0.5, "type": "ask", "text": "notes"}]
-    events += [{"t": round(1.5 + i * 0.3, 2), "type": "text", "text": char} for i, char in enumerate("dreamt")]
+    """A session that the model answers alone, from an empty page on: a line is typed, the window is dragged, another one
+    opens over it and goes again."""
+    events: list[dict[str, object]] = [
+        {"t": round(1.0 + i * 0.12, 2), "type": "text", "text": char} for i, char in enumerate(DREAMT)
+    ]
+    end = 2.0 + len(DREAMT) * 0.12
     return [
         *events,
-        {"t": 4.0, "type": "ask", "text": "calculator"},
-        {"t": 5.0, "type": "key", "key": "w", "mods": ["ctrl"]},
-        {"t": 6.0, "type": "key", "key": "w", "mods": ["ctrl"]},
+        {"t": end, "type": "drag", "target": "Notes/title", "to": [300, 90]},
+        {"t": end + 1, "type": "ask", "text": "calculator"},
+        {"t": end + 2, "type": "key", "key": "w", "mods": ["ctrl"]},
+        {"t": end + 3, "type": "key", "key": "m", "mods": ["alt"]},
     ]
 
 
-def replay(events: list[dict[str, object]], mode: str = "guided") -> list[Image.Image]:
+def open_page() -> dict[str, object]:
+    """What a desktop with an empty page of Notes starts a trace from."""
+    desktop = Desktop()
+    desktop.handle(Ask(0.1, "notes"))
+    return capture(desktop)
+
+
+def replay(events: list[dict[str, object]], **header: object) -> list[Image.Image]:
     """The frames of a trace, painted by the bundled checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder, "trace.jsonl")
-        header = {"pixelos_trace": 1, "size": [512, 384], "seed": 7, "mode": mode}
-        trace.write_text("\n".join(map(json.dumps, [header, *events])) + "\n", encoding="utf-8")
+        first = {"pixelos_trace": 1, "size": [512, 384], "seed": 7, **header}
+        trace.write_text("\n".join(map(json.dumps, [first, *events])) + "\n", encoding="utf-8")
         out = Path(folder, "out")
         subprocess.run([sys.executable, "-m", "ui.cli", "replay", str(trace), "--out", str(out)], cwd=ROOT, check=True)
         return [Image.open(path).convert("RGB") for path in sorted((out / "frames").glob("*.png"))]
