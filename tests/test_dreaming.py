@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from benchmarks.easel import Easel
@@ -18,6 +20,7 @@ from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.errors import InputError
 from engine.events import Ask, Event, Key, Text
+from engine.geometry import Rect
 from engine.guide import Guide
 from engine.painter import ContextFeatures, PainterSpec, PaintRequest
 from engine.scene import find
@@ -96,6 +99,9 @@ def notes() -> Desktop:
     return desktop
 
 
+NOTES = notes()
+
+
 def test_every_role_has_a_code_of_its_own_and_every_code_stands_for_itself() -> None:
     pixels = torch.from_numpy(BOOK.T.copy()).view(3, 1, -1)
     found = codes_of(pixels, torch.zeros(1, COLOURS))[0].numpy()
@@ -120,6 +126,16 @@ def test_a_typed_letter_is_guessed_as_the_desktop_sets_it() -> None:
         whole, wrapped, lines, last = whole + (wrong <= 2), wrapped + (newline and near), lines + newline, letter
     assert lines >= 3 and wrapped > lines / 2
     assert whole >= 0.95 * (len(text) - lines)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(-30, 540), st.integers(-30, 410), st.sampled_from("aWj. Å_"), st.sampled_from(["", "f", "m"]), st.sampled_from([11, 20]))
+def test_a_guess_can_be_made_wherever_the_pen_is(x: int, y: int, letter: str, last: str, text_size: int) -> None:
+    """A dreamer that errs must not bring anything down: the guess is a picture, or none."""
+    planes = planes_of(shown(NOTES))
+    guess = typed(planes, letter, text_size, (x, y), last)
+    assert guess.planes.shape == planes.shape and torch.equal(planes, planes_of(shown(NOTES)))
+    assert all(Rect(0, 0, *SIZE).covers(spot) for spot in guess.spots)
 
 
 def test_a_caret_is_told_from_all_else_that_is_upright() -> None:

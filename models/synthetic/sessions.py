@@ -125,6 +125,11 @@ def random_desktop(rng: np.random.Generator, size: tuple[int, int]) -> Desktop:
     return desktop
 
 
+def emptied(desktop: Desktop, rng: np.random.Generator, size: tuple[int, int]) -> Desktop:
+    """The same documents at the same time, on a bare desktop."""
+    return Desktop(size, desktop.documents, state={"t": desktop.t, "seed": int(rng.integers(2**31))})
+
+
 def play(desktop: Desktop, events: list[Event]) -> None:
     for event in events:
         try:

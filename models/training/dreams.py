@@ -29,7 +29,7 @@ from models.dreaming.planes import PLANES, SEEN, moved, movement, planes_of
 from models.memory import PictureMemory, wide
 from models.synthetic.errands import Errands
 from models.synthetic.random_styles import random_style
-from models.synthetic.sessions import User, letters, random_desktop
+from models.synthetic.sessions import User, emptied, letters, random_desktop
 from models.synthetic.shots import SIZES
 
 MOMENTS = 48  # of one session
@@ -79,8 +79,9 @@ class _Session:
         size = SIZES[0] if rng.random() < USUAL else SIZES[int(rng.integers(len(SIZES)))]
         self.desktop = random_desktop(rng, size)
         if rng.random() < FRESH:
-            start = {"t": self.desktop.t, "seed": int(rng.integers(2**31)), "context": {"preferences": {"text_size": self.desktop.text_size}}}
-            self.desktop = Desktop(size, self.desktop.documents, state=start)
+            text_size = self.desktop.text_size
+            self.desktop = emptied(self.desktop, rng, size)
+            self.desktop.prefer("text_size", text_size)
         if rng.random() < 0.4:
             self.desktop.prefer("text_size", int(rng.choice([11, 13, 16])))
         style = str(rng.choice(list(PRESETS))) if rng.random() < 0.7 else in_words(random_style(rng))

@@ -23,7 +23,7 @@ from models.memory import PictureMemory, wide
 from models.synthetic import prose
 from models.synthetic.random_styles import random_style
 from models.synthetic.renderer import StyledRenderer
-from models.synthetic.sessions import User, letters, random_desktop
+from models.synthetic.sessions import User, emptied, letters, random_desktop
 from models.synthetic.shots import SIZES, Shot, shot_of
 
 MOMENTS = 10  # shots of one session
@@ -52,8 +52,7 @@ class _Session:
         self.desktop = random_desktop(rng, size)
         if rng.random() < FRESH:
             size = SIZES[0]
-            start = {"t": self.desktop.t, "seed": int(rng.integers(2**31))}
-            self.desktop = Desktop(size, self.desktop.documents, state=start)
+            self.desktop = emptied(self.desktop, rng, size)
         self.user = User(rng, self.desktop, styles=False)
         self.style: Style = random_style(rng)
         self.desktop.prefer("style", in_words(self.style))
