@@ -26,6 +26,7 @@ from models.denoiser import CORNERS, PATCH, Materials, pack, place
 from models.devices import all_threads, device_of, dtype_of
 from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
+from models.eight_bits import INT8, chosen, in_eight_bits
 from models.frame_cache import FrameCache
 from models.inputs import (
     corner_maps,
@@ -50,7 +51,11 @@ class LatentPainter:
     """Paints with a checkpoint of the bundled family. Latents are packed pixels of 8 bits, kept on the device."""
 
     def __init__(self, checkpoint: BundledCheckpoint, spec: PainterSpec) -> None:
-        device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
+        device = device_of(spec.device)
+        dreamer = checkpoint.dreamer if spec.mode == "dream" else None
+        networks = [network for network in (checkpoint.denoiser, dreamer) if network is not None]
+        eight = chosen(spec.dtype, device, networks)
+        dtype = torch.float32 if eight else dtype_of(spec.dtype, spec.device)
         self._threads = (spec.threads or all_threads()) if device.type == "cpu" else 0
         self._spec = spec
         # nn.Module's own `to`: diffusers' prints a warning about float32 modules even where there are none
@@ -58,12 +63,15 @@ class LatentPainter:
         for module in self._denoiser.modules():
             if isinstance(module, nn.Conv2d):
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+        if eight:
+            self._denoiser, dreamer = in_eight_bits(self._denoiser), dreamer and in_eight_bits(dreamer)
         self._encoder = nn.Module.to(checkpoint.context_encoder, device)
         self._device, self._dtype = device, dtype
         steps = spec.steps or 1
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         self.info = PainterInfo(
-            checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name, str(dtype).removeprefix("torch."), steps, REACH
+            checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name, INT8 if eight else str(dtype).removeprefix("torch."),
+            steps, REACH,
         )
         width, height = spec.size
         self._noise = noise_field(spec.seed, spec.size).to(device, dtype, memory_format=torch.channels_last)
@@ -71,7 +79,6 @@ class LatentPainter:
         self._place = place(rows, columns, spec.size)[None].to(device, dtype, memory_format=torch.channels_last)
         self._pixels = torch.full((1, 3, height, width), 128, dtype=torch.uint8, device=device)
         self._bounds = Rect(0, 0, width, height)
-        dreamer = checkpoint.dreamer if spec.mode == "dream" else None
         self._dream = Dream(nn.Module.to(dreamer, device), spec.size) if dreamer is not None else None
         remembers = self._denoiser.remembers and spec.mode == "dream" and self._dream is None
         self._memory = PictureMemory(spec.size, device) if remembers else None
