@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from models.prompted.painter import PromptedCheckpoint
 
 BUNDLED = Path(__file__).parent / "bundled"
+RANDOM = "random:"  # and the name of a preset: its architecture with random weights, see models.presets
 
 
 def names(checkpoints: Path | None = None) -> list[str]:
@@ -81,6 +82,10 @@ def open_painter(spec: PainterSpec) -> Painter:
         if spec.mode == "dream":
             raise CheckpointError("the guide painter has no dream mode; use --checkpoint bundled")
         return GuidePainter(spec)
+    if spec.checkpoint.startswith(RANDOM):
+        from models.presets import random_checkpoint
+
+        return probed(random_checkpoint(spec.checkpoint.removeprefix(RANDOM), spec), spec)
     return probed(open_checkpoint(resolve(spec.checkpoint, spec.profile)), spec)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from engine.durable import replace_file
@@ -19,11 +20,17 @@ def say(line: str) -> None:
 
 def bench_to(choice: Choice, out: Path | None, quick: bool, preset: str | None, random_weights: bool) -> None:
     """Measure the frame latency and write the result."""
-    if preset is not None or random_weights:
-        raise InputError("--preset and --random-weights are not in this version yet; leave them out")
     if out is None:
         raise InputError("--out FILE.json is missing: where the result goes")
+    if (preset is None) == random_weights:
+        raise InputError("--preset NAME and --random-weights go together: there are no weights of a preset but random ones")
     spec = choice.spec()
+    if preset is not None:
+        if choice.checkpoint is not None:
+            raise InputError("--preset and --checkpoint both say what paints; give one of them")
+        from models.presets import random_name
+
+        spec = replace(spec, checkpoint=random_name(preset))
     check_file(out)
     from benchmarks.latency import bench
 

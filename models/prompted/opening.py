@@ -56,13 +56,20 @@ def build_prompted(surveyed: Survey, name: str) -> PromptedCheckpoint:
     components = {
         part: _component(folder / part, (index[part][0], index[part][1]), configs[part], digest, findings) for part in family.components
     }
+    return assembled(name, family, components, index, digest.hexdigest())
+
+
+def assembled(
+    name: str, family: Family, components: Mapping[str, Any], index: Mapping[str, Any], sha256: str
+) -> PromptedCheckpoint:
+    """A checkpoint of components that were built. index: switches that its model_index.json says."""
     for part in ("tokenizer", "processor"):
         if family.chat and part in components:
             getattr(components[part], "tokenizer", components[part]).chat_template = family.chat
     cls = getattr(diffusers, family.pipeline)
     pipeline = cls(**components, **_unused(cls, index))
     pipeline.set_progress_bar_config(disable=True)
-    return PromptedCheckpoint(name, family, pipeline, digest.hexdigest())
+    return PromptedCheckpoint(name, family, pipeline, sha256)
 
 
 def recognised(surveyed: Survey) -> tuple[Family, dict[str, dict[str, Any]]]:
