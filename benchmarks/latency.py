@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.cost import costs
 from benchmarks.machine import machine_facts
+from benchmarks.result_forms import VERSION
+from benchmarks.side_by_side import side_by_side
 from benchmarks.watch import Watch
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
@@ -25,7 +28,6 @@ from engine.scene import find
 from engine.session import Frame, Session
 from models.catalog import RANDOM, open_painter
 
-VERSION = 2  # of the result's form
 PATIENCE = 60.0  # seconds until a frame counts as lost
 OPENING = 900.0  # seconds that a checkpoint may take to open, and to paint its first frame
 WANDERS = 0.25  # share by which the halves of a scenario may differ
@@ -74,6 +76,8 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[str,
         "first_frame_s": round(cold_start - opened, 2),
         "peak_rss_mb": facts.pop("peak_rss_mb"),
         **{key: facts.pop(key) for key in ("peak_vram_mb", "energy_j") if key in facts},
+        "cost": costs(spec, quick, say),
+        **({"side_by_side": side_by_side(spec, quick, say)} if not quick and spec.mode == "guided" and info.family == "bundled" else {}),
         "conditions": facts,
         "disturbed": watch.disturbed,
     }
@@ -121,7 +125,7 @@ def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int)
         **{f"p{q}": round(float(np.percentile(times, q)), 2) for q in (50, 95, 99)},
         "max": round(max(times), 2),
         **lows,
-        "wanders": _wanders(times, frames),
+        "wanders": wanders(painted),
         "answer_p95": round(float(np.percentile(answers, 95)), 2),  # until the window goes on, painted or not
         "answer_max": round(max(answers), 2),
         **{kind: sum(f.source == kind for f in frames) for kind in ("painted", "cached", "skipped", "guide")},
@@ -131,10 +135,9 @@ def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int)
     }
 
 
-def _wanders(times: Sequence[float], frames: Sequence[Frame]) -> float:
-    """By how much the medians of every other painted frame of the first and the second half differ, as a share; 0 where it is
-    no more than WANDERS, or too little was painted to say."""
-    painted = [elapsed for elapsed, frame in zip(times, frames, strict=True) if frame.source == "painted"]
+def wanders(painted: Sequence[float]) -> float:
+    """By how much the medians of the first and the second half of some times differ, as a share; 0 where it is no more than
+    WANDERS, or there are too few to say."""
     if len(painted) < 16:
         return 0.0
     halves = painted[: len(painted) // 2], painted[len(painted) // 2 :]

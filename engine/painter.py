@@ -17,6 +17,8 @@ from engine.events import Event
 from engine.geometry import Rect
 
 Pixels = np.ndarray  # uint8 (H, W, 3)
+CROPS, CACHE, EMBEDDINGS = "crops", "frame cache", "embedding cache"
+TECHNIQUES = (CROPS, CACHE, EMBEDDINGS)  # of painting no more than need be
 TOLD = 6  # events that are told in words; what came before them the frame shows already
 
 
@@ -34,6 +36,7 @@ class PainterSpec:
     dtype: str = "auto"
     threads: int | None = None
     profile: str | None = None  # where named checkpoints are looked up
+    without: tuple[str, ...] = ()  # TECHNIQUES that are left out, to see what each is worth
 
 
 @dataclass(frozen=True, slots=True)

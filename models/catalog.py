@@ -82,11 +82,16 @@ def open_painter(spec: PainterSpec) -> Painter:
         if spec.mode == "dream":
             raise CheckpointError("the guide painter has no dream mode; use --checkpoint bundled")
         return GuidePainter(spec)
+    return probed(opened(spec), spec)
+
+
+def opened(spec: PainterSpec) -> BundledCheckpoint | PromptedCheckpoint:
+    """The checkpoint that `spec` names, or a preset's. Raises CheckpointError, InputError."""
     if spec.checkpoint.startswith(RANDOM):
         from models.presets import random_checkpoint
 
-        return probed(random_checkpoint(spec.checkpoint.removeprefix(RANDOM), spec), spec)
-    return probed(open_checkpoint(resolve(spec.checkpoint, spec.profile)), spec)
+        return random_checkpoint(spec.checkpoint.removeprefix(RANDOM), spec)
+    return open_checkpoint(resolve(spec.checkpoint, spec.profile))
 
 
 def probed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> Painter:

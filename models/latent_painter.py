@@ -19,7 +19,17 @@ from torch import Tensor, nn
 from engine.context import RECENT_SIZE, SLOW_SIZE, look_of
 from engine.geometry import Rect, merge
 from engine.guide import rects_of
-from engine.painter import ContextFeatures, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
+from engine.painter import (
+    CACHE,
+    CROPS,
+    EMBEDDINGS,
+    ContextFeatures,
+    PainterInfo,
+    PainterSpec,
+    Painting,
+    PaintRequest,
+    Patch,
+)
 from engine.styles import paints_of
 from models.crops import PaintCrop, plan
 from models.denoiser import CORNERS, PATCH, Materials, pack, place
@@ -103,7 +113,7 @@ class LatentPainter:
         tokens = self._embed(context, ms)
         patches: list[Patch] = []
         painted = False
-        for crop in plan(request.damage, self._spec.size):
+        for crop in plan(request.damage, self._spec.size, whole=CROPS in self._spec.without):
             key = self._key(crop, request)
             known = self._cache.get(key)
             if known is None:
@@ -196,7 +206,7 @@ class LatentPainter:
         to the next.
         """
         begun = perf_counter()
-        if self._tokens is None or self._tokens[0] != context:
+        if self._tokens is None or self._tokens[0] != context or EMBEDDINGS in self._spec.without:
             slow = torch.from_numpy(context.slow)[None].to(self._device)
             recent = torch.from_numpy(context.recent)[None].to(self._device)
             with torch.inference_mode():
@@ -275,7 +285,7 @@ class LatentPainter:
 
     def _key(self, crop: PaintCrop, request: PaintRequest) -> bytes | None:
         """Names what painting this crop would give, from everything it depends on; None where that is not kept."""
-        if crop.area.area > CACHED_AREA or request.guide is None:
+        if crop.area.area > CACHED_AREA or request.guide is None or CACHE in self._spec.without:
             return None
         rows, columns = crop.area.slices
         digest = hashlib.blake2b(digest_size=16)

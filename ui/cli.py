@@ -131,8 +131,10 @@ def compare(
     results: Annotated[list[Path], typer.Argument(metavar="A.json B.json ...", help="Results of bench.")],
     out: OutPage = None,
 ) -> None:
-    """Lay several results side by side. Not in this version."""
-    _not_yet("bench compare")
+    """Lay results of bench side by side, as a page and as Markdown."""
+    from ui.measuring import compare_benches
+
+    compare_benches(results, out)
 
 
 @bench_app.command()

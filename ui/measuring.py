@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +35,32 @@ def bench_to(choice: Choice, out: Path | None, quick: bool, preset: str | None, 
     from benchmarks.latency import bench
 
     write_results({out: (json.dumps(bench(spec, quick, say), indent=1) + "\n").encode()})
+
+
+def compare_benches(results: Sequence[Path], out: Path | None) -> None:
+    """Lay results of bench side by side: a page, and the same as Markdown beside it."""
+    from benchmarks.latency_compare import compared
+
+    page_to(out, lambda: compared(results))
+
+
+def page_to(out: Path | None, made: Callable[[], tuple[bytes, bytes]]) -> None:
+    """Write a page, and Markdown beside it, once it is known that both can be written."""
+    if out is None:
+        raise InputError("--out PAGE.html is missing: where the page goes")
+    text = beside(out, ".md")
+    for file in (out, text):
+        check_file(file)
+    shown, told = made()
+    write_results({out: shown, text: told})
+
+
+def beside(out: Path, suffix: str) -> Path:
+    """The second file of two. Raises InputError where both would be the same."""
+    if out.suffix == suffix:
+        kind = ".json" if suffix == ".html" else ".html"
+        raise InputError(f"--out {out} would be taken by the {suffix} file that goes beside it; let it end with {kind}")
+    return out.with_suffix(suffix)
 
 
 def dataset_to(choice: Choice, out: Path, count: int) -> None:
