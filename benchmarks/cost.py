@@ -27,28 +27,29 @@ def costs(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[str,
     """Median milliseconds: `by_damage`, a list of [share of the frame, ms], the whole frame last; `by_size`, of [width,
     height, ms]. Raises CheckpointError."""
     by_damage = []
-    easel = _Easel(spec)
+    timed = Timed(spec)
     width, height = spec.size
     sides = SIDES[1::2] if quick else SIDES
     rects = [Rect((width - side) // 2 // 8 * 8, (height - side) // 2 // 8 * 8, side, side) for side in sides if side <= min(spec.size)]
     for rect in (*rects, Rect(0, 0, width, height)):
-        by_damage.append([round(rect.area / (width * height), 4), easel.cost(rect)])
+        by_damage.append([round(rect.area / (width * height), 4), timed.cost(rect)])
     say(f"painter alone: {by_damage[0][1]} ms for {rects[0].w}x{rects[0].h} pixels, {by_damage[-1][1]} ms for all of {width}x{height}")
-    easel.close()
+    timed.close()
     by_size = [[*spec.size, by_damage[-1][1]]]
     for size in () if quick else SIZES:
         if size != spec.size:
-            easel = _Easel(replace(spec, size=size))
-            by_size.append([*size, easel.cost(Rect(0, 0, *size))])
-            easel.close()
+            timed = Timed(replace(spec, size=size))
+            by_size.append([*size, timed.cost(Rect(0, 0, *size))])
+            timed.close()
     return {"by_damage": by_damage, "by_size": sorted(by_size, key=lambda row: row[0] * row[1])}
 
 
-class _Easel:
+class Timed:
     """A painter, and two pictures of a desktop that take turns, so that no paint is known already."""
 
     def __init__(self, spec: PainterSpec) -> None:
         self._painter: Painter = open_painter(spec)
+        self.info = self._painter.info
         desktop = Desktop(spec.size)
         self._features = desktop.features()
         self._guides = []

@@ -36,6 +36,8 @@ class PainterSpec:
     dtype: str = "auto"
     threads: int | None = None
     profile: str | None = None  # where named checkpoints are looked up
+    tuned: bool = False  # whether what `bench tune` found is taken where nothing is said
+    least_crop: int | None = None  # pixels: the shortest side of what is painted at once; None: the family's own
     without: tuple[str, ...] = ()  # TECHNIQUES that are left out, to see what each is worth
 
 

@@ -98,6 +98,7 @@ def probed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec
     """A painter of the checkpoint that has shown that it paints. Raises CheckpointError."""
     from models.probe import probe
 
+    spec = _tuned(spec, checkpoint.sha256)
     if checkpoint.family == "bundled":
         from models.latent_painter import LatentPainter
 
@@ -110,3 +111,14 @@ def probed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec
         painter = (ReferencePainter if prompted.row.references else PromptedPainter)(prompted, spec)
     probe(painter, checkpoint.networks, spec)
     return painter
+
+
+def _tuned(spec: PainterSpec, sha256: str) -> PainterSpec:
+    """With what `bench tune` found for these weights on this machine, if that is wanted and there is any."""
+    if not spec.tuned or spec.profile is None:
+        return spec
+    from engine.tuned import key_of, recall
+    from models.devices import device_of, name_of
+
+    found = recall(Path(spec.profile), key_of(sha256, name_of(device_of(spec.device)), spec))
+    return spec if found is None else found.applied(spec)

@@ -28,6 +28,11 @@ def device_of(name: str) -> torch.device:
         raise CheckpointError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from error
 
 
+def name_of(device: torch.device) -> str:
+    """What a device is called in reports: a GPU's name, or cpu."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def dtype_of(name: str, device: str) -> torch.dtype:
     """The number format of an option's name, for a device; raises CheckpointError for an unknown one."""
     if name == INT8:

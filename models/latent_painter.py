@@ -31,9 +31,9 @@ from engine.painter import (
     Patch,
 )
 from engine.styles import paints_of
-from models.crops import PaintCrop, plan
+from models.crops import BUNDLED_CELLS, PaintCrop, plan
 from models.denoiser import CORNERS, PATCH, Materials, pack, place
-from models.devices import all_threads, device_of, dtype_of
+from models.devices import all_threads, device_of, dtype_of, name_of
 from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
 from models.eight_bits import INT8, chosen, in_eight_bits
@@ -78,9 +78,9 @@ class LatentPainter:
         self._encoder = nn.Module.to(checkpoint.context_encoder, device)
         self._device, self._dtype = device, dtype
         steps = spec.steps or 1
-        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+        self._cells = replace(BUNDLED_CELLS, least=spec.least_crop or BUNDLED_CELLS.least)
         self.info = PainterInfo(
-            checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name, INT8 if eight else str(dtype).removeprefix("torch."),
+            checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name_of(device), INT8 if eight else str(dtype).removeprefix("torch."),
             steps, REACH,
         )
         width, height = spec.size
@@ -113,7 +113,7 @@ class LatentPainter:
         tokens = self._embed(context, ms)
         patches: list[Patch] = []
         painted = False
-        for crop in plan(request.damage, self._spec.size, whole=CROPS in self._spec.without):
+        for crop in plan(request.damage, self._spec.size, self._cells, whole=CROPS in self._spec.without):
             key = self._key(crop, request)
             known = self._cache.get(key)
             if known is None:

@@ -139,9 +139,14 @@ def compare(
 
 @bench_app.command()
 @with_choice
-def tune(choice: Choice) -> None:
-    """Find the settings that hold a latency on this machine. Not in this version."""
-    _not_yet("bench tune")
+def tune(
+    choice: Choice,
+    target: Annotated[float, typer.Option(metavar="MS", help="Milliseconds that a whole frame may take.")] = 100.0,
+) -> None:
+    """Find the settings that hold a latency on this machine; `run` takes them from then on."""
+    from ui.measuring import tune_for
+
+    tune_for(choice, target)
 
 
 @models_app.command("list")

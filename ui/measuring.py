@@ -37,6 +37,29 @@ def bench_to(choice: Choice, out: Path | None, quick: bool, preset: str | None, 
     write_results({out: (json.dumps(bench(spec, quick, say), indent=1) + "\n").encode()})
 
 
+def tune_for(choice: Choice, target: float) -> None:
+    """Find the settings that hold a latency, and keep them in the profile."""
+    if not 0 < target < 1e6:
+        raise InputError(f"--target {target} cannot be; give milliseconds, for example 100")
+    spec, profile = choice.spec(), choice.folder()
+    if spec.checkpoint == "guide":
+        raise InputError("the guide painter has nothing to tune; give another --checkpoint")
+    from benchmarks.tuning import tuned
+    from engine.tuned import key_of, remember
+
+    info, found = tuned(spec, target, say)
+    try:
+        profile.mkdir(parents=True, exist_ok=True)
+        remember(profile, key_of(info.sha256, info.device, spec), found)
+    except OSError as error:
+        raise PixelOSError(f"{profile} cannot be written: {error.strerror}; give another --profile") from error
+    held = "held" if found.full_ms <= target else "MISSED, this is the fastest there is"
+    threads = f", {found.threads} threads" if found.threads else ""
+    crop = f", crops from {found.least_crop} pixels" if found.least_crop else ""
+    print(f"{info.name} on {info.device}: {found.steps} step{'s' * (found.steps > 1)}, {found.dtype}{threads}{crop}: "
+          f"{found.full_ms:.0f} ms a whole frame, {found.letter_ms:.1f} ms a letter; target {target:g} ms {held}")  # fmt: skip
+
+
 def compare_benches(results: Sequence[Path], out: Path | None) -> None:
     """Lay results of bench side by side: a page, and the same as Markdown beside it."""
     from benchmarks.latency_compare import compared

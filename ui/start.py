@@ -55,7 +55,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[S
         desktop.prefer("style", choice.style)
     spec = choice.spec(
         checkpoint=wished.get("checkpoint", settings.checkpoint), mode=wished.get("mode", settings.mode), size=size,
-        seed=settings.seed, device=settings.device,
+        seed=settings.seed, device=settings.device, tuned=True,
     )  # fmt: skip
     if spec.checkpoint != "guide":
         resolve(spec.checkpoint, spec.profile)  # refused here, in one message, rather than in the child

@@ -7,7 +7,7 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.geometry import Rect
-from engine.painter import PainterInfo, PainterSpec, Painting, PaintRequest, Patch
+from engine.painter import CROPS, EMBEDDINGS, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from models.crops import Cells, plan
-from models.devices import all_threads, device_of, dtype_of
+from models.devices import all_threads, device_of, dtype_of, name_of
 from models.families import Family
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.loading import count_parameters
@@ -69,11 +69,11 @@ class PromptedPainter:
         self._coder = Coder(self._pipeline.vae, self._pipeline.vae_scale_factor)
         steps = spec.steps or self.family.steps
         self._path = self._trajectory(steps)
-        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         self.info = PainterInfo(
-            checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name, str(dtype).removeprefix("torch."),
+            checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True,
         )  # fmt: skip
+        self._cells = replace(CELLS, least=spec.least_crop or CELLS.least)
         self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise()
         self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
@@ -89,7 +89,7 @@ class PromptedPainter:
         ms["embed"] = (perf_counter() - begun) * 1e3
         damage = (whole,) if request.guide is None else request.damage
         patches: list[Patch] = []
-        for crop in plan(damage, self._spec.size, CELLS):
+        for crop in plan(damage, self._spec.size, self._cells, whole=CROPS in self._spec.without):
             painted = self._paint_area(crop.area, request, told, crop.damage, ms)
             for rect in crop.damage:
                 y, x = rect.shift(-crop.area.x, -crop.area.y).slices
@@ -134,7 +134,7 @@ class PromptedPainter:
     def _conditioning(self, request: PaintRequest) -> Conditioning:
         """Of the request's words, encoded anew only when they change."""
         words = self.prompt(request), request.words.known
-        if self._told is None or self._told[0] != words:
+        if self._told is None or self._told[0] != words or EMBEDDINGS in self._spec.without:
             self._told = words, conditioned(self._pipeline, self.family, words[0], NEGATIVE, words[1], self.family.guidance)
         return self._told[1]
 
