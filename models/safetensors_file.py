@@ -26,7 +26,10 @@ MOST_TENSORS = 20_000
 MOST_DIMENSIONS = 8
 LONGEST_NAME = 512
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_:\-]+(\.[A-Za-z0-9_:\-]+)*")
-FLOATS = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64}
+FLOATS = {
+    "F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64, "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}  # fmt: skip
 BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
     "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8, "C64": 8,
@@ -47,10 +50,11 @@ class Entry(NamedTuple):
 
 
 class SafetensorsFile:
-    """An open file whose header is sane. entries: its tensors by name, in the order in which they lie in the file."""
+    """An open file whose header is sane. entries: its tensors by name, in the order in which they lie in the file; told:
+    what its header says of itself, in words."""
 
-    def __init__(self, path: Path, file: BinaryIO, header: bytearray, entries: dict[str, Entry]) -> None:
-        self.path, self.entries = path, entries
+    def __init__(self, path: Path, file: BinaryIO, header: bytearray, entries: dict[str, Entry], told: dict[str, str]) -> None:
+        self.path, self.entries, self.told = path, entries, told
         self._file, self._header = file, header
 
     def tensors(self, digest: Digest) -> Iterator[tuple[str, Tensor | None]]:
@@ -82,15 +86,16 @@ def open_safetensors(path: Path, largest: int) -> Iterator[SafetensorsFile]:
         if length > LARGEST_HEADER:
             raise CheckpointError(f"{path} has a header of more than {LARGEST_HEADER >> 20} MB; get a clean copy")
         header = read_exactly(file, length, path)
-        entries = _entries(parsed(header, path), size - 8 - length, path)
-        yield SafetensorsFile(path, file, bytearray(head) + header, entries)
+        told = parsed(header, path)
+        words = told.pop("__metadata__", {})
+        if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):
+            raise CheckpointError(f"{path}: __metadata__ must be texts by name; get a clean copy")
+        entries = _entries(told, size - 8 - length, path)
+        yield SafetensorsFile(path, file, bytearray(head) + header, entries, words)
 
 
 def _entries(header: dict[str, Any], size: int, path: Path) -> dict[str, Entry]:
     """The header's tensors, by where they lie. size: bytes that follow it. Raises CheckpointError."""
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise CheckpointError(f"{path}: __metadata__ must be texts by name; get a clean copy")
     if len(header) > MOST_TENSORS:
         raise CheckpointError(f"{path} names {len(header)} tensors; at most {MOST_TENSORS} are allowed")
     entries = sorted(((name, _entry(name, told, path)) for name, told in header.items()), key=lambda pair: pair[1][2:])

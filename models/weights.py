@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from engine.errors import CheckpointError
 from models.configs import built
 from models.findings import Findings
+from models.gguf_file import GgufFile
+from models.packed import is_packed, packed_network, unpacked
 from models.plain_files import read_json
 from models.safetensors_file import FLOATS, Digest, SafetensorsFile, open_safetensors
 
@@ -37,6 +39,37 @@ class Reading(NamedTuple):
     harmless: re.Pattern[str] = re.compile(r"(?!)")
 
 
+class Plan(NamedTuple):
+    """What a network is to be filled with. wanted: its tensors, without memory; shared: those that are another's."""
+
+    network: str  # its class
+    wanted: dict[str, Tensor]
+    shared: dict[str, str]
+
+
+def planned(build: Callable[[], nn.Module], path: Path, reading: Reading, findings: Findings) -> Plan:
+    """Made on no device. path: of its settings; its folder's name is the part's. Raises CheckpointError."""
+    with findings.row("sizes"):
+        with torch.device("meta"):
+            plan = built(build, path)
+            wanted: dict[str, Tensor] = {key: tensor for key, tensor in plan.state_dict().items() if not reading.harmless.search(key)}
+            ties = getattr(plan, "_tied_weights_keys", None)
+        findings.tell("sizes", f"{path.parent.name} {sum(tensor.numel() for tensor in wanted.values()) / 1e6:.1f} M numbers")
+    return Plan(type(plan).__name__, wanted, dict(ties) if isinstance(ties, dict) else {})
+
+
+def assembled(empty: Callable[[], Network], path: Path, tensors: Mapping[str, Tensor], shared: Mapping[str, str]) -> Network:
+    """A network of tensors that are known to be all of its own but the harmless and the shared, in eval mode."""
+    network = built(empty, path)
+    if any(map(is_packed, tensors.values())):
+        tensors = packed_network(network, tensors)
+    network.load_state_dict(tensors, strict=False, assign=True)
+    for target, source in shared.items():
+        owner, _, name = target.rpartition(".")
+        setattr(network.get_submodule(owner), name, network.get_parameter(source))
+    return network.eval().requires_grad_(False)
+
+
 def filled(
     folder: Path, build: Callable[[], Network], empty: Callable[[], Network], reading: Reading, digest: Digest, findings: Findings
 ) -> Network:
@@ -45,34 +78,24 @@ def filled(
     build: makes it, on whatever device; empty: makes it without taking memory for its weights. digest sees every byte
     of the files. Raises CheckpointError.
     """
-    with findings.row("sizes"):
-        with torch.device("meta"):
-            plan = built(build, folder / "config.json")
-            wanted: dict[str, Tensor] = {key: tensor for key, tensor in plan.state_dict().items() if not reading.harmless.search(key)}
-            ties = getattr(plan, "_tied_weights_keys", None)
-            shared = dict(ties) if isinstance(ties, dict) else {}
-        findings.tell("sizes", f"{folder.name} {sum(tensor.numel() for tensor in wanted.values()) / 1e6:.1f} M numbers")
+    plan = planned(build, folder / "config.json", reading, findings)
+    wanted = plan.wanted
     with ExitStack() as files:
         with findings.row("headers"):
             shards = [files.enter_context(open_safetensors(path, reading.largest)) for path in _files(folder, reading)]
             findings.tell("headers", f"{folder.name} {sum(len(shard.entries) for shard in shards)} tensors")
-        spell = reading.spelling(type(plan).__name__)
+        spell = reading.spelling(plan.network)
         own = {reading.spelled(key): key for key in wanted}
         with findings.row("tensors"):
             places = [_fitting(shard, wanted, own, reading, spell) for shard in shards]
             held = {key for names in places for key in names.values()}
-            shared = {target: source for target, source in shared.items() if target not in held and source in held}
+            shared = {target: source for target, source in plan.shared.items() if target not in held and source in held}
             _complete(folder, shards, places, {key: tensor for key, tensor in wanted.items() if key not in shared})
             findings.tell("tensors", f"{folder.name} all {len(wanted)}")
         with findings.row("finite"):
-            tensors = {key: value for shard, names in zip(shards, places, strict=True) for key, value in _finite(shard, names, digest).items()}
+            tensors = {key: value for shard, names in zip(shards, places, strict=True) for key, value in finite(shard, names, digest).items()}
             findings.tell("finite", folder.name)
-    network = built(empty, folder / "config.json")
-    network.load_state_dict(tensors, strict=False, assign=True)  # all but the harmless and the shared is known to be there
-    for target, source in shared.items():
-        owner, _, name = target.rpartition(".")
-        setattr(network.get_submodule(owner), name, network.get_parameter(source))
-    return network.eval().requires_grad_(False)
+    return assembled(empty, folder / "config.json", tensors, shared)
 
 
 def _files(folder: Path, reading: Reading) -> list[Path]:
@@ -140,14 +163,15 @@ def _complete(folder: Path, shards: Sequence[SafetensorsFile], places: Sequence[
         raise CheckpointError(f"{where}: the tensor {missing[0]} is missing; the file does not fit its config.json")
 
 
-def _finite(shard: SafetensorsFile, names: Mapping[str, str], digest: Digest) -> dict[str, Tensor]:
-    """A file's tensors under the network's names, in float32. Raises CheckpointError for a number that is none."""
+def finite(shard: SafetensorsFile | GgufFile, names: Mapping[str, str], digest: Digest) -> dict[str, Tensor]:
+    """A file's tensors under the network's names, in float32 but for what stays packed. Raises CheckpointError for a number
+    that is none."""
     found = {}
     for name, tensor in shard.tensors(digest):
         if tensor is None or name not in names:
             continue
-        number = tensor.float()
+        number = unpacked(tensor) if is_packed(tensor) else tensor.float()
         if not torch.isfinite(number).all():
             raise CheckpointError(f"{shard.path}: {name} holds values that are not finite; the file is damaged, copy it again")
-        found[names[name]] = number
+        found[names[name]] = tensor if is_packed(tensor) else number
     return found
