@@ -114,7 +114,7 @@ def _flux(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
                 break
         else:
             if renamed.startswith("norm_out."):  # the file says shift, then scale
-                tensor = torch.cat(tensor.chunk(2)[::-1])
+                tensor = torch.cat([*tensor.chunk(2)][::-1])
             found[renamed] = tensor
     return found
 
