@@ -82,7 +82,7 @@ def filled(
     wanted = plan.wanted
     with ExitStack() as files:
         with findings.row("headers"):
-            shards = [files.enter_context(open_safetensors(path, reading.largest)) for path in _files(folder, reading)]
+            shards = [files.enter_context(open_safetensors(path, reading.largest)) for path in files_of(folder, reading)]
             findings.tell("headers", f"{folder.name} {sum(len(shard.entries) for shard in shards)} tensors")
         spell = reading.spelling(plan.network)
         own = {reading.spelled(key): key for key in wanted}
@@ -98,7 +98,7 @@ def filled(
     return assembled(empty, folder / "config.json", tensors, shared)
 
 
-def _files(folder: Path, reading: Reading) -> list[Path]:
+def files_of(folder: Path, reading: Reading) -> list[Path]:
     """The one file, or the shards that an index names. Raises CheckpointError."""
     for name in reading.names:
         if (folder / name).is_file():

@@ -67,7 +67,7 @@ def test_a_packed_number_that_is_none_is_refused(tmp_path: Path) -> None:
     data = bytearray(file.read_bytes())
     data[behind + entry.start : behind + entry.start + 2] = struct.pack("<H", 0x7E00)
     file.write_bytes(data)
-    with pytest.raises(CheckpointError, match="img_mlp.0.weight holds values that are not finite"):
+    with pytest.raises(CheckpointError, match=r"img_mlp\.0\.weight holds values that are not finite"):
         open_checkpoint(file, profile=str(tmp_path / "profile"))
 
 

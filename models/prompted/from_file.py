@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from engine.errors import CheckpointError
-from models.families import FAMILIES, allowed
+from models.families import FAMILIES, allowed, family_of
 from models.findings import Findings
 from models.gguf_file import MAGIC, GgufFile, open_gguf
 from models.packed import need_gguf
@@ -29,7 +29,9 @@ def build_from_file(path: Path, findings: Findings, folders: Sequence[Path]) -> 
         findings.tell(row, found)
     with ExitStack() as held:
         with findings.row("headers"):
-            file = held.enter_context(_opened(path))
+            file = held.enter_context(opened_file(path))
+            if isinstance(file, GgufFile):  # known to be sound before anybody is asked to install anything for it
+                need_gguf(path)
             findings.tell("headers", f"{len(file.entries)} tensors")
         findings.tell("pickles", "none")
         contents = contents_of(file, findings)
@@ -42,7 +44,7 @@ def build_from_file(path: Path, findings: Findings, folders: Sequence[Path]) -> 
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[SafetensorsFile | GgufFile]:
+def opened_file(path: Path) -> Iterator[SafetensorsFile | GgufFile]:
     """By what the file holds, whatever its name."""
     with opened(path, LARGEST) as (head, size):
         packed = read_exactly(head, min(size, 4), path) == MAGIC
@@ -50,8 +52,7 @@ def _opened(path: Path) -> Iterator[SafetensorsFile | GgufFile]:
         with open_safetensors(path, LARGEST) as file:
             yield file
         return
-    with open_gguf(path, LARGEST) as other:  # known to be sound before the user is asked to install anything for it
-        need_gguf(path)
+    with open_gguf(path, LARGEST) as other:
         yield other
 
 
@@ -72,12 +73,19 @@ def _lent(brought: Brought, folders: Sequence[Path]) -> PromptedCheckpoint:
                 findings.told[row] = findings.told.get(row, []) + told
         findings.note(f"all but the {', '.join(contents.pieces)} comes from {folder}")
         return found
-    kinds = ", ".join(row.name for row in FAMILIES if any(name == contents.network for pairs in row.components.values() for _, name in pairs))
     with findings.row("family"):
         raise CheckpointError(
             f"{contents.path} holds the {' and '.join(contents.pieces)} alone; put a diffusers folder with the other parts (text encoder, tokenizer, "
-            f"autoencoder, scheduler) of the same family into the profile's checkpoints folder, one of {kinds}{why}"
+            f"autoencoder, scheduler) of the same family into the profile's checkpoints folder, one of {part_family(contents)}{why}"
         )
+
+
+def part_family(contents: Contents) -> str:
+    """The family of a whole file; of a denoiser alone, those that it could be of."""
+    if contents.layout is not None:
+        index = contents.layout["model_index"]
+        return family_of(index["_class_name"], {**contents.layout, "model_index": index}).name
+    return ", ".join(row.name for row in FAMILIES if any(name == contents.network for pairs in row.components.values() for _, name in pairs))
 
 
 def _alike(contents: Contents, folders: Sequence[Path]) -> list[Path]:
