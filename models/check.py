@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
-from models.catalog import names, open_checkpoint, probed, resolve
+from models.catalog import NO_LORAS, names, open_checkpoint, probed, resolve
 from models.findings import ROWS, Findings
+from models.loras.reading import LORA_ROWS, is_lora, read_lora
+
+if TYPE_CHECKING:
+    from models.prompted.painter import PromptedCheckpoint
 
 FRAME_MEMORY_MB = 120  # activations of one 512x384 frame of the bundled family in float32, measured
 PROBE = PainterSpec(size=(256, 192), steps=1, device="cpu")
@@ -42,9 +49,11 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
 
-def check(checkpoint: str, profile: str | None = None, paint: bool = True) -> Verdict:
+def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits: str | None = None) -> Verdict:
     """Look a checkpoint over by loading it the way a painter would, and, with `paint`, by painting a small frame; nothing
-    in it is run. Never raises for a bad one."""
+    in it is run. A LoRA's file is looked over too; fits: the checkpoint that it is to fit. Never raises for a bad one."""
+    if (lora := _lora(checkpoint, profile)) is not None:
+        return _lora_verdict(lora, fits, profile)
     try:
         folder = resolve(checkpoint, profile)
     except CheckpointError as error:
@@ -78,9 +87,40 @@ def _verdict(folder: Path, paint: bool) -> Verdict:
     )  # fmt: skip
 
 
-def _rows(findings: Findings) -> tuple[Row, ...]:
+def _lora(name: str, profile: str | None) -> Path | None:
+    """The file of a LoRA, by its path or its name in the profile; None for what is none, or no sound file."""
+    own = Path(profile or "") / "loras" / name
+    for path in (Path(name).expanduser(), *((own, own.with_name(f"{own.name}.safetensors")) if profile else ())):
+        with suppress(CheckpointError):
+            if path.is_file() and is_lora(path):
+                return path
+    return None
+
+
+def _lora_verdict(path: Path, fits: str | None, profile: str | None) -> Verdict:
+    from models.loras.wearing import fitted
+
+    findings = Findings()
+    try:
+        lora = read_lora(path, findings)
+        if fits is not None:
+            checkpoint = open_checkpoint(resolve(fits, profile))
+            if checkpoint.family == "bundled":
+                raise CheckpointError(f"the checkpoint {checkpoint.name} is of the bundled family, which {NO_LORAS}")
+            prompted = cast("PromptedCheckpoint", checkpoint)
+            fitted(prompted.pipeline, prompted.row, lora, findings)
+    except CheckpointError as error:
+        return Verdict(path.stem, str(path), "LoRA", False, str(error), rows=_rows(findings, LORA_ROWS))
+    size = round(path.stat().st_size / 1e6, 1)
+    return Verdict(
+        path.stem, str(path), f"LoRA for {lora.origin or 'something its names do not tell'}", True, "", lora.sha256, lora.parameters, size,
+        round(lora.parameters * 4 / 1e6, 1), _rows(findings, LORA_ROWS), tuple(findings.notes),
+    )  # fmt: skip
+
+
+def _rows(findings: Findings, names: Sequence[str] = ROWS) -> tuple[Row, ...]:
     rows = []
-    for name in ROWS:
+    for name in names:
         state = "refused" if name == findings.refused else "sound" if name in findings.told else "not reached"
         rows.append(Row(name, state, ", ".join(findings.told.get(name, ())) if state == "sound" else ""))
     return tuple(rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from reprlib import repr as short
@@ -27,6 +27,7 @@ MOST_DIMENSIONS = 8
 LONGEST_NAME = 512
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_:\-]+(\.[A-Za-z0-9_:\-]+)*")
 FLOATS = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64}
+WHOLE = {"I32": torch.int32, "I64": torch.int64}
 BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
     "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8, "C64": 8,
@@ -47,14 +48,15 @@ class Entry(NamedTuple):
 
 
 class SafetensorsFile:
-    """An open file whose header is sane. entries: its tensors by name, in the order in which they lie in the file."""
+    """An open file whose header is sane. entries: its tensors by name, in the order in which they lie in the file;
+    metadata: what the header says beside them, which nobody has looked at."""
 
-    def __init__(self, path: Path, file: BinaryIO, header: bytearray, entries: dict[str, Entry]) -> None:
-        self.path, self.entries = path, entries
+    def __init__(self, path: Path, file: BinaryIO, header: bytearray, entries: dict[str, Entry], metadata: dict[str, str]) -> None:
+        self.path, self.entries, self.metadata = path, entries, metadata
         self._file, self._header = file, header
 
-    def tensors(self, digest: Digest) -> Iterator[tuple[str, Tensor | None]]:
-        """Each tensor by name as the file is read on, None for one that is not of floats; `digest` sees every byte.
+    def tensors(self, digest: Digest, read: Mapping[str, torch.dtype] = FLOATS) -> Iterator[tuple[str, Tensor | None]]:
+        """Each tensor by name as the file is read on, None for one that is not of floats (of `read`); `digest` sees every byte.
 
         Once only. Raises CheckpointError where the file ends too early.
         """
@@ -62,7 +64,7 @@ class SafetensorsFile:
         for name, entry in self.entries.items():
             data = read_exactly(self._file, entry.end - entry.start, self.path)
             digest.update(data)
-            dtype = FLOATS.get(entry.dtype)
+            dtype = read.get(entry.dtype)
             if dtype is None:
                 yield name, None
             else:
@@ -82,15 +84,15 @@ def open_safetensors(path: Path, largest: int) -> Iterator[SafetensorsFile]:
         if length > LARGEST_HEADER:
             raise CheckpointError(f"{path} has a header of more than {LARGEST_HEADER >> 20} MB; get a clean copy")
         header = read_exactly(file, length, path)
-        entries = _entries(parsed(header, path), size - 8 - length, path)
-        yield SafetensorsFile(path, file, bytearray(head) + header, entries)
+        told = parsed(header, path)
+        metadata = told.pop("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+            raise CheckpointError(f"{path}: __metadata__ must be texts by name; get a clean copy")
+        yield SafetensorsFile(path, file, bytearray(head) + header, _entries(told, size - 8 - length, path), metadata)
 
 
 def _entries(header: dict[str, Any], size: int, path: Path) -> dict[str, Entry]:
     """The header's tensors, by where they lie. size: bytes that follow it. Raises CheckpointError."""
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise CheckpointError(f"{path}: __metadata__ must be texts by name; get a clean copy")
     if len(header) > MOST_TENSORS:
         raise CheckpointError(f"{path} names {len(header)} tensors; at most {MOST_TENSORS} are allowed")
     entries = sorted(((name, _entry(name, told, path)) for name, told in header.items()), key=lambda pair: pair[1][2:])

@@ -153,8 +153,8 @@ def list_models(choice: Choice) -> None:
 
 @models_app.command()
 @with_choice
-def check(choice: Choice, path: Annotated[str, typer.Argument(metavar="PATH", help="A folder, or a name.")]) -> None:
-    """Whether a checkpoint is safe and complete, and why not."""
+def check(choice: Choice, path: Annotated[str, typer.Argument(metavar="PATH", help="A folder, a LoRA's file, or a name.")]) -> None:
+    """Whether a checkpoint or a LoRA is safe and complete, and why not; with --checkpoint, whether the LoRA fits it."""
     from ui.checkpoints import check as look_over
 
     look_over(choice, path)

@@ -7,7 +7,7 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -22,6 +22,7 @@ from models.devices import all_threads, device_of, dtype_of
 from models.families import Family
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.loading import count_parameters
+from models.loras.wearing import Loras
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, conditioned
 from models.prompted.trajectory import Trajectory, trajectory
@@ -40,6 +41,7 @@ class PromptedCheckpoint:
     row: Family
     pipeline: Any
     sha256: str
+    loras: Loras | None = None
 
     @property
     def family(self) -> str:
@@ -60,6 +62,7 @@ class PromptedPainter:
 
     def __init__(self, checkpoint: PromptedCheckpoint, spec: PainterSpec) -> None:
         self.family, self._pipeline, self._spec = checkpoint.row, checkpoint.pipeline, spec
+        self._loras = checkpoint.loras
         device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
@@ -72,7 +75,7 @@ class PromptedPainter:
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name, str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True,
+            steps, BLEND, prompted=True, loras=checkpoint.loras.infos if checkpoint.loras else (),
         )  # fmt: skip
         self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise()
@@ -85,6 +88,7 @@ class PromptedPainter:
         ms = dict.fromkeys(STAGES, 0.0)
         whole = Rect(0, 0, *self._spec.size)
         begun = perf_counter()
+        self._weigh(request)
         told = self._conditioning(request)
         ms["embed"] = (perf_counter() - begun) * 1e3
         damage = (whole,) if request.guide is None else request.damage
@@ -99,6 +103,7 @@ class PromptedPainter:
     @torch.inference_mode()
     def frame(self, request: PaintRequest) -> Tensor:
         """The whole frame as the stock pipeline gives it, unrounded: float32 (1, 3, H, W) in [0, 1]. Nothing is kept."""
+        self._weigh(request)
         whole, kept = Rect(0, 0, *self._spec.size), self._latents.clone()
         painted = self._paint_area(whole, request, self._conditioning(request), (whole,), dict.fromkeys(STAGES, 0.0))
         self._latents = kept
@@ -130,6 +135,12 @@ class PromptedPainter:
             return f"{told} {KEEP}" if self.family.edits else f"{told} {words.look} user interface"
         look = words.look or "clean"
         return f"make it a {look} user interface" if self.family.edits else f"{look} user interface, crisp text"
+
+    def _weigh(self, request: PaintRequest) -> None:
+        """LoRAs count as the request says, from now on; they may have changed how words are encoded."""
+        if self._loras is not None and self._loras.weigh(request.weights):
+            self.info = replace(self.info, loras=self._loras.infos)
+            self._told = None
 
     def _conditioning(self, request: PaintRequest) -> Conditioning:
         """Of the request's words, encoded anew only when they change."""
