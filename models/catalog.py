@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from models.loading import BundledCheckpoint
     from models.prompted.painter import PromptedCheckpoint
 
+NO_LORAS = "takes no LoRAs and no other sampler; leave --lora and --sampler out, or give an open checkpoint with --checkpoint"
 BUNDLED = Path(__file__).parent / "bundled"
 
 
@@ -79,17 +81,34 @@ def open_checkpoint(
         return build(surveyed, name)
 
 
-def open_painter(spec: PainterSpec) -> Painter:
-    """Open the painter that `spec` describes. Raises CheckpointError."""
+def check_spec(spec: PainterSpec) -> None:
+    """Raises CheckpointError for what can be seen to be wrong before anything is opened."""
     if spec.mode not in ("guided", "dream"):
         raise CheckpointError(f"unknown mode {spec.mode!r}; use guided or dream")
-    if spec.loras:
-        raise CheckpointError("this version takes no LoRAs; leave --lora out")
+    if spec.checkpoint in ("guide", "bundled") and (spec.loras or spec.sampler != "auto"):
+        raise CheckpointError(f"the checkpoint {spec.checkpoint} {NO_LORAS}")
+
+
+def open_painter(spec: PainterSpec) -> Painter:
+    """Open the painter that `spec` describes. Raises CheckpointError."""
+    check_spec(spec)
     if spec.checkpoint == "guide":
         if spec.mode == "dream":
             raise CheckpointError("the guide painter has no dream mode; use --checkpoint bundled")
         return GuidePainter(spec)
-    return probed(open_checkpoint(resolve(spec.checkpoint, spec.profile), profile=spec.profile), spec)
+    checkpoint = open_checkpoint(resolve(spec.checkpoint, spec.profile), profile=spec.profile)
+    return probed(dressed(checkpoint, spec) if spec.loras or spec.sampler != "auto" else checkpoint, spec)
+
+
+def dressed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> PromptedCheckpoint:
+    """The checkpoint with the LoRAs of `spec` on, and the sampler that they or the user ask for. Raises CheckpointError."""
+    if checkpoint.family == "bundled":
+        raise CheckpointError(f"the checkpoint {checkpoint.name} is of the bundled family, which {NO_LORAS}")
+    from models.loras.wearing import worn
+
+    prompted = cast("PromptedCheckpoint", checkpoint)
+    loras, row = worn(prompted.pipeline, prompted.row, spec)
+    return replace(prompted, loras=loras, row=row)
 
 
 def probed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> Painter:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
-from models.catalog import open_checkpoint, probed, resolve
-from models.extras import kind_of, read_embedding, read_lora, suits, vectors
+from models.catalog import NO_LORAS, open_checkpoint, probed, resolve
+from models.embeddings import EMBEDDING_ROWS, read_embedding, suits, widths_of
 from models.findings import ROWS, Findings
 from models.limits import weights_size
+from models.loras.origins import origin
+from models.loras.reading import LORA_ROWS, names_lora, read_lora
 from models.places import Found, found_in
 from models.whole import whole
+
+if TYPE_CHECKING:
+    from models.prompted.painter import PromptedCheckpoint
+    from models.safetensors_file import Entry
 
 FRAME_MEMORY_MB = 120  # activations of one 512x384 frame of the bundled family in float32, measured
 PROBE = PainterSpec(size=(256, 192), steps=1, device="cpu")
@@ -53,9 +59,10 @@ class Verdict:
     place: str = "profile"
 
 
-def check(checkpoint: str, profile: str | None = None, paint: bool = True) -> Verdict:
+def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits: str | None = None) -> Verdict:
     """Look a checkpoint over by loading it the way a painter would, and, with `paint`, by painting a small frame; nothing
-    in it is run. A LoRA or a textual inversion is read to its end. Never raises for a bad one."""
+    in it is run. A LoRA or a textual inversion is read to its end; fits: the checkpoint that a LoRA is to fit. Never raises
+    for a bad one."""
     try:
         path = _place(checkpoint, profile)
     except CheckpointError as error:
@@ -63,8 +70,10 @@ def check(checkpoint: str, profile: str | None = None, paint: bool = True) -> Ve
     findings = Findings()
     try:
         kind = _kind(path)
-        if kind != "checkpoint":
-            return _extra(path, kind, findings)
+        if kind == "lora":
+            return _lora(path, fits, profile, findings)
+        if kind == "embedding":
+            return _embedding(path, findings)
         found = open_checkpoint(path, findings, profile)
         if paint:
             with findings.row("frame"):
@@ -103,7 +112,7 @@ def _family_of(found: Found) -> tuple[str, int]:
     """The family and how many numbers there are, from headers alone. Raises CheckpointError."""
     from models.prompted.from_file import opened_file, part_family
     from models.prompted.opening import READING, recognised
-    from models.safetensors_file import open_safetensors
+    from models.safetensors_file import TAUGHT_NAME, open_safetensors
     from models.single_file import contents_of
     from models.survey import survey
     from models.weights import files_of
@@ -118,12 +127,15 @@ def _family_of(found: Found) -> tuple[str, int]:
             with open_safetensors(weights, READING.largest) as header:
                 count += _numbers(header.entries)
         return family, count
-    with opened_file(found.path) as file:
+    with opened_file(found.path, TAUGHT_NAME) as file:
         kind = kind_of(file.entries)
         if found.kind == "vae":
             return "autoencoder", _numbers(file.entries)
-        if kind != "checkpoint":
-            return (suits(vectors(file.entries, found.path)) if kind == "embedding" else "LoRA"), _numbers(file.entries)
+        if kind == "lora":
+            made_for = origin(cast("Mapping[str, Entry]", file.entries), file.metadata)
+            return f"LoRA for {made_for or 'something its names do not tell'}", _numbers(file.entries)
+        if kind == "embedding":
+            return f"textual inversion for {suits(widths_of(file.entries, found.path))}", _numbers(file.entries)
         contents = contents_of(file, Findings())
         return part_family(contents), sum(_numbers({name: file.entries[name] for name in piece.names.values()}) for piece in contents.pieces.values())
 
@@ -147,24 +159,50 @@ def _place(checkpoint: str, profile: str | None) -> Path:
 def _kind(path: Path) -> str:
     """By what a file holds. Raises CheckpointError."""
     from models.prompted.from_file import opened_file
+    from models.safetensors_file import TAUGHT_NAME
 
     if path.is_dir():
         return "checkpoint"
-    with opened_file(path) as file:
+    with opened_file(path, TAUGHT_NAME) as file:
         return kind_of(file.entries)
 
 
-def _extra(path: Path, kind: str, findings: Findings) -> Verdict:
-    """Of a LoRA or a textual inversion."""
-    if kind == "lora":
-        family, count = "LoRA", read_lora(path, findings)
-    else:
+def _lora(path: Path, fits: str | None, profile: str | None, findings: Findings) -> Verdict:
+    from models.loras.wearing import fitted
+
+    try:
+        lora = read_lora(path, findings)
+        if fits is not None:
+            checkpoint = open_checkpoint(resolve(fits, profile), profile=profile)
+            if checkpoint.family == "bundled":
+                raise CheckpointError(f"the checkpoint {checkpoint.name} is of the bundled family, which {NO_LORAS}")
+            prompted = cast("PromptedCheckpoint", checkpoint)
+            fitted(prompted.pipeline, prompted.row, lora, findings)
+    except CheckpointError as error:
+        return Verdict(path.stem, str(path), "LoRA", False, str(error), rows=_rows(findings, LORA_ROWS), kind="lora")
+    return Verdict(
+        path.stem, str(path), f"LoRA for {lora.origin or 'something its names do not tell'}", True, "", lora.sha256, lora.parameters,
+        _megabytes(path), round(lora.parameters * 4 / 1e6, 1), _rows(findings, LORA_ROWS), tuple(findings.notes), "lora",
+    )  # fmt: skip
+
+
+def _embedding(path: Path, findings: Findings) -> Verdict:
+    try:
         found = read_embedding(path, findings)
-        family, count = findings.told["family"][0], sum(tensor.numel() for tensor in found.values())
-    digest = findings.told["finite"].pop()
-    findings.tell("finite", f"all {count}")
-    rows = tuple(row for row in _rows(findings) if row.state == "sound")
-    return Verdict(path.name, str(path), family, True, "", digest, count, _megabytes(path), rows=rows, kind=kind)
+    except CheckpointError as error:
+        return Verdict(path.stem, str(path), "textual inversion", False, str(error), rows=_rows(findings, EMBEDDING_ROWS), kind="embedding")
+    return Verdict(
+        path.stem, str(path), f"textual inversion for {found.suits}", True, "", found.sha256, found.parameters, _megabytes(path),
+        rows=_rows(findings, EMBEDDING_ROWS), kind="embedding",
+    )  # fmt: skip
+
+
+def kind_of(entries: Mapping[str, Any]) -> str:
+    """What a file is, by its tensors' names and shapes: "checkpoint", "lora" or "embedding"."""
+    if any(map(names_lora, entries)):
+        return "lora"
+    small = len(entries) <= 2 and all(len(entry.shape) <= 2 for entry in entries.values())
+    return "embedding" if entries and small else "checkpoint"
 
 
 def _megabytes(path: Path) -> float:
@@ -175,9 +213,9 @@ def _memory(family: str, parameters: int) -> float:
     return round(parameters * 4 / 1e6 + (FRAME_MEMORY_MB if family == "bundled" else 0), 1)
 
 
-def _rows(findings: Findings) -> tuple[Row, ...]:
+def _rows(findings: Findings, names: Sequence[str] = ROWS) -> tuple[Row, ...]:
     rows = []
-    for name in ROWS:
+    for name in names:
         state = "refused" if name == findings.refused else "sound" if name in findings.told else "not reached"
         rows.append(Row(name, state, ", ".join(findings.told.get(name, ())) if state == "sound" else ""))
     return tuple(rows)

@@ -64,11 +64,11 @@ class Packed(NamedTuple):
 
 
 class GgufFile:
-    """An open file whose header is sane. entries: its tensors by name, in the order in which they lie in the file; told:
+    """An open file whose header is sane. entries: its tensors by name, in the order in which they lie in the file; metadata:
     the texts that the header says of it."""
 
-    def __init__(self, path: Path, file: BinaryIO, header: bytes, entries: dict[str, Packed], told: dict[str, str], size: int) -> None:
-        self.path, self.entries, self.told = path, entries, told
+    def __init__(self, path: Path, file: BinaryIO, header: bytes, entries: dict[str, Packed], metadata: dict[str, str], size: int) -> None:
+        self.path, self.entries, self.metadata = path, entries, metadata
         self._file, self._header, self._size = file, header, size
 
     def tensors(self, digest: Digest) -> Iterator[tuple[str, Tensor]]:

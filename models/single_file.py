@@ -199,7 +199,7 @@ def _described(file: File, pieces: dict[str, Piece], network: str) -> Contents:
         return Contents(file.path, pieces, network, None)
     entry = file.entries.get(pieces["unet"].names.get(f"{DENOISER}input_blocks.0.0.weight", ""))
     channels = entry.shape[1] if entry is not None and len(entry.shape) == 4 else 4
-    said = " ".join([file.path.stem, *(file.told.get(f"modelspec.{key}", "") for key in ("title", "architecture"))]).casefold()
+    said = " ".join([file.path.stem, *(file.metadata.get(f"modelspec.{key}", "") for key in ("title", "architecture"))]).casefold()
     notes = []
     if channels == 8:
         family = {"sd1": "pix2pix", "sdxl": "pix2pix-xl"}.get(family, family)
@@ -209,7 +209,7 @@ def _described(file: File, pieces: dict[str, Piece], network: str) -> Contents:
         family = {"sd2": "sd-turbo", "sdxl": "sdxl-turbo"}[family]
         notes.append(f"taken for {family}, since it calls itself turbo")
     found = layout(family)
-    predicts = file.told.get("modelspec.prediction_type", "")
+    predicts = file.metadata.get("modelspec.prediction_type", "")
     velocity = "v_pred" in names or predicts == "v"
     if family == "sd2" and not velocity:
         velocity = predicts != "epsilon" and not any(word in said for word in ("512", "base"))

@@ -52,7 +52,7 @@ def test_a_layout_is_what_files_of_its_family_hold(name: str) -> None:
     assert sum(tensor.numel() for tensor in own["vae"].values()) == 83_653_863
     entries = {key: Entry("F16", tuple(tensor.shape), 0, 0) for key, tensor in original(name, own).items()}
     assert infer_diffusers_model_type(entries) == KINDS[name]  # the library takes it for the same
-    file: Any = SimpleNamespace(path=Path("turbo.safetensors" if "turbo" in name else "dream.safetensors"), entries=entries, told={})
+    file: Any = SimpleNamespace(path=Path("turbo.safetensors" if "turbo" in name else "dream.safetensors"), entries=entries, metadata={})
     contents = contents_of(file, Findings())
     assert contents.layout is not None and contents.layout["model_index"] == surveyed.index
     if name in UNETS:  # the others differ from these in a number or two

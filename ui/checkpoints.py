@@ -45,14 +45,17 @@ def _line(verdict: Verdict) -> str:
 
 
 def check(choice: Choice, path: str) -> None:
-    """Say what was found of a checkpoint, row by row. Raises CheckpointError where it cannot be loaded."""
+    """Say what was found of a checkpoint, or of a LoRA (--checkpoint: the one that it is to fit), row by row.
+
+    Raises CheckpointError where it cannot be loaded.
+    """
     from models.apart import apart
     from models.check import check as look_over
 
     if path == "guide":
         print("the painter without a model: nothing to load")
         return
-    verdict = apart(look_over, path, str(choice.folder()))
+    verdict = apart(look_over, path, str(choice.folder()), True, choice.checkpoint)
     for row in verdict.rows:
         print(f"{row.name:<10} {row.state:<11} {row.found}".rstrip())
     for note in verdict.notes:

@@ -154,7 +154,7 @@ def list_models(choice: Choice) -> None:
 @models_app.command()
 @with_choice
 def check(choice: Choice, path: Annotated[str, typer.Argument(metavar="PATH", help="A folder, a file, or a name.")]) -> None:
-    """Whether a checkpoint is safe and complete, and why not."""
+    """Whether a checkpoint, a LoRA or a textual inversion is safe and complete, and why not; with --checkpoint, whether the LoRA fits it."""
     from ui.checkpoints import check as look_over
 
     look_over(choice, path)

@@ -39,7 +39,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[S
     from engine.mirror import Mirror
     from engine.process_mailbox import ProcessMailbox
     from engine.session import Session
-    from models.catalog import names, open_painter, resolve
+    from models.catalog import check_spec, names, open_painter, resolve
 
     journal, mirror = Journal(profile.journal_path), Mirror(profile.documents)
     size = parse_size(choice.size or settings.size)
@@ -57,6 +57,8 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[S
         checkpoint=wished.get("checkpoint", settings.checkpoint), mode=wished.get("mode", settings.mode), size=size,
         seed=settings.seed, device=settings.device,
     )  # fmt: skip
+    check_spec(spec)
+    desktop.prefer("loras", dict(spec.weights))
     if spec.checkpoint != "guide":
         resolve(spec.checkpoint, spec.profile)  # refused here, in one message, rather than in the child
     mailbox = ProcessMailbox(open_painter, spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from models.packed import need_gguf
 from models.plain_files import opened, read_exactly, read_json
 from models.prompted.opening import READING, build_prompted
 from models.prompted.painter import PromptedCheckpoint
-from models.safetensors_file import SafetensorsFile, open_safetensors
+from models.safetensors_file import PLAIN_NAME, SafetensorsFile, open_safetensors
 from models.single_file import Brought, Contents, contents_of
 from models.survey import INDEX, Survey, check_link, survey
 
@@ -44,12 +45,12 @@ def build_from_file(path: Path, findings: Findings, folders: Sequence[Path]) -> 
 
 
 @contextmanager
-def opened_file(path: Path) -> Iterator[SafetensorsFile | GgufFile]:
-    """By what the file holds, whatever its name."""
+def opened_file(path: Path, plain: re.Pattern[str] = PLAIN_NAME) -> Iterator[SafetensorsFile | GgufFile]:
+    """By what the file holds, whatever its name. plain: what a tensor may be called."""
     with opened(path, LARGEST) as (head, size):
         packed = read_exactly(head, min(size, 4), path) == MAGIC
     if not packed:
-        with open_safetensors(path, LARGEST) as file:
+        with open_safetensors(path, LARGEST, plain) as file:
             yield file
         return
     with open_gguf(path, LARGEST) as other:
