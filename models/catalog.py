@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from models.prompted.painter import PromptedCheckpoint
 
 NO_LORAS = "takes no LoRAs and no other sampler; leave --lora and --sampler out, or give an open checkpoint with --checkpoint"
+ALWAYS = ("bundled", "guide")
 BUNDLED = Path(__file__).parent / "bundled"
 
 
@@ -24,7 +25,7 @@ def names(checkpoints: Path | None = None) -> list[str]:
     """Names that `--checkpoint` takes: bundled, guide, and what is whole in the profile whose `checkpoints/` is given, or in
     the folders of other programs that its settings name."""
     every = found_in(checkpoints.parent) if checkpoints is not None else []
-    return ["bundled", "guide", *(found.name for found in every if found.kind == "checkpoint" and whole(found.path))]
+    return [*ALWAYS, *(found.name for found in every if found.kind == "checkpoint" and whole(found.path))]
 
 
 def resolve(checkpoint: str, profile: str | None = None) -> Path:

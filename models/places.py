@@ -38,11 +38,21 @@ class Found(NamedTuple):
 
 def found_in(profile: Path | None) -> list[Found]:
     """Everything, the profile's own first; a name stands once for each kind. Raises InputError for broken settings."""
-    if profile is None:
-        return []
-    every = [*_kinds(profile, PROFILE, "profile")]
-    for folder in folders_of(profile):
-        every += elsewhere(folder)
+    return _named([*own_in(profile), *used_by(profile)]) if profile is not None else []
+
+
+def own_in(profile: Path) -> list[Found]:
+    """What the profile itself holds."""
+    return _named([*_kinds(profile, PROFILE, "profile")])
+
+
+def used_by(profile: Path) -> list[Found]:
+    """What lies in the folders of other programs that the profile's settings name. Raises InputError for broken settings."""
+    return [found for folder in folders_of(profile) for found in elsewhere(folder)]
+
+
+def _named(every: list[Found]) -> list[Found]:
+    """Each by a name of its own."""
     known: dict[tuple[str, str], Found] = {}
     for found in every:
         name = found.name if (found.kind, found.name) not in known else f"{found.path.parent.name}/{found.name}"

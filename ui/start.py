@@ -27,8 +27,8 @@ def start(choice: Choice, record_to: Path | None = None) -> None:
     need_display()
     with Profile.open(choice.profile) as profile:
         settings = open_settings(profile.settings_path)
-        with _session(choice, profile, settings) as session, _recorder(session, record_to) as recorder:
-            run(session, settings, _clock(session), recorder)
+        with _session(choice, profile, settings) as session, _recorder(session, record_to) as recorder, _watched(session, profile) as look:
+            run(session, settings, _clock(session), recorder, look)
 
 
 @contextmanager
@@ -72,6 +72,25 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[S
         yield session
     finally:
         session.close()
+
+
+@contextmanager
+def _watched(session: Session, profile: Profile) -> Iterator[Callable[[], None]]:
+    """What tells the desktop of checkpoints that come and go while it is shown."""
+    from models.watching import Watch
+
+    watch = Watch(profile.folder)
+
+    def look() -> None:
+        if (news := watch.news()) is not None:
+            session.desktop.offer(news.checkpoints)
+            for line in news.said:
+                session.desktop.say(line)
+
+    try:
+        yield look
+    finally:
+        watch.close()
 
 
 @contextmanager
