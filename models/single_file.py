@@ -214,8 +214,7 @@ def _described(file: File, pieces: dict[str, Piece], network: str) -> Contents:
     if family == "sd2" and not velocity:
         velocity = predicts != "epsilon" and not any(word in said for word in ("512", "base"))
         notes.append("taken for one that predicts velocity, as most of Stable Diffusion 2" if velocity else "taken for one that predicts noise")
-    if velocity:
-        found["scheduler"]["prediction_type"] = "v_prediction"
+    found["scheduler"]["prediction_type"] = "v_prediction" if velocity else "epsilon"
     if "ztsnr" in names and found["model_index"]["scheduler"][1] == "EulerDiscreteScheduler":
         found["scheduler"]["rescale_betas_zero_snr"] = True
     return Contents(file.path, pieces, network, found, tuple(notes))

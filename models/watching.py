@@ -6,6 +6,7 @@ Knows no torch. The look itself is taken on a thread of its own; whoever shows w
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from engine.background import Background
 from models.catalog import ALWAYS
 from models.places import Found, own_in, used_by, watched_in
 from models.whole import whole
+
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")  # of a folder that is filled while it is taken in
 
 REST_S = 0.5  # a file whose size and time are the same after so long is not being written
 CLOSE_S = 2.0

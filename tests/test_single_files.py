@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import models.layout
 from engine.errors import CheckpointError
@@ -98,3 +99,54 @@ def test_a_denoiser_alone_says_what_is_missing_and_where_to_put_it(tmp_path: Pat
     tiny_folder(tmp_path / "profile" / "checkpoints" / "schnell", "flux-schnell")
     with pytest.raises(CheckpointError, match=r"schnell cannot lend them: .*does not belong"):
         open_checkpoint(file, profile=str(tmp_path / "profile"))
+
+
+def scheduler_of(path: Path) -> dict[str, Any]:
+    return dict(opened(path).pipeline.scheduler.config)
+
+
+def test_a_file_tells_what_it_predicts_by_its_words_its_marks_or_its_name(home: Path, tmp_path: Path) -> None:
+    folder = folder_of(home, "sd2")
+    for name, told, wanted in (("a", {}, "v_prediction"), ("v2-1_512-ema", {}, "epsilon"), ("a", {"modelspec.prediction_type": "epsilon"}, "epsilon"),
+                               ("512", {"modelspec.prediction_type": "v"}, "v_prediction")):  # fmt: skip
+        assert scheduler_of(whole_file(folder, tmp_path / f"{name}.safetensors", told))["prediction_type"] == wanted
+    file = whole_file(folder_of(home, "sdxl"), tmp_path / "noob.safetensors")
+    assert "v_prediction" not in str(scheduler_of(file))
+    save_file({**load_file(file), "v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}, file)
+    assert scheduler_of(file)["prediction_type"] == "v_prediction" and scheduler_of(file)["rescale_betas_zero_snr"]
+
+
+def test_half_and_quarter_precision_are_read(home: Path, tmp_path: Path) -> None:
+    file = whole_file(folder_of(home, "sd1"), tmp_path / "dream.safetensors")
+    for dtype in (torch.float16, torch.bfloat16, torch.float8_e4m3fn):
+        held = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in load_file(file).items()}
+        save_file(held, tmp_path / "small.safetensors")
+        bias = opened(tmp_path / "small.safetensors").pipeline.unet.conv_in.bias
+        assert torch.equal(bias, held["model.diffusion_model.input_blocks.0.0.bias"].float())
+
+
+def test_what_is_not_in_the_file_comes_from_a_folder_of_its_family(home: Path, tmp_path: Path) -> None:
+    folder = folder_of(home, "sdxl")
+    file = whole_file(folder, tmp_path / "bare.safetensors", without="vae")
+    with pytest.raises(CheckpointError, match="holds the text_encoder, text_encoder_2 and unet alone"):
+        opened(file, tmp_path / "profile")
+    shutil.copytree(folder, tmp_path / "profile" / "checkpoints" / "xl")
+    found = opened(file, tmp_path / "profile")
+    assert found.family == "sdxl" and torch.equal(PromptedPainter(found, SPEC).frame(request()), PromptedPainter(opened(folder), SPEC).frame(request()))
+
+
+OTHERS = {
+    "inpainting": ({"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(320, 9, 3, 3)}, "a file of 'inpainting'"),
+    "xl_refiner": ({"conditioner.embedders.0.model.transformer.resblocks.9.mlp.c_proj.bias": torch.zeros(1280)}, "does not belong to a checkpoint"),
+    "chroma": ({"distilled_guidance_layer.in_proj.bias": torch.zeros(8), "double_blocks.0.img_attn.norm.key_norm.scale": torch.zeros(8)}, "a file of 'chroma'"),
+    "controlnet": ({"control_model.time_embed.0.weight": torch.zeros(8, 8)}, "does not belong to a checkpoint"),
+    "an autoencoder": ({"encoder.conv_in.weight": torch.zeros(8, 3, 3, 3), "decoder.conv_in.weight": torch.zeros(8, 3, 3, 3), "x": torch.zeros(1)}, "does not belong|holds no denoiser"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_of_no_family_here_is_refused_by_what_it_is(tmp_path: Path, name: str) -> None:
+    tensors, message = OTHERS[name]
+    save_file(tensors, tmp_path / "other.safetensors")
+    with pytest.raises(CheckpointError, match=message):
+        opened(tmp_path / "other.safetensors", tmp_path / "profile")

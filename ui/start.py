@@ -84,8 +84,9 @@ def _watched(session: Session, profile: Profile) -> Iterator[Callable[[], None]]
     def look() -> None:
         if (news := watch.news()) is not None:
             session.desktop.offer(news.checkpoints)
-            for line in news.said:
-                session.desktop.say(line)
+            if news.said:
+                more = f" And {len(news.said) - 1} more." if len(news.said) > 1 else ""
+                session.desktop.say(news.said[0] + more)
 
     try:
         yield look

@@ -76,9 +76,13 @@ def _lent(brought: Brought, folders: Sequence[Path]) -> PromptedCheckpoint:
         return found
     with findings.row("family"):
         raise CheckpointError(
-            f"{contents.path} holds the {' and '.join(contents.pieces)} alone; put a diffusers folder with the other parts (text encoder, tokenizer, "
+            f"{contents.path} holds the {_listed(list(contents.pieces))} alone; put a diffusers folder with the other parts (text encoder, tokenizer, "
             f"autoencoder, scheduler) of the same family into the profile's checkpoints folder, one of {part_family(contents)}{why}"
         )
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def part_family(contents: Contents) -> str:
