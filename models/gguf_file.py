@@ -71,8 +71,9 @@ class GgufFile:
         self.path, self.entries, self.metadata = path, entries, metadata
         self._file, self._header, self._size = file, header, size
 
-    def tensors(self, digest: Digest) -> Iterator[tuple[str, Tensor]]:
+    def tensors(self, digest: Digest, read: object = None) -> Iterator[tuple[str, Tensor]]:
         """Each tensor by name as the file is read on, packed ones as diffusers' `GGUFParameter`; `digest` sees every byte.
+        read: of no use here.
 
         Once only. Raises CheckpointError where the file ends too early.
         """

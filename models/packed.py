@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import CheckpointError
+from models.bits import layer_for, unpacked_bits
 
 
 def need_gguf(path: Path) -> None:
@@ -31,8 +32,15 @@ def is_packed(tensor: Tensor) -> bool:
     return hasattr(tensor, "quant_type")
 
 
+def in_bits(tensor: Tensor) -> bool:
+    """Whether bitsandbytes packed it."""
+    return hasattr(tensor, "quant_state")
+
+
 def unpacked(tensor: Tensor) -> Tensor:
     """In float32."""
+    if in_bits(tensor):
+        return unpacked_bits(tensor)
     from diffusers.quantizers.gguf.utils import dequantize_gguf_tensor
 
     return dequantize_gguf_tensor(tensor).float()
@@ -41,6 +49,9 @@ def unpacked(tensor: Tensor) -> Tensor:
 def packed_network(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give the network layers for what is packed, and take it in; the tensors that are left for it, unpacked where no layer
     can do that as it goes."""
+    tensors = _in_layers_of_bits(network, tensors)
+    if not any(map(is_packed, tensors.values())):
+        return dict(tensors)
     from diffusers.quantizers.gguf.utils import GGUFLinear, _replace_with_gguf_linear
 
     given = {key: tensor for key, tensor in tensors.items() if is_packed(tensor)}
@@ -54,6 +65,20 @@ def packed_network(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[st
             layer.register_forward_pre_hook(_computes_in_what_it_is_given)
         else:
             left[key] = unpacked(tensor) if key in given else tensor
+    return left
+
+
+def _in_layers_of_bits(network: nn.Module, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """What bitsandbytes packed goes into its layers; the tensors that are left, unpacked where no layer takes them so."""
+    left = {}
+    for key, tensor in tensors.items():
+        owner, _, _ = key.rpartition(".")
+        above, _, name = owner.rpartition(".")
+        plain = network.get_submodule(owner) if in_bits(tensor) else None
+        if type(plain) is nn.Linear:
+            setattr(network.get_submodule(above), name, layer_for(plain, tensor))
+        else:
+            left[key] = unpacked(tensor) if plain is not None else tensor
     return left
 
 

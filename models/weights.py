@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import CheckpointError
+from models.bits import BETWEEN, Packed, gathered, pieces_of
 from models.configs import built
 from models.findings import Findings
 from models.gguf_file import GgufFile
@@ -25,6 +26,7 @@ from models.safetensors_file import FLOATS, Digest, SafetensorsFile, open_safete
 
 MOST_SHARDS = 1000
 SHARD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*\.safetensors")
+BYTES = {**FLOATS, "U8": torch.uint8}
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -87,13 +89,18 @@ def filled(
         spell = reading.spelling(plan.network)
         own = {reading.spelled(key): key for key in wanted}
         with findings.row("tensors"):
-            places = [_fitting(shard, wanted, own, reading, spell) for shard in shards]
-            held = {key for names in places for key in names.values()}
+            bits = [_packed(shard, wanted, own, reading, spell) for shard in shards]
+            places = [_fitting(shard, wanted, own, reading, spell, packed) for shard, packed in zip(shards, bits, strict=True)]
+            held = {key for names in (*(names.values() for names in places), *bits) for key in names}
             shared = {target: source for target, source in plan.shared.items() if target not in held and source in held}
-            _complete(folder, shards, places, {key: tensor for key, tensor in wanted.items() if key not in shared})
+            whole = {key: tensor for key, tensor in wanted.items() if key not in shared and not any(key in packed for packed in bits)}
+            _complete(folder, shards, places, whole)
             findings.tell("tensors", f"{folder.name} all {len(wanted)}")
         with findings.row("finite"):
-            tensors = {key: value for shard, names in zip(shards, places, strict=True) for key, value in finite(shard, names, digest).items()}
+            tensors: dict[str, Tensor] = {}
+            for shard, names, packed in zip(shards, places, bits, strict=True):
+                pieces = {name: f"{key}{BETWEEN}{piece}" for key, weight in packed.items() for piece, name in weight.names.items()}
+                tensors |= _unfolded(finite(shard, {**names, **pieces}, digest), packed, shard.path)
             findings.tell("finite", folder.name)
     return assembled(empty, folder / "config.json", tensors, shared)
 
@@ -130,13 +137,35 @@ def shards_of(index: Path) -> list[Path]:
     return [index.parent / name for name in names]
 
 
-def _fitting(
+def _packed(
     shard: SafetensorsFile, wanted: Mapping[str, Tensor], own: Mapping[str, str], reading: Reading, spell: Callable[[str], str]
-) -> dict[str, str]:
+) -> dict[str, Packed]:
+    """A file's weights that are packed into bits, by the network's names. Raises CheckpointError."""
+    known = {name: own.get(reading.spelled(name)) or own.get(reading.spelled(spell(name))) for name in shard.entries}
+    shapes = {name: tuple(wanted[key].shape) for name, key in known.items() if key is not None}
+    return {str(known[name]): weight for name, weight in pieces_of(shard.entries, shapes, shard.path).items()}
+
+
+def _unfolded(tensors: dict[str, Tensor], packed: Mapping[str, Packed], path: Path) -> dict[str, Tensor]:
+    """With the packed weights of a file as one tensor each, all of them finite. Raises CheckpointError."""
+    if not packed:
+        return tensors
+    found = gathered(tensors, packed, path)
+    for key in packed:
+        if not torch.isfinite(unpacked(found[key])).all():
+            raise CheckpointError(f"{path}: {key} holds values that are not finite; the file is damaged, copy it again")
+    return found
+
+
+def _fitting(
+    shard: SafetensorsFile, wanted: Mapping[str, Tensor], own: Mapping[str, str], reading: Reading, spell: Callable[[str], str],
+    packed: Mapping[str, Packed],
+) -> dict[str, str]:  # fmt: skip
     """For each of a file's tensors that are used, the network's name of it. Raises CheckpointError for one it has no use for."""
     names = {}
+    pieces = {name: key for key, weight in packed.items() for name in weight.names.values()}
     for name, entry in shard.entries.items():
-        if reading.harmless.search(name):
+        if reading.harmless.search(name) or name in pieces:
             continue
         key = own.get(reading.spelled(name)) or own.get(reading.spelled(spell(name)))
         if key is None:
@@ -167,8 +196,11 @@ def finite(shard: SafetensorsFile | GgufFile, names: Mapping[str, str], digest: 
     """A file's tensors under the network's names, in float32 but for what stays packed. Raises CheckpointError for a number
     that is none."""
     found = {}
-    for name, tensor in shard.tensors(digest):
+    for name, tensor in shard.tensors(digest, BYTES):
         if tensor is None or name not in names:
+            continue
+        if tensor.dtype == torch.uint8 and not is_packed(tensor):  # a piece of what is packed into bits
+            found[names[name]] = tensor
             continue
         number = unpacked(tensor) if is_packed(tensor) else tensor.float()
         if not torch.isfinite(number).all():

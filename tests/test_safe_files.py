@@ -152,9 +152,9 @@ def test_what_is_told_is_the_hash_of_the_file_that_was_loaded(sound: Path, tmp_p
     wanted, digest = load_file(folder / NAME)[BASE.tensor], hashlib.sha256((folder / NAME).read_bytes()).hexdigest()
     read = SafetensorsFile.tensors
 
-    def late(self: SafetensorsFile, given: object) -> object:
+    def late(self: SafetensorsFile, *given: object) -> object:
         os.replace(other / NAME, folder / NAME)
-        return read(self, given)  # type: ignore[arg-type]
+        return read(self, *given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(SafetensorsFile, "tensors", late)
     found = open_checkpoint(folder / NAME)

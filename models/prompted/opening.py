@@ -21,6 +21,7 @@ import transformers
 from accelerate import init_empty_weights
 
 from engine.errors import CheckpointError
+from models.bits import check_packing
 from models.configs import LARGEST_NUMBER, bounded, built, known
 from models.encoders import PREFIX, configured, older
 from models.families import SPARE, Family, allowed, family_of
@@ -88,6 +89,7 @@ def recognised(surveyed: Survey) -> tuple[Family, dict[str, dict[str, Any]]]:
             path = folder / component / ("scheduler_config.json" if component == "scheduler" else "config.json")
             ours = surveyed.given.get(component)
             configs[component] = ours if ours is not None else {} if component in WORDS else dict(bounded(read_json(path), path))
+            check_packing(configs[component], path)
             findings.tell("settings", f"{component} {len(configs[component])}")
     with findings.row("family"):
         family = family_of(pipeline, {**configs, "model_index": index})
