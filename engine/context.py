@@ -98,7 +98,7 @@ class Context:
 
     def describe(self) -> list[str]:
         """What is known, in plain words."""
-        lines = [f"You chose {key.replace('_', ' ')}: {value}." for key, value in sorted(self.preferences.items())]
+        lines = [f"You chose {key.replace('_', ' ')}: {value}." for key, value in sorted(self.preferences.items()) if key != "loras"]
         for app, count in self.opened.most_common(5):
             hours = self.hours.get(app, [])
             hour = hours.index(max(hours)) if hours else 0

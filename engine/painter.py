@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -39,6 +40,28 @@ class PainterSpec:
     tuned: bool = False  # whether what `bench tune` found is taken where nothing is said
     least_crop: int | None = None  # pixels: the shortest side of what is painted at once; None: the family's own
     without: tuple[str, ...] = ()  # TECHNIQUES that are left out, to see what each is worth
+    sampler: str = "auto"  # "own", or a name of models.loras.samplers; "auto": as the LoRAs ask
+
+    @property
+    def weights(self) -> tuple[tuple[str, float], ...]:
+        """The LoRAs by what they are called, each its own name, and their weights."""
+        found: dict[str, float] = {}
+        for path, weight in self.loras:
+            name, count = PurePath(path).stem, 1
+            while name in found:
+                count += 1
+                name = f"{PurePath(path).stem} {count}"
+            found[name] = weight
+        return tuple(found.items())
+
+
+@dataclass(frozen=True, slots=True)
+class LoraInfo:
+    """One LoRA that a painter paints with."""
+
+    name: str
+    sha256: str
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +78,7 @@ class PainterInfo:
     reach: int = 0  # pixels by which painting changes more than the guide's damage (shadows, glow)
     weights: str = ""
     prompted: bool = False  # whether it is told in words what to paint
+    loras: tuple[LoraInfo, ...] = ()  # as it was opened; their weights may have changed since
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +118,7 @@ class PaintRequest:
 
     guide: uint8 (H, W, 3), the whole frame; None in dream mode. verbatim: uint8 (H, W), 255 where the guide's own
     pixels are content (pictures) that no style may change. corners: uint8 (H, W, 3), see `Guide`. damage: rects on the 8-pixel grid, inside the frame,
-    already grown by the painter's reach.
+    already grown by the painter's reach. weights: of LoRAs, by name, from now on; one that is not named keeps its own.
     """
 
     seq: int
@@ -107,6 +131,7 @@ class PaintRequest:
     buttons: tuple[str, ...] = ()
     corners: np.ndarray | None = None
     words: Words = Words()
+    weights: tuple[tuple[str, float], ...] = ()
 
 
 ARRAYS = ("guide", "verbatim", "corners")  # what of a request is as large as the frame

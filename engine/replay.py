@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,8 @@ def replay(
     if frames not in FRAMES:
         raise InputError(f"frames {frames!r} is not known; use one of {', '.join(FRAMES)}")
     desktop = open_desktop(trace.header)
+    if painter.info.loras:
+        desktop.prefer("loras", {lora.name: lora.weight for lora in painter.info.loras})
     session = Session(desktop, DirectMailbox(painter))
     try:
         with _folder(check_out(out)) as workshop:
@@ -136,6 +139,7 @@ def _told(number: int, step: Step, frame: Frame) -> dict[str, Any]:
 def _described(info: PainterInfo, spec: PainterSpec) -> dict[str, Any]:
     return {
         "checkpoint": {"name": info.name, "sha256": info.sha256},
+        "loras": [asdict(lora) for lora in info.loras],
         "mode": info.mode,
         "size": list(spec.size),
         "seed": spec.seed,

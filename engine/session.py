@@ -82,7 +82,7 @@ class Session:
         self._bounds = Rect(0, 0, width, height)
         self._frame = np.empty((height, width, 3), np.uint8)
         self._frame[:] = self.guide.pixels
-        self._look = b""
+        self._look: tuple[bytes, dict[str, float]] = b"", {}
         self._waking = True  # a dream begins from one frame that was painted with the guide
         self._seq = 0
         self._posted: dict[int, tuple[float, tuple[Rect, ...]]] = {}  # seq -> when, damage; not answered yet
@@ -170,7 +170,7 @@ class Session:
     def _damage(self, happened: bool) -> tuple[Rect, ...]:
         """What changed on the screen: the guide's damage grown by the painter's reach, or everything."""
         damage, info = self.guide.update(self.desktop.items), self.mailbox.info
-        look = self.desktop.style.vector().tobytes()
+        look = self.desktop.style.vector().tobytes(), self.desktop.loras
         full = info is not None and self.mailbox.needs_full()
         if full or look != self._look:
             self._look, self._waking = look, True
@@ -195,6 +195,7 @@ class Session:
             router.buttons,
             None if dream else self.guide.corners,
             self._words(),
+            tuple(self.desktop.loras.items()),
         )
         self._unsent, self._told = (), ()
         self._posted[self._seq] = perf_counter(), damage

@@ -29,7 +29,7 @@ def open_desktop(header: Header, size: tuple[int, int] | None = None) -> Desktop
         desktop = Desktop(size or header.size, documents, header.start, state)
         if header.style is not None:
             desktop.prefer("style", header.style)
-        desktop.sheet  # noqa: B018 - drawn here, so that a state no app can draw is refused before anything is played
+        desktop.sheet, desktop.loras  # noqa: B018 - here, so that a state no app can draw is refused before anything is played
     except TraceError:
         raise
     except PixelOSError as error:

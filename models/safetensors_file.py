@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from reprlib import repr as short
@@ -26,7 +26,12 @@ MOST_TENSORS = 20_000
 MOST_DIMENSIONS = 8
 LONGEST_NAME = 512
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_:\-]+(\.[A-Za-z0-9_:\-]+)*")
-FLOATS = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64}
+TAUGHT_NAME = re.compile(rf"{PLAIN_NAME.pattern}|<[A-Za-z0-9_ \-]{{1,80}}>")  # of a textual inversion too: the word itself
+FLOATS = {
+    "F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64, "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}  # fmt: skip
+WHOLE = {"I32": torch.int32, "I64": torch.int64}
 BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
     "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8, "C64": 8,
@@ -47,14 +52,15 @@ class Entry(NamedTuple):
 
 
 class SafetensorsFile:
-    """An open file whose header is sane. entries: its tensors by name, in the order in which they lie in the file."""
+    """An open file whose header is sane. entries: its tensors by name, in the order in which they lie in the file;
+    metadata: what the header says beside them, which nobody has looked at."""
 
-    def __init__(self, path: Path, file: BinaryIO, header: bytearray, entries: dict[str, Entry]) -> None:
-        self.path, self.entries = path, entries
+    def __init__(self, path: Path, file: BinaryIO, header: bytearray, entries: dict[str, Entry], metadata: dict[str, str]) -> None:
+        self.path, self.entries, self.metadata = path, entries, metadata
         self._file, self._header = file, header
 
-    def tensors(self, digest: Digest) -> Iterator[tuple[str, Tensor | None]]:
-        """Each tensor by name as the file is read on, None for one that is not of floats; `digest` sees every byte.
+    def tensors(self, digest: Digest, read: Mapping[str, torch.dtype] = FLOATS) -> Iterator[tuple[str, Tensor | None]]:
+        """Each tensor by name as the file is read on, None for one that is not of floats (of `read`); `digest` sees every byte.
 
         Once only. Raises CheckpointError where the file ends too early.
         """
@@ -62,7 +68,7 @@ class SafetensorsFile:
         for name, entry in self.entries.items():
             data = read_exactly(self._file, entry.end - entry.start, self.path)
             digest.update(data)
-            dtype = FLOATS.get(entry.dtype)
+            dtype = read.get(entry.dtype)
             if dtype is None:
                 yield name, None
             else:
@@ -70,8 +76,8 @@ class SafetensorsFile:
 
 
 @contextmanager
-def open_safetensors(path: Path, largest: int) -> Iterator[SafetensorsFile]:
-    """Open a file of at most `largest` bytes and read its header. Raises CheckpointError, saying what is wrong with it."""
+def open_safetensors(path: Path, largest: int, plain: re.Pattern[str] = PLAIN_NAME) -> Iterator[SafetensorsFile]:
+    """Open a file of at most `largest` bytes and read its header; plain: what a tensor may be called. Raises CheckpointError, saying what is wrong with it."""
     with opened(path, largest) as (file, size):
         head = bytes(read_exactly(file, min(size, 8), path))
         if (kind := foreign_kind(head, path.name)) is not None:
@@ -82,18 +88,18 @@ def open_safetensors(path: Path, largest: int) -> Iterator[SafetensorsFile]:
         if length > LARGEST_HEADER:
             raise CheckpointError(f"{path} has a header of more than {LARGEST_HEADER >> 20} MB; get a clean copy")
         header = read_exactly(file, length, path)
-        entries = _entries(parsed(header, path), size - 8 - length, path)
-        yield SafetensorsFile(path, file, bytearray(head) + header, entries)
+        told = parsed(header, path)
+        metadata = told.pop("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+            raise CheckpointError(f"{path}: __metadata__ must be texts by name; get a clean copy")
+        yield SafetensorsFile(path, file, bytearray(head) + header, _entries(told, size - 8 - length, path, plain), metadata)
 
 
-def _entries(header: dict[str, Any], size: int, path: Path) -> dict[str, Entry]:
+def _entries(header: dict[str, Any], size: int, path: Path, plain: re.Pattern[str]) -> dict[str, Entry]:
     """The header's tensors, by where they lie. size: bytes that follow it. Raises CheckpointError."""
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise CheckpointError(f"{path}: __metadata__ must be texts by name; get a clean copy")
     if len(header) > MOST_TENSORS:
         raise CheckpointError(f"{path} names {len(header)} tensors; at most {MOST_TENSORS} are allowed")
-    entries = sorted(((name, _entry(name, told, path)) for name, told in header.items()), key=lambda pair: pair[1][2:])
+    entries = sorted(((name, _entry(name, told, path, plain)) for name, told in header.items()), key=lambda pair: pair[1][2:])
     at = 0
     for name, entry in entries:
         if entry.start != at:
@@ -104,9 +110,9 @@ def _entries(header: dict[str, Any], size: int, path: Path) -> dict[str, Entry]:
     return dict(entries)
 
 
-def _entry(name: str, told: Any, path: Path) -> Entry:
+def _entry(name: str, told: Any, path: Path, plain: re.Pattern[str]) -> Entry:
     """One tensor's line of the header. Raises CheckpointError."""
-    if len(name) > LONGEST_NAME or not PLAIN_NAME.fullmatch(name):
+    if len(name) > LONGEST_NAME or not plain.fullmatch(name):
         raise CheckpointError(f"{path}: {name[:60]!r} is no plain tensor name; get a clean copy")
     dtype, shape, offsets = (told.get(key) if isinstance(told, dict) else None for key in ("dtype", "shape", "data_offsets"))
     if not isinstance(dtype, str) or dtype not in BYTES:

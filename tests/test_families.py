@@ -75,10 +75,12 @@ def request(seed: int = 0, damage: tuple[Rect, ...] = (Rect(0, 0, *SIZE),), word
     return replace(ask(drawn(seed), damage), words=words)
 
 
-def stock(folder: Path, painter: PromptedPainter, asked: PaintRequest) -> torch.Tensor:
-    """The same frame by the library's own pipeline: float (1, 3, H, W) in [0, 1]."""
-    checkpoint = opened(folder)
-    row, pipeline = checkpoint.row, checkpoint.pipeline
+def stock(
+    folder: Path, painter: PromptedPainter, asked: PaintRequest, prepare: Callable[[Any], Any] = lambda pipeline: None
+) -> torch.Tensor:
+    """The same frame by the library's own pipeline, once `prepare` has had it: float (1, 3, H, W) in [0, 1]."""
+    row, pipeline = painter.family, opened(folder).pipeline
+    prepare(pipeline)
     picture = torch.from_numpy(asked.guide.copy()).permute(2, 0, 1)[None].float() / 255  # type: ignore[union-attr]
     told: dict[str, Any] = {"prompt": painter.prompt(asked)}
     if row.name != "lcm":

@@ -160,8 +160,8 @@ def list_models(choice: Choice) -> None:
 
 @models_app.command()
 @with_choice
-def check(choice: Choice, path: Annotated[str, typer.Argument(metavar="PATH", help="A folder, or a name.")]) -> None:
-    """Whether a checkpoint is safe and complete, and why not."""
+def check(choice: Choice, path: Annotated[str, typer.Argument(metavar="PATH", help="A folder, a file, or a name.")]) -> None:
+    """Whether a checkpoint, a LoRA or a textual inversion is safe and complete, and why not; with --checkpoint, whether the LoRA fits it."""
     from ui.checkpoints import check as look_over
 
     look_over(choice, path)
@@ -169,20 +169,28 @@ def check(choice: Choice, path: Annotated[str, typer.Argument(metavar="PATH", he
 
 @models_app.command()
 @with_choice
-def add(choice: Choice, path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint's folder.")]) -> None:
-    """Copy a sound checkpoint into the profile."""
+def add(
+    choice: Choice,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint's folder or file, a LoRA, a textual inversion.")],
+    move: Annotated[bool, typer.Option("--move", help="Move it instead of copying it.")] = False,
+) -> None:
+    """Put a sound checkpoint, or what goes with one, into the profile."""
     from ui.checkpoints import add as add_checkpoint
 
-    add_checkpoint(choice, path)
+    add_checkpoint(choice, path, move)
 
 
 @models_app.command()
 @with_choice
-def remove(choice: Choice, name: Annotated[str, typer.Argument(metavar="NAME", help="A name of the list.")]) -> None:
-    """Delete a checkpoint from the profile."""
+def remove(
+    choice: Choice,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of the list.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Delete a checkpoint, or what goes with one, from the profile."""
     from ui.checkpoints import remove as remove_checkpoint
 
-    remove_checkpoint(choice, name)
+    remove_checkpoint(choice, name, yes)
 
 
 @models_app.command()

@@ -113,6 +113,8 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
     if info is not None:
         checkpoint = f"{info.name} {info.sha256[:12]}".strip()
         rows.append(("checkpoint", f"{checkpoint}, {info.mode}, {info.steps} step{'s' * (info.steps != 1)}"))
+        if loras := session.desktop.loras:
+            rows.append(("LoRAs", ", ".join(f"{name} {weight:g}" for name, weight in loras.items())))
         rows.append(("device", f"{info.device}, {info.dtype}"))
     if recent := numbers.latencies[-100:]:
         low, high = np.percentile(recent, (50, 95))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MODES = ("guided", "dream")
 DTYPES = ("auto", "float32", "float16", "bfloat16", "int8")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+LARGEST_WEIGHT = 10.0
 _LARGEST_SEED = 2**63 - 1
 
 
@@ -29,6 +30,9 @@ class Choice:
         str | None, typer.Option(metavar="NAME|FOLDER|FILE", help="What paints: bundled (default), guide, or a path.")
     ] = None
     lora: Annotated[list[str] | None, typer.Option(metavar="FILE[:WEIGHT]", help="A LoRA; repeatable.")] = None
+    sampler: Annotated[
+        str | None, typer.Option(metavar="auto|own|NAME", help="How a LoRA that needs few steps is sampled; auto: as its name says.")
+    ] = None
     mode: Annotated[str | None, typer.Option(metavar="guided|dream", help="Whether the guide is given.")] = None
     size: Annotated[str | None, typer.Option(metavar="WIDTHxHEIGHT", help="Frame size (512x384).")] = None
     style: Annotated[str | None, typer.Option(metavar="TEXT", help="How it should look, in words.")] = None
@@ -76,22 +80,26 @@ class Choice:
         said: dict[str, Any] = {
             "checkpoint": self.checkpoint, "mode": self.mode, "steps": self.steps, "device": self.device,
             "dtype": self.dtype, "seed": self.seed, "size": parse_size(self.size) if self.size else None,
-            "loras": tuple(_lora(text) for text in self.lora or ()) or None,
+            "loras": tuple(_lora(text, self.folder()) for text in self.lora or ()) or None, "sampler": self.sampler,
         }  # fmt: skip
         given = {key: value for key, value in said.items() if value is not None}
         return replace(PainterSpec(profile=str(self.folder())), **{**otherwise, **given})
 
 
-def _lora(text: str) -> tuple[str, float]:
-    """`FILE[:WEIGHT]` to (file, weight)."""
+def _lora(text: str, profile: Path) -> tuple[str, float]:
+    """`FILE[:WEIGHT]` to (file, weight). A name without a folder may be one of the profile's `loras/`."""
     from engine.errors import InputError
 
     file, _, weight = text.rpartition(":")
     if not re.fullmatch(r"[-+]?\d*\.?\d+", weight):
         file, weight = text, "1"
-    if not Path(file).expanduser().is_file():
-        raise InputError(f"there is no LoRA file {file!r}; give FILE or FILE:WEIGHT")
-    return file, float(weight)
+    if abs(float(weight)) > LARGEST_WEIGHT:
+        raise InputError(f"--lora {text}: a weight of {weight} cannot be; give one from -{LARGEST_WEIGHT:g} to {LARGEST_WEIGHT:g}")
+    own = profile / "loras" / Path(file).name
+    for path in (Path(file).expanduser(), own, own.with_name(f"{own.name}.safetensors")):
+        if path.is_file():
+            return str(path), float(weight)
+    raise InputError(f"there is no LoRA file {file!r}, and none of that name in {own.parent}; give FILE or FILE:WEIGHT")
 
 
 def with_choice(command: Callable[..., Any]) -> Callable[..., Any]:

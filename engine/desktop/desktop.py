@@ -95,6 +95,11 @@ class Desktop:
         return look(self.style_words, self.documents)[0]
 
     @property
+    def loras(self) -> dict[str, float]:
+        """The LoRAs that are painted with, and their weights."""
+        return {str(name): float(weight) for name, weight in self.preference("loras").items()}
+
+    @property
     def t(self) -> float:
         return self.clock.t
 
@@ -183,7 +188,7 @@ class Desktop:
         if key == "last_document":  # observed, not said: part of the context
             return self.context.last_document
         defaults = {"style": "light", "text_size": TEXT_SIZES[1], "size": f"{self.size[0]}x{self.size[1]}",
-                    "mode": "guided", "checkpoint": "bundled"}  # fmt: skip
+                    "mode": "guided", "checkpoint": "bundled", "loras": {}}  # fmt: skip
         return self.context.preferences.get(key, defaults.get(key))
 
     def prefer(self, key: str, value: Any) -> None:
@@ -232,6 +237,12 @@ class Desktop:
         self._notice = (message, self.t + NOTICE)
         self._diary.note(self.t, "note", message)
         self.stale()
+
+    def offer(self, checkpoints: tuple[str, ...]) -> None:
+        """Other checkpoints can be chosen now."""
+        if checkpoints != self.checkpoints:
+            self.checkpoints = checkpoints
+            self.stale()
 
     def log_lines(self) -> list[str]:
         return list(self._diary.lines)

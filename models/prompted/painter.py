@@ -7,7 +7,9 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -19,9 +21,11 @@ from engine.geometry import Rect
 from engine.painter import CROPS, EMBEDDINGS, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from models.crops import Cells, plan
 from models.devices import all_threads, device_of, dtype_of, name_of
+from models.embeddings import Vocabulary
 from models.families import Family
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.loading import count_parameters
+from models.loras.wearing import Loras
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, conditioned
 from models.prompted.trajectory import Trajectory, trajectory
@@ -40,6 +44,7 @@ class PromptedCheckpoint:
     row: Family
     pipeline: Any
     sha256: str
+    loras: Loras | None = None
 
     @property
     def family(self) -> str:
@@ -60,6 +65,7 @@ class PromptedPainter:
 
     def __init__(self, checkpoint: PromptedCheckpoint, spec: PainterSpec) -> None:
         self.family, self._pipeline, self._spec = checkpoint.row, checkpoint.pipeline, spec
+        self._loras = checkpoint.loras
         device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
@@ -71,13 +77,14 @@ class PromptedPainter:
         self._path = self._trajectory(steps)
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True,
+            steps, BLEND, prompted=True, loras=checkpoint.loras.infos if checkpoint.loras else (),
         )  # fmt: skip
         self._cells = replace(CELLS, least=spec.least_crop or CELLS.least)
         self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise()
         self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         self._told: tuple[tuple[str, str], Conditioning] | None = None
+        self._vocabulary = Vocabulary(self._pipeline, Path(spec.profile) if spec.profile else None)
 
     @torch.inference_mode()
     def paint(self, request: PaintRequest) -> Painting:
@@ -85,6 +92,7 @@ class PromptedPainter:
         ms = dict.fromkeys(STAGES, 0.0)
         whole = Rect(0, 0, *self._spec.size)
         begun = perf_counter()
+        self._weigh(request)
         told = self._conditioning(request)
         ms["embed"] = (perf_counter() - begun) * 1e3
         damage = (whole,) if request.guide is None else request.damage
@@ -99,6 +107,7 @@ class PromptedPainter:
     @torch.inference_mode()
     def frame(self, request: PaintRequest) -> Tensor:
         """The whole frame as the stock pipeline gives it, unrounded: float32 (1, 3, H, W) in [0, 1]. Nothing is kept."""
+        self._weigh(request)
         whole, kept = Rect(0, 0, *self._spec.size), self._latents.clone()
         painted = self._paint_area(whole, request, self._conditioning(request), (whole,), dict.fromkeys(STAGES, 0.0))
         self._latents = kept
@@ -131,10 +140,18 @@ class PromptedPainter:
         look = words.look or "clean"
         return f"make it a {look} user interface" if self.family.edits else f"{look} user interface, crisp text"
 
+    def _weigh(self, request: PaintRequest) -> None:
+        """LoRAs count as the request says, from now on; they may have changed how words are encoded."""
+        if self._loras is not None and self._loras.weigh(request.weights):
+            self.info = replace(self.info, loras=self._loras.infos)
+            self._told = None
+
     def _conditioning(self, request: PaintRequest) -> Conditioning:
         """Of the request's words, encoded anew only when they change."""
         words = self.prompt(request), request.words.known
         if self._told is None or self._told[0] != words or EMBEDDINGS in self._spec.without:
+            for line in self._vocabulary.teach(words[0]):
+                print(line, file=sys.stderr, flush=True)
             self._told = words, conditioned(self._pipeline, self.family, words[0], NEGATIVE, words[1], self.family.guidance)
         return self._told[1]
 

@@ -8,6 +8,7 @@ the last frame with the guide's pixels in the damage. Dreaming, it is shown the 
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -31,6 +32,7 @@ class ReferencePainter:
 
     def __init__(self, checkpoint: PromptedCheckpoint, spec: PainterSpec) -> None:
         self.family, self.pipeline, self._spec = checkpoint.row, checkpoint.pipeline, spec
+        self._loras = checkpoint.loras
         device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
@@ -39,7 +41,7 @@ class ReferencePainter:
         steps = spec.steps or self.family.steps
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True,
+            steps, BLEND, prompted=True, loras=checkpoint.loras.infos if checkpoint.loras else (),
         )  # fmt: skip
         self.on_step: OnStep | None = None
         self._frame = HeldFrame(spec.size, device)
@@ -103,6 +105,8 @@ class ReferencePainter:
 
     def _painted(self, request: PaintRequest, damage: tuple[Rect, ...]) -> Tensor:
         """float32 (1, 3, H, W) in [0, 1]."""
+        if self._loras is not None and self._loras.weigh(request.weights):
+            self.info = replace(self.info, loras=self._loras.infos)
         generator = torch.Generator().manual_seed(self._spec.seed)  # on the CPU: the same noise on every device
         with watched(self.pipeline, self._stepped) as callback, torch.random.fork_rng(self._devices):
             torch.manual_seed(self._spec.seed)  # some draw without the generator, too

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
@@ -22,6 +22,7 @@ SIZES = ("512x384", "640x448", "768x576", "1024x768")
 MODES = ("guided", "dream")
 PREVIEW = (64, 38)  # pixels of a style's little picture
 PAD = 10
+STEP, MOST = 0.1, 4.0  # of a LoRA's weight: at a time, and on either side of 0
 Draw = Callable[[Canvas, Rect], None]
 
 
@@ -163,7 +164,33 @@ class Settings(App):
             parts.append(_radio_row(canvas, Rect(0, y, room, canvas.row), name, name == now, self._prefer))
             y += canvas.row
         note = "Window size, mode and checkpoint count from the next start."
-        return parts + _lines(canvas, y + 8, room, note)
+        parts += _lines(canvas, y + 8, room, note)
+        if loras := self.system.preference("loras"):
+            parts += _lines(canvas, parts[-1].rect.bottom + 12, room, "LoRAs", bold=True)
+            for name in loras:
+                parts += self._stepper(canvas, parts[-1].rect.bottom + 5, room, name, loras)
+        return parts
+
+    def _stepper(self, canvas: Canvas, y: int, room: int, name: str, loras: Mapping[str, float]) -> list[Part]:
+        """A LoRA's name and weight, and two buttons that change it at once."""
+        side, line = canvas.row + 6, Rect(0, y, room, canvas.row)
+        value = f"{loras[name]:.2f}"
+
+        def draw(page: Canvas, place: Rect) -> None:
+            page.text_in(place._replace(w=place.w - 2 * side - 52), name, Role.INK)
+            page.text_in(Rect(place.right - side - 48, place.y, 44, place.h), value, Role.INK, align="centre")
+            page.widget("label", f"Weight of {name}", place, text=f"{name} {value}", value=loras[name])
+
+        parts = [Part(line, draw)]
+        for word, sign, x in (("Less", "−", room - 2 * side - 48), ("More", "+", room - side)):
+            weight = round(min(max(loras[name] + (-STEP if word == "Less" else STEP), -MOST), MOST), 2)
+            click = self._prefer("loras", {**loras, name: weight})
+
+            def button(page: Canvas, place: Rect, word: str = word, sign: str = sign, click: Callable[[], None] = click) -> None:
+                page.button(f"{word} {name}", place, click, text=sign)
+
+            parts.append(Part(Rect(x, y, side, canvas.row), button, f"{word} {name}"))
+        return parts
 
     def _about(self, canvas: Canvas, room: int) -> list[Part]:
         parts = [*_lines(canvas, 0, room, "What Pixel OS knows", bold=True)]

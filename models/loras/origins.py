@@ -1,0 +1,41 @@
+"""What a LoRA was made for, in words: as its header says, else as the names and widths of its tensors tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from models.safetensors_file import Entry
+
+SAID = ("modelspec.architecture", "ss_base_model_version", "ss_sd_model_name", "base_model")
+WORDS = (
+    (r"flux[-_. ]?2|klein", "FLUX.2"), (r"flux|kontext", "FLUX.1"), (r"qwen", "Qwen-Image"), (r"z[-_ ]?image", "Z-Image"),
+    (r"chroma", "Chroma"), (r"sana", "Sana"), (r"xl", "Stable Diffusion XL"), (r"sd[-_ ]?3|diffusion[-_ ]v?3", "Stable Diffusion 3.x"),
+    (r"sd[-_ ]?(v)?2|diffusion[-_ ]v?2", "Stable Diffusion 2.x"), (r"sd[-_ ]?(v)?1|diffusion[-_ ]v?1", "Stable Diffusion 1.x"),
+)  # fmt: skip
+NAMES = (
+    (r"(noise|context)_refiner", "Z-Image"), (r"qkv_mlp_proj|double_stream_modulation", "FLUX.2"),
+    (r"(double|single)_blocks|single_transformer_blocks", "FLUX"), (r"img_mlp|img_mod|txt_mlp", "Qwen-Image"),
+    (r"joint_blocks", "Stable Diffusion 3.x"), (r"lora_te2_|text_encoder_2\.", "Stable Diffusion XL"),
+)  # fmt: skip
+WIDTHS = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x", 2048: "Stable Diffusion XL"}  # of the words that a U-Net sees
+SEEN = re.compile(r"attn2[._].*to_[kv].*(lora_A|down)\.weight")
+U_NET, TRANSFORMER = "a U-Net, such as Stable Diffusion's", "a diffusion transformer"
+
+
+def origin(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> str:
+    """"" where neither tells anything."""
+    for key in SAID:
+        said = metadata.get(key, "")[:200].casefold()
+        for pattern, title in WORDS:
+            if re.search(pattern, said):
+                return title
+    for pattern, title in NAMES:
+        if any(re.search(pattern, name) for name in entries):
+            return title
+    widths = {entry.shape[1] for name, entry in entries.items() if SEEN.search(name)}
+    for width in widths & WIDTHS.keys():
+        return WIDTHS[width]
+    if any(re.search(r"unet|down_blocks|mid_block|up_blocks", name) for name in entries):
+        return U_NET
+    return TRANSFORMER if any("transformer" in name or "diffusion_model" in name for name in entries) else ""

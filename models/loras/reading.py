@@ -1,0 +1,197 @@
+"""Reads a LoRA's file: pairs of small matrices, of bounded rank and scale, all of them finite, and nothing else.
+
+A LoRA is untrusted, like a checkpoint. No library sees it before it has passed here, and what its header says in words
+is read for two things only: which family it was made for, and how it is scaled. The library would build its own
+settings of those words, and some of these name a module to import.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from reprlib import repr as short
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from engine.errors import CheckpointError
+from models.findings import Findings
+from models.loras.origins import origin
+from models.plain_files import parsed
+from models.safetensors_file import FLOATS, WHOLE, Entry, SafetensorsFile, open_safetensors
+
+LARGEST_FILE = 8 * 2**30  # bytes
+LARGEST_RANK = 1024
+LARGEST_SCALE = 64.0  # alpha over rank: how strongly a LoRA of weight 1 counts; 1 is usual
+LORA_ROWS = ("headers", "tensors", "ranks", "finite", "family")
+PIECE = re.compile(r"(?P<layer>.+?)\.(?P<side>lora_A|lora_B|lora_down|lora_up|down|up)(\.default)?\.weight")
+ALPHA = re.compile(r"(?P<layer>.+)\.alpha")
+DOWN = ("lora_A", "lora_down", "down")
+OTHERS = {"dora_scale": "a DoRA", "lora_magnitude_vector": "a DoRA", "hada_": "a LoHa", "lokr_": "a LoKr", "oft_": "an OFT", "diff_b": "full weights"}
+CALLED = ("modelspec.title", "ss_output_name", "pixelos.sampler")  # where a header says what a LoRA is called
+SCALING = "lora_adapter_metadata"  # diffusers' own words on how a file is scaled
+
+
+class Pair(NamedTuple):
+    """One layer's change: `up` (out, rank, ...) times `down` (rank, in, ...), by their names in the file."""
+
+    down: str
+    up: str
+
+
+@dataclass(frozen=True)
+class LoraFile:
+    """tensors: float32, by their names in the file, as strong as a weight of 1 makes them; pairs: by layer, as the file spells it; rank: the largest;
+    origin: what it was made for, in words, "" where nothing tells; hints: what it is called, folded."""
+
+    path: Path
+    sha256: str
+    tensors: dict[str, Tensor]
+    pairs: dict[str, Pair]
+    rank: int
+    origin: str
+    hints: str
+
+    @property
+    def parameters(self) -> int:
+        return sum(tensor.numel() for tensor in self.tensors.values())
+
+
+def is_lora(path: Path) -> bool:
+    """Whether a file's header names the matrices of a LoRA. Raises CheckpointError for a header that is not sane."""
+    with open_safetensors(path, LARGEST_FILE) as file:
+        return any(map(names_lora, file.entries))
+
+
+def names_lora(name: str) -> bool:
+    """Whether a tensor of that name is a LoRA's, or of something like one."""
+    return PIECE.fullmatch(name) is not None or any(mark in name for mark in OTHERS)
+
+
+def read_lora(path: Path, findings: Findings | None = None) -> LoraFile:
+    """Raises CheckpointError, saying what and where, for a file that is no sound LoRA."""
+    findings = findings if findings is not None else Findings()
+    digest = hashlib.sha256()
+    with findings.row("headers"), open_safetensors(path, LARGEST_FILE) as file:
+        findings.tell("headers", f"{len(file.entries)} tensors")
+        with findings.row("tensors"):
+            pairs = _pairs(path, file.entries)
+            findings.tell("tensors", f"{len(pairs)} layers are changed")
+        with findings.row("ranks"):
+            ranks = {layer: _rank(path, layer, pair, file.entries) for layer, pair in pairs.items()}
+            scales = _scales(path, file.metadata, ranks)
+            findings.tell("ranks", f"{min(ranks.values())} to {max(ranks.values())}")
+        with findings.row("finite"):
+            tensors = _finite(file, digest)
+            findings.tell("finite", "all")
+    with findings.row("ranks"):
+        _take_in(path, tensors, pairs, ranks, scales)
+    with findings.row("family"):
+        made_for = origin(file.entries, file.metadata)
+        findings.tell("family", made_for or "not told: give the checkpoint too, to see whether it fits")
+    hints = " ".join((path.stem, *(file.metadata.get(key, "")[:200] for key in CALLED))).casefold()
+    return LoraFile(path, digest.hexdigest(), tensors, pairs, max(ranks.values()), made_for, hints)
+
+
+def _pairs(path: Path, entries: Mapping[str, Entry]) -> dict[str, Pair]:
+    """Every tensor belongs to a pair, or says how a pair is scaled."""
+    sides: dict[str, dict[bool, str]] = {}
+    alphas = set()
+    for name, entry in entries.items():
+        if entry.dtype not in FLOATS and not (entry.dtype in WHOLE and ALPHA.fullmatch(name)):
+            raise CheckpointError(f"{path}: {name} is of {entry.dtype}, wanted floats; get a clean copy")
+        if (other := next((kind for mark, kind in OTHERS.items() if mark in name), None)) is not None:
+            raise CheckpointError(f"{path} is {other}, by its tensor {name}; only LoRAs are taken: get it as one")
+        if found := PIECE.fullmatch(name):
+            held = sides.setdefault(found["layer"], {})
+            if (down := found["side"] in DOWN) in held:
+                raise CheckpointError(f"{path}: {held[down]} and {name} change the same layer; get a clean copy")
+            held[down] = name
+        elif found := ALPHA.fullmatch(name):
+            alphas.add(found["layer"])
+        else:
+            raise CheckpointError(f"{path}: the tensor {name} belongs to no LoRA; get a clean copy")
+    if not sides:
+        raise CheckpointError(f"{path} holds no LoRA: it changes no layer; get a clean copy")
+    for held in sides.values():
+        if len(held) < 2:
+            raise CheckpointError(f"{path}: {next(iter(held.values()))} stands without its other half; copy the file again")
+    if strays := sorted(alphas - sides.keys() - {_bare(layer) for layer in sides}):
+        raise CheckpointError(f"{path}: {strays[0]}.alpha scales nothing that is there; get a clean copy")
+    return {layer: Pair(held[True], held[False]) for layer, held in sides.items()}
+
+
+def _bare(layer: str) -> str:
+    """A layer's name without how an older library called its change."""
+    return re.sub(r"(\.lora|_lora|\.lora_linear_layer)$", "", layer)
+
+
+def _rank(path: Path, layer: str, pair: Pair, entries: Mapping[str, Entry]) -> int:
+    down, up = entries[pair.down].shape, entries[pair.up].shape
+    if len(down) not in (2, 4) or len(up) not in (2, 4) or down[0] != up[1] or any(side != 1 for side in up[2:]):
+        raise CheckpointError(f"{path}: the halves of {layer} do not go together, {down} and {up}; get a clean copy")
+    if not 1 <= down[0] <= LARGEST_RANK:
+        raise CheckpointError(f"{path}: {layer} is of rank {down[0]}; from 1 to {LARGEST_RANK} are allowed")
+    return down[0]
+
+
+def _finite(file: SafetensorsFile, digest: Any) -> dict[str, Tensor]:
+    tensors = {}
+    for name, tensor in file.tensors(digest, FLOATS | WHOLE):
+        assert tensor is not None  # the header said so
+        tensors[name] = tensor.float()
+        if not torch.isfinite(tensors[name]).all():
+            raise CheckpointError(f"{file.path}: {name} holds values that are not finite; the file is damaged, copy it again")
+    return tensors
+
+
+def _take_in(
+    path: Path, tensors: dict[str, Tensor], pairs: Mapping[str, Pair], ranks: Mapping[str, int], scales: Mapping[str, float]
+) -> None:
+    """Multiply every layer with how it is scaled, once; an alpha is its rank from then on, which scales nothing."""
+    for layer, scale in scales.items():
+        tensors[pairs[layer].up] *= scale
+    bare = {_bare(layer): layer for layer in ranks}
+    for name, tensor in tensors.items():
+        if found := ALPHA.fullmatch(name):
+            if tensor.numel() != 1:
+                raise CheckpointError(f"{path}: {name} holds {tensor.numel()} numbers, wanted one; get a clean copy")
+            layer = found["layer"] if found["layer"] in ranks else bare[found["layer"]]
+            tensors[pairs[layer].up] *= _bounded_scale(path, name, float(tensor) / ranks[layer])
+            tensors[name] = torch.full_like(tensor, ranks[layer])
+
+
+def _bounded_scale(path: Path, name: str, scale: Any) -> float:
+    if not isinstance(scale, (int, float)) or not abs(scale) <= LARGEST_SCALE:
+        raise CheckpointError(f"{path}: {name} scales it {short(scale)} times; at most {LARGEST_SCALE:g} times its rank is allowed")
+    return float(scale)
+
+
+def _scales(path: Path, metadata: Mapping[str, str], ranks: Mapping[str, int]) -> dict[str, float]:
+    """What each layer is to be multiplied with beyond its tensors, as the library's own words in the header have it."""
+    if SCALING not in metadata:
+        return {}
+    told = parsed(metadata[SCALING].encode(), path)
+    scales = {}
+    for layer, rank in ranks.items():
+        part, _, name = layer.partition(".")
+        patterns = told.get(f"{part}.alpha_pattern")
+        own = [alpha for key, alpha in patterns.items() if _names(key, name)] if isinstance(patterns, dict) else []
+        alpha = own[0] if own else told.get(f"{part}.lora_alpha", rank)
+        if not isinstance(alpha, (int, float)):
+            raise CheckpointError(f"{path}: {SCALING} gives {layer} the alpha {short(alpha)}, which is no number; get a clean copy")
+        under = math.sqrt(rank) if told.get(f"{part}.use_rslora") is True else rank
+        scales[layer] = _bounded_scale(path, layer, alpha / under)
+    return scales
+
+
+def _names(pattern: str, layer: str) -> bool:
+    """Whether a pattern of peft's means the layer; taken as a plain ending, never as an expression."""
+    plain = pattern.lstrip("^")
+    return layer == plain or layer.endswith(f".{plain}")
+

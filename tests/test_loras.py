@@ -1,0 +1,217 @@
+"""LoRAs on open checkpoints: as the stock pipelines wear them, and as a user weighs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+
+from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
+from engine.errors import CheckpointError, InputError
+from engine.events import Ask, Click, Key
+from engine.mailbox import DirectMailbox
+from engine.painter import PainterSpec, PaintRequest, Words
+from engine.session import Session
+from models.catalog import open_painter
+from models.families import FAMILIES
+from models.loras.samplers import AUTO, OWN, fast_sampler
+from models.reference.painter import ReferencePainter
+from tests.test_families import SPEC, WORDS, opened, painter_of, request, stock
+from tests.test_painters import SIZE, empty, show
+from tests.test_references import PART, small_pictures  # noqa: F401 - a fixture of every test here
+from tests.test_references import request as reference_request
+from tests.test_references import stock as reference_stock
+from tests.tiny_families import tiny_folder
+from tests.tiny_loras import Lora, as_kohya, merged, scaled, tiny_lora
+from ui.options import Choice
+
+PLAIN = Words("dark blue")
+REFERENCES = {"kontext": "transformer", "qwen-edit": "diffusion_model", "z-image-turbo": "diffusion_model"}  # and how its file says so
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("loras")
+    for name in ("sd1", "sdxl", "pix2pix"):
+        tiny_folder(home / name, name)
+    return home
+
+
+def lora_of(folder: Path, to: Path, words: bool = False, change: Callable[[Lora], Lora] = lambda lora: lora, seed: int = 0) -> Path:
+    return change(tiny_lora(opened(folder).pipeline, seed, words)).write(to)
+
+
+def wears(*files: tuple[Path, float]) -> Callable[[Any], None]:
+    """Put LoRAs on a stock pipeline, the library's own way."""
+
+    def prepare(pipeline: Any) -> None:
+        for i, (path, _) in enumerate(files):
+            pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=f"x{i}")
+        pipeline.set_adapters([f"x{i}" for i in range(len(files))], [weight for _, weight in files])
+
+    return prepare
+
+
+def given(*files: tuple[Path, float]) -> tuple[tuple[str, float], ...]:
+    return tuple((str(path), weight) for path, weight in files)
+
+
+@pytest.mark.parametrize("family", ["sd1", "sdxl", "pix2pix"])
+def test_the_whole_frame_is_the_stock_pipelines_with_the_same_loras(home: Path, tmp_path: Path, family: str) -> None:
+    files = (lora_of(home / family, tmp_path / "a.safetensors"), 0.8), (lora_of(home / family, tmp_path / "b.safetensors", seed=1), -0.4)
+    plain, painter = painter_of(home / family, steps=2), painter_of(home / family, steps=2, loras=given(*files))
+    assert [(lora.name, lora.weight, len(lora.sha256)) for lora in painter.info.loras] == [("a", 0.8, 64), ("b", -0.4, 64)]
+    asked = request(words=PLAIN)
+    found = painter.frame(asked)
+    assert (stock(home / family, painter, asked, wears(*files)) - found).abs().max() <= 1e-4
+    bare = plain.frame(asked)
+    assert (found - bare).abs().max() > 0.01
+    nothing = replace(asked, weights=(("a", 0.0), ("b", 0.0)))
+    assert (painter.frame(nothing) - bare).abs().max() <= 1e-6 and [lora.weight for lora in painter.info.loras] == [0, 0]
+    assert torch.equal(painter.frame(replace(asked, weights=(("a", 0.8), ("b", -0.4)))), found)
+
+
+@pytest.mark.parametrize(
+    "flavour",
+    [as_kohya, lambda lora: as_kohya(lora, alpha=2), lambda lora: scaled(lora, lora_alpha=8), lambda lora: scaled(lora, lora_alpha=8, use_rslora=True)],
+    ids=["sd-scripts", "with an alpha", "scaled in words", "scaled by the root of the rank"],
+)
+def test_every_flavour_counts_as_much_as_in_the_stock_pipeline(home: Path, tmp_path: Path, flavour: Callable[[Lora], Lora]) -> None:
+    file = lora_of(home / "sd1", tmp_path / "a.safetensors", change=flavour), 0.5
+    painter = painter_of(home / "sd1", steps=1, loras=given(file))
+    asked = request(words=PLAIN)
+    assert (stock(home / "sd1", painter, asked, wears(file)) - painter.frame(asked)).abs().max() <= 1e-4
+
+
+@pytest.mark.parametrize("flavour", [lambda lora: lora, as_kohya], ids=["peft", "sd-scripts"])
+def test_a_text_encoders_layers_count_too(home: Path, tmp_path: Path, flavour: Callable[[Lora], Lora]) -> None:
+    """Against the weights with the LoRA added by hand: the library's own way asks for a peft that is not there yet."""
+    lora = tiny_lora(opened(home / "sd1").pipeline, words=True)
+    path = flavour(lora).write(tmp_path / "a.safetensors")
+    painter = painter_of(home / "sd1", steps=1, loras=given((path, 0.5)))
+    asked = request(words=PLAIN)
+    found = painter.frame(asked)
+    assert (stock(home / "sd1", painter, asked, lambda pipeline: merged(pipeline, lora, 0.5)) - found).abs().max() <= 1e-4
+    pictures = Lora({name: tensor for name, tensor in lora.tensors.items() if name.startswith("unet")})
+    assert (stock(home / "sd1", painter, asked, lambda pipeline: merged(pipeline, pictures, 0.5)) - found).abs().max() > 1e-3
+
+
+def test_a_lora_that_wants_few_steps_changes_the_sampler(home: Path, tmp_path: Path) -> None:
+    file = lora_of(home / "sd1", tmp_path / "lcm-lora-sdv1-5.safetensors"), 1.0
+    painter = painter_of(home / "sd1", loras=given(file))
+    assert painter.info.steps == 4 and painter.family.guidance == 1
+
+    def prepare(pipeline: Any) -> None:
+        wears(file)(pipeline)
+        pipeline.scheduler = diffusers.LCMScheduler.from_config(pipeline.scheduler.config)
+
+    asked = request(words=PLAIN)
+    assert (stock(home / "sd1", painter, asked, prepare) - painter.frame(asked)).abs().max() <= 1e-4
+    own = painter_of(home / "sd1", loras=given(file), sampler="own")
+    assert own.info.steps == 8 and own.family.guidance == 5
+    assert painter_of(home / "sd1", loras=given((file[0], 0.0))).info.steps == 8  # it does not count
+
+
+def test_which_sampler_a_name_asks_for() -> None:
+    rows = {row.name: row for row in FAMILIES}
+
+    def told(family: str, *hints: str, wish: str = AUTO) -> tuple[str, int, float]:
+        sampler = fast_sampler(wish, hints, rows[family])
+        row = sampler.row(rows[family]) if sampler else rows[family]
+        return sampler.name if sampler else "", row.steps, row.settings.get("true_cfg_scale", row.guidance)
+
+    assert told("sd1", "pixel art") == ("", 8, 5.0) == told("sd1", "calm couture") == told("sd1", "hyperreal skin")
+    assert told("sd1", "pixel art", "hyper-sd15-2steps-lora") == ("hyper", 2, 1.0)
+    assert told("sdxl", "hyper-sdxl-8steps-cfg-lora") == ("hyper", 8, 5.0)
+    assert told("sdxl", "sdxl_lightning_4step_lora") == ("lightning", 4, 1.0)
+    assert told("sd-turbo", "lcm-lora") == ("", 1, 0.0)
+    assert told("qwen-edit", "qwen-image-lightning-8steps-v1.1") == ("lightning", 8, 1.0)
+    assert told("flux", "hyper-flux.1-dev-8steps-lora") == ("hyper", 8, 3.5)
+    assert told("sd1", "lcm", wish=OWN)[0] == "" and told("sd1", "pixel art", wish="tcd")[0] == "tcd"
+    for family, wish in (("sd1", "ddim"), ("lcm", "tcd")):
+        with pytest.raises(CheckpointError, match="--sampler"):
+            told(family, "", wish=wish)
+
+
+@pytest.mark.parametrize("family", REFERENCES)
+def test_reference_painters_wear_them_too(tmp_path: Path, family: str) -> None:
+    folder = tiny_folder(tmp_path / family, family)
+    lora = tiny_lora(opened(folder).pipeline)
+    named = {name.replace("transformer", REFERENCES[family], 1): tensor for name, tensor in lora.tensors.items()}
+    path = Lora(named).write(tmp_path / "a.safetensors")
+    spec = PainterSpec(str(folder), size=SIZE, seed=5, threads=1, device="cpu", steps=1)
+    painter = open_painter(replace(spec, loras=given((path, 0.9))))
+    assert isinstance(painter, ReferencePainter)
+    show(painter, empty(), reference_request())
+    asked = reference_request(1)
+    found = painter.frame(asked)
+    pipeline = reference_stock(folder, open_painter(spec))  # type: ignore[arg-type]
+    wears((path, 0.9))(pipeline)
+    torch.manual_seed(5)
+    expected = pipeline(**painter.call(asked, (painter._frame.whole,)), generator=torch.Generator().manual_seed(5))[0][:, :3]
+    assert (expected - found).abs().max() <= 1e-4
+    assert (painter.frame(replace(asked, weights=(("a", 0.0),))) - found).abs().max() > 1e-3
+    frame = show(painter, empty(), reference_request())
+    before = frame.copy()
+    show(painter, frame, replace(reference_request(1, (PART,)), weights=(("a", 0.9),)))
+    changed = (frame != before).any(-1)
+    assert changed.any()
+    changed[PART.slices] = False
+    assert not changed.any()
+
+
+def test_families_that_take_none_say_so(tmp_path: Path, home: Path) -> None:
+    path = lora_of(home / "sd1", tmp_path / "a.safetensors")
+    longcat = str(tiny_folder(tmp_path / "longcat", "longcat-edit"))
+    for checkpoint, message in (("bundled", "bundled takes no LoRAs"), ("guide", "guide takes no LoRAs"), (longcat, "LongCat-Image-Edit takes no LoRAs")):
+        with pytest.raises(CheckpointError, match=message):
+            open_painter(PainterSpec(checkpoint, given((path, 1.0)), size=SIZE, device="cpu"))
+
+
+def test_a_weight_is_changed_in_settings_while_it_paints(home: Path, tmp_path: Path) -> None:
+    path = lora_of(home / "sd1", tmp_path / "rounder.safetensors")
+    spec = replace(SPEC, checkpoint=str(home / "sd1"), steps=1, size=(512, 384), loras=given((path, 0.1)))
+    desktop = Desktop(spec.size, Documents())
+    desktop.prefer("loras", dict(spec.weights))
+    asked: list[PaintRequest] = []
+    painter = open_painter(spec)
+    paint = painter.paint
+    painter.paint = lambda request: (asked.append(request), paint(request))[1]  # type: ignore[method-assign, func-returns-value]
+    session = Session(desktop, DirectMailbox(painter))
+    session.step([Ask(0.1, "settings"), Click(0.2, "System")], 0.3)
+    before = session.step([Key(0.4, "end")], 0.4).pixels.copy()
+    seen = session.step([Click(0.5, "Less rounder")], 0.6)
+    assert asked[-1].weights == (("rounder", 0.0),) and painter.info.loras[0].weight == 0.0
+    assert seen.damage == ((0, 0, *spec.size),) and (seen.pixels != before).mean() > 0.2
+    assert any(widget.text == "rounder 0.00" for widget in desktop.widgets)
+    assert "rounder" not in " ".join(desktop.known())  # it is no word for a checkpoint
+
+
+def test_the_command_line_takes_files_and_names(tmp_path: Path) -> None:
+    (tmp_path / "loras").mkdir()
+    own, other = tmp_path / "loras" / "wood.safetensors", tmp_path / "wood.safetensors"
+    for path in (own, other):
+        path.write_bytes(b"")
+    choice = Choice(lora=["wood:0.6", f"{other}:-1"], profile=tmp_path, sampler="lcm")
+    spec = choice.spec()
+    assert spec.loras == ((str(own), 0.6), (str(other), -1.0)) and spec.sampler == "lcm"
+    assert spec.weights == (("wood", 0.6), ("wood 2", -1.0))
+    for text, message in (("nowhere.safetensors:1", "there is no LoRA file"), (f"{other}:99", "a weight of 99 cannot be")):
+        with pytest.raises(InputError, match=message):
+            replace(choice, lora=[text]).spec()
+
+
+def test_words_are_encoded_anew_where_a_weight_changes_them(home: Path, tmp_path: Path) -> None:
+    path = lora_of(home / "sd1", tmp_path / "a.safetensors", words=True)
+    painter = painter_of(home / "sd1", steps=1, loras=given((path, 1.0)))
+    asked = request(words=WORDS)
+    first = painter.frame(asked)
+    second = painter.frame(replace(asked, weights=(("a", 0.5),)))
+    assert not np.allclose(first, second) and torch.equal(painter.frame(replace(asked, weights=(("a", 1.0),))), first)
