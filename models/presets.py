@@ -1,13 +1,13 @@
 """Architectures at their real size with random weights, without any download: latency is real, pictures are noise.
 
-Settings are the published ones of each model's own config files. Words are bytes (`models.byte_words`), so a sentence
-is longer than in a trained vocabulary; encoders that pad to a fixed length do not notice.
+Settings are the published ones of each model's own config files. Where the words are not CLIP's they are bytes
+(`models.byte_words`), so a sentence is longer than in a trained vocabulary; encoders that pad do not notice.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,56 +23,43 @@ from torch import nn
 from engine.errors import InputError
 from engine.painter import PainterSpec
 from models import byte_words
-from models.byte_words import CLIP_WORDS
 from models.catalog import RANDOM
 from models.context_encoder import ContextEncoder
 from models.denoiser import Denoiser
 from models.devices import device_of, dtype_of
 from models.dreaming.dreamer import Dreamer
 from models.families import FAMILIES
+from models.findings import Findings
+from models.layout import LAYOUTS, layout
 from models.loading import BundledCheckpoint
-from models.prompted.opening import assembled, tokenizer_of
+from models.prompted.opening import assembled, component, tokenizer_of
 from models.prompted.painter import PromptedCheckpoint
 from models.readers import reader
+from models.single_file import Network
+from models.survey import Survey
 
 Parts = Mapping[str, Any]  # a network's class and settings, or what writes a tokenizer's folder
-BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
 TINY = partial(diffusers.AutoencoderTiny)  # its defaults are TAESD's
 KL = partial(
     diffusers.AutoencoderKL, block_out_channels=(128, 256, 512, 512), layers_per_block=2, sample_size=512,
     down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
 )  # fmt: skip
 FLUX_KL = partial(KL, latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False)
-UNET = partial(diffusers.UNet2DConditionModel, sample_size=64, cross_attention_dim=768, attention_head_dim=8)
-UNET_2 = partial(
-    diffusers.UNet2DConditionModel, sample_size=64, cross_attention_dim=1024, attention_head_dim=(5, 10, 20, 20),
-    use_linear_projection=True,
-)  # fmt: skip
-UNET_XL = partial(
-    diffusers.UNet2DConditionModel, sample_size=64, block_out_channels=(320, 640, 1280), cross_attention_dim=2048,
-    attention_head_dim=(5, 10, 20), transformer_layers_per_block=(1, 2, 10), use_linear_projection=True,
-    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-    up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    addition_embed_type="text_time", addition_time_embed_dim=256, projection_class_embeddings_input_dim=2816,
-)  # fmt: skip
 
 
-def _clip(cls: Any, width: int, layers: int, act: str, projection: int) -> Callable[[], nn.Module]:
-    config = transformers.CLIPTextConfig(
-        hidden_size=width, intermediate_size=4 * width, num_attention_heads=width // 64, num_hidden_layers=layers,
-        hidden_act=act, projection_dim=projection, vocab_size=49408, max_position_embeddings=77,
-        bos_token_id=CLIP_WORDS - 2, eos_token_id=CLIP_WORDS - 1, pad_token_id=CLIP_WORDS - 1,
-    )  # fmt: skip
-    return lambda: cls(config)
+def _laid_out(name: str, **instead: Any) -> Parts:
+    """A family's parts as `models.layout` has them, but for some."""
+    told = layout(name)
+    surveyed = Survey(Path(name), {"_class_name": "", **told["model_index"]}, Findings(), told)
+    return {
+        part: instead.get(part) or partial(component, surveyed, part, settings) for part, settings in told.items() if part != "model_index"
+    }
 
 
-CLIP_L = _clip(transformers.CLIPTextModel, 768, 12, "quick_gelu", 768)
-CLIP_H = _clip(transformers.CLIPTextModel, 1024, 23, "gelu", 512)
-CLIP_G = _clip(transformers.CLIPTextModelWithProjection, 1280, 32, "gelu", 1280)
-
-
-def _sd(unet: Any, vae: Any, scheduler: Any, text: Any = CLIP_L) -> Parts:
-    return {"unet": unet, "vae": vae, "scheduler": scheduler, "text_encoder": text, "tokenizer": byte_words.save_clip}
+def _clip_l() -> nn.Module:
+    return transformers.CLIPTextModel(transformers.CLIPTextConfig(
+        hidden_size=768, intermediate_size=3072, num_attention_heads=12, num_hidden_layers=12, projection_dim=768, vocab_size=49408,
+    ))  # fmt: skip
 
 
 def _t5() -> nn.Module:
@@ -101,17 +88,13 @@ def _seeing() -> nn.Module:
 
 _flow = diffusers.FlowMatchEulerDiscreteScheduler
 _shifted = partial(_flow, shift=3.0, use_dynamic_shifting=True)
-_trailing: dict[str, Any] = {**BETAS, "timestep_spacing": "trailing"}
 
 # By the name that `--preset` takes: the family's row, and its parts. Those that are run in real time have a tiny autoencoder.
 PRESETS: Mapping[str, tuple[str, Parts]] = {
-    "sd-turbo": ("sd-turbo", _sd(UNET_2, TINY, partial(diffusers.EulerDiscreteScheduler, **_trailing), CLIP_H)),
-    "sd15-lcm": ("lcm", _sd(partial(UNET, time_cond_proj_dim=256), TINY, partial(diffusers.LCMScheduler, **BETAS))),
-    "sdxl-turbo": ("sdxl-turbo", {
-        **_sd(UNET_XL, partial(TINY, scaling_factor=1.0), partial(diffusers.EulerAncestralDiscreteScheduler, **_trailing)),
-        "text_encoder_2": CLIP_G, "tokenizer_2": byte_words.save_clip,
-    }),
-    "instruct-pix2pix": ("pix2pix", _sd(partial(UNET, in_channels=8), KL, partial(diffusers.EulerAncestralDiscreteScheduler, **BETAS))),
+    "sd-turbo": ("sd-turbo", _laid_out("sd-turbo", vae=TINY)),
+    "sd15-lcm": ("lcm", _laid_out("lcm", vae=TINY)),
+    "sdxl-turbo": ("sdxl-turbo", _laid_out("sdxl-turbo", vae=partial(TINY, scaling_factor=1.0))),
+    "instruct-pix2pix": ("pix2pix", _laid_out("pix2pix")),
     "flux2-klein-4b": ("klein", {
         "transformer": partial(
             diffusers.Flux2Transformer2DModel, in_channels=128, num_layers=5, num_single_layers=20, num_attention_heads=24,
@@ -124,7 +107,7 @@ PRESETS: Mapping[str, tuple[str, Parts]] = {
             diffusers.FluxTransformer2DModel, in_channels=64, num_layers=19, num_single_layers=38, num_attention_heads=24,
             attention_head_dim=128, joint_attention_dim=4096, pooled_projection_dim=768, guidance_embeds=True,
         ),
-        "vae": FLUX_KL, "scheduler": _shifted, "text_encoder": CLIP_L, "tokenizer": byte_words.save_clip,
+        "vae": FLUX_KL, "scheduler": _shifted, "text_encoder": _clip_l, "tokenizer": partial(tokenizer_of, LAYOUTS / "clip"),
         "text_encoder_2": _t5, "tokenizer_2": byte_words.save_t5,
     }),
     "qwen-image-edit": ("qwen-edit", {
@@ -167,10 +150,10 @@ def _component(make: Any, device: torch.device, dtype: torch.dtype, generator: t
     if isinstance(make, FunctionType) and make.__module__ == byte_words.__name__:
         with TemporaryDirectory() as folder:
             place = Path(folder) / "words"
-            name = make(place)
-            return tokenizer_of(place) if name.startswith("CLIP") else reader(name, place)
+            return reader(make(place), place)
     with init_empty_weights():
         made = make()
+    made = made.empty() if isinstance(made, Network) else made
     return _filled(made.eval(), device, dtype, generator) if isinstance(made, nn.Module) else made
 
 

@@ -55,7 +55,7 @@ def build_prompted(surveyed: Survey, name: str, brought: Brought | None = None) 
     index, findings = surveyed.index, surveyed.findings
     family, configs = recognised(surveyed)
     digest = hashlib.sha256()
-    components = {part: _component(surveyed, part, configs[part]) for part in family.components}
+    components = {part: component(surveyed, part, configs[part]) for part in family.components}
     networks = {part: made for part, made in components.items() if isinstance(made, Network)}
     own = {part: networks[part] for part in (brought.contents.pieces if brought is not None else ()) if part in networks}
     if brought is not None:
@@ -113,7 +113,7 @@ def _unused(cls: Any, index: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in {**instead, **told}.items() if key in given}
 
 
-def _component(surveyed: Survey, part: str, config: dict[str, Any]) -> Any:
+def component(surveyed: Survey, part: str, config: dict[str, Any]) -> Any:
     """One component, built; a network without its weights."""
     library, name = surveyed.index[part]
     folder, findings = surveyed.folder / part, surveyed.findings
