@@ -183,8 +183,10 @@ def remove(choice: Choice, name: Annotated[str, typer.Argument(metavar="NAME", h
 def probe(
     choice: Choice, path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint.")], out: OutPage = None
 ) -> None:
-    """Compare a checkpoint with its stock pipeline. Not in this version."""
-    _not_yet("models probe")
+    """What a checkpoint is like: sound, equal to its stock pipeline, legible, fast; one page and one JSON to share."""
+    from ui.probing import probe_to
+
+    probe_to(choice, path, out)
 
 
 @app.command()

@@ -61,7 +61,7 @@ class PromptedPainter:
     """Paints with a checkpoint that understands words. Latents are the autoencoder's, scaled, kept on the device."""
 
     def __init__(self, checkpoint: PromptedCheckpoint, spec: PainterSpec) -> None:
-        self.family, self._pipeline, self._spec = checkpoint.row, checkpoint.pipeline, spec
+        self.family, self.pipeline, self._spec = checkpoint.row, checkpoint.pipeline, spec
         self._loras = checkpoint.loras
         device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
         if device.type == "cpu":
@@ -69,7 +69,7 @@ class PromptedPainter:
         for network in checkpoint.networks:
             nn.Module.to(network, device, dtype)  # the libraries' own `to` prints warnings about nothing
         self._device, self._dtype = device, dtype
-        self._coder = Coder(self._pipeline.vae, self._pipeline.vae_scale_factor)
+        self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor)
         steps = spec.steps or self.family.steps
         self._path = self._trajectory(steps)
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
@@ -146,24 +146,24 @@ class PromptedPainter:
         """Of the request's words, encoded anew only when they change."""
         words = self.prompt(request), request.words.known
         if self._told is None or self._told[0] != words:
-            self._told = words, conditioned(self._pipeline, self.family, words[0], NEGATIVE, words[1], self.family.guidance)
+            self._told = words, conditioned(self.pipeline, self.family, words[0], NEGATIVE, words[1], self.family.guidance)
         return self._told[1]
 
     def _trajectory(self, steps: int) -> Trajectory:
         """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
-        scheduler, strength = self._pipeline.scheduler, self.family.strength
+        scheduler, strength = self.pipeline.scheduler, self.family.strength
         stock = self.family.stock_steps(steps)
         scheduler.set_timesteps(stock, **({"strength": strength} if self.family.distilled else {}))
         timesteps = scheduler.timesteps
         if stock > steps:
-            timesteps, _ = self._pipeline.get_timesteps(stock, strength, "cpu")
+            timesteps, _ = self.pipeline.get_timesteps(stock, strength, "cpu")
         return trajectory(scheduler, timesteps, self.family.edits)
 
     def _noise(self) -> list[Tensor]:
         """Fields over the whole frame: the posterior's, the start's, then each step's that takes any."""
         generator = torch.Generator().manual_seed(self._spec.seed)
         width, height = (side // self._coder.factor for side in self._spec.size)
-        shape = (1, self._pipeline.vae.config.latent_channels, height, width)
+        shape = (1, self.pipeline.vae.config.latent_channels, height, width)
         sampled = not self.family.edits and not self._coder.local
         count = sampled + 1 + sum(weight != 0 for weight in self._path.fresh)
         fields = [torch.randn(shape, generator=generator, dtype=self._dtype).to(self._device) for _ in range(count)]
@@ -214,14 +214,14 @@ class PromptedPainter:
             seen = (samples[-1] * path.scale[i].to(samples[-1])).expand(branches, -1, -1, -1)
             residuals: dict[str, Any] = {}
             if control is not None:
-                down, mid = self._pipeline.controlnet(
+                down, mid = self.pipeline.controlnet(
                     seen, t, told.embeds, control.to(seen).expand(branches, -1, -1, -1), self.family.control,
                     added_cond_kwargs=added, return_dict=False,
                 )  # fmt: skip
                 residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
             if edited is not None:
                 seen = torch.cat([seen, edited.to(seen) * told.shown.view(-1, 1, 1, 1)], 1)
-            predicted = self._pipeline.unet(
+            predicted = self.pipeline.unet(
                 seen, t, told.embeds, timestep_cond=told.guidance, added_cond_kwargs=added, return_dict=False, **residuals
             )[0]
             outputs.append((predicted * told.weights.view(-1, 1, 1, 1)).sum(0, keepdim=True))
