@@ -57,6 +57,11 @@ class PromptedCheckpoint:
         return count_parameters(*self.networks)
 
 
+def prompt_of(family: Family, look: str) -> str:
+    """What a checkpoint is told of a look where the guide shows the rest."""
+    return f"make it a {look} user interface" if family.edits else f"{look} user interface, crisp text"
+
+
 class PromptedPainter:
     """Paints with a checkpoint that understands words. Latents are the autoencoder's, scaled, kept on the device."""
 
@@ -133,8 +138,7 @@ class PromptedPainter:
         if request.guide is None and words.told:
             told = " ".join(words.told)
             return f"{told} {KEEP}" if self.family.edits else f"{told} {words.look} user interface"
-        look = words.look or "clean"
-        return f"make it a {look} user interface" if self.family.edits else f"{look} user interface, crisp text"
+        return prompt_of(self.family, words.look or "clean")
 
     def _weigh(self, request: PaintRequest) -> None:
         """LoRAs count as the request says, from now on; they may have changed how words are encoded."""
