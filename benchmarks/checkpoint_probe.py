@@ -27,15 +27,16 @@ from engine.geometry import Rect
 from engine.guide import Guide
 from engine.painter import ContextFeatures, Painter, PainterSpec, PaintRequest, Words
 from engine.replay import replay
-from engine.trace import Trace
+from engine.trace import Step, Trace
 from models.apart import apart
 from models.catalog import open_painter
 from models.check import Verdict, check
 
 STYLE = "light"
 EQUAL = 1e-4  # of the range, in float32
-DEMO_S = 300.0  # a slow machine plays as much of the trace as fits into about so long
-FIRST = 4  # steps of the trace that are played at least
+DEMO_S = 120.0  # a slow machine plays as much of the trace as fits into about so long
+FIRST = 4  # steps of the trace that are played at least, to see how long they take
+TELL_EVERY = 10  # steps
 SHOWN = 4  # pictures of the trace
 SCENARIOS = ("caret", "typing", "hover", "open", "full")
 Say = Callable[[str], None]
@@ -44,7 +45,7 @@ Figures = dict[str, Any]
 
 @dataclass
 class Probe:
-    """What the parts share. pictures: (part, words, pixels) for the page; full_s: what one whole frame took."""
+    """What the parts share. pictures: (part, words, pixels) for the page."""
 
     spec: PainterSpec
     trace: Trace
@@ -52,7 +53,6 @@ class Probe:
     only: Collection[str] = SCENARIOS
     painter: Painter | None = None
     verdict: Verdict | None = None
-    full_s: float = 0.0
     pictures: list[tuple[str, str, np.ndarray]] = field(default_factory=list)
 
     def show(self, part: str, words: str, pixels: np.ndarray) -> None:
@@ -104,9 +104,7 @@ def _equality(work: Probe) -> Figures:
     if not isinstance(painter, PromptedPainter):
         own = painter is not None and painter.info.prompted
         return {"compared": False, "note": "the stock pipeline itself paints" if own else "the bundled family has no stock pipeline"}
-    begun = perf_counter()
     ours = painter.frame(asked).float().cpu()
-    work.full_s = perf_counter() - begun
     assert asked.guide is not None
     theirs = stock_frame(painter.pipeline, painter.family, painter.prompt(asked), asked.guide, painter.info.steps, work.spec.seed)
     apart_by = (ours - theirs).abs()
@@ -125,13 +123,11 @@ def _untouched(work: Probe) -> Figures:
     part = Rect(width // 4 // 8 * 8, height // 4 // 8 * 8, 64, 64)
     before, after = (np.zeros((height, width, 3), np.uint8) for _ in range(2))
     work.painter.restore(None)
-    begun = perf_counter()
     for frames, damage in (((before, after), Rect(0, 0, width, height)), ((after,), part)):
         request = replace(_request(work.spec, "calculator" if damage == part else "notes"), damage=(damage,))
         for patch in work.painter.paint(request).patches:
             for frame in frames:
                 frame[patch.rect.slices] = patch.pixels
-        work.full_s = work.full_s or perf_counter() - begun
     changed = (before != after).any(-1)
     inside = int(changed[part.slices].sum())
     return {"pixels_outside": int(changed.sum()) - inside, "pixels_inside": inside}
@@ -145,13 +141,13 @@ def _legibility(work: Probe) -> Figures:
 
 def _demo(work: Probe) -> Figures:
     """The trace that comes with Pixel OS, as `replay` plays it."""
-    assert work.painter is not None
     steps = work.trace.steps
-    most = max(int(DEMO_S / max(work.full_s, 1e-3)), FIRST)
-    trace = replace(work.trace, steps=steps[:most])
-    work.painter.restore(None)
     with tempfile.TemporaryDirectory(prefix="pixelos-probe-") as folder:
-        report = replay(trace, work.painter, work.spec, Path(folder), "all", lambda done, total: None)
+        begun = perf_counter()
+        report = _played(work, steps[:FIRST], Path(folder))
+        most = int(DEMO_S * FIRST / max(perf_counter() - begun, 1e-3))
+        if min(most, len(steps)) > FIRST:
+            report = _played(work, steps[:most], Path(folder))
         frames = sorted((Path(folder) / "frames").iterdir())
         for path in frames[:: max(-(-len(frames) // SHOWN), 1)]:
             work.show("demo", f"step {int(path.stem)}", np.asarray(Image.open(path).convert("RGB")))
@@ -161,6 +157,18 @@ def _demo(work: Probe) -> Figures:
         "repaired_glyphs": sum(step["repaired_glyphs"] for step in report["steps"]),
         **({f"p{q}_ms": round(float(np.percentile(took, q)), 1) for q in (50, 95)} if took else {}),
     }  # fmt: skip
+
+
+def _played(work: Probe, steps: tuple[Step, ...], folder: Path) -> dict[str, Any]:
+    """What `replay` reports of these steps of the trace."""
+    assert work.painter is not None
+
+    def told(done: int, total: int) -> None:
+        if done % TELL_EVERY == 0:
+            work.say(f"demo: {done} of {total} steps")
+
+    work.painter.restore(None)
+    return replay(replace(work.trace, steps=steps), work.painter, work.spec, folder, "all", told)
 
 
 def _latency(work: Probe) -> Figures:
