@@ -25,8 +25,10 @@ REFUSED = ("allocate memory", "alloc_cpu", "out of memory")  # torch's words whe
 
 @contextmanager
 def limited_memory(folder: Path) -> Iterator[None]:
-    """What is opened inside may take memory in proportion to the folder's files. Raises CheckpointError where it takes more."""
-    size = sum(path.stat().st_size for path in folder.rglob("*.safetensors") if path.is_file())
+    """What is opened inside may take memory in proportion to the folder's files, or to the one file. Raises
+    CheckpointError where it takes more."""
+    files = [folder] if folder.is_file() else folder.rglob("*.safetensors")
+    size = sum(path.stat().st_size for path in files if path.is_file())
     room = min(AHEAD + TIMES * size, max(psutil.virtual_memory().available, AHEAD))
     before = _lowered(room)
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,10 +22,12 @@ from models.devices import all_threads, device_of, dtype_of
 from models.families import Family
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.loading import count_parameters
-from models.loras.wearing import Loras
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, conditioned
 from models.prompted.trajectory import Trajectory, trajectory
+
+if TYPE_CHECKING:
+    from models.loras.wearing import Loras
 
 KEEP = "Keep everything else unchanged."
 NEGATIVE = "blurry, illegible text, distorted"
