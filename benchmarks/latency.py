@@ -6,7 +6,7 @@ counted as cached or skipped, never as a frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
 from time import perf_counter, sleep
 from typing import Any
@@ -37,8 +37,8 @@ Say = Callable[[str], None]
 Scenario = Callable[[Desktop, int], Iterator[Event | None]]
 
 
-def bench(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[str, Any]:
-    """All scenarios; the result as INTERFACE.md describes it. Times in milliseconds unless the name says otherwise.
+def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collection[str] = ()) -> dict[str, Any]:
+    """All scenarios, or those named in `only`; the result as INTERFACE.md describes it. Times in milliseconds unless the name says otherwise.
 
     Raises PixelOSError where the checkpoint cannot be opened or no painter comes.
     """
@@ -54,6 +54,8 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[str,
             assert info is not None
             scenarios = {}
             for name, (scenario, count) in SCENARIOS.items():
+                if only and name not in only:
+                    continue
                 scenarios[name] = _measure(session, desktop, scenario, max(count // 6, 4) if quick else count)
                 say(told(name, scenarios[name]))
     finally:
