@@ -6,7 +6,7 @@ counted as cached or skipped, never as a frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict
 from time import monotonic, perf_counter, sleep
 from typing import Any
@@ -30,8 +30,8 @@ Say = Callable[[str], None]
 Scenario = Callable[[Desktop, int], Iterator[Event | None]]
 
 
-def bench(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[str, Any]:
-    """All scenarios; the result as INTERFACE.md describes it. Times in milliseconds unless the name says otherwise."""
+def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collection[str] = ()) -> dict[str, Any]:
+    """All scenarios, or those named in `only`; the result as INTERFACE.md describes it. Times in milliseconds unless the name says otherwise."""
     begun = perf_counter()
     desktop = Desktop(spec.size, Documents({"Long.md": "\n".join(f"Line {i} of a long note." for i in range(400))}))
     session = Session(desktop, ProcessMailbox(open_painter, spec))
@@ -42,6 +42,8 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[str,
         info = session.mailbox.info
         scenarios, memory = {}, _memory_mb()
         for name, (scenario, count) in SCENARIOS.items():
+            if only and name not in only:
+                continue
             scenarios[name] = _measure(session, desktop, scenario, max(count // 6, 4) if quick else count)
             memory = max(memory, _memory_mb())
             say(f"{name}: p50 {scenarios[name]['p50']} ms, p95 {scenarios[name]['p95']} ms")

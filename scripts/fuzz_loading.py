@@ -1,4 +1,4 @@
-"""Fuzzes what reads a checkpoint's files: headers, indexes, settings, a tokenizer's tables.
+"""Fuzzes what reads a checkpoint's files: headers, indexes, settings, a tokenizer's tables, LoRAs.
 
 `python scripts/fuzz_loading.py --seconds 60` changes sound files at random and reads them (see `tests/fuzzing.py`). Inputs
 that crash a reader, or take it too long or too much memory, are written into `--out`. Where atheris is installed,
@@ -13,7 +13,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-READERS = ("plain_files", "safetensors_file", "gguf_file", "survey", "configs", "weights", "loading", "prompted.opening")
+READERS = (
+    "plain_files", "safetensors_file", "gguf_file", "survey", "configs", "weights", "bits",
+    "loading", "prompted.opening", "loras.reading", "loras.origins",
+)  # fmt: skip
 
 
 def main() -> int:

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from engine.errors import CheckpointError
 from models.configs import bounded, known
 from models.context_encoder import ContextEncoder
@@ -25,6 +27,7 @@ from models.denoiser import Denoiser
 from models.findings import Findings
 from models.gguf_file import open_gguf
 from models.loading import checked_config
+from models.loras.reading import read_lora
 from models.plain_files import read_json
 from models.prompted.opening import recognised, tokenizer_of
 from models.safetensors_file import open_safetensors
@@ -113,6 +116,15 @@ def gguf(lines: list[tuple[str, tuple[int, ...], int, int, bytes]], values: list
     return out + bytes(-len(out) % 32) + bytes(tensors)
 
 
+def read_as_lora(data: bytes, folder: Path) -> None:
+    """As a LoRA's file."""
+    path = folder / "lora.safetensors"
+    path.write_bytes(data)
+    lora = read_lora(path)
+    if not all(torch.isfinite(tensor).all() for tensor in lora.tensors.values()):
+        raise AssertionError("a number that is none was let in")
+
+
 def _file(header: dict[str, Any], count: int) -> bytes:
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + bytes(count)
@@ -125,6 +137,14 @@ TARGETS: dict[str, Target] = {
         _file({"__metadata__": {"format": "pt"}, "a.weight": {"dtype": "F16", "shape": [2, 3], "data_offsets": [0, 12]},
                "b": {"dtype": "F32", "shape": [], "data_offsets": [12, 16]}}, 16),
         _file({}, 0),
+    )),
+    "lora": Target(read_as_lora, (
+        _file({"__metadata__": {"lora_adapter_metadata": '{"unet.lora_alpha": 2, "unet.alpha_pattern": {"to_q": 1}}', "ss_base_model_version": "sdxl"},
+               "unet.attn2.to_q.lora_A.weight": {"dtype": "F16", "shape": [1, 3], "data_offsets": [0, 6]},
+               "unet.attn2.to_q.lora_B.weight": {"dtype": "F16", "shape": [3, 1], "data_offsets": [6, 12]}}, 12),
+        _file({"lora_te_x.alpha": {"dtype": "I64", "shape": [], "data_offsets": [0, 8]},
+               "lora_te_x.lora_down.weight": {"dtype": "F32", "shape": [1, 2], "data_offsets": [8, 16]},
+               "lora_te_x.lora_up.weight": {"dtype": "F32", "shape": [2, 1], "data_offsets": [16, 24]}}, 24),
     )),
     "index": Target(read_index, (
         json.dumps({"_class_name": "StableDiffusionPipeline", "safety_checker": [None, None],

@@ -24,7 +24,8 @@ from models.catalog import open_checkpoint, open_painter
 from models.check import check
 from models.families import FAMILIES
 from models.prompted.conditioning import CONTEXT_TOKENS, conditioned
-from models.prompted.painter import NEGATIVE, PromptedCheckpoint, PromptedPainter
+from models.prompted.painter import PromptedCheckpoint, PromptedPainter
+from models.prompted.stock import stock_frame
 from models.prompted.trajectory import trajectory
 from tests.test_painters import SIZE, ask, drawn, show
 from tests.tiny_families import tiny_folder
@@ -79,22 +80,10 @@ def stock(
     folder: Path, painter: PromptedPainter, asked: PaintRequest, prepare: Callable[[Any], Any] = lambda pipeline: None
 ) -> torch.Tensor:
     """The same frame by the library's own pipeline, once `prepare` has had it: float (1, 3, H, W) in [0, 1]."""
-    row, pipeline = painter.family, opened(folder).pipeline
+    pipeline = opened(folder).pipeline
     prepare(pipeline)
-    picture = torch.from_numpy(asked.guide.copy()).permute(2, 0, 1)[None].float() / 255  # type: ignore[union-attr]
-    told: dict[str, Any] = {"prompt": painter.prompt(asked)}
-    if row.name != "lcm":
-        told["negative_prompt"] = NEGATIVE
-    settings: dict[str, Any] = {"guidance_scale": row.guidance, "num_inference_steps": row.stock_steps(painter.info.steps)}
-    if row.strength:
-        settings["strength"] = row.strength
-    else:
-        settings["image_guidance_scale"] = row.image_guidance
-        settings |= {"width": SIZE[0], "height": SIZE[1]} if row.name == "pix2pix-xl" else {}
-    if row.control:
-        settings |= {"control_image": picture, "controlnet_conditioning_scale": row.control, "guess_mode": False}
-    generator = torch.Generator().manual_seed(SPEC.seed)
-    return pipeline(**told, image=picture, generator=generator, output_type="pt", **settings).images
+    assert asked.guide is not None
+    return stock_frame(pipeline, painter.family, painter.prompt(asked), asked.guide, painter.info.steps, SPEC.seed)
 
 
 @pytest.mark.parametrize("family", LATENT)

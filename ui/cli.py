@@ -191,8 +191,10 @@ def remove(
 def probe(
     choice: Choice, path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint.")], out: OutPage = None
 ) -> None:
-    """Compare a checkpoint with its stock pipeline. Not in this version."""
-    _not_yet("models probe")
+    """What a checkpoint is like: sound, equal to its stock pipeline, legible, fast; one page and one JSON to share."""
+    from ui.probing import probe_to
+
+    probe_to(choice, path, out)
 
 
 @app.command()
@@ -212,17 +214,19 @@ def train(
     minutes: Annotated[float | None, typer.Option(metavar="M", help="End after so many minutes; 0: no limit.")] = None,
     rate: Annotated[float | None, typer.Option(metavar="R", help="The highest learning rate (8e-4).")] = None,
     part: Annotated[
-        str | None, typer.Option(metavar="painter|dreamer", help="What is taught: painting (usual), or how dreams go on.")
+        str | None, typer.Option(metavar="painter|dreamer|lora", help="What is taught: painting (usual), how dreams go on, or a LoRA.")
     ] = None,
+    family: Annotated[str | None, typer.Option(metavar="NAME", help="Of a LoRA: the family that --init must be of.")] = None,
+    rank: Annotated[int | None, typer.Option(metavar="N", help="Of a LoRA (16).")] = None,
     guide_dropped: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Of what events explain, learned without a guide (0.9).")
     ] = None,
 ) -> None:
-    """Train or fine-tune a checkpoint of the bundled family."""
+    """Train or fine-tune a checkpoint of the bundled family, or a LoRA of an open one."""
     from ui.training import train_to
 
     said = {"data": data, "updates": updates, "minutes": minutes, "rate": rate, "guide_dropped": guide_dropped,
-            "part": part}  # fmt: skip
+            "part": part, "family": family, "rank": rank}  # fmt: skip
     train_to(choice, out, resume, init, budget, said)
 
 

@@ -20,7 +20,7 @@ def evaluate_to(choice: Choice, out: Path | None, quick: bool, drift_frames: int
     spec = choice.spec()
     if drift_frames is not None and spec.mode == "dream":
         raise InputError("--drift-frames counts guided frames; leave it out with --mode dream")
-    page = _beside(out, ".html")
+    page = beside(out, ".html")
     for file in (out, page):
         check_file(file)
     from benchmarks.quality import evaluated
@@ -35,16 +35,16 @@ def compare_to(results: Sequence[Path], out: Path | None) -> None:
     """Lay evaluations side by side: a page, and the same as Markdown beside it."""
     if out is None:
         raise InputError("--out PAGE.html is missing: where the page goes")
-    beside = _beside(out, ".md")
-    for file in (out, beside):
+    text_file = beside(out, ".md")
+    for file in (out, text_file):
         check_file(file)
     from benchmarks.quality_compare import compared
 
     page, text = compared(results)
-    write_results({out: page, beside: text})
+    write_results({out: page, text_file: text})
 
 
-def _beside(out: Path, suffix: str) -> Path:
+def beside(out: Path, suffix: str) -> Path:
     """The second file of two. Raises InputError where both would be the same."""
     if out.suffix == suffix:
         kind = ".json" if suffix == ".html" else ".html"

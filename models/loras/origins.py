@@ -19,7 +19,7 @@ NAMES = (
     (r"joint_blocks", "Stable Diffusion 3.x"), (r"lora_te2_|text_encoder_2\.", "Stable Diffusion XL"),
 )  # fmt: skip
 WIDTHS = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x", 2048: "Stable Diffusion XL"}  # of the words that a U-Net sees
-SEEN = re.compile(r"attn2[._].*to_[kv].*(lora_A|down)\.weight")
+SEEN = re.compile(r"attn2(_|\.|\.processor\.)to_[kv](_lora)?\.(lora\.|lora_)?(A|down)\.weight")
 U_NET, TRANSFORMER = "a U-Net, such as Stable Diffusion's", "a diffusion transformer"
 
 

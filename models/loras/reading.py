@@ -33,6 +33,7 @@ PIECE = re.compile(r"(?P<layer>.+?)\.(?P<side>lora_A|lora_B|lora_down|lora_up|do
 ALPHA = re.compile(r"(?P<layer>.+)\.alpha")
 DOWN = ("lora_A", "lora_down", "down")
 OTHERS = {"dora_scale": "a DoRA", "lora_magnitude_vector": "a DoRA", "hada_": "a LoHa", "lokr_": "a LoKr", "oft_": "an OFT", "diff_b": "full weights"}
+LONGEST_NAME = 32  # parts of a layer's
 CALLED = ("modelspec.title", "ss_output_name", "pixelos.sampler")  # where a header says what a LoRA is called
 SCALING = "lora_adapter_metadata"  # diffusers' own words on how a file is scaled
 
@@ -162,14 +163,15 @@ def _take_in(
             if tensor.numel() != 1:
                 raise CheckpointError(f"{path}: {name} holds {tensor.numel()} numbers, wanted one; get a clean copy")
             layer = found["layer"] if found["layer"] in ranks else bare[found["layer"]]
-            tensors[pairs[layer].up] *= _bounded_scale(path, name, float(tensor) / ranks[layer])
+            tensors[pairs[layer].up] *= _bounded_scale(path, name, float(tensor), ranks[layer])
             tensors[name] = torch.full_like(tensor, ranks[layer])
 
 
-def _bounded_scale(path: Path, name: str, scale: Any) -> float:
-    if not isinstance(scale, (int, float)) or not abs(scale) <= LARGEST_SCALE:
-        raise CheckpointError(f"{path}: {name} scales it {short(scale)} times; at most {LARGEST_SCALE:g} times its rank is allowed")
-    return float(scale)
+def _bounded_scale(path: Path, name: str, alpha: float, under: float) -> float:
+    """How strongly a layer counts: alpha over `under`, its rank or the root of it."""
+    if not abs(alpha) <= LARGEST_SCALE * under:  # compared first: a whole number may be too large to be divided
+        raise CheckpointError(f"{path}: {name} has the alpha {short(alpha)}; at most {LARGEST_SCALE * under:g} is allowed at its rank")
+    return alpha / under
 
 
 def _scales(path: Path, metadata: Mapping[str, str], ranks: Mapping[str, int]) -> dict[str, float]:
@@ -177,21 +179,24 @@ def _scales(path: Path, metadata: Mapping[str, str], ranks: Mapping[str, int]) -
     if SCALING not in metadata:
         return {}
     told = parsed(metadata[SCALING].encode(), path)
+    patterns = {key: value for key, value in told.items() if key.endswith(".alpha_pattern") and isinstance(value, dict)}
+    endings = {key: {name.lstrip("^"): alpha for name, alpha in value.items()} for key, value in patterns.items()}
     scales = {}
     for layer, rank in ranks.items():
         part, _, name = layer.partition(".")
-        patterns = told.get(f"{part}.alpha_pattern")
-        own = [alpha for key, alpha in patterns.items() if _names(key, name)] if isinstance(patterns, dict) else []
-        alpha = own[0] if own else told.get(f"{part}.lora_alpha", rank)
+        alpha = told.get(f"{part}.lora_alpha", rank)
+        own = endings.get(f"{part}.alpha_pattern", {})
+        for ending in _endings(name) if own else ():
+            alpha = own.get(ending, alpha)
         if not isinstance(alpha, (int, float)):
             raise CheckpointError(f"{path}: {SCALING} gives {layer} the alpha {short(alpha)}, which is no number; get a clean copy")
         under = math.sqrt(rank) if told.get(f"{part}.use_rslora") is True else rank
-        scales[layer] = _bounded_scale(path, layer, alpha / under)
+        scales[layer] = _bounded_scale(path, layer, alpha, under)
     return scales
 
 
-def _names(pattern: str, layer: str) -> bool:
-    """Whether a pattern of peft's means the layer; taken as a plain ending, never as an expression."""
-    plain = pattern.lstrip("^")
-    return layer == plain or layer.endswith(f".{plain}")
+def _endings(layer: str) -> list[str]:
+    """What peft's patterns may call a layer, the most particular last; they are never taken as expressions."""
+    parts = layer.split(".")[-LONGEST_NAME:]
+    return [".".join(parts[i:]) for i in range(len(parts) - 1, -1, -1)]
 

@@ -26,6 +26,7 @@ from engine.errors import CheckpointError
 from engine.painter import LoraInfo, PainterSpec
 from models.families import Family
 from models.findings import Findings
+from models.limits import limited_memory
 from models.loras.reading import LoraFile, read_lora
 from models.loras.samplers import Sampler, fast_sampler
 
@@ -58,18 +59,24 @@ class Loras:
 def worn(pipeline: Any, family: Family, spec: PainterSpec) -> tuple[Loras, Family]:
     """Put the LoRAs of `spec` on the pipeline. The family's row comes back as they make it: its steps and guidance may
     be another's. Raises CheckpointError where one is not sound, does not fit, or is there twice."""
-    files = [read_lora(Path(path).expanduser()) for path, _ in spec.loras]
+    files = [_read(Path(path).expanduser()) for path, _ in spec.loras]
     known: dict[str, Path] = {}
     for file in files:
         if (other := known.setdefault(file.sha256, file.path)) is not file.path:
             raise CheckpointError(f"{file.path} is the same LoRA as {other}; give it once, with the weight of both")
     layers = [fitted(pipeline, family, file) for file in files]
     for i, (file, expected) in enumerate(zip(files, layers, strict=True)):
-        _put_in(pipeline, family, file, _slot(i), expected)
+        with limited_memory(file.path):
+            _put_in(pipeline, family, file, _slot(i), expected)
     infos = [LoraInfo(name, file.sha256, weight) for (name, weight), file in zip(spec.weights, files, strict=True)]
     counting = [file.hints for file, info in zip(files, infos, strict=True) if info.weight]
     sampler = fast_sampler(spec.sampler, counting, family)
     return Loras(pipeline, infos), _sampled(pipeline, family, sampler)
+
+
+def _read(path: Path) -> LoraFile:
+    with limited_memory(path):
+        return read_lora(path)
 
 
 def fitted(pipeline: Any, family: Family, lora: LoraFile, findings: Findings | None = None) -> set[str]:

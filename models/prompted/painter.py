@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,10 +25,12 @@ from models.embeddings import Vocabulary
 from models.families import Family
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.loading import count_parameters
-from models.loras.wearing import Loras
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, conditioned
 from models.prompted.trajectory import Trajectory, trajectory
+
+if TYPE_CHECKING:
+    from models.loras.wearing import Loras
 
 KEEP = "Keep everything else unchanged."
 NEGATIVE = "blurry, illegible text, distorted"
@@ -60,11 +62,16 @@ class PromptedCheckpoint:
         return count_parameters(*self.networks)
 
 
+def prompt_of(family: Family, look: str) -> str:
+    """What a checkpoint is told of a look where the guide shows the rest."""
+    return f"make it a {look} user interface" if family.edits else f"{look} user interface, crisp text"
+
+
 class PromptedPainter:
     """Paints with a checkpoint that understands words. Latents are the autoencoder's, scaled, kept on the device."""
 
     def __init__(self, checkpoint: PromptedCheckpoint, spec: PainterSpec) -> None:
-        self.family, self._pipeline, self._spec = checkpoint.row, checkpoint.pipeline, spec
+        self.family, self.pipeline, self._spec = checkpoint.row, checkpoint.pipeline, spec
         self._loras = checkpoint.loras
         device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
         if device.type == "cpu":
@@ -72,7 +79,7 @@ class PromptedPainter:
         for network in checkpoint.networks:
             nn.Module.to(network, device, dtype)  # the libraries' own `to` prints warnings about nothing
         self._device, self._dtype = device, dtype
-        self._coder = Coder(self._pipeline.vae, self._pipeline.vae_scale_factor)
+        self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor)
         steps = spec.steps or self.family.steps
         self._path = self._trajectory(steps)
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
@@ -84,7 +91,7 @@ class PromptedPainter:
         self._fields = self._noise()
         self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         self._told: tuple[tuple[str, str], Conditioning] | None = None
-        self._vocabulary = Vocabulary(self._pipeline, Path(spec.profile) if spec.profile else None)
+        self._vocabulary = Vocabulary(self.pipeline, Path(spec.profile) if spec.profile else None)
 
     @torch.inference_mode()
     def paint(self, request: PaintRequest) -> Painting:
@@ -137,8 +144,7 @@ class PromptedPainter:
         if request.guide is None and words.told:
             told = " ".join(words.told)
             return f"{told} {KEEP}" if self.family.edits else f"{told} {words.look} user interface"
-        look = words.look or "clean"
-        return f"make it a {look} user interface" if self.family.edits else f"{look} user interface, crisp text"
+        return prompt_of(self.family, words.look or "clean")
 
     def _weigh(self, request: PaintRequest) -> None:
         """LoRAs count as the request says, from now on; they may have changed how words are encoded."""
@@ -152,24 +158,24 @@ class PromptedPainter:
         if self._told is None or self._told[0] != words:
             for line in self._vocabulary.teach(words[0]):
                 print(line, file=sys.stderr, flush=True)
-            self._told = words, conditioned(self._pipeline, self.family, words[0], NEGATIVE, words[1], self.family.guidance)
+            self._told = words, conditioned(self.pipeline, self.family, words[0], NEGATIVE, words[1], self.family.guidance)
         return self._told[1]
 
     def _trajectory(self, steps: int) -> Trajectory:
         """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
-        scheduler, strength = self._pipeline.scheduler, self.family.strength
+        scheduler, strength = self.pipeline.scheduler, self.family.strength
         stock = self.family.stock_steps(steps)
         scheduler.set_timesteps(stock, **({"strength": strength} if self.family.distilled else {}))
         timesteps = scheduler.timesteps
         if stock > steps:
-            timesteps, _ = self._pipeline.get_timesteps(stock, strength, "cpu")
+            timesteps, _ = self.pipeline.get_timesteps(stock, strength, "cpu")
         return trajectory(scheduler, timesteps, self.family.edits)
 
     def _noise(self) -> list[Tensor]:
         """Fields over the whole frame: the posterior's, the start's, then each step's that takes any."""
         generator = torch.Generator().manual_seed(self._spec.seed)
         width, height = (side // self._coder.factor for side in self._spec.size)
-        shape = (1, self._pipeline.vae.config.latent_channels, height, width)
+        shape = (1, self.pipeline.vae.config.latent_channels, height, width)
         sampled = not self.family.edits and not self._coder.local
         count = sampled + 1 + sum(weight != 0 for weight in self._path.fresh)
         fields = [torch.randn(shape, generator=generator, dtype=self._dtype).to(self._device) for _ in range(count)]
@@ -220,14 +226,14 @@ class PromptedPainter:
             seen = (samples[-1] * path.scale[i].to(samples[-1])).expand(branches, -1, -1, -1)
             residuals: dict[str, Any] = {}
             if control is not None:
-                down, mid = self._pipeline.controlnet(
+                down, mid = self.pipeline.controlnet(
                     seen, t, told.embeds, control.to(seen).expand(branches, -1, -1, -1), self.family.control,
                     added_cond_kwargs=added, return_dict=False,
                 )  # fmt: skip
                 residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
             if edited is not None:
                 seen = torch.cat([seen, edited.to(seen) * told.shown.view(-1, 1, 1, 1)], 1)
-            predicted = self._pipeline.unet(
+            predicted = self.pipeline.unet(
                 seen, t, told.embeds, timestep_cond=told.guidance, added_cond_kwargs=added, return_dict=False, **residuals
             )[0]
             outputs.append((predicted * told.weights.view(-1, 1, 1, 1)).sum(0, keepdim=True))

@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import InputError
 
 CONFIG = "config.json"  # in the output folder: what the run was last asked to do
-PARTS = ("painter", "dreamer")
+PARTS = ("painter", "dreamer", "lora")
 _STREAM = ("part", "seed", "data", "crops", "side", "guide_dropped", "pool", "lanes")  # what decides which crops are met
 
 
@@ -23,7 +23,8 @@ class TrainConfig:
     models.datasets.source.open_source understands; pool: shots kept at hand by each process, over all its lanes; lanes:
     streams of crops that take turns; prefetch: each lane draws in a worker process of its own, ahead of time (the same
     crops as without); forced: last share of the schedule with the network's own previous frames; save_every,
-    look_every: updates between two saves, and between two looks at held-out screens; device: auto, cpu or cuda."""
+    look_every: updates between two saves, and between two looks at held-out screens; device: auto, cpu or cuda; of a
+    LoRA, family: what `init` must be of, rank, and style: the words that everything is learned under, "" for each shot's own."""
 
     out: Path
     part: str = "painter"
@@ -45,6 +46,9 @@ class TrainConfig:
     save_every: int = 100
     look_every: int = 500
     device: str = "auto"
+    family: str = ""
+    rank: int = 16
+    style: str = ""
 
 
 BUDGETS: dict[str, dict[str, Any]] = {
@@ -52,10 +56,20 @@ BUDGETS: dict[str, dict[str, Any]] = {
     "gpu": {"updates": 20_000, "minutes": 28.0, "crops": 256, "pool": 640, "lanes": 8, "prefetch": True, "save_every": 500},
 }
 
+LORA_BUDGETS: dict[str, dict[str, Any]] = {  # of a LoRA: larger crops, as a prompted painter takes them, and fewer
+    "cpu": {"updates": 1500, "crops": 1, "side": 256, "pool": 120, "rate": 1e-4, "look_every": 250},
+    "gpu": {"updates": 2000, "crops": 4, "side": 256, "pool": 240, "rate": 1e-4, "lanes": 4, "prefetch": True, "look_every": 250},
+}
+
+
+def budgets(part: str) -> dict[str, dict[str, Any]]:
+    """By name, what a part is usually given."""
+    return LORA_BUDGETS if part == "lora" else BUDGETS
+
 
 def check(config: TrainConfig) -> TrainConfig:
     """The config itself, if it can be meant. Raises InputError."""
-    least = {"updates": 1, "crops": 1, "pool": 1, "lanes": 1, "save_every": 1, "look_every": 1, "minutes": 0, "seed": 0}
+    least = {"updates": 1, "crops": 1, "pool": 1, "lanes": 1, "save_every": 1, "look_every": 1, "minutes": 0, "seed": 0, "rank": 1}
     for name, lowest in least.items():
         if not getattr(config, name) >= lowest:
             raise InputError(f"{name} {getattr(config, name)} cannot be; give at least {lowest}")

@@ -1,4 +1,5 @@
-"""What a run can teach: the painter (denoiser and context encoder) or the dreamer. The other part stays as it is.
+"""What a run can teach: the painter (denoiser and context encoder) or the dreamer, while the other part stays as it is;
+or a LoRA of an open checkpoint.
 
 A lesson knows the networks, what they learn from, and how they are scored; a run knows of updates and of time.
 """
@@ -112,12 +113,18 @@ class Dreaming:
         return DreamLooks(out, source)
 
 
-LESSONS: dict[str, Callable[[TrainConfig, dict[str, Any] | None], Lesson]] = {"painter": Painting, "dreamer": Dreaming}
+def _adapting(config: TrainConfig, forms: dict[str, Any] | None) -> Lesson:
+    from models.training.adapting import Adapting  # with all the libraries that open checkpoints need
+
+    return Adapting(config, forms)
+
+
+LESSONS: dict[str, Callable[[TrainConfig, dict[str, Any] | None], Lesson]] = {"painter": Painting, "dreamer": Dreaming, "lora": _adapting}
 
 
 def source_of(config: TrainConfig) -> Source:
     """What a run draws from. Raises InputError for data that its part cannot learn from."""
-    if config.part == "painter":
+    if config.part != "dreamer":
         return open_source(config.data)
     if config.data != SYNTHETIC:
         raise InputError(f"--data {config.data}: a dreamer learns from {SYNTHETIC} sessions only; leave --data as it is")
@@ -127,7 +134,7 @@ def source_of(config: TrainConfig) -> Source:
 def pool_of(config: TrainConfig, seed: tuple[int, ...], source: Source) -> ShotPool:
     """What is at hand for one of the lanes. Moments of a dreamer are light, and a session gives many of them."""
     size = config.pool // config.lanes
-    if config.part == "painter":
+    if config.part != "dreamer":
         return ShotPool(source, seed, size)
     return ShotPool(source, seed, SESSIONS * size, config.crops / REUSED, MOMENTS)
 
@@ -136,6 +143,10 @@ def drawing_of(config: TrainConfig) -> Draw:
     """How crops are taken, and made a batch."""
     if config.part == "painter":
         return Draw(lambda shot, rng: crop_of(shot, config.side, rng), lambda crops, rng: batch_of(crops, rng, config.guide_dropped))
+    if config.part == "lora":
+        from models.training.adapting import pair_batch
+
+        return Draw(lambda shot, rng: crop_of(shot, config.side, rng), pair_batch)
     return Draw(dream_crop, dream_batch)
 
 

@@ -69,7 +69,11 @@ def in_words(line: dict[str, Any]) -> str:
     if "shares" in line:
         return "held-out moments, " + ", ".join(f"{name} {share:.1%}" for name, share in line["shares"].items())
     dream = f", what changed without a guide {line['dream']:.2f} dB" if "dream" in line else ""
-    return f"held-out screens {line['mean']:.2f} dB in one step{dream}"
+    return f"held-out screens {line['mean']:.2f} dB in {_steps(line.get('steps', 1))}{dream}"
+
+
+def _steps(count: int) -> str:
+    return "one step" if count == 1 else f"{count} steps"
 
 
 def mean(psnr: dict[str, float]) -> float:

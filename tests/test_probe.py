@@ -1,0 +1,120 @@
+"""`models probe`: one page and one JSON about a checkpoint; what fails is said there."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import benchmarks.checkpoint_probe as probing
+from benchmarks.checkpoint_probe import Probe, probe
+from benchmarks.probe_report import probe_page
+from benchmarks.probe_result import PARTS, ProbeResult, main, read_result
+from engine.errors import InputError
+from engine.painter import PainterSpec
+from engine.trace import Trace, read_trace
+from tests.hostile import BASES, tensors
+from tests.tiny_families import tiny_folder
+from ui.cli import status
+from ui.playing import DEMO
+
+RESULTS = Path(__file__).parent.parent / "benchmarks" / "results"
+SIZE = (256, 192)
+
+
+@pytest.fixture(scope="module")
+def trace() -> Trace:
+    found = read_trace(DEMO)
+    return replace(found, header=replace(found.header, size=SIZE), steps=found.steps[:5])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_folder(tmp_path_factory.mktemp("probe") / "tiny-sd", "sd-turbo")
+
+
+def spec(folder: Path) -> PainterSpec:
+    return PainterSpec(str(folder), size=SIZE, seed=7, device="cpu", threads=1)
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path, trace: Trace) -> tuple[ProbeResult, Probe]:
+    work = Probe(spec(folder), trace, lambda line: None, only=("open",))
+    with pytest.MonkeyPatch.context() as here:
+        here.setattr(probing, "apart", lambda look, *given: look(*given))  # a process more takes seconds; the command's test has one
+        return probe(work), work
+
+
+def test_every_part_is_looked_at(found: tuple[ProbeResult, Probe]) -> None:
+    result = found[0]
+    assert [*result.parts] == [*PARTS] and {part.state for part in result.parts.values()} == {"done"}, result.parts
+    equality, untouched = result.parts["equality"].figures, result.parts["untouched"].figures
+    assert equality["stock"] == "StableDiffusionImg2ImgPipeline" and equality["equal"] and 0 <= equality["largest"] <= 1e-4
+    assert untouched["pixels_outside"] == 0 and untouched["pixels_inside"] > 1000
+    text, demo, latency = (result.parts[name].figures for name in ("legibility", "demo", "latency"))
+    assert text["cer_guide"] < 0.2 and text["cer"] < text["cer_unrepaired"] and text["characters"] > 50
+    assert demo["played"] == demo["steps"] == 5 and demo["repaired_glyphs"] > 0
+    assert [*latency["scenarios"]] == ["open"] and latency["scenarios"]["open"]["p50"] > 0
+    assert result.checkpoint.family == "sd-turbo" and len(result.checkpoint.sha256) == 64 and result.checkpoint.steps == 1
+
+
+def test_the_page_needs_nothing_but_itself_and_the_document_is_of_the_form(found: tuple[ProbeResult, Probe], tmp_path: Path) -> None:
+    result, work = found
+    text = probe_page(result, work.pictures).decode()
+    assert "tiny-sd" in text and "StableDiffusionImg2ImgPipeline" in text and text.count("data:image/") >= 5
+    assert not re.search(r'(src|href)="(?!data:)', text)
+    path = tmp_path / "probe.json"
+    path.write_text(result.model_dump_json())
+    assert read_result(path) == result and main([str(path)]) == 0
+    assert str(Path(work.spec.checkpoint).parent) not in path.read_text()  # where it lies is nobody's business
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"more": 1}, "more"), ({"pixelos_probe": 2}, "pixelos_probe"), ({"mode": "awake"}, "mode"),
+        ({"checkpoint": {"name": "x", "family": "sd1", "sha256": "xyz", "parameters": 1}}, "checkpoint.sha256"),
+        ({"parts": {"taste": {"state": "done"}}}, "parts"), ({"parts": {"demo": {"state": "fine"}}}, "parts.demo.state"),
+    ],
+)  # fmt: skip
+def test_what_is_of_another_form_is_refused(found: tuple[ProbeResult, Probe], tmp_path: Path, change: dict[str, object], message: str) -> None:
+    path = tmp_path / "probe.json"
+    path.write_text(json.dumps({**json.loads(found[0].model_dump_json()), **change}))
+    with pytest.raises(InputError, match=message):
+        read_result(path)
+    assert main([str(path)]) == 2
+
+
+def test_every_probe_in_the_results_folder_is_of_the_form() -> None:
+    for path in RESULTS.glob("probe*.json"):
+        read_result(path)
+
+
+def test_a_part_that_fails_is_told_and_the_others_go_on(folder: Path, trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(work: Probe) -> dict[str, object]:
+        raise ZeroDivisionError("nothing\nto divide by")
+
+    monkeypatch.setattr(probing, "apart", lambda look, *given: look(*given))
+    for name in ("legibility", "latency", "equality"):
+        monkeypatch.setitem(probing.LOOKS, name, broken)
+    work = Probe(spec(folder), trace, lambda line: None)
+    result = probe(work)
+    assert result.parts["legibility"].why == "ZeroDivisionError: nothing to divide by" and result.parts["legibility"].state == "failed"
+    assert result.parts["demo"].state == result.parts["untouched"].state == "done"
+    assert "nothing to divide by" in probe_page(result, work.pictures).decode()
+
+
+def test_the_command_says_why_a_checkpoint_is_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = tiny_folder(tmp_path / "sd1", "sd1")
+    tensors(lambda held, key: held[key].fill_(float("nan")))(hostile, BASES["sd1"])
+    out = tmp_path / "report.html"
+    assert status(["models", "probe", str(hostile), "--out", str(out), "--profile", str(tmp_path / "profile")]) == 2
+    assert "not finite" in capsys.readouterr().err
+    result = read_result(tmp_path / "report.json")
+    assert result.parts["safety"].state == "failed" and {part.state for name, part in result.parts.items() if name != "safety"} == {"not reached"}
+    assert "not finite" in out.read_text()
+    assert status(["models", "probe", str(hostile), "--profile", str(tmp_path / "profile")]) == 2
+    assert "--out REPORT.html is missing" in capsys.readouterr().err
