@@ -224,6 +224,21 @@ def test_a_copy_that_breaks_off_leaves_nothing(profile: Path, tmp_path: Path, mo
     assert not tree(profile) and not list(profile.glob("*/*"))
 
 
+@pytest.mark.usefixtures("here")
+def test_a_file_that_is_another_by_the_time_it_is_copied_is_not_taken(profile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = file(tmp_path / "wood.safetensors", emb_params=torch.zeros(1, 768))
+    copy = command._copy
+
+    def late(source: Path, *given: Any) -> str:
+        file(source, emb_params=torch.ones(1, 768))
+        return copy(source, *given)
+
+    monkeypatch.setattr(command, "_copy", late)
+    with pytest.raises(CheckpointError, match="changed while it was copied"):
+        command.add(Choice(profile=profile), path)
+    assert not tree(profile) and not list(profile.glob("*/*"))
+
+
 def test_what_lies_elsewhere_is_listed_with_its_place_and_never_removed(
     profile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], here: None
 ) -> None:
