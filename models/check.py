@@ -17,7 +17,7 @@ from models.limits import weights_size
 from models.loras.origins import origin
 from models.loras.reading import LORA_ROWS, names_lora, read_lora
 from models.places import Found, found_in
-from models.whole import whole
+from models.whole import refuse_foreign, whole
 
 if TYPE_CHECKING:
     from models.prompted.painter import PromptedCheckpoint
@@ -69,7 +69,11 @@ def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits:
         return Verdict(checkpoint, checkpoint, "unknown", False, str(error))
     findings = Findings()
     try:
-        kind = _kind(path)
+        if path.is_file():
+            with findings.row("pickles"):
+                refuse_foreign(path)
+        with findings.row("headers"):
+            kind = _kind(path)
         if kind == "lora":
             return _lora(path, fits, profile, findings)
         if kind == "embedding":
@@ -99,9 +103,11 @@ def glance(found: Found) -> Verdict:
     """What headers and settings say of one. Never raises for a bad one."""
     known: dict[str, Any] = {"kind": found.kind, "place": found.place}
     try:
+        if found.path.is_file():
+            refuse_foreign(found.path)
+        family, parameters = _family_of(found)
         if not whole(found.path):
             raise CheckpointError(f"{found.path} {UNFINISHED}")
-        family, parameters = _family_of(found)
     except CheckpointError as error:
         return Verdict(found.name, str(found.path), "unknown", False, str(error), **known)
     memory = _memory(family, parameters) if found.kind == "checkpoint" else 0.0
