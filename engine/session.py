@@ -142,6 +142,11 @@ class Session:
         return latest
 
     @property
+    def pixels(self) -> np.ndarray:
+        """The frame as it is: uint8 (H, W, 3), to be read only."""
+        return self._frame
+
+    @property
     def waiting(self) -> bool:
         """Whether something is still to be painted."""
         return bool(self._posted) or not self._someone_paints()
