@@ -35,6 +35,7 @@ class PainterSpec:
     dtype: str = "auto"
     threads: int | None = None
     profile: str | None = None  # where named checkpoints are looked up
+    vram_budget: float | None = None  # GB that may be taken; None: what is free less a reserve
     sampler: str = "auto"  # "own", or a name of models.loras.samplers; "auto": as the LoRAs ask
 
     @property
