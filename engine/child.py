@@ -16,6 +16,7 @@ import threading
 import traceback
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from time import perf_counter
@@ -37,6 +38,7 @@ from engine.letters import (
     Restore,
     Stepped,
 )
+from engine.opening import heard
 from engine.painter import OpenPainter, Painter, PainterSpec, Painting, SteppingPainter
 
 BEAT_S = 0.25
@@ -52,7 +54,8 @@ def run_child(letters: Connection, opener: bytes, spec: PainterSpec, frames_name
     frames = FrameMemory(spec.size, frames_name)
     threading.Thread(target=_beat, args=(frames.beats,), name="beat", daemon=True).start()
     try:
-        painter = _open(letters, opener, spec)
+        with heard(partial(_note, frames.read)):
+            painter = _open(letters, opener, spec)
         if painter is not None:
             _Work(letters, frames, painter).run()
             painter.close()
@@ -176,6 +179,10 @@ def _beat(beats: np.ndarray) -> None:
     while not connection.wait([parent.sentinel], BEAT_S):
         beats[0] += 1
     os._exit(0)
+
+
+def _note(read: np.ndarray, share: float) -> None:
+    read[0] = round(share * 1000)
 
 
 def _words(error: Exception) -> str:

@@ -54,7 +54,8 @@ class Segment:
 class FrameMemory:
     """What a request and its answer need, for frames of one size.
 
-    beats: int64 (1,), counts while the painter's process lives; guide, corners: uint8 (2, H, W, 3) and verbatim:
+    beats: int64 (1,), counts while the painter's process lives; read: int64 (1,), of what its checkpoint holds, in
+    thousandths; guide, corners: uint8 (2, H, W, 3) and verbatim:
     uint8 (2, H, W), one slot being painted and one waiting; painted: uint8 (H, W, 3), valid between an
     answer and the next request.
     """
@@ -62,8 +63,9 @@ class FrameMemory:
     def __init__(self, size: tuple[int, int], name: str | None = None) -> None:
         width, height = size
         pixels = width * height
-        self._segment = Segment(sum(map(aligned, (8, SLOTS * pixels * 3, SLOTS * pixels, SLOTS * pixels * 3, pixels * 3))), name)
+        self._segment = Segment(sum(map(aligned, (8, 8, SLOTS * pixels * 3, SLOTS * pixels, SLOTS * pixels * 3, pixels * 3))), name)
         self.beats = self._segment.array((1,), "int64")
+        self.read = self._segment.array((1,), "int64")
         self.guide = self._segment.array((SLOTS, height, width, 3), "uint8")
         self.verbatim = self._segment.array((SLOTS, height, width), "uint8")
         self.corners = self._segment.array((SLOTS, height, width, 3), "uint8")
@@ -74,7 +76,7 @@ class FrameMemory:
         return self._segment.name
 
     def close(self) -> None:
-        del self.beats, self.guide, self.verbatim, self.corners, self.painted
+        del self.beats, self.read, self.guide, self.verbatim, self.corners, self.painted
         self._segment.close()
 
 

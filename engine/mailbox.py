@@ -59,6 +59,16 @@ class Mailbox(Protocol):
     def restore(self, latents: np.ndarray) -> None:
         """Paint on from these latents of an earlier run. Latents of another painter or size are not taken."""
 
+    @property
+    def prompted(self) -> bool:
+        """Whether anyone who paints, or is about to, is told in words what to paint."""
+
+    def wants_trial(self) -> bool:
+        """Whether another painter waits to show that it paints the whole frame as it is now; see `try_out`."""
+
+    def try_out(self, request: PaintRequest) -> None:
+        """The whole frame, with its guide, for that painter; what is posted after this reaches it too."""
+
     def close(self) -> None: ...
 
 
@@ -109,6 +119,17 @@ class DirectMailbox:
         if latents.shape == own.shape and latents.dtype == own.dtype:
             self._painter.restore(latents)
         self._needs_full = True
+
+    @property
+    def prompted(self) -> bool:
+        return self._painter.info.prompted
+
+    def wants_trial(self) -> bool:
+        """Nobody else ever paints here."""
+        return False
+
+    def try_out(self, request: PaintRequest) -> None:
+        """Never asked for."""
 
     def close(self) -> None:
         if not self._closed:

@@ -40,6 +40,7 @@ class PainterSpec:
     tuned: bool = False  # whether what `bench tune` found is taken where nothing is said
     least_crop: int | None = None  # pixels: the shortest side of what is painted at once; None: the family's own
     without: tuple[str, ...] = ()  # TECHNIQUES that are left out, to see what each is worth
+    vram_budget: float | None = None  # GB that may be taken; None: what is free less a reserve
     sampler: str = "auto"  # "own", or a name of models.loras.samplers; "auto": as the LoRAs ask
 
     @property

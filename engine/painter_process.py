@@ -65,7 +65,7 @@ class PainterProcess:
         self._writer: threading.Thread | None = None
         self._frames = frames
         self._limits = limits
-        frames.beats[0] = 0
+        frames.beats[0] = frames.read[0] = 0
         self._process.start()
         theirs.close()  # or its end would never be seen
         self._looked = time.monotonic()

@@ -32,13 +32,14 @@ EVENTS_KEPT = 4096
 class ProcessMailbox:
     """Paints in a process that calls `open_painter(spec)`; it must be a module-level callable.
 
+    limits: may be set anew at any time; they count from the next process on.
     Raises PixelOSError where the machine has no shared memory for the frames.
     """
 
     def __init__(self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None) -> None:
         self._opener = pickle.dumps(open_painter)
         self._spec = spec
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         self._exchange = Exchange(spec.size)
         self._changed = threading.Condition()
         self._status = STARTING
@@ -62,6 +63,23 @@ class ProcessMailbox:
     @property
     def status(self) -> MailboxStatus:
         return self._status
+
+    @property
+    def prompted(self) -> bool:
+        return self._info is not None and self._info.prompted
+
+    @property
+    def share(self) -> float:
+        """How much of the checkpoint was read, 0 to 1."""
+        with self._changed:
+            return 1.0 if self._open else 0.0 if self._status.state == "closed" else int(self._exchange.frames.read[0]) / 1000
+
+    def wants_trial(self) -> bool:
+        """Nobody else ever paints here."""
+        return False
+
+    def try_out(self, request: PaintRequest) -> None:
+        """Never asked for."""
 
     @property
     def pid(self) -> int | None:
@@ -129,7 +147,7 @@ class ProcessMailbox:
         """The mailbox's thread: one process after the other, until the mailbox is closed or gives up."""
         while self._may_start():
             try:
-                self._serve(PainterProcess(self._opener, self._spec, self._exchange.frames, self._limits))
+                self._serve(PainterProcess(self._opener, self._spec, self._exchange.frames, self.limits))
             # Whatever it is, this thread must outlive it, or nothing would be painted any more.
             except Exception as error:  # noqa: BLE001
                 self._count_death(error)
@@ -142,7 +160,7 @@ class ProcessMailbox:
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._status.state != "gave up")
             if deaths := len(self._recent_deaths):
-                pause = min(self._limits.backoff * 4 ** (deaths - 1), LONGEST_BACKOFF_S)
+                pause = min(self.limits.backoff * 4 ** (deaths - 1), LONGEST_BACKOFF_S)
                 self._changed.wait_for(lambda: self._closing, pause)
             return not self._closing
 
@@ -204,7 +222,7 @@ class ProcessMailbox:
 
     def _count_death(self, error: Exception) -> None:
         why = str(error) or type(error).__name__
-        now, limits = time.monotonic(), self._limits
+        now, limits = time.monotonic(), self.limits
         with self._changed:
             self._recent_deaths = [t for t in self._recent_deaths if now - t <= limits.quick] + [now]
             count = len(self._recent_deaths)
@@ -212,9 +230,8 @@ class ProcessMailbox:
             if isinstance(error, ProcessLost) and error.hopeless:
                 self._tell("gave up", why)
             elif count >= limits.deaths:
-                self._tell(
-                    "gave up", f"{why}; lost {count} times within {limits.quick:.0f} s, so it stays off"
-                )
+                often = f"; lost {count} times within {limits.quick:.0f} s, so it stays off" if count > 1 else ""
+                self._tell("gave up", f"{why}{often}")
             else:
                 self._tell("restarting", f"{why}; starting it again")
 

@@ -101,7 +101,7 @@ class Session:
         Raises InputError for an event that names a widget that is not there; nothing was changed by it then.
         """
         begun = perf_counter()
-        if events and self._prompted():
+        if events and self.mailbox.prompted:
             self._told = (self._told + told(events, self.desktop.widgets))[-TOLD:]
         for event in events:
             self.desktop.handle(event)
@@ -113,6 +113,8 @@ class Session:
         self._unsent += tuple(events)
         if damage and self._someone_paints():
             self._post(damage)
+        if self.mailbox.wants_trial():
+            self.mailbox.try_out(self._trial())
         shown = self._show_guide(damage) if self.mailbox.status.state in ABSENT or not self._someone_paints() else ()
         paintings = self.mailbox.collect()
         changed, repaired, check_ms = self._composite(paintings)
@@ -140,6 +142,11 @@ class Session:
         return latest
 
     @property
+    def pixels(self) -> np.ndarray:
+        """The frame as it is: uint8 (H, W, 3), to be read only."""
+        return self._frame
+
+    @property
     def waiting(self) -> bool:
         """Whether something is still to be painted."""
         return bool(self._posted) or not self._someone_paints()
@@ -164,9 +171,6 @@ class Session:
     def _someone_paints(self) -> bool:
         return self.mailbox.info is not None
 
-    def _prompted(self) -> bool:
-        return self.mailbox.info is not None and self.mailbox.info.prompted
-
     def _damage(self, happened: bool) -> tuple[Rect, ...]:
         """What changed on the screen: the guide's damage grown by the painter's reach, or everything."""
         damage, info = self.guide.update(self.desktop.items), self.mailbox.info
@@ -181,30 +185,28 @@ class Session:
         return merge(rect.grow(reach).snap().meet(self._bounds) for rect in damage)
 
     def _post(self, damage: tuple[Rect, ...]) -> None:
-        self._seq += 1
         dream = self.mailbox.info is not None and self.mailbox.info.mode == "dream" and not self._waking
-        router = self.desktop.router
-        request = PaintRequest(
-            self._seq,
-            self._unsent,
-            damage,
-            None if dream else self.guide.pixels,
-            None if dream else self.guide.verbatim,
-            self.desktop.features(),
-            router.pointer,
-            router.buttons,
-            None if dream else self.guide.corners,
-            self._words(),
-            tuple(self.desktop.loras.items()),
-        )
+        request = self._request(damage, self._unsent, self._words() if self.mailbox.prompted else Words(), shown=not dream)
         self._unsent, self._told = (), ()
         self._posted[self._seq] = perf_counter(), damage
         self.mailbox.post(request)
 
+    def _trial(self) -> PaintRequest:
+        """The whole frame as it is now, for a painter that is to show that it can paint."""
+        return self._request((self._bounds,), (), self._words(), shown=True)
+
+    def _request(self, damage: tuple[Rect, ...], events: tuple[Event, ...], words: Words, shown: bool) -> PaintRequest:
+        """The next one. shown: whether the guide goes with it."""
+        self._seq += 1
+        guide, router = self.guide, self.desktop.router
+        pixels, verbatim, corners = (guide.pixels, guide.verbatim, guide.corners) if shown else (None, None, None)
+        weights = tuple(self.desktop.loras.items())
+        return PaintRequest(
+            self._seq, events, damage, pixels, verbatim, self.desktop.features(), router.pointer, router.buttons, corners, words, weights
+        )
+
     def _words(self) -> Words:
-        """For a painter that is told in words; nothing for one that is not."""
-        if not self._prompted():
-            return Words()
+        """For a painter that is told in words."""
         return Words(self.desktop.style_words, self._told, " ".join(self.desktop.context.describe()))
 
     def _show_guide(self, damage: tuple[Rect, ...]) -> tuple[Rect, ...]:

@@ -17,7 +17,7 @@ from models.limits import weights_size
 from models.loras.origins import origin
 from models.loras.reading import LORA_ROWS, names_lora, read_lora
 from models.places import Found, found_in
-from models.whole import whole
+from models.whole import refuse_foreign, whole
 
 if TYPE_CHECKING:
     from models.prompted.painter import PromptedCheckpoint
@@ -69,7 +69,11 @@ def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits:
         return Verdict(checkpoint, checkpoint, "unknown", False, str(error))
     findings = Findings()
     try:
-        kind = _kind(path)
+        if path.is_file():
+            with findings.row("pickles"):
+                refuse_foreign(path)
+        with findings.row("headers"):
+            kind = _kind(path)
         if kind == "lora":
             return _lora(path, fits, profile, findings)
         if kind == "embedding":
@@ -99,17 +103,20 @@ def glance(found: Found) -> Verdict:
     """What headers and settings say of one. Never raises for a bad one."""
     known: dict[str, Any] = {"kind": found.kind, "place": found.place}
     try:
+        if found.path.is_file():
+            refuse_foreign(found.path)
+        family, parts = parts_of(found)
+        parameters = sum(parts.values())
         if not whole(found.path):
             raise CheckpointError(f"{found.path} {UNFINISHED}")
-        family, parameters = _family_of(found)
     except CheckpointError as error:
         return Verdict(found.name, str(found.path), "unknown", False, str(error), **known)
     memory = _memory(family, parameters) if found.kind == "checkpoint" else 0.0
     return Verdict(found.name, str(found.path), family, True, "", "", parameters, _megabytes(found.path), memory, **known)
 
 
-def _family_of(found: Found) -> tuple[str, int]:
-    """The family and how many numbers there are, from headers alone. Raises CheckpointError."""
+def parts_of(found: Found) -> tuple[str, dict[str, int]]:
+    """The family and how many numbers each part holds, from headers alone. Raises CheckpointError."""
     from models.prompted.from_file import opened_file, part_family
     from models.prompted.opening import READING, recognised
     from models.safetensors_file import TAUGHT_NAME, open_safetensors
@@ -122,22 +129,23 @@ def _family_of(found: Found) -> tuple[str, int]:
         ours = surveyed.index["_class_name"] == "PixelOSPipeline"
         family = "bundled" if ours else recognised(surveyed)[0].name
         parts = [part for part, told in surveyed.index.items() if isinstance(told, list) and (found.path / str(part) / "config.json").is_file()]
-        count = 0
-        for weights in (weights for part in parts for weights in files_of(found.path / part, READING)):
-            with open_safetensors(weights, READING.largest) as header:
-                count += _numbers(header.entries)
-        return family, count
+        counts = dict.fromkeys(map(str, parts), 0)
+        for part in counts:
+            for weights in files_of(found.path / part, READING):
+                with open_safetensors(weights, READING.largest) as header:
+                    counts[part] += _numbers(header.entries)
+        return family, counts
     with opened_file(found.path, TAUGHT_NAME) as file:
         kind = kind_of(file.entries)
         if found.kind == "vae":
-            return "autoencoder", _numbers(file.entries)
+            return "autoencoder", {"vae": _numbers(file.entries)}
         if kind == "lora":
             made_for = origin(cast("Mapping[str, Entry]", file.entries), file.metadata)
-            return f"LoRA for {made_for or 'something its names do not tell'}", _numbers(file.entries)
+            return f"LoRA for {made_for or 'something its names do not tell'}", {"lora": _numbers(file.entries)}
         if kind == "embedding":
-            return f"textual inversion for {suits(widths_of(file.entries, found.path))}", _numbers(file.entries)
+            return f"textual inversion for {suits(widths_of(file.entries, found.path))}", {"embedding": _numbers(file.entries)}
         contents = contents_of(file, Findings())
-        return part_family(contents), sum(_numbers({name: file.entries[name] for name in piece.names.values()}) for piece in contents.pieces.values())
+        return part_family(contents), {part: _numbers({name: file.entries[name] for name in piece.names.values()}) for part, piece in contents.pieces.items()}
 
 
 def _numbers(entries: Mapping[str, Any]) -> int:

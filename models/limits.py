@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from engine.errors import CheckpointError
+from engine.opening import expecting
 
 AHEAD = 8 * 2**30  # bytes: what the libraries and their threads reserve
 TIMES = 4  # of the weights' size on disk: half precision becomes float32, and the largest tensor is there twice
@@ -31,7 +32,8 @@ def limited_memory(*places: Path) -> Iterator[None]:
     room = min(AHEAD + TIMES * size, max(psutil.virtual_memory().available, AHEAD))
     before = _lowered(room)
     try:
-        yield
+        with expecting(size):
+            yield
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or any(words in str(error) for words in REFUSED):
             raise CheckpointError(

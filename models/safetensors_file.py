@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import CheckpointError
+from engine.opening import count
 from models.formats import LARGEST_HEADER, foreign_kind, refusal
 from models.plain_files import opened, parsed, read_exactly
 
@@ -68,6 +69,7 @@ class SafetensorsFile:
         for name, entry in self.entries.items():
             data = read_exactly(self._file, entry.end - entry.start, self.path)
             digest.update(data)
+            count(len(data))
             dtype = read.get(entry.dtype)
             if dtype is None:
                 yield name, None

@@ -27,7 +27,7 @@ REST_S = 0.5  # a file whose size and time are the same after so long is not bei
 CLOSE_S = 2.0
 CHANGES = ("created", "modified", "moved", "deleted", "closed")  # opening and reading are none: looking would set off a look
 Stamp = tuple[int, int, int]
-SAID = {"checkpoint": "{} can paint from the next start on: see Settings.", "lora": "{} is there: use it with --lora.",
+SAID = {"checkpoint": "{} can paint: F2 shows it.", "lora": "{} is there: use it with --lora.",
         "embedding": "{} is there: say it in a style."}  # fmt: skip
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 READERS = (
-    "plain_files", "safetensors_file", "gguf_file", "survey", "configs", "weights", "loading", "prompted.opening", "loras.reading",
-    "loras.origins",
+    "plain_files", "safetensors_file", "gguf_file", "survey", "configs", "weights", "bits",
+    "loading", "prompted.opening", "loras.reading", "loras.origins",
 )  # fmt: skip
 
 

@@ -7,12 +7,14 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from engine.errors import CheckpointError
 from engine.events import Text
 from engine.geometry import Rect
+from engine.opening import count, expecting
 from engine.painter import (
     Cancelled,
     ContextFeatures,
@@ -171,6 +173,46 @@ class StrayPainter(GuidePainter):
     def paint(self, request: PaintRequest) -> Painting:
         patch = super().paint(request).patches[0]
         return Painting(request.seq, (Patch(patch.rect.shift(10_000, 0), patch.pixels),), "guide")
+
+
+class TintedPainter(RememberingPainter):
+    """Shows the guide inverted, so that its work is told from another's."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        super().__init__(spec)
+        self.info = replace(self.info, name=spec.checkpoint, family="tinted")
+
+    def paint(self, request: PaintRequest) -> Painting:
+        painting = super().paint(request)
+        patches = tuple(Patch(patch.rect, 255 - patch.pixels) for patch in painting.patches)
+        return Painting(request.seq, patches, "painted")
+
+
+class BluntPainter(GuidePainter):
+    """Paints one grey, whatever it is shown."""
+
+    def paint(self, request: PaintRequest) -> Painting:
+        patches = tuple(Patch(rect, np.full((rect.h, rect.w, 3), 77, np.uint8)) for rect in request.damage)
+        return Painting(request.seq, patches, "painted")
+
+
+def by_name(spec: PainterSpec) -> GuidePainter:
+    """The painter that the checkpoint's name asks for."""
+    kinds = {"guide": RememberingPainter, "tinted": TintedPainter, "tinted too": TintedPainter, "flat": BluntPainter,
+             "crashing": CrashingPainter}  # fmt: skip
+    if spec.checkpoint == "slow to open":
+        for share in range(200):
+            count(1)
+            time.sleep(0.05 if share else 0.0)
+    if spec.checkpoint not in kinds:
+        raise CheckpointError(f"checkpoint {spec.checkpoint!r} is not there; name a folder that is")
+    return kinds[spec.checkpoint](spec)
+
+
+def by_name_counted(spec: PainterSpec) -> GuidePainter:
+    """The same, telling how much was read."""
+    with expecting(200):
+        return by_name(spec)
 
 
 def missing_checkpoint(spec: PainterSpec) -> GuidePainter:

@@ -31,7 +31,7 @@ def test_what_counts_from_the_next_start() -> None:
     for name, key in (("640x448", "size"), ("dream", "mode"), ("guide", "checkpoint")):
         user.clicks(f"Settings/{name}")
         assert user.desktop.preference(key) == name
-    assert user.sees("Window size, mode and checkpoint count from the next start.")
+    assert user.sees("Window size and mode count from the next start, a checkpoint at once.")
 
 
 def test_forgetting_asks_a_second_time() -> None:

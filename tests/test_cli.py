@@ -102,7 +102,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["replay", "TRACE", "--out", "OUT", "--device", "tpu"], "--device"),
         (["replay", "TRACE", "--out", "OUT", "--dtype", "int4"], "--dtype"),
         (["replay", "TRACE", "--out", "OUT", "--style", " "], "--style"),
-        (["replay", "TRACE", "--out", "OUT", "--vram-budget", "4"], "not in this version"),
+        (["replay", "TRACE", "--out", "OUT", "--vram-budget", "-4"], "--vram-budget -4 cannot be"),
         (["replay", "TRACE", "--out", "OUT", "--lora", "none.safetensors:0.5"], "none.safetensors"),
         (["replay", "TRACE", "--out", "OUT", "--checkpoint", "nowhere"], "nowhere"),
         (["replay", "TRACE", "--out", "OUT", "--checkpoint", "guide", "--mode", "dream"], "dream"),

@@ -23,6 +23,7 @@ from models.places import found_in
 from models.watching import News, Watch
 from models.whole import whole
 from tests.checkpoints import tiny_checkpoint
+from tests.hostile import PICKLE
 from tests.test_process_mailbox import until
 from ui import checkpoints as command
 from ui.options import Choice
@@ -224,6 +225,21 @@ def test_a_copy_that_breaks_off_leaves_nothing(profile: Path, tmp_path: Path, mo
     assert not tree(profile) and not list(profile.glob("*/*"))
 
 
+@pytest.mark.usefixtures("here")
+def test_a_file_that_is_another_by_the_time_it_is_copied_is_not_taken(profile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = file(tmp_path / "wood.safetensors", emb_params=torch.zeros(1, 768))
+    copy = command._copy
+
+    def late(source: Path, *given: Any) -> str:
+        file(source, emb_params=torch.ones(1, 768))
+        return copy(source, *given)
+
+    monkeypatch.setattr(command, "_copy", late)
+    with pytest.raises(CheckpointError, match="changed while it was copied"):
+        command.add(Choice(profile=profile), path)
+    assert not tree(profile) and not list(profile.glob("*/*"))
+
+
 def test_what_lies_elsewhere_is_listed_with_its_place_and_never_removed(
     profile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], here: None
 ) -> None:
@@ -234,6 +250,13 @@ def test_what_lies_elsewhere_is_listed_with_its_place_and_never_removed(
         command.remove(Choice(profile=profile), "a.safetensors")
     assert tree(tmp_path / "ComfyUI") == before
     (found,) = found_in(profile)
+    pickle = path.with_name("b.safetensors")
+    pickle.write_bytes(PICKLE)
+    assert ["is a pickle" in glance(found).why for found in found_in(profile)] == [False, True]
+    assert [row.name for row in check("b.safetensors", str(profile)).rows if row.state == "refused"] == ["pickles"]
+    pickle.write_bytes(path.read_bytes()[:-1])
+    assert [row.name for row in check("b.safetensors", str(profile)).rows if row.state == "refused"] == ["headers"]
+    pickle.unlink()
     assert glance(found).path == str(path) and [verdict.name for verdict in listing(str(profile))] == ["bundled", "guide", "a.safetensors"]
 
 

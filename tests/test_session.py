@@ -135,9 +135,13 @@ class Absent:
 
     info = None
     status = MailboxStatus("starting", "loading checkpoint bundled")
+    prompted = False
 
     def collect(self) -> list[Painting]:
         return []
+
+    def wants_trial(self) -> bool:
+        return False
 
     def latents(self) -> None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
@@ -88,15 +89,18 @@ def add(choice: Choice, path: Path, move: bool = False) -> None:
     home = choice.folder() / FOLDERS[verdict.kind]
     try:
         home.mkdir(parents=True, exist_ok=True)
-        _take(path, home / path.name, move)
+        _take(path, home / path.name, move, verdict.sha256 if path.is_file() else "")
     except OSError as error:
         raise ProfileError(f"{home} cannot be written: {error.strerror or error}; make room or give --profile") from error
     said = home / path.name if verdict.kind == "lora" else path.stem if verdict.kind == "embedding" else path.name
     print(f"added; {USES[verdict.kind].format(said)}")
 
 
-def _take(source: Path, target: Path, move: bool) -> None:
-    """Copy a file or folder beside its place and put it there whole, or move it. Raises OSError; nothing is left then."""
+def _take(source: Path, target: Path, move: bool, sha256: str) -> None:
+    """Copy a file or folder beside its place and put it there whole, or move it. sha256: of the file that was checked.
+
+    Raises OSError, or CheckpointError where the file is another by now; nothing is left then.
+    """
     if move and source.stat().st_dev == target.parent.stat().st_dev and not _linked(source):
         source.rename(target)
         return
@@ -108,10 +112,11 @@ def _take(source: Path, target: Path, move: bool) -> None:
             for path in files:
                 place = copy / path.relative_to(source) if source.is_dir() else copy
                 place.parent.mkdir(parents=True, exist_ok=True)
-                _copy(path, place, lambda size, before=done: show(before + size >> 20, total))  # type: ignore[misc]
+                found = _copy(path, place, lambda size, before=done: show(before + size >> 20, total))  # type: ignore[misc]
                 done += path.stat().st_size
-        if copy.exists():
-            copy.rename(target)
+                if sha256 and found != sha256:
+                    raise CheckpointError(f"{path} changed while it was copied; add it again once it is whole")
+        copy.rename(target)
     if move:
         shutil.rmtree(source) if source.is_dir() else source.unlink()
 
@@ -120,14 +125,17 @@ def _linked(source: Path) -> bool:
     return source.is_symlink() or any(path.is_symlink() for path in source.rglob("*"))
 
 
-def _copy(source: Path, target: Path, show: Callable[[int], None]) -> None:
-    """Content alone, and until the disk has it."""
+def _copy(source: Path, target: Path, show: Callable[[int], None]) -> str:
+    """Content alone, and until the disk has it; its SHA-256."""
+    digest = hashlib.sha256()
     with open(source, "rb") as given, open(target, "xb") as taken:
         while block := given.read(BLOCK):
             taken.write(block)
+            digest.update(block)
             show(taken.tell())
         taken.flush()
         os.fsync(taken.fileno())
+    return digest.hexdigest()
 
 
 def remove(choice: Choice, name: str, yes: bool = False) -> None:

@@ -116,6 +116,8 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
         if loras := session.desktop.loras:
             rows.append(("LoRAs", ", ".join(f"{name} {weight:g}" for name, weight in loras.items())))
         rows.append(("device", f"{info.device}, {info.dtype}"))
+    if (swap := getattr(session.mailbox, "latest", None)) is not None and swap.under_way:
+        rows.append(("next", f"{swap.spec.checkpoint}, {100 * swap.share:.0f} % read"))
     if recent := numbers.latencies[-100:]:
         low, high = np.percentile(recent, (50, 95))
         rows.append(("event to patch", f"p50 {low:.0f} ms, p95 {high:.0f} ms"))
@@ -135,7 +137,7 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
 def key_rows(keys: Keys) -> list[tuple[str, str]]:
     """Every key and what it does."""
     own = [
-        (keys.ask, "ask bar: an app, or a look"), (keys.help, "this list"), (keys.checkpoints, "Settings"),
+        (keys.ask, "ask bar: an app, or a look"), (keys.help, "this list"), (keys.checkpoints, "checkpoints: which one paints"),
         (keys.hud, "HUD: painter and timings"), (keys.more_like_this, "more like this look"),
         (keys.less_like_this, "less like this look"), (keys.fullscreen, "full screen"), (keys.quit, "end; all is kept"),
     ]  # fmt: skip

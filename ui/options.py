@@ -62,8 +62,8 @@ class Choice:
             raise InputError(f"--dtype {self.dtype!r} is not known; use one of {', '.join(DTYPES)}")
         if self.seed is not None and not 0 <= self.seed <= _LARGEST_SEED:
             raise InputError(f"--seed {self.seed} cannot be; give a whole number from 0 to {_LARGEST_SEED}")
-        if self.vram_budget is not None:
-            raise InputError("--vram-budget is not in this version yet; leave it out")
+        if self.vram_budget is not None and not 0 < self.vram_budget < 1e6:
+            raise InputError(f"--vram-budget {self.vram_budget:g} cannot be; give the GB that may be taken, such as 6")
         return self
 
     def folder(self) -> Path:
@@ -81,6 +81,7 @@ class Choice:
             "checkpoint": self.checkpoint, "mode": self.mode, "steps": self.steps, "device": self.device,
             "dtype": self.dtype, "seed": self.seed, "size": parse_size(self.size) if self.size else None,
             "loras": tuple(_lora(text, self.folder()) for text in self.lora or ()) or None, "sampler": self.sampler,
+            "vram_budget": self.vram_budget,
         }  # fmt: skip
         given = {key: value for key, value in said.items() if value is not None}
         return replace(PainterSpec(profile=str(self.folder())), **{**otherwise, **given})

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ui.options import Choice
 
 if TYPE_CHECKING:
+    from engine.checkpoints import CheckpointFacts
+    from engine.painter import PainterSpec
     from engine.profile import Profile
     from engine.recorder import Recorder
     from engine.session import Session
     from engine.settings import Settings
+    from ui.gallery import Gallery, Memory
+
+PROCESS_MB = 600  # that the libraries of one painter's process take beside its weights
+TIGHT = 0.05  # share of the memory that must be free for anybody to be kept ready
 
 
 def start(choice: Choice, record_to: Path | None = None) -> None:
@@ -27,19 +34,24 @@ def start(choice: Choice, record_to: Path | None = None) -> None:
     need_display()
     with Profile.open(choice.profile) as profile:
         settings = open_settings(profile.settings_path)
-        with _session(choice, profile, settings) as session, _recorder(session, record_to) as recorder, _watched(session, profile) as look:
-            run(session, settings, _clock(session), recorder, look)
+        with (
+            _session(choice, profile, settings) as (session, gallery),
+            _recorder(session, record_to) as recorder,
+            _watched(session, profile) as look,
+        ):
+            run(session, settings, _clock(session), recorder, look, gallery)
 
 
 @contextmanager
-def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[Session]:
+def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[tuple[Session, Gallery]]:
     from engine.geometry import parse_size
     from engine.journal import Journal
     from engine.keeping import Keeper, recover, resized
     from engine.mirror import Mirror
-    from engine.process_mailbox import ProcessMailbox
     from engine.session import Session
+    from engine.swap_mailbox import SwapMailbox
     from models.catalog import check_spec, names, open_painter, resolve
+    from ui.gallery import Gallery
 
     journal, mirror = Journal(profile.journal_path), Mirror(profile.documents)
     size = parse_size(choice.size or settings.size)
@@ -61,17 +73,77 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[S
     desktop.prefer("loras", dict(spec.weights))
     if spec.checkpoint != "guide":
         resolve(spec.checkpoint, spec.profile)  # refused here, in one message, rather than in the child
-    mailbox = ProcessMailbox(open_painter, spec)
+    here = _Here(spec)
+    mailbox = SwapMailbox(open_painter, spec, room=here.room)
     if past.latents is not None:
         mailbox.restore(past.latents)
     session = Session(desktop, mailbox, Keeper(journal, mirror), live=True)
     for note in past.notes:
         desktop.say(note)
+    gallery = here.gallery = Gallery(session, mailbox, here.facts, here.memory, here.spec_of, profile.folder / "pictures")
     try:
         session.begin()
-        yield session
+        yield session, gallery
+        gallery.remember()
     finally:
         session.close()
+
+
+class _Here:
+    """What the gallery and the mailbox must know of the models and of this machine."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        self._spec = spec  # as the session was started
+        self._gpu = bool(_gpus()) and spec.device != "cpu"
+        self.gallery: Gallery | None = None
+
+    def facts(self) -> list[CheckpointFacts]:
+        from models.apart import apart
+        from models.facts import facts
+
+        return apart(facts, self._spec)
+
+    def memory(self) -> Memory:
+        import psutil
+
+        from ui.gallery import Memory
+
+        main = psutil.virtual_memory()
+        tight = main.available < TIGHT * main.total
+        gpus = _gpus() if self._gpu else []
+        if not gpus:
+            return Memory(main.available / 1e6, tight)
+        gpu = gpus[int(self._spec.device.partition(":")[2] or 0) % len(gpus)]
+        return Memory(gpu["vram_free_gb"] * 2**30 / 1e6, tight or gpu["vram_free_gb"] < TIGHT * gpu["vram_gb"], "GPU memory")
+
+    def spec_of(self, name: str) -> PainterSpec:
+        """A checkpoint is opened as the first one was; LoRAs belong to the one that they were given with."""
+        return self._spec if name == self._spec.checkpoint else replace(self._spec, checkpoint=name, loras=(), sampler="auto")
+
+    def room(self, spec: PainterSpec, gone: Sequence[PainterSpec]) -> bool:
+        """Whether a checkpoint fits beside what is there, once those of `gone` are not."""
+        return self._needs(spec) <= self.memory().free_mb + sum(map(self._needs, gone))
+
+    def _needs(self, spec: PainterSpec) -> float:
+        """Megabytes, with the process it paints in; by its files' size where headers were not read yet."""
+        from engine.errors import CheckpointError
+        from models.catalog import resolve
+        from models.limits import weights_size
+
+        own = 0.0 if self._gpu else PROCESS_MB
+        known = self.gallery.needs_mb(spec) if self.gallery is not None else None
+        if known is not None or spec.checkpoint == "guide":
+            return (known or 0.0) + own
+        try:
+            return 2 * weights_size(resolve(spec.checkpoint, spec.profile)) / 1e6 + own
+        except CheckpointError:
+            return own  # refused when it is opened
+
+
+def _gpus() -> list[dict[str, Any]]:
+    from benchmarks.machine import gpus
+
+    return gpus()
 
 
 @contextmanager

@@ -16,9 +16,11 @@ from engine.recorder import Recorder
 from engine.session import Frame, Session
 from engine.settings import Settings
 from engine.theme import NEUTRAL, Role
+from ui.gallery import Gallery
 from ui.hud import Panels, SavedMark, guide_shown, warnings
 from ui.keymap import BUTTONS, key_event, mods_of, name_of
 from ui.overlay import Echo, Pointer, Preedit
+from ui.picker import Picker
 from ui.view import View, first_size
 
 need_display = display.need_display
@@ -31,33 +33,38 @@ STANDARD = {"ask": ("space", ("ctrl",)), "more_like_this": ("f7", ()), "less_lik
 
 def run(
     session: Session, settings: Settings, clock: Callable[[], float], recorder: Recorder | None = None,
-    idle: Callable[[], None] = lambda: None,
+    idle: Callable[[], None] = lambda: None, gallery: Gallery | None = None,
 ) -> None:  # fmt: skip
-    """Show the session until the user ends it. `clock` gives session seconds; `idle` is called once a loop, and is quick.
+    """Show the session until the user ends it. `clock` gives session seconds; `idle` is called once a loop, and is quick;
+    gallery: the checkpoints to choose from, where they can be changed.
 
     Raises InputError without a display.
     """
     with display.open_window(session.desktop.size, settings.fullscreen) as screen:
-        window = Window(screen, session, settings)
+        window = Window(screen, session, settings, gallery)
         while not window.ended:
             events = window.read(clock())  # input, in frame pixels
             frame = session.step(events, clock())  # the desktop answers, the painter is asked
             if recorder:
                 recorder.take(events)
             idle()
+            if gallery:
+                gallery.follow()
             window.show(frame, recorder.trouble if recorder else None)  # what there is
 
 
 class Window:
     """Pointer, panels and view of one open window."""
 
-    def __init__(self, screen: pygame.Surface, session: Session, settings: Settings) -> None:
+    def __init__(self, screen: pygame.Surface, session: Session, settings: Settings, gallery: Gallery | None = None) -> None:
         self.ended = False
         self._screen = screen
         self._session = session
         self._settings = settings
         self._view = View.fit(session.desktop.size, screen.get_size())
         self._panels, self._saved = Panels(), SavedMark()
+        self._gallery = gallery
+        self._picker: Picker | None = None
         self._pointer, self._preedit = Pointer(), Preedit()
         self._echo = Echo(session.guide.ink.copy())
         self._actions = settings.keys.bindings()
@@ -91,7 +98,7 @@ class Window:
         said = warnings(session, recording), self._marks(now)
         changed = bool(frame.changed or frame.damage) or said != self._said or self._pointer.moving(now)
         since = now - self._shown[-1]
-        self._dirty = self._dirty or changed or (self._hud and since >= HUD_S)
+        self._dirty = self._dirty or changed or ((self._hud or self._picker is not None) and since >= HUD_S)
         if self._hidden or not self._dirty or since < 1 / self._settings.frame_cap:
             return
         self._said = said
@@ -112,6 +119,8 @@ class Window:
             self._panels.hud(screen, session, view, sum(now - when < 1 for when in self._shown), now)
         if self._help:
             self._panels.help(screen, self._settings.keys)
+        if self._picker:
+            self._picker.draw(screen)
         self._pointer.draw(screen, view, now, palette)
         pygame.display.flip()
 
@@ -143,6 +152,9 @@ class Window:
             self._compose(event.text)
         elif kind in POINTING:
             yield from self._point(event, t)
+        elif kind == pygame.MOUSEWHEEL and self._picker:
+            self._picker.wheel(int(event.y))
+            self._dirty = True
         elif kind == pygame.MOUSEWHEEL and event.y:
             yield Wheel(t, int(event.y))
         elif kind in (pygame.VIDEORESIZE, pygame.WINDOWSIZECHANGED):
@@ -162,6 +174,10 @@ class Window:
         if self._help:
             self._help, self._dirty = False, True
             return
+        if self._picker:
+            self._picker.key(name_of(event))
+            yield from self._picked(t)
+            return
         action = self._actions.get((frozenset(mods_of(event.mod)), name_of(event)), "")
         if action == "quit":
             self.ended = True
@@ -169,6 +185,8 @@ class Window:
             self._hud, self._dirty = not self._hud, True
         elif action == "help":
             self._help, self._dirty = True, True
+        elif action == "checkpoints" and self._gallery:
+            self._picker, self._dirty = Picker(self._gallery), True
         elif action == "checkpoints":
             yield Ask(t, "settings")
         elif action == "fullscreen":
@@ -184,7 +202,10 @@ class Window:
         """Pointer and buttons. A press beside the frame is none; a release counts wherever it is."""
         at = self._pointer.at = self._view.to_frame(*event.pos)
         self._reach(self._view.holds(*event.pos))
-        if event.type == pygame.MOUSEMOTION:
+        if self._picker and event.type != pygame.MOUSEBUTTONUP:
+            self._picker.point(event.pos, getattr(event, "button", 0) == pygame.BUTTON_LEFT)
+            yield from self._picked(t)
+        elif event.type == pygame.MOUSEMOTION:
             yield Move(t, *at)
         elif event.button in BUTTONS and event.type == pygame.MOUSEBUTTONUP:
             yield Up(t, BUTTONS[event.button], *at)
@@ -193,6 +214,14 @@ class Window:
         elif event.button in BUTTONS and self._pointer.inside:
             self._pointer.press(monotonic())
             yield Down(t, BUTTONS[event.button], *at, mods_of(pygame.key.get_mods()))
+
+    def _picked(self, t: float) -> Iterator[Event]:
+        """After the picker was worked: whether it is over."""
+        self._dirty = True
+        if self._picker and self._picker.ended:
+            if self._picker.ended == "settings":
+                yield Ask(t, "settings")
+            self._picker = None
 
     def _reach(self, inside: bool) -> None:
         """The pointer is over the frame, where the window draws its own, or beside it, where the system does."""

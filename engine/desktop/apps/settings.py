@@ -163,7 +163,7 @@ class Settings(App):
         for name in self.system.preference("checkpoints"):
             parts.append(_radio_row(canvas, Rect(0, y, room, canvas.row), name, name == now, self._prefer))
             y += canvas.row
-        note = "Window size, mode and checkpoint count from the next start."
+        note = "Window size and mode count from the next start, a checkpoint at once."
         parts += _lines(canvas, y + 8, room, note)
         if loras := self.system.preference("loras"):
             parts += _lines(canvas, parts[-1].rect.bottom + 12, room, "LoRAs", bold=True)

@@ -1,0 +1,22 @@
+"""What is known of a checkpoint before it is opened: plain values, for whoever lets a user choose one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFacts:
+    """name: as `--checkpoint` takes it. parameters: how many numbers; megabytes: of its files; needs_mb: at most, while it
+    paints, by the plan that is told in `plan`; fits: whether that is free; licence: the file that states it, "" where there
+    is none; why: what keeps it from being opened, "" where nothing is known to."""
+
+    name: str
+    family: str
+    parameters: int = 0
+    megabytes: float = 0.0
+    needs_mb: float = 0.0
+    plan: str = ""
+    fits: bool = True
+    licence: str = ""
+    why: str = ""

@@ -1,0 +1,272 @@
+"""A mailbox whose painter can be changed while it is used.
+
+Another checkpoint is opened in a process of its own, beside the one that paints where memory allows, else after letting
+that one go. Once it is open it paints the whole screen as it is now, unseen; only if that frame is one it takes over, in
+one step, with the frame. Until then nothing changes but that the machine is busier. Who painted before is kept, ready to
+paint, while there is room. Everything but the ending of processes happens on the session's thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Literal
+
+import numpy as np
+
+from engine.errors import PixelOSError
+from engine.mailbox import MailboxStatus
+from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest
+from engine.painter_process import Limits
+from engine.process_mailbox import ProcessMailbox
+
+WARM = 2  # painters kept ready beside the one that paints, at most
+CATCH_UP_S = 1.0  # how long a first frame waits for what was typed meanwhile
+FLAT = 4  # a frame whose channels each span fewer levels shows nothing
+CLOSE_S = 2.5
+SLICE_S = 0.02
+Room = Callable[[PainterSpec, Sequence[PainterSpec]], bool]  # does the first fit, once the others are let go?
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """The latest change of painters. share: of the checkpoint that was read, 0 to 1; why: what keeps it from painting;
+    beside: whether the painter before goes on meanwhile; since: when this state began, monotonic seconds."""
+
+    spec: PainterSpec
+    state: Literal["loading", "trying", "refused", "done"]
+    since: float
+    share: float = 0.0
+    why: str = ""
+    beside: bool = True
+
+    @property
+    def under_way(self) -> bool:
+        return self.state in ("loading", "trying")
+
+
+class SwapMailbox:
+    """Paints with `spec` until `swap` names another. Raises PixelOSError where there is no shared memory for frames."""
+
+    def __init__(
+        self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, room: Room = lambda spec, gone: True
+    ) -> None:
+        self._open_painter, self._limits, self._room = open_painter, limits or Limits(), room
+        self._spec = spec
+        self._active: ProcessMailbox | None = ProcessMailbox(open_painter, spec, self._limits)
+        self._coming: ProcessMailbox | None = None
+        self._warm: dict[PainterSpec, ProcessMailbox] = {}  # the longest unused first
+        self._ending: list[threading.Thread] = []
+        self._swap: Swap | None = None
+        self._tried: int | None = None  # seq of the request that the coming painter shows itself with
+        self._latest = 0  # seq of the last request
+        self._first: list[Painting] = []  # what the coming painter painted so far
+        self._first_at = 0.0
+        self._full = False
+        self._left: np.ndarray | None = None  # latents of a painter that was let go
+
+    # What a session knows of a mailbox
+
+    @property
+    def info(self) -> PainterInfo | None:
+        return self._active.info if self._active is not None else None
+
+    @property
+    def status(self) -> MailboxStatus:
+        if self._active is not None:
+            return self._active.status
+        return MailboxStatus("starting", f"loading checkpoint {self._swap.spec.checkpoint}" if self._swap else "")
+
+    @property
+    def prompted(self) -> bool:
+        return any(mailbox is not None and mailbox.prompted for mailbox in (self._active, self._coming))
+
+    def post(self, request: PaintRequest) -> None:
+        self._latest = request.seq
+        if self._active is not None:
+            self._active.post(request)
+        if self._coming is not None and self._tried is not None:
+            self._coming.post(request)
+
+    def collect(self) -> list[Painting]:
+        if self._coming is not None and (taken := self._look_at(self._coming)):
+            return taken
+        return self._active.collect() if self._active is not None else []
+
+    def wait(self, timeout: float) -> bool:
+        until = monotonic() + timeout
+        while True:
+            left = max(until - monotonic(), 0.0)
+            coming, active = self._coming, self._active
+            patience = left if coming is None or active is None else min(left, SLICE_S)
+            first = active or coming
+            if first is None or first.wait(patience) or (coming is not None and coming.wait(0)):
+                return True
+            if left <= patience:
+                return False
+
+    def needs_full(self) -> bool:
+        needed, self._full = self._full, False
+        return (self._active.needs_full() if self._active is not None else False) or needed
+
+    def latents(self) -> np.ndarray | None:
+        return self._active.latents() if self._active is not None else self._left
+
+    def restore(self, latents: np.ndarray) -> None:
+        if self._active is not None:
+            self._active.restore(latents)
+
+    def wants_trial(self) -> bool:
+        coming = self._coming
+        return coming is not None and self._tried is None and coming.status.state in ("ready", "painting")
+
+    def try_out(self, request: PaintRequest) -> None:
+        if self._coming is None or self._swap is None:
+            return
+        self._coming.needs_full()  # this is the whole frame
+        self._tried = self._latest = request.seq
+        self._coming.post(request)
+        self._swap = replace(self._swap, state="trying", since=monotonic(), share=1.0)
+
+    def close(self) -> None:
+        for mailbox in (self._coming, self._active, *self._warm.values()):
+            if mailbox is not None:
+                self._end(mailbox)
+        until = monotonic() + CLOSE_S
+        for thread in self._ending:
+            thread.join(max(until - monotonic(), 0.0))
+
+    # Changing the painter
+
+    @property
+    def spec(self) -> PainterSpec:
+        """What paints, or painted last."""
+        return self._spec
+
+    @property
+    def warm(self) -> tuple[PainterSpec, ...]:
+        """What is kept ready."""
+        return tuple(self._warm)
+
+    @property
+    def pid(self) -> int | None:
+        return self._active.pid if self._active is not None else None
+
+    @property
+    def coming_pid(self) -> int | None:
+        return self._coming.pid if self._coming is not None else None
+
+    @property
+    def latest(self) -> Swap | None:
+        """How the latest change goes or went; None where there was none."""
+        if self._swap is not None and self._swap.state == "loading" and self._coming is not None:
+            return replace(self._swap, share=self._coming.share)
+        return self._swap
+
+    def swap(self, spec: PainterSpec) -> None:
+        """Have `spec` paint, once it has shown that it can. Returns at once; one that is on its way already gives way."""
+        if self._coming is not None:
+            if self._swap is not None and self._swap.spec == spec:
+                return
+            self._give_up()
+        if spec == self._spec and self._active is not None:
+            return
+        warm = self._warm.pop(spec, None)
+        if warm is not None and warm.status.state in ("ready", "painting"):
+            self._coming, self._swap = warm, Swap(spec, "loading", monotonic(), 1.0)
+            return
+        if warm is not None:
+            self._end(warm)
+        beside = self._make_room(spec)
+        self._swap = Swap(spec, "loading", monotonic(), beside=beside)
+        try:
+            self._coming = ProcessMailbox(self._open_painter, spec, replace(self._limits, deaths=1))
+        except PixelOSError as error:
+            self._refuse(str(error))
+
+    def cool(self) -> None:
+        """Let go of who is kept ready: memory is needed."""
+        for spec in [*self._warm]:
+            self._end(self._warm.pop(spec))
+
+    def _make_room(self, spec: PainterSpec) -> bool:
+        """Let go of as many as must be; whether the one that paints may stay."""
+        gone: list[PainterSpec] = []
+        while self._warm and not self._room(spec, gone):
+            oldest = next(iter(self._warm))
+            self._end(self._warm.pop(oldest))
+            gone.append(oldest)
+        if self._active is None or self._room(spec, gone):
+            return self._active is not None
+        self._left, leaving, self._active = self._active.latents(), self._active, None
+        self._end(leaving)
+        return False
+
+    def _look_at(self, coming: ProcessMailbox) -> list[Painting]:
+        """What the coming painter painted, if it takes over now; it does when its frame shows what was typed meanwhile."""
+        if coming.status.state in ("gave up", "closed"):
+            self._refuse(coming.status.why)
+            return []
+        if self._tried is None:
+            return []
+        self._first_at = self._first_at if self._first else monotonic()
+        self._first += coming.collect()
+        if not self._first:
+            return []
+        if _flat(self._first[0]):
+            self._refuse(f"the checkpoint {coming.info.name if coming.info else ''} paints one flat colour; get a clean copy, or try other --steps")
+            return []
+        caught_up = self._first[-1].seq >= self._latest
+        if not caught_up and monotonic() - self._first_at < CATCH_UP_S:
+            return []
+        return self._take_over(coming)
+
+    def _take_over(self, coming: ProcessMailbox) -> list[Painting]:
+        before, first, swap = self._active, self._first, self._swap
+        known = before.info.reach if before is not None and before.info is not None else 0
+        # What was posted meanwhile was grown by the old painter's reach; where nobody painted it was not posted at all.
+        self._full = before is None or (self._latest != self._tried and coming.info is not None and coming.info.reach > known)
+        if before is not None:
+            if before.status.state in ("ready", "painting"):
+                self._warm[self._spec] = before
+            else:
+                self._end(before)
+        while len(self._warm) > WARM:
+            self._end(self._warm.pop(next(iter(self._warm))))
+        coming.limits = self._limits  # from now on it is started again where it is lost
+        self._active, self._coming = coming, None
+        self._tried, self._first, self._left = None, [], None
+        if swap is not None:
+            self._spec, self._swap = swap.spec, replace(swap, state="done", since=monotonic())
+        return first
+
+    def _refuse(self, why: str) -> None:
+        """Nothing changes; the one that was let go is opened again."""
+        self._give_up()
+        if self._swap is not None:
+            self._swap = replace(self._swap, state="refused", since=monotonic(), why=why)
+
+    def _give_up(self) -> None:
+        coming, self._coming = self._coming, None
+        self._tried, self._first = None, []
+        if coming is not None:
+            self._end(coming)
+        if self._active is None:
+            self._active = ProcessMailbox(self._open_painter, self._spec, self._limits)
+            if self._left is not None:
+                self._active.restore(self._left)
+
+    def _end(self, mailbox: ProcessMailbox) -> None:
+        """End a painter's process; never waits."""
+        thread = threading.Thread(target=mailbox.close, name="ending", daemon=True)
+        thread.start()
+        self._ending = [one for one in self._ending if one.is_alive()] + [thread]
+
+
+def _flat(painting: Painting) -> bool:
+    """Whether a painting of the whole frame shows one colour."""
+    spans = [np.ptp(patch.pixels.reshape(-1, 3), axis=0).max() for patch in painting.patches]
+    first = [patch.pixels[0, 0].astype(int) for patch in painting.patches]
+    return bool(max(spans, default=0) < FLAT and all(abs(one - first[0]).max() < FLAT for one in first))

@@ -1,0 +1,67 @@
+"""What the checkpoint picker tells of each checkpoint, from headers and settings alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+
+from engine.checkpoints import CheckpointFacts
+from engine.errors import CheckpointError
+from engine.painter import PainterSpec
+from models.catalog import BUNDLED
+from models.check import UNFINISHED, parts_of
+from models.limits import weights_size
+from models.memory_plan import MemoryPlan, plan
+from models.places import Found, found_in
+from models.whole import whole
+
+LICENCES = ("license", "licence", "copying", "use_policy")
+
+
+def facts(spec: PainterSpec) -> list[CheckpointFacts]:
+    """Of every checkpoint there is, were it opened as `spec` says but for its name; never raises for a bad one."""
+    every = found_in(Path(spec.profile)) if spec.profile is not None else []
+    others = [found for found in every if found.kind == "checkpoint"]
+    ours = Found("bundled", BUNDLED, "checkpoint")
+    return [*(fact(found, spec) for found in (ours, *others)), CheckpointFacts("guide", "no model: the desktop's own plain drawing")]
+
+
+def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
+    """Of one. Never raises for a bad one."""
+    try:
+        if not whole(found.path):
+            raise CheckpointError(f"{found.path} {UNFINISHED}")
+        family, parts = parts_of(found)
+    except CheckpointError as error:
+        return CheckpointFacts(found.name, "unknown", why=str(error), licence=licence_of(found.path))
+    planned = planned_for(family, parts, spec)
+    return CheckpointFacts(
+        found.name, family, sum(parts.values()), weights_size(found.path) / 1e6, planned.needs / 1e6, str(planned), planned.fits,
+        licence_of(found.path),
+    )  # fmt: skip
+
+
+def planned_for(family: str, parts: dict[str, int], spec: PainterSpec) -> MemoryPlan:
+    """The plan of a checkpoint of such parts on the device that `spec` names, with what is free there now."""
+    device, free = free_on(spec.device)
+    return plan(parts, spec.size, free, device, family, spec.dtype, spec.vram_budget)
+
+
+def free_on(device: str) -> tuple[str, int]:
+    """What a device's name means here, and the bytes that are free on it."""
+    if device != "cpu":
+        import torch
+
+        if torch.cuda.is_available():
+            index = int(device.partition(":")[2] or torch.cuda.current_device())
+            return f"cuda:{index}", int(torch.cuda.mem_get_info(index)[0])
+    return "cpu", psutil.virtual_memory().available
+
+
+def licence_of(path: Path) -> str:
+    """The name of the file that states under what terms it may be used; "" where there is none."""
+    folder = path if path.is_dir() else path.parent
+    stem = "" if path.is_dir() else path.stem.casefold()
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_file()) if folder.is_dir() else []
+    return next((name for name in names if name.casefold().startswith(LICENCES) and (path.is_dir() or stem in name.casefold())), "")

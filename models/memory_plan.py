@@ -1,0 +1,102 @@
+"""How a checkpoint is to lie in the memory there is: number format, slices and tiles, what waits in the main memory.
+
+A plan is a pure function of sizes that headers tell and of what is free; torch is not needed to make one. What a stage takes
+beside the weights is estimated by numbers a pixel: about what Stable Diffusion takes, not yet measured on a GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+GB = 1e9
+RESERVE, RESERVE_SHARE = 0.7 * GB, 0.08  # of what is free that is left alone: a desktop and a driver need some
+WIDTH = {"float32": 4, "float16": 2, "bfloat16": 2}
+DENOISE, DECODE = 1100, 2300  # numbers a pixel that the denoiser and the autoencoder hold at once
+SLICED = 0.6  # of it, where attention is computed head by head
+TILE = 512 * 512  # pixels that the autoencoder sees at once where it tiles
+BLOCKS = 16  # a group of layers is about so large a part of its network
+LAYERS = 100  # and one layer so large
+CODERS = ("vae", "tokenizer", "scheduler")
+OWN = ("denoiser", "context_encoder", "dreamer")  # the bundled family's
+OWN_PIXEL = 160  # numbers a pixel of the bundled family: 120 MB for 512x384, measured in float32
+OLD_HALF = ("sd1", "sd2", "sd-turbo", "lcm", "sd-control", "pix2pix", "sdxl", "sdxl-turbo", "sdxl-control", "pix2pix-xl")
+
+Offload = Literal["none", "model", "group", "sequential"]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """dtype: of the weights; sliced: attention head by head, and the autoencoder tile by tile; offload: what of the weights
+    waits in the main memory; needs: bytes of the device's memory at most; fits: whether that is free."""
+
+    dtype: str
+    sliced: bool
+    offload: Offload
+    needs: int
+    fits: bool
+
+    def __str__(self) -> str:
+        waits = {"none": "", "model": "one network at a time", "group": "one group of layers at a time", "sequential": "one layer at a time"}
+        parts = [self.dtype, "in slices and tiles" if self.sliced else "", waits[self.offload]]
+        return ", ".join(part for part in parts if part) + f": {self.needs / GB:.1f} GB at most"
+
+
+def dtype_for(family: str, device: str, wished: str = "auto") -> str:
+    """The number format to load in. device: "cpu", "cuda", "cuda:1".
+
+    On a GPU the older networks were made for float16, diffusion transformers for bfloat16 (float16 overflows in them); a CPU
+    computes in float32, and in half precision only where it is told to.
+    """
+    if wished != "auto":
+        return wished
+    if not device.startswith("cuda"):
+        return "float32"
+    return "float16" if family in OLD_HALF else "bfloat16"
+
+
+def room(free: int, budget: float | None = None) -> int:
+    """Bytes that may be taken. free: what nobody has; budget: GB that the user allows, None for all but a reserve."""
+    if budget is not None:
+        return max(min(round(budget * GB), free), 0)
+    return max(round(free - max(RESERVE, RESERVE_SHARE * free)), 0)
+
+
+def plan(
+    parts: Mapping[str, int], size: tuple[int, int], free: int, device: str, family: str = "", dtype: str = "auto",
+    budget: float | None = None,
+) -> MemoryPlan:  # fmt: skip
+    """The quickest way to paint that fits; the thriftiest where none does.
+
+    parts: numbers of each network, by its name; size: of the frame; free: bytes on the device that nobody has; device: "cpu"
+    or "cuda"; dtype: "auto" or a wish; budget: GB.
+    """
+    chosen, most = dtype_for(family, device, dtype), room(free, budget)
+    # On a CPU there is no other memory for what is not needed at the moment.
+    offloads: tuple[Offload, ...] = ("none", "model", "group", "sequential") if device.startswith("cuda") else ("none",)
+    steps: list[tuple[bool, Offload]] = [(False, "none"), *((True, offload) for offload in offloads)]
+    if set(parts) <= set(OWN):
+        steps = [(False, "none")]  # so small that it has no other way
+    plans = [_planned(parts, size, chosen, sliced, offload, most) for sliced, offload in steps]
+    return next((one for one in plans if one.fits), plans[-1])
+
+
+def _planned(parts: Mapping[str, int], size: tuple[int, int], dtype: str, sliced: bool, offload: Offload, most: int) -> MemoryPlan:
+    needs = max((_stage(parts, part, size, WIDTH[dtype], sliced, offload) for part in parts), default=0)
+    return MemoryPlan(dtype, sliced, offload, needs, needs <= most)
+
+
+def _stage(parts: Mapping[str, int], at_work: str, size: tuple[int, int], width: int, sliced: bool, offload: Offload) -> int:
+    """Bytes while one network is at work."""
+    pixels, own = size[0] * size[1], parts[at_work]
+    if at_work in OWN:
+        taken = pixels * OWN_PIXEL
+    elif at_work in CODERS:
+        taken = min(pixels, TILE) * DECODE if sliced else pixels * DECODE
+    elif at_work.startswith(("unet", "transformer", "controlnet")):
+        taken = round(pixels * DENOISE * (SLICED if sliced else 1))
+    else:
+        taken = 0  # text encoders read a few hundred words
+    held = {"none": sum(parts.values()), "model": own, "group": 2 * own // BLOCKS, "sequential": own // LAYERS}[offload]
+    return (held + taken) * width

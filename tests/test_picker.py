@@ -1,0 +1,187 @@
+"""The checkpoint picker: what it shows, what it is worked by, what comes of a choice, and that the next start remembers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.checkpoints import CheckpointFacts
+from engine.desktop.desktop import Desktop
+from engine.events import Text
+from engine.journal import Journal
+from engine.keeping import Keeper, recover
+from engine.painter import PainterSpec
+from engine.session import Session
+from engine.swap_mailbox import SwapMailbox
+from tests.painters_for_tests import SIZE, SPEC, by_name_counted
+from ui.gallery import Gallery, Memory
+from ui.picker import Picker
+
+pygame = pytest.importorskip("pygame")
+
+LONG_S = 30.0
+NAMES = ("guide", "tinted", "flat", "unsound")
+FACTS = (
+    CheckpointFacts("guide", "no model"),
+    CheckpointFacts("tinted", "tinted", 8_100_000, 16.3, 158.0, "float32: 0.2 GB at most", licence="LICENSE.md"),
+    CheckpointFacts("flat", "flat", 12_000_000_000, 24_000.0, 48_000.0, "float32: 48.0 GB at most", fits=False),
+    CheckpointFacts("unsound", "unknown", why="unsound/run.py is code; get a clean copy"),
+)
+
+
+def spec_of(name: str) -> PainterSpec:
+    return replace(SPEC, checkpoint=name)
+
+
+class Place:
+    """A session with a gallery, as the command line makes it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        journal = Journal(folder / "journal.sqlite")
+        self.desktop, _ = recover(journal, None, SIZE, NAMES)
+        self.mailbox = SwapMailbox(by_name_counted, spec_of(str(self.desktop.context.preferences.get("checkpoint", "guide"))))
+        self.session = Session(self.desktop, self.mailbox, Keeper(journal))
+        self.session.begin()
+        self.gallery = Gallery(self.session, self.mailbox, lambda: FACTS, lambda: Memory(16_000.0), spec_of, folder / "pictures")
+        self.until(lambda: self.mailbox.status.state == "ready" and not self.gallery.busy)
+
+    def close(self) -> None:
+        if self.mailbox.status.state != "closed":
+            self.session.close()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + LONG_S
+        while not condition():
+            assert time.monotonic() < end, "it never came to that"
+            self.session.step((), self.desktop.t)
+            self.gallery.follow()
+            time.sleep(0.005)
+
+    def states(self) -> dict[str, str]:
+        return {card.facts.name: card.state for card in self.gallery.cards()}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    place = Place(tmp_path)
+    yield place
+    place.close()
+
+
+def drawn(picker: Picker, size: tuple[int, int] = (1024, 768)) -> np.ndarray:
+    pygame.font.init()
+    screen = pygame.Surface(size)
+    picker.draw(screen)
+    return np.asarray(pygame.surfarray.array3d(screen))
+
+
+def test_a_choice_paints_and_the_next_start_comes_back_with_it(place: Place, tmp_path: Path) -> None:
+    picker = Picker(place.gallery)
+    assert place.states() == {"guide": "painting", "tinted": "", "flat": "", "unsound": "refused"}
+    picker.key("down")
+    picker.key("enter")
+    assert place.states()["tinted"] in ("starting", "loading 100 %")
+    place.until(lambda: place.states()["tinted"] == "painting")
+    assert place.states()["guide"] == "kept ready"
+    place.session.step([Text(1.0, "x")], 1.0)
+    place.until(lambda: not place.session.waiting)
+    assert (place.session.pixels == 255 - place.session.guide.pixels).all()
+    place.gallery.remember()
+    place.close()
+    again = Place(tmp_path)
+    try:
+        assert again.mailbox.spec.checkpoint == "tinted" and again.mailbox.info is not None and again.mailbox.info.name == "tinted"
+        assert [card.picture is not None for card in again.gallery.cards()] == [True, True, False, False]
+    finally:
+        again.close()
+
+
+@pytest.mark.parametrize(("name", "why"), [("unsound", "is code"), ("flat", "one flat colour"), ("gone", "is not there")])
+def test_a_refused_one_says_why_and_nothing_changes(place: Place, name: str, why: str) -> None:
+    begun = time.monotonic()
+    place.gallery.choose(name)
+    if name == "unsound":
+        assert place.states()[name] == "refused" and time.monotonic() - begun < 0.1 and place.mailbox.latest is None
+    place.until(lambda: any(why in line for line in place.desktop.log_lines()))
+    assert place.gallery.painting == "guide" and place.desktop.preference("checkpoint") != name
+    cards = {card.facts.name: card for card in place.gallery.cards()}
+    assert name == "gone" or (cards[name].state == "refused" and why in cards[name].why)
+
+
+def test_a_choice_in_settings_takes_over_too_and_is_taken_back_where_it_is_refused(place: Place) -> None:
+    place.desktop.prefer("checkpoint", "tinted")
+    place.until(lambda: place.gallery.painting == "tinted")
+    place.desktop.prefer("checkpoint", "unsound")
+    place.until(lambda: place.desktop.preference("checkpoint") == "tinted")
+    assert place.gallery.painting == "tinted" and place.states()["unsound"] == "refused"
+
+
+def test_keys_and_pointer_choose_and_close(place: Place) -> None:
+    picker = Picker(place.gallery)
+    drawn(picker)
+    for key, row in (("down", 1), ("end", 3), ("down", 3), ("up", 2), ("home", 0)):
+        picker.key(key)
+        assert picker.chosen == row
+    picker.wheel(-1)
+    assert picker.chosen == 1
+    places = {index: row for row, index in picker._rows}
+    picker.point(places[3].center, pressed=False)
+    assert picker.chosen == 3 and not picker.ended
+    picker.point((1, 1), pressed=True)
+    assert picker.ended == "closed"
+    for key, ended in (("escape", "closed"), ("f2", "closed"), ("s", "settings")):
+        other = Picker(place.gallery)
+        other.key(key)
+        assert other.ended == ended
+
+
+def test_what_is_drawn_follows_the_cards_and_fits_every_window(place: Place) -> None:
+    picker = Picker(place.gallery)
+    first = drawn(picker)
+    picker.key("down")
+    assert (first != drawn(picker)).any()
+    for size in ((320, 240), (512, 384), (1024, 768), (2560, 1440)):
+        drawn(picker, size)
+        assert pygame.Rect((0, 0), size).contains(picker._box)
+        assert all(picker._box.contains(row) for row, _ in picker._rows)
+        assert picker.chosen in [index for _, index in picker._rows]
+
+
+def test_the_key_opens_it_and_what_is_typed_then_reaches_no_document(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.test_window_loop import down, event, settings
+    from ui.window import Window
+
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    pygame.display.init()
+    pygame.font.init()
+    window = Window(pygame.display.set_mode((512, 384)), place.session, settings(), place.gallery)
+
+    def read(posted: list[object]) -> list[object]:
+        for one in posted:
+            pygame.event.post(one)
+        return list(window.read(place.desktop.t))
+
+    try:
+        assert read(down(pygame.K_F2)) == [] and window._picker is not None
+        assert read([*down(ord("x"), text="x"), event(pygame.MOUSEWHEEL, y=-1, x=0)]) == [] and window._picker.chosen == 1
+        assert read(down(pygame.K_ESCAPE)) == [] and window._picker is None
+        read(down(pygame.K_F2))
+        (asked,) = read(down(ord("s"), text="s"))
+        assert getattr(asked, "text", "") == "settings" and window._picker is None
+    finally:
+        pygame.display.quit()
+
+
+def test_memory_that_is_short_lets_go_of_who_is_kept_ready(place: Place) -> None:
+    place.gallery.choose("tinted")
+    place.until(lambda: place.gallery.painting == "tinted")
+    assert place.mailbox.warm
+    place.gallery._memory = lambda: Memory(100.0, tight=True)
+    place.until(lambda: not place.mailbox.warm)
+    assert isinstance(place.desktop, Desktop) and place.gallery.painting == "tinted"

@@ -1,0 +1,191 @@
+"""The checkpoint is changed while the session runs: nothing is lost by it, least of all where the new one is bad."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.desktop.desktop import Desktop
+from engine.events import Ask, Text
+from engine.painter import PainterSpec
+from engine.session import Session
+from engine.swap_mailbox import Room, SwapMailbox
+from tests.painters_for_tests import SIZE, SPEC, by_name_counted
+from tests.test_process_mailbox import own_segments
+
+LONG_S = 30.0
+
+
+def spec(checkpoint: str) -> PainterSpec:
+    return replace(SPEC, checkpoint=checkpoint)
+
+
+def always(spec: PainterSpec, gone: Sequence[PainterSpec]) -> bool:
+    return True
+
+
+@contextmanager
+def session_of(room: Room = always) -> Iterator[tuple[Session, SwapMailbox]]:
+    mailbox = SwapMailbox(by_name_counted, SPEC, room=room)
+    session = Session(Desktop(SIZE), mailbox)
+    try:
+        yield session, mailbox
+    finally:
+        session.close()
+        assert own_segments() == []
+
+
+def run_until(session: Session, condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + LONG_S
+    while not condition():
+        assert time.monotonic() < end, f"it never came to that: {session.mailbox.status}"
+        session.step((), session.desktop.t)
+        time.sleep(0.005)
+
+
+def swapped(session: Session, mailbox: SwapMailbox, checkpoint: str) -> str:
+    """Change the painter and wait until it has or has not worked; the state it came to."""
+    mailbox.swap(spec(checkpoint))
+    run_until(session, lambda: mailbox.latest is not None and not mailbox.latest.under_way)
+    return mailbox.latest.state if mailbox.latest else ""
+
+
+def shown(session: Session) -> np.ndarray:
+    return session.settle(LONG_S).pixels.copy()
+
+
+@pytest.fixture
+def running() -> Iterator[tuple[Session, SwapMailbox]]:
+    with session_of() as (session, mailbox):
+        shown(session)
+        session.step([Ask(0.1, "notes"), Text(0.2, "Hello")], 0.2)
+        assert (shown(session) == session.guide.pixels).all()
+        yield session, mailbox
+
+
+def test_another_checkpoint_takes_over_the_whole_frame_and_the_desktop_stays(running: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = running
+    before, documents = session.desktop.state(), dict(session.desktop.documents.contents)
+    assert swapped(session, mailbox, "tinted") == "done"
+    assert (shown(session) == 255 - session.guide.pixels).all()
+    assert mailbox.info is not None and mailbox.info.name == "tinted" and "tinted" in session.label
+    assert session.desktop.state()["windows"] == before["windows"] and session.desktop.documents.contents == documents
+    session.step([Text(1.0, " there")], 1.0)
+    assert (shown(session) == 255 - session.guide.pixels).all()
+
+
+def test_no_frame_on_the_way_is_anything_but_one_of_the_two(running: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = running
+    mailbox.swap(spec("tinted"))
+    seen = set()
+    end = time.monotonic() + LONG_S
+    while mailbox.latest is None or mailbox.latest.under_way:
+        assert time.monotonic() < end
+        pixels = session.step((), session.desktop.t).pixels
+        old, new = (pixels == session.guide.pixels).all(), (pixels == 255 - session.guide.pixels).all()
+        assert old or new
+        seen.add("new" if new else "old")
+        time.sleep(0.002)
+    assert seen == {"old", "new"}
+
+
+def test_what_is_typed_meanwhile_is_painted_by_both(running: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = running
+    mailbox.swap(spec("tinted"))
+    t, end = 1.0, time.monotonic() + LONG_S
+    while mailbox.latest is None or mailbox.latest.under_way:
+        assert time.monotonic() < end
+        t += 0.1
+        session.step([Text(t, "x")], t)
+        time.sleep(0.01)
+    assert (shown(session) == 255 - session.guide.pixels).all()
+    editor = next(widget for widget in session.desktop.widgets if widget.role == "editor")
+    assert editor.text.replace("\n", "").count("x") == round((t - 1.0) / 0.1)
+
+
+def test_back_is_at_once_while_both_fit(running: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = running
+    first = mailbox.pid
+    assert swapped(session, mailbox, "tinted") == "done"
+    assert mailbox.warm == (SPEC,)
+    begun = time.monotonic()
+    assert swapped(session, mailbox, "guide") == "done"
+    assert time.monotonic() - begun < 0.5
+    assert mailbox.pid == first and (shown(session) == session.guide.pixels).all()
+
+
+@pytest.mark.parametrize(("checkpoint", "why"), [("nowhere", "is not there"), ("flat", "one flat colour")])
+def test_a_bad_checkpoint_changes_nothing_and_says_why(running: tuple[Session, SwapMailbox], checkpoint: str, why: str) -> None:
+    session, mailbox = running
+    first, frame = mailbox.pid, shown(session)
+    assert swapped(session, mailbox, checkpoint) == "refused"
+    assert mailbox.latest is not None and why in mailbox.latest.why
+    assert mailbox.pid == first and mailbox.spec == SPEC and (shown(session) == frame).all()
+    session.step([Text(1.0, "!")], 1.0)
+    assert (shown(session) == session.guide.pixels).all()
+
+
+def test_a_process_killed_while_it_loads_changes_nothing(running: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = running
+    mailbox.swap(spec("slow to open"))
+    run_until(session, lambda: mailbox.latest is not None and 0.005 <= mailbox.latest.share < 1)
+    assert mailbox.coming_pid is not None
+    os.kill(mailbox.coming_pid, signal.SIGKILL)
+    run_until(session, lambda: mailbox.latest is not None and mailbox.latest.state == "refused")
+    assert mailbox.latest is not None and "killed" in mailbox.latest.why
+    assert (shown(session) == session.guide.pixels).all() and mailbox.coming_pid is None
+
+
+def test_the_last_choice_counts(running: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = running
+    mailbox.swap(spec("slow to open"))
+    assert swapped(session, mailbox, "tinted") == "done" and mailbox.spec == spec("tinted")
+
+
+def test_one_that_took_over_is_started_again_when_it_dies(running: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = running
+    assert swapped(session, mailbox, "crashing") == "done"
+    first = mailbox.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    run_until(session, lambda: mailbox.pid not in (None, first) and mailbox.status.state == "ready")
+    session.step([Text(1.0, "again")], 1.0)
+    assert (shown(session) == session.guide.pixels).all()
+
+
+def test_without_room_for_both_the_old_one_goes_first_and_comes_back_where_the_new_one_is_bad() -> None:
+    def none(spec: PainterSpec, gone: Sequence[PainterSpec]) -> bool:
+        return False
+
+    with session_of(none) as (session, mailbox):
+        shown(session)
+        mailbox.swap(spec("tinted"))
+        session.step([Ask(0.1, "notes")], 0.1)
+        assert mailbox.latest is not None and not mailbox.latest.beside
+        assert "guide shown" in session.label and "loading checkpoint tinted" in session.label
+        run_until(session, lambda: mailbox.latest is not None and mailbox.latest.state == "done")
+        assert (shown(session) == 255 - session.guide.pixels).all() and mailbox.warm == ()
+        assert swapped(session, mailbox, "nowhere") == "refused"
+        session.step([Text(1.0, "still here")], 1.0)
+        run_until(session, lambda: mailbox.status.state == "ready")
+        assert (shown(session) == 255 - session.guide.pixels).all() and mailbox.spec == spec("tinted")
+
+
+def test_who_is_kept_ready_goes_first_where_room_is_short() -> None:
+    def two(wanted: PainterSpec, gone: Sequence[PainterSpec]) -> bool:
+        return wanted.checkpoint != "tinted too" or SPEC in gone
+
+    with session_of(two) as (session, mailbox):
+        shown(session)
+        assert swapped(session, mailbox, "tinted") == "done" and mailbox.warm == (SPEC,)
+        assert swapped(session, mailbox, "tinted too") == "done"
+        assert mailbox.latest is not None and mailbox.latest.beside and mailbox.warm == (spec("tinted"),)
+        mailbox.cool()
+        assert mailbox.warm == () and (shown(session) == 255 - session.guide.pixels).all()

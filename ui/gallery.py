@@ -1,0 +1,210 @@
+"""What checkpoints there are, how each is, and choosing one while the session runs.
+
+What headers tell is read in the background, before anybody asks; a choice goes to the mailbox, and once it paints into the
+journal, so that the next start comes back with it. The last frame of each is kept as a small picture in the profile.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from time import monotonic
+from urllib.parse import quote
+
+import numpy as np
+from PIL import Image
+
+from engine.checkpoints import CheckpointFacts
+from engine.durable import replace_file
+from engine.errors import PixelOSError
+from engine.painter import PainterSpec
+from engine.session import Session
+from engine.swap_mailbox import SwapMailbox
+
+THUMBNAIL = (160, 120)  # pixels
+KEPT_SHA = 16  # hexadecimal digits of a checkpoint's hash in a file's name
+TIGHT_S = 2.0  # how often it is seen whether memory has become short
+
+
+@dataclass(frozen=True)
+class Memory:
+    """On the painter's device, in megabytes. free_mb: what nobody has; tight: whether who is kept ready should go."""
+
+    free_mb: float
+    tight: bool = False
+    where: str = "memory"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One checkpoint as the picker shows it. state: "painting", "kept ready", "starting", "loading 40 %", "first frame", "refused", or "";
+    share: how much of it was read; why: what keeps it from painting; picture: uint8 (h, w, 3) of its last frame."""
+
+    facts: CheckpointFacts
+    state: str
+    share: float | None = None
+    why: str = ""
+    picture: np.ndarray | None = None
+
+
+class Gallery:
+    """Used by the window's thread. read: facts of all checkpoints, slowly; memory: what is free now, quickly; spec_of: what
+    to open for a name; pictures: the folder for the last frames."""
+
+    def __init__(
+        self, session: Session, mailbox: SwapMailbox, read: Callable[[], Sequence[CheckpointFacts]], memory: Callable[[], Memory],
+        spec_of: Callable[[str], PainterSpec], pictures: Path,
+    ) -> None:  # fmt: skip
+        self._session, self._mailbox = session, mailbox
+        self._read, self._memory, self._spec_of, self._pictures = read, memory, spec_of, pictures
+        self._facts: dict[str, CheckpointFacts] = {}
+        self._reading: threading.Thread | None = None
+        self._read_for: tuple[str, ...] = ()
+        self._refused: dict[str, str] = {}
+        self._shown: dict[str, np.ndarray | None] = {}
+        self._wish = self._preference()
+        self._told = mailbox.latest
+        self._to_keep = False
+        self._looked, self.memory = -TIGHT_S, Memory(0.0)
+
+    def cards(self) -> list[Card]:
+        """In the order in which they are offered."""
+        return [self._card(name) for name in self.names()]
+
+    def names(self) -> list[str]:
+        now = self._mailbox.spec.checkpoint
+        offered = list(self._session.desktop.checkpoints)
+        return offered if now in offered else [now, *offered]
+
+    @property
+    def painting(self) -> str:
+        """Who paints."""
+        return self._mailbox.spec.checkpoint
+
+    @property
+    def busy(self) -> bool:
+        """Whether something here changes by itself."""
+        latest = self._mailbox.latest
+        reading = self._reading is not None and self._reading.is_alive()
+        return reading or (latest is not None and latest.under_way)
+
+    def needs_mb(self, spec: PainterSpec) -> float | None:
+        """What a checkpoint takes while it paints; None where that is not known yet."""
+        known = self._facts.get(spec.checkpoint)
+        return known.needs_mb if known is not None and not known.why else None
+
+    def choose(self, name: str) -> None:
+        """Have it paint; answers at once where it is known that it cannot."""
+        self._refused.pop(name, None)
+        known = self._facts.get(name)
+        if known is not None and known.why:
+            self._refuse(name, known.why)
+            return
+        self.remember()
+        self._mailbox.swap(self._spec_of(name))
+
+    def follow(self) -> None:
+        """Once a loop: see what was wished for in Settings, what came of the latest choice, whether memory is short."""
+        if (wish := self._preference()) != self._wish:
+            self._wish = wish
+            self.choose(wish)
+        if self._session.desktop.checkpoints != self._read_for and not (self._reading and self._reading.is_alive()):
+            self._read_for = self._session.desktop.checkpoints
+            self._reading = threading.Thread(target=self._learn, name="facts", daemon=True)
+            self._reading.start()
+        latest = self._mailbox.latest
+        if latest is not None and latest != self._told and not latest.under_way:
+            self._told = latest
+            self._came_of(latest.spec.checkpoint, latest.why)
+        if self._to_keep and self._session.desktop.resting and self._session.keeper is not None:
+            self._to_keep = False
+            self._session.keeper.snapshot(self._session)
+        if (now := monotonic()) - self._looked >= TIGHT_S:
+            self._looked, self.memory = now, self._memory()
+            if self.memory.tight:
+                self._mailbox.cool()
+
+    def remember(self) -> None:
+        """Keep what is on the screen as the picture of who paints."""
+        info = self._mailbox.info
+        if info is None:
+            return
+        small = Image.fromarray(self._session.pixels).resize(THUMBNAIL, Image.Resampling.LANCZOS)
+        name = self.painting
+        self._shown[name] = np.asarray(small)
+        path = self._pictures / f"{_plain(name)}.{info.sha256[:KEPT_SHA]}.png"
+        threading.Thread(target=_write, args=(path, small), name="picture", daemon=True).start()
+
+    def _came_of(self, name: str, why: str) -> None:
+        desktop = self._session.desktop
+        if why:
+            self._refuse(name, why)
+            return
+        self._refused.pop(name, None)
+        if desktop.loras != dict(self._mailbox.spec.weights):
+            desktop.prefer("loras", dict(self._mailbox.spec.weights))
+        desktop.prefer("checkpoint", name)
+        self._wish, self._to_keep = name, True
+        desktop.say(f"{name} paints now.")
+        self.remember()
+
+    def _refuse(self, name: str, why: str) -> None:
+        """Say why, and leave everything as it is."""
+        self._refused[name] = why
+        desktop = self._session.desktop
+        if self._wish == name and name != self.painting:
+            desktop.prefer("checkpoint", self.painting)
+            self._wish, self._to_keep = self.painting, True
+        desktop.say(f"{name} does not paint: {why}")
+
+    def _card(self, name: str) -> Card:
+        known = self._facts.get(name, CheckpointFacts(name, ""))
+        latest, share = self._mailbox.latest, None
+        why = self._refused.get(name, "") or known.why
+        state = "refused" if why else ""
+        if any(spec.checkpoint == name for spec in self._mailbox.warm):
+            state = "kept ready"
+        if name == self.painting:
+            state, why = "painting" if self._mailbox.status.state in ("ready", "painting") else "starting", ""
+        if latest is not None and latest.under_way and latest.spec.checkpoint == name:
+            share, why = latest.share, ""
+            state = "first frame" if latest.state == "trying" else f"loading {100 * share:.0f} %" if share else "starting"
+        return Card(known, state, share, why, self._picture(name))
+
+    def _picture(self, name: str) -> np.ndarray | None:
+        if name not in self._shown:
+            kept = sorted(self._pictures.glob(f"{_plain(name)}.*.png"), key=lambda path: path.stat().st_mtime)
+            try:
+                self._shown[name] = np.asarray(Image.open(kept[-1]).convert("RGB").resize(THUMBNAIL)) if kept else None
+            except (OSError, ValueError, Image.DecompressionBombError):
+                self._shown[name] = None
+        return self._shown[name]
+
+    def _learn(self) -> None:
+        """On a thread of its own."""
+        try:
+            found = self._read()
+        except PixelOSError as error:
+            found = [replace(CheckpointFacts(name, "unknown"), why=str(error)) for name in self._read_for if name not in ("bundled", "guide")]
+        self._facts = {one.name: one for one in found}
+
+    def _preference(self) -> str:
+        return str(self._session.desktop.preference("checkpoint"))
+
+
+def _plain(name: str) -> str:
+    """A checkpoint's name as part of a file's; nothing in it is a pattern."""
+    return quote(name, safe="")[-120:]
+
+
+def _write(path: Path, picture: Image.Image) -> None:
+    """On a thread of its own: a disk may be slow. Where it cannot be kept it is only a picture."""
+    written = BytesIO()
+    picture.save(written, "PNG")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, written.getvalue())
