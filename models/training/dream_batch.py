@@ -38,10 +38,10 @@ def dream_crop(moment: Moment, rng: np.random.Generator) -> DreamCrop:
     x, y = int(rng.integers(width)), int(rng.integers(height))
     if moment.pen and kind < 0.4:
         x, y = moment.pen
-    elif len(rows) and kind < 0.75:
+    elif len(rows) and kind < 0.62:
         i = int(rng.integers(len(rows)))
         x, y = int(columns[i]) * CELL, int(rows[i]) * CELL
-    elif kind < 0.83:
+    elif kind < 0.7:
         x, y = moment.pointer
     x, y = (int(v - rng.integers(16, SIDE - 16)) for v in (x, y))
     return DreamCrop(moment, min(max(x, 0), width - SIDE) // ALIGN * ALIGN, min(max(y, 0), height - SIDE) // ALIGN * ALIGN)
