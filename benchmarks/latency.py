@@ -25,6 +25,7 @@ from engine.session import Frame, Session
 from models.catalog import open_painter
 
 PATIENCE = 60.0  # seconds until a frame counts as lost
+OPENING = 600.0  # seconds until a checkpoint that is not open counts as lost: large ones take minutes
 PAUSE = 0.15  # session seconds between events
 Say = Callable[[str], None]
 Scenario = Callable[[Desktop, int], Iterator[Event | None]]
@@ -97,7 +98,7 @@ def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int)
 
 def _await_painter(session: Session) -> None:
     """Until the painter's first whole frame stands."""
-    until = monotonic() + PATIENCE
+    until = monotonic() + OPENING
     while monotonic() < until:
         frame = session.settle(1.0)
         if frame.source in ("painted", "cached") or session.mailbox.status.state == "gave up":
