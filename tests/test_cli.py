@@ -109,7 +109,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["replay", "none.jsonl", "--out", "OUT"], "none.jsonl"),
         (["replay", "TRACE", "--out", "TRACE"], "file"),
         (["bench", "tune"], "not in this version"),
-        (["models", "probe", "x", "--out", "y.html"], "not in this version"),
+        (["models", "probe", "x", "--out", "y.html"], "no checkpoint 'x'"),
     ],
 )
 def test_wrong_input_is_one_message(

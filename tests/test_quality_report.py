@@ -170,4 +170,4 @@ def test_wrong_input_is_one_message(
 
 
 def test_the_second_file_is_never_the_first() -> None:
-    assert evaluating._beside(Path("a/b.json"), ".html") == Path("a/b.html")
+    assert evaluating.beside(Path("a/b.json"), ".html") == Path("a/b.html")
