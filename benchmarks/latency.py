@@ -1,68 +1,104 @@
 """Frame latency: from an event to the composited frame, through the child process, as a user has it.
 
-Warm-up is apart, the clock stops when the frame with the event's paint is composited, and what was not painted is
+Warm-up is apart, the painter waits for its device before it answers, the clock stops when the frame with the event's paint is composited, and what was not painted is
 counted as cached or skipped, never as a frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
-from time import monotonic, perf_counter, sleep
+from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
-import psutil
 
+from benchmarks.cost import costs
 from benchmarks.machine import machine_facts
+from benchmarks.result_forms import VERSION
+from benchmarks.side_by_side import side_by_side
+from benchmarks.watch import Watch
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
+from engine.errors import PixelOSError
 from engine.events import Ask, Down, Event, Key, Move, Style, Text, Up, Wheel
 from engine.painter import PainterSpec
 from engine.process_mailbox import ProcessMailbox
 from engine.scene import find
 from engine.session import Frame, Session
-from models.catalog import open_painter
+from models.catalog import RANDOM, open_painter
 
 PATIENCE = 60.0  # seconds until a frame counts as lost
-OPENING = 600.0  # seconds until a checkpoint that is not open counts as lost: large ones take minutes
+OPENING = 900.0  # seconds that a checkpoint may take to open, and to paint its first frame
+WANDERS = 0.25  # share by which the halves of a scenario may differ
+LOWS = 1000  # painted frames from which on the slowest percent says something
 PAUSE = 0.15  # session seconds between events
 Say = Callable[[str], None]
 Scenario = Callable[[Desktop, int], Iterator[Event | None]]
 
 
 def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collection[str] = ()) -> dict[str, Any]:
-    """All scenarios, or those named in `only`; the result as INTERFACE.md describes it. Times in milliseconds unless the name says otherwise."""
+    """All scenarios, or those named in `only`; the result as INTERFACE.md describes it. Times in milliseconds unless the name says otherwise.
+
+    Raises PixelOSError where the checkpoint cannot be opened or no painter comes.
+    """
     begun = perf_counter()
     desktop = Desktop(spec.size, Documents({"Long.md": "\n".join(f"Line {i} of a long note." for i in range(400))}))
-    session = Session(desktop, ProcessMailbox(open_painter, spec))
+    mailbox = ProcessMailbox(open_painter, spec)
+    session = Session(desktop, mailbox)
     try:
-        session.step([], 0.0)
-        _await_painter(session)
-        cold_start = perf_counter() - begun
-        info = session.mailbox.info
-        scenarios, memory = {}, _memory_mb()
-        for name, (scenario, count) in SCENARIOS.items():
-            if only and name not in only:
-                continue
-            scenarios[name] = _measure(session, desktop, scenario, max(count // 6, 4) if quick else count)
-            memory = max(memory, _memory_mb())
-            say(f"{name}: p50 {scenarios[name]['p50']} ms, p95 {scenarios[name]['p95']} ms")
+        with Watch(lambda: mailbox.pid) as watch:
+            session.step([], 0.0)
+            opened, cold_start = _await_painter(session, begun)
+            info = mailbox.info
+            assert info is not None
+            scenarios = {}
+            for name, (scenario, count) in SCENARIOS.items():
+                if only and name not in only:
+                    continue
+                scenarios[name] = _measure(session, desktop, scenario, max(count // 6, 4) if quick else count)
+                say(told(name, scenarios[name]))
     finally:
         session.close()
-    return {
+    checkpoint, random = asdict(info), spec.checkpoint.startswith(RANDOM)
+    facts: dict[str, Any] = dict(watch.facts)
+    result: dict[str, Any] = {
+        "pixelos_bench": VERSION,
+        "title": titled(checkpoint, random),
         "machine": machine_facts(),
-        "checkpoint": asdict(info) if info else {},
-        "random_weights": False,
+        "checkpoint": checkpoint,
+        "random_weights": random,
         "mode": spec.mode,
         "size": list(spec.size),
-        "steps": info.steps if info else None,
+        "steps": info.steps,
         "seed": spec.seed,
         "quick": quick,
         "scenarios": scenarios,
         "cold_start_s": round(cold_start, 2),
-        "peak_rss_mb": round(memory),
+        "first_frame_s": round(cold_start - opened, 2),
+        "peak_rss_mb": facts.pop("peak_rss_mb"),
+        **{key: facts.pop(key) for key in ("peak_vram_mb", "energy_j") if key in facts},
+        "cost": costs(spec, quick, say),
+        **({"side_by_side": side_by_side(spec, quick, say)} if not quick and spec.mode == "guided" and info.family == "bundled" else {}),
+        "conditions": facts,
+        "disturbed": watch.disturbed,
     }
+    for why in watch.disturbed:
+        say(f"disturbed: {why}; measure again when it is quiet")
+    return result
+
+
+def titled(checkpoint: dict[str, Any], random: bool) -> str:
+    """What was measured, in one line."""
+    weights = ", RANDOM WEIGHTS: its pictures are noise, its latency is real" if random else ""
+    return f"{checkpoint['name'].removeprefix(RANDOM)} on {checkpoint['device']} in {checkpoint['dtype']}{weights}"
+
+
+def told(name: str, scenario: dict[str, Any]) -> str:
+    """A scenario in one line; of one whose times wander it is said instead of a number."""
+    if scenario["wanders"]:
+        return f"{name}: too noisy to tell (its halves differ by {scenario['wanders']:.0%})"
+    return f"{name}: p50 {scenario['p50']} ms, p95 {scenario['p95']} ms"
 
 
 def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int) -> dict[str, Any]:
@@ -85,31 +121,49 @@ def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int)
             frames.append(frame)
             dirty.append(sum(r.area for r in first.damage) / (desktop.size[0] * desktop.size[1]))
     stages = {name for f in frames for name in f.ms}
+    painted = [elapsed for elapsed, frame in zip(times, frames, strict=True) if frame.source == "painted"]
+    lows = {"low_1_percent_fps": round(1e3 / float(np.mean(sorted(painted)[-len(painted) // 100 :])), 1)} if len(painted) >= LOWS else {}
     return {
         **{f"p{q}": round(float(np.percentile(times, q)), 2) for q in (50, 95, 99)},
         "max": round(max(times), 2),
+        **lows,
+        "wanders": wanders(painted),
         "answer_p95": round(float(np.percentile(answers, 95)), 2),  # until the window goes on, painted or not
         "answer_max": round(max(answers), 2),
         **{kind: sum(f.source == kind for f in frames) for kind in ("painted", "cached", "skipped", "guide")},
         "dirty_share": round(float(np.mean(dirty)), 4),
         "stages": {s: round(float(np.median([f.ms.get(s, 0.0) for f in frames])), 2) for s in sorted(stages)},
+        "times": [round(elapsed, 2) for elapsed in times],
     }
 
 
-def _await_painter(session: Session) -> None:
-    """Until the painter's first whole frame stands."""
-    until = monotonic() + OPENING
-    while monotonic() < until:
-        frame = session.settle(1.0)
-        if frame.source in ("painted", "cached") or session.mailbox.status.state == "gave up":
-            return
+def wanders(painted: Sequence[float]) -> float:
+    """By how much the medians of the first and the second half of some times differ, as a share; 0 where it is no more than
+    WANDERS, or there are too few to say."""
+    if len(painted) < 16:
+        return 0.0
+    halves = painted[: len(painted) // 2], painted[len(painted) // 2 :]
+    first, second = (float(np.median(half)) for half in halves)
+    apart = abs(first - second) / min(first, second)
+    return round(apart, 3) if apart > WANDERS else 0.0
+
+
+def _await_painter(session: Session, begun: float) -> tuple[float, float]:
+    """Until the painter's first whole frame stands: seconds since `begun` when it was open, and when the frame stood.
+
+    Raises PixelOSError where none comes.
+    """
+    opened = 0.0
+    while perf_counter() - begun < OPENING:
+        frame = session.settle(0.05)
+        now, status = perf_counter() - begun, session.mailbox.status
+        opened = opened or (now if session.mailbox.info is not None else 0.0)
+        if frame.source in ("painted", "cached"):
+            return opened, now
+        if status.state == "gave up":
+            raise PixelOSError(f"nothing can be measured: {status.why}")
         sleep(0.005)
-
-
-def _memory_mb() -> float:
-    """Resident memory of this process and its children now, in MB."""
-    me = psutil.Process()
-    return sum(p.memory_info().rss for p in (me, *me.children(recursive=True)) if p.is_running()) / 1e6
+    raise PixelOSError(f"no frame was painted in {OPENING:.0f} s; try a smaller checkpoint or --size")
 
 
 def _idle(desktop: Desktop, count: int) -> Iterator[Event | None]:

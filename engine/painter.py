@@ -18,6 +18,8 @@ from engine.events import Event
 from engine.geometry import Rect
 
 Pixels = np.ndarray  # uint8 (H, W, 3)
+CROPS, CACHE, EMBEDDINGS = "crops", "frame cache", "embedding cache"
+TECHNIQUES = (CROPS, CACHE, EMBEDDINGS)  # of painting no more than need be
 TOLD = 6  # events that are told in words; what came before them the frame shows already
 
 
@@ -35,6 +37,9 @@ class PainterSpec:
     dtype: str = "auto"
     threads: int | None = None
     profile: str | None = None  # where named checkpoints are looked up
+    tuned: bool = False  # whether what `bench tune` found is taken where nothing is said
+    least_crop: int | None = None  # pixels: the shortest side of what is painted at once; None: the family's own
+    without: tuple[str, ...] = ()  # TECHNIQUES that are left out, to see what each is worth
     sampler: str = "auto"  # "own", or a name of models.loras.samplers; "auto": as the LoRAs ask
 
     @property

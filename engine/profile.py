@@ -1,7 +1,7 @@
 """The profile: the one folder that holds everything a user has.
 
     settings.toml  journal.sqlite  lock
-    documents/  checkpoints/  loras/  captures/
+    documents/  checkpoints/  loras/  embeddings/  captures/
 
 Copying it moves everything, deleting it resets everything.
 """
@@ -19,7 +19,7 @@ from engine.durable import clear_temporaries
 from engine.errors import ProfileError
 
 HOME_VARIABLE = "PIXELOS_HOME"
-FOLDERS = ("documents", "checkpoints", "loras", "captures")
+FOLDERS = ("documents", "checkpoints", "loras", "embeddings", "captures")
 
 # What a lock held by another process answers with.
 _HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}

@@ -124,6 +124,10 @@ class Settings(BaseSettings):
     device: str = _setting(
         "auto", "where the painter runs", "auto, cpu, cuda or cuda:N", pattern=r"^(auto|cpu|cuda(:\d+)?)$"
     )
+    folders: tuple[str, ...] = _setting(
+        (), "folders of other programs whose checkpoints are used where they lie",
+        'a list of folders, such as ["/home/me/ComfyUI", "~/.cache/huggingface/hub"]',
+    )
     frame_cap: int = _setting(60, "frames a second at most", "a whole number from 1 to 1000", ge=1, le=1000)
     keys: Keys = _setting(Keys(), "what the keys do", _KEYS_ALLOWED)
 

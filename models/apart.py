@@ -34,6 +34,8 @@ def apart(work: Callable[..., T], *given: Any, seconds: float = LONGEST_S) -> T:
         raise CheckpointError(
             f"{given[0]} ended the process that read it (exit code {process.exitcode}); close other programs, or get a clean copy"
         ) from error
+    else:
+        process.join(2.0)  # what it holds of the system's it gives back itself
     finally:
         process.kill()
         process.join(1.0)

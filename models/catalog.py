@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from engine.errors import CheckpointError
 from engine.painter import GuidePainter, Painter, PainterSpec
+from models.places import INDEX, found_in
+from models.whole import refuse_foreign, whole
 
 if TYPE_CHECKING:
     from models.findings import Findings
@@ -15,61 +17,69 @@ if TYPE_CHECKING:
     from models.prompted.painter import PromptedCheckpoint
 
 NO_LORAS = "takes no LoRAs and no other sampler; leave --lora and --sampler out, or give an open checkpoint with --checkpoint"
+ALWAYS = ("bundled", "guide")
 BUNDLED = Path(__file__).parent / "bundled"
+RANDOM = "random:"  # and the name of a preset: its architecture with random weights, see models.presets
 
 
 def names(checkpoints: Path | None = None) -> list[str]:
-    """Names that `--checkpoint` takes: bundled, guide, and the folders in the profile's `checkpoints/`."""
-    found = ["bundled", "guide"]
-    if checkpoints is not None and checkpoints.is_dir():
-        found += sorted(p.name for p in checkpoints.iterdir() if (p / "model_index.json").is_file())
-    return found
+    """Names that `--checkpoint` takes: bundled, guide, and what is whole in the profile whose `checkpoints/` is given, or in
+    the folders of other programs that its settings name."""
+    every = found_in(checkpoints.parent) if checkpoints is not None else []
+    return [*ALWAYS, *(found.name for found in every if found.kind == "checkpoint" and whole(found.path))]
 
 
 def resolve(checkpoint: str, profile: str | None = None) -> Path:
-    """The folder of a checkpoint given by name or path. Raises CheckpointError if there is none."""
+    """Where a checkpoint lies that is given by name or path: a folder or a file. Raises CheckpointError if there is none."""
     if checkpoint == "bundled":
-        if not (BUNDLED / "model_index.json").is_file():
+        if not (BUNDLED / INDEX).is_file():
             raise CheckpointError(f"the bundled checkpoint is missing in {BUNDLED}; install Pixel OS again")
         return BUNDLED
     path = Path(checkpoint).expanduser()
     if profile is not None and not path.exists():
         path = Path(profile) / "checkpoints" / checkpoint
-    if path.is_file():
-        raise CheckpointError(_single(path))
-    if not path.is_dir():
+    if profile is not None and not path.exists():
+        every = [found for found in found_in(Path(profile)) if found.kind == "checkpoint"]
+        path = next((found.path for found in every if checkpoint in (found.name, Path(found.name).stem)), path)
+    if not path.exists():
         known = ", ".join(names(Path(profile) / "checkpoints" if profile else None))
-        raise CheckpointError(f"there is no checkpoint {checkpoint!r}; known are {known}, or give a folder")
+        raise CheckpointError(f"there is no checkpoint {checkpoint!r}; known are {known}, or give a folder or a file")
+    if path.is_file():
+        refuse_foreign(path)
     return path
 
 
-def _single(path: Path) -> str:
-    """Why a file is not opened, by what it holds."""
-    from models.formats import foreign_kind, refusal
-    from models.plain_files import LARGEST_FILE, opened, read_exactly
-
-    with opened(path, LARGEST_FILE) as (file, size):
-        kind = foreign_kind(bytes(read_exactly(file, min(size, 8), path)), path.name)
-    if kind is not None:
-        return refusal(path, kind)
-    return f"{path} is a single file; this version opens checkpoints that are diffusers folders"
+def lenders(profile: str | None) -> list[Path]:
+    """Diffusers folders that may lend a file the parts which it lacks."""
+    every = found_in(Path(profile)) if profile is not None else []
+    return [found.path for found in every if found.kind == "checkpoint" and found.path.is_dir()]
 
 
-def open_checkpoint(folder: Path, findings: Findings | None = None) -> BundledCheckpoint | PromptedCheckpoint:
-    """What is in the folder, read and built, in bounded memory. findings: told what was found, row by row.
+def open_checkpoint(
+    path: Path, findings: Findings | None = None, profile: str | None = None
+) -> BundledCheckpoint | PromptedCheckpoint:
+    """What is in the folder or file, read and built, in bounded memory. findings: told what was found, row by row; profile:
+    where parts that a file lacks may be found.
 
     Raises CheckpointError, saying what and where, for one that is not sound.
     """
     from models.limits import limited_memory
     from models.survey import survey
 
-    name = "bundled" if folder == BUNDLED else folder.name
-    surveyed = survey(folder, findings)
+    if path.is_file():
+        from models.findings import Findings
+        from models.prompted.from_file import build_from_file
+
+        folders = lenders(profile)
+        with limited_memory(path, *folders):
+            return build_from_file(path, findings if findings is not None else Findings(), folders)
+    name = "bundled" if path == BUNDLED else path.name
+    surveyed = survey(path, findings)
     if surveyed.index["_class_name"] == "PixelOSPipeline":
         from models.loading import build_bundled as build
     else:
         from models.prompted.opening import build_prompted as build  # type: ignore[assignment]
-    with limited_memory(folder):
+    with limited_memory(path):
         return build(surveyed, name)
 
 
@@ -88,8 +98,17 @@ def open_painter(spec: PainterSpec) -> Painter:
         if spec.mode == "dream":
             raise CheckpointError("the guide painter has no dream mode; use --checkpoint bundled")
         return GuidePainter(spec)
-    checkpoint = open_checkpoint(resolve(spec.checkpoint, spec.profile))
+    checkpoint = opened(spec)
     return probed(dressed(checkpoint, spec) if spec.loras or spec.sampler != "auto" else checkpoint, spec)
+
+
+def opened(spec: PainterSpec) -> BundledCheckpoint | PromptedCheckpoint:
+    """The checkpoint that `spec` names, or a preset's. Raises CheckpointError, InputError."""
+    if spec.checkpoint.startswith(RANDOM):
+        from models.presets import random_checkpoint
+
+        return random_checkpoint(spec.checkpoint.removeprefix(RANDOM), spec)
+    return open_checkpoint(resolve(spec.checkpoint, spec.profile), profile=spec.profile)
 
 
 def dressed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> PromptedCheckpoint:
@@ -107,6 +126,7 @@ def probed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec
     """A painter of the checkpoint that has shown that it paints. Raises CheckpointError."""
     from models.probe import probe
 
+    spec = _tuned(spec, checkpoint.sha256)
     if checkpoint.family == "bundled":
         from models.latent_painter import LatentPainter
 
@@ -119,3 +139,14 @@ def probed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec
         painter = (ReferencePainter if prompted.row.references else PromptedPainter)(prompted, spec)
     probe(painter, checkpoint.networks, spec)
     return painter
+
+
+def _tuned(spec: PainterSpec, sha256: str) -> PainterSpec:
+    """With what `bench tune` found for these weights on this machine, if that is wanted and there is any."""
+    if not spec.tuned or spec.profile is None:
+        return spec
+    from engine.tuned import key_of, recall
+    from models.devices import device_of, name_of
+
+    found = recall(Path(spec.profile), key_of(sha256, name_of(device_of(spec.device)), spec))
+    return spec if found is None else found.applied(spec)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
-from models.catalog import NO_LORAS, names, open_checkpoint, probed, resolve
+from models.catalog import NO_LORAS, open_checkpoint, probed, resolve
+from models.embeddings import EMBEDDING_ROWS, read_embedding, suits, widths_of
 from models.findings import ROWS, Findings
-from models.loras.reading import LORA_ROWS, is_lora, read_lora
+from models.limits import weights_size
+from models.loras.origins import origin
+from models.loras.reading import LORA_ROWS, names_lora, read_lora
+from models.places import Found, found_in
+from models.whole import whole
 
 if TYPE_CHECKING:
     from models.prompted.painter import PromptedCheckpoint
+    from models.safetensors_file import Entry
 
 FRAME_MEMORY_MB = 120  # activations of one 512x384 frame of the bundled family in float32, measured
 PROBE = PainterSpec(size=(256, 192), steps=1, device="cpu")
+UNFINISHED = "is not whole; it may still be being copied, look again in a while"
 
 
 @dataclass(frozen=True)
@@ -32,9 +39,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One checkpoint. why: "" if it can be loaded, else what is wrong and what to do; sizes in megabytes;
-    memory_mb: weights in float32, with the activations where they were measured (the bundled family); rows: what was
-    looked at, in order; notes: what is ignored, and why."""
+    """One checkpoint, or what goes with one. why: "" if it can be loaded, else what is wrong and what to do; sizes in
+    megabytes; memory_mb: weights in float32, with the activations where they were measured (the bundled family); rows: what
+    was looked at, in order; notes: what is ignored, and why; kind: checkpoint, lora, embedding or vae; place: "profile", or
+    whose folder it lies in."""
 
     name: str
     path: str
@@ -47,75 +55,162 @@ class Verdict:
     memory_mb: float = 0.0
     rows: tuple[Row, ...] = ()
     notes: tuple[str, ...] = ()
+    kind: str = "checkpoint"
+    place: str = "profile"
 
 
 def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits: str | None = None) -> Verdict:
     """Look a checkpoint over by loading it the way a painter would, and, with `paint`, by painting a small frame; nothing
-    in it is run. A LoRA's file is looked over too; fits: the checkpoint that it is to fit. Never raises for a bad one."""
-    if (lora := _lora(checkpoint, profile)) is not None:
-        return _lora_verdict(lora, fits, profile)
+    in it is run. A LoRA or a textual inversion is read to its end; fits: the checkpoint that a LoRA is to fit. Never raises
+    for a bad one."""
     try:
-        folder = resolve(checkpoint, profile)
+        path = _place(checkpoint, profile)
     except CheckpointError as error:
         return Verdict(checkpoint, checkpoint, "unknown", False, str(error))
-    return _verdict(folder, paint)
-
-
-def listing(profile: str | None = None) -> list[Verdict]:
-    """Every checkpoint there is: the bundled one, the guide, and the profile's own."""
-    folder = Path(profile) / "checkpoints" if profile else None
-    guide = Verdict("guide", "", "guide", True)
-    return [guide if name == "guide" else check(name, profile, paint=False) for name in names(folder)]
-
-
-def _verdict(folder: Path, paint: bool) -> Verdict:
     findings = Findings()
     try:
-        found = open_checkpoint(folder, findings)
-        memory = found.parameters * 4 / 1e6 + (FRAME_MEMORY_MB if found.family == "bundled" else 0)
-        parameters = found.parameters
+        kind = _kind(path)
+        if kind == "lora":
+            return _lora(path, fits, profile, findings)
+        if kind == "embedding":
+            return _embedding(path, findings)
+        found = open_checkpoint(path, findings, profile)
         if paint:
             with findings.row("frame"):
                 probed(found, PROBE)
                 findings.tell("frame", "painted, all of it finite")
     except CheckpointError as error:
-        return Verdict(folder.name, str(folder), "unknown", False, str(error), rows=_rows(findings), notes=tuple(findings.notes))
-    size = round(sum(p.stat().st_size for p in folder.rglob("*.safetensors") if p.is_file()) / 1e6, 1)
+        return Verdict(path.name, str(path), "unknown", False, str(error), rows=_rows(findings), notes=tuple(findings.notes))
     return Verdict(
-        found.name, str(folder), found.family, True, "", found.sha256, parameters, size, round(memory, 1),
-        _rows(findings), tuple(findings.notes),
+        found.name, str(path), found.family, True, "", found.sha256, found.parameters, _megabytes(path),
+        _memory(found.family, found.parameters), _rows(findings), tuple(findings.notes),
     )  # fmt: skip
 
 
-def _lora(name: str, profile: str | None) -> Path | None:
-    """The file of a LoRA, by its path or its name in the profile; None for what is none, or no sound file."""
-    own = Path(profile or "") / "loras" / name
-    for path in (Path(name).expanduser(), *((own, own.with_name(f"{own.name}.safetensors")) if profile else ())):
-        with suppress(CheckpointError):
-            if path.is_file() and is_lora(path):
-                return path
-    return None
+def listing(profile: str | None = None) -> list[Verdict]:
+    """Everything there is: the bundled checkpoint, the guide, the profile's own, and what lies in the folders of other
+    programs. Of all but the bundled one no more than indexes, settings and headers are read."""
+    bundled = check("bundled", profile, paint=False)
+    every = found_in(Path(profile)) if profile is not None else []
+    return [bundled, Verdict("guide", "", "guide", True), *(glance(found) for found in every)]
 
 
-def _lora_verdict(path: Path, fits: str | None, profile: str | None) -> Verdict:
+def glance(found: Found) -> Verdict:
+    """What headers and settings say of one. Never raises for a bad one."""
+    known: dict[str, Any] = {"kind": found.kind, "place": found.place}
+    try:
+        if not whole(found.path):
+            raise CheckpointError(f"{found.path} {UNFINISHED}")
+        family, parameters = _family_of(found)
+    except CheckpointError as error:
+        return Verdict(found.name, str(found.path), "unknown", False, str(error), **known)
+    memory = _memory(family, parameters) if found.kind == "checkpoint" else 0.0
+    return Verdict(found.name, str(found.path), family, True, "", "", parameters, _megabytes(found.path), memory, **known)
+
+
+def _family_of(found: Found) -> tuple[str, int]:
+    """The family and how many numbers there are, from headers alone. Raises CheckpointError."""
+    from models.prompted.from_file import opened_file, part_family
+    from models.prompted.opening import READING, recognised
+    from models.safetensors_file import TAUGHT_NAME, open_safetensors
+    from models.single_file import contents_of
+    from models.survey import survey
+    from models.weights import files_of
+
+    if found.path.is_dir():
+        surveyed = survey(found.path)
+        ours = surveyed.index["_class_name"] == "PixelOSPipeline"
+        family = "bundled" if ours else recognised(surveyed)[0].name
+        parts = [part for part, told in surveyed.index.items() if isinstance(told, list) and (found.path / str(part) / "config.json").is_file()]
+        count = 0
+        for weights in (weights for part in parts for weights in files_of(found.path / part, READING)):
+            with open_safetensors(weights, READING.largest) as header:
+                count += _numbers(header.entries)
+        return family, count
+    with opened_file(found.path, TAUGHT_NAME) as file:
+        kind = kind_of(file.entries)
+        if found.kind == "vae":
+            return "autoencoder", _numbers(file.entries)
+        if kind == "lora":
+            made_for = origin(cast("Mapping[str, Entry]", file.entries), file.metadata)
+            return f"LoRA for {made_for or 'something its names do not tell'}", _numbers(file.entries)
+        if kind == "embedding":
+            return f"textual inversion for {suits(widths_of(file.entries, found.path))}", _numbers(file.entries)
+        contents = contents_of(file, Findings())
+        return part_family(contents), sum(_numbers({name: file.entries[name] for name in piece.names.values()}) for piece in contents.pieces.values())
+
+
+def _numbers(entries: Mapping[str, Any]) -> int:
+    return sum(math.prod(entry.shape) for entry in entries.values())
+
+
+def _place(checkpoint: str, profile: str | None) -> Path:
+    """Of a checkpoint by name or path, or of what goes with one. Raises CheckpointError."""
+    try:
+        return resolve(checkpoint, profile)
+    except CheckpointError:
+        every = found_in(Path(profile)) if profile is not None else []
+        path = next((found.path for found in every if checkpoint in (found.name, Path(found.name).stem)), None)
+        if path is None:
+            raise
+        return path
+
+
+def _kind(path: Path) -> str:
+    """By what a file holds. Raises CheckpointError."""
+    from models.prompted.from_file import opened_file
+    from models.safetensors_file import TAUGHT_NAME
+
+    if path.is_dir():
+        return "checkpoint"
+    with opened_file(path, TAUGHT_NAME) as file:
+        return kind_of(file.entries)
+
+
+def _lora(path: Path, fits: str | None, profile: str | None, findings: Findings) -> Verdict:
     from models.loras.wearing import fitted
 
-    findings = Findings()
     try:
         lora = read_lora(path, findings)
         if fits is not None:
-            checkpoint = open_checkpoint(resolve(fits, profile))
+            checkpoint = open_checkpoint(resolve(fits, profile), profile=profile)
             if checkpoint.family == "bundled":
                 raise CheckpointError(f"the checkpoint {checkpoint.name} is of the bundled family, which {NO_LORAS}")
             prompted = cast("PromptedCheckpoint", checkpoint)
             fitted(prompted.pipeline, prompted.row, lora, findings)
     except CheckpointError as error:
-        return Verdict(path.stem, str(path), "LoRA", False, str(error), rows=_rows(findings, LORA_ROWS))
-    size = round(path.stat().st_size / 1e6, 1)
+        return Verdict(path.stem, str(path), "LoRA", False, str(error), rows=_rows(findings, LORA_ROWS), kind="lora")
     return Verdict(
-        path.stem, str(path), f"LoRA for {lora.origin or 'something its names do not tell'}", True, "", lora.sha256, lora.parameters, size,
-        round(lora.parameters * 4 / 1e6, 1), _rows(findings, LORA_ROWS), tuple(findings.notes),
+        path.stem, str(path), f"LoRA for {lora.origin or 'something its names do not tell'}", True, "", lora.sha256, lora.parameters,
+        _megabytes(path), round(lora.parameters * 4 / 1e6, 1), _rows(findings, LORA_ROWS), tuple(findings.notes), "lora",
     )  # fmt: skip
+
+
+def _embedding(path: Path, findings: Findings) -> Verdict:
+    try:
+        found = read_embedding(path, findings)
+    except CheckpointError as error:
+        return Verdict(path.stem, str(path), "textual inversion", False, str(error), rows=_rows(findings, EMBEDDING_ROWS), kind="embedding")
+    return Verdict(
+        path.stem, str(path), f"textual inversion for {found.suits}", True, "", found.sha256, found.parameters, _megabytes(path),
+        rows=_rows(findings, EMBEDDING_ROWS), kind="embedding",
+    )  # fmt: skip
+
+
+def kind_of(entries: Mapping[str, Any]) -> str:
+    """What a file is, by its tensors' names and shapes: "checkpoint", "lora" or "embedding"."""
+    if any(map(names_lora, entries)):
+        return "lora"
+    small = len(entries) <= 2 and all(len(entry.shape) <= 2 for entry in entries.values())
+    return "embedding" if entries and small else "checkpoint"
+
+
+def _megabytes(path: Path) -> float:
+    return round(weights_size(path) / 1e6, 1)
+
+
+def _memory(family: str, parameters: int) -> float:
+    return round(parameters * 4 / 1e6 + (FRAME_MEMORY_MB if family == "bundled" else 0), 1)
 
 
 def _rows(findings: Findings, names: Sequence[str] = ROWS) -> tuple[Row, ...]:

@@ -33,8 +33,8 @@ class PaintCrop:
     damage: tuple[Rect, ...]
 
 
-def plan(damage: Iterable[Rect], size: tuple[int, int], cells: Cells = BUNDLED_CELLS) -> list[PaintCrop]:
-    """Crops that cover the damage; one crop of the whole frame where that is cheaper."""
+def plan(damage: Iterable[Rect], size: tuple[int, int], cells: Cells = BUNDLED_CELLS, whole: bool = False) -> list[PaintCrop]:
+    """Crops that cover the damage; one crop of the whole frame where that is cheaper, or `whole` says so."""
     rects = tuple(damage)
     crops: list[PaintCrop] = []
     for rect in rects:
@@ -45,7 +45,7 @@ def plan(damage: Iterable[Rect], size: tuple[int, int], cells: Cells = BUNDLED_C
                 break
         else:
             crops.append(PaintCrop(area, (rect,)))
-    if sum(crop.area.area for crop in crops) >= WHOLE * size[0] * size[1]:
+    if crops and (whole or sum(crop.area.area for crop in crops) >= WHOLE * size[0] * size[1]):
         return [PaintCrop(Rect(0, 0, *size), rects)]
     return crops
 

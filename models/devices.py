@@ -7,6 +7,7 @@ import os
 import torch
 
 from engine.errors import CheckpointError
+from models.eight_bits import INT8
 
 
 def all_threads() -> int:
@@ -27,8 +28,15 @@ def device_of(name: str) -> torch.device:
         raise CheckpointError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from error
 
 
+def name_of(device: torch.device) -> str:
+    """What a device is called in reports: a GPU's name, or cpu."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def dtype_of(name: str, device: str) -> torch.dtype:
     """The number format of an option's name, for a device; raises CheckpointError for an unknown one."""
+    if name == INT8:
+        raise CheckpointError(f"--dtype {INT8} is for checkpoints of the bundled family; use auto, float32, float16 or bfloat16")
     known = {"auto": torch.float32, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
     if name not in known:
         raise CheckpointError(f"unknown dtype {name!r}; use {', '.join(known)}")

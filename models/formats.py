@@ -22,7 +22,7 @@ class Kind(NamedTuple):
 
 
 PICKLE = Kind("a pickle, which may run code when loaded", CONVERT)
-GGUF = Kind("GGUF, which no family here is painted from", "get the same checkpoint as a diffusers folder of .safetensors files")
+GGUF = Kind("GGUF, which is read as a file of its own and not in a folder", "give the file itself, or get the part as .safetensors")
 OTHER = Kind("weights of another library, which may run code when loaded", CONVERT)
 
 

@@ -19,13 +19,24 @@ from torch import Tensor, nn
 from engine.context import RECENT_SIZE, SLOW_SIZE, look_of
 from engine.geometry import Rect, merge
 from engine.guide import rects_of
-from engine.painter import ContextFeatures, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
+from engine.painter import (
+    CACHE,
+    CROPS,
+    EMBEDDINGS,
+    ContextFeatures,
+    PainterInfo,
+    PainterSpec,
+    Painting,
+    PaintRequest,
+    Patch,
+)
 from engine.styles import paints_of
-from models.crops import PaintCrop, plan
+from models.crops import BUNDLED_CELLS, PaintCrop, plan
 from models.denoiser import CORNERS, PATCH, Materials, pack, place
-from models.devices import all_threads, device_of, dtype_of
+from models.devices import all_threads, device_of, dtype_of, name_of
 from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
+from models.eight_bits import INT8, chosen, in_eight_bits
 from models.frame_cache import FrameCache
 from models.inputs import (
     corner_maps,
@@ -50,7 +61,11 @@ class LatentPainter:
     """Paints with a checkpoint of the bundled family. Latents are packed pixels of 8 bits, kept on the device."""
 
     def __init__(self, checkpoint: BundledCheckpoint, spec: PainterSpec) -> None:
-        device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
+        device = device_of(spec.device)
+        dreamer = checkpoint.dreamer if spec.mode == "dream" else None
+        networks = [network for network in (checkpoint.denoiser, dreamer) if network is not None]
+        eight = chosen(spec.dtype, device, networks)
+        dtype = torch.float32 if eight else dtype_of(spec.dtype, spec.device)
         self._threads = (spec.threads or all_threads()) if device.type == "cpu" else 0
         self._spec = spec
         # nn.Module's own `to`: diffusers' prints a warning about float32 modules even where there are none
@@ -58,12 +73,15 @@ class LatentPainter:
         for module in self._denoiser.modules():
             if isinstance(module, nn.Conv2d):
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+        if eight:
+            self._denoiser, dreamer = in_eight_bits(self._denoiser), dreamer and in_eight_bits(dreamer)
         self._encoder = nn.Module.to(checkpoint.context_encoder, device)
         self._device, self._dtype = device, dtype
         steps = spec.steps or 1
-        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+        self._cells = replace(BUNDLED_CELLS, least=spec.least_crop or BUNDLED_CELLS.least)
         self.info = PainterInfo(
-            checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name, str(dtype).removeprefix("torch."), steps, REACH
+            checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name_of(device), INT8 if eight else str(dtype).removeprefix("torch."),
+            steps, REACH,
         )
         width, height = spec.size
         self._noise = noise_field(spec.seed, spec.size).to(device, dtype, memory_format=torch.channels_last)
@@ -71,7 +89,6 @@ class LatentPainter:
         self._place = place(rows, columns, spec.size)[None].to(device, dtype, memory_format=torch.channels_last)
         self._pixels = torch.full((1, 3, height, width), 128, dtype=torch.uint8, device=device)
         self._bounds = Rect(0, 0, width, height)
-        dreamer = checkpoint.dreamer if spec.mode == "dream" else None
         self._dream = Dream(nn.Module.to(dreamer, device), spec.size) if dreamer is not None else None
         remembers = self._denoiser.remembers and spec.mode == "dream" and self._dream is None
         self._memory = PictureMemory(spec.size, device) if remembers else None
@@ -96,7 +113,7 @@ class LatentPainter:
         tokens = self._embed(context, ms)
         patches: list[Patch] = []
         painted = False
-        for crop in plan(request.damage, self._spec.size):
+        for crop in plan(request.damage, self._spec.size, self._cells, whole=CROPS in self._spec.without):
             key = self._key(crop, request)
             known = self._cache.get(key)
             if known is None:
@@ -189,7 +206,7 @@ class LatentPainter:
         to the next.
         """
         begun = perf_counter()
-        if self._tokens is None or self._tokens[0] != context:
+        if self._tokens is None or self._tokens[0] != context or EMBEDDINGS in self._spec.without:
             slow = torch.from_numpy(context.slow)[None].to(self._device)
             recent = torch.from_numpy(context.recent)[None].to(self._device)
             with torch.inference_mode():
@@ -268,7 +285,7 @@ class LatentPainter:
 
     def _key(self, crop: PaintCrop, request: PaintRequest) -> bytes | None:
         """Names what painting this crop would give, from everything it depends on; None where that is not kept."""
-        if crop.area.area > CACHED_AREA or request.guide is None:
+        if crop.area.area > CACHED_AREA or request.guide is None or CACHE in self._spec.without:
             return None
         rows, columns = crop.area.slices
         digest = hashlib.blake2b(digest_size=16)

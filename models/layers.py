@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.eight_bits import Ranges
+
 
 class Block(nn.Module):
     """Two 3x3 convolutions around a residual, their input scaled and shifted by the mood."""
@@ -61,7 +63,11 @@ def through(layers: nn.ModuleList, x: Tensor, mood: Tensor) -> Tensor:
 
 class UNet:
     """The body that denoiser and dreamer share, as a mixin: three scales, each half as fine as the one before, steered by
-    the mood; at the coarsest, attention to the context's tokens. A stem before it and a head after it are the network's own."""
+    the mood; at the coarsest, attention to the context's tokens. A stem before it and a head after it are the network's own.
+
+    input_ranges: of its convolutions, where they were measured, see `models.eight_bits`."""
+
+    input_ranges: Ranges | None = None
 
     def _make_body(self, widths: tuple[int, int, int], blocks: tuple[int, int, int, int, int], token_width: int) -> None:
         """widths: channels at each scale, the finest first; blocks: residual blocks on the way down, in the middle, and up."""

@@ -24,11 +24,10 @@ REFUSED = ("allocate memory", "alloc_cpu", "out of memory")  # torch's words whe
 
 
 @contextmanager
-def limited_memory(folder: Path) -> Iterator[None]:
-    """What is opened inside may take memory in proportion to the folder's files, or to the one file. Raises
-    CheckpointError where it takes more."""
-    files = [folder] if folder.is_file() else folder.rglob("*.safetensors")
-    size = sum(path.stat().st_size for path in files if path.is_file())
+def limited_memory(*places: Path) -> Iterator[None]:
+    """What is opened inside may take memory in proportion to the files of the folder or file, and of what may be opened with
+    it. Raises CheckpointError where it takes more."""
+    size = sum(weights_size(place) for place in places)
     room = min(AHEAD + TIMES * size, max(psutil.virtual_memory().available, AHEAD))
     before = _lowered(room)
     try:
@@ -36,11 +35,17 @@ def limited_memory(folder: Path) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or any(words in str(error) for words in REFUSED):
             raise CheckpointError(
-                f"{folder} asks for more memory than the {room >> 20} MB that it may take; close other programs, or get a clean copy"
+                f"{places[0]} asks for more memory than the {room >> 20} MB that it may take; close other programs, or get a clean copy"
             ) from error
         raise
     finally:
         _restore(before)
+
+
+def weights_size(place: Path) -> int:
+    """Bytes of a file, or of a folder's weights."""
+    files = [place] if place.is_file() else [path for path in place.rglob("*.safetensors") if path.is_file()]
+    return sum(path.stat().st_size for path in files)
 
 
 def _lowered(room: int) -> tuple[int, int] | None:

@@ -24,6 +24,7 @@ from models.configs import bounded, known
 from models.context_encoder import ContextEncoder
 from models.denoiser import Denoiser
 from models.dreaming.dreamer import Dreamer
+from models.eight_bits import checked_ranges
 from models.findings import Findings
 from models.plain_files import read_json
 from models.survey import INDEX, Survey, check_components, survey
@@ -35,6 +36,7 @@ OPTIONAL = ("dreamer",)  # older checkpoints, and those that learned from progra
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 READING = Reading((WEIGHTS,), largest=512 * 2**20)
 LARGEST_NUMBER = 4096  # in a config
+RANGES = "input_ranges"  # in a config: see models.eight_bits
 BEFORE = {"memories": 0, "history": 0, "windows": 0, "given_palette": 0, "palette": 0, "corners": 0}  # settings that older checkpoints do not name, and what they are there
 
 
@@ -98,21 +100,28 @@ def save_bundled(
         tensors = {key: value.detach().to(dtype).contiguous() for key, value in network.state_dict().items()}
         save_file(tensors, part / WEIGHTS)
         config = {"_class_name": type(network).__name__, **plain_config(network.config)}
+        if ranges := getattr(network, RANGES, None):
+            config[RANGES] = {name: [round(x, 4) for x in span] for name, span in ranges.items()}
         (part / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         index[component] = ["models", type(network).__name__]
     (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n")
 
 
 def _network(folder: Path, cls: type[Any], digest: Digest, findings: Findings) -> Any:
+    path = folder / "config.json"
     with findings.row("settings"):
-        config = checked_config(folder / "config.json", cls, findings)
+        config, ranges = checked_config(path, cls, findings), read_json(path).get(RANGES)
         findings.tell("settings", f"{folder.name} {len(config)}")
 
     def build() -> nn.Module:
         network: nn.Module = cls(**config)
         return network
 
-    return filled(folder, build, build, READING, digest, findings)
+    network: Any = filled(folder, build, build, READING, digest, findings)
+    if ranges is not None:
+        with findings.row("settings"):
+            network.input_ranges = checked_ranges(ranges, network, str(path))
+    return network
 
 
 def checked_config(path: Path, network: type[Any], findings: Findings) -> dict[str, Any]:
@@ -122,7 +131,8 @@ def checked_config(path: Path, network: type[Any], findings: Findings) -> dict[s
         raise CheckpointError(f"{path}: _class_name is {short(config.get('_class_name'))}, wanted {network.__name__!r}; get a clean copy")
     defaults = {p.name: p.default for p in inspect.signature(network.__init__).parameters.values()}
     out: dict[str, Any] = {key: value for key, value in BEFORE.items() if key in defaults}
-    for key, value in known(config, network, path, findings).items():
+    own = {key: value for key, value in config.items() if key != RANGES}
+    for key, value in known(own, network, path, findings).items():
         numbers = value if isinstance(value, list) else [value]
         least = 0 if key in BEFORE else 1
         shape_ok = isinstance(value, list) == isinstance(defaults[key], (list, tuple))

@@ -76,9 +76,13 @@ class PictureMemory:
         changed = _differ(before, after)
         back = changed & (held > 0) & ~_differ(stack[0], after)
         new = changed & ~back
-        down = torch.cat([before[None], stack[:-1]])
-        up = torch.cat([stack[1:], stack[-1:]])
-        self._stack[:, :, rows, columns] = torch.where(wide(new), down, torch.where(wide(back), up, stack))
+        down, up = wide(new), wide(back)
+        deepest = min(int(held.max()), DEPTH - 1)  # below it nothing is held
+        for level in range(deepest if back.any() else 0):
+            torch.where(up, stack[level + 1], stack[level], out=stack[level])
+        for level in range(deepest, 0, -1):
+            torch.where(down, stack[level - 1], stack[level], out=stack[level])
+        torch.where(down, before, stack[0], out=stack[0])
         self._held[cells] = (held + new.to(torch.int8) - back.to(torch.int8)).clamp(0, DEPTH)
 
 

@@ -26,7 +26,11 @@ MOST_TENSORS = 20_000
 MOST_DIMENSIONS = 8
 LONGEST_NAME = 512
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_:\-]+(\.[A-Za-z0-9_:\-]+)*")
-FLOATS = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64}
+TAUGHT_NAME = re.compile(rf"{PLAIN_NAME.pattern}|<[A-Za-z0-9_ \-]{{1,80}}>")  # of a textual inversion too: the word itself
+FLOATS = {
+    "F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64, "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}  # fmt: skip
 WHOLE = {"I32": torch.int32, "I64": torch.int64}
 BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
@@ -72,8 +76,8 @@ class SafetensorsFile:
 
 
 @contextmanager
-def open_safetensors(path: Path, largest: int) -> Iterator[SafetensorsFile]:
-    """Open a file of at most `largest` bytes and read its header. Raises CheckpointError, saying what is wrong with it."""
+def open_safetensors(path: Path, largest: int, plain: re.Pattern[str] = PLAIN_NAME) -> Iterator[SafetensorsFile]:
+    """Open a file of at most `largest` bytes and read its header; plain: what a tensor may be called. Raises CheckpointError, saying what is wrong with it."""
     with opened(path, largest) as (file, size):
         head = bytes(read_exactly(file, min(size, 8), path))
         if (kind := foreign_kind(head, path.name)) is not None:
@@ -88,14 +92,14 @@ def open_safetensors(path: Path, largest: int) -> Iterator[SafetensorsFile]:
         metadata = told.pop("__metadata__", {})
         if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
             raise CheckpointError(f"{path}: __metadata__ must be texts by name; get a clean copy")
-        yield SafetensorsFile(path, file, bytearray(head) + header, _entries(told, size - 8 - length, path), metadata)
+        yield SafetensorsFile(path, file, bytearray(head) + header, _entries(told, size - 8 - length, path, plain), metadata)
 
 
-def _entries(header: dict[str, Any], size: int, path: Path) -> dict[str, Entry]:
+def _entries(header: dict[str, Any], size: int, path: Path, plain: re.Pattern[str]) -> dict[str, Entry]:
     """The header's tensors, by where they lie. size: bytes that follow it. Raises CheckpointError."""
     if len(header) > MOST_TENSORS:
         raise CheckpointError(f"{path} names {len(header)} tensors; at most {MOST_TENSORS} are allowed")
-    entries = sorted(((name, _entry(name, told, path)) for name, told in header.items()), key=lambda pair: pair[1][2:])
+    entries = sorted(((name, _entry(name, told, path, plain)) for name, told in header.items()), key=lambda pair: pair[1][2:])
     at = 0
     for name, entry in entries:
         if entry.start != at:
@@ -106,9 +110,9 @@ def _entries(header: dict[str, Any], size: int, path: Path) -> dict[str, Entry]:
     return dict(entries)
 
 
-def _entry(name: str, told: Any, path: Path) -> Entry:
+def _entry(name: str, told: Any, path: Path, plain: re.Pattern[str]) -> Entry:
     """One tensor's line of the header. Raises CheckpointError."""
-    if len(name) > LONGEST_NAME or not PLAIN_NAME.fullmatch(name):
+    if len(name) > LONGEST_NAME or not plain.fullmatch(name):
         raise CheckpointError(f"{path}: {name[:60]!r} is no plain tensor name; get a clean copy")
     dtype, shape, offsets = (told.get(key) if isinstance(told, dict) else None for key in ("dtype", "shape", "data_offsets"))
     if not isinstance(dtype, str) or dtype not in BYTES:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from reprlib import repr as short
@@ -30,11 +30,13 @@ CLEAN = "checkpoints are data: remove the file or get a clean copy"
 
 @dataclass(frozen=True)
 class Survey:
-    """A folder that may be read. index: its model_index.json; findings: what was noticed, and what will be."""
+    """A folder that may be read. index: its model_index.json; findings: what was noticed, and what will be; given: settings
+    of its parts that are ours, where the checkpoint is a file that says nothing of them."""
 
     folder: Path
     index: dict[str, Any]
     findings: Findings
+    given: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def survey(folder: Path, findings: Findings | None = None) -> Survey:
@@ -68,6 +70,12 @@ def check_components(surveyed: Survey, allowed: Mapping[str, Collection[Pair]], 
             raise CheckpointError(f"{surveyed.folder / INDEX}: {component} is {short(told)}; allowed are {wanted}")
         if component not in allowed:
             surveyed.findings.note(f"{component} is ignored: this family paints without it")
+
+
+def check_link(path: Path) -> str:
+    """A file alone may be a link as it may be in its folder, or in the snapshot of a hub cache. Raises CheckpointError."""
+    root = next((parent for parent in path.absolute().parents if parent.parent.name == "snapshots"), path.absolute().parent)
+    return _links(root, [path], Findings())
 
 
 def _files(folder: Path) -> list[Path]:

@@ -16,13 +16,17 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import CheckpointError
+from models.bits import BETWEEN, Packed, gathered, pieces_of
 from models.configs import built
 from models.findings import Findings
+from models.gguf_file import GgufFile
+from models.packed import is_packed, packed_network, unpacked
 from models.plain_files import read_json
 from models.safetensors_file import FLOATS, Digest, SafetensorsFile, open_safetensors
 
 MOST_SHARDS = 1000
 SHARD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*\.safetensors")
+BYTES = {**FLOATS, "U8": torch.uint8}
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -37,6 +41,37 @@ class Reading(NamedTuple):
     harmless: re.Pattern[str] = re.compile(r"(?!)")
 
 
+class Plan(NamedTuple):
+    """What a network is to be filled with. wanted: its tensors, without memory; shared: those that are another's."""
+
+    network: str  # its class
+    wanted: dict[str, Tensor]
+    shared: dict[str, str]
+
+
+def planned(build: Callable[[], nn.Module], path: Path, reading: Reading, findings: Findings) -> Plan:
+    """Made on no device. path: of its settings; its folder's name is the part's. Raises CheckpointError."""
+    with findings.row("sizes"):
+        with torch.device("meta"):
+            plan = built(build, path)
+            wanted: dict[str, Tensor] = {key: tensor for key, tensor in plan.state_dict().items() if not reading.harmless.search(key)}
+            ties = getattr(plan, "_tied_weights_keys", None)
+        findings.tell("sizes", f"{path.parent.name} {sum(tensor.numel() for tensor in wanted.values()) / 1e6:.1f} M numbers")
+    return Plan(type(plan).__name__, wanted, dict(ties) if isinstance(ties, dict) else {})
+
+
+def assembled(empty: Callable[[], Network], path: Path, tensors: Mapping[str, Tensor], shared: Mapping[str, str]) -> Network:
+    """A network of tensors that are known to be all of its own but the harmless and the shared, in eval mode."""
+    network = built(empty, path)
+    if any(map(is_packed, tensors.values())):
+        tensors = packed_network(network, tensors)
+    network.load_state_dict(tensors, strict=False, assign=True)
+    for target, source in shared.items():
+        owner, _, name = target.rpartition(".")
+        setattr(network.get_submodule(owner), name, network.get_parameter(source))
+    return network.eval().requires_grad_(False)
+
+
 def filled(
     folder: Path, build: Callable[[], Network], empty: Callable[[], Network], reading: Reading, digest: Digest, findings: Findings
 ) -> Network:
@@ -45,37 +80,32 @@ def filled(
     build: makes it, on whatever device; empty: makes it without taking memory for its weights. digest sees every byte
     of the files. Raises CheckpointError.
     """
-    with findings.row("sizes"):
-        with torch.device("meta"):
-            plan = built(build, folder / "config.json")
-            wanted: dict[str, Tensor] = {key: tensor for key, tensor in plan.state_dict().items() if not reading.harmless.search(key)}
-            ties = getattr(plan, "_tied_weights_keys", None)
-            shared = dict(ties) if isinstance(ties, dict) else {}
-        findings.tell("sizes", f"{folder.name} {sum(tensor.numel() for tensor in wanted.values()) / 1e6:.1f} M numbers")
+    plan = planned(build, folder / "config.json", reading, findings)
+    wanted = plan.wanted
     with ExitStack() as files:
         with findings.row("headers"):
-            shards = [files.enter_context(open_safetensors(path, reading.largest)) for path in _files(folder, reading)]
+            shards = [files.enter_context(open_safetensors(path, reading.largest)) for path in files_of(folder, reading)]
             findings.tell("headers", f"{folder.name} {sum(len(shard.entries) for shard in shards)} tensors")
-        spell = reading.spelling(type(plan).__name__)
+        spell = reading.spelling(plan.network)
         own = {reading.spelled(key): key for key in wanted}
         with findings.row("tensors"):
-            places = [_fitting(shard, wanted, own, reading, spell) for shard in shards]
-            held = {key for names in places for key in names.values()}
-            shared = {target: source for target, source in shared.items() if target not in held and source in held}
-            _complete(folder, shards, places, {key: tensor for key, tensor in wanted.items() if key not in shared})
+            bits = [_packed(shard, wanted, own, reading, spell) for shard in shards]
+            places = [_fitting(shard, wanted, own, reading, spell, packed) for shard, packed in zip(shards, bits, strict=True)]
+            held = {key for names in (*(names.values() for names in places), *bits) for key in names}
+            shared = {target: source for target, source in plan.shared.items() if target not in held and source in held}
+            whole = {key: tensor for key, tensor in wanted.items() if key not in shared and not any(key in packed for packed in bits)}
+            _complete(folder, shards, places, whole)
             findings.tell("tensors", f"{folder.name} all {len(wanted)}")
         with findings.row("finite"):
-            tensors = {key: value for shard, names in zip(shards, places, strict=True) for key, value in _finite(shard, names, digest).items()}
+            tensors: dict[str, Tensor] = {}
+            for shard, names, packed in zip(shards, places, bits, strict=True):
+                pieces = {name: f"{key}{BETWEEN}{piece}" for key, weight in packed.items() for piece, name in weight.names.items()}
+                tensors |= _unfolded(finite(shard, {**names, **pieces}, digest), packed, shard.path)
             findings.tell("finite", folder.name)
-    network = built(empty, folder / "config.json")
-    network.load_state_dict(tensors, strict=False, assign=True)  # all but the harmless and the shared is known to be there
-    for target, source in shared.items():
-        owner, _, name = target.rpartition(".")
-        setattr(network.get_submodule(owner), name, network.get_parameter(source))
-    return network.eval().requires_grad_(False)
+    return assembled(empty, folder / "config.json", tensors, shared)
 
 
-def _files(folder: Path, reading: Reading) -> list[Path]:
+def files_of(folder: Path, reading: Reading) -> list[Path]:
     """The one file, or the shards that an index names. Raises CheckpointError."""
     for name in reading.names:
         if (folder / name).is_file():
@@ -107,13 +137,35 @@ def shards_of(index: Path) -> list[Path]:
     return [index.parent / name for name in names]
 
 
-def _fitting(
+def _packed(
     shard: SafetensorsFile, wanted: Mapping[str, Tensor], own: Mapping[str, str], reading: Reading, spell: Callable[[str], str]
-) -> dict[str, str]:
+) -> dict[str, Packed]:
+    """A file's weights that are packed into bits, by the network's names. Raises CheckpointError."""
+    known = {name: own.get(reading.spelled(name)) or own.get(reading.spelled(spell(name))) for name in shard.entries}
+    shapes = {name: tuple(wanted[key].shape) for name, key in known.items() if key is not None}
+    return {str(known[name]): weight for name, weight in pieces_of(shard.entries, shapes, shard.path).items()}
+
+
+def _unfolded(tensors: dict[str, Tensor], packed: Mapping[str, Packed], path: Path) -> dict[str, Tensor]:
+    """With the packed weights of a file as one tensor each, all of them finite. Raises CheckpointError."""
+    if not packed:
+        return tensors
+    found = gathered(tensors, packed, path)
+    for key in packed:
+        if not torch.isfinite(unpacked(found[key])).all():
+            raise CheckpointError(f"{path}: {key} holds values that are not finite; the file is damaged, copy it again")
+    return found
+
+
+def _fitting(
+    shard: SafetensorsFile, wanted: Mapping[str, Tensor], own: Mapping[str, str], reading: Reading, spell: Callable[[str], str],
+    packed: Mapping[str, Packed],
+) -> dict[str, str]:  # fmt: skip
     """For each of a file's tensors that are used, the network's name of it. Raises CheckpointError for one it has no use for."""
     names = {}
+    pieces = {name: key for key, weight in packed.items() for name in weight.names.values()}
     for name, entry in shard.entries.items():
-        if reading.harmless.search(name):
+        if reading.harmless.search(name) or name in pieces:
             continue
         key = own.get(reading.spelled(name)) or own.get(reading.spelled(spell(name)))
         if key is None:
@@ -140,14 +192,18 @@ def _complete(folder: Path, shards: Sequence[SafetensorsFile], places: Sequence[
         raise CheckpointError(f"{where}: the tensor {missing[0]} is missing; the file does not fit its config.json")
 
 
-def _finite(shard: SafetensorsFile, names: Mapping[str, str], digest: Digest) -> dict[str, Tensor]:
-    """A file's tensors under the network's names, in float32. Raises CheckpointError for a number that is none."""
+def finite(shard: SafetensorsFile | GgufFile, names: Mapping[str, str], digest: Digest) -> dict[str, Tensor]:
+    """A file's tensors under the network's names, in float32 but for what stays packed. Raises CheckpointError for a number
+    that is none."""
     found = {}
-    for name, tensor in shard.tensors(digest):
+    for name, tensor in shard.tensors(digest, BYTES):
         if tensor is None or name not in names:
             continue
-        number = tensor.float()
+        if tensor.dtype == torch.uint8 and not is_packed(tensor):  # a piece of what is packed into bits
+            found[names[name]] = tensor
+            continue
+        number = unpacked(tensor) if is_packed(tensor) else tensor.float()
         if not torch.isfinite(number).all():
             raise CheckpointError(f"{shard.path}: {name} holds values that are not finite; the file is damaged, copy it again")
-        found[names[name]] = number
+        found[names[name]] = tensor if is_packed(tensor) else number
     return found

@@ -13,7 +13,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-READERS = ("plain_files", "safetensors_file", "survey", "configs", "weights", "loading", "prompted.opening", "loras.reading", "loras.origins")
+READERS = (
+    "plain_files", "safetensors_file", "gguf_file", "survey", "configs", "weights", "loading", "prompted.opening", "loras.reading",
+    "loras.origins",
+)  # fmt: skip
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import random
 import re
+import struct
 import tempfile
 import time
 import tracemalloc
@@ -24,6 +25,7 @@ from models.configs import bounded, known
 from models.context_encoder import ContextEncoder
 from models.denoiser import Denoiser
 from models.findings import Findings
+from models.gguf_file import open_gguf
 from models.loading import checked_config
 from models.loras.reading import read_lora
 from models.plain_files import read_json
@@ -91,6 +93,29 @@ def read_tables(data: bytes, folder: Path) -> None:
     tokenizer_of(folder)
 
 
+def read_gguf(data: bytes, folder: Path) -> None:
+    """As a whole GGUF file, up to the tensors' places."""
+    path = folder / "model.gguf"
+    path.write_bytes(data)
+    with open_gguf(path, 2**30) as file:
+        if any(entry.end > len(data) for entry in file.entries.values()):
+            raise AssertionError("a tensor lies behind the file")
+
+
+def gguf(lines: list[tuple[str, tuple[int, ...], int, int, bytes]], values: list[tuple[bytes, int, bytes]] | None = None) -> bytes:
+    """A GGUF file, written by hand. lines: of each tensor the name, shape, kind, place and bytes; values: key, kind, bytes."""
+    out = b"GGUF" + struct.pack("<IQQ", 3, len(lines), len(values or ()))
+    for key, kind, value in values or ():
+        out += struct.pack("<Q", len(key)) + key + struct.pack("<I", kind) + value
+    for name, shape, kind, start, _ in lines:
+        out += struct.pack("<Q", len(name)) + name.encode() + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape[::-1], kind, start)
+    tensors = bytearray()
+    for *_, start, data in lines:
+        tensors = tensors.ljust(start, b"\0")
+        tensors[start : start + len(data)] = data
+    return out + bytes(-len(out) % 32) + bytes(tensors)
+
+
 def read_as_lora(data: bytes, folder: Path) -> None:
     """As a LoRA's file."""
     path = folder / "lora.safetensors"
@@ -130,6 +155,12 @@ TARGETS: dict[str, Target] = {
     "config": Target(read_config, (
         json.dumps({"_class_name": "Denoiser", "widths": [8, 16, 16], "blocks": [1, 1, 1, 1, 1], "palette_size": 19}).encode(),
         json.dumps({"_class_name": "ContextEncoder", "slow_size": 101, "down_block_types": ["A", "B"], "layers_per_block": 2}).encode(),
+    )),
+    "gguf": Target(read_gguf, (
+        gguf([("a.weight", (2, 32), 8, 0, bytes(68)), ("b.bias", (2,), 0, 96, bytes(8))],
+             [(b"general.architecture", 8, struct.pack("<Q", 4) + b"flux"), (b"general.alignment", 4, struct.pack("<I", 32)),
+              (b"list", 9, struct.pack("<IQ", 4, 2) + bytes(8))]),
+        gguf([]),
     )),
     "tables": Target(read_tables, (json.dumps({"a": 0, "b</w>": 1, "ab</w>": 2, "<|startoftext|>": 3, "<|endoftext|>": 4}).encode(),)),
 }  # fmt: skip

@@ -108,7 +108,6 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["replay", "TRACE", "--out", "OUT", "--checkpoint", "guide", "--mode", "dream"], "dream"),
         (["replay", "none.jsonl", "--out", "OUT"], "none.jsonl"),
         (["replay", "TRACE", "--out", "TRACE"], "file"),
-        (["bench", "tune"], "not in this version"),
         (["models", "probe", "x", "--out", "y.html"], "no checkpoint 'x'"),
     ],
 )

@@ -12,7 +12,7 @@ from benchmarks.quality import Evaluation, Extent, extent, score_painter
 from benchmarks.quality_report import quality_page
 from engine.painter import GuidePainter, PainterSpec
 from engine.styles import PRESETS
-from ui import cli, evaluating
+from ui import cli, measuring
 
 TINY = Extent(1, 40, 1, 1, 3, 0, 0, 0, 0, ("terminal",))
 NAMES = {"mode", "checkpoint", "text", "transitions", "untouched", "drift", "style", "pictures", "persistency", "seconds"}
@@ -170,4 +170,4 @@ def test_wrong_input_is_one_message(
 
 
 def test_the_second_file_is_never_the_first() -> None:
-    assert evaluating.beside(Path("a/b.json"), ".html") == Path("a/b.html")
+    assert measuring.beside(Path("a/b.json"), ".html") == Path("a/b.html")

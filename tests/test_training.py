@@ -116,7 +116,10 @@ def test_a_run_that_was_killed_ends_in_the_very_weights_of_one_that_was_not(
     torch.manual_seed(99)  # nothing may hang on what happened to be drawn before
     train(config(cut.out, source, resume=True), quiet)
     assert same(weights(whole.out), weights(cut.out))
-    assert load_bundled(whole.out / "checkpoint", "a").sha256 == load_bundled(cut.out / "checkpoint", "b").sha256
+    a, b = (load_bundled(run.out / "checkpoint", "x") for run in (whole, cut))
+    assert a.sha256 == b.sha256
+    assert a.denoiser.input_ranges == b.denoiser.input_ranges != {}
+    assert a.denoiser.input_ranges is not None  # the new checkpoint can paint in eight bits
     assert Position(**load_state(cut.out, print)["position"]).done == 2 * N
 
 

@@ -1,34 +1,47 @@
-"""`pixelos models`: checkpoints listed, checked, put into the profile and taken out."""
+"""`pixelos models`: checkpoints and what goes with them, listed, checked, put into the profile and taken out."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import CheckpointError, InputError, ProfileError
 from ui.options import Choice
+from ui.progress import progress
+
+if TYPE_CHECKING:
+    from models.check import Verdict
 
 KEPT = ("bundled", "guide")  # names that are not the profile's to give or take
+FOLDERS = {"checkpoint": "checkpoints", "lora": "loras", "embedding": "embeddings"}
+USES = {"checkpoint": "use it with --checkpoint {}", "lora": "use it with --lora {}", "embedding": "say {} in a style to use it"}
+BLOCK = 8 * 2**20  # bytes copied at a time
 
 
 def show_all(choice: Choice) -> None:
-    """One line a checkpoint."""
+    """One line each: what it is, how large, where it lies."""
     from models.apart import apart
-    from models.check import Verdict, listing
-
-    def line(verdict: Verdict) -> str:
-        if not verdict.loadable:
-            return f"{verdict.name:<16} cannot be loaded: {verdict.why}"
-        if not verdict.parameters:
-            return f"{verdict.name:<16} {verdict.family:<10} no model: shows the desktop's plain drawing"
-        return (
-            f"{verdict.name:<16} {verdict.family:<10} {verdict.parameters / 1e6:6.1f} M parameters  "
-            f"{verdict.file_mb:6.1f} MB  about {verdict.memory_mb:.0f} MB when painting  {verdict.sha256[:12]}"
-        )
+    from models.check import listing
 
     for verdict in apart(listing, str(choice.folder())):
-        print(line(verdict))
+        print(_line(verdict))
+
+
+def _line(verdict: Verdict) -> str:
+    where = "" if verdict.name in KEPT or verdict.place == "profile" else f"  {verdict.place}: {verdict.path}"
+    if not verdict.loadable:
+        return f"{verdict.name:<24} cannot be loaded: {verdict.why}"
+    if verdict.family == "guide":
+        return f"{verdict.name:<24} {verdict.family:<12} no model: shows the desktop's plain drawing"
+    size = f"{verdict.parameters / 1e6:8.1f} M parameters  {verdict.file_mb:8.1f} MB"
+    memory = f"  about {verdict.memory_mb:.0f} MB when painting" if verdict.memory_mb else f"  {verdict.kind}"
+    digest = f"  {verdict.sha256[:12]}" if verdict.sha256 else ""
+    return f"{verdict.name:<24} {verdict.family:<12} {size}{memory}{digest}{where}"
 
 
 def check(choice: Choice, path: str) -> None:
@@ -50,48 +63,105 @@ def check(choice: Choice, path: str) -> None:
     if not verdict.loadable:
         raise CheckpointError(verdict.why)
     for name, value in (
-        ("path", verdict.path), ("family", verdict.family), ("parameters", f"{verdict.parameters:,}"),
-        ("file", f"{verdict.file_mb} MB"), ("memory", f"about {verdict.memory_mb:.0f} MB"), ("sha256", verdict.sha256),
+        ("path", verdict.path), ("kind", verdict.kind), ("family", verdict.family), ("parameters", f"{verdict.parameters:,}"),
+        ("file", f"{verdict.file_mb} MB"), ("memory", f"about {verdict.memory_mb:.0f} MB" if verdict.memory_mb else ""), ("sha256", verdict.sha256),
     ):  # fmt: skip
-        print(f"{name:<10} {value}")
+        if value:
+            print(f"{name:<10} {value}")
     print("loadable")
 
 
-def add(choice: Choice, path: Path) -> None:
-    """Copy a sound checkpoint into the profile, under its folder's name."""
+def add(choice: Choice, path: Path, move: bool = False) -> None:
+    """Put a sound checkpoint, LoRA or textual inversion into the profile, under its own name: copied, or moved."""
     from models.apart import apart
     from models.check import check as look_over
 
-    name = path.expanduser().absolute().name
-    home = choice.folder() / "checkpoints"
-    if name in KEPT or name.startswith("."):
-        raise InputError(f"a checkpoint in the profile cannot be called {name!r}; rename the folder first")
-    if (home / name).exists():
-        raise InputError(f"there is a checkpoint {name!r} in {home} already; remove it first, or rename the folder")
-    verdict = apart(look_over, str(path.expanduser().absolute()))
+    path = path.expanduser().absolute()
+    if path.name in KEPT or path.name.startswith("."):
+        raise InputError(f"a checkpoint in the profile cannot be called {path.name!r}; rename it first")
+    taken = [choice.folder() / folder / path.name for folder in FOLDERS.values() if os.path.lexists(choice.folder() / folder / path.name)]
+    if taken:
+        raise InputError(f"there is {taken[0]} already; remove it first (pixelos models remove {path.name}), or rename what is added")
+    verdict = apart(look_over, str(path), str(choice.folder()))
     if not verdict.loadable:
         raise CheckpointError(verdict.why)
+    home = choice.folder() / FOLDERS[verdict.kind]
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".adding-", dir=home) as workshop:
-            shutil.copytree(verdict.path, Path(workshop) / name)
-            (Path(workshop) / name).rename(home / name)
+        _take(path, home / path.name, move)
     except OSError as error:
         raise ProfileError(f"{home} cannot be written: {error.strerror or error}; make room or give --profile") from error
-    print(f"added; use it with --checkpoint {name}")
+    said = home / path.name if verdict.kind == "lora" else path.stem if verdict.kind == "embedding" else path.name
+    print(f"added; {USES[verdict.kind].format(said)}")
 
 
-def remove(choice: Choice, name: str) -> None:
-    """Delete a checkpoint from the profile."""
-    home = choice.folder() / "checkpoints"
+def _take(source: Path, target: Path, move: bool) -> None:
+    """Copy a file or folder beside its place and put it there whole, or move it. Raises OSError; nothing is left then."""
+    if move and source.stat().st_dev == target.parent.stat().st_dev and not _linked(source):
+        source.rename(target)
+        return
+    with tempfile.TemporaryDirectory(prefix=".adding-", dir=target.parent) as workshop:
+        copy = Path(workshop) / target.name
+        files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file() and ".git" not in path.parts)
+        total, done = sum(path.stat().st_size for path in files) >> 20, 0
+        with progress("copying, MB") as show:
+            for path in files:
+                place = copy / path.relative_to(source) if source.is_dir() else copy
+                place.parent.mkdir(parents=True, exist_ok=True)
+                _copy(path, place, lambda size, before=done: show(before + size >> 20, total))  # type: ignore[misc]
+                done += path.stat().st_size
+        if copy.exists():
+            copy.rename(target)
+    if move:
+        shutil.rmtree(source) if source.is_dir() else source.unlink()
+
+
+def _linked(source: Path) -> bool:
+    return source.is_symlink() or any(path.is_symlink() for path in source.rglob("*"))
+
+
+def _copy(source: Path, target: Path, show: Callable[[int], None]) -> None:
+    """Content alone, and until the disk has it."""
+    with open(source, "rb") as given, open(target, "xb") as taken:
+        while block := given.read(BLOCK):
+            taken.write(block)
+            show(taken.tell())
+        taken.flush()
+        os.fsync(taken.fileno())
+
+
+def remove(choice: Choice, name: str, yes: bool = False) -> None:
+    """Delete something from the profile; on a terminal only once the user has said so."""
+    from models.places import Found, found_in
+
     if name in KEPT:
         raise InputError(f"{name!r} is part of Pixel OS and stays")
-    folder = home / name
-    if name in ("", ".", "..") or Path(name).name != name or not folder.is_dir() or folder.is_symlink():
-        there = sorted(p.name for p in home.iterdir() if p.is_dir()) if home.is_dir() else []
-        raise InputError(f"there is no checkpoint {name!r} in {home}; there are: {', '.join(there) or 'none'}")
+    every = found_in(choice.folder())
+    mine = [found for found in every if found.own and name in (found.name, str(found.path))]
+    mine += [Found(name, place, kind) for kind, folder in FOLDERS.items() if (place := _within(choice.folder() / folder, name)) and not mine]
+    if not mine:
+        for found in every:
+            if not found.own and name in (found.name, str(found.path)):
+                raise InputError(f"{name!r} lies in {found.path} ({found.place}) and is only used from there; remove it there")
+        there = ", ".join(found.name for found in every if found.own) or "nothing"
+        raise InputError(f"there is no checkpoint {name!r} in {choice.folder()}; there is: {there}")
+    if len(mine) > 1:
+        raise InputError(f"there are several called {name!r}: {', '.join(str(found.path) for found in mine)}; give the path of one")
+    path = mine[0].path
+    if not yes and sys.stdin.isatty() and input(f"Delete {path} for good? [y/N] ").strip().casefold() not in ("y", "yes"):
+        print(f"kept {path}")
+        return
     try:
-        shutil.rmtree(folder)
+        doomed = Path(tempfile.mkdtemp(prefix=".removing-", dir=path.parent))
+        path.rename(doomed / path.name)  # gone at once, whatever happens to the rest
+        shutil.rmtree(doomed)
     except OSError as error:
-        raise ProfileError(f"{folder} cannot be removed: {error.strerror or error}") from error
-    print(f"removed {folder}")
+        raise ProfileError(f"{path} cannot be removed: {error.strerror or error}") from error
+    print(f"removed {path}")
+
+
+def _within(home: Path, name: str) -> Path | None:
+    """What lies directly in a folder of the profile under that name, however broken."""
+    path = home / name
+    sound = name not in ("", ".", "..") and Path(name).name == name and not name.startswith(".")
+    return path if sound and path.exists() and not path.is_symlink() else None

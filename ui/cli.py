@@ -131,15 +131,22 @@ def compare(
     results: Annotated[list[Path], typer.Argument(metavar="A.json B.json ...", help="Results of bench.")],
     out: OutPage = None,
 ) -> None:
-    """Lay several results side by side. Not in this version."""
-    _not_yet("bench compare")
+    """Lay results of bench side by side, as a page and as Markdown."""
+    from ui.measuring import compare_benches
+
+    compare_benches(results, out)
 
 
 @bench_app.command()
 @with_choice
-def tune(choice: Choice) -> None:
-    """Find the settings that hold a latency on this machine. Not in this version."""
-    _not_yet("bench tune")
+def tune(
+    choice: Choice,
+    target: Annotated[float, typer.Option(metavar="MS", help="Milliseconds that a whole frame may take.")] = 100.0,
+) -> None:
+    """Find the settings that hold a latency on this machine; `run` takes them from then on."""
+    from ui.measuring import tune_for
+
+    tune_for(choice, target)
 
 
 @models_app.command("list")
@@ -153,8 +160,8 @@ def list_models(choice: Choice) -> None:
 
 @models_app.command()
 @with_choice
-def check(choice: Choice, path: Annotated[str, typer.Argument(metavar="PATH", help="A folder, a LoRA's file, or a name.")]) -> None:
-    """Whether a checkpoint or a LoRA is safe and complete, and why not; with --checkpoint, whether the LoRA fits it."""
+def check(choice: Choice, path: Annotated[str, typer.Argument(metavar="PATH", help="A folder, a file, or a name.")]) -> None:
+    """Whether a checkpoint, a LoRA or a textual inversion is safe and complete, and why not; with --checkpoint, whether the LoRA fits it."""
     from ui.checkpoints import check as look_over
 
     look_over(choice, path)
@@ -162,20 +169,28 @@ def check(choice: Choice, path: Annotated[str, typer.Argument(metavar="PATH", he
 
 @models_app.command()
 @with_choice
-def add(choice: Choice, path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint's folder.")]) -> None:
-    """Copy a sound checkpoint into the profile."""
+def add(
+    choice: Choice,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint's folder or file, a LoRA, a textual inversion.")],
+    move: Annotated[bool, typer.Option("--move", help="Move it instead of copying it.")] = False,
+) -> None:
+    """Put a sound checkpoint, or what goes with one, into the profile."""
     from ui.checkpoints import add as add_checkpoint
 
-    add_checkpoint(choice, path)
+    add_checkpoint(choice, path, move)
 
 
 @models_app.command()
 @with_choice
-def remove(choice: Choice, name: Annotated[str, typer.Argument(metavar="NAME", help="A name of the list.")]) -> None:
-    """Delete a checkpoint from the profile."""
+def remove(
+    choice: Choice,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of the list.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Delete a checkpoint, or what goes with one, from the profile."""
     from ui.checkpoints import remove as remove_checkpoint
 
-    remove_checkpoint(choice, name)
+    remove_checkpoint(choice, name, yes)
 
 
 @models_app.command()

@@ -71,10 +71,12 @@ def _checkpoints(folder: Path, checkpoints: Callable[[str], list[Any]]) -> list[
     for verdict in verdicts:
         bundled = verdict.name == "bundled"
         if verdict.loadable:
-            told = f"{verdict.name}: SHA-256 {verdict.sha256}, {verdict.file_mb} MB"
+            digest = f"SHA-256 {verdict.sha256}, " if verdict.sha256 else ""
+            told = f"{verdict.name}: {digest}{verdict.file_mb} MB"
             findings.append(Finding("checkpoint", told))
         else:
-            mend = "git checkout -- models/bundled" if bundled else f"pixelos models remove {verdict.name}"
+            removed = f"pixelos models remove {verdict.name}" if verdict.place == "profile" else f"remove {verdict.path}"
+            mend = "git checkout -- models/bundled" if bundled else removed
             findings.append(Finding("checkpoint", f"{verdict.name}: {verdict.why}", "stops" if bundled else "limits", mend))
     return findings
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import InputError
-from ui.measuring import check_file, say, write_results
+from ui.measuring import beside, check_file, page_to, say, write_results
 from ui.options import Choice
 
 
@@ -33,20 +33,6 @@ def evaluate_to(choice: Choice, out: Path | None, quick: bool, drift_frames: int
 
 def compare_to(results: Sequence[Path], out: Path | None) -> None:
     """Lay evaluations side by side: a page, and the same as Markdown beside it."""
-    if out is None:
-        raise InputError("--out PAGE.html is missing: where the page goes")
-    text_file = beside(out, ".md")
-    for file in (out, text_file):
-        check_file(file)
     from benchmarks.quality_compare import compared
 
-    page, text = compared(results)
-    write_results({out: page, text_file: text})
-
-
-def beside(out: Path, suffix: str) -> Path:
-    """The second file of two. Raises InputError where both would be the same."""
-    if out.suffix == suffix:
-        kind = ".json" if suffix == ".html" else ".html"
-        raise InputError(f"--out {out} would be taken by the {suffix} file that goes beside it; let it end with {kind}")
-    return out.with_suffix(suffix)
+    page_to(out, lambda: compared(results))

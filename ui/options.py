@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.painter import PainterSpec
 
 MODES = ("guided", "dream")
-DTYPES = ("auto", "float32", "float16", "bfloat16")
+DTYPES = ("auto", "float32", "float16", "bfloat16", "int8")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 LARGEST_WEIGHT = 10.0
 _LARGEST_SEED = 2**63 - 1

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from engine.errors import CheckpointError, InputError, PixelOSError
 from engine.trace import read_trace
-from ui.evaluating import beside
-from ui.measuring import check_file, say, write_results
+from ui.measuring import beside, check_file, say, write_results
 from ui.options import Choice
 from ui.playing import DEMO
 

@@ -27,8 +27,8 @@ def start(choice: Choice, record_to: Path | None = None) -> None:
     need_display()
     with Profile.open(choice.profile) as profile:
         settings = open_settings(profile.settings_path)
-        with _session(choice, profile, settings) as session, _recorder(session, record_to) as recorder:
-            run(session, settings, _clock(session), recorder)
+        with _session(choice, profile, settings) as session, _recorder(session, record_to) as recorder, _watched(session, profile) as look:
+            run(session, settings, _clock(session), recorder, look)
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[S
         desktop.prefer("style", choice.style)
     spec = choice.spec(
         checkpoint=wished.get("checkpoint", settings.checkpoint), mode=wished.get("mode", settings.mode), size=size,
-        seed=settings.seed, device=settings.device,
+        seed=settings.seed, device=settings.device, tuned=True,
     )  # fmt: skip
     check_spec(spec)
     desktop.prefer("loras", dict(spec.weights))
@@ -72,6 +72,26 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[S
         yield session
     finally:
         session.close()
+
+
+@contextmanager
+def _watched(session: Session, profile: Profile) -> Iterator[Callable[[], None]]:
+    """What tells the desktop of checkpoints that come and go while it is shown."""
+    from models.watching import Watch
+
+    watch = Watch(profile.folder)
+
+    def look() -> None:
+        if (news := watch.news()) is not None:
+            session.desktop.offer(news.checkpoints)
+            if news.said:
+                more = f" And {len(news.said) - 1} more." if len(news.said) > 1 else ""
+                session.desktop.say(news.said[0] + more)
+
+    try:
+        yield look
+    finally:
+        watch.close()
 
 
 @contextmanager

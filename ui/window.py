@@ -29,8 +29,14 @@ POINTING = (pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP)
 STANDARD = {"ask": ("space", ("ctrl",)), "more_like_this": ("f7", ()), "less_like_this": ("f8", ())}
 
 
-def run(session: Session, settings: Settings, clock: Callable[[], float], recorder: Recorder | None = None) -> None:
-    """Show the session until the user ends it. `clock` gives session seconds. Raises InputError without a display."""
+def run(
+    session: Session, settings: Settings, clock: Callable[[], float], recorder: Recorder | None = None,
+    idle: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
+    """Show the session until the user ends it. `clock` gives session seconds; `idle` is called once a loop, and is quick.
+
+    Raises InputError without a display.
+    """
     with display.open_window(session.desktop.size, settings.fullscreen) as screen:
         window = Window(screen, session, settings)
         while not window.ended:
@@ -38,6 +44,7 @@ def run(session: Session, settings: Settings, clock: Callable[[], float], record
             frame = session.step(events, clock())  # the desktop answers, the painter is asked
             if recorder:
                 recorder.take(events)
+            idle()
             window.show(frame, recorder.trouble if recorder else None)  # what there is
 
 

@@ -238,6 +238,12 @@ class Desktop:
         self._diary.note(self.t, "note", message)
         self.stale()
 
+    def offer(self, checkpoints: tuple[str, ...]) -> None:
+        """Other checkpoints can be chosen now."""
+        if checkpoints != self.checkpoints:
+            self.checkpoints = checkpoints
+            self.stale()
+
     def log_lines(self) -> list[str]:
         return list(self._diary.lines)
 

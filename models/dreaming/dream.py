@@ -97,8 +97,8 @@ class Dream:
         change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens)
         found, came = change[0] > SURE, False
         if found.any():
-            picks = torch.full((*found.shape, PIXELS), COLOURS)  # the last guide's own
-            picks[found.cpu()] = self._dreamer.picks(cells[0][found], by_cell(codes)[0][found]).argmax(-1).cpu()
+            picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
+            picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()
             pixels = _by_pixel(picks.unsqueeze(2))[0]
             came = bool(guess.spots) and self._comes(pictures, pixels, guess.spots)
             if came:
@@ -149,9 +149,10 @@ class Dream:
     def _show(self, pictures: list[Tensor], picks: Tensor) -> None:
         """Take what was picked of each pixel, (H, W), into the guide."""
         before, new = self._planes, torch.zeros_like(self._planes)
-        new[:3] = self._book[picks.clamp(max=COLOURS - 1)].permute(2, 0, 1)
+        new[:3] = self._book[picks.clamp(max=COLOURS - 1).int()].permute(2, 0, 1)
         for i, picture in enumerate(pictures, COLOURS):
-            new = torch.where(picks == i, picture, new)
+            if (chosen := picks == i).any():
+                new = torch.where(chosen, picture, new)
         self._planes = new
         self._memory.replace(self._bounds, before, new)
 

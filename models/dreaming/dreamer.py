@@ -35,6 +35,7 @@ PERIODS = (8, 32, 128, 512)  # pixels: of the waves that tell a distance
 SCALES = (8, 64)  # pixels: how far the two slopes that tell a distance reach
 DISTANCE = len(SCALES) + 2 * len(PERIODS)  # numbers that tell one
 MAPS = 4 * DISTANCE + 2 * DISTANCE + PIXELS + 4 + 4 * DISTANCE + 2 + WINDOWS + APP_SLOTS
+AT_ONCE = 64  # cells
 NOTHING = -30.0  # logit of a picture of which nothing is known there
 MARGIN = 8  # pixels around a window that still belong to it
 
@@ -105,8 +106,14 @@ class Dreamer(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         (n, 64, PICKS), colours first, then the pictures."""
         rows = F.silu(self.mixed(cells).unflatten(1, (PIXELS, -1)))
         logits = self.picked(rows)
-        unknown = (codes == CODES - 1).transpose(1, 2) * NOTHING
-        return torch.cat([logits[..., :COLOURS], logits[..., COLOURS:] + unknown], -1)
+        logits[..., COLOURS:] += (codes == CODES - 1).transpose(1, 2) * NOTHING
+        return logits
+
+    def choose(self, cells: Tensor, codes: Tensor) -> Tensor:
+        """Of `picks`, the likeliest: uint8 (n, 64). On a CPU in parts that its cache holds."""
+        size = AT_ONCE if cells.device.type == "cpu" else max(len(cells), 1)
+        parts = zip(cells.split(size), codes.split(size), strict=True)
+        return torch.cat([self.picks(some, shown).argmax(-1).to(torch.uint8) for some, shown in parts])
 
     def pens(self, codes: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Where a letter that is typed now goes: of the last guide and the latest, uint8 (B, 2, H, W), logits of the cell,

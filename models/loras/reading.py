@@ -66,7 +66,12 @@ class LoraFile:
 def is_lora(path: Path) -> bool:
     """Whether a file's header names the matrices of a LoRA. Raises CheckpointError for a header that is not sane."""
     with open_safetensors(path, LARGEST_FILE) as file:
-        return any(PIECE.fullmatch(name) or any(mark in name for mark in OTHERS) for name in file.entries)
+        return any(map(names_lora, file.entries))
+
+
+def names_lora(name: str) -> bool:
+    """Whether a tensor of that name is a LoRA's, or of something like one."""
+    return PIECE.fullmatch(name) is not None or any(mark in name for mark in OTHERS)
 
 
 def read_lora(path: Path, findings: Findings | None = None) -> LoraFile:

@@ -21,15 +21,17 @@ import transformers
 from accelerate import init_empty_weights
 
 from engine.errors import CheckpointError
+from models.bits import check_packing
 from models.configs import LARGEST_NUMBER, bounded, built, known
 from models.encoders import PREFIX, configured, older
 from models.families import SPARE, Family, allowed, family_of
-from models.findings import Findings
-from models.plain_files import LARGEST_JSON, read_bytes, read_json
+from models.layout import clip_tables, tables_of
+from models.plain_files import read_json
 from models.prompted.painter import PromptedCheckpoint
 from models.readers import READERS, reader
-from models.survey import Pair, Survey, check_components
-from models.weights import Digest, Reading, filled
+from models.single_file import Brought, Network
+from models.survey import Survey, check_components
+from models.weights import Reading, filled
 
 READING = Reading(
     ("diffusion_pytorch_model.safetensors", "model.safetensors", "diffusion_pytorch_model.fp16.safetensors", "model.fp16.safetensors"),
@@ -42,27 +44,42 @@ WORDS = ("tokenizer", "tokenizer_2", "tokenizer_3", "processor", "text_processor
 END = "<|endoftext|>"
 
 
-def build_prompted(surveyed: Survey, name: str) -> PromptedCheckpoint:
-    """A checkpoint of a folder that was looked over.
+def build_prompted(surveyed: Survey, name: str, brought: Brought | None = None) -> PromptedCheckpoint:
+    """A checkpoint of a folder that was looked over. brought: a file that holds some of its parts, or all.
 
     Raises CheckpointError, saying what and where, if anything about it is not as it must be.
     """
     for library in (diffusers.utils.logging, transformers.utils.logging):
         library.set_verbosity_error()  # what matters is said here, in one message
         library.disable_progress_bar()
-    folder, index, findings = surveyed.folder, surveyed.index, surveyed.findings
+    index, findings = surveyed.index, surveyed.findings
     family, configs = recognised(surveyed)
     digest = hashlib.sha256()
-    components = {
-        part: _component(folder / part, (index[part][0], index[part][1]), configs[part], digest, findings) for part in family.components
-    }
+    components = {part: component(surveyed, part, configs[part]) for part in family.components}
+    networks = {part: made for part, made in components.items() if isinstance(made, Network)}
+    own = {part: networks[part] for part in (brought.contents.pieces if brought is not None else ()) if part in networks}
+    if brought is not None:
+        brought.fit(own)
+        brought.read(digest)
+    for part, network in networks.items():
+        if brought is not None and part in own:
+            components[part] = brought.filled(part, network)
+        else:
+            components[part] = filled(network.path.parent, network.build, network.empty, READING, digest, findings)
+    return assembled(name, family, components, index, digest.hexdigest())
+
+
+def assembled(
+    name: str, family: Family, components: Mapping[str, Any], index: Mapping[str, Any], sha256: str
+) -> PromptedCheckpoint:
+    """A checkpoint of components that were built. index: switches that its model_index.json says."""
     for part in ("tokenizer", "processor"):
         if family.chat and part in components:
             getattr(components[part], "tokenizer", components[part]).chat_template = family.chat
     cls = getattr(diffusers, family.pipeline)
     pipeline = cls(**components, **_unused(cls, index))
     pipeline.set_progress_bar_config(disable=True)
-    return PromptedCheckpoint(name, family, pipeline, digest.hexdigest())
+    return PromptedCheckpoint(name, family, pipeline, sha256)
 
 
 def recognised(surveyed: Survey) -> tuple[Family, dict[str, dict[str, Any]]]:
@@ -77,7 +94,9 @@ def recognised(surveyed: Survey) -> tuple[Family, dict[str, dict[str, Any]]]:
     with findings.row("settings"):
         for component in rows[pipeline]:
             path = folder / component / ("scheduler_config.json" if component == "scheduler" else "config.json")
-            configs[component] = {} if component in WORDS else dict(bounded(read_json(path), path))
+            ours = surveyed.given.get(component)
+            configs[component] = ours if ours is not None else {} if component in WORDS else dict(bounded(read_json(path), path))
+            check_packing(configs[component], path)
             findings.tell("settings", f"{component} {len(configs[component])}")
     with findings.row("family"):
         family = family_of(pipeline, {**configs, "model_index": index})
@@ -94,12 +113,13 @@ def _unused(cls: Any, index: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in {**instead, **told}.items() if key in given}
 
 
-def _component(folder: Path, pair: Pair, config: dict[str, Any], digest: Digest, findings: Findings) -> Any:
-    """One component, built and filled. pair: library and class, known to be allowed."""
-    library, name = pair
+def component(surveyed: Survey, part: str, config: dict[str, Any]) -> Any:
+    """One component, built; a network without its weights."""
+    library, name = surveyed.index[part]
+    folder, findings = surveyed.folder / part, surveyed.findings
     if name.startswith("CLIPTokenizer"):
         with findings.row("settings"):
-            return tokenizer_of(folder)
+            return tokenizer_of(tables_of(config) or folder, config.get("pad_token"))
     if name in READERS:
         with findings.row("settings"):
             return reader(name, folder)
@@ -121,22 +141,22 @@ def _component(folder: Path, pair: Pair, config: dict[str, Any], digest: Digest,
         with init_empty_weights():  # unlike on the meta device, what is no weight is made as it is to be
             return build()
 
-    return filled(folder, build, empty, READING, digest, findings)
+    return Network(build, empty, path, config)
 
 
-def tokenizer_of(folder: Path) -> Any:
-    """From its two tables alone: what else a tokenizer's folder may say (templates, classes) is not used."""
+def tokenizer_of(folder: Path, padding: str | None = None) -> Any:
+    """From its two tables alone: what else a tokenizer's folder may say (templates, classes) is not used. padding: the word
+    that fills up, where that is known already."""
     tables = folder / "vocab.json", folder / "merges.txt"
-    vocabulary = read_json(tables[0])
+    vocabulary, lines = clip_tables(folder)
     if not all(type(number) is int and 0 <= number < LARGEST_NUMBER for number in vocabulary.values()):
         raise CheckpointError(f"{tables[0]} must number its words; get a clean copy")
-    lines = read_bytes(tables[1], LARGEST_JSON).decode("utf-8", "replace").split("\n")
     merges: Any = [tuple(line.rstrip("\r").split(" ")) for line in lines if line.strip() and not line.startswith("#version")]
     if not all(len(merge) == 2 for merge in merges):
         raise CheckpointError(f"{tables[1]} must hold two parts a line; get a clean copy")
     special = read_json(folder / "special_tokens_map.json") if (folder / "special_tokens_map.json").is_file() else {}
-    padding = special.get("pad_token", END)
-    padding = padding.get("content") if isinstance(padding, dict) else padding
+    told: Any = padding or special.get("pad_token", END)
+    padding = told.get("content") if isinstance(told, dict) else told
     padding = padding if isinstance(padding, str) and padding in vocabulary else END
     return built(
         lambda: transformers.CLIPTokenizer(vocabulary, merges, pad_token=str(padding), model_max_length=77), tables[0]

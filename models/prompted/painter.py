@@ -7,7 +7,9 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from engine.geometry import Rect
-from engine.painter import PainterInfo, PainterSpec, Painting, PaintRequest, Patch
+from engine.painter import CROPS, EMBEDDINGS, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from models.crops import Cells, plan
-from models.devices import all_threads, device_of, dtype_of
+from models.devices import all_threads, device_of, dtype_of, name_of
+from models.embeddings import Vocabulary
 from models.families import Family
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.loading import count_parameters
@@ -79,15 +82,16 @@ class PromptedPainter:
         self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor)
         steps = spec.steps or self.family.steps
         self._path = self._trajectory(steps)
-        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         self.info = PainterInfo(
-            checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name, str(dtype).removeprefix("torch."),
+            checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True, loras=checkpoint.loras.infos if checkpoint.loras else (),
         )  # fmt: skip
+        self._cells = replace(CELLS, least=spec.least_crop or CELLS.least)
         self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise()
         self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         self._told: tuple[tuple[str, str], Conditioning] | None = None
+        self._vocabulary = Vocabulary(self.pipeline, Path(spec.profile) if spec.profile else None)
 
     @torch.inference_mode()
     def paint(self, request: PaintRequest) -> Painting:
@@ -100,7 +104,7 @@ class PromptedPainter:
         ms["embed"] = (perf_counter() - begun) * 1e3
         damage = (whole,) if request.guide is None else request.damage
         patches: list[Patch] = []
-        for crop in plan(damage, self._spec.size, CELLS):
+        for crop in plan(damage, self._spec.size, self._cells, whole=CROPS in self._spec.without):
             painted = self._paint_area(crop.area, request, told, crop.damage, ms)
             for rect in crop.damage:
                 y, x = rect.shift(-crop.area.x, -crop.area.y).slices
@@ -151,7 +155,9 @@ class PromptedPainter:
     def _conditioning(self, request: PaintRequest) -> Conditioning:
         """Of the request's words, encoded anew only when they change."""
         words = self.prompt(request), request.words.known
-        if self._told is None or self._told[0] != words:
+        if self._told is None or self._told[0] != words or EMBEDDINGS in self._spec.without:
+            for line in self._vocabulary.teach(words[0]):
+                print(line, file=sys.stderr, flush=True)
             self._told = words, conditioned(self.pipeline, self.family, words[0], NEGATIVE, words[1], self.family.guidance)
         return self._told[1]
 

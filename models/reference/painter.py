@@ -20,7 +20,7 @@ from torch.nn.functional import interpolate
 
 from engine.geometry import Rect
 from engine.painter import Cancelled, OnStep, PainterInfo, PainterSpec, Painting, PaintRequest
-from models.devices import all_threads, device_of, dtype_of
+from models.devices import all_threads, device_of, dtype_of, name_of
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.prompted.painter import PromptedCheckpoint
 from models.reference.instruction import NEGATIVE, instruction
@@ -39,9 +39,8 @@ class ReferencePainter:
         for network in checkpoint.networks:
             nn.Module.to(network, device, dtype)  # the libraries' own `to` prints warnings about nothing
         steps = spec.steps or self.family.steps
-        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         self.info = PainterInfo(
-            checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name, str(dtype).removeprefix("torch."),
+            checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True, loras=checkpoint.loras.infos if checkpoint.loras else (),
         )  # fmt: skip
         self.on_step: OnStep | None = None

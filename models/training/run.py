@@ -16,6 +16,7 @@ from diffusers.training_utils import EMAModel
 
 from engine.durable import replace_file
 from engine.errors import InputError, PixelOSError
+from models.eight_bits import kept_ranges
 from models.training.config import CONFIG, TrainConfig, as_json, begun_with, changes
 from models.training.lessons import LESSONS, Lesson
 from models.training.metrics import Metrics, in_words
@@ -64,6 +65,7 @@ class Run:
         self.networks, self.optimiser = accelerator.prepare(self.plain, optimiser)
         self.averaged.to(accelerator.device)
         self._clock = monotonic()
+        self._last: tuple[Any, float] | None = None  # the last batch, and how much of the schedule was over
 
     def go(self) -> None:
         """Train to the end of the schedule, or until asked to stop; all is saved then. Raises PixelOSError."""
@@ -114,6 +116,7 @@ class Run:
                 f"the training diverged at update {position.done}; take the last state up with a lower rate: "
                 f"--resume --rate {self.config.rate / 2:g}"
             )
+        self._last = batch, share
         self.optimiser.step()
         self.averaged.step(self.networks.parameters())
         now = float(loss.detach())
@@ -171,11 +174,19 @@ class Run:
         with told(self.config.out):
             self._keep()
             twin = self._twin()
+            self._measure(twin)
             replace_folder(
                 self.config.out / CHECKPOINT, lambda folder: self.lesson.save(folder, twin)
             )
         if look:
             self._look()
+
+    @torch.no_grad()
+    def _measure(self, twin: Any) -> None:
+        """What the last batch gives the averaged networks' layers, so that they can paint in eight bits."""
+        if self._last is not None:
+            with kept_ranges(twin):
+                self.lesson.loss(twin, *self._last, torch.Generator(self.accelerator.device).manual_seed(self._seed()))
 
     def _look(self) -> None:
         """Paint what is held out, and draw the plots."""

@@ -1,0 +1,82 @@
+"""What painting costs by how much is painted: by damage at one size, and by size at full damage. In one process, the painter
+alone: no window, no desktop, no other process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from engine.desktop.desktop import Desktop
+from engine.events import Ask
+from engine.geometry import Rect
+from engine.guide import Guide
+from engine.painter import Painter, PainterSpec, PaintRequest, Words
+from models.catalog import open_painter
+
+SIDES = (32, 64, 96, 128, 192, 256, 320)  # pixels of square damage
+SIZES = ((256, 192), (512, 384), (768, 576), (1024, 768))
+PAINTS, WARM = 7, 2
+Say = Callable[[str], None]
+
+
+def costs(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[str, Any]:
+    """Median milliseconds: `by_damage`, a list of [share of the frame, ms], the whole frame last; `by_size`, of [width,
+    height, ms]. Raises CheckpointError."""
+    by_damage = []
+    timed = Timed(spec)
+    width, height = spec.size
+    sides = SIDES[1::2] if quick else SIDES
+    rects = [Rect((width - side) // 2 // 8 * 8, (height - side) // 2 // 8 * 8, side, side) for side in sides if side <= min(spec.size)]
+    for rect in (*rects, Rect(0, 0, width, height)):
+        by_damage.append([round(rect.area / (width * height), 4), timed.cost(rect)])
+    say(f"painter alone: {by_damage[0][1]} ms for {rects[0].w}x{rects[0].h} pixels, {by_damage[-1][1]} ms for all of {width}x{height}")
+    timed.close()
+    by_size = [[*spec.size, by_damage[-1][1]]]
+    for size in () if quick else SIZES:
+        if size != spec.size:
+            timed = Timed(replace(spec, size=size))
+            by_size.append([*size, timed.cost(Rect(0, 0, *size))])
+            timed.close()
+    return {"by_damage": by_damage, "by_size": sorted(by_size, key=lambda row: row[0] * row[1])}
+
+
+class Timed:
+    """A painter, and two pictures of a desktop that take turns, so that no paint is known already."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        self._painter: Painter = open_painter(spec)
+        self.info = self._painter.info
+        desktop = Desktop(spec.size)
+        self._features = desktop.features()
+        self._guides = []
+        for t, app in enumerate(("Notes", "Calculator"), 1):
+            desktop.handle(Ask(float(t), app))
+            guide = Guide(spec.size)
+            guide.update(desktop.items)
+            self._guides.append(guide)
+        self._count = 0
+
+    def cost(self, damage: Rect) -> float:
+        """Median milliseconds of a paint of it."""
+        times = []
+        for _ in range(WARM + PAINTS):
+            begun = perf_counter()
+            self._painter.paint(self._request(damage))
+            times.append((perf_counter() - begun) * 1e3)
+        return round(float(np.median(times[WARM:])), 2)
+
+    def close(self) -> None:
+        self._painter.close()
+
+    def _request(self, damage: Rect) -> PaintRequest:
+        self._count += 1
+        guide = self._guides[self._count % 2]
+        pixels = guide.pixels.copy()
+        pixels[damage.y, damage.x : damage.x + 8] = self._count % 256  # each paint is of something new
+        return PaintRequest(
+            self._count, (), (damage,), pixels, guide.verbatim, self._features, corners=guide.corners, words=Words("clean")
+        )

@@ -1,0 +1,124 @@
+"""The form of what `pixelos bench` writes, so that files from other machines can be believed, and its schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.errors import InputError
+
+SCHEMA = Path(__file__).parent / "results" / "bench.schema.json"
+VERSION = 2
+Milliseconds = Annotated[float, Field(ge=0, le=1e7)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Form(BaseModel):
+    """Numbers are finite; what is not known is allowed, for later versions will say more."""
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False, strict=False)
+
+
+class Gpu(Form):
+    name: str
+    driver: str
+    vram_gb: float
+
+
+class Machine(Form):
+    system: str
+    cpu: str
+    cores: int
+    torch: str
+    gpus: list[Gpu]
+
+
+class Checkpoint(Form):
+    name: str
+    family: str
+    sha256: str
+    device: str
+    dtype: str
+
+
+class Scenario(Form):
+    """wanders: by how much the halves differ, 0 where that is little; times: of each event, in order."""
+
+    p50: Milliseconds
+    p95: Milliseconds
+    p99: Milliseconds
+    max: Milliseconds
+    painted: Count
+    cached: Count
+    skipped: Count
+    dirty_share: Annotated[float, Field(ge=0, le=1)]
+    stages: dict[str, Milliseconds]
+    wanders: float = 0.0
+    times: list[Milliseconds] = []
+
+
+class Cost(Form):
+    """by_damage: [share, ms] each; by_size: [width, height, ms] each."""
+
+    by_damage: list[Annotated[list[float], Field(min_length=2, max_length=2)]]
+    by_size: list[Annotated[list[float], Field(min_length=3, max_length=3)]]
+
+
+class Technique(Form):
+    """One column of the trace that was played several ways. gain: how many times as fast as `stock`."""
+
+    name: str
+    ms: Milliseconds
+    p95: Milliseconds
+    gain: float
+
+
+class Bench(Form):
+    """A result of `pixelos bench`."""
+
+    pixelos_bench: Annotated[int, Field(ge=VERSION, le=VERSION)]
+    title: Annotated[str, Field(max_length=300)]
+    machine: Machine
+    checkpoint: Checkpoint
+    random_weights: bool
+    mode: str
+    size: Annotated[list[int], Field(min_length=2, max_length=2)]
+    steps: int
+    seed: int
+    quick: bool
+    scenarios: Annotated[dict[str, Scenario], Field(min_length=1)]
+    cold_start_s: float
+    peak_rss_mb: float
+    peak_vram_mb: float | None = None
+    cost: Cost | None = None
+    side_by_side: list[Technique] = []
+    disturbed: list[str] = []
+
+
+def read_bench(path: Path) -> Bench:
+    """A result file. Raises InputError, saying where, for anything else."""
+    try:
+        return Bench.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; give a file that pixelos bench wrote") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path} is no result of pixelos bench: {where or 'it'}: {first['msg']}; measure again, or leave it out") from error
+
+
+def schema() -> dict[str, Any]:
+    """As JSON Schema, for those who write such files elsewhere."""
+    return Bench.model_json_schema()
+
+
+def main() -> None:
+    """Write the schema beside the results: `python -m benchmarks.result_forms`."""
+    SCHEMA.write_text(json.dumps(schema(), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

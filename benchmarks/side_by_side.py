@@ -1,0 +1,124 @@
+"""One trace of ordinary use, played several ways in one run: the whole frame anew for every event, as the pipeline's own call
+does it, then our painter, then our painter without each of its techniques in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from benchmarks.easel import Easel
+from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
+from engine.events import Ask, Event, Key, Move, Text
+from engine.geometry import Rect
+from engine.painter import CACHE, CROPS, EMBEDDINGS, Painter, PainterSpec, Painting, PaintRequest, Patch
+from models.catalog import open_painter, opened
+from models.devices import device_of
+from models.eight_bits import INT8
+from models.loading import BundledCheckpoint
+from models.pipeline import PixelOSPipeline
+
+WORDS = "The quick brown fox jumps over"
+STOCK, OURS = "stock: the whole frame for every event", "ours"
+Say = Callable[[str], None]
+
+
+def side_by_side(spec: PainterSpec, quick: bool = False, say: Say = print) -> list[dict[str, Any]]:
+    """For each way its `name`, median `ms` and `p95` of an event that changes something, and `gain`: how many times as fast
+    as the stock call, by the time of the whole trace. Raises CheckpointError."""
+    ours = open_painter(spec)
+    ways: dict[str, PainterSpec] = {OURS: spec, **{f"ours without {part}": replace(spec, without=(part,)) for part in (CROPS, CACHE, EMBEDDINGS)}}
+    if ours.info.dtype == INT8:
+        ways["ours in float32"] = replace(spec, dtype="float32")
+    times = {STOCK: _played(_StockBundled(ours, spec), spec, quick)}
+    for name, way in ways.items():
+        times[name] = _played(open_painter(way), spec, quick)
+    whole = sum(times[STOCK])
+    rows = [
+        {"name": name, "ms": round(float(np.median(t)), 2), "p95": round(float(np.percentile(t, 95)), 2), "gain": round(whole / sum(t), 2)}
+        for name, t in times.items()
+    ]
+    for row in rows:
+        say(f"{row['name']}: {row['ms']} ms an event, {row['gain']}x")
+    return rows
+
+
+def _played(painter: Any, spec: PainterSpec, quick: bool) -> list[float]:
+    """Milliseconds of each paint of the trace."""
+    desktop = Desktop(spec.size, Documents({}))
+    clocked = _Clocked(painter)
+    easel = Easel(clocked, desktop)
+    easel.paint()
+    clocked.times.clear()
+    for event in _trace(desktop, quick):
+        easel.feed(event)
+    painter.close()
+    return clocked.times
+
+
+def _trace(desktop: Desktop, quick: bool) -> Iterator[Event]:
+    """A sentence typed, with pauses in which the caret blinks; icons hovered over, again and again; windows opened and closed."""
+    t = 1.0
+    yield Ask(t, "Notes")
+    yield Key(t + 0.2, "n", ("ctrl",))
+    for i, letter in enumerate(WORDS[: 8 if quick else len(WORDS)]):
+        t += 0.2 if i % 6 else 1.4
+        yield Text(t + 0.5, letter)
+    yield Key(t + 1, "w", ("ctrl",))
+    icons = [widget.rect.centre for widget in desktop.widgets if widget.role == "icon"]
+    for _ in range(2 if quick else 4):
+        for x, y in icons:
+            t += 0.2
+            yield Move(t + 1, x, y)
+    for app in ("Calculator",) if quick else ("Calculator", "Files", "Calculator"):
+        t += 1
+        yield Ask(t + 1, app)
+        yield Key(t + 1.5, "w", ("ctrl",))
+
+
+class _StockBundled:
+    """The bundled family's pipeline as anybody would call it: the whole frame, in float32, from the guide and the last frame."""
+
+    def __init__(self, ours: Painter, spec: PainterSpec) -> None:
+        checkpoint = opened(spec)
+        assert isinstance(checkpoint, BundledCheckpoint)
+        for network in checkpoint.networks:
+            nn.Module.to(network, device_of(spec.device))
+        self._pipeline = PixelOSPipeline(checkpoint.denoiser, checkpoint.context_encoder)
+        self._spec = spec
+        self._frame = np.full((spec.size[1], spec.size[0], 3), 128, np.uint8)
+        self.info = ours.info
+
+    def paint(self, request: PaintRequest) -> Painting:
+        out = self._pipeline(
+            request.context, request.guide, self._frame, request.verbatim, request.corners,
+            num_inference_steps=self.info.steps, seed=self._spec.seed, output_type="np",
+        )  # fmt: skip
+        self._frame = np.asarray(out.images[0])
+        return Painting(request.seq, (Patch(Rect(0, 0, *self._spec.size), self._frame),), "painted")
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class _Clocked:
+    """A painter whose paints are timed."""
+
+    def __init__(self, painter: Any) -> None:
+        self._painter = painter
+        self.info = painter.info
+        self.times: list[float] = []
+
+    def paint(self, request: PaintRequest) -> Painting:
+        begun = perf_counter()
+        painting = self._painter.paint(request)
+        self.times.append((perf_counter() - begun) * 1e3)
+        return painting
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._painter, name)

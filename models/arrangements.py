@@ -1,0 +1,170 @@
+"""How the tensors of a checkpoint that is one file are arranged: which part each belongs to, and its name and shape there.
+
+Renaming is diffusers' own (`loaders.single_file_utils`) wherever that can be asked without a loader. It is asked twice:
+of tensors without numbers, so that a file is known to fit before any of it is read, and then of the numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import torch
+from diffusers.loaders import single_file_utils as library
+from torch import Tensor
+
+Tensors = dict[str, Tensor]
+Rename = Callable[[Tensors, Mapping[str, Any]], Tensors]  # of the file's tensors under one beginning, and the part's settings
+DENOISER, CODER = "model.diffusion_model.", "first_stage_model."
+FIRST, OPEN, XL_FIRST, XL_OPEN = ("cond_stage_model.transformer.", "cond_stage_model.model.", "conditioner.embedders.0.transformer.",
+                                  "conditioner.embedders.1.model.")  # fmt: skip
+
+
+class Announced(Tensor):
+    """A tensor without numbers that knows which of a file's tensors it was made of."""
+
+    made_of: frozenset[str]
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = super().__torch_function__(func, types, args, kwargs or {})
+        names = frozenset(name for given in _within(args) for name in given.made_of)
+        for tensor in _within((made,)):
+            tensor.made_of = names
+        return made
+
+
+def announced(name: str, shape: tuple[int, ...]) -> Announced:
+    tensor = torch.empty(shape, device="meta").as_subclass(Announced)
+    tensor.made_of = frozenset((name,))
+    return tensor
+
+
+def _within(values: Iterable[Any]) -> Iterator[Announced]:
+    for value in values:
+        if isinstance(value, Announced):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from _within(value)
+
+
+def _unet(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    told = f"{DENOISER}time_embed.cond_proj.weight"  # a consistency model's: the library leaves it out
+    more = {"time_embedding.cond_proj.weight": tensors[told]} if told in tensors else {}
+    return {**library.convert_ldm_unet_checkpoint(tensors, {"layers_per_block": 2, **config}), **more}
+
+
+def _coder(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    return library.convert_ldm_vae_checkpoint(tensors, config)
+
+
+def _clip(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    return library.convert_ldm_clip_checkpoint(tensors)
+
+
+def _open_clip(beginning: str) -> Rename:
+    def rename(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+        network: Any = SimpleNamespace(config=SimpleNamespace(**config))
+        return library.convert_open_clip_checkpoint(network, tensors, prefix=beginning)
+
+    return rename
+
+
+def _bare(rename: Callable[[Tensors], Tensors]) -> Rename:
+    """Of a converter that knows no beginnings, and may empty what it is given."""
+    return lambda tensors, config: rename({name.removeprefix(DENOISER): tensor for name, tensor in tensors.items()})
+
+
+FLUX = (  # of FLUX.1's blocks and what surrounds them: the file's names, diffusers'
+    (r"^time_in\.in_layer", "time_text_embed.timestep_embedder.linear_1"), (r"^time_in\.out_layer", "time_text_embed.timestep_embedder.linear_2"),
+    (r"^vector_in\.in_layer", "time_text_embed.text_embedder.linear_1"), (r"^vector_in\.out_layer", "time_text_embed.text_embedder.linear_2"),
+    (r"^guidance_in\.in_layer", "time_text_embed.guidance_embedder.linear_1"),
+    (r"^guidance_in\.out_layer", "time_text_embed.guidance_embedder.linear_2"),
+    (r"^txt_in", "context_embedder"), (r"^img_in", "x_embedder"), (r"^final_layer\.linear", "proj_out"),
+    (r"^final_layer\.adaLN_modulation\.1", "norm_out.linear"),
+    (r"^double_blocks\.", "transformer_blocks."), (r"^single_blocks\.", "single_transformer_blocks."),
+    (r"\.img_mod\.lin", ".norm1.linear"), (r"\.txt_mod\.lin", ".norm1_context.linear"), (r"\.modulation\.lin", ".norm.linear"),
+    (r"\.img_attn\.norm\.query_norm\.scale", ".attn.norm_q.weight"), (r"\.img_attn\.norm\.key_norm\.scale", ".attn.norm_k.weight"),
+    (r"\.txt_attn\.norm\.query_norm\.scale", ".attn.norm_added_q.weight"), (r"\.txt_attn\.norm\.key_norm\.scale", ".attn.norm_added_k.weight"),
+    (r"\.norm\.query_norm\.scale", ".attn.norm_q.weight"), (r"\.norm\.key_norm\.scale", ".attn.norm_k.weight"),
+    (r"\.img_attn\.proj", ".attn.to_out.0"), (r"\.txt_attn\.proj", ".attn.to_add_out"), (r"\.linear2", ".proj_out"),
+    (r"\.img_mlp\.0", ".ff.net.0.proj"), (r"\.img_mlp\.2", ".ff.net.2"),
+    (r"\.txt_mlp\.0", ".ff_context.net.0.proj"), (r"\.txt_mlp\.2", ".ff_context.net.2"),
+)  # fmt: skip
+TOGETHER = {  # what files of FLUX.1 hold as one tensor
+    ".img_attn.qkv": ("attn.to_q", "attn.to_k", "attn.to_v"), ".txt_attn.qkv": ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"),
+    ".linear1": ("attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"),
+}  # fmt: skip
+
+
+def _flux(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    """As `convert_flux_transformer_checkpoint_to_diffusers`, of any width: the library's knows one."""
+    found: Tensors = {}
+    width = int(config.get("num_attention_heads", 24)) * int(config.get("attention_head_dim", 128))
+    for name, tensor in tensors.items():
+        owner, _, kind = name.removeprefix(DENOISER).rpartition(".")
+        renamed = _flux_name(f"{owner}.{kind}")
+        for ending, names in TOGETHER.items():
+            if owner.endswith(ending):
+                sizes = [width, width, width, len(tensor) - 3 * width][: len(names)]
+                block = _flux_name(owner.removesuffix(ending) + ".").rstrip(".")
+                found |= {f"{block}.{part}.{kind}": piece for part, piece in zip(names, tensor.split(sizes), strict=True)}
+                break
+        else:
+            if renamed.startswith("norm_out."):  # the file says shift, then scale
+                tensor = torch.cat([*tensor.chunk(2)][::-1])
+            found[renamed] = tensor
+    return found
+
+
+def _flux_name(name: str) -> str:
+    for pattern, ours in FLUX:
+        name = re.sub(pattern, ours, name)
+    return name
+
+
+class Arrangement(NamedTuple):
+    """One part of a file. begins: what its tensors' names begin with; part: of a folder; rename: to the part's own names."""
+
+    begins: str
+    part: str
+    rename: Rename
+
+
+WHOLE = (  # parts of Stable Diffusion's files
+    Arrangement(DENOISER, "unet", _unet), Arrangement(CODER, "vae", _coder), Arrangement("vae.", "vae", _coder),
+    Arrangement(FIRST, "text_encoder", _clip), Arrangement(OPEN, "text_encoder", _open_clip(OPEN)),
+    Arrangement(XL_FIRST, "text_encoder", _clip), Arrangement(XL_OPEN, "text_encoder_2", _open_clip(XL_OPEN)),
+)  # fmt: skip
+
+
+class Denoiser(NamedTuple):
+    """What is a denoiser of its own. mark: a tensor that tells it; network: its class in diffusers; rename: to its names."""
+
+    mark: str
+    network: str
+    rename: Rename
+
+
+def _as_named(tensors: Tensors) -> Tensors:
+    return tensors
+
+
+# The more particular rows stand first: the first whose mark is there is taken.
+DENOISERS = (
+    Denoiser("single_stream_modulation.lin.weight", "Flux2Transformer2DModel", _bare(library.convert_flux2_transformer_checkpoint_to_diffusers)),
+    Denoiser("double_blocks.0.img_attn.norm.key_norm.scale", "FluxTransformer2DModel", _flux),
+    Denoiser("input_blocks.0.0.weight", "UNet2DConditionModel", _unet),
+    Denoiser("down_blocks.0.resnets.0.norm1.weight", "UNet2DConditionModel", _bare(_as_named)),
+    Denoiser("single_stream_modulation.linear.weight", "Flux2Transformer2DModel", _bare(_as_named)),
+    Denoiser("single_transformer_blocks.0.norm.linear.weight", "FluxTransformer2DModel", _bare(_as_named)),
+    Denoiser("transformer_blocks.0.img_mod.1.weight", "QwenImageTransformer2DModel", _bare(_as_named)),
+)  # fmt: skip
+READ = frozenset({"v1", "v2", "xl_base", "instruct-pix2pix", "flux-dev", "flux-schnell", "flux-2-dev"})  # the library's names for what is read here
+BEGINNINGS = (DENOISER, "diffusion_model.")  # of a denoiser's names, where there are any
+HARMLESS = re.compile(
+    r"model_ema\.|(\w+\.)*(position_ids|logit_scale|num_batches_tracked)$|(alphas|betas|sqrt|log_one|posterior)\w*$|global_step$"
+    r"|(v_pred|ztsnr)$|denoiser\.sigmas$|first_stage_model\.loss\.|cond_stage_model\.model\.(text_projection$|transformer\.resblocks\.23\.)"
+)  # what training left in the files, and what no text encoder of a family asks for

@@ -1,0 +1,53 @@
+"""Layouts: what a diffusers folder would say of a family's parts, for checkpoints that come as one file and say nothing.
+
+Settings are facts, in `layouts/`; one may be `like` another and say what is otherwise, null for what is left out there.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from models.plain_files import LARGEST_JSON, read_bytes, read_json
+
+LAYOUTS = Path(__file__).parent / "layouts"
+Layout = dict[str, dict[str, Any]]
+
+
+def layout(name: str) -> Layout:
+    """The settings by part, and the index under "model_index"."""
+    told: dict[str, Any] = json.loads((LAYOUTS / f"{name}.json").read_text())
+    found = layout(told.pop("like")) if "like" in told else {}
+    for part, settings in told.items():
+        merged = {**found.get(part, {}), **settings}
+        found[part] = {key: value for key, value in merged.items() if value is not None}
+    return found
+
+
+def clip_tables(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """A CLIP tokenizer's words by number, and its merges, a line each. Raises CheckpointError.
+
+    A folder of ours holds the merges alone: words are the bytes, the bytes that end a word, what merging makes of them,
+    and two marks, in this order (OpenAI's CLIP, `simple_tokenizer.py`).
+    """
+    packed = folder / "merges.txt.gz"
+    if folder.parent == LAYOUTS and packed.is_file():  # one of somebody else's could be of any size unpacked
+        return _unpacked(packed)
+    return read_json(folder / "vocab.json"), read_bytes(folder / "merges.txt", LARGEST_JSON).decode("utf-8", "replace").split("\n")
+
+
+@cache
+def _unpacked(packed: Path) -> tuple[dict[str, Any], list[str]]:
+    merges = gzip.decompress(packed.read_bytes()).decode().split("\n")
+    letters = [*map(chr, (*range(33, 127), *range(161, 173), *range(174, 256))), *map(chr, range(256, 324))]
+    words = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(merge.split(" ")) for merge in merges if merge)]
+    return {word: number for number, word in enumerate([*words, "<|startoftext|>", "<|endoftext|>"])}, merges
+
+
+def tables_of(told: Mapping[str, Any]) -> Path | None:
+    """The folder of ours with a tokenizer's tables, for the settings of a layout's."""
+    return LAYOUTS / told["tables"] if "tables" in told else None

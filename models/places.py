@@ -1,0 +1,133 @@
+"""Where checkpoints and what goes with them lie: in the profile, and in folders of other programs, which are only read.
+
+Knows no torch. What another program's folder is like is seen from its subfolders; nothing in it is copied or written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.settings import Settings
+from models.plain_files import read_bytes
+
+FILES = (".safetensors", ".gguf")
+INDEX = "model_index.json"
+MOST_FILES = 20_000  # looked at in one folder
+PROFILE = {"checkpoint": ("checkpoints",), "lora": ("loras",), "embedding": ("embeddings",)}
+COMFY = {"checkpoint": ("checkpoints", "diffusion_models", "unet"), "lora": ("loras",), "embedding": ("embeddings",), "vae": ("vae",)}
+FORGE = {"checkpoint": ("models/Stable-diffusion",), "lora": ("models/Lora",), "embedding": ("embeddings",), "vae": ("models/VAE",)}
+HUB = "models--"
+
+
+class Found(NamedTuple):
+    """name: as options take it; kind: checkpoint, lora, embedding or vae; place: "profile", or what other program's."""
+
+    name: str
+    path: Path
+    kind: str
+    place: str = "profile"
+
+    @property
+    def own(self) -> bool:
+        """Whether it is the profile's."""
+        return self.place == "profile"
+
+
+def found_in(profile: Path | None) -> list[Found]:
+    """Everything, the profile's own first; a name stands once for each kind. Raises InputError for broken settings."""
+    return _named([*own_in(profile), *used_by(profile)]) if profile is not None else []
+
+
+def own_in(profile: Path) -> list[Found]:
+    """What the profile itself holds."""
+    return _named([*_kinds(profile, PROFILE, "profile")])
+
+
+def used_by(profile: Path) -> list[Found]:
+    """What lies in the folders of other programs that the profile's settings name. Raises InputError for broken settings."""
+    return [found for folder in folders_of(profile) for found in elsewhere(folder)]
+
+
+def _named(every: list[Found]) -> list[Found]:
+    """Each by a name of its own."""
+    known: dict[tuple[str, str], Found] = {}
+    for found in every:
+        name = found.name if (found.kind, found.name) not in known else f"{found.path.parent.name}/{found.name}"
+        known.setdefault((found.kind, name), found._replace(name=name))
+    return list(known.values())
+
+
+def folders_of(profile: Path) -> list[Path]:
+    """The folders of other programs, as the profile's settings name them."""
+    return [Path(text).expanduser() for text in Settings.load(profile / "settings.toml").folders]
+
+
+def watched_in(profile: Path) -> list[Path]:
+    """The folders of the profile that something may be dropped into."""
+    return [profile / name for names in PROFILE.values() for name in names]
+
+
+def elsewhere(folder: Path) -> list[Found]:
+    """What a folder of another program holds; a folder that is not there holds nothing."""
+    if (folder / "models" / "Stable-diffusion").is_dir():
+        return [*_kinds(folder, FORGE, "A1111 or Forge")]
+    for home in (folder / "models", folder):
+        if (home / "checkpoints").is_dir():
+            return [*_kinds(home, COMFY, "ComfyUI")]
+    for home in (folder, folder / "hub"):
+        if any(home.glob(f"{HUB}*")):
+            return [*_hub(home)]
+    return [*_within(folder, "checkpoint", str(folder))]
+
+
+def _kinds(home: Path, kinds: Mapping[str, tuple[str, ...]], place: str) -> Iterator[Found]:
+    for kind, names in kinds.items():
+        for name in names:
+            yield from _within(home / name, kind, place)
+
+
+def _within(folder: Path, kind: str, place: str) -> Iterator[Found]:
+    """Files and diffusers folders, however deep; links to folders are not followed, and what is hidden is left out."""
+    seen = 0
+    for home, folders, files in os.walk(folder):
+        at = Path(home)
+        if INDEX in files and kind == "checkpoint" and at != folder:
+            folders.clear()
+            yield Found(at.name, at, kind, place)
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        seen += len(files)
+        if seen > MOST_FILES:
+            return
+        for name in sorted(files):
+            if name.casefold().endswith(FILES) and not name.startswith("."):
+                yield Found(name, at / name, kind, place)
+
+
+def _hub(home: Path) -> Iterator[Found]:
+    """Snapshots of a hub cache, each by the name of its repository."""
+    for repository in sorted(home.glob(f"{HUB}*")):
+        snapshot = _snapshot(repository)
+        if snapshot is None:
+            continue
+        name = repository.name.removeprefix(HUB).replace("--", "/")
+        if (snapshot / INDEX).is_file():
+            yield Found(name, snapshot, "checkpoint", "hub cache")
+            continue
+        for path in sorted(snapshot.iterdir()):
+            if path.name.casefold().endswith(FILES):
+                kind = "lora" if "lora" in f"{name}/{path.name}".casefold() else "checkpoint"
+                yield Found(f"{name}/{path.name}", path, kind, "hub cache")
+
+
+def _snapshot(repository: Path) -> Path | None:
+    """The one that the main branch points to, else the newest."""
+    snapshots = [path for path in (repository / "snapshots").glob("*") if path.is_dir()]
+    main = repository / "refs" / "main"
+    if main.is_file() and main.stat().st_size < 200:
+        told = repository / "snapshots" / read_bytes(main, 200).decode("utf-8", "replace").strip()
+        snapshots = [path for path in snapshots if path == told] or snapshots
+    return max(snapshots, key=lambda path: path.stat().st_mtime, default=None)

@@ -1,0 +1,174 @@
+"""Architectures at their real size with random weights, without any download: latency is real, pictures are noise.
+
+Settings are the published ones of each model's own config files. Where the words are not CLIP's they are bytes
+(`models.byte_words`), so a sentence is longer than in a trained vocabulary; encoders that pad do not notice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FunctionType
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from accelerate import init_empty_weights
+from torch import nn
+
+from engine.errors import InputError
+from engine.painter import PainterSpec
+from models import byte_words
+from models.catalog import RANDOM
+from models.context_encoder import ContextEncoder
+from models.denoiser import Denoiser
+from models.devices import device_of, dtype_of
+from models.dreaming.dreamer import Dreamer
+from models.families import FAMILIES
+from models.findings import Findings
+from models.layout import LAYOUTS, layout
+from models.loading import BundledCheckpoint
+from models.prompted.opening import assembled, component, tokenizer_of
+from models.prompted.painter import PromptedCheckpoint
+from models.readers import reader
+from models.single_file import Network
+from models.survey import Survey
+
+Parts = Mapping[str, Any]  # a network's class and settings, or what writes a tokenizer's folder
+TINY = partial(diffusers.AutoencoderTiny)  # its defaults are TAESD's
+KL = partial(
+    diffusers.AutoencoderKL, block_out_channels=(128, 256, 512, 512), layers_per_block=2, sample_size=512,
+    down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+)  # fmt: skip
+FLUX_KL = partial(KL, latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False)
+
+
+def _laid_out(name: str, **instead: Any) -> Parts:
+    """A family's parts as `models.layout` has them, but for some."""
+    told = layout(name)
+    surveyed = Survey(Path(name), {"_class_name": "", **told["model_index"]}, Findings(), told)
+    return {
+        part: instead.get(part) or partial(component, surveyed, part, settings) for part, settings in told.items() if part != "model_index"
+    }
+
+
+def _clip_l() -> nn.Module:
+    return transformers.CLIPTextModel(transformers.CLIPTextConfig(
+        hidden_size=768, intermediate_size=3072, num_attention_heads=12, num_hidden_layers=12, projection_dim=768, vocab_size=49408,
+    ))  # fmt: skip
+
+
+def _t5() -> nn.Module:
+    return transformers.T5EncoderModel(transformers.T5Config(
+        vocab_size=32128, d_model=4096, d_kv=64, d_ff=10240, num_layers=24, num_heads=64, feed_forward_proj="gated-gelu",
+    ))  # fmt: skip
+
+
+def _qwen3() -> nn.Module:
+    settings: dict[str, Any] = {
+        "vocab_size": 151936, "hidden_size": 2560, "intermediate_size": 9728, "num_hidden_layers": 36, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "head_dim": 128, "tie_word_embeddings": True, "rope_theta": 1e6,
+    }  # fmt: skip
+    return transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**settings))
+
+
+def _seeing() -> nn.Module:
+    text = {"vocab_size": 152064, "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28,
+            "num_key_value_heads": 4, "rope_theta": 1e6, "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}}  # fmt: skip
+    eyes = {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16, "out_hidden_size": 3584,
+            "fullatt_block_indexes": [7, 15, 23, 31], "patch_size": 14, "window_size": 112}  # fmt: skip
+    marks: dict[str, Any] = {f"{name}_token_id": byte_words.number(f"<|{word}|>") for name, word in (
+        ("image", "image_pad"), ("video", "video_pad"), ("vision_start", "vision_start"), ("vision_end", "vision_end"))}  # fmt: skip
+    return transformers.Qwen2_5_VLForConditionalGeneration(transformers.Qwen2_5_VLConfig(text_config=text, vision_config=eyes, **marks))
+
+
+_flow = diffusers.FlowMatchEulerDiscreteScheduler
+_shifted = partial(_flow, shift=3.0, use_dynamic_shifting=True)
+
+# By the name that `--preset` takes: the family's row, and its parts. Those that are run in real time have a tiny autoencoder.
+PRESETS: Mapping[str, tuple[str, Parts]] = {
+    "sd-turbo": ("sd-turbo", _laid_out("sd-turbo", vae=TINY)),
+    "sd15-lcm": ("lcm", _laid_out("lcm", vae=TINY)),
+    "sdxl-turbo": ("sdxl-turbo", _laid_out("sdxl-turbo", vae=partial(TINY, scaling_factor=1.0))),
+    "instruct-pix2pix": ("pix2pix", _laid_out("pix2pix")),
+    "flux2-klein-4b": ("klein", {
+        "transformer": partial(
+            diffusers.Flux2Transformer2DModel, in_channels=128, num_layers=5, num_single_layers=20, num_attention_heads=24,
+            attention_head_dim=128, joint_attention_dim=7680, guidance_embeds=False,
+        ),
+        "vae": diffusers.AutoencoderKLFlux2, "scheduler": _shifted, "text_encoder": _qwen3, "tokenizer": byte_words.save_qwen,
+    }),
+    "flux1-kontext": ("kontext", {
+        "transformer": partial(
+            diffusers.FluxTransformer2DModel, in_channels=64, num_layers=19, num_single_layers=38, num_attention_heads=24,
+            attention_head_dim=128, joint_attention_dim=4096, pooled_projection_dim=768, guidance_embeds=True,
+        ),
+        "vae": FLUX_KL, "scheduler": _shifted, "text_encoder": _clip_l, "tokenizer": partial(tokenizer_of, LAYOUTS / "clip"),
+        "text_encoder_2": _t5, "tokenizer_2": byte_words.save_t5,
+    }),
+    "qwen-image-edit": ("qwen-edit", {
+        "transformer": partial(
+            diffusers.QwenImageTransformer2DModel, in_channels=64, out_channels=16, num_layers=60, num_attention_heads=24,
+            attention_head_dim=128, joint_attention_dim=3584,
+        ),
+        "vae": diffusers.AutoencoderKLQwenImage, "scheduler": _shifted, "text_encoder": _seeing,
+        "tokenizer": byte_words.save_qwen, "processor": byte_words.save_qwen_vl,
+    }),
+}  # fmt: skip
+NAMES = ("bundled", *PRESETS)
+
+
+def random_name(preset: str) -> str:
+    """What a checkpoint is called that means the preset. Raises InputError for one that there is not."""
+    if preset not in NAMES:
+        raise InputError(f"there is no preset {preset!r}; known are {', '.join(NAMES)}")
+    return RANDOM + preset
+
+
+def random_checkpoint(preset: str, spec: PainterSpec) -> BundledCheckpoint | PromptedCheckpoint:
+    """A preset, its networks made where `spec` will have them used. Raises InputError for a name that is none."""
+    name = random_name(preset)
+    device = device_of(spec.device)
+    dtype = torch.float32 if preset == "bundled" else dtype_of(spec.dtype, spec.device)
+    generator = torch.Generator(device).manual_seed(spec.seed)
+    if preset == "bundled":
+        encoder = ContextEncoder()
+        networks = [_filled(network.eval(), device, dtype, generator) for network in (Denoiser(tokens=encoder.tokens), encoder, Dreamer())]
+        return BundledCheckpoint(name, networks[0], networks[1], "random", networks[2])
+    family, parts = PRESETS[preset]
+    row = next(row for row in FAMILIES if row.name == family)
+    components = {name: _component(make, device, dtype, generator) for name, make in parts.items()}
+    switches = {key: value for part, key, value in row.marks if part == "model_index"}
+    return assembled(name, row, components, switches, "random")
+
+
+def _component(make: Any, device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Any:
+    if isinstance(make, FunctionType) and make.__module__ == byte_words.__name__:
+        with TemporaryDirectory() as folder:
+            place = Path(folder) / "words"
+            return reader(make(place), place)
+    with init_empty_weights():
+        made = make()
+    made = made.empty() if isinstance(made, Network) else made
+    return _filled(made.eval(), device, dtype, generator) if isinstance(made, nn.Module) else made
+
+
+def _filled(network: Any, device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Any:
+    """Random weights in the place of none: normal ones, so that each output is of its inputs' size (LeCun et al., 1998);
+    scales are one."""
+    network.requires_grad_(False)
+    for name, weight in list(network.named_parameters(remove_duplicate=False)):
+        around, _, own = name.rpartition(".")
+        new = torch.empty(weight.shape, device=device, dtype=dtype)
+        if weight.ndim > 1:
+            new.normal_(0, 1 / math.sqrt(weight[0].numel()), generator=generator)
+        else:
+            new.fill_(0.0 if own == "bias" else 1.0)
+        setattr(network.get_submodule(around), own, nn.Parameter(new, requires_grad=False))
+    if hasattr(network, "tie_weights"):
+        network.tie_weights()
+    return network

@@ -1,0 +1,113 @@
+"""Opens a checkpoint that is one file: whole, or a denoiser whose other parts a folder of the same family has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from engine.errors import CheckpointError
+from models.families import FAMILIES, allowed, family_of
+from models.findings import Findings
+from models.gguf_file import MAGIC, GgufFile, open_gguf
+from models.packed import need_gguf
+from models.plain_files import opened, read_exactly, read_json
+from models.prompted.opening import READING, build_prompted
+from models.prompted.painter import PromptedCheckpoint
+from models.safetensors_file import PLAIN_NAME, SafetensorsFile, open_safetensors
+from models.single_file import Brought, Contents, contents_of
+from models.survey import INDEX, Survey, check_link, survey
+
+LARGEST = 64 * 2**30
+
+
+def build_from_file(path: Path, findings: Findings, folders: Sequence[Path]) -> PromptedCheckpoint:
+    """folders: checkpoints that may lend the parts which the file lacks. Raises CheckpointError."""
+    with findings.row("links"):
+        findings.tell("links", check_link(path))
+    for row, found in (("structure", "one file"), ("code", "none"), ("templates", "none")):  # a file of tensors has no room for them
+        findings.tell(row, found)
+    with ExitStack() as held:
+        with findings.row("headers"):
+            file = held.enter_context(opened_file(path))
+            if isinstance(file, GgufFile):  # known to be sound before anybody is asked to install anything for it
+                need_gguf(path)
+            findings.tell("headers", f"{len(file.entries)} tensors")
+        findings.tell("pickles", "none")
+        contents = contents_of(file, findings)
+        for note in contents.notes:
+            findings.note(note)
+        brought = Brought(file, contents, READING, findings)
+        if contents.layout is None:
+            return _lent(brought, folders)
+        return build_prompted(Survey(path, contents.layout["model_index"], findings, contents.layout), path.name, brought)
+
+
+@contextmanager
+def opened_file(path: Path, plain: re.Pattern[str] = PLAIN_NAME) -> Iterator[SafetensorsFile | GgufFile]:
+    """By what the file holds, whatever its name. plain: what a tensor may be called."""
+    with opened(path, LARGEST) as (head, size):
+        packed = read_exactly(head, min(size, 4), path) == MAGIC
+    if not packed:
+        with open_safetensors(path, LARGEST, plain) as file:
+            yield file
+        return
+    with open_gguf(path, LARGEST) as other:
+        yield other
+
+
+def _lent(brought: Brought, folders: Sequence[Path]) -> PromptedCheckpoint:
+    """With the other parts of the first folder that the denoiser fits, those whose name stands in the file's first."""
+    contents, findings = brought.contents, brought.findings
+    why = ""
+    for folder in sorted(_alike(contents, folders), key=lambda folder: not _named(folder, contents.path)):
+        try:
+            surveyed = survey(folder, Findings())
+            brought.findings = surveyed.findings
+            found = build_prompted(surveyed, contents.path.name, brought)
+        except CheckpointError as error:
+            why = f"; {folder.name} cannot lend them: {error}"
+            continue
+        for row, told in surveyed.findings.told.items():
+            if row not in ("structure", "links", "code", "templates", "pickles"):
+                findings.told[row] = findings.told.get(row, []) + told
+        findings.note(f"all but the {', '.join(contents.pieces)} comes from {folder}")
+        return found
+    with findings.row("family"):
+        raise CheckpointError(
+            f"{contents.path} holds the {_listed(list(contents.pieces))} alone; put a diffusers folder with the other parts (text encoder, tokenizer, "
+            f"autoencoder, scheduler) of the same family into the profile's checkpoints folder, one of {part_family(contents)}{why}"
+        )
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def part_family(contents: Contents) -> str:
+    """The family of a whole file; of a denoiser alone, those that it could be of."""
+    if contents.layout is not None:
+        index = contents.layout["model_index"]
+        return family_of(index["_class_name"], {**contents.layout, "model_index": index}).name
+    return ", ".join(row.name for row in FAMILIES if any(name == contents.network for pairs in row.components.values() for _, name in pairs))
+
+
+def _alike(contents: Contents, folders: Sequence[Path]) -> list[Path]:
+    """Folders whose denoiser is of the file's class."""
+    found = []
+    for folder in folders:
+        try:
+            index = read_json(folder / INDEX)
+        except CheckpointError:
+            continue
+        part = "unet" if "unet" in contents.pieces else "transformer"
+        if index.get("_class_name") in allowed() and index.get(part) == ["diffusers", contents.network]:
+            found.append(folder)
+    return found
+
+
+def _named(folder: Path, path: Path) -> bool:
+    """Whether a file calls itself by a word of the family whose folder this is."""
+    index = str(read_json(folder / INDEX).get("_class_name"))
+    return any(word in path.stem.casefold() and word in index.casefold() for word in ("kontext", "klein", "edit", "inpaint"))

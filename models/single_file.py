@@ -1,0 +1,220 @@
+"""A checkpoint that is one file, or one file and a folder: what it is, what it holds, and its networks.
+
+A file is untrusted, as a folder is. Its header is looked over, what it is follows from its tensors' names, and every
+part of it is known to fit before a tensor is read. Settings and words are ours (`models.layout`), or, for a file that
+holds a denoiser alone, those of a folder that the user has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from diffusers.loaders.single_file_utils import infer_diffusers_model_type
+from torch import Tensor
+
+from engine.errors import CheckpointError
+from models.arrangements import (
+    BEGINNINGS,
+    DENOISER,
+    DENOISERS,
+    FIRST,
+    HARMLESS,
+    OPEN,
+    READ,
+    WHOLE,
+    XL_FIRST,
+    XL_OPEN,
+    Arrangement,
+    announced,
+)
+from models.configs import built
+from models.findings import Findings
+from models.gguf_file import KINDS, GgufFile
+from models.layout import Layout, layout
+from models.safetensors_file import FLOATS, Digest, SafetensorsFile
+from models.weights import Plan, Reading, assembled, finite, planned
+
+READABLE = {*FLOATS, *(kind.name for kind in KINDS.values())}
+File = SafetensorsFile | GgufFile
+
+
+class Network(NamedTuple):
+    """A part that has no weights yet. build: makes it, on whatever device; empty: without memory for weights; path: of its
+    settings, for messages; config: the settings."""
+
+    build: Callable[[], Any]
+    empty: Callable[[], Any]
+    path: Path
+    config: Mapping[str, Any]
+
+
+class Piece(NamedTuple):
+    """A part's tensors in a file. names: the file's names, by the ones that `rename` knows."""
+
+    arrangement: Arrangement
+    names: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file's header says. pieces: by part; layout: the settings that go with it, None where it holds a denoiser alone
+    or lacks a part; network: the denoiser's class."""
+
+    path: Path
+    pieces: Mapping[str, Piece]
+    network: str
+    layout: Layout | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Brought:
+    """The networks of an open file."""
+
+    file: File
+    contents: Contents
+    reading: Reading
+    findings: Findings
+    _plans: dict[str, Plan] = field(default_factory=dict)
+    _tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    def parts(self) -> Sequence[str]:
+        return list(self.contents.pieces)
+
+    def fit(self, networks: Mapping[str, Network]) -> None:
+        """Raises CheckpointError unless the file holds exactly what the networks need."""
+        used: dict[str, str] = {}
+        for part, network in networks.items():
+            self._plans[part], names = self._fitting(part, network)
+            used |= dict.fromkeys(names, part)
+        self._needed = sorted(used)
+
+    def read(self, digest: Digest) -> None:
+        """Every byte, once. Raises CheckpointError for a number that is none."""
+        with self.findings.row("finite"):
+            self._tensors = finite(self.file, {name: name for name in self._needed}, digest)
+            self.findings.tell("finite", self.file.path.name)
+
+    def filled(self, part: str, network: Network) -> Any:
+        """The network of one part, in float32."""
+        piece, plan = self.contents.pieces[part], self._plans[part]
+        tensors = {told: self._tensors.pop(name) for told, name in piece.names.items() if name in self._tensors}
+        renamed = self._own(part, piece.arrangement.rename(tensors, network.config), plan)
+        own = {key: tensor.contiguous() for key, tensor in renamed.items()}
+        return assembled(network.empty, network.path, own, {} if plan.shared.keys() <= own.keys() else plan.shared)
+
+    def _own(self, part: str, renamed: Mapping[str, Tensor], plan: Plan) -> dict[str, Tensor]:
+        """Under the network's own names, whatever the library's version calls them."""
+        spelled = self.reading.spelled
+        own = {spelled(key): key for key in plan.wanted}
+        return {own.get(spelled(key), key): tensor for key, tensor in renamed.items() if not self.reading.harmless.search(key)}
+
+    def _fitting(self, part: str, network: Network) -> tuple[Plan, set[str]]:
+        """What a part is to be filled with, and the file's tensors that do it."""
+        piece, path, findings = self.contents.pieces[part], self.file.path, self.findings
+        plan = planned(network.build, network.path, self.reading, findings)
+        with findings.row("tensors"):
+            entries = self.file.entries
+            for name in piece.names.values():
+                if entries[name].dtype not in READABLE and not HARMLESS.match(name):
+                    raise CheckpointError(f"{path}: {name} is of {entries[name].dtype}, wanted floats; get a copy in half precision, or a GGUF file")
+            tensors: dict[str, Tensor] = {told: announced(told, entries[name].shape) for told, name in piece.names.items()}
+            made = self._own(part, built(lambda: piece.arrangement.rename(tensors, network.config), path), plan)
+            for key, tensor in plan.wanted.items():
+                if key not in made and key not in plan.shared:
+                    raise CheckpointError(f"{path}: the tensor {key} of its {part} is missing; the file is not whole, or of no family here")
+                if key in made and made[key].shape != tensor.shape:
+                    raise CheckpointError(
+                        f"{path}: {key} of its {part} is {tuple(made[key].shape)}, wanted {tuple(tensor.shape)}; it is of no family here, or damaged"
+                    )
+            used = {told for key in made if key in plan.wanted for told in getattr(made[key], "made_of", ())}
+            for told, name in piece.names.items():
+                if told not in used and not HARMLESS.match(name):
+                    raise CheckpointError(f"{path}: the tensor {name} does not belong there; get a clean copy")
+            findings.tell("tensors", f"{part} all {len(plan.wanted)}")
+        return plan, {piece.names[told] for told in used}
+
+
+def contents_of(file: File, findings: Findings) -> Contents:
+    """What the file is, from its tensors' names alone. Raises CheckpointError for one of no family here."""
+    with findings.row("family"):
+        pieces = _pieces(file)
+        _refuse_others(file)
+        denoiser = next((part for part in ("unet", "transformer") if part in pieces), None)
+        if denoiser is None:
+            raise CheckpointError(f"{file.path} holds no denoiser that is known here; give a checkpoint of a family in the README")
+        network = "UNet2DConditionModel" if denoiser == "unet" else _denoiser(file.entries.keys())[2]
+        return _described(file, pieces, network)
+
+
+def _pieces(file: File) -> dict[str, Piece]:
+    """The file's parts. Raises CheckpointError for a tensor that belongs to none."""
+    found: dict[str, Piece] = {}
+    beginning, arrangement, _ = _denoiser(file.entries.keys())
+    arrangements = WHOLE if arrangement is None else (arrangement, *WHOLE[1:])
+    other: list[str] = []
+    for name in file.entries:
+        for row in arrangements:
+            begins = beginning if row.begins == DENOISER else row.begins
+            if name.startswith(begins):
+                piece = found.setdefault(row.part, Piece(row, {}))
+                piece.names[row.begins + name.removeprefix(begins)] = name
+                break
+        else:
+            other.append(name)
+    strange = [name for name in other if not HARMLESS.match(name) and not name.startswith("text_encoders.")]
+    if strange:
+        raise CheckpointError(f"{file.path}: the tensor {strange[0]} does not belong to a checkpoint of a family here; get a clean copy")
+    return found
+
+
+def _denoiser(names: Any) -> tuple[str, Arrangement | None, str]:
+    """What the denoiser's tensors begin with, how they are arranged, and its class; None where it is not known."""
+    for beginning in (*BEGINNINGS, ""):
+        for row in DENOISERS:
+            if beginning + row.mark in names:
+                part = "unet" if row.network == "UNet2DConditionModel" else "transformer"
+                return beginning, Arrangement(DENOISER, part, row.rename), row.network
+    return DENOISER, None, ""
+
+
+def _refuse_others(file: File) -> None:
+    try:
+        kind = infer_diffusers_model_type(file.entries)  # asks for names and shapes alone
+    except (LookupError, AttributeError, ValueError, UnboundLocalError):
+        kind = "v1"
+    if kind not in READ:
+        raise CheckpointError(f"{file.path} is a file of {kind!r}, which no family here is painted from; those that are read from one file stand in the README")
+
+
+def _described(file: File, pieces: dict[str, Piece], network: str) -> Contents:
+    """With the layout that fits, by what the file's names and its own words say."""
+    names = file.entries.keys()
+    words = {beginning for beginning in (FIRST, OPEN, XL_FIRST, XL_OPEN) if any(name.startswith(beginning) for name in names)}
+    family = {frozenset((FIRST,)): "sd1", frozenset((OPEN,)): "sd2", frozenset((XL_FIRST, XL_OPEN)): "sdxl"}.get(frozenset(words))
+    if family is None or "vae" not in pieces:
+        return Contents(file.path, pieces, network, None)
+    entry = file.entries.get(pieces["unet"].names.get(f"{DENOISER}input_blocks.0.0.weight", ""))
+    channels = entry.shape[1] if entry is not None and len(entry.shape) == 4 else 4
+    said = " ".join([file.path.stem, *(file.metadata.get(f"modelspec.{key}", "") for key in ("title", "architecture"))]).casefold()
+    notes = []
+    if channels == 8:
+        family = {"sd1": "pix2pix", "sdxl": "pix2pix-xl"}.get(family, family)
+    elif f"{DENOISER}time_embed.cond_proj.weight" in pieces["unet"].names and family == "sd1":
+        family = "lcm"
+    elif "turbo" in said and family in ("sd2", "sdxl"):
+        family = {"sd2": "sd-turbo", "sdxl": "sdxl-turbo"}[family]
+        notes.append(f"taken for {family}, since it calls itself turbo")
+    found = layout(family)
+    predicts = file.metadata.get("modelspec.prediction_type", "")
+    velocity = "v_pred" in names or predicts == "v"
+    if family == "sd2" and not velocity:
+        velocity = predicts != "epsilon" and not any(word in said for word in ("512", "base"))
+        notes.append("taken for one that predicts velocity, as most of Stable Diffusion 2" if velocity else "taken for one that predicts noise")
+    found["scheduler"]["prediction_type"] = "v_prediction" if velocity else "epsilon"
+    if "ztsnr" in names and found["model_index"]["scheduler"][1] == "EulerDiscreteScheduler":
+        found["scheduler"]["rescale_betas_zero_snr"] = True
+    return Contents(file.path, pieces, network, found, tuple(notes))

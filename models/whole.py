@@ -1,0 +1,53 @@
+"""Whether a file that is being copied is there to its end: by its header and its size alone. Knows no torch."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from engine.errors import CheckpointError
+from models.formats import GGUF, LARGEST_HEADER, foreign_kind, refusal
+from models.plain_files import LARGEST_FILE, opened, parsed, read_exactly, read_json
+
+INDEX = "model_index.json"
+
+
+def whole(path: Path) -> bool:
+    """A file's header fits its size; a folder's index is there, and every file of weights that it holds is whole. Whether it
+    can be loaded is another question: `models.check`."""
+    try:
+        if path.is_dir():
+            index = read_json(path / INDEX)
+            parts = [part for part, told in index.items() if isinstance(told, list) and told and told[0] is not None]
+            return all((path / part).is_dir() for part in parts) and all(whole(file) for file in path.rglob("*.safetensors"))
+        facts = path.stat()
+        return _whole(path, facts.st_size, facts.st_mtime_ns)
+    except (OSError, CheckpointError):
+        return False
+
+
+@lru_cache(maxsize=4096)
+def _whole(path: Path, size: int, changed: int) -> bool:
+    """Of a file as it is at that moment."""
+    if path.suffix.casefold() == ".gguf":
+        from models.gguf_file import open_gguf
+
+        with open_gguf(path, LARGEST_FILE):
+            return True
+    with opened(path, LARGEST_FILE) as (file, found):
+        length = int.from_bytes(read_exactly(file, 8, path), "little")
+        if length > min(LARGEST_HEADER, found - 8):
+            return False
+        header = parsed(read_exactly(file, length, path), path)
+    header.pop("__metadata__", None)
+    ends = [told.get("data_offsets") if isinstance(told, dict) else None for told in header.values()]
+    sound = all(isinstance(end, list) and len(end) == 2 and type(end[1]) is int for end in ends)
+    return sound and found == size == 8 + length + max((end[1] for end in ends), default=0)  # type: ignore[index]
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raises CheckpointError for a file that is neither safetensors nor GGUF, by what it holds."""
+    with opened(path, LARGEST_FILE) as (file, size):
+        kind = foreign_kind(bytes(read_exactly(file, min(size, 8), path)), path.name)
+    if kind is not None and kind is not GGUF:
+        raise CheckpointError(refusal(path, kind))

@@ -1,0 +1,117 @@
+"""Tiny diffusion transformers alone in a file, named as those who made them name their tensors; and packed, as GGUF."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.loaders import single_file_utils as library
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tests.one_file import Tensors, config, part
+
+FLUX = (
+    ("time_text_embed.timestep_embedder.linear_1", "time_in.in_layer"), ("time_text_embed.timestep_embedder.linear_2", "time_in.out_layer"),
+    ("time_text_embed.text_embedder.linear_1", "vector_in.in_layer"), ("time_text_embed.text_embedder.linear_2", "vector_in.out_layer"),
+    ("time_text_embed.guidance_embedder.linear_1", "guidance_in.in_layer"), ("time_text_embed.guidance_embedder.linear_2", "guidance_in.out_layer"),
+    ("context_embedder", "txt_in"), ("x_embedder", "img_in"), ("norm1_context.linear", "txt_mod.lin"), ("norm1.linear", "img_mod.lin"),
+    ("attn.norm_added_q.weight", "txt_attn.norm.query_norm.scale"), ("attn.norm_added_k.weight", "txt_attn.norm.key_norm.scale"),
+    ("attn.to_out.0", "img_attn.proj"), ("attn.to_add_out", "txt_attn.proj"), ("ff.net.0.proj", "img_mlp.0"), ("ff.net.2", "img_mlp.2"),
+    ("ff_context.net.0.proj", "txt_mlp.0"), ("ff_context.net.2", "txt_mlp.2"),
+)  # fmt: skip
+FLUX2 = (
+    ("time_guidance_embed.timestep_embedder.linear_1", "time_in.in_layer"), ("time_guidance_embed.timestep_embedder.linear_2", "time_in.out_layer"),
+    ("time_guidance_embed.guidance_embedder.linear_1", "guidance_in.in_layer"),
+    ("time_guidance_embed.guidance_embedder.linear_2", "guidance_in.out_layer"), ("context_embedder", "txt_in"), ("x_embedder", "img_in"),
+    ("stream_modulation_img.linear", "stream_modulation_img.lin"), ("stream_modulation_txt.linear", "stream_modulation_txt.lin"),
+    ("single_stream_modulation.linear", "single_stream_modulation.lin"), ("attn.to_qkv_mlp_proj", "linear1"),
+    ("attn.norm_added_q.weight", "txt_attn.norm.query_norm.scale"), ("attn.norm_added_k.weight", "txt_attn.norm.key_norm.scale"),
+    ("attn.to_out.0", "img_attn.proj"), ("attn.to_add_out", "txt_attn.proj"), ("ff.linear_in", "img_mlp.0"), ("ff.linear_out", "img_mlp.2"),
+    ("ff_context.linear_in", "txt_mlp.0"), ("ff_context.linear_out", "txt_mlp.2"), ("attn.to_out", "linear2"),
+)  # fmt: skip
+SINGLE = (("attn.norm_q.weight", "norm.query_norm.scale"), ("attn.norm_k.weight", "norm.key_norm.scale"), ("norm.linear", "modulation.lin"),
+          ("proj_out", "linear2"))  # fmt: skip
+DOUBLE = (("attn.norm_q.weight", "img_attn.norm.query_norm.scale"), ("attn.norm_k.weight", "img_attn.norm.key_norm.scale"))
+TOGETHER = {"to_q": "img_attn.qkv", "to_k": "img_attn.qkv", "to_v": "img_attn.qkv", "add_q_proj": "txt_attn.qkv", "add_k_proj": "txt_attn.qkv",
+            "add_v_proj": "txt_attn.qkv"}  # fmt: skip
+
+ORDER = ("to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj", "proj_mlp")
+
+
+def flux_tensors(tensors: Tensors, table: tuple[tuple[str, str], ...] = FLUX) -> Tensors:
+    """Of FLUX.1, and with the other table of FLUX.2."""
+    out, together = {}, dict[str, dict[str, Tensor]]()
+    for name, tensor in tensors.items():
+        single = name.startswith("single_transformer_blocks")
+        block, _, inner = name.removeprefix("single_").removeprefix("transformer_blocks.").partition(".")
+        begins = f"single_blocks.{block}." if single else f"double_blocks.{block}." if name.startswith("transformer_blocks") else ""
+        inner = inner if begins else name
+        found = re.fullmatch(r"attn\.(to_[qkv]|add_[qkv]_proj)\.(weight|bias)|(proj_mlp)\.(weight|bias)", inner)
+        if found:
+            where = "linear1" if single else TOGETHER[found[1]]
+            together.setdefault(f"{begins}{where}.{found[2] or found[4]}", {})[found[1] or found[3]] = tensor
+            continue
+        if inner.startswith("norm_out.linear"):
+            inner, tensor = inner.replace("norm_out.linear", "final_layer.adaLN_modulation.1"), torch.cat(tensor.chunk(2)[::-1])
+        elif not begins:
+            inner = inner.replace("proj_out", "final_layer.linear")
+        for ours, theirs in (*(SINGLE if single else DOUBLE if begins else ()), *table):
+            if inner.startswith(ours) or ours in inner and not begins:
+                inner = inner.replace(ours, theirs)
+                break
+        out[begins + inner] = tensor.contiguous()
+    return out | {name: torch.cat([parts[piece] for piece in ORDER if piece in parts]) for name, parts in together.items()}
+
+
+def as_named(tensors: Tensors) -> Tensors:
+    return tensors
+
+
+NAMED: Mapping[str, Callable[[Tensors], Tensors]] = {
+    "kontext": flux_tensors, "flux": flux_tensors, "flux-schnell": flux_tensors, "klein": lambda t: flux_tensors(t, FLUX2),
+    "flux2": lambda t: flux_tensors(t, FLUX2), "qwen-edit": as_named, "qwen-image": as_named, "sd1": as_named,
+}  # fmt: skip
+
+
+def denoiser_file(folder: Path, path: Path, named: Callable[[Tensors], Tensors], begins: str = "") -> Path:
+    tensors = named(part(folder, "unet" if (folder / "unet").is_dir() else "transformer"))
+    save_file({begins + name: tensor.clone() for name, tensor in tensors.items()}, path)
+    return path
+
+
+def library_flux(tensors: Tensors, width: int) -> Tensors:
+    """diffusers' own renaming of FLUX.1, which knows one width, at another."""
+    source = inspect.getsource(library.convert_flux_transformer_checkpoint_to_diffusers)
+    assert "inner_dim = 3072" in source
+    known: dict[str, Any] = {}
+    exec(source.replace("inner_dim = 3072", f"inner_dim = {width}"), {**vars(library)}, known)
+    return known["convert_flux_transformer_checkpoint_to_diffusers"](dict(tensors))
+
+
+def packed_file(folder: Path, path: Path, named: Callable[[Tensors], Tensors], kind: str) -> Path:
+    """As GGUF, by the format's own library: matrices packed, the rest as it is. kind: of packing."""
+    import gguf
+
+    number = gguf.GGMLQuantizationType[kind]
+    block = gguf.GGML_QUANT_SIZES[number][0]
+    writer = gguf.GGUFWriter(str(path), arch="flux")
+    for name, tensor in named(part(folder, "transformer")).items():
+        values = tensor.float().numpy()
+        if values.ndim == 2 and values.shape[1] % block == 0 and "weight" in name:
+            writer.add_tensor(name, gguf.quants.quantize(values, number), raw_dtype=number)
+        else:
+            writer.add_tensor(name, np.ascontiguousarray(values))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+__all__ = ["NAMED", "config", "denoiser_file", "flux_tensors", "library_flux", "packed_file"]

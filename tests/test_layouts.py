@@ -1,0 +1,65 @@
+"""The layouts of families whose checkpoints come as one file: their real sizes and names, without their numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from diffusers.loaders.single_file_utils import infer_diffusers_model_type
+
+from models.findings import Findings
+from models.layout import LAYOUTS, layout
+from models.prompted.opening import READING, _component, recognised, tokenizer_of
+from models.safetensors_file import Entry
+from models.single_file import Brought, Network, contents_of
+from models.survey import Survey
+from tests.one_file import clip_tensors, coder_tensors, open_clip_tensors, unet_names
+
+UNETS = {"sd1": 859_520_964, "sd2": 865_910_724, "sdxl": 2_567_463_684}  # as their papers and model cards have them
+KINDS = {"sd1": "v1", "sd2": "v2", "sdxl": "xl_base", "pix2pix": "instruct-pix2pix", "pix2pix-xl": "xl_base", "sd-turbo": "v2", "sdxl-turbo": "xl_base", "lcm": "v1"}
+
+
+def networks(name: str) -> tuple[Survey, dict[str, Network]]:
+    surveyed = Survey(Path(name), layout(name)["model_index"], Findings(), layout(name))
+    family, configs = recognised(surveyed)
+    assert family.name == name
+    made = {part: _component(surveyed, part, configs[part]) for part in family.components}
+    return surveyed, {part: network for part, network in made.items() if isinstance(network, Network)}
+
+
+def original(name: str, own: dict[str, dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """A file of the real size, as those who trained it name its tensors."""
+    names = unet_names(list(own["unet"]), layout(name)["unet"]["layers_per_block"])
+    found = {names[key]: tensor for key, tensor in own["unet"].items()} | coder_tensors(own["vae"])
+    if "text_encoder_2" in own:
+        found |= clip_tensors(own["text_encoder"], "conditioner.embedders.0.transformer.")
+        return found | open_clip_tensors(own["text_encoder_2"], "conditioner.embedders.1.model.")
+    if layout(name)["unet"].get("use_linear_projection"):
+        return found | open_clip_tensors(own["text_encoder"], "cond_stage_model.model.")
+    return found | clip_tensors(own["text_encoder"], "cond_stage_model.transformer.")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in LAYOUTS.glob("*.json")))
+def test_a_layout_is_what_files_of_its_family_hold(name: str) -> None:
+    surveyed, parts = networks(name)
+    with torch.device("meta"):
+        own = {part: network.build().state_dict() for part, network in parts.items()}
+    if name in UNETS:
+        assert sum(tensor.numel() for tensor in own["unet"].values()) == UNETS[name]
+    assert sum(tensor.numel() for tensor in own["vae"].values()) == 83_653_863
+    entries = {key: Entry("F16", tuple(tensor.shape), 0, 0) for key, tensor in original(name, own).items()}
+    assert infer_diffusers_model_type(entries) == KINDS[name]  # the library takes it for the same
+    file: Any = SimpleNamespace(path=Path("turbo.safetensors" if "turbo" in name else "dream.safetensors"), entries=entries, metadata={})
+    contents = contents_of(file, Findings())
+    assert contents.layout is not None and contents.layout["model_index"] == surveyed.index
+    if name in UNETS:  # the others differ from these in a number or two
+        Brought(file, contents, READING, Findings()).fit(parts)
+
+
+def test_words_are_numbered_as_clip_numbers_them() -> None:
+    words = tokenizer_of(LAYOUTS / "clip")
+    assert words("a photo of a cat").input_ids == [49406, 320, 1125, 539, 320, 2368, 49407]
+    assert len(words) == 49408 and words.pad_token == "<|endoftext|>" and tokenizer_of(LAYOUTS / "clip", "!").pad_token_id == 0

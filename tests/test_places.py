@@ -1,0 +1,248 @@
+"""Where checkpoints are found: the profile, watched, and folders of other programs, used where they lie."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.desktop.desktop import Desktop
+from engine.errors import CheckpointError
+from engine.events import Ask, Click, Wheel
+from models.catalog import names, resolve
+from models.check import check, glance, listing
+from models.places import found_in
+from models.watching import News, Watch
+from models.whole import whole
+from tests.checkpoints import tiny_checkpoint
+from tests.test_process_mailbox import until
+from ui import checkpoints as command
+from ui.options import Choice
+
+LORA = {"unet.mid_block.lora_A.weight": torch.zeros(2, 8), "unet.mid_block.lora_B.weight": torch.zeros(8, 2)}
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    home = tmp_path / "profile"
+    for name in ("checkpoints", "loras", "embeddings"):
+        (home / name).mkdir(parents=True)
+    return home
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is otherwise done in a process of its own."""
+    monkeypatch.setattr("models.apart.apart", lambda work, *given: work(*given))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_checkpoint(tmp_path_factory.mktemp("own") / "mine")
+
+
+def file(path: Path, **tensors: torch.Tensor) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors or {"x": torch.zeros(3, 3, 3, 3), "y": torch.zeros(1), "z": torch.zeros(1)}, path)
+    return path
+
+
+def use(profile: Path, *folders: Path) -> None:
+    (profile / "settings.toml").write_text(f"folders = {json.dumps([str(folder) for folder in folders])}\n")
+
+
+def told(profile: Path) -> set[tuple[str, str, str]]:
+    return {(found.kind, found.name, found.place) for found in found_in(profile)}
+
+
+def tree(home: Path) -> dict[str, Any]:
+    return {str(path.relative_to(home)): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("inside", ["", "models"])
+def test_comfyui(profile: Path, tmp_path: Path, inside: str) -> None:
+    models = tmp_path / "ComfyUI" / "models"
+    for name in ("checkpoints/sub/a.safetensors", "diffusion_models/b.gguf", "unet/c.safetensors", "loras/d.safetensors", "embeddings/e.safetensors", "vae/f.safetensors", "checkpoints/put here.txt"):
+        file(models / name)
+    use(profile, tmp_path / "ComfyUI" / inside)
+    assert told(profile) == {
+        ("checkpoint", "a.safetensors", "ComfyUI"), ("checkpoint", "b.gguf", "ComfyUI"), ("checkpoint", "c.safetensors", "ComfyUI"),
+        ("lora", "d.safetensors", "ComfyUI"), ("embedding", "e.safetensors", "ComfyUI"), ("vae", "f.safetensors", "ComfyUI"),
+    }  # fmt: skip
+    assert resolve("a", str(profile)) == models / "checkpoints" / "sub" / "a.safetensors"
+
+
+def test_a1111_and_forge(profile: Path, tmp_path: Path) -> None:
+    home = tmp_path / "webui"
+    for name in ("models/Stable-diffusion/a.safetensors", "models/Lora/d.safetensors", "embeddings/e.safetensors", "models/VAE/f.safetensors"):
+        file(home / name)
+    use(profile, home)
+    assert {(kind, name) for kind, name, place in told(profile) if place == "A1111 or Forge"} == {
+        ("checkpoint", "a.safetensors"), ("lora", "d.safetensors"), ("embedding", "e.safetensors"), ("vae", "f.safetensors"),
+    }  # fmt: skip
+
+
+def test_a_hub_cache_is_used_by_its_names_and_through_its_links(profile: Path, tmp_path: Path, folder: Path) -> None:
+    home = tmp_path / "huggingface" / "hub" / "models--me--mine"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text("abc")
+    (home / "blobs").mkdir()
+    (home / "snapshots" / "older").mkdir(parents=True)
+    snapshot = Path(shutil.copytree(folder, home / "snapshots" / "abc"))
+    for i, path in enumerate(path for path in sorted(snapshot.rglob("*")) if path.is_file()):
+        blob = path.rename(home / "blobs" / str(i))
+        path.symlink_to(os.path.relpath(blob, path.parent))
+    use(profile, tmp_path / "huggingface")
+    before = tree(tmp_path / "huggingface")
+    assert told(profile) == {("checkpoint", "me/mine", "hub cache")} and resolve("me/mine", str(profile)) == snapshot
+    assert check("me/mine", str(profile), paint=False).loadable and "me/mine" in names(profile / "checkpoints")
+    assert tree(tmp_path / "huggingface") == before
+    (snapshot / "denoiser" / "config.json").unlink()
+    (snapshot / "denoiser" / "config.json").symlink_to(tmp_path / "profile" / "settings.toml")
+    assert "links outside" in check("me/mine", str(profile), paint=False).why
+
+
+def test_the_profiles_own_comes_first_and_every_name_stands_once(profile: Path, tmp_path: Path) -> None:
+    for home in (profile / "checkpoints", tmp_path / "other", tmp_path / "other" / "sub"):
+        file(home / "a.safetensors")
+    use(profile, tmp_path / "other", tmp_path / "gone")
+    found = {found.name: found.path for found in found_in(profile)}
+    assert found == {"a.safetensors": profile / "checkpoints" / "a.safetensors", "other/a.safetensors": tmp_path / "other" / "a.safetensors",
+                     "sub/a.safetensors": tmp_path / "other" / "sub" / "a.safetensors"}  # fmt: skip
+
+
+def test_what_is_half_there_is_not_offered(profile: Path, folder: Path) -> None:
+    path = file(profile / "checkpoints" / "a.safetensors")
+    data = path.read_bytes()
+    assert whole(path) and names(profile / "checkpoints") == ["bundled", "guide", "a.safetensors"]
+    for cut in (0, 5, 40, len(data) - 1):
+        path.write_bytes(data[:cut])
+        assert not whole(path) and names(profile / "checkpoints") == ["bundled", "guide"]
+    other = Path(shutil.copytree(folder, profile / "checkpoints" / "mine"))
+    assert whole(other)
+    weights = next(other.rglob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert not whole(other)
+
+
+@pytest.fixture
+def watch(profile: Path) -> Iterator[Watch]:
+    watch = Watch(profile, rest_s=0.1)
+    until(lambda: watch.news() is not None, 20)
+    yield watch
+    watch.close()
+
+
+def next_news(watch: Watch) -> News:
+    found: list[News] = []
+
+    def come() -> bool:
+        if (news := watch.news()) is not None:
+            found.append(news)
+        return bool(found)
+
+    until(come, 20)
+    return found[0]
+
+
+def test_what_is_dropped_in_appears_once_it_is_whole_and_goes_again(profile: Path, watch: Watch, tmp_path: Path, folder: Path) -> None:
+    data, path = file(tmp_path / "a.safetensors").read_bytes(), profile / "checkpoints" / "a.safetensors"
+    path.write_bytes(data[:-1])
+    time.sleep(0.6)
+    assert watch.news() is None  # still being copied
+    with open(path, "ab") as end:
+        end.write(data[-1:])
+    news = next_news(watch)
+    assert news.checkpoints == ("bundled", "guide", "a.safetensors") and "a.safetensors can paint" in news.said[0]
+    shutil.copytree(folder, profile / "checkpoints" / "mine")
+    assert next_news(watch).checkpoints == ("bundled", "guide", "a.safetensors", "mine")
+    path.unlink()
+    assert next_news(watch) == News(("bundled", "guide", "mine"))
+    file(profile / "loras" / "look.safetensors")
+    assert next_news(watch).said == ("look.safetensors is there: use it with --lora.",)
+
+
+def test_settings_show_what_is_offered() -> None:
+    desktop = Desktop()
+    for event in (Ask(0.0, "settings"), Click(0.1, "System"), Wheel(0.2, -20)):
+        desktop.handle(event)
+    assert "guide" in {widget.name for widget in desktop.widgets}
+    desktop.offer(("bundled", "guide", "dream.safetensors"))
+    desktop.handle(Wheel(0.3, -20))
+    assert "dream.safetensors" in {widget.name for widget in desktop.widgets}
+
+
+@pytest.mark.usefixtures("here")
+def test_files_of_every_kind_go_into_the_profile_and_out_of_it(
+    profile: Path, tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    choice = Choice(profile=profile)
+    for path, place in ((folder, "checkpoints/mine"), (file(tmp_path / "look.safetensors", **LORA), "loras/look.safetensors"),
+                        (file(tmp_path / "wood.safetensors", emb_params=torch.zeros(2, 768)), "embeddings/wood.safetensors")):  # fmt: skip
+        command.add(choice, path)
+        copy = profile / place
+        assert (tree(copy) == tree(path)) if path.is_dir() else copy.read_bytes() == path.read_bytes()
+        with pytest.raises(Exception, match="already; remove it first"):
+            command.add(choice, path)
+    capsys.readouterr()
+    command.show_all(choice)
+    said = capsys.readouterr().out
+    assert "LoRA for" in said and "textual inversion for Stable Diffusion 1.x" in said and "mine" in said
+    for name in ("mine", "look.safetensors", "wood.safetensors"):
+        command.remove(choice, name)
+    assert not tree(profile)
+
+
+@pytest.mark.usefixtures("here")
+def test_what_is_moved_is_gone_where_it_was_and_what_is_refused_stays(profile: Path, tmp_path: Path) -> None:
+    path = file(tmp_path / "wood.safetensors", emb_params=torch.full((1, 768), float("nan")))
+    with pytest.raises(CheckpointError, match="not finite"):
+        command.add(Choice(profile=profile), path, move=True)
+    assert path.is_file() and not tree(profile)
+    file(path, emb_params=torch.zeros(1, 768))
+    command.add(Choice(profile=profile), path, move=True)
+    assert not path.exists() and list(tree(profile)) == ["embeddings/wood.safetensors"]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_copy_that_breaks_off_leaves_nothing(profile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = file(tmp_path / "wood.safetensors", emb_params=torch.zeros(1, 768))
+    monkeypatch.setattr(command.os, "fsync", full)
+    with pytest.raises(Exception, match="No space left on device; make room"):
+        command.add(Choice(profile=profile), path)
+    assert not tree(profile) and not list(profile.glob("*/*"))
+
+
+def test_what_lies_elsewhere_is_listed_with_its_place_and_never_removed(
+    profile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], here: None
+) -> None:
+    path = file(tmp_path / "ComfyUI" / "models" / "checkpoints" / "a.safetensors")
+    use(profile, tmp_path / "ComfyUI")
+    before = tree(tmp_path / "ComfyUI")
+    with pytest.raises(Exception, match=r"lies in .*a\.safetensors \(ComfyUI\) and is only used from there"):
+        command.remove(Choice(profile=profile), "a.safetensors")
+    assert tree(tmp_path / "ComfyUI") == before
+    (found,) = found_in(profile)
+    assert glance(found).path == str(path) and [verdict.name for verdict in listing(str(profile))] == ["bundled", "guide", "a.safetensors"]
+
+
+def test_on_a_terminal_removing_asks_first(profile: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    path = file(profile / "loras" / "look.safetensors")
+    monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    answers: Callable[[str], str] = iter(["n", "y"]).__next__  # type: ignore[assignment]
+    monkeypatch.setattr("builtins.input", lambda asked: answers())  # type: ignore[call-arg]
+    command.remove(Choice(profile=profile), "look.safetensors")
+    assert path.exists() and "kept" in capsys.readouterr().out
+    command.remove(Choice(profile=profile), "look.safetensors")
+    assert not path.exists()
