@@ -88,7 +88,7 @@ def probe(work: Probe) -> ProbeResult:
 
 def _safety(work: Probe) -> Figures:
     """Looked over in a process of its own, then opened in this one."""
-    work.verdict = verdict = apart(check, work.spec.checkpoint, work.spec.profile, False)
+    work.verdict = verdict = apart(check, work.spec.checkpoint, work.spec.profile)
     if not verdict.loadable:
         raise PixelOSError(verdict.why)
     work.painter = open_painter(work.spec)

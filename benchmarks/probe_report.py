@@ -19,6 +19,9 @@ TITLES = {
     "demo": ("The demo", "The trace that comes with Pixel OS; a slow machine plays its beginning only."),
     "latency": ("How fast is it?", "From an event to the composited frame, through the painter's process, in milliseconds."),
 }
+WORDS = {"cer": "wrong once glyphs are repaired", "cer_guide": "wrong in the guide", "cer_unrepaired": "wrong as painted",
+         "largest": "largest difference", "mean": "mean difference", "equal": "equal, up to 1e-4", "stock": "stock pipeline",
+         "p50_ms": "painting a step, median, ms", "p95_ms": "painting a step, 95th in a hundred, ms"}  # fmt: skip
 Pictures = Sequence[tuple[str, str, np.ndarray]]
 
 
@@ -29,7 +32,7 @@ def probe_page(found: ProbeResult, pictures: Pictures) -> bytes:
     loras = "".join(f", {lora['name']} {lora['weight']:g}" for lora in checkpoint.loras)
     under = (
         f"{checkpoint.family}{loras}, {checkpoint.parameters / 1e6:.1f} M parameters, SHA-256 {checkpoint.sha256[:12] or 'unknown'}; {found.mode}, "
-        f"{found.size[0]}x{found.size[1]}, {checkpoint.steps} steps, {checkpoint.dtype or '-'} on {checkpoint.device or '-'}; "
+        f"{found.size[0]}x{found.size[1]}, {checkpoint.steps} step{'s' * (checkpoint.steps != 1)}, {checkpoint.dtype or '-'} on {checkpoint.device or '-'}; "
         f"{machine['cpu']}, {gpus}, torch {machine['torch']}"
     )
     parts = [text for name, part in found.parts.items() for text in _part(name, part, pictures)]
@@ -60,10 +63,12 @@ def _rows(name: str, figures: dict[str, Any]) -> list[tuple[str, ...]]:
         keys = ("p50", "p95", "max", "painted", "cached")
         lines = [(scenario, *(f"{values[key]:g}" for key in keys)) for scenario, values in figures["scenarios"].items()]
         return [("", *keys), *lines, ("first painted frame, s", f"{figures['cold_start_s']:g}")]
-    return [("", "found"), *((key.replace("_", " "), _said(value)) for key, value in figures.items() if not isinstance(value, dict))]
+    return [("", "found"), *((WORDS.get(key, key.replace("_", " ")), _said(key, value)) for key, value in figures.items() if not isinstance(value, dict))]
 
 
-def _said(value: Any) -> str:
+def _said(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if key.startswith("cer"):
+        return f"{value:.1%}"
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}") if isinstance(value, float) else str(value)

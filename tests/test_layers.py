@@ -17,7 +17,8 @@ FORBIDDEN = {
     "ui": {*TORCH, "tests"},
     "benchmarks": {"pygame", "tests"},
 }
-ROOT_OF_ALL = {"cli.py", "start.py", "playing.py", "measuring.py", "evaluating.py", "checkpoints.py", "training.py", "probing.py"}  # the command line's own files
+ROOT_OF_ALL = {"cli.py", "start.py", "playing.py", "measuring.py", "evaluating.py", "checkpoints.py", "training.py",
+               "probing.py"}  # the command line's own files
 
 
 def imports(path: Path) -> set[str]:

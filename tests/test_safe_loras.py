@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -15,6 +14,7 @@ import pytest
 
 from engine.errors import CheckpointError
 from engine.painter import Painter, PainterSpec
+from models import apart
 from models.catalog import dressed, open_checkpoint, open_painter
 from models.check import check
 from models.loras.reading import LORA_ROWS
@@ -23,9 +23,10 @@ from tests.checkpoints import tiny_checkpoint
 from tests.hostile import PICKLE
 from tests.hostile_loras import LORA_CASES, plant, planted
 from tests.test_painters import SIZE, ask, drawn, empty, show
-from tests.test_safe_loading import ROOM_MB, ROOT, SOON_S, largest_mb
+from tests.test_safe_loading import ROOM_MB, SOON_S, largest_mb
 from tests.tiny_families import tiny_folder
 from tests.tiny_loras import Lora, as_kohya, tiny_lora
+from ui.cli import status
 
 SPEC = PainterSpec(size=SIZE, threads=1, device="cpu", steps=1)
 
@@ -51,9 +52,15 @@ def lora(checkpoint: PromptedCheckpoint) -> Lora:
 
 
 @pytest.fixture(scope="module")
-def old(home: Path) -> Painter:
-    """The painter of the checkpoint that is in use."""
-    return open_painter(replace(SPEC, checkpoint=str(home / "bundled")))
+def old(home: Path) -> tuple[Painter, np.ndarray]:
+    """The painter of the checkpoint that is in use, and what it painted at first."""
+    painter = open_painter(replace(SPEC, checkpoint=str(home / "bundled")))
+    return painter, painted(painter)
+
+
+def painted(painter: Painter) -> np.ndarray:
+    painter.restore(None)
+    return show(painter, empty(), ask(drawn(1)))
 
 
 def put_on(checkpoint: PromptedCheckpoint, *files: Path) -> PromptedCheckpoint:
@@ -63,7 +70,7 @@ def put_on(checkpoint: PromptedCheckpoint, *files: Path) -> PromptedCheckpoint:
 
 @pytest.mark.parametrize("name", LORA_CASES)
 def test_what_is_hostile_is_refused_and_its_twin_is_put_on(
-    checkpoint: PromptedCheckpoint, lora: Lora, old: Painter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    checkpoint: PromptedCheckpoint, lora: Lora, old: tuple[Painter, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     case = LORA_CASES[name]
     monkeypatch.chdir(tmp_path)
@@ -72,22 +79,18 @@ def test_what_is_hostile_is_refused_and_its_twin_is_put_on(
         own = copy.deepcopy(lora)
         return (change(own) or own).write(tmp_path / to)
 
-    def painted() -> np.ndarray:
-        old.restore(None)
-        return show(old, empty(), ask(drawn(1)))
-
     twin = put_on(checkpoint, written(case.twin, "twin.safetensors"))
     assert twin.loras is not None and len(twin.loras.infos) == 1
     hostile = written(case.hostile, "hostile.safetensors")
     hostile.write_bytes(case.bytes(hostile.read_bytes()))
-    before, room = painted(), largest_mb()
+    room = largest_mb()
     begun = time.process_time()
     with pytest.raises(CheckpointError, match=case.message) as refusal:
         dressed(checkpoint, replace(SPEC, loras=((str(hostile), 1.0),)))
     assert time.process_time() - begun < SOON_S and largest_mb() - room < ROOM_MB
     said = str(refusal.value)
     assert "\n" not in said and len(said) < 700 and str(tmp_path) in said
-    assert not (tmp_path / "ran").exists() and (painted() == before).all()
+    assert not (tmp_path / "ran").exists() and (painted(old[0]) == old[1]).all()
     assert not hasattr(checkpoint.pipeline.unet, "peft_config")  # nothing of it stays behind
 
 
@@ -123,8 +126,11 @@ def test_models_check_tells_what_a_lora_is(home: Path, lora: Lora, tmp_path: Pat
     assert not check(str(path)).loadable
 
 
-def test_the_command_prints_it(lora: Lora, tmp_path: Path) -> None:
+def test_the_command_prints_it(lora: Lora, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(apart, "apart", lambda look, *given: look(*given))  # a process more takes seconds
     path = lora.write(tmp_path / "a.safetensors")
-    command = [sys.executable, "-m", "ui.cli", "models", "check", str(path), "--profile", str(tmp_path / "profile")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0 and all(f"\n{row:<10} sound" in f"\n{done.stdout}" for row in LORA_ROWS) and "LoRA" in done.stdout
+    assert status(["models", "check", str(path), "--profile", str(tmp_path / "profile")]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"\n{row:<10} sound" in f"\n{printed}" for row in LORA_ROWS) and "LoRA" in printed
+    assert status(["models", "check", str(path), "--checkpoint", "bundled", "--profile", str(tmp_path / "profile")]) == 2
+    assert "takes no LoRAs" in capsys.readouterr().err

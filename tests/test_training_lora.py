@@ -40,8 +40,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two screens are looked at."""
-    monkeypatch.setattr(adapting, "SCREENS", 2)
+    """One screen is looked at."""
+    monkeypatch.setattr(adapting, "SCREENS", 1)
 
 
 def config(out: Path, init: Path, **other: Any) -> TrainConfig:
@@ -56,15 +56,15 @@ def test_it_learns_one_batch_by_heart(home: Path, tmp_path: Path, family: str) -
     rng = np.random.default_rng(1)
     batch = pair_batch([crop_of(random_shot(rng), 64, rng) for _ in range(2)], rng)
     before = {name: tensor.clone() for name, tensor in lesson.checkpoint.pipeline.unet.state_dict().items() if "lora" not in name}
-    optimiser = torch.optim.AdamW(lesson.networks.parameters(), lr=2e-2)
+    optimiser = torch.optim.AdamW(lesson.networks.parameters(), lr=5e-2)
     losses = []
-    for _ in range(40):
+    for _ in range(20):
         loss = lesson.loss(lesson.networks, batch, 0.0, torch.Generator().manual_seed(3))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.9 * losses[0], losses[::13]
+    assert losses[-1] < 0.9 * losses[0], losses[::5]
     after = lesson.checkpoint.pipeline.unet.state_dict()
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())  # the checkpoint itself stays
     assert sum(tensor.numel() for tensor in lesson.networks.parameters()) < 0.2 * lesson.checkpoint.parameters

@@ -22,6 +22,9 @@ def probe_to(choice: Choice, path: Path, out: Path | None) -> None:
     document = beside(out, ".json")
     for file in (out, document):
         check_file(file)
+    from models.catalog import resolve
+
+    resolve(str(path), str(choice.folder()))  # refused before anything is written
     trace = read_trace(DEMO)
     spec = choice.spec(checkpoint=str(path), size=trace.header.size)
     if spec.mode != "guided":
