@@ -42,7 +42,8 @@ def chosen(name: str, device: torch.device, networks: Sequence[nn.Module]) -> bo
 def supported() -> bool:
     """Whether this machine and this build of torch multiply bytes exactly and fast. Older CPUs add pairs of products in 16
     bits, which overflow."""
-    return torch.cpu._is_vnni_supported() and hasattr(torch.ops.onednn, "qconv2d_pointwise")
+    able = getattr(torch.cpu, "_is_vnni_supported", None)
+    return able is not None and able() and hasattr(torch.ops.onednn, "qconv2d_pointwise")
 
 
 @contextmanager
