@@ -122,11 +122,12 @@ def parts_of(found: Found) -> tuple[str, dict[str, int]]:
         surveyed = survey(found.path)
         ours = surveyed.index["_class_name"] == "PixelOSPipeline"
         family = "bundled" if ours else recognised(surveyed)[0].name
-        parts = [part for part, told in surveyed.index.items() if isinstance(told, list) and (found.path / str(part) / "config.json").is_file()]
-        counts = dict.fromkeys(map(str, parts), 0)
-        for name, weights in ((name, weights) for name in counts for weights in files_of(found.path / name, READING)):
-            with open_safetensors(weights, READING.largest) as header:
-                counts[name] += _numbers(header.entries)
+        parts = [str(part) for part, told in surveyed.index.items() if isinstance(told, list)]
+        counts = {part: 0 for part in parts if (found.path / part / "config.json").is_file()}
+        for part in counts:
+            for weights in files_of(found.path / part, READING):
+                with open_safetensors(weights, READING.largest) as header:
+                    counts[part] += _numbers(header.entries)
         return family, counts
     with opened_file(found.path, TAUGHT_NAME) as file:
         kind = kind_of(file.entries)

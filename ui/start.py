@@ -50,7 +50,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
     from engine.mirror import Mirror
     from engine.session import Session
     from engine.swap_mailbox import SwapMailbox
-    from models.catalog import check_spec, names, open_painter, resolve
+    from models.catalog import check_spec, names, open_carefully, resolve
     from ui.gallery import Gallery
 
     journal, mirror = Journal(profile.journal_path), Mirror(profile.documents)
@@ -74,7 +74,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
     if spec.checkpoint != "guide":
         resolve(spec.checkpoint, spec.profile)  # refused here, in one message, rather than in the child
     here = _Here(spec)
-    mailbox = SwapMailbox(open_painter, spec, room=here.room)
+    mailbox = SwapMailbox(open_carefully, spec, room=here.room)
     if past.latents is not None:
         mailbox.restore(past.latents)
     session = Session(desktop, mailbox, Keeper(journal, mirror), live=True)
