@@ -1,9 +1,10 @@
 """How long a change of checkpoints takes, and whether the window goes on meanwhile.
 
-`python -m benchmarks.swap` runs the real window without a screen (SDL's dummy driver, unless a display is named) on the
-bundled checkpoint and a copy of it, there and back, while somebody types, and prints one JSON document. Times in
-milliseconds: `taking_over`, from an opened checkpoint to its frame on the screen; `loading`, until it was open; `gap`,
-the longest between two frames presented, with `gap_before` of as many seconds in which nothing was changed.
+`python -m benchmarks.swap` runs the real window (on SDL's dummy driver where no display is named) on the bundled checkpoint
+and a copy of it, there and back, while somebody types, and prints one JSON document. Times in milliseconds: `loading`, until
+the checkpoint was open; `taking_over`, from there to its frame in the window; `held_up`, the longest turn of the window's
+loop beside waiting for input, which is how long no frame could be presented; `held_up_before`, the same over the seconds
+before, in which no checkpoint was changed; `load`: programs that wanted a core, over the last minute.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from engine.desktop.desktop import Desktop
 from engine.events import Ask, Event, Text
 from engine.painter import PainterSpec
 from engine.session import Session
+from engine.settings import Settings
 from engine.swap_mailbox import SwapMailbox
 from models.catalog import BUNDLED, open_carefully
+from ui.display import open_window
+from ui.window import Window
 
 TYPED_S = 0.1
-PRESENT_S = 1 / 60
 LONGEST_S = 180.0
 WARM_UP_S = 3.0
 
@@ -41,11 +44,12 @@ def measure(size: tuple[int, int] = (512, 384)) -> dict[str, Any]:
         session = Session(Desktop(size), mailbox)
         try:
             session.settle(LONGEST_S)
-            runner = _Runner(session)
-            runner.for_seconds(WARM_UP_S)
-            there = runner.swap(mailbox, replace(first, checkpoint=str(Path(home) / "copy")))
-            runner.for_seconds(WARM_UP_S)
-            back = runner.swap(mailbox, first)
+            with open_window(size, fullscreen=False) as screen:
+                runner = _Runner(session, Window(screen, session, Settings.load(Path(home) / "settings.toml")))
+                runner.for_seconds(WARM_UP_S)
+                there = runner.swap(mailbox, replace(first, checkpoint=str(Path(home) / "copy")))
+                runner.for_seconds(WARM_UP_S)
+                back = runner.swap(mailbox, first)
         finally:
             session.close()
     return {"machine": machine_facts(), "load": os.getloadavg() if hasattr(os, "getloadavg") else None, "size": list(size),
@@ -53,21 +57,22 @@ def measure(size: tuple[int, int] = (512, 384)) -> dict[str, Any]:
 
 
 class _Runner:
-    """The window's loop: input, a step, what there is; it remembers when each frame was presented."""
+    """The window's loop: input, a step, what there is."""
 
-    def __init__(self, session: Session) -> None:
-        self._session, self._begun = session, monotonic()
-        self._typed = self._presented = self._begun
-        self._gap = 0.0
+    def __init__(self, session: Session, window: Window) -> None:
+        self._session, self._window = session, window
+        self._offset = session.desktop.t - monotonic()
+        self._typed = monotonic()
+        self._held_up = 0.0
         session.step([Ask(session.desktop.t, "notes")], session.desktop.t)
 
     def for_seconds(self, seconds: float) -> None:
-        self._gap, until = 0.0, monotonic() + seconds
+        self._held_up, until = 0.0, monotonic() + seconds
         while monotonic() < until:
             self._loop()
 
     def swap(self, mailbox: SwapMailbox, spec: PainterSpec) -> dict[str, float]:
-        before, self._gap, begun = self._gap, 0.0, monotonic()
+        before, self._held_up, begun = self._held_up, 0.0, monotonic()
         mailbox.swap(spec)
         opened = 0.0
         while (latest := mailbox.latest) is None or latest.under_way:
@@ -78,45 +83,26 @@ class _Runner:
             self._loop()
         if latest.state != "done":
             raise SystemExit(f"it was refused: {latest.why}")
-        told = {"loading": opened - begun, "taking_over": latest.since - opened, "gap": self._gap, "gap_before": before}
+        told = {"loading": opened - begun, "taking_over": monotonic() - opened, "held_up": self._held_up, "held_up_before": before}
         return {name: round(seconds * 1e3, 1) for name, seconds in told.items()}
 
     def _loop(self) -> None:
-        import pygame
-
-        pygame.event.wait(4)
-        self._session.step(list(self._events()), self._t)
-        now = monotonic()
-        if now - self._presented >= PRESENT_S:
-            _present(self._session)
-            now = monotonic()
-            self._gap, self._presented = max(self._gap, now - self._presented), now
+        events = [*self._window.read(self._t), *self._typing()]
+        begun = monotonic()
+        self._window.show(self._session.step(events, self._t))
+        self._held_up = max(self._held_up, monotonic() - begun)
 
     @property
     def _t(self) -> float:
-        return self._session.desktop.t + max(monotonic() - self._begun - self._session.desktop.t, 0.0)
+        return max(monotonic() + self._offset, self._session.desktop.t)
 
-    def _events(self) -> Iterator[Event]:
+    def _typing(self) -> Iterator[Event]:
         if monotonic() - self._typed >= TYPED_S:
             self._typed = monotonic()
             yield Text(self._t, "x")
 
 
-def _present(session: Session) -> None:
-    import pygame
-
-    screen = pygame.display.get_surface()
-    if screen is None:
-        raise SystemExit("the window is gone")
-    picture = pygame.image.frombuffer(session.pixels.tobytes(), session.desktop.size, "RGB")
-    screen.blit(pygame.transform.scale(picture, screen.get_size()), (0, 0))
-    pygame.display.flip()
-
-
 if __name__ == "__main__":
-    os.environ.setdefault("SDL_VIDEODRIVER", "x11" if os.environ.get("DISPLAY") else "dummy")
-    import pygame
-
-    pygame.display.init()
-    pygame.display.set_mode((1024, 768))
+    if not os.environ.get("DISPLAY"):
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     print(json.dumps(measure(), indent=2))
