@@ -78,6 +78,7 @@ class PainterInfo:
     steps: int
     reach: int = 0  # pixels by which painting changes more than the guide's damage (shadows, glow)
     weights: str = ""
+    plan: str = ""  # how it lies in memory, in words
     prompted: bool = False  # whether it is told in words what to paint
     loras: tuple[LoraInfo, ...] = ()  # as it was opened; their weights may have changed since
 

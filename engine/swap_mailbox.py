@@ -23,7 +23,7 @@ from engine.painter_process import Limits
 from engine.process_mailbox import ProcessMailbox
 
 WARM = 2  # painters kept ready beside the one that paints, at most
-CATCH_UP_S = 1.0  # how long a first frame waits for what was typed meanwhile
+CATCH_UP_S = 0.3  # how long a first frame waits for what was typed meanwhile
 FLAT = 4  # a frame whose channels each span fewer levels shows nothing
 CLOSE_S = 2.5
 SLICE_S = 0.02

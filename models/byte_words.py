@@ -63,7 +63,8 @@ def save_t5(folder: Path) -> str:
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), ("▁the", -3.0)]
     pieces += [(letter, -5.0) for letter in string.ascii_letters + string.digits + string.punctuation]
     pieces += [(f"<extra_id_{i}>", 0.0) for i in range(99, -1, -1)]
-    transformers.T5Tokenizer(pieces, model_max_length=512).save_pretrained(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    transformers.T5Tokenizer(pieces, model_max_length=512).backend_tokenizer.save(str(folder / "tokenizer.json"))
     return "T5TokenizerFast"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -12,6 +13,8 @@ from models.places import INDEX, found_in
 from models.whole import refuse_foreign, whole
 
 if TYPE_CHECKING:
+    import torch
+
     from models.findings import Findings
     from models.loading import BundledCheckpoint
     from models.prompted.painter import PromptedCheckpoint
@@ -56,31 +59,47 @@ def lenders(profile: str | None) -> list[Path]:
 
 
 def open_checkpoint(
-    path: Path, findings: Findings | None = None, profile: str | None = None
+    path: Path, findings: Findings | None = None, profile: str | None = None, spec: PainterSpec | None = None
 ) -> BundledCheckpoint | PromptedCheckpoint:
     """What is in the folder or file, read and built, in bounded memory. findings: told what was found, row by row; profile:
-    where parts that a file lacks may be found.
+    where parts that a file lacks may be found; spec: what it is opened for: its weights are held in that number format at once,
+    else in float32.
 
     Raises CheckpointError, saying what and where, for one that is not sound.
     """
     from models.limits import limited_memory
     from models.survey import survey
 
+    extra = (_held(spec),) if spec is not None else ()
     if path.is_file():
         from models.findings import Findings
         from models.prompted.from_file import build_from_file
 
         folders = lenders(profile)
         with limited_memory(path, *folders):
-            return build_from_file(path, findings if findings is not None else Findings(), folders)
+            return build_from_file(path, findings if findings is not None else Findings(), folders, *extra)
     name = "bundled" if path == BUNDLED else path.name
     surveyed = survey(path, findings)
     if surveyed.index["_class_name"] == "PixelOSPipeline":
         from models.loading import build_bundled as build
     else:
-        from models.prompted.opening import build_prompted as build  # type: ignore[assignment]
+        from models.prompted.opening import build_prompted
+
+        with limited_memory(path):
+            return build_prompted(surveyed, name, None, *extra)
     with limited_memory(path):
         return build(surveyed, name)
+
+
+def _held(spec: PainterSpec) -> Callable[[str], torch.dtype]:
+    """In what number format a family's weights are held, by its name."""
+    import torch
+
+    from models.devices import device_of
+    from models.memory_plan import dtype_for
+
+    device = device_of(spec.device).type
+    return lambda family: getattr(torch, dtype_for(family, device, spec.dtype))  # type: ignore[no-any-return]
 
 
 def check_spec(spec: PainterSpec) -> None:
@@ -108,7 +127,17 @@ def opened(spec: PainterSpec) -> BundledCheckpoint | PromptedCheckpoint:
         from models.presets import random_checkpoint
 
         return random_checkpoint(spec.checkpoint.removeprefix(RANDOM), spec)
-    return open_checkpoint(resolve(spec.checkpoint, spec.profile), profile=spec.profile)
+    return open_checkpoint(resolve(spec.checkpoint, spec.profile), profile=spec.profile, spec=spec)
+
+
+def open_carefully(spec: PainterSpec) -> Painter:
+    """The same, outliving that memory runs out while it paints. For a session."""
+    painter = open_painter(spec)
+    if spec.checkpoint == "guide":
+        return painter
+    from models.placing import careful
+
+    return careful(painter)
 
 
 def dressed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> PromptedCheckpoint:
@@ -124,6 +153,7 @@ def dressed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpe
 
 def probed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> Painter:
     """A painter of the checkpoint that has shown that it paints. Raises CheckpointError."""
+    from models.placing import careful
     from models.probe import probe
 
     spec = _tuned(spec, checkpoint.sha256)
@@ -137,7 +167,7 @@ def probed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec
 
         prompted = cast("PromptedCheckpoint", checkpoint)
         painter = (ReferencePainter if prompted.row.references else PromptedPainter)(prompted, spec)
-    probe(painter, checkpoint.networks, spec)
+    probe(careful(painter), checkpoint.networks, spec)
     return painter
 
 

@@ -20,6 +20,7 @@ from models.places import Found, found_in
 from models.whole import refuse_foreign, whole
 
 if TYPE_CHECKING:
+    from models.loading import BundledCheckpoint
     from models.prompted.painter import PromptedCheckpoint
     from models.safetensors_file import Entry
 
@@ -42,7 +43,7 @@ class Verdict:
     """One checkpoint, or what goes with one. why: "" if it can be loaded, else what is wrong and what to do; sizes in
     megabytes; memory_mb: weights in float32, with the activations where they were measured (the bundled family); rows: what
     was looked at, in order; notes: what is ignored, and why; kind: checkpoint, lora, embedding or vae; place: "profile", or
-    whose folder it lies in."""
+    whose folder it lies in; plan: how it would lie in the memory there is now, for a frame of the usual size."""
 
     name: str
     path: str
@@ -57,6 +58,7 @@ class Verdict:
     notes: tuple[str, ...] = ()
     kind: str = "checkpoint"
     place: str = "profile"
+    plan: str = ""
 
 
 def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits: str | None = None) -> Verdict:
@@ -87,8 +89,16 @@ def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits:
         return Verdict(path.name, str(path), "unknown", False, str(error), rows=_rows(findings), notes=tuple(findings.notes))
     return Verdict(
         found.name, str(path), found.family, True, "", found.sha256, found.parameters, _megabytes(path),
-        _memory(found.family, found.parameters), _rows(findings), tuple(findings.notes),
+        _memory(found.family, found.parameters), _rows(findings), tuple(findings.notes), plan=_plan(found),
     )  # fmt: skip
+
+
+def _plan(found: BundledCheckpoint | PromptedCheckpoint) -> str:
+    """In words."""
+    from models.facts import planned_for
+
+    numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in found.parts.items()}
+    return str(planned_for(found.family, numbers, PainterSpec()))
 
 
 def listing(profile: str | None = None) -> list[Verdict]:
@@ -128,8 +138,8 @@ def parts_of(found: Found) -> tuple[str, dict[str, int]]:
         surveyed = survey(found.path)
         ours = surveyed.index["_class_name"] == "PixelOSPipeline"
         family = "bundled" if ours else recognised(surveyed)[0].name
-        parts = [part for part, told in surveyed.index.items() if isinstance(told, list) and (found.path / str(part) / "config.json").is_file()]
-        counts = dict.fromkeys(map(str, parts), 0)
+        parts = [str(part) for part, told in surveyed.index.items() if isinstance(told, list)]
+        counts = {part: 0 for part in parts if (found.path / part / "config.json").is_file()}
         for part in counts:
             for weights in files_of(found.path / part, READING):
                 with open_safetensors(weights, READING.largest) as header:

@@ -52,8 +52,13 @@ class BundledCheckpoint:
     family: str = "bundled"
 
     @property
+    def parts(self) -> dict[str, nn.Module]:
+        """Its networks by the names that its index gives them."""
+        return {name: network for name in COMPONENTS if (network := getattr(self, name)) is not None}
+
+    @property
     def networks(self) -> list[nn.Module]:
-        return [network for network in (self.denoiser, self.context_encoder, self.dreamer) if network is not None]
+        return list(self.parts.values())
 
     @property
     def parameters(self) -> int:

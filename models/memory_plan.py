@@ -72,14 +72,19 @@ def plan(
     parts: numbers of each network, by its name; size: of the frame; free: bytes on the device that nobody has; device: "cpu"
     or "cuda"; dtype: "auto" or a wish; budget: GB.
     """
-    chosen, most = dtype_for(family, device, dtype), room(free, budget)
+    every = plans(parts, size, room(free, budget), device, family, dtype)
+    return next((one for one in every if one.fits), every[-1])
+
+
+def plans(parts: Mapping[str, int], size: tuple[int, int], most: int, device: str, family: str = "", dtype: str = "auto") -> list[MemoryPlan]:
+    """Every way there is, the quickest first. most: bytes that may be taken; the rest as of `plan`."""
+    chosen = dtype_for(family, device, dtype)
     # On a CPU there is no other memory for what is not needed at the moment.
     offloads: tuple[Offload, ...] = ("none", "model", "group", "sequential") if device.startswith("cuda") else ("none",)
     steps: list[tuple[bool, Offload]] = [(False, "none"), *((True, offload) for offload in offloads)]
     if set(parts) <= set(OWN):
         steps = [(False, "none")]  # so small that it has no other way
-    plans = [_planned(parts, size, chosen, sliced, offload, most) for sliced, offload in steps]
-    return next((one for one in plans if one.fits), plans[-1])
+    return [_planned(parts, size, chosen, sliced, offload, most) for sliced, offload in steps]
 
 
 def _planned(parts: Mapping[str, int], size: tuple[int, int], dtype: str, sliced: bool, offload: Offload, most: int) -> MemoryPlan:

@@ -95,11 +95,11 @@ class Brought:
     def read(self, digest: Digest) -> None:
         """Every byte, once. Raises CheckpointError for a number that is none."""
         with self.findings.row("finite"):
-            self._tensors = finite(self.file, {name: name for name in self._needed}, digest)
+            self._tensors = finite(self.file, {name: name for name in self._needed}, digest, self.reading.dtype)
             self.findings.tell("finite", self.file.path.name)
 
     def filled(self, part: str, network: Network) -> Any:
-        """The network of one part, in float32."""
+        """The network of one part."""
         piece, plan = self.contents.pieces[part], self._plans[part]
         tensors = {told: self._tensors.pop(name) for told, name in piece.names.items() if name in self._tensors}
         renamed = self._own(part, piece.arrangement.rename(tensors, network.config), plan)

@@ -39,6 +39,7 @@ class Reading(NamedTuple):
     spelled: Callable[[str], str] = str
     spelling: Callable[[str], Callable[[str], str]] = lambda network: str  # by a network's class: what an older name became
     harmless: re.Pattern[str] = re.compile(r"(?!)")
+    dtype: torch.dtype = torch.float32  # in which they are held from the moment they are read
 
 
 class Plan(NamedTuple):
@@ -75,7 +76,7 @@ def assembled(empty: Callable[[], Network], path: Path, tensors: Mapping[str, Te
 def filled(
     folder: Path, build: Callable[[], Network], empty: Callable[[], Network], reading: Reading, digest: Digest, findings: Findings
 ) -> Network:
-    """The network of `folder`, in float32 and in eval mode.
+    """The network of `folder`, in the number format of `reading` and in eval mode.
 
     build: makes it, on whatever device; empty: makes it without taking memory for its weights. digest sees every byte
     of the files. Raises CheckpointError.
@@ -100,7 +101,7 @@ def filled(
             tensors: dict[str, Tensor] = {}
             for shard, names, packed in zip(shards, places, bits, strict=True):
                 pieces = {name: f"{key}{BETWEEN}{piece}" for key, weight in packed.items() for piece, name in weight.names.items()}
-                tensors |= _unfolded(finite(shard, {**names, **pieces}, digest), packed, shard.path)
+                tensors |= _unfolded(finite(shard, {**names, **pieces}, digest, reading.dtype), packed, shard.path)
             findings.tell("finite", folder.name)
     return assembled(empty, folder / "config.json", tensors, shared)
 
@@ -192,8 +193,10 @@ def _complete(folder: Path, shards: Sequence[SafetensorsFile], places: Sequence[
         raise CheckpointError(f"{where}: the tensor {missing[0]} is missing; the file does not fit its config.json")
 
 
-def finite(shard: SafetensorsFile | GgufFile, names: Mapping[str, str], digest: Digest) -> dict[str, Tensor]:
-    """A file's tensors under the network's names, in float32 but for what stays packed. Raises CheckpointError for a number
+def finite(
+    shard: SafetensorsFile | GgufFile, names: Mapping[str, str], digest: Digest, dtype: torch.dtype = torch.float32
+) -> dict[str, Tensor]:
+    """A file's tensors under the network's names, in `dtype` but for what stays packed. Raises CheckpointError for a number
     that is none."""
     found = {}
     for name, tensor in shard.tensors(digest, BYTES):
@@ -205,5 +208,8 @@ def finite(shard: SafetensorsFile | GgufFile, names: Mapping[str, str], digest: 
         number = unpacked(tensor) if is_packed(tensor) else tensor.float()
         if not torch.isfinite(number).all():
             raise CheckpointError(f"{shard.path}: {name} holds values that are not finite; the file is damaged, copy it again")
-        found[names[name]] = tensor if is_packed(tensor) else number
+        held = number.to(dtype)
+        if dtype == torch.float16 and not torch.isfinite(held).all():
+            raise CheckpointError(f"{shard.path}: {name} holds numbers too large for float16; use --dtype bfloat16 or float32")
+        found[names[name]] = tensor if is_packed(tensor) else held
     return found

@@ -198,7 +198,7 @@ class BluntPainter(GuidePainter):
 
 def by_name(spec: PainterSpec) -> GuidePainter:
     """The painter that the checkpoint's name asks for."""
-    kinds = {"guide": RememberingPainter, "tinted": TintedPainter, "tinted too": TintedPainter, "flat": BluntPainter,
+    kinds = {"guide": RememberingPainter, "tinted": TintedPainter, "tinted too": TintedPainter, "bundled": TintedPainter, "flat": BluntPainter,
              "crashing": CrashingPainter}  # fmt: skip
     if spec.checkpoint == "slow to open":
         for share in range(200):

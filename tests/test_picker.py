@@ -185,3 +185,13 @@ def test_memory_that_is_short_lets_go_of_who_is_kept_ready(place: Place) -> None
     place.gallery._memory = lambda: Memory(100.0, tight=True)
     place.until(lambda: not place.mailbox.warm)
     assert isinstance(place.desktop, Desktop) and place.gallery.painting == "tinted"
+
+
+def test_where_a_checkpoint_is_lost_for_good_the_bundled_one_takes_over(place: Place) -> None:
+    place.gallery.choose("crashing")
+    place.until(lambda: place.gallery.painting == "crashing")
+    place.session.step([Text(1.0, "!")], 1.0)
+    place.until(lambda: place.gallery.painting == "bundled")
+    assert any("crashing is lost" in line for line in place.desktop.log_lines())
+    place.until(lambda: not place.session.waiting)
+    assert (place.session.pixels == 255 - place.session.guide.pixels).all()

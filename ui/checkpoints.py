@@ -65,7 +65,7 @@ def check(choice: Choice, path: str) -> None:
         raise CheckpointError(verdict.why)
     for name, value in (
         ("path", verdict.path), ("kind", verdict.kind), ("family", verdict.family), ("parameters", f"{verdict.parameters:,}"),
-        ("file", f"{verdict.file_mb} MB"), ("memory", f"about {verdict.memory_mb:.0f} MB" if verdict.memory_mb else ""), ("sha256", verdict.sha256),
+        ("file", f"{verdict.file_mb} MB"), ("memory", f"about {verdict.memory_mb:.0f} MB" if verdict.memory_mb else ""), ("plan", verdict.plan), ("sha256", verdict.sha256),
     ):  # fmt: skip
         if value:
             print(f"{name:<10} {value}")

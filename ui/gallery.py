@@ -120,6 +120,11 @@ class Gallery:
         if latest is not None and latest != self._told and not latest.under_way:
             self._told = latest
             self._came_of(latest.spec.checkpoint, latest.why)
+        status = self._mailbox.status
+        if status.state == "gave up" and self.painting not in ("bundled", "guide") and (latest is None or not latest.under_way):
+            self._session.desktop.say(f"{self.painting} is lost: {status.why}")
+            self._refused[self.painting] = status.why
+            self._mailbox.swap(self._spec_of("bundled"))
         if self._to_keep and self._session.desktop.resting and self._session.keeper is not None:
             self._to_keep = False
             self._session.keeper.snapshot(self._session)

@@ -116,6 +116,8 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
         if loras := session.desktop.loras:
             rows.append(("LoRAs", ", ".join(f"{name} {weight:g}" for name, weight in loras.items())))
         rows.append(("device", f"{info.device}, {info.dtype}"))
+        if info.plan:
+            rows.append(("memory plan", info.plan))
     if (swap := getattr(session.mailbox, "latest", None)) is not None and swap.under_way:
         rows.append(("next", f"{swap.spec.checkpoint}, {100 * swap.share:.0f} % read"))
     if recent := numbers.latencies[-100:]:

@@ -44,13 +44,14 @@ def start(choice: Choice, record_to: Path | None = None) -> None:
 
 @contextmanager
 def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[tuple[Session, Gallery]]:
+    from engine.errors import CheckpointError
     from engine.geometry import parse_size
     from engine.journal import Journal
     from engine.keeping import Keeper, recover, resized
     from engine.mirror import Mirror
     from engine.session import Session
     from engine.swap_mailbox import SwapMailbox
-    from models.catalog import check_spec, names, open_painter, resolve
+    from models.catalog import check_spec, names, open_carefully, resolve
     from ui.gallery import Gallery
 
     journal, mirror = Journal(profile.journal_path), Mirror(profile.documents)
@@ -72,9 +73,16 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
     check_spec(spec)
     desktop.prefer("loras", dict(spec.weights))
     if spec.checkpoint != "guide":
-        resolve(spec.checkpoint, spec.profile)  # refused here, in one message, rather than in the child
+        try:
+            resolve(spec.checkpoint, spec.profile)  # refused here, in one message, rather than in the child
+        except CheckpointError as error:
+            if choice.checkpoint is not None or "checkpoint" not in wished:
+                raise
+            # It was chosen in the window, and has gone since: that must not keep the program from starting.
+            desktop.say(f"{error}; bundled paints")
+            spec = replace(spec, checkpoint="bundled")
     here = _Here(spec)
-    mailbox = SwapMailbox(open_painter, spec, room=here.room)
+    mailbox = SwapMailbox(open_carefully, spec, room=here.room)
     if past.latents is not None:
         mailbox.restore(past.latents)
     session = Session(desktop, mailbox, Keeper(journal, mirror), live=True)

@@ -13,7 +13,7 @@ from models.findings import Findings
 from models.gguf_file import MAGIC, GgufFile, open_gguf
 from models.packed import need_gguf
 from models.plain_files import opened, read_exactly, read_json
-from models.prompted.opening import READING, build_prompted
+from models.prompted.opening import READING, Held, build_prompted, in_float32
 from models.prompted.painter import PromptedCheckpoint
 from models.safetensors_file import PLAIN_NAME, SafetensorsFile, open_safetensors
 from models.single_file import Brought, Contents, contents_of
@@ -22,15 +22,15 @@ from models.survey import INDEX, Survey, check_link, survey
 LARGEST = 64 * 2**30
 
 
-def build_from_file(path: Path, findings: Findings, folders: Sequence[Path]) -> PromptedCheckpoint:
-    """folders: checkpoints that may lend the parts which the file lacks. Raises CheckpointError."""
+def build_from_file(path: Path, findings: Findings, folders: Sequence[Path], held: Held = in_float32) -> PromptedCheckpoint:
+    """folders: checkpoints that may lend the parts which the file lacks; held: in what number format weights are held. Raises CheckpointError."""
     with findings.row("links"):
         findings.tell("links", check_link(path))
     for row, found in (("structure", "one file"), ("code", "none"), ("templates", "none")):  # a file of tensors has no room for them
         findings.tell(row, found)
-    with ExitStack() as held:
+    with ExitStack() as files:
         with findings.row("headers"):
-            file = held.enter_context(opened_file(path))
+            file = files.enter_context(opened_file(path))
             if isinstance(file, GgufFile):  # known to be sound before anybody is asked to install anything for it
                 need_gguf(path)
             findings.tell("headers", f"{len(file.entries)} tensors")
@@ -40,8 +40,8 @@ def build_from_file(path: Path, findings: Findings, folders: Sequence[Path]) -> 
             findings.note(note)
         brought = Brought(file, contents, READING, findings)
         if contents.layout is None:
-            return _lent(brought, folders)
-        return build_prompted(Survey(path, contents.layout["model_index"], findings, contents.layout), path.name, brought)
+            return _lent(brought, folders, held)
+        return build_prompted(Survey(path, contents.layout["model_index"], findings, contents.layout), path.name, brought, held)
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def opened_file(path: Path, plain: re.Pattern[str] = PLAIN_NAME) -> Iterator[Saf
         yield other
 
 
-def _lent(brought: Brought, folders: Sequence[Path]) -> PromptedCheckpoint:
+def _lent(brought: Brought, folders: Sequence[Path], held: Held) -> PromptedCheckpoint:
     """With the other parts of the first folder that the denoiser fits, those whose name stands in the file's first."""
     contents, findings = brought.contents, brought.findings
     why = ""
@@ -65,7 +65,7 @@ def _lent(brought: Brought, folders: Sequence[Path]) -> PromptedCheckpoint:
         try:
             surveyed = survey(folder, Findings())
             brought.findings = surveyed.findings
-            found = build_prompted(surveyed, contents.path.name, brought)
+            found = build_prompted(surveyed, contents.path.name, brought, held)
         except CheckpointError as error:
             why = f"; {folder.name} cannot lend them: {error}"
             continue

@@ -11,12 +11,13 @@ import copy
 import hashlib
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import diffusers
+import torch
 import transformers
 from accelerate import init_empty_weights
 
@@ -42,10 +43,16 @@ READING = Reading(
 )
 WORDS = ("tokenizer", "tokenizer_2", "tokenizer_3", "processor", "text_processor")  # without weights and config.json
 END = "<|endoftext|>"
+Held = Callable[[str], torch.dtype]  # by a family's name
 
 
-def build_prompted(surveyed: Survey, name: str, brought: Brought | None = None) -> PromptedCheckpoint:
-    """A checkpoint of a folder that was looked over. brought: a file that holds some of its parts, or all.
+def in_float32(family: str) -> torch.dtype:
+    return torch.float32
+
+
+def build_prompted(surveyed: Survey, name: str, brought: Brought | None = None, held: Held = in_float32) -> PromptedCheckpoint:
+    """A checkpoint of a folder that was looked over. brought: a file that holds some of its parts, or all; held: in what number
+    format a family's weights are held.
 
     Raises CheckpointError, saying what and where, if anything about it is not as it must be.
     """
@@ -54,18 +61,20 @@ def build_prompted(surveyed: Survey, name: str, brought: Brought | None = None) 
         library.disable_progress_bar()
     index, findings = surveyed.index, surveyed.findings
     family, configs = recognised(surveyed)
+    reading = READING._replace(dtype=held(family.name))
     digest = hashlib.sha256()
     components = {part: component(surveyed, part, configs[part]) for part in family.components}
     networks = {part: made for part, made in components.items() if isinstance(made, Network)}
     own = {part: networks[part] for part in (brought.contents.pieces if brought is not None else ()) if part in networks}
     if brought is not None:
+        brought.reading = reading
         brought.fit(own)
         brought.read(digest)
     for part, network in networks.items():
         if brought is not None and part in own:
             components[part] = brought.filled(part, network)
         else:
-            components[part] = filled(network.path.parent, network.build, network.empty, READING, digest, findings)
+            components[part] = filled(network.path.parent, network.build, network.empty, reading, digest, findings)
     return assembled(name, family, components, index, digest.hexdigest())
 
 

@@ -20,11 +20,13 @@ from torch import Tensor, nn
 from engine.geometry import Rect
 from engine.painter import CROPS, EMBEDDINGS, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from models.crops import Cells, plan
-from models.devices import all_threads, device_of, dtype_of, name_of
+from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
 from models.families import Family
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.loading import count_parameters
+from models.loras.wearing import Loras
+from models.placing import Placement
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, conditioned
 from models.prompted.trajectory import Trajectory, trajectory
@@ -53,8 +55,13 @@ class PromptedCheckpoint:
         return self.row.name
 
     @property
+    def parts(self) -> dict[str, nn.Module]:
+        """Its networks by the names that its index gives them."""
+        return {name: component for name, component in self.pipeline.components.items() if isinstance(component, nn.Module)}
+
+    @property
     def networks(self) -> list[nn.Module]:
-        return [component for component in self.pipeline.components.values() if isinstance(component, nn.Module)]
+        return list(self.parts.values())
 
     @property
     def parameters(self) -> int:
@@ -73,18 +80,18 @@ class PromptedPainter:
     def __init__(self, checkpoint: PromptedCheckpoint, spec: PainterSpec) -> None:
         self.family, self.pipeline, self._spec = checkpoint.row, checkpoint.pipeline, spec
         self._loras = checkpoint.loras
-        device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
+        device = device_of(spec.device)
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
-        for network in checkpoint.networks:
-            nn.Module.to(network, device, dtype)  # the libraries' own `to` prints warnings about nothing
+        self.placement = Placement(checkpoint.pipeline, checkpoint.parts, checkpoint.family, spec)
+        dtype = self.placement.dtype
         self._device, self._dtype = device, dtype
         self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor)
         steps = spec.steps or self.family.steps
         self._path = self._trajectory(steps)
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True, loras=checkpoint.loras.infos if checkpoint.loras else (),
+            steps, BLEND, prompted=True, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
         )  # fmt: skip
         self._cells = replace(CELLS, least=spec.least_crop or CELLS.least)
         self._frame = HeldFrame(spec.size, device)

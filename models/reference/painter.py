@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from engine.geometry import Rect
 from engine.painter import Cancelled, OnStep, PainterInfo, PainterSpec, Painting, PaintRequest
-from models.devices import all_threads, device_of, dtype_of, name_of
+from models.devices import all_threads, device_of, name_of
 from models.held_frame import BLEND, EMPTY, HeldFrame
+from models.placing import Placement
 from models.prompted.painter import PromptedCheckpoint
 from models.reference.instruction import NEGATIVE, instruction
 from models.reference.steps import watched
@@ -33,15 +34,15 @@ class ReferencePainter:
     def __init__(self, checkpoint: PromptedCheckpoint, spec: PainterSpec) -> None:
         self.family, self.pipeline, self._spec = checkpoint.row, checkpoint.pipeline, spec
         self._loras = checkpoint.loras
-        device, dtype = device_of(spec.device), dtype_of(spec.dtype, spec.device)
+        device = device_of(spec.device)
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
-        for network in checkpoint.networks:
-            nn.Module.to(network, device, dtype)  # the libraries' own `to` prints warnings about nothing
+        self.placement = Placement(checkpoint.pipeline, checkpoint.parts, checkpoint.family, spec)
+        dtype = self.placement.dtype
         steps = spec.steps or self.family.steps
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True, loras=checkpoint.loras.infos if checkpoint.loras else (),
+            steps, BLEND, prompted=True, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
         )  # fmt: skip
         self.on_step: OnStep | None = None
         self._frame = HeldFrame(spec.size, device)

@@ -1,0 +1,161 @@
+"""Puts a checkpoint's networks where its memory plan says, and finds a thriftier way where memory runs out all the same."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.errors import PixelOSError
+from engine.painter import OnStep, Painter, PainterSpec, Painting, PaintRequest, SteppingPainter
+from models.devices import device_of
+from models.limits import REFUSED
+from models.memory_plan import MemoryPlan, plans, room
+
+GROUP = {"offload_type": "block_level", "num_blocks_per_group": 1}
+
+
+class Placement:
+    """Of a pipeline's networks. plan: as they lie now; every call of `down` is one step towards less memory."""
+
+    def __init__(self, pipeline: Any, parts: Mapping[str, nn.Module], family: str, spec: PainterSpec) -> None:
+        self.device = device_of(spec.device)
+        self._pipeline, self._parts = pipeline, parts
+        numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in parts.items()}
+        ladder = plans(numbers, spec.size, room(free_bytes(self.device), spec.vram_budget), self.device.type, family, spec.dtype)
+        fitting = next((i for i, one in enumerate(ladder) if one.fits), len(ladder) - 1)
+        self._ladder = ladder[fitting:]
+        self.plan = self._ladder.pop(0)
+        self.dtype: torch.dtype = getattr(torch, self.plan.dtype)
+        self._put()
+
+    def down(self) -> bool:
+        """Place everything by the next thriftier plan; False where there is none."""
+        if not self._ladder:
+            return False
+        self.plan = self._ladder.pop(0)
+        self._put()
+        return True
+
+    def _put(self) -> None:
+        """By the plan, or by the first after it that does not run out of memory meanwhile."""
+        while True:
+            try:
+                place(self._pipeline, self._parts, self.plan, self.device, self.dtype)
+                return
+            except RuntimeError as error:
+                if not ran_out(error) or not self._ladder:
+                    raise
+                empty_caches()
+                self.plan = self._ladder.pop(0)
+
+
+def place(pipeline: Any, parts: Mapping[str, nn.Module], plan: MemoryPlan, device: torch.device, dtype: torch.dtype) -> None:
+    """As the plan says, through diffusers' own switches. What was placed before by another plan is taken back first."""
+    if plan.sliced:
+        if hasattr(pipeline, "enable_attention_slicing"):
+            pipeline.enable_attention_slicing()
+        vae = getattr(pipeline, "vae", None)
+        for switch in ("enable_slicing", "enable_tiling"):
+            if hasattr(vae, switch):
+                getattr(vae, switch)()
+    if plan.offload == "none":
+        for part in parts.values():
+            nn.Module.to(part, device, dtype)  # the libraries' own `to` prints warnings about nothing
+        return
+    if hasattr(pipeline, "remove_all_hooks"):
+        pipeline.remove_all_hooks()
+    for part in parts.values():
+        nn.Module.to(part, "cpu", dtype)
+    if plan.offload == "model":
+        pipeline.enable_model_cpu_offload(device=device)
+    elif plan.offload == "group":
+        pipeline.enable_group_offload(onload_device=device, offload_device=torch.device("cpu"), **GROUP)
+    else:
+        pipeline.enable_sequential_cpu_offload(device=device)
+
+
+class Careful:
+    """A painter that outlives running out of memory: what is being painted is painted again, more thriftily.
+
+    rungs: each makes things thriftier and says whether there was a way; the first that has one is taken, once a time.
+    Caches are emptied before. Raises PixelOSError where nothing helped; the painter then is as it was before.
+    """
+
+    def __init__(self, painter: Painter, rungs: Sequence[Callable[[], bool]] = ()) -> None:
+        self.painter, self.info = painter, painter.info
+        self._rungs = rungs
+        self._kept = painter.latents()
+
+    def paint(self, request: PaintRequest) -> Painting:
+        emptied = False
+        while True:
+            try:
+                painting = self.painter.paint(request)
+                self._kept = self.painter.latents()
+                return painting
+            except (RuntimeError, MemoryError) as error:
+                if not ran_out(error):
+                    raise
+            empty_caches()
+            if emptied and not any(rung() for rung in self._rungs):
+                self.painter.restore(self._kept)
+                raise PixelOSError(
+                    f"memory ran out while {self.info.name} painted; close other programs, choose a smaller window size, or another checkpoint (F2)"
+                )
+            emptied = True
+            self.painter.restore(self._kept)
+
+    def latents(self) -> Any:
+        return self._kept
+
+    def restore(self, latents: Any) -> None:
+        self.painter.restore(latents)
+        self._kept = self.painter.latents()
+
+    def close(self) -> None:
+        self.painter.close()
+
+
+class CarefulStepping(Careful):
+    """The same of a painter that tells of its steps."""
+
+    painter: SteppingPainter
+
+    @property
+    def on_step(self) -> OnStep | None:
+        return self.painter.on_step
+
+    @on_step.setter
+    def on_step(self, listener: OnStep | None) -> None:
+        self.painter.on_step = listener
+
+
+def careful(painter: Painter) -> Careful:
+    """The painter with the way down that its placement has, if any."""
+    placement = getattr(painter, "placement", None)
+    rungs = [placement.down] if placement is not None else []
+    return CarefulStepping(painter, rungs) if isinstance(painter, SteppingPainter) else Careful(painter, rungs)
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on a GPU or beside it."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(words in str(error) for words in REFUSED)
+
+
+def empty_caches() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def free_bytes(device: torch.device) -> int:
+    """What nobody has of a device's memory, in bytes."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)
