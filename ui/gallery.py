@@ -69,6 +69,7 @@ class Gallery:
         self._wish = self._preference()
         self._told = mailbox.latest
         self._to_keep = False
+        self._due = False  # a picture is to be kept
         self._looked, self.memory = -TIGHT_S, Memory(0.0)
 
     def cards(self) -> list[Card]:
@@ -120,6 +121,8 @@ class Gallery:
         if latest is not None and latest != self._told and not latest.under_way:
             self._told = latest
             self._came_of(latest.spec.checkpoint, latest.why)
+        if self._due:
+            self.remember()
         status = self._mailbox.status
         if status.state == "gave up" and self.painting not in ("bundled", "guide") and (latest is None or not latest.under_way):
             self._session.desktop.say(f"{self.painting} is lost: {status.why}")
@@ -134,9 +137,10 @@ class Gallery:
                 self._mailbox.cool()
 
     def remember(self) -> None:
-        """Keep what is on the screen as the picture of who paints."""
+        """Keep what is on the screen as the picture of who paints, as soon as all of it is its work."""
         info = self._mailbox.info
-        if info is None:
+        self._due = info is None or self._session.waiting or self._mailbox.status.state != "ready"
+        if info is None or self._due:
             return
         small = Image.fromarray(self._session.pixels).resize(THUMBNAIL, Image.Resampling.LANCZOS)
         name = self.painting
