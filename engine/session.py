@@ -12,7 +12,7 @@ events alone, and the desktop only keeps what was typed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic, perf_counter
 
 import numpy as np
@@ -26,6 +26,7 @@ from engine.mailbox import Mailbox
 from engine.painter import TOLD, Painting, PaintRequest, Words
 from engine.telling import told
 from engine.text_check import check
+from engine.turner import Turner
 
 ABSENT = ("starting", "restarting", "gave up", "closed")  # mailbox states in which nobody paints
 
@@ -89,6 +90,8 @@ class Session:
         self._unsent: tuple[Event, ...] = ()
         self._told: tuple[str, ...] = ()  # what the unsent events did, in words
         self._unchecked: list[Rect] = []
+        self.turner = Turner(desktop, mailbox)
+        self._dreamt = 0  # step of the strip that a dream goes on from
 
     def begin(self) -> None:
         """Keep the state the session starts from, so that its events can be played again on top of it."""
@@ -101,6 +104,7 @@ class Session:
         Raises InputError for an event that names a widget that is not there; nothing was changed by it then.
         """
         begun = perf_counter()
+        self.turner.learn()
         if events and self._prompted():
             self._told = (self._told + told(events, self.desktop.widgets))[-TOLD:]
         for event in events:
@@ -114,10 +118,12 @@ class Session:
         if damage and self._someone_paints():
             self._post(damage)
         shown = self._show_guide(damage) if self.mailbox.status.state in ABSENT or not self._someone_paints() else ()
-        paintings = self.mailbox.collect()
+        strip = self.desktop.turning.strip.pictures.keys()
+        known = len(strip)
+        paintings = self.turner.taken(self.mailbox.collect())
         changed, repaired, check_ms = self._composite(paintings)
         if self.keeper:
-            self.keeper.keep(self)
+            self.keeper.keep(self, at_once=len(strip) > known)
         source = self._source(paintings, bool(shown), bool(damage))
         ms = {"desktop": desktop_ms, "check": check_ms, **(paintings[-1].ms if paintings else {})}
         ms["total"] = (perf_counter() - begun) * 1e3
@@ -126,7 +132,10 @@ class Session:
             self.statistics.skipped += 1
         view = self._frame.view()
         view.flags.writeable = False
-        return Frame(view, merge((*shown, *changed)), damage, source, ms, repaired, self.label)
+        frame = Frame(view, merge((*shown, *changed)), damage, source, ms, repaired, self.label)
+        asked = self.turner.advance(self._frame, not self._posted, self._seq + 1)
+        self._seq += asked
+        return _both(frame, self.step((), t)) if asked or len(strip) > known else frame
 
     def settle(self, timeout: float) -> Frame:
         """Wait until everything posted is painted, at most `timeout` seconds; the frame then."""
@@ -142,7 +151,7 @@ class Session:
     @property
     def waiting(self) -> bool:
         """Whether something is still to be painted."""
-        return bool(self._posted) or not self._someone_paints()
+        return bool(self._posted) or not self._someone_paints() or self.turner.busy
 
     @property
     def label(self) -> str:
@@ -164,6 +173,9 @@ class Session:
     def _someone_paints(self) -> bool:
         return self.mailbox.info is not None
 
+    def _dreams(self) -> bool:
+        return self.mailbox.info is not None and self.mailbox.info.mode == "dream"
+
     def _prompted(self) -> bool:
         return self.mailbox.info is not None and self.mailbox.info.prompted
 
@@ -172,8 +184,9 @@ class Session:
         damage, info = self.guide.update(self.desktop.items), self.mailbox.info
         look = self.desktop.style.vector().tobytes()
         full = info is not None and self.mailbox.needs_full()
-        if full or look != self._look:
-            self._look, self._waking = look, True
+        shown = self.desktop.turning.shown
+        if full or look != self._look or (shown != self._dreamt and info is not None and info.mode == "dream"):
+            self._look, self._waking, self._dreamt = look, True, shown
             return (self._bounds,)
         if info is not None and info.mode == "dream":  # nobody knows what an event changes before it is painted
             return (self._bounds,) if happened or damage else ()
@@ -182,18 +195,22 @@ class Session:
 
     def _post(self, damage: tuple[Rect, ...]) -> None:
         self._seq += 1
-        dream = self.mailbox.info is not None and self.mailbox.info.mode == "dream" and not self._waking
-        router = self.desktop.router
+        dream = self._dreams() and not self._waking
+        router, turning = self.desktop.router, self.desktop.turning
+        pixels, verbatim, corners = self.guide.pixels, self.guide.verbatim, self.guide.corners
+        if turning.shown and self._waking and self._dreams():  # a dream begins with the picture alone
+            pixels = turning.strip.pixels(turning.shown, self.desktop.size)
+            verbatim, corners = np.full_like(verbatim, 255), np.zeros_like(corners)
         request = PaintRequest(
             self._seq,
             self._unsent,
             damage,
-            None if dream else self.guide.pixels,
-            None if dream else self.guide.verbatim,
+            None if dream else pixels,
+            None if dream else verbatim,
             self.desktop.features(),
             router.pointer,
             router.buttons,
-            None if dream else self.guide.corners,
+            None if dream else corners,
             self._words(),
         )
         self._unsent, self._told = (), ()
@@ -259,3 +276,10 @@ class Session:
         numbers.damage = damage or numbers.damage
         if paintings:
             numbers.ms = ms
+
+
+def _both(first: Frame, then: Frame) -> Frame:
+    """One step that needed two: the later frame, with what either changed."""
+    source = then.source if then.source != "skipped" else first.source
+    damage, changed = merge((*first.damage, *then.damage)), merge((*first.changed, *then.changed))
+    return replace(then, damage=damage, changed=changed, source=source, repaired_glyphs=first.repaired_glyphs + then.repaired_glyphs)

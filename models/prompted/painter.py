@@ -7,7 +7,9 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +18,16 @@ import torch
 from torch import Tensor, nn
 
 from engine.geometry import Rect
-from engine.painter import PainterInfo, PainterSpec, Painting, PaintRequest, Patch
+from engine.painter import (
+    Cancelled,
+    OnPreview,
+    OnStep,
+    PainterInfo,
+    PainterSpec,
+    Painting,
+    PaintRequest,
+    Patch,
+)
 from models.crops import Cells, plan
 from models.devices import all_threads, device_of, dtype_of
 from models.families import Family
@@ -72,28 +83,37 @@ class PromptedPainter:
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name, str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True,
+            steps, BLEND, prompted=True, turns=True,
         )  # fmt: skip
         self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise()
         self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         self._told: tuple[tuple[str, str], Conditioning] | None = None
+        self.on_step: OnStep | None = None
+        self.on_preview: OnPreview | None = None
 
     @torch.inference_mode()
     def paint(self, request: PaintRequest) -> Painting:
-        """Paint the damage; everything else stays bit-identical. Without a guide, the whole frame answers the events."""
+        """Paint the damage; everything else stays bit-identical. Without a guide, the whole frame answers the events.
+
+        Raises Cancelled where `on_step` says so; nothing is taken over then.
+        """
+        if request.edit is not None:
+            return self._edited(request)
         ms = dict.fromkeys(STAGES, 0.0)
         whole = Rect(0, 0, *self._spec.size)
         begun = perf_counter()
         told = self._conditioning(request)
         ms["embed"] = (perf_counter() - begun) * 1e3
-        damage = (whole,) if request.guide is None else request.damage
-        patches: list[Patch] = []
+        patches, damage = self._frame.begin(request)
+        if patches:
+            self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
+        damage = (whole,) if request.guide is None else damage
         for crop in plan(damage, self._spec.size, CELLS):
             painted = self._paint_area(crop.area, request, told, crop.damage, ms)
             for rect in crop.damage:
                 y, x = rect.shift(-crop.area.x, -crop.area.y).slices
-                patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
+                patches.append(self._frame.take_for(request, rect, painted[..., y, x] / 2 + 0.5))
         return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", ms)
 
     @torch.inference_mode()
@@ -120,16 +140,36 @@ class PromptedPainter:
             self._latents.copy_(kept[count:].view(torch.float32).view(self._latents.shape))
 
     def close(self) -> None:
-        self._told = None
+        self._told = self.on_step = self.on_preview = None
 
     def prompt(self, request: PaintRequest) -> str:
         """What the checkpoint is told."""
         words = request.words
+        if request.edit is not None:
+            return request.edit.instruction
         if request.guide is None and words.told:
             told = " ".join(words.told)
             return f"{told} {KEEP}" if self.family.edits else f"{told} {words.look} user interface"
         look = words.look or "clean"
         return f"make it a {look} user interface" if self.family.edits else f"{look} user interface, crisp text"
+
+    def _edited(self, request: PaintRequest) -> Painting:
+        """Another picture made of the one in the guide, in the damage alone; what is held stays as it is."""
+        assert request.guide is not None
+        ms, kept = dict.fromkeys(STAGES, 0.0), (self._latents, self._told)
+        patches: list[Patch] = []
+        with self._frame.lent(request.guide):
+            try:
+                self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
+                told = self._conditioning(request)
+                for crop in plan(request.damage, self._spec.size, CELLS):
+                    painted = self._paint_area(crop.area, request, told, crop.damage, ms)
+                    for rect in crop.damage:
+                        y, x = rect.shift(-crop.area.x, -crop.area.y).slices
+                        patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
+            finally:
+                self._latents, self._told = kept
+        return Painting(request.seq, tuple(patches), "painted", ms)
 
     def _conditioning(self, request: PaintRequest) -> Conditioning:
         """Of the request's words, encoded anew only when they change."""
@@ -179,7 +219,8 @@ class PromptedPainter:
         control = self._floats(guide if guide is not None else shown) / 2 + 0.5 if self.family.control else None
         encoded = perf_counter()
         size = self._spec.size[1], self._spec.size[0]
-        clean = self._denoise(start, edited, control, told, fields[1:], told.added(size, (area.y, area.x)))
+        show = partial(self._show, request, area, damage) if request.edit is not None else None
+        clean = self._denoise(start, edited, control, told, fields[1:], told.added(size, (area.y, area.x)), show)
         denoised = perf_counter()
         for rect in damage:
             y, x = (slice(s.start // self._coder.factor, -(-s.stop // self._coder.factor)) for s in rect.slices)
@@ -193,7 +234,7 @@ class PromptedPainter:
 
     def _denoise(
         self, start: Tensor, edited: Tensor | None, control: Tensor | None, told: Conditioning, fields: list[Tensor],
-        added: dict[str, Tensor],
+        added: dict[str, Tensor], show: Callable[[Tensor], None] | None = None,
     ) -> Tensor:  # fmt: skip
         path, branches = self._path, len(told.weights)
         image, noise = path.start
@@ -215,7 +256,20 @@ class PromptedPainter:
             )[0]
             outputs.append((predicted * told.weights.view(-1, 1, 1, 1)).sum(0, keepdim=True))
             samples.append(path.next(i, samples, outputs, next(fresh) if path.fresh[i] else None))
+            if show is not None and self.on_preview is not None and i + 1 < len(path.timesteps):
+                show(path.clean(i, samples[i], outputs[i]))
+            if self.on_step is not None and not self.on_step(i + 1, len(path.timesteps)):
+                raise Cancelled(f"painting was given up after {i + 1} of {len(path.timesteps)} steps; the frame is as it was")
         return samples[-1]
+
+    def _show(self, request: PaintRequest, area: Rect, damage: tuple[Rect, ...], clean: Tensor) -> None:
+        """A preview: the picture that is edited, with what the damage would be like by now."""
+        assert request.guide is not None and self.on_preview is not None
+        decoded = (self._coder.decode(clean) / 2 + 0.5).clamp(0, 1)[0].permute(1, 2, 0)
+        pixels, seen = request.guide.copy(), (decoded * 255).round().to(torch.uint8).cpu().numpy()
+        for rect in damage:
+            pixels[rect.slices] = seen[rect.shift(-area.x, -area.y).slices]
+        self.on_preview(pixels)
 
     def _decode(self, clean: Tensor, cells: tuple[Any, ...], area: Rect) -> Tensor:
         """The area's pixels. An autoencoder that sees the whole picture decodes the whole: crops would not fit in."""

@@ -12,6 +12,8 @@ DRAWN = "Keep every word, every line and every edge where it stands."
 
 def instruction(request: PaintRequest, family: Family, pictures: int) -> str:
     """pictures: how many are shown; the last frame is the first of them, the guide the second."""
+    if request.edit is not None:
+        return request.edit.instruction
     words = request.words
     look = f"{words.look or 'clean'} user interface"
     if not family.edits:  # is told what the frame shows

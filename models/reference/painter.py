@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from engine.desktop.bitmap import decode
 from engine.geometry import Rect
 from engine.painter import Cancelled, OnStep, PainterInfo, PainterSpec, Painting, PaintRequest
 from models.devices import all_threads, device_of, dtype_of
@@ -40,7 +41,7 @@ class ReferencePainter:
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name, str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True,
+            steps, BLEND, prompted=True, turns=True, refers=self.family.references > 1,
         )  # fmt: skip
         self.on_step: OnStep | None = None
         self._frame = HeldFrame(spec.size, device)
@@ -52,13 +53,18 @@ class ReferencePainter:
 
         Raises Cancelled where `on_step` says so; nothing is taken over then.
         """
-        damage = (self._frame.whole,) if request.guide is None else request.damage
-        if not damage:
-            return Painting(request.seq, (), "skipped")
         begun = perf_counter()
-        painted = self._painted(request, damage)
-        patches = tuple(self._frame.take(rect, painted[(..., *rect.slices)]) for rect in damage)
-        return Painting(request.seq, patches, "painted", {"denoise": (perf_counter() - begun) * 1e3})
+        if request.edit is not None:
+            painted = self._painted(request, request.damage)
+            with self._frame.lent(request.guide):  # type: ignore[arg-type] - an edit brings its picture
+                edited = tuple(self._frame.take(rect, painted[(..., *rect.slices)]) for rect in request.damage)
+            return Painting(request.seq, edited, "painted", {"denoise": (perf_counter() - begun) * 1e3})
+        patches, damage = self._frame.begin(request)
+        damage = (self._frame.whole,) if request.guide is None else damage
+        if damage:
+            painted = self._painted(request, damage)
+            patches += [self._frame.take_for(request, rect, painted[(..., *rect.slices)]) for rect in damage]
+        return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", {"denoise": (perf_counter() - begun) * 1e3})
 
     @torch.inference_mode()
     def frame(self, request: PaintRequest) -> Tensor:
@@ -95,6 +101,9 @@ class ReferencePainter:
         }  # fmt: skip
 
     def _pictures(self, request: PaintRequest, damage: tuple[Rect, ...]) -> list[Image.Image]:
+        if request.edit is not None and request.guide is not None:
+            given = [request.guide, *([decode("the reference", request.edit.reference)[0]] if request.edit.reference else [])]
+            return [Image.fromarray(pixels) for pixels in given[: self.family.references]]
         if request.guide is None:
             return [Image.fromarray(self._frame.array())]
         if self.family.references > 1:
