@@ -93,6 +93,13 @@ class Panels:
             for part in wrapped(face, line, round(width * LABEL_SHARE)):
                 top = words(screen, part, BAD, "bold", midtop=(x + width // 2, top)).bottom + 2
 
+    def progress(self, screen: pygame.Surface, line: str, view: View) -> None:
+        """How far an edit is, at the lower edge of the frame; nothing where none is under way."""
+        x, y, width, height = view.place
+        bottom, face = y + height - 8, font(text_size(screen), "bold")
+        for part in reversed(wrapped(face, line, round(width * 0.9))) if line else ():
+            bottom = words(screen, part, TEXT, "bold", midbottom=(x + width // 2, bottom)).y - 2
+
     def marks(self, screen: pygame.Surface, marks: Sequence[str], clock: Rect, view: View) -> None:
         """Short words in the taskbar, left of the clock."""
         right, middle = view.to_window(clock.x, clock.y + clock.h / 2)
@@ -133,7 +140,7 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
 def key_rows(keys: Keys) -> list[tuple[str, str]]:
     """Every key and what it does."""
     own = [
-        (keys.ask, "ask bar: an app, or a look"), (keys.help, "this list"), (keys.checkpoints, "Settings"),
+        (keys.ask, "ask bar: an app, a look, a change"), (keys.region, "a part to change"), (keys.help, "this list"), (keys.checkpoints, "Settings"),
         (keys.hud, "HUD: painter and timings"), (keys.more_like_this, "more like this look"),
         (keys.less_like_this, "less like this look"), (keys.fullscreen, "full screen"), (keys.quit, "end; all is kept"),
     ]  # fmt: skip

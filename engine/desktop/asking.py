@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a sentence is said of. style: the words of now; picture: whether a step of the strip is shown; turns: whether
+    """What a sentence is said of. style: the words of now; picture: whether a step of the strip is shown, or a region chosen; turns: whether
     who paints can turn it into something else."""
 
     text_size: int

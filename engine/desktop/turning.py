@@ -151,6 +151,8 @@ class Turning:
         elif key == "enter":
             region.choosing = False
             self._desktop.toggle_ask_bar()
+            if self._desktop.ask_bar:
+                self._desktop.ask_bar.hint = "What is to be different here"
         else:
             region.key(key, mods)
 

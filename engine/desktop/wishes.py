@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def grant(desktop: Desktop, sentence: str) -> None:
     """Do it; what cannot be done is said."""
     turning = desktop.turning
-    shown = Shown(desktop.text_size, desktop.style_words, bool(turning.shown), turning.turns)
+    shown = Shown(desktop.text_size, desktop.style_words, bool(turning.shown or turning.region), turning.turns)
     reply = answer(sentence, list(APPS), desktop.documents, shown)
     if reply.open:
         desktop.open(reply.open)
