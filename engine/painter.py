@@ -51,6 +51,7 @@ class PainterInfo:
     weights: str = ""
     prompted: bool = False  # whether it is told in words what to paint
     turns: bool = False  # whether it takes an `Edit`
+    note: str = ""  # what the user should know about it
     refers: bool = False  # whether an edit's reference picture is shown to it
 
 

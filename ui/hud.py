@@ -177,7 +177,8 @@ def warnings(session: Session, recording: str | None = None) -> list[str]:
     """What must be said whether or not the HUD is shown: why no painter paints, what cannot be kept."""
     info = session.mailbox.info
     absent = [session.label] if info is None or session.mailbox.status.state in ABSENT else []
-    return [*absent, *(session.keeper.troubles if session.keeper else []), *([recording] if recording else [])]
+    noted = [info.note] if info is not None and info.note else []
+    return [*absent, *noted, *(session.keeper.troubles if session.keeper else []), *([recording] if recording else [])]
 
 
 def _outline(screen: pygame.Surface, view: View, rect: Rect, strength: int) -> None:

@@ -32,12 +32,12 @@ from models.crops import Cells, plan
 from models.devices import all_threads, device_of, dtype_of
 from models.families import Family
 from models.held_frame import BLEND, EMPTY, HeldFrame
+from models.instructions import templates_of
 from models.loading import count_parameters
 from models.prompted.coder import Coder
-from models.prompted.conditioning import Conditioning, conditioned
+from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
 from models.prompted.trajectory import Trajectory, trajectory
 
-KEEP = "Keep everything else unchanged."
 NEGATIVE = "blurry, illegible text, distorted"
 STAGES = ("embed", "encode", "denoise", "decode")
 CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
@@ -77,18 +77,20 @@ class PromptedPainter:
         for network in checkpoint.networks:
             nn.Module.to(network, device, dtype)  # the libraries' own `to` prints warnings about nothing
         self._device, self._dtype = device, dtype
+        self._templates = templates_of(self.family, spec.profile)
         self._coder = Coder(self._pipeline.vae, self._pipeline.vae_scale_factor)
         steps = spec.steps or self.family.steps
         self._path = self._trajectory(steps)
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name, str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True, turns=True,
+            steps, BLEND, prompted=True, turns=True, note=self._templates.note,
         )  # fmt: skip
         self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise()
         self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         self._told: tuple[tuple[str, str], Conditioning] | None = None
+        self._known: tuple[str, Known] | None = None
         self.on_step: OnStep | None = None
         self.on_preview: OnPreview | None = None
 
@@ -103,7 +105,7 @@ class PromptedPainter:
         ms = dict.fromkeys(STAGES, 0.0)
         whole = Rect(0, 0, *self._spec.size)
         begun = perf_counter()
-        told = self._conditioning(request)
+        told = self.conditioning(request)
         ms["embed"] = (perf_counter() - begun) * 1e3
         patches, damage = self._frame.begin(request)
         if patches:
@@ -120,7 +122,7 @@ class PromptedPainter:
     def frame(self, request: PaintRequest) -> Tensor:
         """The whole frame as the stock pipeline gives it, unrounded: float32 (1, 3, H, W) in [0, 1]. Nothing is kept."""
         whole, kept = Rect(0, 0, *self._spec.size), self._latents.clone()
-        painted = self._paint_area(whole, request, self._conditioning(request), (whole,), dict.fromkeys(STAGES, 0.0))
+        painted = self._paint_area(whole, request, self.conditioning(request), (whole,), dict.fromkeys(STAGES, 0.0))
         self._latents = kept
         return (painted / 2 + 0.5).clamp(0, 1)
 
@@ -140,18 +142,11 @@ class PromptedPainter:
             self._latents.copy_(kept[count:].view(torch.float32).view(self._latents.shape))
 
     def close(self) -> None:
-        self._told = self.on_step = self.on_preview = None
+        self._told = self._known = self.on_step = self.on_preview = None
 
     def prompt(self, request: PaintRequest) -> str:
         """What the checkpoint is told."""
-        words = request.words
-        if request.edit is not None:
-            return request.edit.instruction
-        if request.guide is None and words.told:
-            told = " ".join(words.told)
-            return f"{told} {KEEP}" if self.family.edits else f"{told} {words.look} user interface"
-        look = words.look or "clean"
-        return f"make it a {look} user interface" if self.family.edits else f"{look} user interface, crisp text"
+        return self._templates.words(request)
 
     def _edited(self, request: PaintRequest) -> Painting:
         """Another picture made of the one in the guide, in the damage alone; what is held stays as it is."""
@@ -161,7 +156,7 @@ class PromptedPainter:
         with self._frame.lent(request.guide):
             try:
                 self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
-                told = self._conditioning(request)
+                told = self.conditioning(request)
                 for crop in plan(request.damage, self._spec.size, CELLS):
                     painted = self._paint_area(crop.area, request, told, crop.damage, ms)
                     for rect in crop.damage:
@@ -171,12 +166,20 @@ class PromptedPainter:
                 self._latents, self._told = kept
         return Painting(request.seq, tuple(patches), "painted", ms)
 
-    def _conditioning(self, request: PaintRequest) -> Conditioning:
+    def conditioning(self, request: PaintRequest) -> Conditioning:
         """Of the request's words, encoded anew only when they change."""
         words = self.prompt(request), request.words.known
         if self._told is None or self._told[0] != words:
-            self._told = words, conditioned(self._pipeline, self.family, words[0], NEGATIVE, words[1], self.family.guidance)
+            known = self.known(words[1])
+            self._told = words, conditioned(self._pipeline, self.family, words[0], NEGATIVE, known, self.family.guidance)
         return self._told[1]
+
+    @torch.inference_mode()
+    def known(self, context: str) -> Known:
+        """The context's tokens, computed anew only when the context changed: events come and go beside them."""
+        if self._known is None or self._known[0] != context:
+            self._known = context, context_tokens(self._pipeline, context)
+        return self._known[1]
 
     def _trajectory(self, steps: int) -> Trajectory:
         """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
@@ -211,7 +214,7 @@ class PromptedPainter:
         if request.guide is not None:
             guide = torch.from_numpy(request.guide[rows, columns].copy()).permute(2, 0, 1)[None].to(self._device)
             shown = self._frame.showing(request.guide, damage)[..., rows, columns]
-        edited = self._coder.mode(self._floats(shown)) if self.family.edits else None
+        edited = self._coder.mode(self._floats(self._seen(shown, area, request))) if self.family.edits else None
         if edited is not None or request.guide is None:
             start = self._latents[cells]
         else:
@@ -261,6 +264,13 @@ class PromptedPainter:
             if self.on_step is not None and not self.on_step(i + 1, len(path.timesteps)):
                 raise Cancelled(f"painting was given up after {i + 1} of {len(path.timesteps)} steps; the frame is as it was")
         return samples[-1]
+
+    def _seen(self, shown: Tensor, area: Rect, request: PaintRequest) -> Tensor:
+        """What an editing checkpoint is shown of the area: in a dream with a mark of the click, where that helps."""
+        if area != self._frame.whole or not self._templates.marks(request):
+            return shown
+        marked = self._templates.marked(self._frame.array(), request)
+        return torch.from_numpy(marked).permute(2, 0, 1)[None].to(self._device)
 
     def _show(self, request: PaintRequest, area: Rect, damage: tuple[Rect, ...], clean: Tensor) -> None:
         """A preview: the picture that is edited, with what the damage would be like by now."""

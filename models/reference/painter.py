@@ -22,8 +22,8 @@ from engine.geometry import Rect
 from engine.painter import Cancelled, OnStep, PainterInfo, PainterSpec, Painting, PaintRequest
 from models.devices import all_threads, device_of, dtype_of
 from models.held_frame import BLEND, EMPTY, HeldFrame
-from models.prompted.painter import PromptedCheckpoint
-from models.reference.instruction import NEGATIVE, instruction
+from models.instructions import templates_of
+from models.prompted.painter import NEGATIVE, PromptedCheckpoint
 from models.reference.steps import watched
 
 
@@ -38,10 +38,12 @@ class ReferencePainter:
         for network in checkpoint.networks:
             nn.Module.to(network, device, dtype)  # the libraries' own `to` prints warnings about nothing
         steps = spec.steps or self.family.steps
+        self._templates = templates_of(self.family, spec.profile)
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name, str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True, turns=True, refers=self.family.references > 1,
+            note=self._templates.note,
         )  # fmt: skip
         self.on_step: OnStep | None = None
         self._frame = HeldFrame(spec.size, device)
@@ -54,9 +56,9 @@ class ReferencePainter:
         Raises Cancelled where `on_step` says so; nothing is taken over then.
         """
         begun = perf_counter()
-        if request.edit is not None:
+        if request.edit is not None and request.guide is not None:
             painted = self._painted(request, request.damage)
-            with self._frame.lent(request.guide):  # type: ignore[arg-type] - an edit brings its picture
+            with self._frame.lent(request.guide):
                 edited = tuple(self._frame.take(rect, painted[(..., *rect.slices)]) for rect in request.damage)
             return Painting(request.seq, edited, "painted", {"denoise": (perf_counter() - begun) * 1e3})
         patches, damage = self._frame.begin(request)
@@ -94,7 +96,7 @@ class ReferencePainter:
         }  # fmt: skip
         takes = inspect.signature(type(self.pipeline).__call__).parameters
         return {
-            "prompt": instruction(request, self.family, len(pictures)),
+            "prompt": self._templates.words(request),
             **({"images": [pictures]} if "images" in takes else {"image": pictures if self.family.references > 1 else pictures[0]}),
             "num_inference_steps": self.family.stock_steps(self.info.steps), "output_type": "pt",
             **{key: value for key, value in offered.items() if key in takes}, **self.family.settings,
@@ -105,7 +107,7 @@ class ReferencePainter:
             given = [request.guide, *([decode("the reference", request.edit.reference)[0]] if request.edit.reference else [])]
             return [Image.fromarray(pixels) for pixels in given[: self.family.references]]
         if request.guide is None:
-            return [Image.fromarray(self._frame.array())]
+            return [Image.fromarray(self._templates.marked(self._frame.array(), request))]
         if self.family.references > 1:
             return [Image.fromarray(self._frame.array()), Image.fromarray(request.guide)]
         shown = self._frame.showing(request.guide, damage)[0].permute(1, 2, 0)
