@@ -37,12 +37,8 @@ class Router:
 
     def state(self) -> dict[str, Any]:
         """As JSON values; all but what is held."""
-        return {
-            "pointer": list(self.pointer),
-            "hover": self.hover,
-            "last_press": list(self._last_press),
-            "shell_focus": self._shell_focus,
-        }
+        last = list(self._last_press)
+        return {"pointer": list(self.pointer), "hover": self.hover, "last_press": last, "shell_focus": self._shell_focus}
 
     def let_go(self) -> None:
         """No button is held any more, and none was released."""
@@ -303,8 +299,7 @@ class Router:
         """Composed text goes to the focused widget; where that takes none, it counts as key presses."""
         if self.desktop.menu:
             self.desktop.menu = None
-        turning = self.desktop.turning
-        if turning.choosing or (turning.shown and not self.desktop.ask_bar):
+        if self.desktop.turning.deaf:
             return
         widget = self._focused()
         if widget and widget.touch and widget.touch.text:

@@ -58,6 +58,11 @@ class Turning:
         """Whether pointer and keys draw a region now."""
         return self.region is not None and self.region.choosing
 
+    @property
+    def deaf(self) -> bool:
+        """Whether what is typed goes nowhere: to no window behind a picture, and to no region."""
+        return self.choosing or bool(self.shown and not self._desktop.ask_bar)
+
     def ask(self, reply: Answer) -> None:
         """Do what an answer says of steps and pictures. Raises InputError where that cannot be."""
         region, self.region = self.region, None
