@@ -39,7 +39,17 @@ from engine.letters import (
     Stepped,
 )
 from engine.opening import heard
-from engine.painter import OpenPainter, Painter, PainterSpec, Painting, SteppingPainter
+from engine.painter import (
+    Cancelled,
+    OpenPainter,
+    Painter,
+    PainterSpec,
+    Painting,
+    PaintRequest,
+    Pixels,
+    PreviewingPainter,
+    SteppingPainter,
+)
 
 BEAT_S = 0.25
 NICENESS = 5
@@ -99,6 +109,9 @@ class _Work:
         self._held = 0  # serial of the latents the painter has; 0: an empty frame
         if isinstance(painter, SteppingPainter):
             painter.on_step = self._stepped
+        if isinstance(painter, PreviewingPainter):
+            painter.on_preview = self._previewed
+        self._seq = 0  # of what is being painted
 
     def run(self) -> None:
         while True:
@@ -126,15 +139,31 @@ class _Work:
         # Copies: a painter may keep what it was given, and the memory is drawn over.
         arrays = {name: getattr(self._frames, name)[letter.slot].copy() for name in letter.given}
         request = replace(letter.request, **arrays)
-        painting = self._painter.paint(request)
+        self._seq = request.seq
+        painting = self._painter.paint(request) if request.edit is None else self._edited(request)
         begun = perf_counter()
         self._publish(painting, letter.serial)
         ms = painting.ms | {"publish": (perf_counter() - begun) * 1e3}
-        return Painted(painting.seq, tuple(patch.rect for patch in painting.patches), painting.source, ms)
+        return Painted(painting.seq, tuple(patch.rect for patch in painting.patches), painting.source, ms, painting.why)
+
+    def _edited(self, request: PaintRequest) -> Painting:
+        """An edit that cannot be painted comes to nothing, and the painter stays as it is: it is asked for only once."""
+        try:
+            return self._painter.paint(request)
+        except Cancelled as stopped:
+            return Painting(request.seq, (), "skipped", why=str(stopped))
+        except Exception as error:  # noqa: BLE001
+            traceback.print_exc()
+            self._restore(self._held)
+            return Painting(request.seq, (), "skipped", why=_words(error))
 
     def _stepped(self, done: int, steps: int) -> bool:
         self._letters.send(Stepped(done, steps))
-        return True
+        return int(self._frames.stopped[0]) != self._seq
+
+    def _previewed(self, pixels: Pixels) -> None:
+        self._frames.preview[:] = pixels
+        self._frames.previews[0] += 1
 
     def _publish(self, painting: Painting, serial: int) -> None:
         """Put pixels and latents where the parent finds them, before it is told."""

@@ -115,6 +115,15 @@ class Drag(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Drop(Event):
+    """A picture brought into the window: its name, and PNG bytes as base64 text."""
+
+    type: ClassVar[str] = "drop"
+    name: str
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wait(Event):
     """Time passes."""
 
@@ -122,7 +131,7 @@ class Wait(Event):
 
 
 KINDS: dict[str, type[Event]] = {
-    kind.type: kind for kind in (Move, Down, Up, Wheel, Key, Text, Ask, Style, Click, Drag, Wait)
+    kind.type: kind for kind in (Move, Down, Up, Wheel, Key, Text, Ask, Style, Click, Drag, Drop, Wait)
 }
 
 

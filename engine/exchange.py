@@ -91,6 +91,7 @@ class Exchange:
         if self._waiting is None:
             return None
         self._in_flight, self._waiting = self._waiting, None
+        self.frames.previews[0] = 0
         request, slot = self._in_flight.request, self._in_flight.slot
         light = replace(request, **dict.fromkeys(ARRAYS))  # type: ignore[arg-type]
         given = tuple(name for name in ARRAYS if getattr(request, name) is not None)
@@ -99,7 +100,7 @@ class Exchange:
     def painting(self, letter: Painted) -> Painting:
         """The answer's painting, its pixels copied out of shared memory."""
         patches = tuple(Patch(rect, self.frames.painted[rect.slices].copy()) for rect in letter.rects)
-        return Painting(letter.seq, patches, letter.source, letter.ms)
+        return Painting(letter.seq, patches, letter.source, letter.ms, letter.why)
 
     def finish(self) -> None:
         """The painting was received: its latents count from now on."""
@@ -113,6 +114,11 @@ class Exchange:
             self._waiting = replace(self._waiting, request=combine(lost.request, self._waiting.request))
         elif lost is not None:
             self._waiting = lost
+
+    def preview(self) -> np.ndarray | None:
+        """A copy of the picture that the painter last showed of what it is at; None where there is none."""
+        at_work = self._in_flight is not None and self._in_flight.request.edit is not None
+        return self.frames.preview.copy() if at_work and self.frames.previews[0] else None
 
     def latents(self) -> np.ndarray | None:
         return self._memory.read(self._serial) if self._memory is not None else None

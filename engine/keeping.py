@@ -28,6 +28,7 @@ LATENTS_SECONDS = 30.0  # they are large, and in guided mode a painter only star
 MIRROR_SECONDS = 0.5
 BEGIN_SECONDS = 2.0  # a disk that cannot be written must not keep the window from opening
 _DOCUMENT = "document/"
+_STEP = "step/"  # pictures of the strip
 
 
 class Keeper:
@@ -38,6 +39,7 @@ class Keeper:
         self._mirror = mirror
         self._snapshot_seq = journal.last_seq
         self._snapshot_at = monotonic()
+        self._owed = False  # whether a snapshot is to be taken as soon as it can be
         self._latents: bytes | None = None  # as last taken
         self._latents_form: dict[str, Any] = {}
         self._latents_at = -LATENTS_SECONDS
@@ -70,18 +72,21 @@ class Keeper:
         self.snapshot(session)
         self._journal.flush(BEGIN_SECONDS)
 
-    def keep(self, session: Session) -> None:
-        """Called after every step: a snapshot or a look at the documents where one is due."""
+    def keep(self, session: Session, at_once: bool = False) -> None:
+        """Called after every step: a snapshot or a look at the documents where one is due. at_once: there is something
+        new that does not follow from the events."""
         self._mirror_documents(session.desktop.documents)
         new = self.last_seq - self._snapshot_seq
         due = new >= SNAPSHOT_EVENTS or (new and monotonic() - self._snapshot_at >= SNAPSHOT_SECONDS)
-        if due and session.desktop.resting:
+        self._owed |= at_once
+        if (self._owed or due) and session.desktop.resting:
             self.snapshot(session)
 
     def snapshot(self, session: Session) -> None:
         """Hand the whole state to the journal."""
         desktop = session.desktop
         blobs: dict[str, Content] = {_DOCUMENT + name: content for name, content in desktop.documents.contents.items()}
+        blobs |= {f"{_STEP}{number}": picture for number, picture in desktop.turning.strip.pictures.items()}
         state: dict[str, Any] = {
             "start": desktop.clock.start.isoformat(), "size": list(desktop.size), "desktop": desktop.state(),
             "names": sorted(self._names),
@@ -90,7 +95,7 @@ class Keeper:
         if self._latents is not None:
             state["latents"], blobs["latents"] = self._latents_form, self._latents
         self._journal.snapshot(self.last_seq, state, blobs)
-        self._snapshot_seq, self._snapshot_at = self.last_seq, monotonic()
+        self._snapshot_seq, self._snapshot_at, self._owed = self.last_seq, monotonic(), False
 
     def close(self, session: Session) -> None:
         """Keep everything there is and end the threads."""
@@ -171,7 +176,8 @@ def resized(desktop: Desktop, size: tuple[int, int]) -> Desktop:
     """The same desktop at another frame size, its windows inside it."""
     if desktop.size == size:
         return desktop
-    other = Desktop(size, desktop.documents, desktop.clock.start, desktop.state(), desktop.checkpoints)
+    pictures = desktop.turning.strip.pictures
+    other = Desktop(size, desktop.documents, desktop.clock.start, desktop.state(), desktop.checkpoints, pictures)
     other.stack.gather()
     return other
 
@@ -182,7 +188,8 @@ def _as_saved(found: Recovery, state: dict[str, Any], size: tuple[int, int], che
     # The same moment in the zone of now: the clock shows what the wall's does, wherever the machine went.
     start = datetime.fromisoformat(state["start"]).astimezone() if "start" in state else _now()
     width, height = state.get("size", size)
-    desktop = Desktop((width, height), Documents(contents), start, state.get("desktop"), checkpoints)
+    steps = {int(n.removeprefix(_STEP)): c for n, c in found.blobs.items() if n.startswith(_STEP) and isinstance(c, bytes)}
+    desktop = Desktop((width, height), Documents(contents), start, state.get("desktop"), checkpoints, steps)
     desktop.sheet  # noqa: B018 - drawn here, so that a state no app can draw is refused before anything is played
     return desktop
 

@@ -59,6 +59,7 @@ class Painted:
     rects: tuple[Rect, ...]
     source: str
     ms: dict[str, float]
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

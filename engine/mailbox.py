@@ -26,6 +26,7 @@ class MailboxStatus:
     state: MailboxState
     why: str = ""
     deaths: int = 0
+    steps: tuple[int, int] = (0, 0)  # done and in all, of what is being painted, where the painter tells
 
 
 class Mailbox(Protocol):
@@ -43,6 +44,12 @@ class Mailbox(Protocol):
 
     def collect(self) -> list[Painting]:
         """The paintings finished since the last call, in order. One answers every request up to its seq."""
+
+    def stop(self, seq: int) -> None:
+        """Have the painter give up the request of that number between two steps, if it is at it: nothing comes of it."""
+
+    def preview(self) -> np.ndarray | None:
+        """What the edit that is being painted would be like, uint8 (H, W, 3); None where nobody knows yet."""
 
     def wait(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for something to collect or a new status; whether there is one.
@@ -73,9 +80,10 @@ class Mailbox(Protocol):
 
 
 def combine(waiting: PaintRequest, newer: PaintRequest) -> PaintRequest:
-    """One request that does what both ask: all damage, all events in order, the rest as in the newer."""
+    """One request that does what both ask: all damage, all events in order, the rest as in the newer. An edit is not mixed
+    with anything: who asked for it asks again."""
     words = replace(newer.words, told=(waiting.words.told + newer.words.told)[-TOLD:])
-    return replace(newer, events=waiting.events + newer.events, damage=merge(waiting.damage + newer.damage), words=words)
+    return replace(newer, events=waiting.events + newer.events, damage=merge(waiting.damage + newer.damage), words=words, edit=None)
 
 
 class DirectMailbox:
@@ -102,6 +110,12 @@ class DirectMailbox:
     def collect(self) -> list[Painting]:
         done, self._done = self._done, []
         return done
+
+    def stop(self, seq: int) -> None:
+        """Nothing is ever under way here."""
+
+    def preview(self) -> np.ndarray | None:
+        return None
 
     def wait(self, timeout: float) -> bool:
         """Nothing is ever under way here: whether there is something to collect, at once."""

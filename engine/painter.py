@@ -81,6 +81,9 @@ class PainterInfo:
     plan: str = ""  # how it lies in memory, in words
     prompted: bool = False  # whether it is told in words what to paint
     loras: tuple[LoraInfo, ...] = ()  # as it was opened; their weights may have changed since
+    turns: bool = False  # whether it takes an `Edit`
+    note: str = ""  # what the user should know about it
+    refers: bool = False  # whether an edit's reference picture is shown to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +118,25 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """Turn one picture into another. instruction: what is to be different; reference: a picture to go by, PNG bytes, or
+    none."""
+
+    instruction: str
+    reference: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class PaintRequest:
     """Paint `damage` so that the frame shows what `guide` shows, in the context's style.
 
     guide: uint8 (H, W, 3), the whole frame; None in dream mode. verbatim: uint8 (H, W), 255 where the guide's own
     pixels are content (pictures) that no style may change. corners: uint8 (H, W, 3), see `Guide`. damage: rects on the 8-pixel grid, inside the frame,
     already grown by the painter's reach. weights: of LoRAs, by name, from now on; one that is not named keeps its own.
+
+
+    edit: instead of all that, turn the picture that stands in `guide` into another, inside `damage`; what the painter holds
+    stays as it is. Only for a painter that `turns`.
     """
 
     seq: int
@@ -134,6 +150,7 @@ class PaintRequest:
     corners: np.ndarray | None = None
     words: Words = Words()
     weights: tuple[tuple[str, float], ...] = ()
+    edit: Edit | None = None
 
 
 ARRAYS = ("guide", "verbatim", "corners")  # what of a request is as large as the frame
@@ -155,6 +172,7 @@ class Painting:
     patches: tuple[Patch, ...]
     source: str  # "painted", "cached", "skipped" or "guide"
     ms: dict[str, float] = field(default_factory=dict)  # stages: embed, encode, denoise, decode
+    why: str = ""  # why an edit came to nothing
 
 
 class Painter(Protocol):
@@ -174,6 +192,7 @@ class Painter(Protocol):
 
 
 OnStep = Callable[[int, int], bool]  # (steps done, steps in all) -> whether to go on
+OnPreview = Callable[[Pixels], None]  # what an edit would be like after the step just done, the whole frame
 
 
 class Cancelled(PixelOSError):
@@ -185,6 +204,13 @@ class SteppingPainter(Painter, Protocol):
     """A painter whose paint takes a while: it calls `on_step` between steps, and raises Cancelled where that says no."""
 
     on_step: OnStep | None
+
+
+@runtime_checkable
+class PreviewingPainter(SteppingPainter, Protocol):
+    """A painter that shows an edit while it comes about: it calls `on_preview` before `on_step`."""
+
+    on_preview: OnPreview | None
 
 
 OpenPainter = Callable[[PainterSpec], Painter]

@@ -98,6 +98,15 @@ class ProcessMailbox:
             done, self._done = self._done, []
             return done
 
+    def stop(self, seq: int) -> None:
+        with self._changed:
+            if not self._closing:
+                self._exchange.frames.stopped[0] = seq
+
+    def preview(self) -> np.ndarray | None:
+        with self._changed:
+            return None if self._closing else self._exchange.preview()
+
     def wait(self, timeout: float) -> bool:
         with self._changed:
             there = self._changed.wait_for(lambda: bool(self._done) or self._news, timeout)
@@ -186,7 +195,7 @@ class ProcessMailbox:
         painting = self._exchange.painting(letter) if isinstance(letter, Painted) else None
         with self._changed:
             if isinstance(letter, Stepped):
-                self._tell("painting", f"step {letter.done} of {letter.steps}")
+                self._tell("painting", f"step {letter.done} of {letter.steps}", (letter.done, letter.steps))
                 return
             if isinstance(letter, Opening) and self._status.state == "starting":
                 self._tell("starting", f"loading checkpoint {self._spec.checkpoint}")
@@ -235,9 +244,9 @@ class ProcessMailbox:
             else:
                 self._tell("restarting", f"{why}; starting it again")
 
-    def _tell(self, state: MailboxState, why: str = "") -> None:
+    def _tell(self, state: MailboxState, why: str = "", steps: tuple[int, int] = (0, 0)) -> None:
         """Set the status, and wake who waits for it. The lock is held."""
-        status = replace(self._status, state=state, why=why)
+        status = replace(self._status, state=state, why=why, steps=steps)
         if status == self._status:
             return
         at_work = {"ready", "painting"}

@@ -12,7 +12,7 @@ events alone, and the desktop only keeps what was typed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic, perf_counter
 
 import numpy as np
@@ -26,6 +26,7 @@ from engine.mailbox import Mailbox
 from engine.painter import TOLD, Painting, PaintRequest, Words
 from engine.telling import told
 from engine.text_check import check
+from engine.turner import Turner
 
 ABSENT = ("starting", "restarting", "gave up", "closed")  # mailbox states in which nobody paints
 
@@ -89,6 +90,8 @@ class Session:
         self._unsent: tuple[Event, ...] = ()
         self._told: tuple[str, ...] = ()  # what the unsent events did, in words
         self._unchecked: list[Rect] = []
+        self.turner = Turner(desktop, mailbox)
+        self._dreamt = 0  # step of the strip that a dream goes on from
 
     def begin(self) -> None:
         """Keep the state the session starts from, so that its events can be played again on top of it."""
@@ -101,6 +104,7 @@ class Session:
         Raises InputError for an event that names a widget that is not there; nothing was changed by it then.
         """
         begun = perf_counter()
+        self.turner.learn()
         if events and self.mailbox.prompted:
             self._told = (self._told + told(events, self.desktop.widgets))[-TOLD:]
         for event in events:
@@ -116,10 +120,12 @@ class Session:
         if self.mailbox.wants_trial():
             self.mailbox.try_out(self._trial())
         shown = self._show_guide(damage) if self.mailbox.status.state in ABSENT or not self._someone_paints() else ()
-        paintings = self.mailbox.collect()
+        strip = self.desktop.turning.strip.pictures.keys()
+        known = len(strip)
+        paintings = self.turner.taken(self.mailbox.collect())
         changed, repaired, check_ms = self._composite(paintings)
         if self.keeper:
-            self.keeper.keep(self)
+            self.keeper.keep(self, at_once=len(strip) > known)
         source = self._source(paintings, bool(shown), bool(damage))
         ms = {"desktop": desktop_ms, "check": check_ms, **(paintings[-1].ms if paintings else {})}
         ms["total"] = (perf_counter() - begun) * 1e3
@@ -128,7 +134,10 @@ class Session:
             self.statistics.skipped += 1
         view = self._frame.view()
         view.flags.writeable = False
-        return Frame(view, merge((*shown, *changed)), damage, source, ms, repaired, self.label)
+        frame = Frame(view, merge((*shown, *changed)), damage, source, ms, repaired, self.label)
+        asked = self.turner.advance(self._frame, not self._posted, self._seq + 1)
+        self._seq += asked
+        return _both(frame, self.step((), t)) if asked or len(strip) > known else frame
 
     def settle(self, timeout: float) -> Frame:
         """Wait until everything posted is painted, at most `timeout` seconds; the frame then."""
@@ -149,7 +158,7 @@ class Session:
     @property
     def waiting(self) -> bool:
         """Whether something is still to be painted."""
-        return bool(self._posted) or not self._someone_paints()
+        return bool(self._posted) or not self._someone_paints() or self.turner.busy
 
     @property
     def label(self) -> str:
@@ -171,13 +180,17 @@ class Session:
     def _someone_paints(self) -> bool:
         return self.mailbox.info is not None
 
+    def _dreams(self) -> bool:
+        return self.mailbox.info is not None and self.mailbox.info.mode == "dream"
+
     def _damage(self, happened: bool) -> tuple[Rect, ...]:
         """What changed on the screen: the guide's damage grown by the painter's reach, or everything."""
         damage, info = self.guide.update(self.desktop.items), self.mailbox.info
         look = self.desktop.style.vector().tobytes(), self.desktop.loras
         full = info is not None and self.mailbox.needs_full()
-        if full or look != self._look:
-            self._look, self._waking = look, True
+        shown = self.desktop.turning.shown
+        if full or look != self._look or (shown != self._dreamt and info is not None and info.mode == "dream"):
+            self._look, self._waking, self._dreamt = look, True, shown
             return (self._bounds,)
         if info is not None and info.mode == "dream":  # nobody knows what an event changes before it is painted
             return (self._bounds,) if happened or damage else ()
@@ -185,8 +198,7 @@ class Session:
         return merge(rect.grow(reach).snap().meet(self._bounds) for rect in damage)
 
     def _post(self, damage: tuple[Rect, ...]) -> None:
-        dream = self.mailbox.info is not None and self.mailbox.info.mode == "dream" and not self._waking
-        request = self._request(damage, self._unsent, self._words() if self.mailbox.prompted else Words(), shown=not dream)
+        request = self._request(damage, self._unsent, self._words() if self.mailbox.prompted else Words(), shown=not self._dreams() or self._waking)
         self._unsent, self._told = (), ()
         self._posted[self._seq] = perf_counter(), damage
         self.mailbox.post(request)
@@ -200,6 +212,10 @@ class Session:
         self._seq += 1
         guide, router = self.guide, self.desktop.router
         pixels, verbatim, corners = (guide.pixels, guide.verbatim, guide.corners) if shown else (None, None, None)
+        turning = self.desktop.turning
+        if shown and turning.shown and self._dreams():  # a dream begins with the picture alone
+            pixels = turning.strip.pixels(turning.shown, self.desktop.size)
+            verbatim, corners = np.full_like(guide.verbatim, 255), np.zeros_like(guide.corners)
         weights = tuple(self.desktop.loras.items())
         return PaintRequest(
             self._seq, events, damage, pixels, verbatim, self.desktop.features(), router.pointer, router.buttons, corners, words, weights
@@ -262,3 +278,10 @@ class Session:
         numbers.damage = damage or numbers.damage
         if paintings:
             numbers.ms = ms
+
+
+def _both(first: Frame, then: Frame) -> Frame:
+    """One step that needed two: the later frame, with what either changed."""
+    source = then.source if then.source != "skipped" else first.source
+    damage, changed = merge((*first.damage, *then.damage)), merge((*first.changed, *then.changed))
+    return replace(then, damage=damage, changed=changed, source=source, repaired_glyphs=first.repaired_glyphs + then.repaired_glyphs)

@@ -64,6 +64,7 @@ class Keys(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     ask: str = _key("ctrl+space", "the ask bar")
+    region: str = _key("ctrl+shift+space", "a part of the screen to change")
     help: str = _key("f1", "the list of keys")
     checkpoints: str = _key("f2", "the checkpoint picker")
     hud: str = _key("f3", "the HUD: painter, mode, timings")

@@ -18,7 +18,8 @@ def capture(desktop: Desktop) -> dict[str, Any]:
     packed: dict[str, Any] = {}
     for name, content in desktop.documents.contents.items():
         packed[name] = content if isinstance(content, str) else {"base64": base64.b64encode(content).decode("ascii")}
-    return {**desktop.state(), "documents": packed}
+    steps = {str(n): base64.b64encode(picture).decode("ascii") for n, picture in desktop.turning.strip.pictures.items()}
+    return {**desktop.state(), "documents": packed, **({"steps": steps} if steps else {})}
 
 
 def open_desktop(header: Header, size: tuple[int, int] | None = None) -> Desktop:
@@ -26,7 +27,8 @@ def open_desktop(header: Header, size: tuple[int, int] | None = None) -> Desktop
     state = dict(header.state or {})
     try:
         documents = _documents(state.pop("documents", {}))
-        desktop = Desktop(size or header.size, documents, header.start, state)
+        pictures = {int(n): base64.b64decode(picture, validate=True) for n, picture in state.pop("steps", {}).items()}
+        desktop = Desktop(size or header.size, documents, header.start, state, pictures=pictures)
         if header.style is not None:
             desktop.prefer("style", header.style)
         desktop.sheet, desktop.loras  # noqa: B018 - here, so that a state no app can draw is refused before anything is played

@@ -95,6 +95,13 @@ class SwapMailbox:
             return taken
         return self._active.collect() if self._active is not None else []
 
+    def stop(self, seq: int) -> None:
+        if self._active is not None:
+            self._active.stop(seq)
+
+    def preview(self) -> np.ndarray | None:
+        return self._active.preview() if self._active is not None else None
+
     def wait(self, timeout: float) -> bool:
         until = monotonic() + timeout
         while True:

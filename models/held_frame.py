@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.geometry import Rect
-from engine.painter import Patch, Pixels
+from engine.painter import PaintRequest, Patch, Pixels
 
 BLEND = 8  # pixels around the change in which old and new are mixed
 EMPTY = 128  # the grey of a frame of which nothing is known
@@ -30,6 +31,39 @@ class HeldFrame:
             place = (..., *rect.slices)
             shown[place] = given[place]
         return shown
+
+    def begin(self, request: PaintRequest) -> tuple[list[Patch], tuple[Rect, ...]]:
+        """Show what is content in the guide and nothing else as it is: patches of it, and the damage that is left to paint."""
+        content = [rect for rect in request.damage if _is_content(rect, request)]
+        patches = [self._put(rect, request) for rect in content]
+        return patches, tuple(rect for rect in request.damage if rect not in content)
+
+    def take_for(self, request: PaintRequest, rect: Rect, painted: Tensor) -> Patch:
+        """As `take`, but what is content in the guide, as a picture of the user's, stays as it is."""
+        patch = self.take(rect, painted)
+        if request.guide is None or request.verbatim is None or not request.verbatim[rect.slices].any():
+            return patch
+        content = request.verbatim[rect.slices] > 0
+        patch.pixels[content] = request.guide[rect.slices][content]
+        self._hold(rect, patch.pixels)
+        return patch
+
+    @contextmanager
+    def lent(self, pixels: Pixels) -> Iterator[None]:
+        """Hold another frame, uint8 (H, W, 3), for a while."""
+        kept, self.pixels = self.pixels, torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(self.pixels.device)
+        try:
+            yield
+        finally:
+            self.pixels = kept
+
+    def _put(self, rect: Rect, request: PaintRequest) -> Patch:
+        assert request.guide is not None
+        self._hold(rect, request.guide[rect.slices])
+        return Patch(rect, request.guide[rect.slices].copy())
+
+    def _hold(self, rect: Rect, pixels: Pixels) -> None:
+        self.pixels[(..., *rect.slices)] = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(self.pixels.device)
 
     def take(self, rect: Rect, painted: Tensor) -> Patch:
         """Take a damaged rect's new pixels, float (1, 3, h, w) in [0, 1], mixed with what was there along its edges."""
@@ -54,3 +88,7 @@ class HeldFrame:
             share = torch.minimum(share, steps / BLEND) if first else share
             sides.append(torch.minimum(share, (length - steps) / BLEND) if last else share)
         return sides[0][:, None] * sides[1][None]
+
+
+def _is_content(rect: Rect, request: PaintRequest) -> bool:
+    return request.guide is not None and request.verbatim is not None and bool(request.verbatim[rect.slices].all())

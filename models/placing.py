@@ -10,7 +10,16 @@ import torch
 from torch import nn
 
 from engine.errors import PixelOSError
-from engine.painter import OnStep, Painter, PainterSpec, Painting, PaintRequest, SteppingPainter
+from engine.painter import (
+    OnPreview,
+    OnStep,
+    Painter,
+    PainterSpec,
+    Painting,
+    PaintRequest,
+    PreviewingPainter,
+    SteppingPainter,
+)
 from models.devices import device_of
 from models.limits import REFUSED
 from models.memory_plan import MemoryPlan, plans, room
@@ -134,11 +143,26 @@ class CarefulStepping(Careful):
         self.painter.on_step = listener
 
 
+class CarefulPreviewing(CarefulStepping):
+    """The same of a painter that shows an edit while it comes about."""
+
+    painter: PreviewingPainter
+
+    @property
+    def on_preview(self) -> OnPreview | None:
+        return self.painter.on_preview
+
+    @on_preview.setter
+    def on_preview(self, listener: OnPreview | None) -> None:
+        self.painter.on_preview = listener
+
+
 def careful(painter: Painter) -> Careful:
     """The painter with the way down that its placement has, if any."""
     placement = getattr(painter, "placement", None)
     rungs = [placement.down] if placement is not None else []
-    return CarefulStepping(painter, rungs) if isinstance(painter, SteppingPainter) else Careful(painter, rungs)
+    kind = CarefulPreviewing if isinstance(painter, PreviewingPainter) else CarefulStepping if isinstance(painter, SteppingPainter) else Careful
+    return kind(painter, rungs)  # type: ignore[arg-type]
 
 
 def ran_out(error: BaseException) -> bool:

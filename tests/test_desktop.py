@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from engine.desktop.asking import answer
+from engine.desktop.asking import Shown, answer
 from engine.desktop.bitmap import encode
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
@@ -268,12 +268,12 @@ def test_escape_closes_the_ask_bar_and_typing_goes_on_where_it_was() -> None:
     ],
 )
 def test_readings_of_a_sentence(sentence: str, reading: tuple[str, object]) -> None:
-    reply = answer(sentence, ["Notes", "Calculator", "Snake"], Documents({"beta.md": "", "Alpha.txt": ""}), 13, "light")
+    reply = answer(sentence, ["Notes", "Calculator", "Snake"], Documents({"beta.md": "", "Alpha.txt": ""}), Shown(13, "light"))
     assert getattr(reply, reading[0]) == reading[1]
 
 
 def test_an_apps_name_beats_a_document_and_a_style() -> None:
-    assert answer("paint", ["Paint"], Documents({"paint.md": ""}), 13, "light").open == "Paint"
+    assert answer("paint", ["Paint"], Documents({"paint.md": ""}), Shown(13, "light")).open == "Paint"
 
 
 def test_what_is_not_understood_is_said_and_changes_nothing() -> None:

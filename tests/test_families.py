@@ -23,7 +23,7 @@ from engine.session import Session
 from models.catalog import open_checkpoint, open_painter
 from models.check import check
 from models.families import FAMILIES
-from models.prompted.conditioning import CONTEXT_TOKENS, conditioned
+from models.prompted.conditioning import CONTEXT_TOKENS, conditioned, context_tokens
 from models.prompted.painter import PromptedCheckpoint, PromptedPainter
 from models.prompted.stock import stock_frame
 from models.prompted.trajectory import trajectory
@@ -158,7 +158,7 @@ def test_latents_are_restored_without_loss(folders: Path) -> None:
 
 def test_the_context_is_a_few_tokens_behind_the_instruction_and_changes_the_picture(folders: Path) -> None:
     checkpoint = opened(folders / "sd1")
-    plain, known = (conditioned(checkpoint.pipeline, checkpoint.row, "paper", "", words, 5.0).embeds for words in ("", "You like wood."))
+    plain, known = (conditioned(checkpoint.pipeline, checkpoint.row, "paper", "", context_tokens(checkpoint.pipeline, words), 5.0).embeds for words in ("", "You like wood."))
     assert known.shape[1] == plain.shape[1] + CONTEXT_TOKENS and torch.equal(known[:, : plain.shape[1]], plain)
     painter = painter_of(folders / "sd1", steps=1)
     assert not torch.equal(painter.frame(request(words=Words("paper"))), painter.frame(request(words=Words("paper", known="You like wood."))))

@@ -93,6 +93,13 @@ class Panels:
             for part in wrapped(face, line, round(width * LABEL_SHARE)):
                 top = words(screen, part, BAD, "bold", midtop=(x + width // 2, top)).bottom + 2
 
+    def progress(self, screen: pygame.Surface, line: str, view: View) -> None:
+        """How far an edit is, at the lower edge of the frame; nothing where none is under way."""
+        x, y, width, height = view.place
+        bottom, face = y + height - 8, font(text_size(screen), "bold")
+        for part in reversed(wrapped(face, line, round(width * 0.9))) if line else ():
+            bottom = words(screen, part, TEXT, "bold", midbottom=(x + width // 2, bottom)).y - 2
+
     def marks(self, screen: pygame.Surface, marks: Sequence[str], clock: Rect, view: View) -> None:
         """Short words in the taskbar, left of the clock."""
         right, middle = view.to_window(clock.x, clock.y + clock.h / 2)
@@ -139,7 +146,8 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
 def key_rows(keys: Keys) -> list[tuple[str, str]]:
     """Every key and what it does."""
     own = [
-        (keys.ask, "ask bar: an app, or a look"), (keys.help, "this list"), (keys.checkpoints, "checkpoints: which one paints"),
+        (keys.ask, "ask bar: an app, a look, a change"), (keys.region, "a part to change"), (keys.help, "this list"),
+        (keys.checkpoints, "checkpoints: which one paints"),
         (keys.hud, "HUD: painter and timings"), (keys.more_like_this, "more like this look"),
         (keys.less_like_this, "less like this look"), (keys.fullscreen, "full screen"), (keys.quit, "end; all is kept"),
     ]  # fmt: skip
@@ -176,7 +184,8 @@ def warnings(session: Session, recording: str | None = None) -> list[str]:
     """What must be said whether or not the HUD is shown: why no painter paints, what cannot be kept."""
     info = session.mailbox.info
     absent = [session.label] if info is None or session.mailbox.status.state in ABSENT else []
-    return [*absent, *(session.keeper.troubles if session.keeper else []), *([recording] if recording else [])]
+    noted = [info.note] if info is not None and info.note else []
+    return [*absent, *noted, *(session.keeper.troubles if session.keeper else []), *([recording] if recording else [])]
 
 
 def _outline(screen: pygame.Surface, view: View, rect: Rect, strength: int) -> None:

@@ -8,15 +8,18 @@ import numpy as np
 import pygame
 
 from engine.desktop.desktop import Desktop
+from engine.desktop.region import Region
 from engine.desktop.text_field import CARET
 from engine.drawing import Fill
 from engine.geometry import Rect
 from engine.guide import Guide, blend
+from engine.session import Session
 from engine.theme import Role
 from engine.typeface import FILES, font_folder
 from ui.view import View
 
 RIPPLE_S = 0.22
+PROGRESS_S = 0.15  # how often an edit that is under way is looked at
 RIPPLE_PIXELS = 14  # frame pixels
 ECHO_AREA = 96 * 96  # a step that damages more has done more than type a few glyphs
 _ARROW = ((0, 0), (0, 13), (3.2, 10.2), (5.4, 15.2), (7.6, 14.2), (5.5, 9.4), (9.6, 9.2))
@@ -57,6 +60,53 @@ class Echo:
                 shown = pixels.copy() if shown is pixels else shown
                 blend(shown[rect.slices], ink, fresh)
         return shown
+
+
+@dataclass
+class Progress:
+    """What is said and shown of an edit while it is painted."""
+
+    says: str = ""
+    preview: np.ndarray | None = None  # uint8 (H, W, 3)
+    _looked: float = 0.0
+    _region: tuple[int, ...] = ()
+
+    def follow(self, session: Session, now: float) -> bool:
+        """Look again, a few times a second; whether anything is to be drawn anew."""
+        region = session.desktop.turning.region
+        drawn = (*region.rect, int(region.choosing)) if region else ()
+        moved, self._region = drawn != self._region, drawn
+        busy = session.turner.busy
+        if not busy or now - self._looked < PROGRESS_S:
+            ended, self.says, self.preview = bool(self.says) and not busy, *((self.says, self.preview) if busy else ("", None))
+            return ended or moved
+        self._looked, self.says, self.preview = now, session.turner.says, session.mailbox.preview()
+        return True
+
+    def over(self, pixels: np.ndarray) -> np.ndarray:
+        return pixels if self.preview is None else self.preview
+
+
+def tools_over(pixels: np.ndarray, session: Session) -> np.ndarray:
+    """The frame with ask bar and strip as the guide has them, where a dream would not show them."""
+    info, desktop = session.mailbox.info, session.desktop
+    if info is None or info.mode != "dream" or not desktop.ask_bar:
+        return pixels
+    shown = pixels.copy()
+    for widget in desktop.widgets:
+        if widget.role == "bar" or widget.name == "notice":
+            shown[widget.rect.slices] = session.guide.pixels[widget.rect.slices]
+    return shown
+
+
+def draw_region(screen: pygame.Surface, region: Region | None, view: View) -> None:
+    """Its outline, light on dark, so that it is seen on everything."""
+    if region is None:
+        return
+    x, y = view.to_window(region.rect.x, region.rect.y)
+    right, bottom = view.to_window(region.rect.right, region.rect.bottom)
+    for grown, colour in ((1, (10, 10, 14)), (0, (255, 255, 255)), (-1, (10, 10, 14))):
+        pygame.draw.rect(screen, colour, (x - grown, y - grown, right - x + 2 * grown, bottom - y + 2 * grown), 1)
 
 
 @dataclass

@@ -11,15 +11,18 @@ from time import monotonic
 import numpy as np
 import pygame
 
+from engine.errors import InputError
 from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
+from engine.geometry import Rect
 from engine.recorder import Recorder
 from engine.session import Frame, Session
 from engine.settings import Settings
 from engine.theme import NEUTRAL, Role
+from ui.bringing import clipboard_picture, dropped
 from ui.gallery import Gallery
 from ui.hud import Panels, SavedMark, guide_shown, warnings
 from ui.keymap import BUTTONS, key_event, mods_of, name_of
-from ui.overlay import Echo, Pointer, Preedit
+from ui.overlay import Echo, Pointer, Preedit, Progress, draw_region, tools_over
 from ui.picker import Picker
 from ui.view import View, first_size
 
@@ -28,7 +31,7 @@ need_display = display.need_display
 BUSY_MS, IDLE_MS, HIDDEN_MS = 4, 50, 500
 HUD_S = 0.1  # how often the HUD is drawn anew while nothing else changes
 POINTING = (pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP)
-STANDARD = {"ask": ("space", ("ctrl",)), "more_like_this": ("f7", ()), "less_like_this": ("f8", ())}
+STANDARD = {"ask": ("space", ("ctrl",)), "region": ("space", ("ctrl", "shift")), "more_like_this": ("f7", ()), "less_like_this": ("f8", ())}
 
 
 def run(
@@ -65,7 +68,7 @@ class Window:
         self._panels, self._saved = Panels(), SavedMark()
         self._gallery = gallery
         self._picker: Picker | None = None
-        self._pointer, self._preedit = Pointer(), Preedit()
+        self._pointer, self._preedit, self._progress = Pointer(), Preedit(), Progress()
         self._echo = Echo(session.guide.ink.copy())
         self._actions = settings.keys.bindings()
         first = first_size(session.desktop.size, screen.get_size())
@@ -96,7 +99,8 @@ class Window:
         self._echo.follow(session.guide, frame.damage, painted=guide or not session.waiting)
         self._panels.damaged(frame.damage, now)
         said = warnings(session, recording), self._marks(now)
-        changed = bool(frame.changed or frame.damage) or said != self._said or self._pointer.moving(now)
+        drawn = self._progress.follow(session, now)
+        changed = drawn or bool(frame.changed or frame.damage) or said != self._said or self._pointer.moving(now)
         since = now - self._shown[-1]
         self._dirty = self._dirty or changed or ((self._hud or self._picker is not None) and since >= HUD_S)
         if self._hidden or not self._dirty or since < 1 / self._settings.frame_cap:
@@ -108,12 +112,17 @@ class Window:
 
     def _draw(self, frame: Frame, palette: np.ndarray, now: float) -> None:
         screen, session, view = self._screen, self._session, self._view
-        view.show(screen, self._echo.over(frame.pixels, session.guide, palette[Role.INK]))
+        pixels = self._echo.over(frame.pixels, session.guide, palette[Role.INK])
+        view.show(screen, tools_over(self._progress.over(pixels), session))
+        draw_region(screen, session.desktop.turning.region, view)
         self._preedit.follow(session.desktop, view)
         self._preedit.draw(screen, view, palette)
         warned, marks = self._said
         self._panels.labels(screen, warned, view)
-        clock = next(widget.rect for widget in session.desktop.widgets if widget.path == "taskbar/clock")
+        self._panels.progress(screen, session.turner.says, view)
+        width, height = session.desktop.size
+        corner = Rect(width - 8, height - 24, 8, 16)  # where a picture covers the taskbar
+        clock = next((widget.rect for widget in session.desktop.widgets if widget.path == "taskbar/clock"), corner)
         self._panels.marks(screen, marks, clock, view)
         if self._hud:
             self._panels.hud(screen, session, view, sum(now - when < 1 for when in self._shown), now)
@@ -155,6 +164,8 @@ class Window:
         elif kind == pygame.MOUSEWHEEL and self._picker:
             self._picker.wheel(int(event.y))
             self._dirty = True
+        elif kind == pygame.DROPFILE:
+            yield from self._brought(lambda: dropped(event.file, self._session.desktop.size, t))
         elif kind == pygame.MOUSEWHEEL and event.y:
             yield Wheel(t, int(event.y))
         elif kind in (pygame.VIDEORESIZE, pygame.WINDOWSIZECHANGED):
@@ -193,10 +204,19 @@ class Window:
             self._toggle_fullscreen()
         elif action in STANDARD:
             yield Key(t, *STANDARD[action])
+        elif (name_of(event), mods_of(event.mod)) == ("v", ("ctrl", "shift")):
+            yield from self._brought(lambda: clipboard_picture(self._session.desktop.size, t))
         elif pressed := key_event(event, t):
             yield pressed
         else:
             self._deaf = False
+
+    def _brought(self, read: Callable[[], Event]) -> Iterator[Event]:
+        """A picture from outside; what is none is said."""
+        try:
+            yield read()
+        except InputError as error:
+            self._session.desktop.say(str(error))
 
     def _point(self, event: pygame.event.Event, t: float) -> Iterator[Event]:
         """Pointer and buttons. A press beside the frame is none; a release counts wherever it is."""

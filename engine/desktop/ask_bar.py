@@ -54,6 +54,7 @@ class AskBar:
         self.field.text = state.get("text", "")
         self.field.buffer.restore(state)
         self.chosen: int = state.get("chosen", -1)
+        self.hint = "An app, or what it should look like"
         self._room = MOST  # for so many suggestions, as last drawn
         self._suggest = suggest
         self._accept = accept
@@ -80,7 +81,7 @@ class AskBar:
             inside,
             "field",
             Rect(box.x + row + 14, box.y + 10, w - row - 24, row),
-            placeholder="An app, or what it should look like",
+            placeholder=self.hint,
             on_enter=self._enter,
             on_escape=self._dismiss,
         )

@@ -1,4 +1,5 @@
-"""What the ask bar makes of a sentence: an app or document by name, or an instruction the rules understand."""
+"""What the ask bar makes of a sentence: an app or document by name, a step of the strip, an instruction that the rules
+understand, or one for a painter that turns the screen into something else."""
 
 from __future__ import annotations
 
@@ -11,21 +12,42 @@ from engine.desktop.looks import look, says_a_look
 from engine.style_words import added
 
 TEXT_SIZES = (11, 13, 16, 20)
+TURNING = r"(turn|transform|change|convert) .+ into .+|(add|remove|replace|erase|put|draw|paint|give) .+"  # never a look
+CANNOT = "This checkpoint can't do “{}”; one that edits can, such as FLUX.2 klein. Ask for an app or a style."
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One of: open an app, open a document, close an app, change a preference; or a plain refusal in `message`."""
+    """One of: open an app, open a document, close an app, change a preference, go to a step of the strip, start from a
+    picture, keep the picture that is shown, turn it into something else; or a plain refusal in `message`."""
 
     open: str = ""
     document: str = ""
     close: str = ""
     prefer: tuple[str, object] | None = None
+    step: str = ""  # its number, or the key that leads there, as of `Strip.beside`
+    start: str = ""
+    keep: bool = False
+    turn: str = ""
     message: str = ""
 
 
-def answer(sentence: str, apps: Sequence[str], documents: Documents, text_size: int, style: str) -> Answer:
-    """Understand a sentence. An app's name beats every other reading; case does not matter. style: the words of now."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a sentence is said of. style: the words of now; picture: whether a step of the strip is shown, or a region chosen; turns: whether
+    who paints can turn it into something else."""
+
+    text_size: int
+    style: str
+    picture: bool = False
+    turns: bool = False
+
+
+def answer(sentence: str, apps: Sequence[str], documents: Documents, shown: Shown) -> Answer:
+    """Understand a sentence. An app's name beats every other reading; case does not matter.
+
+    A look stays a look on the desktop; of a picture everything that is no name and no command is an instruction.
+    """
     text = " ".join(sentence.split())
     folded = text.casefold()
     named = {app.casefold(): app for app in apps}
@@ -38,18 +60,41 @@ def answer(sentence: str, apps: Sequence[str], documents: Documents, text_size: 
     for name in documents.names():
         if folded in (name.casefold(), name.rpartition(".")[0].casefold()):
             return Answer(document=name)
+    if command := _command(folded, documents, shown):
+        return command
+    if shown.turns and (shown.picture or re.fullmatch(TURNING, folded)):
+        return Answer(turn=text)
     if re.search(r"\b(text|font|letters?|bigger|larger|smaller)\b", folded):
-        size = _text_size(folded, text_size)
+        size = _text_size(folded, shown.text_size)
         if size:
             return Answer(prefer=("text_size", size), message=f"Text size {size}.")
     if says_a_look(text, documents):
         unknown = look(text, documents)[1]
         note = f" I don't know: {', '.join(unknown)}." if unknown else ""
-        return Answer(prefer=("style", added(style, text)), message=f"Style: {text}.{note}")
+        return Answer(prefer=("style", added(shown.style, text)), message=f"Style: {text}.{note}")
     starts = [app for app in apps if len(folded) > 1 and app.casefold().startswith(folded)]
     if starts:
         return Answer(open=starts[0])
-    return Answer(message=f"I can't do “{text}” yet. Ask for an app, a document, a style, or bigger text.")
+    return Answer(turn=text) if shown.turns else Answer(message=CANNOT.format(text))
+
+
+def _command(folded: str, documents: Documents, shown: Shown) -> Answer | None:
+    """What is said to the strip."""
+    if step := re.fullmatch(r"(?:go )?(?:back )?(?:to )?step (\d+)", folded):
+        return Answer(step=step[1])
+    if shown.picture and (where := re.fullmatch(r"(?:go )?(?:back to )?(?:the )?(desktop|back|forward)", folded)):
+        return Answer(step={"desktop": "0", "back": "left", "forward": "right"}[where[1]])
+    if shown.picture and re.fullmatch(r"(save|keep)(?: (?:this|the|it|picture|this picture|the picture))?", folded):
+        return Answer(keep=True)
+    named = re.fullmatch(r"(?:start|begin) (?:from|with) (.+)", folded)
+    found = documents.picture_named(named[1]) if named else ""
+    return Answer(start=found) if found else None
+
+
+def reference_in(sentence: str, documents: Documents) -> str:
+    """The picture of the folder that an instruction refers to at its end, as "... like Harbour"; "" for none."""
+    said = re.fullmatch(r".+ (?:like|as in|from|with) (?:the (?:picture )?)?(.+)", sentence.casefold())
+    return documents.picture_named(said[1]) if said else ""
 
 
 def _text_size(folded: str, now: int) -> int:

@@ -15,7 +15,7 @@ from engine.desktop import shell
 from engine.desktop.app import App
 from engine.desktop.apps.registry import APPS
 from engine.desktop.ask_bar import AskBar, Suggestion, suggest
-from engine.desktop.asking import TEXT_SIZES, answer
+from engine.desktop.asking import TEXT_SIZES
 from engine.desktop.canvas import Canvas, Sheet
 from engine.desktop.clock import START, Clock
 from engine.desktop.diary import Diary
@@ -25,7 +25,9 @@ from engine.desktop.menu import Menu, desktop_entries
 from engine.desktop.routing import Router
 from engine.desktop.stack import WindowStack
 from engine.desktop.text_field import TextField
+from engine.desktop.turning import Turning
 from engine.desktop.window import Window
+from engine.desktop.wishes import grant
 from engine.drawing import Item
 from engine.events import Event
 from engine.geometry import Rect
@@ -38,7 +40,8 @@ NOTICE = 4.0  # seconds a notice stays
 
 
 class Desktop:
-    """`size` is (width, height) in frame pixels; `state` what `state()` returned; `start` the time of t = 0."""
+    """`size` is (width, height) in frame pixels; `state` what `state()` returned; `start` the time of t = 0; `pictures`
+    those of the strip's steps."""
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Desktop:
         start: datetime = START,
         state: dict[str, Any] | None = None,
         checkpoints: tuple[str, ...] = ("bundled", "guide"),
+        pictures: dict[int, bytes] | None = None,
     ) -> None:
         state = state or {}
         self.size = size
@@ -69,6 +73,7 @@ class Desktop:
         known = [saved for saved in state.get("windows", []) if saved["app"] in APPS]
         self.stack.restore([(APPS[saved["app"]](self, saved["state"]), saved) for saved in known])
         self.router = Router(self, state.get("router", {}))
+        self.turning = Turning(self, state.get("turning", {}), pictures)
 
     # What the session reads
 
@@ -118,7 +123,7 @@ class Desktop:
         return self.context.features(style or self.style, self.text_size, list(APPS), names, self.now.hour, placed)
 
     def state(self) -> dict[str, Any]:
-        """All but the documents, as JSON values that share nothing with the desktop's own.
+        """All but documents and pictures, as JSON values that share nothing with the desktop's own.
 
         An open menu and buttons that are held are left out: see `resting`.
         """
@@ -133,6 +138,7 @@ class Desktop:
             "router": self.router.state(),
             "windows": self.stack.state(),
             "context": self.context.state(),
+            "turning": self.turning.state(),
         }
 
     @property
@@ -204,6 +210,7 @@ class Desktop:
 
     def open(self, app: str, **how: Any) -> None:
         self.stale()
+        self.turning.strip.at = 0
         if how.get("document"):
             self.context.last_document = how["document"]
         window = self.stack.of(app)
@@ -286,7 +293,7 @@ class Desktop:
     def toggle_ask_bar(self) -> None:
         self.stale()
         if self.ask_bar:
-            self.ask_bar = None
+            self.ask_bar = self.turning.region = None
         else:
             self.menu = None
             self.ask_bar = self._ask_bar({})
@@ -295,19 +302,8 @@ class Desktop:
         """Do what a sentence asks for."""
         self.ask_bar = None
         self.stale()
-        if not sentence.strip():
-            return
-        reply = answer(sentence, list(APPS), self.documents, self.text_size, self.style_words)
-        if reply.open:
-            self.open(reply.open)
-        elif reply.document:
-            self.open("Paint" if reply.document.endswith(".png") else "Notes", document=reply.document)
-        elif window := self.stack.of(reply.close):
-            self.close(window.app)
-        elif reply.prefer:
-            self.prefer(*reply.prefer)
-        if reply.message:
-            self.say(reply.message)
+        if sentence.strip():
+            grant(self, sentence)
 
     def rate(self, step: int) -> None:
         """More (+1) or less (-1) like the look of now."""
@@ -325,7 +321,7 @@ class Desktop:
         return line_height(Face(self.text_size))
 
     def _tick(self, t: float) -> None:
-        front = None if self.ask_bar or self.menu else self.stack.front
+        front = None if self.ask_bar or self.menu or self.turning.shown else self.stack.front
         for window in self.stack.windows:
             window.app.in_front = window is front
             if window.app.tick():
@@ -340,6 +336,21 @@ class Desktop:
         router = self.router
         sheet = Sheet(self.text_size, router.focus, router.hover, router.pressed, self.clock.caret_on, self.style.chrome)
         canvas = Canvas(sheet, Rect(0, 0, *self.size))
+        if self.turning.shown:
+            self.turning.draw_screen(canvas)
+        else:
+            self._draw_desktop(canvas)
+        area = self.stack.area
+        if self._notice[0]:
+            shell.draw_notice(canvas, area, self._notice[0])
+        if self.ask_bar:
+            self.ask_bar.draw(canvas.part(area))
+        self.turning.draw_tools(canvas.part(area))
+        if self.menu:
+            self.menu.draw(canvas, router.pick)
+        return sheet
+
+    def _draw_desktop(self, canvas: Canvas) -> None:
         shell.draw_icons(canvas.part(self.stack.area), list(APPS.values()), self.open, partial(desktop_entries, self))
         front = self.stack.front
         for window in self.stack.windows:
@@ -348,10 +359,3 @@ class Desktop:
         area = self.stack.area
         bar = canvas.part(Rect(0, area.bottom, self.size[0], self.size[1] - area.bottom))
         shell.draw_taskbar(bar, self.stack.windows, front, self.now, self.toggle_ask_bar, self.choose, self)
-        if self._notice[0]:
-            shell.draw_notice(canvas, area, self._notice[0])
-        if self.ask_bar:
-            self.ask_bar.draw(canvas.part(area))
-        if self.menu:
-            self.menu.draw(canvas, router.pick)
-        return sheet

@@ -35,6 +35,11 @@ class Documents:
         content = self.contents.get(name, "")
         return content if isinstance(content, str) else ""
 
+    def picture_named(self, name: str) -> str:
+        """The picture of that name, with or without its ending and whatever the case; "" where there is none."""
+        wanted = name.strip(' "“”').casefold()
+        return next((n for n in self.names() if n.endswith(".png") and wanted in (n.casefold(), n[:-4].casefold())), "")
+
     def write(self, name: str, content: Content) -> None:
         if self.contents.get(name) != content:
             self.contents[name] = content

@@ -39,8 +39,7 @@ def _picture_named(words: str, documents: Documents) -> str:
     like = _LIKE.fullmatch(words.strip())
     if not like:
         return ""
-    wanted = like["name"].strip().casefold()
-    return next((n for n in documents.names() if n.endswith(".png") and wanted in (n.casefold(), n[:-4].casefold())), "")
+    return documents.picture_named(like["name"])
 
 
 def says_a_look(words: str, documents: Documents) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from engine import scene
 from engine.desktop.menu import Menu, desktop_entries, window_entries
 from engine.errors import InputError
-from engine.events import Ask, Click, Down, Drag, Event, Key, Move, Style, Text, Up, Wheel
+from engine.events import Ask, Click, Down, Drag, Drop, Event, Key, Move, Style, Text, Up, Wheel
 from engine.scene import Touch, Widget
 
 if TYPE_CHECKING:
@@ -37,12 +37,8 @@ class Router:
 
     def state(self) -> dict[str, Any]:
         """As JSON values; all but what is held."""
-        return {
-            "pointer": list(self.pointer),
-            "hover": self.hover,
-            "last_press": list(self._last_press),
-            "shell_focus": self._shell_focus,
-        }
+        last = list(self._last_press)
+        return {"pointer": list(self.pointer), "hover": self.hover, "last_press": last, "shell_focus": self._shell_focus}
 
     def let_go(self) -> None:
         """No button is held any more, and none was released."""
@@ -83,6 +79,8 @@ class Router:
                 self._click(event)
             case Drag():
                 self._drag(event)
+            case Drop():
+                self.desktop.turning.drop(event)
 
     def pick(self, index: int) -> None:
         """An entry of the open menu was chosen."""
@@ -159,8 +157,8 @@ class Router:
         if desktop.menu and not widget.path.startswith("menu"):
             desktop.menu = None
             return True
-        if desktop.ask_bar and not widget.path.startswith("ask"):
-            desktop.ask_bar = None
+        if desktop.ask_bar and not widget.path.startswith(("ask", "strip")):
+            desktop.toggle_ask_bar()
         return False
 
     def _focus_on(self, widget: Widget) -> None:
@@ -221,6 +219,8 @@ class Router:
         desktop = self.desktop
         if desktop.menu:
             self._menu_key(key)
+        elif desktop.turning.key(key, mods):
+            return
         elif (key, mods) == ("space", ("ctrl",)):
             desktop.toggle_ask_bar()
         elif key in ("f7", "f8") and not mods:
@@ -299,6 +299,8 @@ class Router:
         """Composed text goes to the focused widget; where that takes none, it counts as key presses."""
         if self.desktop.menu:
             self.desktop.menu = None
+        if self.desktop.turning.deaf:
+            return
         widget = self._focused()
         if widget and widget.touch and widget.touch.text:
             widget.touch.text(text)

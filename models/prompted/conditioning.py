@@ -42,15 +42,29 @@ class Conditioning:
         return {"text_embeds": self.pooled, "time_ids": torch.tensor(ids).to(self.pooled)}
 
 
-def conditioned(pipeline: Any, family: Family, prompt: str, negative: str, context: str, guidance: float) -> Conditioning:
+@dataclass(frozen=True)
+class Known:
+    """What is known of the user as few tokens, and nothing known as as many: (1, CONTEXT_TOKENS, D), or None."""
+
+    tokens: Tensor | None = None
+    nothing: Tensor | None = None
+
+
+def context_tokens(pipeline: Any, context: str) -> Known:
+    """The context's summary through the checkpoint's own text encoder, compressed."""
+    if not context:
+        return Known()
+    return Known(*(_few(_encoded(pipeline, words, "", False)[0]) for words in (context, "")))
+
+
+def conditioned(pipeline: Any, family: Family, prompt: str, negative: str, context: Known, guidance: float) -> Conditioning:
     """Encode the words. guidance: how much the prompt counts; up to 1 it is the only branch."""
     distilled = pipeline.unet.config.time_cond_proj_dim
     guided = guidance > 1 and not distilled
     text, nothing, pooled, pooled_nothing = _encoded(pipeline, prompt, negative, guided)
-    if context:
-        known, empty = (_encoded(pipeline, words, "", False)[0] for words in (context, ""))
-        text = torch.cat([text, _few(known)], 1)
-        nothing = torch.cat([nothing, _few(empty)], 1) if nothing is not None else None
+    if context.tokens is not None and context.nothing is not None:
+        text = torch.cat([text, context.tokens], 1)
+        nothing = torch.cat([nothing, context.nothing], 1) if nothing is not None else None
     if not guided:
         order, weights, shown = [1], [1.0], [1.0]
     elif family.edits:  # InstructPix2Pix (Brooks et al., 2023, arXiv:2211.09800), equation 3

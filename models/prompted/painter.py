@@ -8,7 +8,9 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -18,23 +20,33 @@ import torch
 from torch import Tensor, nn
 
 from engine.geometry import Rect
-from engine.painter import CROPS, EMBEDDINGS, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
+from engine.painter import (
+    CROPS,
+    EMBEDDINGS,
+    Cancelled,
+    OnPreview,
+    OnStep,
+    PainterInfo,
+    PainterSpec,
+    Painting,
+    PaintRequest,
+    Patch,
+)
 from models.crops import Cells, plan
 from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
 from models.families import Family
 from models.held_frame import BLEND, EMPTY, HeldFrame
+from models.instructions import templates_of
 from models.loading import count_parameters
 from models.loras.wearing import Loras
 from models.placing import Placement
 from models.prompted.coder import Coder
-from models.prompted.conditioning import Conditioning, conditioned
+from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
 from models.prompted.trajectory import Trajectory, trajectory
 
 if TYPE_CHECKING:
     from models.loras.wearing import Loras
-
-KEEP = "Keep everything else unchanged."
 NEGATIVE = "blurry, illegible text, distorted"
 STAGES = ("embed", "encode", "denoise", "decode")
 CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
@@ -69,11 +81,6 @@ class PromptedCheckpoint:
         return count_parameters(*self.networks)
 
 
-def prompt_of(family: Family, look: str) -> str:
-    """What a checkpoint is told of a look where the guide shows the rest."""
-    return f"make it a {look} user interface" if family.edits else f"{look} user interface, crisp text"
-
-
 class PromptedPainter:
     """Paints with a checkpoint that understands words. Latents are the autoencoder's, scaled, kept on the device."""
 
@@ -86,12 +93,13 @@ class PromptedPainter:
         self.placement = Placement(checkpoint.pipeline, checkpoint.parts, checkpoint.family, spec)
         dtype = self.placement.dtype
         self._device, self._dtype = device, dtype
+        self._templates = templates_of(self.family, spec.profile)
         self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor)
         steps = spec.steps or self.family.steps
         self._path = self._trajectory(steps)
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
+            steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
         )  # fmt: skip
         self._cells = replace(CELLS, least=spec.least_crop or CELLS.least)
         self._frame = HeldFrame(spec.size, device)
@@ -99,23 +107,33 @@ class PromptedPainter:
         self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         self._told: tuple[tuple[str, str], Conditioning] | None = None
         self._vocabulary = Vocabulary(self.pipeline, Path(spec.profile) if spec.profile else None)
+        self._known: tuple[str, Known] | None = None
+        self.on_step: OnStep | None = None
+        self.on_preview: OnPreview | None = None
 
     @torch.inference_mode()
     def paint(self, request: PaintRequest) -> Painting:
-        """Paint the damage; everything else stays bit-identical. Without a guide, the whole frame answers the events."""
+        """Paint the damage; everything else stays bit-identical. Without a guide, the whole frame answers the events.
+
+        Raises Cancelled where `on_step` says so; nothing is taken over then.
+        """
+        if request.edit is not None:
+            return self._edited(request)
         ms = dict.fromkeys(STAGES, 0.0)
         whole = Rect(0, 0, *self._spec.size)
         begun = perf_counter()
         self._weigh(request)
-        told = self._conditioning(request)
+        told = self.conditioning(request)
         ms["embed"] = (perf_counter() - begun) * 1e3
-        damage = (whole,) if request.guide is None else request.damage
-        patches: list[Patch] = []
+        patches, damage = self._frame.begin(request)
+        if patches:
+            self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
+        damage = (whole,) if request.guide is None else damage
         for crop in plan(damage, self._spec.size, self._cells, whole=CROPS in self._spec.without):
             painted = self._paint_area(crop.area, request, told, crop.damage, ms)
             for rect in crop.damage:
                 y, x = rect.shift(-crop.area.x, -crop.area.y).slices
-                patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
+                patches.append(self._frame.take_for(request, rect, painted[..., y, x] / 2 + 0.5))
         return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", ms)
 
     @torch.inference_mode()
@@ -123,7 +141,7 @@ class PromptedPainter:
         """The whole frame as the stock pipeline gives it, unrounded: float32 (1, 3, H, W) in [0, 1]. Nothing is kept."""
         self._weigh(request)
         whole, kept = Rect(0, 0, *self._spec.size), self._latents.clone()
-        painted = self._paint_area(whole, request, self._conditioning(request), (whole,), dict.fromkeys(STAGES, 0.0))
+        painted = self._paint_area(whole, request, self.conditioning(request), (whole,), dict.fromkeys(STAGES, 0.0))
         self._latents = kept
         return (painted / 2 + 0.5).clamp(0, 1)
 
@@ -143,15 +161,11 @@ class PromptedPainter:
             self._latents.copy_(kept[count:].view(torch.float32).view(self._latents.shape))
 
     def close(self) -> None:
-        self._told = None
+        self._told = self._known = self.on_step = self.on_preview = None
 
     def prompt(self, request: PaintRequest) -> str:
         """What the checkpoint is told."""
-        words = request.words
-        if request.guide is None and words.told:
-            told = " ".join(words.told)
-            return f"{told} {KEEP}" if self.family.edits else f"{told} {words.look} user interface"
-        return prompt_of(self.family, words.look or "clean")
+        return self._templates.words(request)
 
     def _weigh(self, request: PaintRequest) -> None:
         """LoRAs count as the request says, from now on; they may have changed how words are encoded."""
@@ -159,14 +173,39 @@ class PromptedPainter:
             self.info = replace(self.info, loras=self._loras.infos)
             self._told = None
 
-    def _conditioning(self, request: PaintRequest) -> Conditioning:
+    def _edited(self, request: PaintRequest) -> Painting:
+        """Another picture made of the one in the guide, in the damage alone; what is held stays as it is."""
+        assert request.guide is not None
+        ms, kept = dict.fromkeys(STAGES, 0.0), (self._latents, self._told)
+        patches: list[Patch] = []
+        with self._frame.lent(request.guide):
+            try:
+                self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
+                told = self.conditioning(request)
+                for crop in plan(request.damage, self._spec.size, self._cells):
+                    painted = self._paint_area(crop.area, request, told, crop.damage, ms)
+                    for rect in crop.damage:
+                        y, x = rect.shift(-crop.area.x, -crop.area.y).slices
+                        patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
+            finally:
+                self._latents, self._told = kept
+        return Painting(request.seq, tuple(patches), "painted", ms)
+
+    def conditioning(self, request: PaintRequest) -> Conditioning:
         """Of the request's words, encoded anew only when they change."""
         words = self.prompt(request), request.words.known
         if self._told is None or self._told[0] != words or EMBEDDINGS in self._spec.without:
             for line in self._vocabulary.teach(words[0]):
                 print(line, file=sys.stderr, flush=True)
-            self._told = words, conditioned(self.pipeline, self.family, words[0], NEGATIVE, words[1], self.family.guidance)
+            self._told = words, conditioned(self.pipeline, self.family, words[0], NEGATIVE, self.known(words[1]), self.family.guidance)
         return self._told[1]
+
+    @torch.inference_mode()
+    def known(self, context: str) -> Known:
+        """The context's tokens, computed anew only when the context changed: events come and go beside them."""
+        if self._known is None or self._known[0] != context:
+            self._known = context, context_tokens(self.pipeline, context)
+        return self._known[1]
 
     def _trajectory(self, steps: int) -> Trajectory:
         """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
@@ -201,7 +240,7 @@ class PromptedPainter:
         if request.guide is not None:
             guide = torch.from_numpy(request.guide[rows, columns].copy()).permute(2, 0, 1)[None].to(self._device)
             shown = self._frame.showing(request.guide, damage)[..., rows, columns]
-        edited = self._coder.mode(self._floats(shown)) if self.family.edits else None
+        edited = self._coder.mode(self._floats(self._seen(shown, area, request))) if self.family.edits else None
         if edited is not None or request.guide is None:
             start = self._latents[cells]
         else:
@@ -209,7 +248,8 @@ class PromptedPainter:
         control = self._floats(guide if guide is not None else shown) / 2 + 0.5 if self.family.control else None
         encoded = perf_counter()
         size = self._spec.size[1], self._spec.size[0]
-        clean = self._denoise(start, edited, control, told, fields[1:], told.added(size, (area.y, area.x)))
+        show = partial(self._show, request, area, damage) if request.edit is not None else None
+        clean = self._denoise(start, edited, control, told, fields[1:], told.added(size, (area.y, area.x)), show)
         denoised = perf_counter()
         for rect in damage:
             y, x = (slice(s.start // self._coder.factor, -(-s.stop // self._coder.factor)) for s in rect.slices)
@@ -223,7 +263,7 @@ class PromptedPainter:
 
     def _denoise(
         self, start: Tensor, edited: Tensor | None, control: Tensor | None, told: Conditioning, fields: list[Tensor],
-        added: dict[str, Tensor],
+        added: dict[str, Tensor], show: Callable[[Tensor], None] | None = None,
     ) -> Tensor:  # fmt: skip
         path, branches = self._path, len(told.weights)
         image, noise = path.start
@@ -245,7 +285,27 @@ class PromptedPainter:
             )[0]
             outputs.append((predicted * told.weights.view(-1, 1, 1, 1)).sum(0, keepdim=True))
             samples.append(path.next(i, samples, outputs, next(fresh) if path.fresh[i] else None))
+            if show is not None and self.on_preview is not None and i + 1 < len(path.timesteps):
+                show(path.clean(i, samples[i], outputs[i]))
+            if self.on_step is not None and not self.on_step(i + 1, len(path.timesteps)):
+                raise Cancelled(f"painting was given up after {i + 1} of {len(path.timesteps)} steps; the frame is as it was")
         return samples[-1]
+
+    def _seen(self, shown: Tensor, area: Rect, request: PaintRequest) -> Tensor:
+        """What an editing checkpoint is shown of the area: in a dream with a mark of the click, where that helps."""
+        if area != self._frame.whole or not self._templates.marks(request):
+            return shown
+        marked = self._templates.marked(self._frame.array(), request)
+        return torch.from_numpy(marked).permute(2, 0, 1)[None].to(self._device)
+
+    def _show(self, request: PaintRequest, area: Rect, damage: tuple[Rect, ...], clean: Tensor) -> None:
+        """A preview: the picture that is edited, with what the damage would be like by now."""
+        assert request.guide is not None and self.on_preview is not None
+        decoded = (self._coder.decode(clean) / 2 + 0.5).clamp(0, 1)[0].permute(1, 2, 0)
+        pixels, seen = request.guide.copy(), (decoded * 255).round().to(torch.uint8).cpu().numpy()
+        for rect in damage:
+            pixels[rect.slices] = seen[rect.shift(-area.x, -area.y).slices]
+        self.on_preview(pixels)
 
     def _decode(self, clean: Tensor, cells: tuple[Any, ...], area: Rect) -> Tensor:
         """The area's pixels. An autoencoder that sees the whole picture decodes the whole: crops would not fit in."""

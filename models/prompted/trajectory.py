@@ -27,6 +27,8 @@ class Trajectory:
 
     start: weights of the image's latents and of the noise in the first sample. samples, outputs: (n, n), the weights of
     samples and predictions 0..i in sample i + 1; fresh: (n,), the weight of noise drawn at step i, 0 where none is.
+    noised: (n,), the share of the clean latents' variance in what the denoiser sees; predicts: of what its prediction is,
+    as of the scheduler's `prediction_type`.
     """
 
     timesteps: Tensor
@@ -35,6 +37,16 @@ class Trajectory:
     samples: Tensor
     outputs: Tensor
     fresh: tuple[float, ...]
+    noised: Tensor | None = None
+    predicts: str = "epsilon"
+
+    def clean(self, step: int, sample: Tensor, output: Tensor) -> Tensor:
+        """What a step's prediction takes the clean latents to be: for a look in between, the path does not need it."""
+        if self.noised is None or self.predicts == "sample":
+            return output if self.predicts == "sample" else sample
+        kept = self.noised[step].to(sample)
+        seen, left, rest = sample * self.scale[step].to(sample), kept.sqrt(), (1 - kept).sqrt()
+        return left * seen - rest * output if self.predicts == "v_prediction" else (seen - rest * output) / left
 
     def next(self, step: int, samples: list[Tensor], outputs: list[Tensor], noise: Tensor | None) -> Tensor:
         """Sample step + 1 from all samples and predictions so far, and the step's noise where it takes any."""
@@ -64,7 +76,7 @@ def trajectory(scheduler: Any, timesteps: Tensor, from_noise: bool) -> Trajector
     weights = torch.where(weights.abs() < 1e-6, 0.0, weights)
     found = Trajectory(
         timesteps, scale, _start(scheduler, timesteps, from_noise), weights[:, :count], weights[:, count : 2 * count],
-        tuple(fresh),
+        tuple(fresh), scheduler.alphas_cumprod[timesteps.round().long()].float(), scheduler.config.prediction_type,
     )  # fmt: skip
     _check(scheduler, found)
     return found

@@ -18,13 +18,14 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from engine.desktop.bitmap import decode
 from engine.geometry import Rect
 from engine.painter import Cancelled, OnStep, PainterInfo, PainterSpec, Painting, PaintRequest
 from models.devices import all_threads, device_of, name_of
 from models.held_frame import BLEND, EMPTY, HeldFrame
+from models.instructions import templates_of
 from models.placing import Placement
-from models.prompted.painter import PromptedCheckpoint
-from models.reference.instruction import NEGATIVE, instruction
+from models.prompted.painter import NEGATIVE, PromptedCheckpoint
 from models.reference.steps import watched
 
 
@@ -40,9 +41,11 @@ class ReferencePainter:
         self.placement = Placement(checkpoint.pipeline, checkpoint.parts, checkpoint.family, spec)
         dtype = self.placement.dtype
         steps = spec.steps or self.family.steps
+        self._templates = templates_of(self.family, spec.profile)
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
+            steps, BLEND, prompted=True, turns=True, refers=self.family.references > 1, note=self._templates.note,
+            plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
         )  # fmt: skip
         self.on_step: OnStep | None = None
         self._frame = HeldFrame(spec.size, device)
@@ -54,13 +57,18 @@ class ReferencePainter:
 
         Raises Cancelled where `on_step` says so; nothing is taken over then.
         """
-        damage = (self._frame.whole,) if request.guide is None else request.damage
-        if not damage:
-            return Painting(request.seq, (), "skipped")
         begun = perf_counter()
-        painted = self._painted(request, damage)
-        patches = tuple(self._frame.take(rect, painted[(..., *rect.slices)]) for rect in damage)
-        return Painting(request.seq, patches, "painted", {"denoise": (perf_counter() - begun) * 1e3})
+        if request.edit is not None and request.guide is not None:
+            painted = self._painted(request, request.damage)
+            with self._frame.lent(request.guide):
+                edited = tuple(self._frame.take(rect, painted[(..., *rect.slices)]) for rect in request.damage)
+            return Painting(request.seq, edited, "painted", {"denoise": (perf_counter() - begun) * 1e3})
+        patches, damage = self._frame.begin(request)
+        damage = (self._frame.whole,) if request.guide is None else damage
+        if damage:
+            painted = self._painted(request, damage)
+            patches += [self._frame.take_for(request, rect, painted[(..., *rect.slices)]) for rect in damage]
+        return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", {"denoise": (perf_counter() - begun) * 1e3})
 
     @torch.inference_mode()
     def frame(self, request: PaintRequest) -> Tensor:
@@ -90,15 +98,18 @@ class ReferencePainter:
         }  # fmt: skip
         takes = inspect.signature(type(self.pipeline).__call__).parameters
         return {
-            "prompt": instruction(request, self.family, len(pictures)),
+            "prompt": self._templates.words(request),
             **({"images": [pictures]} if "images" in takes else {"image": pictures if self.family.references > 1 else pictures[0]}),
             "num_inference_steps": self.family.stock_steps(self.info.steps), "output_type": "pt",
             **{key: value for key, value in offered.items() if key in takes}, **self.family.settings,
         }  # fmt: skip
 
     def _pictures(self, request: PaintRequest, damage: tuple[Rect, ...]) -> list[Image.Image]:
+        if request.edit is not None and request.guide is not None:
+            given = [request.guide, *([decode("the reference", request.edit.reference)[0]] if request.edit.reference else [])]
+            return [Image.fromarray(pixels) for pixels in given[: self.family.references]]
         if request.guide is None:
-            return [Image.fromarray(self._frame.array())]
+            return [Image.fromarray(self._templates.marked(self._frame.array(), request))]
         if self.family.references > 1:
             return [Image.fromarray(self._frame.array()), Image.fromarray(request.guide)]
         shown = self._frame.showing(request.guide, damage)[0].permute(1, 2, 0)

@@ -22,10 +22,11 @@ from engine.context import look_of
 from engine.errors import InputError
 from engine.styles import PRESETS
 from models.catalog import open_checkpoint
+from models.instructions import templates_of
 from models.likeness import psnr
 from models.prompted.coder import Coder
-from models.prompted.conditioning import Conditioning, conditioned
-from models.prompted.painter import PromptedCheckpoint, prompt_of
+from models.prompted.conditioning import Conditioning, Known, conditioned
+from models.prompted.painter import PromptedCheckpoint
 from models.prompted.stock import stock_frame
 from models.synthetic.shots import Crop
 from models.training.adapter import Adapter, Twin
@@ -142,7 +143,7 @@ class Adapting:
 
     def prompt(self, look: int) -> str:
         """As the painter says it. look: a place in NAMES; with --style it is that, whatever the look."""
-        return prompt_of(self.checkpoint.row, self.config.style or NAMES[look])
+        return templates_of(self.checkpoint.row).of_look(self.config.style or NAMES[look])
 
     def _encoded(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         side = [pixels.shape[-2] // self._coder.factor, pixels.shape[-1] // self._coder.factor]
@@ -167,7 +168,7 @@ class Adapting:
         """Encoded once: the text encoder learns nothing."""
         if look not in self._told:
             words = "" if look < 0 else self.prompt(look)
-            self._told[look] = conditioned(self.checkpoint.pipeline, self.checkpoint.row, words, "", "", 1.0)
+            self._told[look] = conditioned(self.checkpoint.pipeline, self.checkpoint.row, words, "", Known(), 1.0)
         return self._told[look]
 
     @cached_property

@@ -1,0 +1,33 @@
+"""What a sentence said to the ask bar asks for, done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.desktop.apps.registry import APPS
+from engine.desktop.asking import Shown, answer
+from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from engine.desktop.desktop import Desktop
+
+
+def grant(desktop: Desktop, sentence: str) -> None:
+    """Do it; what cannot be done is said."""
+    turning = desktop.turning
+    shown = Shown(desktop.text_size, desktop.style_words, bool(turning.shown or turning.region), turning.turns)
+    reply = answer(sentence, list(APPS), desktop.documents, shown)
+    if reply.open:
+        desktop.open(reply.open)
+    elif reply.document:
+        desktop.open("Paint" if reply.document.endswith(".png") else "Notes", document=reply.document)
+    elif window := desktop.stack.of(reply.close):
+        desktop.close(window.app)
+    elif reply.prefer:
+        desktop.prefer(*reply.prefer)
+    try:
+        turning.ask(reply)
+    except InputError as error:
+        desktop.say(str(error))
+    if reply.message:
+        desktop.say(reply.message)

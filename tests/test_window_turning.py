@@ -1,0 +1,133 @@
+"""The window while one thing is turned into another: pictures dropped on it, regions, previews, the strip in a dream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.desktop.desktop import Desktop
+from engine.events import Drop
+from engine.mailbox import DirectMailbox, MailboxStatus
+from engine.painter import GuidePainter, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
+from engine.session import Session
+from tests.test_window_loop import down, draw, event, play, settings, typed
+from ui.display import open_window
+from ui.window import Window
+
+pygame = pytest.importorskip("pygame")
+SIZE = (512, 384)
+
+
+@pytest.fixture(autouse=True)
+def without_a_screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    yield
+    pygame.display.quit()
+
+
+class Negative(GuidePainter):
+    """Its edits are negatives."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        super().__init__(spec)
+        self.info = PainterInfo("negative", "sd-turbo", "", "guided", "cpu", "uint8", 4, turns=True)
+
+    def paint(self, request: PaintRequest) -> Painting:
+        if request.edit is None or request.guide is None:
+            return super().paint(request)
+        return Painting(request.seq, tuple(Patch(r, 255 - request.guide[r.slices]) for r in request.damage), "painted")
+
+
+class Underway(DirectMailbox):
+    """An edit of which two steps of four are done."""
+
+    edit: PaintRequest | None = None
+
+    def post(self, request: PaintRequest) -> None:
+        if request.edit is not None or self.edit is not None:
+            self.edit = request
+            return
+        super().post(request)
+
+    @property
+    def status(self) -> MailboxStatus:
+        return MailboxStatus("painting", steps=(2, 4)) if self.edit else MailboxStatus("ready")
+
+    def preview(self) -> np.ndarray | None:
+        return np.full((SIZE[1], SIZE[0], 3), 77, np.uint8) if self.edit else None
+
+
+def shown_by(mailbox: type[DirectMailbox] = DirectMailbox) -> Session:
+    return Session(Desktop(SIZE), mailbox(Negative(PainterSpec(size=SIZE))))
+
+
+def ask(words: str) -> list[Any]:
+    return [*down(pygame.K_SPACE, pygame.KMOD_LCTRL), *typed(words), *down(pygame.K_RETURN)]
+
+
+def test_a_dropped_picture_becomes_the_starting_frame_and_is_turned_into_something_else(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "Harbour.png")
+    dropping = [event(pygame.DROPFILE, file=str(tmp_path / "Harbour.png"))]
+    shown, events = play([dropping, down(pygame.K_RETURN), ask("make it night"), down(pygame.K_ESCAPE)], shown_by())
+    assert [e.name for e in events if isinstance(e, Drop)] == ["Harbour.png"]
+    strip = shown.desktop.turning.strip
+    assert (strip.pixels(1, SIZE) == pixels).all() and strip.at == 2
+    assert (shown.step([], 99.0).pixels == 255 - pixels).all()
+    assert shown.desktop.documents.names() == ["Harbour.png"]
+
+
+def test_what_is_no_picture_is_said_and_nothing_else_happens(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture at all")
+    shown, events = play([[event(pygame.DROPFILE, file=str(tmp_path / "a.png"))], [event(pygame.DROPFILE, file=str(tmp_path))],
+                          down(ord("v"), pygame.KMOD_LCTRL | pygame.KMOD_LSHIFT)], shown_by())  # fmt: skip
+    assert not any(isinstance(e, Drop) for e in events) and not shown.desktop.documents.names()
+    assert any("cannot be read as a picture" in line for line in shown.desktop.log_lines())
+    assert any("clipboard holds no picture" in line for line in shown.desktop.log_lines())
+
+
+def test_a_region_is_outlined_while_it_is_drawn_and_only_there_something_changes() -> None:
+    shown = shown_by()
+    with open_window(SIZE, fullscreen=False) as screen:
+        window = Window(screen, shown, settings())
+
+        def loop(posted: list[Any], t: float) -> np.ndarray:
+            for one in posted:
+                pygame.event.post(one)
+            draw(window, shown, window.read(t), t)
+            return pygame.surfarray.array3d(screen).swapaxes(0, 1).copy()
+
+        before = loop([], 0.1)
+        outlined = loop(down(pygame.K_SPACE, pygame.KMOD_LCTRL | pygame.KMOD_LSHIFT), 0.2)
+        assert (outlined != before).any() and (shown.step([], 0.2).pixels == shown.guide.pixels).all()
+        loop([*down(pygame.K_RETURN), *typed("make it night"), *down(pygame.K_RETURN)], 0.3)
+        loop(down(pygame.K_ESCAPE), 0.4)
+    rect = shown.desktop.turning.strip.steps[1].region
+    assert rect is not None and shown.desktop.turning.region is None
+    frame, at_first = shown.step([], 0.5).pixels, Session(Desktop(SIZE), DirectMailbox(GuidePainter(PainterSpec(size=SIZE))))
+    plain = at_first.step([], 0.1).pixels
+    changed = (frame != plain).any(2)
+    changed[rect.slices] = False
+    assert not changed.any() and (frame[rect.slices] == 255 - plain[rect.slices]).all()
+
+
+def test_progress_is_shown_with_a_preview_and_escape_stops_it() -> None:
+    shown = shown_by(Underway)
+    with open_window(SIZE, fullscreen=False) as screen:
+        window = Window(screen, shown, settings())
+        draw(window, shown, window.read(0.1), 0.1)
+        for posted in ask("turn this into a cat"):
+            pygame.event.post(posted)
+        draw(window, shown, window.read(0.2), 0.2)
+        assert "step 2 of 4" in shown.turner.says and "s left" in shown.turner.says
+        assert (pygame.surfarray.array3d(screen) == 77).mean() > 0.8
+        for posted in down(pygame.K_ESCAPE):
+            pygame.event.post(posted)
+        draw(window, shown, window.read(0.3), 0.3)
+        draw(window, shown, window.read(0.4), 0.4)
+        assert not (pygame.surfarray.array3d(screen) == 77).mean() > 0.8 and not shown.turner.says
