@@ -7,7 +7,6 @@ state and events always give the same scene. It draws no finished pixels and kno
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from engine.context import Context
@@ -16,13 +15,14 @@ from engine.desktop.app import App
 from engine.desktop.apps.registry import APPS
 from engine.desktop.ask_bar import AskBar, Suggestion, suggest
 from engine.desktop.asking import TEXT_SIZES
-from engine.desktop.canvas import Canvas, Sheet
+from engine.desktop.canvas import Sheet
 from engine.desktop.clock import START, Clock
 from engine.desktop.diary import Diary
 from engine.desktop.documents import Documents
 from engine.desktop.looks import look
-from engine.desktop.menu import Menu, desktop_entries
+from engine.desktop.menu import Menu
 from engine.desktop.routing import Router
+from engine.desktop.screen import drawn
 from engine.desktop.stack import WindowStack
 from engine.desktop.text_field import TextField
 from engine.desktop.turning import Turning
@@ -88,7 +88,7 @@ class Desktop:
     @property
     def sheet(self) -> Sheet:
         if self._sheet is None:
-            self._sheet = self._draw()
+            self._sheet = drawn(self, self._notice[0])
         return self._sheet
 
     @property
@@ -331,31 +331,3 @@ class Desktop:
         if self._notice[0] and t >= self._notice[1]:
             self._notice = ("", 0.0)
             self.stale()
-
-    def _draw(self) -> Sheet:
-        router = self.router
-        sheet = Sheet(self.text_size, router.focus, router.hover, router.pressed, self.clock.caret_on, self.style.chrome)
-        canvas = Canvas(sheet, Rect(0, 0, *self.size))
-        if self.turning.shown:
-            self.turning.draw_screen(canvas)
-        else:
-            self._draw_desktop(canvas)
-        area = self.stack.area
-        if self._notice[0]:
-            shell.draw_notice(canvas, area, self._notice[0])
-        if self.ask_bar:
-            self.ask_bar.draw(canvas.part(area))
-        self.turning.draw_tools(canvas.part(area))
-        if self.menu:
-            self.menu.draw(canvas, router.pick)
-        return sheet
-
-    def _draw_desktop(self, canvas: Canvas) -> None:
-        shell.draw_icons(canvas.part(self.stack.area), list(APPS.values()), self.open, partial(desktop_entries, self))
-        front = self.stack.front
-        for window in self.stack.windows:
-            if not window.minimised:
-                window.draw(canvas.part(self.stack.area), window is front, self)
-        area = self.stack.area
-        bar = canvas.part(Rect(0, area.bottom, self.size[0], self.size[1] - area.bottom))
-        shell.draw_taskbar(bar, self.stack.windows, front, self.now, self.toggle_ask_bar, self.choose, self)
