@@ -79,7 +79,7 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
         "peak_rss_mb": facts.pop("peak_rss_mb"),
         **{key: facts.pop(key) for key in ("peak_vram_mb", "energy_j") if key in facts},
         "cost": costs(spec, quick, say),
-        **({"side_by_side": side_by_side(spec, quick, say)} if not quick and spec.mode == "guided" and info.family == "bundled" else {}),
+        **({"side_by_side": side_by_side(spec, quick, say)} if not quick and spec.mode == "guided" else {}),
         "conditions": facts,
         "disturbed": watch.disturbed,
     }

@@ -16,12 +16,15 @@ from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.events import Ask, Event, Key, Move, Text
 from engine.geometry import Rect
-from engine.painter import CACHE, CROPS, EMBEDDINGS, Painter, PainterSpec, Painting, PaintRequest, Patch
+from engine.painter import TECHNIQUES, Painter, PainterSpec, Painting, PaintRequest, Patch
 from models.catalog import open_painter, opened
 from models.devices import device_of
 from models.eight_bits import INT8
 from models.loading import BundledCheckpoint
 from models.pipeline import PixelOSPipeline
+from models.prompted.painter import PromptedPainter
+from models.prompted.stock import stock_frame
+from models.reference.painter import ReferencePainter
 
 WORDS = "The quick brown fox jumps over"
 STOCK, OURS = "stock: the whole frame for every event", "ours"
@@ -29,13 +32,16 @@ Say = Callable[[str], None]
 
 
 def side_by_side(spec: PainterSpec, quick: bool = False, say: Say = print) -> list[dict[str, Any]]:
-    """For each way its `name`, median `ms` and `p95` of an event that changes something, and `gain`: how many times as fast
+    """Nothing for a reference painter, which calls the stock pipeline itself. For each way its `name`, median `ms` and `p95` of an event that changes something, and `gain`: how many times as fast
     as the stock call, by the time of the whole trace. Raises CheckpointError."""
     ours = open_painter(spec)
-    ways: dict[str, PainterSpec] = {OURS: spec, **{f"ours without {part}": replace(spec, without=(part,)) for part in (CROPS, CACHE, EMBEDDINGS)}}
+    if isinstance(ours, ReferencePainter):
+        return []
+    ways: dict[str, PainterSpec] = {OURS: spec, **{f"ours without {part}": replace(spec, without=(part,)) for part in TECHNIQUES}}
     if ours.info.dtype == INT8:
         ways["ours in float32"] = replace(spec, dtype="float32")
-    times = {STOCK: _played(_StockBundled(ours, spec), spec, quick)}
+    stock = _StockPrompted(ours, spec) if isinstance(ours, PromptedPainter) else _StockBundled(ours, spec)
+    times = {STOCK: _played(stock, spec, quick)}
     for name, way in ways.items():
         times[name] = _played(open_painter(way), spec, quick)
     whole = sum(times[STOCK])
@@ -71,7 +77,7 @@ def _trace(desktop: Desktop, quick: bool) -> Iterator[Event]:
         yield Text(t + 0.5, letter)
     yield Key(t + 1, "w", ("ctrl",))
     icons = [widget.rect.centre for widget in desktop.widgets if widget.role == "icon"]
-    for _ in range(2 if quick else 4):
+    for _ in range(1 if quick else 4):
         for x, y in icons:
             t += 0.2
             yield Move(t + 1, x, y)
@@ -104,6 +110,23 @@ class _StockBundled:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+class _StockPrompted:
+    """diffusers' pipeline of the family with the same weights, words, steps and number format: the whole frame from the guide."""
+
+    def __init__(self, ours: PromptedPainter, spec: PainterSpec) -> None:
+        self._ours, self._spec, self.info = ours, spec, ours.info
+
+    def paint(self, request: PaintRequest) -> Painting:
+        assert request.guide is not None
+        ours = self._ours
+        frame = stock_frame(ours.pipeline, ours.family, ours.prompt(request), request.guide, self.info.steps, self._spec.seed)
+        pixels = (frame[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().numpy()
+        return Painting(request.seq, (Patch(Rect(0, 0, *self._spec.size), pixels),), "painted")
+
+    def close(self) -> None:
+        """Ours is closed by whoever opened it."""
 
 
 class _Clocked:

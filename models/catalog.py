@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from models.findings import Findings
     from models.loading import BundledCheckpoint
-    from models.prompted.painter import PromptedCheckpoint
+    from models.prompted.checkpoint import PromptedCheckpoint
 
 NO_LORAS = "takes no LoRAs and no other sampler; leave --lora and --sampler out, or give an open checkpoint with --checkpoint"
 ALWAYS = ("bundled", "guide")

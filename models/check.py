@@ -21,7 +21,7 @@ from models.whole import refuse_foreign, whole
 
 if TYPE_CHECKING:
     from models.loading import BundledCheckpoint
-    from models.prompted.painter import PromptedCheckpoint
+    from models.prompted.checkpoint import PromptedCheckpoint
     from models.safetensors_file import Entry
 
 FRAME_MEMORY_MB = 120  # activations of one 512x384 frame of the bundled family in float32, measured

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Generic, TypeVar
 
-import numpy as np
-
+Value = TypeVar("Value")
 LARGEST = 64 * 2**20  # bytes
 
 
-class FrameCache:
+class FrameCache(Generic[Value]):
     """The patches used last, up to `largest` bytes. A key of None is never known."""
 
     def __init__(self, largest: int = LARGEST) -> None:
         self._largest = largest
-        self._kept: OrderedDict[bytes, np.ndarray] = OrderedDict()
+        self._kept: OrderedDict[bytes, tuple[Value, int]] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: bytes | None) -> np.ndarray | None:
+    def get(self, key: bytes | None) -> Value | None:
         if key is None or key not in self._kept:
             return None
         self._kept.move_to_end(key)
-        return self._kept[key]
+        return self._kept[key][0]
 
-    def put(self, key: bytes | None, pixels: np.ndarray) -> None:
+    def put(self, key: bytes | None, value: Value, nbytes: int) -> None:
+        """nbytes: what the value takes."""
         if key is None:
             return
-        self._kept[key] = pixels
-        self._bytes += pixels.nbytes
+        _, before = self._kept.pop(key, (None, 0))
+        self._kept[key] = value, nbytes
+        self._bytes += nbytes - before
         while self._bytes > self._largest:
-            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+            self._bytes -= self._kept.popitem(last=False)[1][1]
 
     def clear(self) -> None:
         self._kept.clear()

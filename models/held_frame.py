@@ -45,7 +45,7 @@ class HeldFrame:
             return patch
         content = request.verbatim[rect.slices] > 0
         patch.pixels[content] = request.guide[rect.slices][content]
-        self._hold(rect, patch.pixels)
+        self.hold(rect, patch.pixels)
         return patch
 
     @contextmanager
@@ -59,10 +59,11 @@ class HeldFrame:
 
     def _put(self, rect: Rect, request: PaintRequest) -> Patch:
         assert request.guide is not None
-        self._hold(rect, request.guide[rect.slices])
+        self.hold(rect, request.guide[rect.slices])
         return Patch(rect, request.guide[rect.slices].copy())
 
-    def _hold(self, rect: Rect, pixels: Pixels) -> None:
+    def hold(self, rect: Rect, pixels: Pixels) -> None:
+        """Take pixels, uint8 (h, w, 3), as they are."""
         self.pixels[(..., *rect.slices)] = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(self.pixels.device)
 
     def take(self, rect: Rect, painted: Tensor) -> Patch:

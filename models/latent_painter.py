@@ -94,7 +94,7 @@ class LatentPainter:
         self._memory = PictureMemory(spec.size, device) if remembers else None
         self._look: bytes = b""
         self._tokens: tuple[ContextFeatures, Tensor] | None = None
-        self._cache = FrameCache()
+        self._cache: FrameCache[np.ndarray] = FrameCache()
         self._warm()
 
     def paint(self, request: PaintRequest) -> Painting:
@@ -119,7 +119,7 @@ class LatentPainter:
             if known is None:
                 known = self._paint_crop(crop, request, tokens, None, ms)
                 painted = True
-                self._cache.put(key, known)
+                self._cache.put(key, known, known.nbytes)
             patches += self._place_patches(crop, known)
         if self._memory is not None:  # what a dream begins with lies under all that follows
             self._memory.clear()

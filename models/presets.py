@@ -32,8 +32,8 @@ from models.families import FAMILIES
 from models.findings import Findings
 from models.layout import LAYOUTS, layout
 from models.loading import BundledCheckpoint
+from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.opening import assembled, component, tokenizer_of
-from models.prompted.painter import PromptedCheckpoint
 from models.readers import reader
 from models.single_file import Network
 from models.survey import Survey

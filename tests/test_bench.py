@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import side_by_side as side_by_side_module
 from benchmarks.cost import costs
 from benchmarks.latency import told, wanders
 from benchmarks.latency_compare import compared
@@ -18,6 +19,7 @@ from benchmarks.watch import Watch
 from engine.errors import InputError
 from engine.painter import TECHNIQUES, PainterSpec
 from tests.checkpoints import tiny_checkpoint
+from tests.tiny_families import tiny_folder
 from ui import cli
 
 RESULTS = SCHEMA.parent
@@ -130,6 +132,15 @@ def test_painting_more_costs_more_and_each_technique_has_its_line(tmp_path: Path
     rows = {row["name"]: row for row in side_by_side(spec, quick=True, say=lines.append)}
     assert list(rows) == [STOCK, OURS, *(f"ours without {part}" for part in TECHNIQUES)]
     assert rows[STOCK]["gain"] == 1 and rows[OURS]["gain"] > 1
+
+
+def test_an_open_checkpoint_is_laid_beside_the_stock_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = PainterSpec(checkpoint=str(tiny_folder(tmp_path / "sd", "sd-turbo", tiny_vae=True)), size=(512, 384), device="cpu", threads=1)
+    monkeypatch.setattr(side_by_side_module, "WORDS", "ab")
+    monkeypatch.setattr(side_by_side_module, "TECHNIQUES", ("crops",))
+    rows = {row["name"]: row for row in side_by_side(spec, quick=True, say=lambda line: None)}
+    assert list(rows) == [STOCK, OURS, "ours without crops"]
+    assert rows[OURS]["gain"] > rows["ours without crops"]["gain"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from engine.errors import CheckpointError
 from models.catalog import open_checkpoint
 from models.packed import in_bits, unpacked
-from models.prompted.painter import PromptedCheckpoint
+from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
 from tests.hostile import FILE, edit_json
 from tests.test_references import SPEC, request

@@ -14,7 +14,8 @@ from engine.errors import CheckpointError
 from engine.painter import PainterSpec, Words
 from models.check import check
 from models.embeddings import read_embedding
-from models.prompted.painter import PromptedCheckpoint, PromptedPainter
+from models.prompted.checkpoint import PromptedCheckpoint
+from models.prompted.painter import PromptedPainter
 from tests.hostile import PICKLE
 from tests.test_families import opened, request, stock
 from tests.test_painters import SIZE

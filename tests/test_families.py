@@ -23,8 +23,9 @@ from engine.session import Session
 from models.catalog import open_checkpoint, open_painter
 from models.check import check
 from models.families import FAMILIES
+from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.conditioning import CONTEXT_TOKENS, conditioned, context_tokens
-from models.prompted.painter import PromptedCheckpoint, PromptedPainter
+from models.prompted.painter import PromptedPainter
 from models.prompted.stock import stock_frame
 from models.prompted.trajectory import trajectory
 from tests.test_painters import SIZE, ask, drawn, show

@@ -17,7 +17,7 @@ from engine.errors import CheckpointError
 from models.catalog import open_checkpoint
 from models.gguf_file import open_gguf
 from models.packed import is_packed, unpacked
-from models.prompted.painter import PromptedCheckpoint
+from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
 from tests.fuzzing import gguf
 from tests.one_denoiser import NAMED, packed_file

@@ -28,7 +28,7 @@ from engine.painter import Cancelled, PainterSpec, PaintRequest, SteppingPainter
 from engine.session import Session
 from models.catalog import open_checkpoint, open_painter
 from models.families import FAMILIES
-from models.prompted.painter import PromptedCheckpoint
+from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
 from tests.test_painters import SIZE, ask, drawn, empty, show
 from tests.tiny_families import tiny_folder

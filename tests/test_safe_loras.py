@@ -18,7 +18,7 @@ from models import apart
 from models.catalog import dressed, open_checkpoint, open_painter
 from models.check import check
 from models.loras.reading import LORA_ROWS
-from models.prompted.painter import PromptedCheckpoint
+from models.prompted.checkpoint import PromptedCheckpoint
 from tests.checkpoints import tiny_checkpoint
 from tests.hostile import PICKLE
 from tests.hostile_loras import LORA_CASES, plant, planted

@@ -16,7 +16,8 @@ from engine.errors import CheckpointError
 from engine.painter import PainterSpec
 from models.arrangements import DENOISERS
 from models.catalog import open_checkpoint
-from models.prompted.painter import PromptedCheckpoint, PromptedPainter
+from models.prompted.checkpoint import PromptedCheckpoint
+from models.prompted.painter import PromptedPainter
 from tests.one_denoiser import NAMED, denoiser_file, flux_tensors, library_flux
 from tests.one_file import layout_of, part, whole_file
 from tests.test_families import request

@@ -13,8 +13,8 @@ from models.findings import Findings
 from models.gguf_file import MAGIC, GgufFile, open_gguf
 from models.packed import need_gguf
 from models.plain_files import opened, read_exactly, read_json
+from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.opening import READING, Held, build_prompted, in_float32
-from models.prompted.painter import PromptedCheckpoint
 from models.safetensors_file import PLAIN_NAME, SafetensorsFile, open_safetensors
 from models.single_file import Brought, Contents, contents_of
 from models.survey import INDEX, Survey, check_link, survey

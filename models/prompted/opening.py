@@ -28,7 +28,7 @@ from models.encoders import PREFIX, configured, older
 from models.families import SPARE, Family, allowed, family_of
 from models.layout import clip_tables, tables_of
 from models.plain_files import read_json
-from models.prompted.painter import PromptedCheckpoint
+from models.prompted.checkpoint import PromptedCheckpoint
 from models.readers import READERS, reader
 from models.single_file import Brought, Network
 from models.survey import Survey, check_components

@@ -7,6 +7,7 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.geometry import Rect
 from engine.painter import (
+    CACHE,
     CROPS,
     EMBEDDINGS,
     Cancelled,
@@ -32,53 +34,36 @@ from engine.painter import (
     PaintRequest,
     Patch,
 )
-from models.crops import Cells, plan
+from models.crops import Cells, PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
-from models.families import Family
+from models.frame_cache import FrameCache
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.instructions import templates_of
-from models.loading import count_parameters
-from models.loras.wearing import Loras
 from models.placing import Placement
+from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
 from models.prompted.trajectory import Trajectory, trajectory
 
 if TYPE_CHECKING:
-    from models.loras.wearing import Loras
+    pass
+CACHED_AREA = 384 * 384  # pixels: larger crops rarely come back
 NEGATIVE = "blurry, illegible text, distorted"
 STAGES = ("embed", "encode", "denoise", "decode")
 CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
 
 
 @dataclass(frozen=True)
-class PromptedCheckpoint:
-    """row: its family's; pipeline: the stock pipeline over its components, float32 on the CPU; sha256 of the weights."""
+class Kept:
+    """A crop's patches, and the latents under them, each (1, C, h, w): one of each for every damaged rect."""
 
-    name: str
-    row: Family
-    pipeline: Any
-    sha256: str
-    loras: Loras | None = None
+    patches: tuple[Patch, ...]
+    latents: tuple[Tensor, ...]
 
     @property
-    def family(self) -> str:
-        return self.row.name
-
-    @property
-    def parts(self) -> dict[str, nn.Module]:
-        """Its networks by the names that its index gives them."""
-        return {name: component for name, component in self.pipeline.components.items() if isinstance(component, nn.Module)}
-
-    @property
-    def networks(self) -> list[nn.Module]:
-        return list(self.parts.values())
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers its networks hold."""
-        return count_parameters(*self.networks)
+    def nbytes(self) -> int:
+        return sum(patch.pixels.nbytes for patch in self.patches) + sum(latents.nbytes for latents in self.latents)
 
 
 class PromptedPainter:
@@ -106,6 +91,7 @@ class PromptedPainter:
         self._fields = self._noise()
         self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         self._told: tuple[tuple[str, str], Conditioning] | None = None
+        self._cache: FrameCache[Kept] = FrameCache()
         self._vocabulary = Vocabulary(self.pipeline, Path(spec.profile) if spec.profile else None)
         self._known: tuple[str, Known] | None = None
         self.on_step: OnStep | None = None
@@ -129,12 +115,44 @@ class PromptedPainter:
         if patches:
             self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         damage = (whole,) if request.guide is None else damage
+        fresh = bool(patches)
         for crop in plan(damage, self._spec.size, self._cells, whole=CROPS in self._spec.without):
-            painted = self._paint_area(crop.area, request, told, crop.damage, ms)
-            for rect in crop.damage:
-                y, x = rect.shift(-crop.area.x, -crop.area.y).slices
-                patches.append(self._frame.take_for(request, rect, painted[..., y, x] / 2 + 0.5))
-        return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", ms)
+            key = self._key(crop, request)
+            known = self._cache.get(key)
+            if known is None:
+                fresh, known = True, self._painted(crop, request, told, ms)
+                self._cache.put(key, known, known.nbytes)
+            else:
+                self._put_back(crop, known)
+            patches += known.patches
+        return Painting(request.seq, tuple(patches), "painted" if fresh else "cached" if patches else "skipped", ms)
+
+    def _painted(self, crop: PaintCrop, request: PaintRequest, told: Conditioning, ms: dict[str, float]) -> Kept:
+        painted = self._paint_area(crop.area, request, told, crop.damage, ms)
+        patches = []
+        for rect in crop.damage:
+            y, x = rect.shift(-crop.area.x, -crop.area.y).slices
+            patches.append(self._frame.take_for(request, rect, painted[..., y, x] / 2 + 0.5))
+        return Kept(tuple(patches), tuple(self._latents[self._within(rect)].clone() for rect in crop.damage))
+
+    def _put_back(self, crop: PaintCrop, known: Kept) -> None:
+        for rect, patch, latents in zip(crop.damage, known.patches, known.latents, strict=True):
+            self._frame.hold(rect, patch.pixels)
+            self._latents[self._within(rect)] = latents
+
+    def _within(self, rect: Rect) -> tuple[Any, ...]:
+        """The latent cells that a rect touches."""
+        return (..., *(slice(s.start // self._coder.factor, -(-s.stop // self._coder.factor)) for s in rect.slices))
+
+    def _key(self, crop: PaintCrop, request: PaintRequest) -> bytes | None:
+        """Names a patch by what is on the screen there and how it is asked for; not by what was painted around it, which blended
+        margins never leave quite the same. None where it is not kept."""
+        if request.guide is None or crop.area.area > CACHED_AREA or CACHE in self._spec.without:
+            return None
+        digest = hashlib.blake2b(repr((crop, self._told and self._told[0], self.info.loras)).encode(), digest_size=16)
+        for plane in (request.guide, request.verbatim):
+            digest.update(b"" if plane is None else plane[crop.area.slices].tobytes())
+        return digest.digest()
 
     @torch.inference_mode()
     def frame(self, request: PaintRequest) -> Tensor:
@@ -162,6 +180,7 @@ class PromptedPainter:
 
     def close(self) -> None:
         self._told = self._known = self.on_step = self.on_preview = None
+        self._cache.clear()
 
     def prompt(self, request: PaintRequest) -> str:
         """What the checkpoint is told."""
@@ -252,7 +271,7 @@ class PromptedPainter:
         clean = self._denoise(start, edited, control, told, fields[1:], told.added(size, (area.y, area.x)), show)
         denoised = perf_counter()
         for rect in damage:
-            y, x = (slice(s.start // self._coder.factor, -(-s.stop // self._coder.factor)) for s in rect.slices)
+            _, y, x = self._within(rect)
             top, left = area.y // self._coder.factor, area.x // self._coder.factor
             self._latents[..., y, x] = clean[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
         painted = self._decode(clean, cells, area)

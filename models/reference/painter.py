@@ -25,7 +25,8 @@ from models.devices import all_threads, device_of, name_of
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.instructions import templates_of
 from models.placing import Placement
-from models.prompted.painter import NEGATIVE, PromptedCheckpoint
+from models.prompted.checkpoint import PromptedCheckpoint
+from models.prompted.painter import NEGATIVE
 from models.reference.steps import watched
 
 

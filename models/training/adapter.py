@@ -13,7 +13,7 @@ import torch
 from peft import LoraConfig
 from torch import Tensor, nn
 
-from models.prompted.painter import PromptedCheckpoint
+from models.prompted.checkpoint import PromptedCheckpoint
 
 SLOT = "learned"
 LAYERS = ("to_q", "to_k", "to_v", "to_out.0")  # every attention's, as diffusers' own training scripts have it

@@ -24,9 +24,9 @@ from engine.styles import PRESETS
 from models.catalog import open_checkpoint
 from models.instructions import templates_of
 from models.likeness import psnr
+from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, Known, conditioned
-from models.prompted.painter import PromptedCheckpoint
 from models.prompted.stock import stock_frame
 from models.synthetic.shots import Crop
 from models.training.adapter import Adapter, Twin
