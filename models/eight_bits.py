@@ -68,11 +68,16 @@ def measured(network: nn.Module) -> Iterator[Ranges]:
             hook.remove()
 
 
+def measurable(networks: nn.Module) -> list[nn.Module]:
+    """The parts of `networks` that can paint in eight bits."""
+    return [part for part in networks.children() if hasattr(part, "input_ranges")]
+
+
 @contextmanager
 def kept_ranges(networks: nn.Module) -> Iterator[None]:
     """Measure the parts of `networks` that can paint in eight bits while the block runs; each keeps its ranges."""
     with ExitStack() as stack:
-        parts = [part for part in networks.children() if hasattr(part, "input_ranges")]
+        parts = measurable(networks)
         found = [stack.enter_context(measured(part)) for part in parts]
         yield
     for part, ranges in zip(parts, found, strict=True):

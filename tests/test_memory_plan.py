@@ -19,7 +19,7 @@ from engine.painter import Painter, PainterSpec
 from models.catalog import open_carefully, open_painter
 from models.facts import facts
 from models.memory_plan import GB, RESERVE, MemoryPlan, dtype_for, plan, plans, room
-from models.placing import Careful, CarefulStepping, Placement, careful, place
+from models.placing import Careful, CarefulPreviewing, CarefulStepping, Placement, careful, place
 from tests.test_painters import SIZE, ask, drawn
 from tests.tiny_families import tiny_folder
 
@@ -234,7 +234,8 @@ def test_a_second_shortage_is_met_by_a_thriftier_plan(folders: Path, kind: str) 
 @pytest.mark.parametrize("kind", STAGES)
 def test_where_nothing_helps_it_says_so_and_is_as_it_was(painters: dict[str, Careful], kind: str) -> None:
     painter = painters[kind]
-    assert isinstance(painter, CarefulStepping) == (kind == "kontext")
+    assert isinstance(painter, CarefulStepping) == (kind != "bundled")
+    assert isinstance(painter, CarefulPreviewing) == (kind == "sd-turbo")
     forget(painter)
     before = painter.painter.latents().copy()
     with short(painter, STAGES[kind][1], 1000), pytest.raises(PixelOSError, match="memory ran out"):

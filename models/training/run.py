@@ -16,7 +16,7 @@ from diffusers.training_utils import EMAModel
 
 from engine.durable import replace_file
 from engine.errors import InputError, PixelOSError
-from models.eight_bits import kept_ranges
+from models.eight_bits import kept_ranges, measurable
 from models.training.config import CONFIG, TrainConfig, as_json, begun_with, changes
 from models.training.lessons import LESSONS, Lesson
 from models.training.metrics import Metrics, in_words
@@ -184,7 +184,7 @@ class Run:
     @torch.no_grad()
     def _measure(self, twin: Any) -> None:
         """What the last batch gives the averaged networks' layers, so that they can paint in eight bits."""
-        if self._last is not None:
+        if self._last is not None and measurable(twin):
             with kept_ranges(twin):
                 self.lesson.loss(twin, *self._last, torch.Generator(self.accelerator.device).manual_seed(self._seed()))
 
