@@ -12,7 +12,7 @@ from diffusers.loaders.single_file_utils import infer_diffusers_model_type
 
 from models.findings import Findings
 from models.layout import LAYOUTS, layout
-from models.prompted.opening import READING, _component, recognised, tokenizer_of
+from models.prompted.opening import READING, component, recognised, tokenizer_of
 from models.safetensors_file import Entry
 from models.single_file import Brought, Network, contents_of
 from models.survey import Survey
@@ -26,7 +26,7 @@ def networks(name: str) -> tuple[Survey, dict[str, Network]]:
     surveyed = Survey(Path(name), layout(name)["model_index"], Findings(), layout(name))
     family, configs = recognised(surveyed)
     assert family.name == name
-    made = {part: _component(surveyed, part, configs[part]) for part in family.components}
+    made = {part: component(surveyed, part, configs[part]) for part in family.components}
     return surveyed, {part: network for part, network in made.items() if isinstance(network, Network)}
 
 
