@@ -36,8 +36,9 @@ def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
     except CheckpointError as error:
         return CheckpointFacts(found.name, "unknown", why=str(error), licence=licence_of(found.path))
     planned = planned_for(family, parts, spec)
+    told = "" if family == "bundled" else str(planned)  # how it computes, it finds out where it does
     return CheckpointFacts(
-        found.name, family, sum(parts.values()), weights_size(found.path) / 1e6, planned.needs / 1e6, str(planned), planned.fits,
+        found.name, family, sum(parts.values()), weights_size(found.path) / 1e6, planned.needs / 1e6, told, planned.fits,
         licence_of(found.path),
     )  # fmt: skip
 

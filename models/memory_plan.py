@@ -12,7 +12,7 @@ from typing import Literal
 
 GB = 1e9
 RESERVE, RESERVE_SHARE = 0.7 * GB, 0.08  # of what is free that is left alone: a desktop and a driver need some
-WIDTH = {"float32": 4, "float16": 2, "bfloat16": 2}
+WIDTH = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 4}  # bytes; for int8 they are read and kept in float32
 DENOISE, DECODE = 1100, 2300  # numbers a pixel that the denoiser and the autoencoder hold at once
 SLICED = 0.6  # of it, where attention is computed head by head
 TILE = 512 * 512  # pixels that the autoencoder sees at once where it tiles

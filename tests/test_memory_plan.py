@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_a_budget_bounds_what_is_taken_and_never_makes_memory() -> None:
 @given(
     st.dictionaries(st.sampled_from(["unet", "transformer", "text_encoder", "vae", "controlnet"]), st.integers(1, 10**11), min_size=1),
     st.tuples(st.integers(4, 32), st.integers(3, 32)), st.integers(0, 10**11), st.sampled_from(["cpu", "cuda"]),
-    st.sampled_from(["auto", "float32", "float16", "bfloat16"]), st.none() | st.floats(0.1, 100),
+    st.sampled_from(["auto", "float32", "float16", "bfloat16", "int8"]), st.none() | st.floats(0.1, 100),
 )  # fmt: skip
 def test_every_plan_holds_what_it_promises(
     parts: dict[str, int], cells: tuple[int, int], free: int, device: str, dtype: str, budget: float | None
@@ -286,6 +287,7 @@ def test_every_rung_is_taken_in_turn() -> None:
 def test_the_picker_is_told_the_plan_and_the_licence(folders: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     (folders / "sd-turbo" / "LICENSE.md").write_text("terms")
-    (tmp_path / "checkpoints" / "mine").symlink_to(folders / "sd-turbo", target_is_directory=True)
+    copytree(folders / "sd-turbo", tmp_path / "checkpoints" / "mine")
     told = {one.name: one for one in facts(replace(SPEC, profile=str(tmp_path)))}
-    assert set(told) >= {"bundled", "guide"} and told["bundled"].needs_mb > 30 and "float32" in told["bundled"].plan
+    assert set(told) >= {"bundled", "guide"} and told["bundled"].needs_mb > 30 and told["bundled"].plan == ""
+    assert "float32" in told["mine"].plan and told["mine"].licence == "LICENSE.md"
