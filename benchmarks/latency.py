@@ -31,6 +31,7 @@ from models.catalog import RANDOM, open_painter
 PATIENCE = 60.0  # seconds until a frame counts as lost
 OPENING = 900.0  # seconds that a checkpoint may take to open, and to paint its first frame
 WANDERS = 0.25  # share by which the halves of a scenario may differ
+ENOUGH = 10  # frames out of the cache from which on their own tail is told
 LOWS = 1000  # painted frames from which on the slowest percent says something
 PAUSE = 0.15  # session seconds between events
 Say = Callable[[str], None]
@@ -121,12 +122,13 @@ def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int)
             frames.append(frame)
             dirty.append(sum(r.area for r in first.damage) / (desktop.size[0] * desktop.size[1]))
     stages = {name for f in frames for name in f.ms}
-    painted = [elapsed for elapsed, frame in zip(times, frames, strict=True) if frame.source == "painted"]
+    painted, cached = ([elapsed for elapsed, frame in zip(times, frames, strict=True) if frame.source == kind] for kind in ("painted", "cached"))
     lows = {"low_1_percent_fps": round(1e3 / float(np.mean(sorted(painted)[-len(painted) // 100 :])), 1)} if len(painted) >= LOWS else {}
     return {
         **{f"p{q}": round(float(np.percentile(times, q)), 2) for q in (50, 95, 99)},
         "max": round(max(times), 2),
         **lows,
+        **({"cached_p95": round(float(np.percentile(cached, 95)), 2)} if len(cached) >= ENOUGH else {}),
         "wanders": wanders(painted),
         "answer_p95": round(float(np.percentile(answers, 95)), 2),  # until the window goes on, painted or not
         "answer_max": round(max(answers), 2),
