@@ -65,7 +65,7 @@ class Run:
         self.networks, self.optimiser = accelerator.prepare(self.plain, optimiser)
         self.averaged.to(accelerator.device)
         self._clock = monotonic()
-        self._last: tuple[Any, float] | None = None  # the last batch, and how much of the schedule was over
+        self._last: Any = None  # the last batch
 
     def go(self) -> None:
         """Train to the end of the schedule, or until asked to stop; all is saved then. Raises PixelOSError."""
@@ -116,7 +116,7 @@ class Run:
                 f"the training diverged at update {position.done}; take the last state up with a lower rate: "
                 f"--resume --rate {self.config.rate / 2:g}"
             )
-        self._last = batch, share
+        self._last = batch
         self.optimiser.step()
         self.averaged.step(self.networks.parameters())
         now = float(loss.detach())
@@ -186,7 +186,7 @@ class Run:
         """What the last batch gives the averaged networks' layers, so that they can paint in eight bits."""
         if self._last is not None and measurable(twin):
             with kept_ranges(twin):
-                self.lesson.loss(twin, *self._last, torch.Generator(self.accelerator.device).manual_seed(self._seed()))
+                self.lesson.loss(twin, self._last, 0.0, torch.Generator(self.accelerator.device).manual_seed(self._seed()))
 
     def _look(self) -> None:
         """Paint what is held out, and draw the plots."""
