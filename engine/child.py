@@ -54,8 +54,9 @@ from engine.painter import (
 BEAT_S = 0.25
 NICENESS = 5
 PR_SET_PDEATHSIG = 1
-# Waiting threads that spin would take the window's core.
-PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+# Waiting threads that spin would take the window's core; so they do for some ten microseconds only, which is as long as most
+# of a painter's pauses are.
+PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "20000", "KMP_BLOCKTIME": "0"}
 
 
 def run_child(letters: Connection, opener: bytes, spec: PainterSpec, frames_name: str) -> None:

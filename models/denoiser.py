@@ -31,6 +31,7 @@ PIXELS = PATCH * PATCH
 CHANNELS = 3 * PIXELS
 PLACE = 22  # channels that say where on the screen a cell is
 SHARP = 8.0  # how much steeper than other inputs the place in a corner enters: a pixel further is another answer
+STRIP = 1024  # cells
 UNKNOWN = 30.0  # what is not remembered cannot be picked
 NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pixel begins to leave its role
 MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
@@ -180,30 +181,48 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     ) -> Prediction:  # fmt: skip
         b, _, h, w = fine.shape
         rows = self.head(fine).permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
-        where = maps.permute(0, 2, 3, 1)
-        trust = rows[..., PIXELS * self.picks : PIXELS * self.picks + 1].unsqueeze(-2)
-        logits = rows[..., : PIXELS * self.picks].reshape(b, h, w, PIXELS, self.picks)
-        pictures = [pixels_of(guide), pixels_of(previous)]
-        if self.remembers and memory is not None:
-            pictures += [pixels_of(part) for part in memory[:, : MEMORIES * CHANNELS].chunk(MEMORIES, 1)]
-        logits = self._logits(logits, trust, fine, pictures[0], where, memory)
-        share = torch.softmax(logits, -1)
         fixed = palette.new_tensor([[-1.0] * 3, [1.0] * 3]).expand(b, 2, 3)
         colours = torch.cat([palette.view(b, -1, 3), fixed], 1)  # (B, palette + 2, 3)
         clear, depth = (F.pad(x, (0, 2)).unsqueeze(-1) for x in (materials.clear, materials.depth))
         paints = torch.cat([colours * (1 - clear), depth * moved(colours), clear], 2)  # (B, palette + 2, 7)
-        flat = share[..., : -len(pictures)].reshape(b, h * w * PIXELS, -1)
-        mixed = torch.matmul(flat, paints).view(b, h, w, PIXELS, 7)
+        pictures = [pixels_of(guide), pixels_of(previous)]
+        if self.remembers and memory is not None:
+            pictures += [pixels_of(part) for part in memory[:, : MEMORIES * CHANNELS].chunk(MEMORIES, 1)]
         ground, texture = pixels_of(materials.ground), materials.texture.permute(0, 2, 3, 1).unsqueeze(-1)
-        painted = torch.addcmul(mixed[..., :3], mixed[..., 3:6], texture)
-        painted = torch.addcmul(painted, mixed[..., 6:], ground)
-        for i, picture in enumerate(pictures, -len(pictures)):
-            painted = torch.addcmul(painted, share[..., i].unsqueeze(-1), picture)
+        # Pixels do not see one another here: a strip at a time stays in a CPU's cache.
+        high = h if torch.is_grad_enabled() or fine.device.type != "cpu" else max(STRIP // (b * w), 1)
+        strips = [slice(top, min(top + high, h)) for top in range(0, h, high)]
+        mixed = [
+            self._mixed(
+                rows[:, at], fine[:, :, at], maps[:, :, at], None if memory is None else memory[:, :, at], paints, ground[:, at],
+                texture[:, at], [picture[:, at] for picture in pictures],
+            )
+            for at in strips
+        ]  # fmt: skip
+        painted, kept = (torch.cat(parts, 1) if len(strips) > 1 else parts[0] for parts in list(zip(*mixed, strict=True))[:2])
         if corners is not None:
             painted = corners.over(painted)
         residual = rows[..., PIXELS * self.picks + 1 :]
         clean = (painted.transpose(-1, -2).reshape(b, h, w, CHANNELS) + residual).permute(0, 3, 1, 2)
-        return Prediction(clean, share[..., 1 - len(pictures)], logits, paints, ground, texture, pictures)
+        return Prediction(clean, kept, mixed[0][2], paints, ground, texture, pictures)
+
+    def _mixed(
+        self, rows: Tensor, fine: Tensor, maps: Tensor, memory: Tensor | None, paints: Tensor, ground: Tensor, texture: Tensor,
+        pictures: list[Tensor],
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        """What pixels show, (B, h, w, 16, 3), the previous frame's share of each, and the picks' logits."""
+        b, h, w, _ = rows.shape
+        trust = rows[..., PIXELS * self.picks : PIXELS * self.picks + 1].unsqueeze(-2)
+        learned = rows[..., : PIXELS * self.picks].reshape(b, h, w, PIXELS, self.picks)
+        logits = self._logits(learned, trust, fine, pictures[0], maps.permute(0, 2, 3, 1), memory)
+        share = torch.softmax(logits, -1)
+        flat = share[..., : -len(pictures)].reshape(b, h * w * PIXELS, -1)
+        mixed = torch.matmul(flat, paints).view(b, h, w, PIXELS, 7)
+        painted = torch.addcmul(mixed[..., :3], mixed[..., 3:6], texture)
+        painted = torch.addcmul(painted, mixed[..., 6:], ground)
+        for i, picture in enumerate(pictures, -len(pictures)):
+            painted = torch.addcmul(painted, share[..., i].unsqueeze(-1), picture)
+        return painted, share[..., 1 - len(pictures)], logits
 
     def _logits(self, learned: Tensor, trust: Tensor, fine: Tensor, guide: Tensor, where: Tensor, memory: Tensor | None) -> Tensor:
         """What to pick: (B, h, w, 16, picks (+ 2)), what was learned on top of what is plain from the start.

@@ -284,7 +284,8 @@ class LatentPainter:
         return patches
 
     def _key(self, crop: PaintCrop, request: PaintRequest) -> bytes | None:
-        """Names what painting this crop would give, from everything it depends on; None where that is not kept."""
+        """Names a patch by what is on the screen there and how it looks; not by what was painted there before, which shines
+        through by a level here and there and never comes back quite the same. None where it is not kept."""
         if crop.area.area > CACHED_AREA or request.guide is None or CACHE in self._spec.without:
             return None
         rows, columns = crop.area.slices
@@ -296,7 +297,6 @@ class LatentPainter:
             digest.update(request.verbatim[rows, columns].tobytes())
         if request.corners is not None:
             digest.update(request.corners[rows, columns].tobytes())
-        digest.update(self._pixels[..., rows, columns].cpu().numpy().tobytes())
         return digest.digest()
 
     def _to_latents(self, pixels: Tensor) -> Tensor:
