@@ -91,10 +91,11 @@ class Dream:
         tokens = self._dreamer.tokens(slow, recent)
         pictures, codes, guess = self._at_hand(step, tokens)
         width, height = self._size
+        alike = [i for i, picture in enumerate(pictures) if i and picture is pictures[0]]
         corner, size = torch.zeros(1, 2, device=device), torch.tensor([[width, height]], device=device).float()
         place = Place(corner, size, (height // CELL, width // CELL))
         pointer = torch.tensor([step.pointer], device=device).float()
-        change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens)
+        change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens, alike)
         found, came = change[0] > SURE, False
         if found.any():
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own

@@ -13,6 +13,7 @@ Every layer is local, like the denoiser's, so it learns from crops.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -90,16 +91,26 @@ class Dreamer(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         """The context: (B, S) and (B, R) to (B, K, D)."""
         return self.encoder(slow, recent)  # type: ignore[no-any-return]
 
-    def forward(self, codes: Tensor, maps: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, codes: Tensor, maps: Tensor, tokens: Tensor, alike: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
         """codes: uint8 (B, COPIES, H, W), the pictures at hand; maps: (B, MAPS, h, w), see `maps_of`, h = H / 8; tokens:
-        (B, K, D). H and W are multiples of ALIGN.
+        (B, K, D). H and W are multiples of ALIGN. alike: which pictures are known to be the same as the first: they are not
+        looked at again.
 
         Returns which cells change, logits (B, h, w), and what `picks` needs of each cell: (B, h, w, C).
         """
         mood = F.silu(self.summary(tokens.flatten(1)))
-        fine = self.stem(torch.cat([self._seen(codes), maps], 1))
+        fine = self._looked_at(codes, maps, alike)
         fine = self._through_body(fine, mood, tokens)
         return self.change(fine).squeeze(1), fine.permute(0, 2, 3, 1)
+
+    def _looked_at(self, codes: Tensor, maps: Tensor, alike: Sequence[int]) -> Tensor:
+        """What the stem makes of pictures and maps; of the same picture it takes the sum of its weights."""
+        if not alike:
+            return self.stem(torch.cat([self._seen(codes), maps], 1))  # type: ignore[no-any-return]
+        *own, rest = self.stem.weight.split([(self.stem.weight.shape[1] - MAPS) // COPIES] * COPIES + [MAPS], 1)
+        others = [i for i in range(1, COPIES) if i not in alike]
+        weight = torch.cat([own[0] + sum(own[i] for i in alike), *(own[i] for i in others)], 1)
+        return F.conv2d(self._seen(codes[:, [0, *others]]), weight, self.stem.bias) + F.conv2d(maps, rest)
 
     def picks(self, cells: Tensor, codes: Tensor) -> Tensor:
         """What pixels show: of n cells, (n, C), where the pictures at hand are `codes`, (n, COPIES, 64): logits
