@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cost import costs
 from benchmarks.machine import machine_facts
 from benchmarks.result_forms import VERSION
-from benchmarks.side_by_side import side_by_side
 from benchmarks.watch import Watch
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
@@ -61,6 +59,9 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
                 say(told(name, scenarios[name]))
     finally:
         session.close()
+    from benchmarks.cost import costs  # only now: torch in this process is no part of what a user's two processes hold
+    from benchmarks.side_by_side import side_by_side
+
     checkpoint, random = asdict(info), spec.checkpoint.startswith(RANDOM)
     facts: dict[str, Any] = dict(watch.facts)
     result: dict[str, Any] = {
