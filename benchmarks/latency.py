@@ -59,7 +59,8 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
                 say(told(name, scenarios[name]))
     finally:
         session.close()
-    from benchmarks.cost import costs  # only now: torch in this process is no part of what a user's two processes hold
+    # Only now: torch in this process is no part of what a user's two processes hold.
+    from benchmarks.cost import costs
     from benchmarks.side_by_side import side_by_side
 
     checkpoint, random = asdict(info), spec.checkpoint.startswith(RANDOM)
