@@ -77,6 +77,8 @@ def quality_table(result: dict[str, Any]) -> str:
     """Legibility and fidelity by style, closed loop."""
     text, drift, moves, kept = result["text"], result["drift"], result["transitions"], result["persistency"]
     checkpoint = result["checkpoint"]
+    gaps = [kept_up - fresh for kept_up, fresh in zip(drift["psnr_to_source_db"], drift["fresh_to_source_db"], strict=True)]
+    apart = f"between {min(gaps):+.1f} and {max(gaps):+.1f} dB"
     others = moves["rivals"] - 1
     rivals = "the screen before" + (f" and to each of {others:.0f} others that might have come" if others >= 1 else "")
     lines = [
@@ -96,8 +98,9 @@ def quality_table(result: dict[str, Any]) -> str:
         "",
         f"{moves['events']} scripted transitions of {moves['kinds']} kinds: in {moves['accuracy']:.1%} the painted screen was "
         f"nearer to the state the desktop had reached than to {rivals}. Pixels changed outside the damage: {result['untouched']['pixels']}. After "
-        f"{drift['steps'][-1]} events of a random user the frame was {drift['psnr_db'][-1]:.1f} dB from a fresh painting of "
-        f"the same screen. Pictures stood unharmed in {kept['share']:.0%} of {kept['frames']} frames.",
+        f"{drift['steps'][-1]:,} events of a random user the frame was {drift['psnr_db'][-1]:.1f} dB from a fresh painting of "
+        f"the same screen, and {drift['psnr_to_source_db'][-1]:.1f} dB from the source's own frame, where the fresh one was "
+        f"{drift['fresh_to_source_db'][-1]:.1f}; on the way there the difference of the two was {apart}. Pictures stood unharmed in {kept['share']:.0%} of {kept['frames']} frames.",
     ]
     return "\n".join(lines)
 
