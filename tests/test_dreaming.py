@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from models.catalog import BUNDLED, open_painter
 from models.datasets.states import state_of
 from models.dreaming.codes import BOOK, COLOURS, NOWHERE, PICTURE, codes_of
 from models.dreaming.dream import Dream
-from models.dreaming.dreamer import COPIES, PICKS, PIXELS, Dreamer, by_cell
+from models.dreaming.dreamer import COPIES, MAPS, PICKS, PIXELS, Dreamer, by_cell
 from models.dreaming.letters import carets, typed
 from models.dreaming.planes import PLANES, SEEN, moved, planes_of
 from models.loading import load_bundled, save_bundled
@@ -58,7 +59,7 @@ class Always(Dreamer):
         super().__init__(widths=(8, 16, 16), mix=4, pen=8)
         self.picture, self.pen = picture, pen
 
-    def forward(self, codes: Tensor, maps: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, codes: Tensor, maps: Tensor, tokens: Tensor, alike: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
         cells = by_cell(codes).shape[1:3]
         return torch.full((1, *cells), 9.0), torch.zeros(1, *cells, 8)
 
@@ -348,3 +349,14 @@ def test_a_dream_without_events_is_a_tick() -> None:
     dream.begin(PaintRequest(0, (), (), guide, None, empty))
     dream.answer(PaintRequest(1, (), (), None, None, empty))
     assert dream.guide[0].shape == (192, 256, 3)
+
+
+def test_pictures_that_are_the_same_are_looked_at_once() -> None:
+    torch.manual_seed(0)
+    dreamer = Dreamer(widths=(8, 16, 16), mix=4, pen=8).eval()
+    codes = torch.randint(0, COLOURS, (1, COPIES, 32, 64), dtype=torch.uint8)
+    codes[:, 3] = codes[:, 4] = codes[:, 0]
+    maps, tokens = torch.randn(1, MAPS, 4, 8), torch.randn(1, dreamer.encoder.tokens, 64)
+    with torch.inference_mode():
+        each, once = dreamer(codes, maps, tokens), dreamer(codes, maps, tokens, [3, 4])
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(each, once, strict=True))
