@@ -40,8 +40,26 @@ RANGES = "input_ranges"  # in a config: see models.eight_bits
 BEFORE = {"memories": 0, "history": 0, "windows": 0, "given_palette": 0, "palette": 0, "corners": 0}  # settings that older checkpoints do not name, and what they are there
 
 
+class OfNetworks:
+    """A checkpoint of whatever family, by its networks."""
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """Its networks by the names that its index gives them."""
+        return {}
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        return list(self.parts.values())
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers its networks hold."""
+        return sum(parameter.numel() for network in self.networks for parameter in network.parameters())
+
+
 @dataclass(frozen=True)
-class BundledCheckpoint:
+class BundledCheckpoint(OfNetworks):
     """The networks, in float32 on the CPU and in eval mode, and the SHA-256 of their weights."""
 
     name: str
@@ -53,21 +71,7 @@ class BundledCheckpoint:
 
     @property
     def parts(self) -> dict[str, nn.Module]:
-        """Its networks by the names that its index gives them."""
         return {name: network for name in COMPONENTS if (network := getattr(self, name)) is not None}
-
-    @property
-    def networks(self) -> list[nn.Module]:
-        return list(self.parts.values())
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers its networks hold."""
-        return count_parameters(*self.networks)
-
-
-def count_parameters(*networks: nn.Module) -> int:
-    return sum(parameter.numel() for network in networks for parameter in network.parameters())
 
 
 def load_bundled(folder: Path, name: str) -> BundledCheckpoint:

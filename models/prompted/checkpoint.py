@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from models.families import Family
-from models.loading import count_parameters
+from models.loading import OfNetworks
 
 if TYPE_CHECKING:
     from models.loras.wearing import Loras
 
 
 @dataclass(frozen=True)
-class PromptedCheckpoint:
+class PromptedCheckpoint(OfNetworks):
     """row: its family's; pipeline: the stock pipeline over its components, float32 on the CPU; sha256 of the weights."""
 
     name: str
@@ -30,14 +30,4 @@ class PromptedCheckpoint:
 
     @property
     def parts(self) -> dict[str, nn.Module]:
-        """Its networks by the names that its index gives them."""
         return {name: component for name, component in self.pipeline.components.items() if isinstance(component, nn.Module)}
-
-    @property
-    def networks(self) -> list[nn.Module]:
-        return list(self.parts.values())
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers its networks hold."""
-        return count_parameters(*self.networks)
