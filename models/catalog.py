@@ -15,6 +15,7 @@ from models.whole import refuse_foreign, whole
 if TYPE_CHECKING:
     import torch
 
+    from engine.checkpoints import CheckpointFacts
     from models.findings import Findings
     from models.loading import BundledCheckpoint
     from models.prompted.checkpoint import PromptedCheckpoint
@@ -108,6 +109,13 @@ def check_spec(spec: PainterSpec) -> None:
         raise CheckpointError(f"unknown mode {spec.mode!r}; use guided or dream")
     if spec.checkpoint in ("guide", "bundled") and (spec.loras or spec.sampler != "auto"):
         raise CheckpointError(f"the checkpoint {spec.checkpoint} {NO_LORAS}")
+
+
+def facts_of(spec: PainterSpec) -> list[CheckpointFacts]:
+    """`models.facts.facts`, to be called in another process: the window's never takes torch in."""
+    from models.facts import facts
+
+    return facts(spec)
 
 
 def open_painter(spec: PainterSpec) -> Painter:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -195,3 +197,12 @@ def test_where_a_checkpoint_is_lost_for_good_the_bundled_one_takes_over(place: P
     assert any("crashing is lost" in line for line in place.desktop.log_lines())
     place.until(lambda: not place.session.waiting)
     assert (place.session.pixels == 255 - place.session.guide.pixels).all()
+
+
+def test_the_windows_process_takes_no_torch_in_for_the_picker(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from engine.painter import PainterSpec; from ui.start import _Here; "
+        f"told = _Here(PainterSpec(profile={str(tmp_path)!r})).facts(); "
+        "assert any(one.name == 'bundled' for one in told); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent, timeout=120)

@@ -107,9 +107,9 @@ class _Here:
 
     def facts(self) -> list[CheckpointFacts]:
         from models.apart import apart
-        from models.facts import facts
+        from models.catalog import facts_of
 
-        return apart(facts, self._spec)
+        return apart(facts_of, self._spec)
 
     def memory(self) -> Memory:
         import psutil
