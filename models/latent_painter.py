@@ -1,9 +1,11 @@
 """The latent painter of the bundled family: paints the damage, keeps its latents, remembers what it painted.
 
-With a guide it paints what the guide shows, in one go. Without one it dreams. Where the checkpoint has a dreamer, that
-carries on the guide it woke from, event by event, and what it changed is painted as any guide is. Where it has none (it
-learned from programs that have no guide), the denoiser answers the events itself, each on the whole frame, from its own
-last frame, the context, and the pictures it remembers.
+With a guide it paints what the guide shows, in one go, and from that alone: textures are functions of style, seed and
+place, so the frame before has nothing to add, and a state looks the same to the pixel however it was come to. Nothing
+drifts. Without a guide it dreams. Where the checkpoint has a dreamer, that carries on the guide it woke from, event by
+event, and what it changed is painted as any guide is. Where it has none (it learned from programs that have no guide),
+the denoiser answers the events itself, each on the whole frame, from its own last frame (image to image), the context,
+and the pictures it remembers.
 """
 
 from __future__ import annotations
@@ -223,10 +225,10 @@ class LatentPainter:
             torch.set_num_threads(1 if crop.area.area <= SMALL_AREA else self._threads)
         rows, columns = crop.area.slices
         cells = (..., slice(rows.start // PATCH, rows.stop // PATCH), slice(columns.start // PATCH, columns.stop // PATCH))
-        previous = self._to_latents(self._pixels[..., rows, columns])
         shown = request.guide[rows, columns] if request.guide is not None else None
         guided = shown is not None
-        guide = torch.zeros_like(previous) if shown is None else self._to_latents(self._upload(shown))
+        own = self._to_latents(self._pixels[..., rows, columns] if shown is None else self._upload(shown))
+        previous, guide = (torch.zeros_like(own), own) if guided else (own, torch.zeros_like(own))
         maps = torch.cat([self._maps(crop, request, guided), self._place[cells]], 1)
         maps = maps.contiguous(memory_format=torch.channels_last)
         noise = self._noise[cells].contiguous(memory_format=torch.channels_last)
@@ -284,8 +286,8 @@ class LatentPainter:
         return patches
 
     def _key(self, crop: PaintCrop, request: PaintRequest) -> bytes | None:
-        """Names a patch by what is on the screen there and how it looks; not by what was painted there before, which shines
-        through by a level here and there and never comes back quite the same. None where it is not kept."""
+        """Names a patch by all that it is painted from: what is on the screen there, and how it looks. None where it is not
+        kept."""
         if crop.area.area > CACHED_AREA or request.guide is None or CACHE in self._spec.without:
             return None
         rows, columns = crop.area.slices

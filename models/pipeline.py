@@ -33,7 +33,7 @@ class PixelOSPipelineOutput(BaseOutput):
 
 
 class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
-    """Paints whole frames from a guide, a previous frame, or both."""
+    """Paints whole frames from a guide, or from a previous frame."""
 
     denoiser: Denoiser
     context_encoder: ContextEncoder
@@ -64,7 +64,8 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
     ) -> PixelOSPipelineOutput:
         """Paint one frame.
 
-        guide, image (the previous frame): uint8 (H, W, 3); without a guide the denoiser answers alone. verbatim: uint8 (H, W) and
+        guide, image (the previous frame): uint8 (H, W, 3); without a guide the denoiser answers alone, with one it takes
+        nothing from the previous frame. verbatim: uint8 (H, W) and
         corners: uint8 (H, W, 3), as the guide has them.
         size: (width, height), used where neither is given. strength: noise level painting starts from, (0, 1].
         """

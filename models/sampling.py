@@ -41,6 +41,7 @@ def sample(
     worse than one; the last step alone was. Without a guide, pixels that are mostly the previous frame's are
     exactly that: a choice, not a mixture, or the errors of what need not change add up frame by frame.
     """
+    previous = previous * (maps[:, :1] == 0)  # a guide says all: what was there before would only shine through
     path = levels(steps, strength)
     x = (1 - path[0]) * previous + path[0] * noise
     clean, kept = torch.zeros_like(previous), previous.new_zeros(())

@@ -11,7 +11,7 @@ import pytest
 from engine.context import APP_SLOTS, RECENT_SIZE, slow_features
 from engine.geometry import Rect
 from engine.guide import Guide
-from engine.painter import ContextFeatures, Painter, PainterSpec, PaintRequest
+from engine.painter import CACHE, ContextFeatures, Painter, PainterSpec, PaintRequest
 from engine.styles import PRESETS, Style
 from models.catalog import BUNDLED, open_painter
 from models.synthetic.renderer import StyledRenderer
@@ -90,6 +90,14 @@ def test_restored_latents_go_on_where_they_were(spec: PainterSpec) -> None:
     damage = (Rect(96, 80, 48, 48),)
     one, other = empty(), empty()
     assert (show(first, one, ask(drawn(4), damage)) == show(second, other, ask(drawn(4), damage))).all()
+
+
+def test_a_screen_looks_the_same_however_it_was_come_to(tmp_path: Path) -> None:
+    """Nothing of what was painted before shines through a guide, so nothing can drift."""
+    painter = open_painter(PainterSpec(checkpoint=str(tiny_checkpoint(tmp_path)), size=SIZE, threads=1, device="cpu", without=(CACHE,)))
+    fresh = show(painter, empty(), ask(drawn(1)))
+    show(painter, empty(), ask(drawn(2)))
+    assert (show(painter, empty(), ask(drawn(1))) == fresh).all()
 
 
 def test_no_damage_paints_nothing(spec: PainterSpec) -> None:

@@ -17,7 +17,7 @@ from models.training.forcing import begun, own_previous
 from models.training.loop import TrainConfig, train
 from models.training.moments import moments
 from models.training.networks import Networks
-from models.training.objective import Batch, batch_of
+from models.training.objective import Batch, batch_of, corrupt
 from models.training.pool import crop_of
 from tests.checkpoints import tiny_networks
 from tests.test_recordings import recording
@@ -50,12 +50,13 @@ def off_by(much: float) -> Any:
 
 
 def test_half_of_the_crops_get_the_networks_own_errors(shots: list[Any]) -> None:
-    given = batch(shots, guide_dropped=0.0)
+    given = batch(shots, guide_dropped=1.0)
     made = own_previous(off_by(0.25), given, seeded())
     other = (made.previous != given.previous).flatten(1).any(1)
     assert int(other.sum()) == COUNT // 2
     assert torch.equal(made.previous[~other], given.previous[~other])
-    wrong = ((given.clean + 0.25).clamp(-1, 1) - given.clean)[other]
+    stays = given.keep.permute(0, 3, 1, 2).repeat(1, 3, 1, 1)[other]
+    wrong = ((given.clean + 0.25).clamp(-1, 1) - given.clean)[other] * stays
     assert torch.allclose(made.previous[other], (given.previous[other] + wrong).clamp(-1, 1))
     for field in fields(Batch):
         if field.name != "previous":
@@ -64,6 +65,13 @@ def test_half_of_the_crops_get_the_networks_own_errors(shots: list[Any]) -> None
     assert torch.equal(made.previous, again.previous)
     elsewhere = [own_previous(off_by(0.25), given, seeded(seed)).previous for seed in range(1, 6)]
     assert any(not torch.equal(made.previous, previous) for previous in elsewhere), "not always the same crops"
+
+
+def test_where_there_is_a_guide_nothing_is_taken_from_the_frame_before(shots: list[Any]) -> None:
+    given = batch(shots, guide_dropped=0.0)
+    assert not given.previous.any() and given.guide.any()
+    assert not corrupt(given, seeded())[1].any()
+    assert own_previous(off_by(0.25), given, seeded()) is given
 
 
 def test_the_answer_is_not_given_away_where_there_is_no_guide(shots: list[Any]) -> None:

@@ -16,7 +16,7 @@ from models.denoiser import CHANNELS, PATCH, Prediction
 from models.sampling import STRENGTH, keep
 from models.training.objective import Batch
 
-SHARE = 0.5  # of a batch's crops that get the network's own previous frame
+SHARE = 0.5  # of a batch's crops without a guide that get the network's own previous frame
 Network = Callable[[Tensor, Tensor, Batch, Tensor], Prediction]
 
 
@@ -26,15 +26,16 @@ def begun(share_done: float, forced: float) -> bool:
 
 
 def own_previous(networks: Network, batch: Batch, generator: torch.Generator) -> Batch:
-    """The batch with, in SHARE of its crops, the previous frame as the network would have left it.
+    """The batch with, in SHARE of the crops that have no guide, the previous frame as the network would have left it. The
+    others take nothing from a previous frame.
 
     The network paints the crop once, in one step, as a painter does. The error it makes is laid over the source's
     previous frame: where nothing changes, that is exactly what it painted. What changes and has no guide is left as
     the source has it, or the answer to be learned would be given away, or an event would seem to have happened
     already. generator is of the batch's device; gradients do not flow through any of this.
     """
-    count = len(batch.clean)
-    chosen = torch.randperm(count, generator=generator, device=batch.clean.device)[: int(count * SHARE)]
+    free = (batch.maps[:, 0, 0, 0] == 0).nonzero()[:, 0]
+    chosen = free[torch.randperm(len(free), generator=generator, device=free.device)[: int(len(free) * SHARE)]]
     if not len(chosen):
         return batch
     part = Batch(**{field.name: getattr(batch, field.name)[chosen] for field in fields(batch)})
@@ -51,5 +52,4 @@ def _error(networks: Network, part: Batch, generator: torch.Generator) -> Tensor
     predicted = networks(noisy, part.previous, part, level)
     painted = keep(predicted.clean, predicted.kept, part.previous, part.maps).float().clamp(-1, 1)
     stays = part.keep.permute(0, 3, 1, 2).repeat(1, CHANNELS // PATCH**2, 1, 1)  # colours come first in packed channels
-    guided = part.maps[:, :1]
-    return (painted - part.clean) * torch.maximum(stays, guided)
+    return (painted - part.clean) * stays

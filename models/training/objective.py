@@ -37,7 +37,8 @@ PICKED = 12_000  # pixels of a batch whose picks are scored
 
 @dataclass
 class Batch:
-    """clean, previous, guide: (B, 48, h, w) in [-1, 1]; maps: (B, MAPS + PLACE, h, w); weight: (B, 48, h, w);
+    """clean, previous, guide: (B, 48, h, w) in [-1, 1], the last two never both: where there is a guide, nothing is taken
+    from the previous frame (see `models.latent_painter`); maps: (B, MAPS + PLACE, h, w); weight: (B, 48, h, w);
     memory: (B, REMEMBERED, h, w); keep: (B, h, w, 16), 1 where the frame stays as it was, 0 where it changes; care:
     (B, h, w, 16), how much that choice counts, 0 where there is a guide; matters: bool (B, h, w, 16), whose picks are
     scored; corners: (B, CORNERS, h, w); slow, recent: (B, S), (B, R); materials: of each crop."""
@@ -87,7 +88,7 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
     shapes = np.stack([c.take(c.shot.corners) for c in crops]) * (kept[:, None, None, None] > 0).astype(np.uint8)
     return Batch(
         clean=to_latents(np.stack([c.take(c.shot.frame) for c in crops])),
-        previous=to_latents(np.stack([c.take(c.shot.before) for c in crops])),
+        previous=to_latents(np.stack([c.take(c.shot.before) for c in crops])) * (1 - shown.view(-1, 1, 1, 1)),
         guide=guide,
         maps=torch.cat([event_maps(verbatim, shown, pointer, buttons), places], 1),
         weight=pack(torch.from_numpy((margin * weights).astype(np.float32))[:, None].expand(-1, 3, -1, -1).contiguous()),
@@ -136,11 +137,12 @@ def noise_levels(count: int, generator: torch.Generator) -> Tensor:
 
 
 def corrupt(batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """(noisy, previous, level) for one training step. Half of the previous frames are slightly wrong."""
+    """(noisy, previous, level) for one training step. Where there is no guide, half of the previous frames are slightly
+    wrong."""
     count = len(batch.clean)
     level = noise_levels(count, generator)
     spread = torch.rand(count, 1, 1, 1, generator=generator).square() * 0.1
-    spread = spread * (torch.rand(count, 1, 1, 1, generator=generator) < 0.5)
+    spread = spread * (torch.rand(count, 1, 1, 1, generator=generator) < 0.5) * (1 - batch.maps[:, :1, :1, :1])
     previous = batch.previous + spread * torch.randn(batch.previous.shape, generator=generator)
     from_before = (torch.rand(count, generator=generator) < 0.5) & (level >= 0.75)
     start = torch.where(from_before.view(-1, 1, 1, 1), batch.previous, batch.clean)
