@@ -161,6 +161,11 @@ def text_size_of(slow: np.ndarray) -> int:
     return round((float(slow[_STYLE]) + 1) * 16)
 
 
+def open_apps_of(slow: np.ndarray) -> np.ndarray:
+    """Which apps slow features tell to be open, by slot: bool (APP_SLOTS,)."""
+    return np.asarray(slow[_STYLE + 1 : _STYLE + 1 + APP_SLOTS] > 0)
+
+
 def earlier(recent: np.ndarray, events: int) -> np.ndarray:
     """Recent features (RECENT_SIZE,) without the newest `events` events."""
     none = np.zeros(events * EVENT_SIZE, np.float32)

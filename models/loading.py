@@ -23,10 +23,12 @@ from engine.errors import CheckpointError
 from models.configs import bounded, known
 from models.context_encoder import ContextEncoder
 from models.denoiser import Denoiser
+from models.dreaming.book import Book
 from models.dreaming.dreamer import Dreamer
 from models.eight_bits import checked_ranges
 from models.findings import Findings
 from models.plain_files import read_json
+from models.safetensors_file import open_safetensors
 from models.survey import INDEX, Survey, check_components, survey
 from models.weights import Digest, Reading, filled
 
@@ -35,6 +37,8 @@ COMPONENTS: dict[str, type[Any]] = {"denoiser": Denoiser, "context_encoder": Con
 OPTIONAL = ("dreamer",)  # older checkpoints, and those that learned from programs without a guide, have none
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 READING = Reading((WEIGHTS,), largest=512 * 2**20)
+BOOK = "book.safetensors"  # beside the weights of a dreamer
+LARGEST_BOOK = 64 * 2**20  # bytes
 LARGEST_NUMBER = 4096  # in a config
 RANGES = "input_ranges"  # in a config: see models.eight_bits
 BEFORE = {"memories": 0, "history": 0, "windows": 0, "given_palette": 0, "palette": 0, "corners": 0}  # settings that older checkpoints do not name, and what they are there
@@ -112,8 +116,27 @@ def save_bundled(
         if ranges := getattr(network, RANGES, None):
             config[RANGES] = {name: [round(x, 4) for x in span] for name, span in ranges.items()}
         (part / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        if book := getattr(network, "book", None):
+            save_book(part / BOOK, book)
         index[component] = ["models", type(network).__name__]
     (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n")
+
+
+def save_book(path: Path, book: Book) -> None:
+    """Write a dreamer's book of windows."""
+    save_file(book.tensors(), path)
+
+
+def load_book(path: Path, digest: Digest | None = None) -> Book:
+    """What `save_book` wrote; digest sees every byte. Raises CheckpointError."""
+    with open_safetensors(path, LARGEST_BOOK) as file:
+        pages = {name: page for name, page in file.tensors(digest or hashlib.sha256(), {"U8": torch.uint8}) if page is not None}
+        if len(pages) < len(file.entries):
+            raise CheckpointError(f"{path} has pages that are not of bytes; get a clean copy")
+    try:
+        return Book.of(pages)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}; get a clean copy") from None
 
 
 def _network(folder: Path, cls: type[Any], digest: Digest, findings: Findings) -> Any:
@@ -127,6 +150,9 @@ def _network(folder: Path, cls: type[Any], digest: Digest, findings: Findings) -
         return network
 
     network: Any = filled(folder, build, build, READING, digest, findings)
+    if isinstance(network, Dreamer) and (folder / BOOK).is_file():
+        with findings.row("tensors"):
+            network.book = load_book(folder / BOOK, digest)
     if ranges is not None:
         with findings.row("settings"):
             network.input_ranges = checked_ranges(ranges, network, str(path))

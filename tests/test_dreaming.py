@@ -28,6 +28,7 @@ from engine.scene import find
 from engine.theme import NEUTRAL, Role
 from models.catalog import BUNDLED, open_painter
 from models.datasets.states import state_of
+from models.dreaming.book import Book
 from models.dreaming.codes import BOOK, COLOURS, NOWHERE, PICTURE, codes_of
 from models.dreaming.dream import Dream
 from models.dreaming.dreamer import COPIES, MAPS, PICKS, PIXELS, Dreamer, by_cell
@@ -36,7 +37,7 @@ from models.dreaming.planes import PLANES, SEEN, moved, planes_of
 from models.loading import load_bundled, save_bundled
 from models.synthetic import prose
 from models.synthetic.errands import Errands
-from models.training import heldout
+from models.training import dream_book, heldout
 from models.training.dream_batch import SIDE, dream_batch, dream_crop
 from models.training.dream_looks import DreamLooks
 from models.training.dream_objective import dream_loss
@@ -183,13 +184,12 @@ def test_what_was_covered_is_put_back_and_a_copy_of_a_dream_goes_on_the_same() -
     dreamer = Always(0)
     dream = Dream(dreamer, SIZE)
     dream.begin(request(bare, guide=shown(bare)))
-    dream._planes = planes_of(shown(covered))  # as if a window had been dreamt
-    dream._memory.replace(dream._bounds, planes_of(shown(bare)), dream._planes)
+    dream._known.show(planes_of(shown(covered)))  # as if a menu had been dreamt
     other = Dream(dreamer, SIZE)
     other.restore(dream.state())
     dreamer.picture = 1  # latest
     for one in (dream, other):
-        assert one.answer(request(bare, (Key(0.5, "w", ("ctrl",)),)))
+        assert one.answer(request(bare, (Key(0.5, "escape"),)))
         assert (one.guide[0] == shown(bare).pixels).all()
     assert torch.equal(dream.state(), other.state())
 
@@ -249,7 +249,7 @@ def test_errands_reach_every_app_and_never_aim_at_what_is_not_there() -> None:
 def moments() -> list[Moment]:
     found: list[Moment] = []
     for seed in range(3):
-        found += dreams(np.random.default_rng(seed))
+        found += dreams(np.random.default_rng(seed), Book())
     return found
 
 
@@ -261,7 +261,7 @@ def test_a_moment_says_which_pictures_show_what_is_to_come(moments: list[Moment]
             assert (codes[same] == moment.target[same]).all()
         stays = by_cell((moment.same & 1)[None, None])[0, :, :, 0].bool().all(-1)
         assert (stays.numpy() == ~moment.changed).all()
-    again = dreams(np.random.default_rng(0))
+    again = dreams(np.random.default_rng(0), Book())
     assert all(torch.equal(a.target, b.target) for a, b in zip(again, moments, strict=False))
 
 
@@ -278,12 +278,13 @@ def test_a_letter_put_where_the_moment_says_explains_it_better_than_nothing(mome
 def test_a_dreamer_learns(moments: list[Moment]) -> None:
     """The loss of the same crops falls, and no gradient is missing."""
     rng = np.random.default_rng(0)
-    batch = dream_batch([dream_crop(moments[int(rng.integers(len(moments)))], rng) for _ in range(12)], rng)
-    assert batch.codes.shape == (12, COPIES, SIDE, SIDE)
+    letters = [moment for moment in moments if moment.pen][:6]
+    batch = dream_batch([dream_crop(moment, rng) for moment in (*moments[10:16], *letters)], rng)
+    assert batch.codes.shape == (12, COPIES, SIDE, SIDE) and (batch.pen >= 0).any()
     dreamer = tiny_dreamer().train().requires_grad_(True)
     optimiser = torch.optim.AdamW(dreamer.parameters(), lr=3e-3)
     losses = []
-    for _ in range(12):
+    for _ in range(24):
         loss = dream_loss(dreamer, batch, torch.Generator().manual_seed(0))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -303,12 +304,14 @@ def test_looking_says_what_was_learned(moments: list[Moment], tmp_path: Path) ->
 
 def test_a_run_teaches_the_dreamer_and_leaves_the_painter_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heldout, "PRESETS", {"light": heldout.PRESETS["light"]})
+    monkeypatch.setattr(dream_book, "OPENED", 1)
+    monkeypatch.setattr(dream_book, "TEXT_SIZES", (13,))
     start = tiny_checkpoint(tmp_path / "start")
     config = TrainConfig(tmp_path / "run", part="dreamer", init=start, crops=2, pool=8, updates=2, save_every=1)
     said: list[str] = []
     made = load_bundled(train(config, said.append), "made")
     before = load_bundled(start, "start")
-    assert made.dreamer is not None and before.dreamer is None
+    assert made.dreamer is not None and made.dreamer.book and before.dreamer is None
     for old, new in zip(before.denoiser.parameters(), made.denoiser.parameters(), strict=True):
         assert torch.equal(old, new)
     assert "held-out moments" in said[-1]

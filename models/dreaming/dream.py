@@ -9,20 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.context import RECENT_SIZE, text_size_of
+from engine.context import text_size_of
 from engine.geometry import Rect
 from engine.guide import rects_of
 from engine.painter import PaintRequest
-from models.dreaming.codes import BOOK, COLOURS, NOWHERE, codes_of
+from models.dreaming.codes import BOOK, COLOURS
 from models.dreaming.dreamer import CELL, PIXELS, Dreamer, Place, by_cell, maps_of
 from models.dreaming.letters import Guess, Pen, carets, letter_of, typed
-from models.dreaming.planes import PLANES, SEEN, joined, moved, movement, stacked
+from models.dreaming.planes import SEEN, stacked
+from models.dreaming.recollection import AtHand, Recollection, guessed
 from models.dreaming.steps import Step, steps_of
 from models.inputs import held
-from models.memory import PictureMemory, wide
 
 WHOLE, GOING_ON = 0.4, 0.02  # share of a letter's pixels that are picked from which all of it is shown; right after another letter
-SURE, SURER = -0.5, 2.5  # logits from which a cell changes; beside a letter that comes, more is asked for
+SURE, SURER = -0.5, 2.5  # logits from which a cell changes; where a window was laid, and beside a letter, more is asked for
 
 
 class Written(NamedTuple):
@@ -37,66 +37,55 @@ class Dream:
     where it is."""
 
     def __init__(self, dreamer: Dreamer, size: tuple[int, int]) -> None:
-        width, height = size
         self._dreamer = dreamer
         self._size = size
-        self._bounds = Rect(0, 0, width, height)
-        self._planes = torch.zeros(PLANES, height, width, dtype=torch.uint8)
-        self._memory = PictureMemory(size, planes=PLANES)
-        self._recent = np.zeros(RECENT_SIZE, np.float32)  # as of the last step: from it, it is told what moved
+        self._known = Recollection(size, dreamer.book)
         self._written: Written | None = None
         self._book = torch.from_numpy(BOOK)
 
     def begin(self, request: PaintRequest) -> None:
         """Wake from the request's guide: it lies under all that follows."""
         assert request.guide is not None
-        self._planes = stacked(request.guide, request.verbatim, request.corners)
-        self._memory.clear()
-        self._memory.ground(self._bounds, self._planes)
-        self._recent, self._written = request.context.recent, None
+        self._known.begin(stacked(request.guide, request.verbatim, request.corners), request.context)
+        self._written = None
 
     def answer(self, request: PaintRequest) -> tuple[Rect, ...]:
         """Carry the dream on by the request's events; returns where its guide is no longer the same, on the grid."""
-        before = self._planes
+        before = self._known.planes
         for step in steps_of(request):
             self._take(step)
-        apart = (before != self._planes).any(0).numpy()
-        return tuple(rects_of(apart, self._bounds))
+        apart = (before != self._known.planes).any(0).numpy()
+        return tuple(rects_of(apart, self._known.bounds))
 
     @property
     def guide(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Pixels, verbatim mask and corners, as a request has them."""
-        planes = self._planes.numpy()
+        planes = self._known.planes.numpy()
         return planes[:3].transpose(1, 2, 0), planes[3], planes[4:].transpose(1, 2, 0)
 
     def state(self) -> Tensor:
         """Everything as pictures, uint8 (N, 3, H, W), for `restore`."""
-        return joined([self._planes, *self._memory.state()])
+        return self._known.state()
 
     def restore(self, state: Tensor | None) -> None:
         """Take back what `state` gave; None: forget everything."""
-        self._planes = torch.zeros_like(self._planes)
-        self._memory.clear()
-        self._recent, self._written = np.zeros(RECENT_SIZE, np.float32), None
-        if state is not None:
-            flat = state.flatten(0, 1)
-            self._planes = flat[:PLANES].clone()
-            kept = len(flat) // PLANES * PLANES
-            self._memory.restore(flat[PLANES:kept].unflatten(0, (-1, PLANES)))
+        self._known.restore(state)
+        self._written = None
 
     @torch.inference_mode()
     def _take(self, step: Step) -> None:
         context, device = step.context, self._dreamer.device
         slow, recent = (torch.from_numpy(x)[None].to(device) for x in (context.slow, context.recent))
         tokens = self._dreamer.tokens(slow, recent)
-        pictures, codes, guess = self._at_hand(step, tokens)
+        (pictures, codes, laid), guess = self._at_hand(step, tokens)
+        codes, laid = codes[None].to(device), laid.to(device)
         width, height = self._size
         alike = [i for i, picture in enumerate(pictures) if i and picture is pictures[0]]
         corner, size = torch.zeros(1, 2, device=device), torch.tensor([[width, height]], device=device).float()
         place = Place(corner, size, (height // CELL, width // CELL))
         pointer = torch.tensor([step.pointer], device=device).float()
         change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens, alike)
-        found, came = change[0] > SURE, False
+        found, came = change[0] > torch.where(laid, SURER, SURE), False
         if found.any():
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()
@@ -108,25 +97,18 @@ class Dream:
                 for spot in guess.spots:
                     pixels[spot.slices] = COLOURS + len(pictures) - 1
             self._show(pictures, pixels)
-        self._recent = context.recent
         if step.event is not None:
             self._written = Written(letter_of(step.event), guess.behind) if came else None
 
-    def _at_hand(self, step: Step, tokens: Tensor) -> tuple[list[Tensor], Tensor, Guess]:
-        """The pictures that can be copied from, uint8 (PLANES, H, W) each, and their codes, (1, COPIES, H, W); and the
-        last of them as a guess."""
-        planes, recalled = self._planes, self._memory.recall(self._bounds)
-        text_size = text_size_of(step.context.slow)
-        dx, dy = movement(step.event, self._recent, step.context.recent, self._size, text_size)
-        pictures = [planes, *recalled.pixels, moved(planes, dx, dy) if dx or dy else planes]
-        codes = torch.stack([codes_of(picture[:3], picture[3]) for picture in pictures])
-        codes[1:3][~wide(recalled.known)] = NOWHERE
-        letter, guess, own = letter_of(step.event), Guess(planes, (), (0, 0)), codes[0]
-        if letter:
-            last = self._written
-            guess = typed(planes, letter, text_size, last.behind if last else self._pen(codes, tokens), last.letter if last else "")
-            own = codes_of(guess.planes[:3], guess.planes[3])
-        return [*pictures, guess.planes], torch.cat([codes, own[None]])[None].to(tokens.device), guess
+    def _at_hand(self, step: Step, tokens: Tensor) -> tuple[AtHand, Guess]:
+        """What can be copied from, and the last of it as a guess."""
+        hand, letter = self._known.turn(step.event, step.context), letter_of(step.event)
+        if not letter:
+            return hand, Guess(self._known.planes, (), (0, 0))
+        last = self._written
+        pen = last.behind if last else self._pen(hand.codes, tokens)
+        guess = typed(self._known.planes, letter, text_size_of(step.context.slow), pen, last.letter if last else "")
+        return guessed(hand, guess.planes), guess
 
     def _pen(self, codes: Tensor, tokens: Tensor) -> Pen:
         """Where a letter goes that is typed now: to the caret that the dreamer believes in most, of those that are seen or,
@@ -144,18 +126,17 @@ class Dream:
         inside = torch.zeros_like(picks, dtype=torch.bool)
         for spot in spots:
             inside[spot.slices] = True
-        apart = inside & (pictures[-1][:SEEN] != self._planes[:SEEN]).any(0)
+        apart = inside & (pictures[-1][:SEEN] != pictures[0][:SEEN]).any(0)
         return bool((picks[apart] == COLOURS + len(pictures) - 1).float().mean() > (GOING_ON if self._written else WHOLE))
 
     def _show(self, pictures: list[Tensor], picks: Tensor) -> None:
         """Take what was picked of each pixel, (H, W), into the guide."""
-        before, new = self._planes, torch.zeros_like(self._planes)
+        new = torch.zeros_like(pictures[0])
         new[:3] = self._book[picks.clamp(max=COLOURS - 1).int()].permute(2, 0, 1)
         for i, picture in enumerate(pictures, COLOURS):
             if (chosen := picks == i).any():
                 new = torch.where(chosen, picture, new)
-        self._planes = new
-        self._memory.replace(self._bounds, before, new)
+        self._known.show(new)
 
 
 def _by_pixel(cells: Tensor) -> Tensor:

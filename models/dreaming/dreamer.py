@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from engine.context import APP_SLOTS, EVENTS_SIZE, SLOW_SIZE, WINDOW_SIZE, WINDOWS
 from models.context_encoder import ContextEncoder
+from models.dreaming.book import Book
 from models.dreaming.codes import CODES, COLOURS, NUMBERS
 from models.layers import UNet, block_row, through
 
@@ -53,8 +54,8 @@ class Place:
 
 class Dreamer(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     """widths: channels at 1/8, 1/16 and 1/32 of the frame; blocks: residual blocks on the way down, in the middle, and up;
-    mix: numbers a pixel's pick is chosen by; pen: channels of what finds where
-    letters go. See `forward` for the shapes."""
+    mix: numbers a pixel's pick is chosen by; pen: channels of what finds where letters go. `book`, how windows look that a
+    dream has not seen, is not a weight: it is learned before them, and empty until then. See `forward` for the shapes."""
 
     @register_to_config
     def __init__(
@@ -70,6 +71,7 @@ class Dreamer(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.encoder = ContextEncoder(SLOW_SIZE, slow_tokens=2, token_width=token_width, palette=0)
         tokens = self.encoder.tokens
         self.register_buffer("numbers", torch.from_numpy(NUMBERS), persistent=False)
+        self.book = Book()
         seen = NUMBERS.shape[1] * PIXELS  # channels a picture
         self.summary = nn.Linear(tokens * token_width, deep)
         self.stem = nn.Conv2d(COPIES * seen + MAPS, fine, 1)

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.context import EVENTS_SIZE, WINDOW_SIZE
 from engine.desktop.editor import NOTCH
 from engine.desktop.text_view import LEADING
 from engine.events import Event, Key, Wheel
@@ -46,13 +45,8 @@ def moved(planes: Tensor, dx: int, dy: int) -> Tensor:
     return out
 
 
-def movement(event: Event | None, before: np.ndarray, after: np.ndarray, size: tuple[int, int], text_size: int) -> tuple[int, int]:
-    """How far an event is likely to have moved what it moved, in pixels: as far as the front window went, or as rows of
-    text do. before, after: the recent features (RECENT_SIZE,) that the context had and has."""
-    old, new = (recent[EVENTS_SIZE : EVENTS_SIZE + WINDOW_SIZE] for recent in (before, after))
-    if old[4:].any() and (old[4:] == new[4:]).all() and (old[:2] != new[:2]).any():
-        dx, dy = (new[:2] - old[:2]) * np.array(size)
-        return round(float(dx)), round(float(dy))
+def movement(event: Event | None, text_size: int) -> tuple[int, int]:
+    """How far an event is likely to have moved what it moved, in pixels: as rows of text go."""
     row = line_height(Face(text_size)) + LEADING
     if isinstance(event, Wheel):
         return 0, event.dy * NOTCH * row

@@ -10,7 +10,8 @@ from models.dreaming.codes import COLOURS
 from models.dreaming.dreamer import CELL, COPIES, NOTHING, Dreamer, Place, by_cell, maps_of
 from models.training.dream_batch import DreamBatch
 
-WHICH, WHERE = 2.0, 1.0  # what the choices count beside what pixels show
+WHICH, WHERE = 2.0, 0.2  # what the choices count beside what pixels show
+LOST = 2.0  # from there on a letter's place teaches no more: the few that nobody can tell had gradients twenty times all others'
 WANTED = 1.5  # how much more a cell that changes counts, in saying which do
 UNSEEN = 0.2  # share of the cells that stay whose pixels are scored, too
 HEALED = 0.05  # what a spoilt cell counts
@@ -60,4 +61,10 @@ def _placed(dreamer: Dreamer, batch: DreamBatch, tokens: Tensor) -> Tensor:
     x, y = batch.pen[put].unbind(1)
     at = y // CELL * cell.shape[2] + x // CELL
     pixels = pixel.flatten(1, 2)[torch.arange(len(at)), at]
-    return F.cross_entropy(cell.flatten(1), at) + F.cross_entropy(pixels, y % CELL * CELL + x % CELL)
+    return _bounded(cell.flatten(1), at) + _bounded(pixels, y % CELL * CELL + x % CELL)
+
+
+def _bounded(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Cross entropy whose gradient grows no more from LOST on: of (n, choices) and (n,)."""
+    missed = F.cross_entropy(logits.float(), wanted, reduction="none")
+    return (missed * (LOST / missed.detach().clamp_min(LOST))).mean()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from models.dreaming.dreamer import Dreamer
 from models.loading import BundledCheckpoint, load_bundled, plain_config, save_bundled
 from models.training.config import TrainConfig
 from models.training.dream_batch import DreamBatch, dream_batch, dream_crop
+from models.training.dream_book import book_of
 from models.training.dream_looks import DreamLooks
 from models.training.dream_objective import dream_loss
 from models.training.dreams import MOMENTS, REUSED, dreams
@@ -101,6 +103,7 @@ class Dreaming:
             raise InputError("a dreamer learns beside a painter; say whose: --init bundled, or a checkpoint's folder")
         self._beside: BundledCheckpoint = load_bundled(config.init, config.init.name)
         dreamer = Dreamer(**forms["dreamer"]) if forms else self._beside.dreamer or Dreamer()
+        dreamer.book = book_of(config)
         self.networks = Taught(dreamer.train().requires_grad_(True))
 
     def loss(self, called: nn.Module, batch: DreamBatch, share: float, generator: torch.Generator) -> Tensor:
@@ -128,7 +131,7 @@ def source_of(config: TrainConfig) -> Source:
         return open_source(config.data)
     if config.data != SYNTHETIC:
         raise InputError(f"--data {config.data}: a dreamer learns from {SYNTHETIC} sessions only; leave --data as it is")
-    return dreams
+    return partial(dreams, book=book_of(config))
 
 
 def pool_of(config: TrainConfig, seed: tuple[int, ...], source: Source) -> ShotPool:

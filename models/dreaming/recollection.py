@@ -1,0 +1,113 @@
+"""What a dream goes on from: the guide it has come to, what stood where before, and what each window showed last."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from engine.context import text_size_of
+from engine.events import Event
+from engine.geometry import GRID, Rect
+from engine.painter import ContextFeatures
+from models.dreaming.book import Book
+from models.dreaming.codes import NOWHERE, codes_of
+from models.dreaming.planes import PLANES, joined, moved, movement
+from models.dreaming.windows import Windows
+from models.memory import PictureMemory, wide
+
+GUESSED = 4  # of the pictures at hand, the one with the typed letter
+
+
+class AtHand(NamedTuple):
+    """pictures: uint8 (PLANES, H, W) each, the guide first; the same tensor stands twice where there is nothing to guess.
+    codes: uint8 (pictures, H, W); of what is not known, NOWHERE. laid: bool (h, w), the cells that show something else since
+    the windows were laid anew."""
+
+    pictures: list[Tensor]
+    codes: Tensor
+    laid: Tensor
+
+
+class Recollection:
+    """For frames of `size` (width, height). `planes` is the guide now, uint8 (PLANES, H, W). book: see `Windows`."""
+
+    def __init__(self, size: tuple[int, int], book: Book) -> None:
+        width, height = size
+        self._size = size
+        self.bounds = Rect(0, 0, width, height)
+        self.planes = torch.zeros(PLANES, height, width, dtype=torch.uint8)
+        self._places = PictureMemory(size, planes=PLANES)
+        self._windows = Windows(size, book)
+
+    def begin(self, planes: Tensor, context: ContextFeatures, bare: Tensor | None = None) -> None:
+        """Know nothing but a guide; bare: the one without windows, where it is known."""
+        self.planes = planes
+        self._places.clear()
+        self._places.ground(self.bounds, planes if bare is None else bare)
+        self._windows.begin(planes, context, bare)
+
+    def turn(self, event: Event | None, context: ContextFeatures) -> AtHand:
+        """An event came, and the context is as given: lay the windows anew where it tells of others, and say what can be
+        copied from, as yet without a typed letter."""
+        before = self.planes
+        self.show(self._windows.laid(before, context))
+        recalled = self._places.recall(self.bounds)
+        dx, dy = movement(event, text_size_of(context.slow))
+        pictures = [self.planes, *recalled.pixels, moved(self.planes, dx, dy) if dx or dy else self.planes]
+        first = codes_of(self.planes[:3], self.planes[3])
+        codes = torch.stack([first if p is self.planes else codes_of(p[:3], p[3]) for p in [*pictures, self.planes]])
+        codes[1:3][~wide(recalled.known)] = NOWHERE
+        return AtHand([*pictures, self.planes], codes, _cells_apart(before, self.planes))
+
+    def show(self, planes: Tensor) -> None:
+        """The guide is another now."""
+        before, self.planes = self.planes, planes
+        if before is planes:
+            return
+        if part := _apart(before, planes):
+            y, x = part.slices
+            self._places.replace(part, before[:, y, x], planes[:, y, x])
+
+    def state(self) -> Tensor:
+        """Everything as pictures, uint8 (N, 3, H, W), for `restore`."""
+        return joined([self.planes, self._windows.state(), *self._places.state()])
+
+    def restore(self, state: Tensor | None) -> None:
+        """Take back what `state` gave; None: forget everything."""
+        self._places.clear()
+        self._windows.clear()
+        if state is None:
+            self.planes = torch.zeros_like(self.planes)
+            return
+        flat, kept = state.flatten(0, 1), PLANES + Windows.PLANES_KEPT
+        self.planes = flat[:PLANES].clone()
+        self._windows.restore(flat[PLANES:kept])
+        places = flat[kept : kept + (len(flat) - kept) // PLANES * PLANES]
+        self._places.restore(places.unflatten(0, (-1, PLANES)))
+
+
+def guessed(hand: AtHand, planes: Tensor) -> AtHand:
+    """With a guess of the typed letter."""
+    pictures, codes = list(hand.pictures), hand.codes.clone()
+    pictures[GUESSED] = planes
+    codes[GUESSED] = codes_of(planes[:3], planes[3])
+    return hand._replace(pictures=pictures, codes=codes)
+
+
+def _cells_apart(before: Tensor, after: Tensor) -> Tensor:
+    """Which cells of GRID pixels differ, bool (h, w)."""
+    if before is after:
+        return torch.zeros(before.shape[1] // GRID, before.shape[2] // GRID, dtype=torch.bool)
+    return (before != after).any(0).unflatten(0, (-1, GRID)).unflatten(2, (-1, GRID)).any(3).any(1)
+
+
+def _apart(before: Tensor, after: Tensor) -> Rect:
+    """The least rect on the grid that holds every difference; one of no area where there is none."""
+    apart = (before != after).any(0)
+    rows, columns = apart.any(1).nonzero(), apart.any(0).nonzero()
+    if not len(rows):
+        return Rect(0, 0, 0, 0)
+    (top, bottom), (left, right) = ((int(x[0]), int(x[-1]) + 1) for x in (rows, columns))
+    return Rect(left, top, right - left, bottom - top).snap().meet(Rect(0, 0, *reversed(apart.shape)))

@@ -1,0 +1,217 @@
+"""What a dream knows of windows: where the context says that they stand, and what each of them showed last.
+
+A window is an object that keeps its looks while it moves, comes to the front, or goes and returns (object-centric, as
+in slot attention, Locatello et al., 2020, arXiv:2006.15055; here the context says which objects there are). So when
+the context tells of other windows than before, the guide is laid anew from the pictures of them, back to front, and the
+dreamer goes on from there. A window that was never seen looks as the dreamer's book of windows has it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of, text_size_of
+from engine.desktop.shell import bar_height
+from engine.geometry import Rect
+from engine.painter import ContextFeatures
+from engine.theme import NEUTRAL, Role
+from engine.typeface import Face, line_height
+from models.dreaming.book import GROUND, Book
+from models.dreaming.planes import PLANES, SEEN
+
+POOL = 4  # frames' worth of pictures that are kept
+RIGHT, BELOW = 76, 34  # pixels: what keeps its distance to a window's right and lower edge when its size changes
+_HEAD = 8  # numbers told of a picture in `state`
+_TITLES = ((Role.TITLE_IDLE, Role.TITLE_IDLE_INK), (Role.TITLE, Role.TITLE_INK))  # idle, then in front: paper and ink
+
+
+class Placed(NamedTuple):
+    """A window, by its app's slot, and its outer rect in frame pixels."""
+
+    app: int
+    rect: Rect
+
+
+class _Picture(NamedTuple):
+    """planes: uint8 (PLANES, h, w); front: whether it was taken in front."""
+
+    planes: Tensor
+    front: bool
+
+
+class _Form(NamedTuple):
+    """What a picture is kept under: whose window it is, in which text size, how wide and high."""
+
+    app: int
+    text_size: int
+    w: int
+    h: int
+
+
+class Windows:
+    """PLANES_KEPT: how many planes `state` gives. For frames of `size` (width, height). book: how windows look that were
+    never seen."""
+
+    PLANES_KEPT = PLANES + POOL * PLANES + 1  # ground, pictures, and what is told of them
+
+    def __init__(self, size: tuple[int, int], book: Book) -> None:
+        width, height = size
+        self._size = size
+        self._book = book
+        self._room = POOL * PLANES * width * height
+        self._ground = torch.zeros(PLANES, height, width, dtype=torch.uint8)
+        self._pictures: OrderedDict[_Form, _Picture] = OrderedDict()
+        self._shown: tuple[Placed, ...] = ()  # front to back
+        self._text_size = 0
+
+    def begin(self, planes: Tensor, context: ContextFeatures, ground: Tensor | None = None) -> None:
+        """Know nothing but what `planes` show, uint8 (PLANES, H, W); ground: what is known to lie under all windows."""
+        self._pictures.clear()
+        self._ground = (planes if ground is None else ground).clone()
+        self._shown, self._text_size = _told(context, self._size, ()), text_size_of(context.slow)
+
+    def laid(self, planes: Tensor, context: ContextFeatures) -> Tensor:
+        """What is shown, `planes`, with the windows that the context tells of; the same tensor where none is another."""
+        told, text_size = _told(context, self._size, self._shown), text_size_of(context.slow)
+        if (told, text_size) == (self._shown, self._text_size):
+            return planes
+        self._take(planes)
+        if text_size != self._text_size and (page := self._book.page(GROUND, text_size)) is not None:
+            width, height = self._size
+            self._ground = torch.zeros_like(self._ground)
+            self._ground[:SEEN] = stretched(page, width, height)
+        self._shown, self._text_size = told, text_size
+        out = self._ground.clone()
+        for back, window in reversed(list(enumerate(told))):
+            part = window.rect.meet(self._area)
+            out[:, *part.slices] = self._picture(window, not back).planes[:, *part.shift(-window.rect.x, -window.rect.y).slices]
+        while sum(picture.planes.numel() for picture in self._pictures.values()) > self._room:
+            self._pictures.popitem(last=False)
+        return out
+
+    @property
+    def _area(self) -> Rect:
+        """Where windows are seen: above the taskbar."""
+        width, height = self._size
+        return Rect(0, 0, width, height - bar_height(line_height(Face(self._text_size))))
+
+    def _take(self, planes: Tensor) -> None:
+        """Keep what is seen of every window, and of what lies under them."""
+        free = torch.ones(planes.shape[1:], dtype=torch.bool)
+        for back, window in enumerate(self._shown):
+            part = window.rect.meet(self._area)
+            kept = self._picture(window, not back).planes[:, *part.shift(-window.rect.x, -window.rect.y).slices]
+            kept.copy_(torch.where(free[part.slices], planes[:, *part.slices], kept))
+            free[part.slices] = False
+        self._ground = torch.where(free, planes, self._ground)
+
+    def _picture(self, window: Placed, front: bool) -> _Picture:
+        """What is known of a window, or believed, its title bar as it is in front, or behind another window."""
+        form = _Form(window.app, self._text_size, window.rect.w, window.rect.h)
+        known = self._pictures.pop(form, None) or self._believed(form)
+        if known.front != front:
+            title = known.planes[:3, 1 : line_height(Face(self._text_size)) + 9]
+            title.copy_(retitled(title, front))
+            known = _Picture(known.planes, front)
+        self._pictures[form] = known
+        return known
+
+    def _believed(self, form: _Form) -> _Picture:
+        """Of a window that was not seen in this form: as it was in another size, else as the book has it, else blank."""
+        app, text_size, w, h = form
+        for other in reversed(self._pictures):
+            if other[:2] == form[:2]:
+                return _Picture(stretched(self._pictures[other].planes, w, h), self._pictures[other].front)
+        planes = torch.zeros(PLANES, h, w, dtype=torch.uint8)
+        if (page := self._book.page(app, text_size)) is not None:
+            planes[:SEEN] = stretched(page, w, h)
+        else:
+            planes[:3] = torch.from_numpy(NEUTRAL[Role.SURFACE]).view(3, 1, 1)
+        return _Picture(planes, True)
+
+    def state(self) -> Tensor:
+        """Everything as planes, uint8 (N, H, W), always as many, for `restore`."""
+        width, height = self._size
+        pictures = list(self._pictures.items())
+        places = {
+            _Form(app, self._text_size, rect.w, rect.h): (back, rect.x, rect.y) for back, (app, rect) in enumerate(self._shown)
+        }
+        heads = np.zeros((len(pictures) + 1, _HEAD), np.int16)
+        heads[0, :2] = len(pictures), self._text_size
+        for head, (form, picture) in zip(heads[1:], pictures, strict=True):
+            head[:] = *form, picture.front, *places.get(form, (-1, 0, 0))
+        flat = [torch.from_numpy(heads.view(np.uint8).ravel()), *(picture.planes.flatten() for _, picture in pictures)]
+        pool = torch.zeros(self.PLANES_KEPT - PLANES, height, width, dtype=torch.uint8)
+        joined = torch.cat(flat)
+        pool.view(-1)[: len(joined)] = joined
+        return torch.cat([self._ground, pool])
+
+    def restore(self, state: Tensor) -> None:
+        """Take back what `state` gave."""
+        self._ground = state[:PLANES].clone()
+        flat = state[PLANES:].flatten()
+        count, self._text_size = flat[: 2 * _HEAD].numpy().view(np.int16)[:2].tolist()
+        heads = flat[2 * _HEAD : 2 * _HEAD * (count + 1)].numpy().view(np.int16).reshape(count, _HEAD).tolist()
+        at, shown = 2 * _HEAD * (count + 1), {}
+        self._pictures.clear()
+        for app, text_size, w, h, front, back, x, y in heads:
+            planes = flat[at : at + PLANES * w * h].view(PLANES, h, w).clone()
+            self._pictures[_Form(app, text_size, w, h)] = _Picture(planes, bool(front))
+            at += planes.numel()
+            if back >= 0:
+                shown[back] = Placed(app, Rect(x, y, w, h))
+        self._shown = tuple(shown[back] for back in sorted(shown))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._pictures.clear()
+        self._ground = torch.zeros_like(self._ground)
+        self._shown = ()
+
+
+def stretched(picture: Tensor, w: int, h: int) -> Tensor:
+    """A window's picture, (C, h, w), in another size: what is near its right and lower edge stays near it, what lies
+    before is cut off or goes on as it ends."""
+    _, old_h, old_w = picture.shape
+    columns, rows = _lengthened(old_w, w, RIGHT), _lengthened(old_h, h, BELOW)
+    return picture[:, rows][:, :, columns]
+
+
+def _lengthened(old: int, new: int, end: int) -> Tensor:
+    """Which of `old` pixels stand in a row of `new`, the last `end` of them as before."""
+    end = min(end, old - 1, new)
+    before = torch.arange(new - end).clamp(max=old - end - 1)
+    return torch.cat([before, torch.arange(old - end, old)])
+
+
+def retitled(pixels: Tensor, front: bool) -> Tensor:
+    """A title bar's pixels, uint8 (3, h, w), as they are of the window in front, or of another one: the inks and papers of
+    titles are exchanged, and what is mixed of them keeps its shares."""
+    (paper, ink), (new_paper, new_ink) = (
+        (torch.from_numpy(NEUTRAL[role].astype(np.float32)).view(3, 1, 1) for role in roles)
+        for roles in (_TITLES[not front], _TITLES[front])
+    )
+    span = ink - paper
+    share = ((pixels - paper) * span).sum(0) / (span * span).sum()
+    off = (pixels - paper - share * span).abs().amax(0)
+    new = (new_paper + share * (new_ink - new_paper)).round().clamp(0, 255).to(torch.uint8)
+    return torch.where((off < 2.5) & (share > -0.02) & (share < 1.02), new, pixels)
+
+
+def _told(context: ContextFeatures, size: tuple[int, int], before: tuple[Placed, ...]) -> tuple[Placed, ...]:
+    """The windows that the context tells of, front to back; where it may know of more than it tells, also those that were
+    known to stand behind."""
+    rows = context.recent[EVENTS_SIZE:].reshape(WINDOWS, WINDOW_SIZE)
+    found: list[Placed] = []
+    for row in rows[rows[:, 2] > 0]:
+        x, y, w, h = (round(float(share) * side) for share, side in zip(row[:4], (*size, *size), strict=True))
+        found.append(Placed(int(row[4:].argmax()), Rect(x, y, w, h)))
+    if len(found) == WINDOWS:
+        told, still = {window.app for window in found}, open_apps_of(context.slow)
+        found += [window for window in before[WINDOWS - 1 :] if window.app not in told and still[window.app]]
+    return tuple(found)

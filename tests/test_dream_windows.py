@@ -1,0 +1,190 @@
+"""Windows in dreams: they keep their looks while they move, come to the front, go and return; the book knows the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from engine.desktop.desktop import Desktop
+from engine.errors import CheckpointError
+from engine.events import Ask, Down, Event, Key, Move, Text, Up
+from engine.geometry import Rect
+from engine.scene import find
+from engine.theme import NEUTRAL, Role
+from models.dreaming.book import GROUND, Book, Subject
+from models.dreaming.planes import PLANES, SEEN, planes_of
+from models.dreaming.recollection import Recollection
+from models.dreaming.windows import POOL, Windows, retitled, stretched
+from models.loading import load_book, save_book
+from models.training import dream_book
+from tests.test_dreaming import SIZE, shown
+
+
+@pytest.fixture(scope="module")
+def book() -> Iterator[Book]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dream_book, "OPENED", 3)
+        patch.setattr(dream_book, "TEXT_SIZES", (13,))
+        yield dream_book.learned(np.random.default_rng(0))
+
+
+def one_window() -> Desktop:
+    desktop = Desktop(SIZE)
+    desktop.handle(Ask(0.1, "notes"))
+    for i, letter in enumerate("Milk and bread"):
+        desktop.handle(Text(0.2 + i / 10, letter))
+    return desktop
+
+
+def two_windows() -> Desktop:
+    desktop = one_window()
+    desktop.handle(Ask(2.0, "calculator"))
+    return desktop
+
+
+def dragged(desktop: Desktop, path: str, dx: int, dy: int) -> list[Event]:
+    x, y = find(desktop.widgets, path).rect.centre
+    t = desktop.t
+    return [Down(t + 0.1, "left", x, y), Move(t + 0.2, x + dx, y + dy), Up(t + 0.3, "left", x + dx, y + dy)]
+
+
+def windows_alike(known: Recollection, desktop: Desktop) -> float:
+    """Share of the pixels above the taskbar that are as the desktop shows them."""
+    height = desktop.stack.area.h
+    return float((known.planes[:3, :height] == planes_of(shown(desktop))[:3, :height]).all(0).float().mean())
+
+
+def woken(desktop: Desktop, book: Book | None = None) -> Recollection:
+    known = Recollection(SIZE, book or Book())
+    known.begin(planes_of(shown(desktop)), desktop.features(), planes_of(shown(Desktop(SIZE))))
+    return known
+
+
+def test_windows_that_move_and_come_to_the_front_look_as_the_desktop_shows_them() -> None:
+    """Every deed of the shell's, and nothing of it imagined: what is told of the windows is enough."""
+    desktop = one_window()
+    known = woken(desktop)
+    desktop.handle(opened := Ask(2.0, "calculator"))
+    known.turn(opened, desktop.features())
+    known.show(planes_of(shown(desktop)))
+    for events in (
+        dragged(desktop, "Calculator/title", 90, 40), [Key(9.0, "m", ("alt",))], [Ask(10.0, "calculator")],
+        [Key(11.0, "tab", ("alt",))], [Key(12.0, "left", ("alt",))], [Key(13.0, "w", ("ctrl",))], [Ask(14.0, "notes")],
+    ):  # fmt: skip
+        for event in events:
+            desktop.handle(event)
+            known.turn(event, desktop.features())
+        assert windows_alike(known, desktop) > 0.985, events
+
+
+def test_a_window_never_seen_looks_as_the_book_has_it(book: Book) -> None:
+    desktop = Desktop(SIZE)
+    known, blank = woken(desktop, book), woken(desktop)
+    desktop.handle(Ask(1.0, "calculator"))
+    for one in (known, blank):
+        one.turn(desktop_event := Ask(1.0, "calculator"), desktop.features())
+        assert desktop_event.t == desktop.t
+    assert windows_alike(known, desktop) > 0.99 > 0.97 > windows_alike(blank, desktop)
+
+
+def test_larger_text_is_laid_from_the_book() -> None:
+    width, height = SIZE
+    page = torch.full((height, width), int(Role.BAR), dtype=torch.uint8)
+    known = Recollection(SIZE, Book({Subject(GROUND, 16): page}))
+    desktop = Desktop(SIZE)
+    known.begin(planes_of(shown(desktop)), desktop.features())
+    desktop.prefer("text_size", 16)
+    known.turn(None, desktop.features())
+    assert (known.planes[:3] == torch.from_numpy(NEUTRAL[Role.BAR]).view(3, 1, 1)).all()
+
+
+def test_nothing_is_laid_anew_while_the_windows_stay() -> None:
+    desktop = two_windows()
+    windows = Windows(SIZE, Book())
+    planes = planes_of(shown(desktop))
+    windows.begin(planes, desktop.features())
+    other = torch.zeros_like(planes)
+    assert windows.laid(other, desktop.features()) is other
+
+
+def test_a_copy_of_what_is_known_goes_on_the_same(book: Book) -> None:
+    desktop = two_windows()
+    known = woken(desktop, book)
+    for event in [*dragged(desktop, "Calculator/title", 50, 10), Ask(8.0, "snake")]:
+        desktop.handle(event)
+        known.turn(event, desktop.features())
+    copy = Recollection(SIZE, book)
+    copy.restore(known.state())
+    for event in (Ask(9.0, "notes"), Key(10.0, "w", ("ctrl",)), Ask(11.0, "snake")):
+        desktop.handle(event)
+        hands = [one.turn(event, desktop.features()) for one in (known, copy)]
+        assert torch.equal(hands[0].codes, hands[1].codes)
+    assert torch.equal(known.state(), copy.state())
+
+
+def test_pictures_of_windows_never_outgrow_their_room(book: Book) -> None:
+    desktop = two_windows()
+    windows, planes = Windows(SIZE, book), planes_of(shown(desktop))
+    windows.begin(planes, desktop.features())
+    for i in range(30):
+        desktop.stack.windows[-1].rect = Rect(0, 0, 300 + 5 * i, 300)
+        planes = windows.laid(planes, desktop.features())
+    kept = [picture.planes.numel() for picture in windows._pictures.values()]
+    assert 2 < len(kept) < 30 and sum(kept) <= (POOL + 1) * PLANES * SIZE[0] * SIZE[1]
+    assert windows.state().shape == (Windows.PLANES_KEPT, SIZE[1], SIZE[0])
+
+
+@given(w=st.integers(80, 300), h=st.integers(40, 200))
+@settings(deadline=None, max_examples=20)
+def test_a_stretched_picture_keeps_its_corners(w: int, h: int) -> None:
+    picture = torch.randint(0, 255, (2, 90, 120), dtype=torch.uint8)
+    out = stretched(picture, w, h)
+    assert out.shape == (2, h, w)
+    assert torch.equal(out[:, -6:, -6:], picture[:, -6:, -6:])
+    assert torch.equal(stretched(out, w, h), out)
+    if w >= 120 and h >= 90:
+        assert torch.equal(out[:, :20, :20], picture[:, :20, :20])
+
+
+def test_a_title_goes_idle_and_comes_back() -> None:
+    paper, ink = (torch.from_numpy(NEUTRAL[role].astype(np.float32)).view(3, 1, 1) for role in (Role.TITLE, Role.TITLE_INK))
+    share = torch.linspace(0, 1, 40).view(1, 1, 40)
+    title = (paper + share * (ink - paper)).round().to(torch.uint8).expand(3, 4, 40).clone()
+    title[:, 0, 0] = torch.from_numpy(NEUTRAL[Role.HOVER])  # a button under the pointer is neither
+    idle = retitled(title, front=False)
+    assert (idle[:, 1, 0] == torch.from_numpy(NEUTRAL[Role.TITLE_IDLE])).all()
+    assert (idle[:, 1, -1] == torch.from_numpy(NEUTRAL[Role.TITLE_IDLE_INK])).all()
+    assert torch.equal(idle[:, 0, 0], title[:, 0, 0])
+    assert (retitled(idle, front=True).int() - title.int()).abs().max() <= 3
+
+
+def test_the_book_has_a_page_of_every_app_and_is_kept(book: Book, tmp_path: Path) -> None:
+    assert len(book.tensors()) == 8
+    page = book.page(2, 20)
+    assert page is not None and page.shape[0] == SEEN and (page[3] == 255).any(), "Paint shows a picture"
+    save_book(tmp_path / "book.safetensors", book)
+    again = load_book(tmp_path / "book.safetensors")
+    assert all(torch.equal(page, again.tensors()[name]) for name, page in book.tensors().items())
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("clock.13", torch.zeros(4, 4, dtype=torch.uint8)), ("notes.big", torch.zeros(4, 4, dtype=torch.uint8)),
+        ("notes.13", torch.zeros(4, 4)), ("notes.13", torch.zeros(4, dtype=torch.uint8)),
+        ("notes.13", torch.zeros(4, 4096, dtype=torch.uint8)),
+    ],
+)  # fmt: skip
+def test_a_book_that_is_none_is_refused(tmp_path: Path, name: str, page: torch.Tensor) -> None:
+    save_file({name: page}, tmp_path / "book.safetensors")
+    with pytest.raises(CheckpointError, match=r"book\.safetensors"):
+        load_book(tmp_path / "book.safetensors")
+    save_file({"notes.13": torch.zeros(4, 4, dtype=torch.uint8)}, tmp_path / "book.safetensors")
+    assert load_book(tmp_path / "book.safetensors")
