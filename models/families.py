@@ -69,6 +69,12 @@ SEEING_3: dict[str, str] = {"text_encoder": "Qwen3VLForConditionalGeneration", "
 QWEN_21 = _flow("QwenImage21Transformer2DModel", "AutoencoderKLQwenImage21", **SEEING_3)
 JOY = _flow("JoyImageEditTransformer3DModel", "AutoencoderKLWan", tokenizer=QWEN, **SEEING_3)
 JOY_PLUS = _flow("JoyImageEditPlusTransformer3DModel", "AutoencoderKLWan", tokenizer=QWEN, **SEEING_3)
+Z_OMNI: dict[str, Collection[Pair]] = {
+    **Z_IMAGE, "siglip": {("transformers", "Siglip2VisionModel")},
+    "siglip_processor": {("transformers", "Siglip2ImageProcessor"), ("transformers", "Siglip2ImageProcessorFast")},
+}
+FIBO = _flow("BriaFiboTransformer2DModel", "AutoencoderKLWan", text_encoder="SmolLM3ForCausalLM", tokenizer="PreTrainedTokenizerFast TokenizersBackend")
+DREAM_LITE = {"unet" if part == "transformer" else part: pairs for part, pairs in _flow("DreamLiteUNetModel", "AutoencoderTiny", tokenizer=QWEN, **SEEING_3).items()}
 CHROMA = _flow("ChromaTransformer2DModel", "AutoencoderKL", text_encoder="T5EncoderModel", tokenizer=T5)
 SD3 = _flow("SD3Transformer2DModel", "AutoencoderKL", text_encoder="CLIPTextModelWithProjection", tokenizer=CLIP,
             text_encoder_2="CLIPTextModelWithProjection", tokenizer_2=CLIP, text_encoder_3="T5EncoderModel", tokenizer_3=T5)  # fmt: skip
@@ -85,8 +91,8 @@ class Family:
     the user says nothing; strength 0: painting starts from noise, and the frame is shown beside it. control: how much
     a ControlNet counts that is shown the guide; 0: the family has none. references: how many pictures its pipeline
     takes; 0: its denoiser is driven by us. turning: the strength with which one thing is turned into another where the user
-    says none, mostly the stock pipeline's own default. settings: what else its pipeline is called with; chat: the template by which
-    its text encoder is addressed, "" for none.
+    says none, mostly the stock pipeline's own default. settings: what else its pipeline is called with; keyed: the key under which it wants
+    the words, as JSON, "" for plain ones; chat: the template by which its text encoder is addressed, "" for none.
     """
 
     name: str
@@ -103,6 +109,7 @@ class Family:
     control: float = 0.0
     references: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    keyed: str = ""
     chat: str = ""
 
     @property
@@ -180,6 +187,14 @@ FAMILIES: tuple[Family, ...] = (
            references=1),
     Family("joy-edit-plus", "JoyImage-Edit-Plus", ("JoyImageEditPlusPipeline",), "JoyImageEditPlusPipeline", JOY_PLUS, steps=30,
            guidance=4.0, strength=0.0, references=2),
+    Family("z-image-omni", "Z-Image-Omni", ("ZImageOmniPipeline",), "ZImageOmniPipeline", Z_OMNI, steps=25, guidance=4.0, strength=0.0,
+           references=2),
+    Family("fibo-edit", "Bria Fibo edit", ("BriaFiboEditPipeline",), "BriaFiboEditPipeline", FIBO, steps=30, guidance=5.0, strength=0.0,
+           references=2, settings={"_auto_resize": False}, keyed="edit_instruction"),
+    Family("dreamlite", "DreamLite", ("DreamLitePipeline",), "DreamLitePipeline", DREAM_LITE, steps=30, guidance=3.5, strength=0.0,
+           references=1),
+    Family("dreamlite-mobile", "DreamLite mobile", ("DreamLiteMobilePipeline",), "DreamLiteMobilePipeline", DREAM_LITE, steps=4,
+           strength=0.0, references=1),
     Family("z-image-turbo", "Z-Image-Turbo", ("ZImagePipeline", "ZImageImg2ImgPipeline"), "ZImageImg2ImgPipeline", Z_IMAGE, steps=4,
            references=1, chat=templates.QWEN3),
     Family("sana-sprint", "Sana-Sprint", ("SanaSprintPipeline", "SanaSprintImg2ImgPipeline"), "SanaSprintImg2ImgPipeline", SPRINT, steps=2,
@@ -195,6 +210,12 @@ FAMILIES: tuple[Family, ...] = (
            SD3, steps=10, guidance=5.0, references=1),
 )  # fmt: skip
 
+ELSEWHERE = {  # pipelines of the library that edit pictures by words, and why they are no row
+    "OmniGenPipeline": "OmniGen's pipeline needs torchvision, which Pixel OS does not install",
+    "GlmImagePipeline": "GLM-Image has a language model draw a plan of the picture first, a token at a time, which its pipeline neither reports "
+    "nor stops; a painter must do both",
+}
+
 
 def allowed() -> dict[str, Mapping[str, Collection[Pair]]]:
     """For each pipeline name that a model_index.json may give: what may stand where."""
@@ -206,6 +227,8 @@ def family_of(index: str, configs: Mapping[str, Mapping[str, Any]]) -> Family:
     for family in FAMILIES:
         if index in family.indexes and all(_fits(configs.get(component, {}).get(key), value) for component, key, value in family.marks):
             return family
+    if index in ELSEWHERE:
+        raise CheckpointError(f"{index!r} cannot paint here: {ELSEWHERE[index]}")
     known = ", ".join(["bundled", *(family.name for family in FAMILIES)])
     raise CheckpointError(f"{index!r} is of no family that can paint here; those that can are {known}")
 

@@ -31,6 +31,8 @@ def test_what_a_preview_is_made_of_is_what_is_decoded_in_the_end(home: Path, fam
     monkeypatch.setattr(painter.pipeline.vae, "decode", lambda z, *given, **named: (decoded.append(z.clone()), decode(z, *given, **named))[1])
     monkeypatch.setattr("models.reference.painter.Sketch", lambda *given: sketches.append(Sketch(*given)) or sketches[-1])
     seen: list[np.ndarray] = []
+    owners = painter.pipeline.vae, painter.pipeline.scheduler
+    own = [owner.__dict__.get(name) for owner, name in zip(owners, ("encode", "step"), strict=True)]
     painter.on_preview = seen.append
     try:
         painted = painter.paint(edit(damage=(PART,)))
@@ -39,12 +41,12 @@ def test_what_a_preview_is_made_of_is_what_is_decoded_in_the_end(home: Path, fam
     cells, last = sketches[0].cells(), decoded[-1][-1].double()
     assert cells is not None and torch.allclose(cells, last.view(cells.shape), atol=1e-4)
     base = drawn(0).pixels
-    assert len(seen) == painter.info.steps - 1 and seen[0].shape == base.shape and painted.patches
+    assert len(seen) == painter.info.steps - 1 and seen[0].shape == base.shape and [patch.rect for patch in painted.patches] == [PART]
     changed = (seen[0] != base).any(-1)
     assert changed[PART.slices].any()
     changed[PART.slices] = False
     assert not changed.any()
-    assert "encode" not in vars(painter.pipeline.vae) and "step" not in vars(painter.pipeline.scheduler)
+    assert own == [owner.__dict__.get(name) for owner, name in zip(owners, ("encode", "step"), strict=True)]
 
 
 class Linear:

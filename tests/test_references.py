@@ -21,6 +21,7 @@ from torch.nn.functional import interpolate
 
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
+from engine.errors import CheckpointError
 from engine.events import Ask
 from engine.geometry import Rect
 from engine.mailbox import DirectMailbox
@@ -30,6 +31,7 @@ from models.catalog import open_checkpoint, open_painter
 from models.families import FAMILIES
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
+from models.reference.steps import BFLOAT16, encode_in_own_format
 from tests.test_painters import SIZE, ask, drawn, empty, show
 from tests.tiny_families import tiny_folder
 
@@ -105,6 +107,8 @@ def stock(folder: Path, painter: ReferencePainter) -> Any:
     parts |= {key: index[key] for key in ("is_distilled",) if key in index}
     pipeline = getattr(diffusers, painter.family.pipeline)(**parts)
     pipeline.resolutions = [SIZE]
+    if painter.family.pipeline in BFLOAT16:
+        encode_in_own_format(pipeline)
     pipeline.set_progress_bar_config(disable=True)
     for name, ours in painter.pipeline.components.items():
         if not isinstance(ours, torch.nn.Module):
@@ -119,6 +123,8 @@ def _readers(folder: Path) -> dict[str, Any]:
     """Of the library's processors, which want torchvision for videos, what words and single pictures need."""
     if json.loads((folder / "model_index.json").read_text()).get("tokenizer") == ["transformers", "PixtralProcessor"]:
         return {"tokenizer": transformers.AutoTokenizer.from_pretrained(folder / "tokenizer")}
+    if (folder / "siglip_processor").is_dir():
+        return {"siglip_processor": transformers.Siglip2ImageProcessorPil.from_pretrained(folder / "siglip_processor")}
     for path in folder.glob("*/preprocessor_config.json"):
         eyes = transformers.Qwen2VLImageProcessorPil.from_pretrained(path.parent)
         words = transformers.AutoTokenizer.from_pretrained(path.parent)
@@ -202,3 +208,10 @@ def test_a_session_goes_on_with_a_reference_painter(home: Path) -> None:
     first = session.step((), 0.1).pixels.copy()
     opened = session.step([Ask(0.5, "calculator")], 0.6)
     assert (opened.pixels != first).any()
+
+
+@pytest.mark.parametrize(("pipeline", "why"), [("OmniGenPipeline", "torchvision"), ("GlmImagePipeline", "a token at a time")])
+def test_families_that_cannot_paint_here_are_refused_by_name_with_the_reason(tmp_path: Path, pipeline: str, why: str) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+    with pytest.raises(CheckpointError, match=f"{pipeline}.*{why}"):
+        open_painter(replace(SPEC, checkpoint=str(tmp_path)))

@@ -8,6 +8,7 @@ the last frame with the guide's pixels in the damage. Dreaming, it is shown the 
 from __future__ import annotations
 
 import inspect
+import json
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -38,7 +39,7 @@ from models.placing import Placement
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.painter import NEGATIVE
 from models.reference.previews import Sketch
-from models.reference.steps import watched
+from models.reference.steps import BFLOAT16, encode_in_own_format, watched
 
 
 class ReferencePainter:
@@ -62,6 +63,8 @@ class ReferencePainter:
         )  # fmt: skip
         self.on_step: OnStep | None = None
         self.on_preview: OnPreview | None = None
+        if self.family.pipeline in BFLOAT16:
+            encode_in_own_format(self.pipeline)
         self._frame = HeldFrame(spec.size, device)
         self._devices = [device] if device.type == "cuda" else []
 
@@ -114,8 +117,9 @@ class ReferencePainter:
             "negative_prompt": NEGATIVE, "guidance_scale": row.guidance, "strength": row.strength,
         }  # fmt: skip
         takes = inspect.signature(type(self.pipeline).__call__).parameters
+        words = self._templates.words(request)
         return {
-            "prompt": self._templates.words(request),
+            "prompt": json.dumps({row.keyed: words}) if row.keyed else words,
             **({"images": [pictures]} if "images" in takes else {"image": pictures if self.family.references > 1 else pictures[0]}),
             "num_inference_steps": row.stock_steps(steps), "output_type": "pt",
             **{key: value for key, value in offered.items() if key in takes}, **self.family.settings,

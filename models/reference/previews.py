@@ -38,11 +38,14 @@ class Sketch:
     def listening(self) -> Iterator[None]:
         """While the block lasts, the scheduler's steps and the autoencoder's encodings are heard."""
         scheduler, vae = self._pipeline.scheduler, self._pipeline.vae
+        kept = [(vars(owner), dict(vars(owner))) for owner in (scheduler, vae)]
         scheduler.step, vae.encode = _heard(scheduler.step, self._stepped), _heard(vae.encode, self._encoded)
         try:
             yield
         finally:
-            del scheduler.step, vae.encode
+            for (own, before), name in zip(kept, ("step", "encode"), strict=True):
+                del own[name]
+                own |= {name: before[name]} if name in before else {}
 
     def picture(self) -> Pixels | None:
         """The frame as it would be, uint8 (H, W, 3); None before a step was taken or a picture encoded."""
@@ -110,7 +113,7 @@ class Sketch:
         if latents.ndim == 5:
             latents, pixels = latents[:, :, 0], pixels[:, :, 0]
         self._channels = latents.shape[1]
-        seen = adaptive_avg_pool2d(pixels[:, :3].double().cpu(), latents.shape[-2:])
+        seen = adaptive_avg_pool2d(pixels[:, :3].double().cpu(), (latents.shape[-2], latents.shape[-1]))
         for cells, colours in zip(latents.double().cpu(), seen, strict=True):
             known, wanted = _with_one(cells), colours.flatten(1).T
             own, cross = known.T @ known, known.T @ wanted
