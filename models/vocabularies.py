@@ -50,9 +50,9 @@ def mistral(folder: Path) -> Any:
 def smollm(folder: Path) -> Any:
     """The same, of SmolLM3: what fills up is named beside the table, else it is what ends."""
     told = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
-    names = {key: word["content"] if isinstance(word := told.get(key), dict) else word for key in ("eos_token", "pad_token")}
+    said: Table = {key: word.get("content") if isinstance(word := told.get(key), dict) else word for key in ("eos_token", "pad_token")}
     known = _pairs(folder)[0] | _added(folder)
-    names = {key: word for key, word in names.items() if isinstance(word, str) and word in known}
+    names: dict[str, str] = {key: word for key, word in said.items() if isinstance(word, str) and word in known}
     return _split(folder, **{"pad_token": names.get("eos_token", "<|im_end|>"), **names})
 
 

@@ -15,7 +15,8 @@ from torch.nn.functional import avg_pool2d
 from engine.painter import Cancelled, Edit, PaintRequest, PreviewingPainter
 from models.reference.previews import Sketch
 from tests.test_painters import SIZE, drawn
-from tests.test_references import PART, ROWS, folder_of, home, painter_of, request, small_pictures  # noqa: F401 - fixtures
+from tests.test_references import PART, ROWS, painter_of, request, small_pictures  # noqa: F401 - a fixture of every test here
+from tests.tiny_families import folder_of
 
 
 def edit(seed: int = 0, **changes: Any) -> PaintRequest:
@@ -23,8 +24,8 @@ def edit(seed: int = 0, **changes: Any) -> PaintRequest:
 
 
 @pytest.mark.parametrize("family", ROWS)
-def test_what_a_preview_is_made_of_is_what_is_decoded_in_the_end(home: Path, family: str, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    painter = painter_of(folder_of(home, family))
+def test_what_a_preview_is_made_of_is_what_is_decoded_in_the_end(checkpoints: Path, family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    painter = painter_of(folder_of(checkpoints, family))
     decoded: list[torch.Tensor] = []
     sketches: list[Sketch] = []
     decode = painter.pipeline.vae.decode
@@ -75,8 +76,8 @@ def test_a_picture_that_was_never_encoded_is_seen_in_its_colours() -> None:
     assert (small - avg_pool2d(other, 8)).abs().mean() < 0.05 < (small - avg_pool2d(shown, 8)).abs().mean()
 
 
-def test_only_an_edit_is_previewed_and_one_given_up_leaves_nothing_behind(home: Path) -> None:  # noqa: F811
-    painter = painter_of(folder_of(home, "kontext"), steps=3)
+def test_only_an_edit_is_previewed_and_one_given_up_leaves_nothing_behind(checkpoints: Path) -> None:
+    painter = painter_of(folder_of(checkpoints, "kontext"), steps=3)
     assert isinstance(painter, PreviewingPainter)
     seen: list[np.ndarray] = []
     painter.on_preview, painter.on_step = seen.append, lambda done, steps: done < 2

@@ -23,7 +23,7 @@ from tests.test_families import opened, painter_of, request
 from tests.test_painters import SIZE
 from tests.test_references import painter_of as reference_painter_of
 from tests.test_window_turning import Negative
-from tests.tiny_families import tiny_folder
+from tests.tiny_families import folder_of
 
 CAT = "turn this into a cat"
 
@@ -50,34 +50,26 @@ def test_every_family_that_paints_over_has_a_strength_of_its_own_and_meets_what_
 
 
 @pytest.mark.parametrize("strength", [0.3, 0.8, 0.0])
-def test_a_latent_painter_turns_as_its_stock_pipeline_does_with_that_strength(home: Path, strength: float) -> None:
-    painter = painter_of(home / "sd1", steps=2)
+def test_a_latent_painter_turns_as_its_stock_pipeline_does_with_that_strength(checkpoints: Path, strength: float) -> None:
+    painter = painter_of(folder_of(checkpoints, "sd1"), steps=2)
     edit = replace(request(words=Words()), edit=Edit(CAT, strength=strength))
     whole, before = Rect(0, 0, *SIZE), painter.latents()
     (patch,) = painter.paint(edit).patches
     row = painter.family.turned(strength)
     assert edit.guide is not None and row.strength == (strength or 0.8)
-    expected = stock_frame(opened(home / "sd1").pipeline, row, CAT, edit.guide, row.calls(2), 5)[0].permute(1, 2, 0).clamp(0, 1) * 255
+    expected = stock_frame(opened(folder_of(checkpoints, "sd1")).pipeline, row, CAT, edit.guide, row.calls(2), 5)[0].permute(1, 2, 0).clamp(0, 1) * 255
     assert patch.rect == whole and np.abs(patch.pixels - expected.round().numpy()).max() <= 1
     assert (painter.latents() == before).all()
 
 
-def test_a_reference_painter_turns_with_that_strength(home: Path) -> None:
-    painter = reference_painter_of(home / "z-image-turbo", steps=1)
+def test_a_reference_painter_turns_with_that_strength(checkpoints: Path) -> None:
+    painter = reference_painter_of(folder_of(checkpoints, "z-image-turbo"), steps=1)
     assert painter.info.strength == 0.6
     pictures = [painter.frame(replace(request(), edit=Edit(CAT, strength=strength))) for strength in (0.3, 0.0, 1.0)]
     assert not torch.equal(pictures[0], pictures[1]) and not torch.equal(pictures[1], pictures[2])
     call = painter.call(replace(request(), edit=Edit(CAT, strength=0.3)), (Rect(0, 0, *SIZE),))
     assert call["strength"] == 0.3 and int(call["num_inference_steps"] * 0.3) == 1
     assert painter.call(request(), (Rect(0, 0, *SIZE),))["strength"] == 0.5
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("strength")
-    for name in ("sd1", "z-image-turbo"):
-        tiny_folder(home / name, name)
-    return home
 
 
 class Keeping(Negative):
