@@ -7,8 +7,6 @@ the last frame with the guide's pixels in the damage. Dreaming, it is shown the 
 
 from __future__ import annotations
 
-import inspect
-import json
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -37,7 +35,7 @@ from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.instructions import templates_of
 from models.placing import Placement
 from models.prompted.checkpoint import PromptedCheckpoint
-from models.prompted.painter import NEGATIVE
+from models.reference.calling import called_with
 from models.reference.previews import Sketch
 from models.reference.steps import BFLOAT16, encode_in_own_format, watched
 
@@ -111,19 +109,7 @@ class ReferencePainter:
         if request.edit is not None:
             row = row.turned(request.edit.strength)
             steps = row.calls(steps)
-        width, height = self._spec.size
-        offered = {
-            "width": width, "height": height, "max_area": width * height, "output_resolution": round((width * height) ** 0.5),
-            "negative_prompt": NEGATIVE, "guidance_scale": row.guidance, "strength": row.strength,
-        }  # fmt: skip
-        takes = inspect.signature(type(self.pipeline).__call__).parameters
-        words = self._templates.words(request)
-        return {
-            "prompt": json.dumps({row.keyed: words}) if row.keyed else words,
-            **({"images": [pictures]} if "images" in takes else {"image": pictures if self.family.references > 1 else pictures[0]}),
-            "num_inference_steps": row.stock_steps(steps), "output_type": "pt",
-            **{key: value for key, value in offered.items() if key in takes}, **self.family.settings,
-        }  # fmt: skip
+        return called_with(self.pipeline, row, self._templates.words(request), pictures, self._spec.size, steps)
 
     def _pictures(self, request: PaintRequest, damage: tuple[Rect, ...]) -> list[Image.Image]:
         if request.edit is not None and request.guide is not None:
