@@ -84,6 +84,7 @@ class PainterInfo:
     turns: bool = False  # whether it takes an `Edit`
     note: str = ""  # what the user should know about it
     refers: bool = False  # whether an edit's reference picture is shown to it
+    strength: float = 0.0  # share of a picture that an edit paints over where nobody says; 0: it is told what to change instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,11 @@ class Words:
 @dataclass(frozen=True, slots=True)
 class Edit:
     """Turn one picture into another. instruction: what is to be different; reference: a picture to go by, PNG bytes, or
-    none."""
+    none; strength: share of the picture that is painted over, up to 1, 0 for the painter's own."""
 
     instruction: str
     reference: bytes = b""
+    strength: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,19 +52,21 @@ class Turner:
         strip = self._desktop.turning.strip
         if not self.busy:
             return ""
-        words = strip.steps[strip.pending].words
+        step, own = strip.steps[strip.pending], self._desktop.turning.strength
+        words = step.words
+        over = f", painted over by {step.strength or own:.0%}" if own else ""
         if self._job is None:
             return f"“{words}” waits for the painter · Escape stops it"
         done, steps = self._mailbox.status.steps
         each = (monotonic() - self._job.begun) / done if done else self._step_s
         left = f", about {max(round(each * (steps - done)), 1)} s left" if each and steps else ""
-        return f"“{words}”: {f'step {done} of {steps}' if steps else 'begun'}{left} · Escape stops it"
+        return f"“{words}”{over}: {f'step {done} of {steps}' if steps else 'begun'}{left} · Escape stops it"
 
     def learn(self) -> None:
         """Tell the desktop what who paints can do."""
         info, turning = self._mailbox.info, self._desktop.turning
         if info is not None:
-            turning.turns, turning.refers = info.turns, info.refers
+            turning.turns, turning.refers, turning.strength = info.turns, info.refers, info.strength
 
     def taken(self, paintings: Sequence[Painting]) -> list[Painting]:
         """The paintings that are none of ours; an edit that is there goes into the strip."""
@@ -107,7 +109,7 @@ class Turner:
             base = strip.pixels(step.parent, self._desktop.size) if step.parent and not dreaming else frame.copy()
             tries = 1
         reference = self._desktop.documents.contents.get(step.reference, b"")
-        edit = Edit(step.words, reference if isinstance(reference, bytes) else b"")
+        edit = Edit(step.words, reference if isinstance(reference, bytes) else b"", step.strength)
         damage = (step.region or Rect(0, 0, *self._desktop.size),)
         nothing = ContextFeatures(np.zeros(0, np.float32), np.zeros(0, np.float32))
         request = PaintRequest(seq, (), damage, base, None, nothing, edit=edit)

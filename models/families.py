@@ -8,7 +8,7 @@ pipeline itself.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.errors import CheckpointError
@@ -41,6 +41,8 @@ SPARE: Mapping[str, Collection[Pair]] = {
     "feature_extractor": {("transformers", "CLIPImageProcessor"), ("transformers", "CLIPFeatureExtractor")},
     "image_encoder": {("transformers", "CLIPVisionModelWithProjection")},
 }  # parts that checkpoints come with and nobody paints with
+LEAST_STRENGTH = 0.2  # below it a scheduler of few steps finds no place to begin
+NEARLY = 0.1 + 1e-6  # how far below what was asked for a strength may come out
 CONTROL: Mapping[str, Collection[Pair]] = {"controlnet": {("diffusers", "ControlNetModel")}}
 
 
@@ -67,6 +69,12 @@ SEEING_3: dict[str, str] = {"text_encoder": "Qwen3VLForConditionalGeneration", "
 QWEN_21 = _flow("QwenImage21Transformer2DModel", "AutoencoderKLQwenImage21", **SEEING_3)
 JOY = _flow("JoyImageEditTransformer3DModel", "AutoencoderKLWan", tokenizer=QWEN, **SEEING_3)
 JOY_PLUS = _flow("JoyImageEditPlusTransformer3DModel", "AutoencoderKLWan", tokenizer=QWEN, **SEEING_3)
+Z_OMNI: dict[str, Collection[Pair]] = {
+    **Z_IMAGE, "siglip": {("transformers", "Siglip2VisionModel")},
+    "siglip_processor": {("transformers", "Siglip2ImageProcessor"), ("transformers", "Siglip2ImageProcessorFast")},
+}
+FIBO = _flow("BriaFiboTransformer2DModel", "AutoencoderKLWan", text_encoder="SmolLM3ForCausalLM", tokenizer="PreTrainedTokenizerFast TokenizersBackend")
+DREAM_LITE = {"unet" if part == "transformer" else part: pairs for part, pairs in _flow("DreamLiteUNetModel", "AutoencoderTiny", tokenizer=QWEN, **SEEING_3).items()}
 CHROMA = _flow("ChromaTransformer2DModel", "AutoencoderKL", text_encoder="T5EncoderModel", tokenizer=T5)
 SD3 = _flow("SD3Transformer2DModel", "AutoencoderKL", text_encoder="CLIPTextModelWithProjection", tokenizer=CLIP,
             text_encoder_2="CLIPTextModelWithProjection", tokenizer_2=CLIP, text_encoder_3="T5EncoderModel", tokenizer_3=T5)  # fmt: skip
@@ -82,8 +90,9 @@ class Family:
     value `...` for any that is not None. steps, guidance, image_guidance, strength: as of the stock pipeline, where
     the user says nothing; strength 0: painting starts from noise, and the frame is shown beside it. control: how much
     a ControlNet counts that is shown the guide; 0: the family has none. references: how many pictures its pipeline
-    takes; 0: its denoiser is driven by us. settings: what else its pipeline is called with; chat: the template by which
-    its text encoder is addressed, "" for none.
+    takes; 0: its denoiser is driven by us. turning: the strength with which one thing is turned into another where the user
+    says none, mostly the stock pipeline's own default. settings: what else its pipeline is called with; keyed: the key under which it wants
+    the words, as JSON, "" for plain ones; chat: the template by which its text encoder is addressed, "" for none.
     """
 
     name: str
@@ -96,9 +105,11 @@ class Family:
     guidance: float = 0.0
     image_guidance: float = 1.0
     strength: float = 0.5
+    turning: float = 0.6
     control: float = 0.0
     references: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    keyed: str = ""
     chat: str = ""
 
     @property
@@ -110,6 +121,16 @@ class Family:
     def distilled(self) -> bool:
         """Whether its scheduler picks the steps of a consistency model itself."""
         return self.pipeline.startswith("LatentConsistency")
+
+    def turned(self, strength: float) -> Family:
+        """The row by which one thing is turned into another. strength: as the user said, 0 for the family's own."""
+        return self if self.edits else replace(self, strength=min(max(strength or self.turning, LEAST_STRENGTH), 1.0))
+
+    def calls(self, steps: int) -> int:
+        """The calls of the denoiser, at least `steps`, by which its strength is met nearly: pipelines begin at a whole step."""
+        if self.edits or self.distilled:
+            return steps
+        return next(n for n in range(steps, steps + 10) if self.strength - n / self.stock_steps(n) <= NEARLY)
 
     def stock_steps(self, steps: int) -> int:
         """The stock pipeline's `num_inference_steps` for so many calls of the denoiser."""
@@ -127,19 +148,19 @@ _NEW = ("unet", "use_linear_projection", True)  # Stable Diffusion 2's attention
 FAMILIES: tuple[Family, ...] = (
     Family("sd-turbo", "SD-Turbo", _SD, "StableDiffusionImg2ImgPipeline", SD, (_NEW, _TRAILING), steps=1),
     Family("lcm", "Latent Consistency Model", ("LatentConsistencyModelPipeline", "LatentConsistencyModelImg2ImgPipeline", *_SD),
-           "LatentConsistencyModelImg2ImgPipeline", SD, (("unet", "time_cond_proj_dim", ...),), guidance=8.5),
-    Family("sd2", "Stable Diffusion 2.x", _SD, "StableDiffusionImg2ImgPipeline", SD, (_NEW,), steps=8, guidance=5.0),
-    Family("sd1", "Stable Diffusion 1.x", _SD, "StableDiffusionImg2ImgPipeline", SD, steps=8, guidance=5.0),
+           "LatentConsistencyModelImg2ImgPipeline", SD, (("unet", "time_cond_proj_dim", ...),), guidance=8.5, turning=0.8),
+    Family("sd2", "Stable Diffusion 2.x", _SD, "StableDiffusionImg2ImgPipeline", SD, (_NEW,), steps=8, guidance=5.0, turning=0.8),
+    Family("sd1", "Stable Diffusion 1.x", _SD, "StableDiffusionImg2ImgPipeline", SD, steps=8, guidance=5.0, turning=0.8),
     Family("sd-control", "Stable Diffusion with a ControlNet",
            ("StableDiffusionControlNetPipeline", "StableDiffusionControlNetImg2ImgPipeline"),
-           "StableDiffusionControlNetImg2ImgPipeline", {**SD, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8),
+           "StableDiffusionControlNetImg2ImgPipeline", {**SD, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8, turning=0.8),
     Family("pix2pix", "InstructPix2Pix", ("StableDiffusionInstructPix2PixPipeline",), "StableDiffusionInstructPix2PixPipeline",
            SD, steps=8, guidance=7.5, image_guidance=1.5, strength=0.0),
     Family("sdxl-turbo", "SDXL-Turbo", _XL, "StableDiffusionXLImg2ImgPipeline", SDXL, (_TRAILING,), steps=1),
-    Family("sdxl", "Stable Diffusion XL", _XL, "StableDiffusionXLImg2ImgPipeline", SDXL, steps=8, guidance=5.0),
+    Family("sdxl", "Stable Diffusion XL", _XL, "StableDiffusionXLImg2ImgPipeline", SDXL, steps=8, guidance=5.0, turning=0.7),
     Family("sdxl-control", "Stable Diffusion XL with a ControlNet",
            ("StableDiffusionXLControlNetPipeline", "StableDiffusionXLControlNetImg2ImgPipeline"),
-           "StableDiffusionXLControlNetImg2ImgPipeline", {**SDXL, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8),
+           "StableDiffusionXLControlNetImg2ImgPipeline", {**SDXL, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8, turning=0.8),
     Family("pix2pix-xl", "InstructPix2Pix XL", ("StableDiffusionXLInstructPix2PixPipeline",),
            "StableDiffusionXLInstructPix2PixPipeline", SDXL, steps=8, guidance=3.0, image_guidance=1.5, strength=0.0),
     Family("kontext", "FLUX.1 Kontext", ("FluxKontextPipeline", "FluxKontextInpaintPipeline"), "FluxKontextPipeline", FLUX,
@@ -166,6 +187,14 @@ FAMILIES: tuple[Family, ...] = (
            references=1),
     Family("joy-edit-plus", "JoyImage-Edit-Plus", ("JoyImageEditPlusPipeline",), "JoyImageEditPlusPipeline", JOY_PLUS, steps=30,
            guidance=4.0, strength=0.0, references=2),
+    Family("z-image-omni", "Z-Image-Omni", ("ZImageOmniPipeline",), "ZImageOmniPipeline", Z_OMNI, steps=25, guidance=4.0, strength=0.0,
+           references=2),
+    Family("fibo-edit", "Bria Fibo edit", ("BriaFiboEditPipeline",), "BriaFiboEditPipeline", FIBO, steps=30, guidance=5.0, strength=0.0,
+           references=2, settings={"_auto_resize": False}, keyed="edit_instruction"),
+    Family("dreamlite", "DreamLite", ("DreamLitePipeline",), "DreamLitePipeline", DREAM_LITE, steps=30, guidance=3.5, strength=0.0,
+           references=1),
+    Family("dreamlite-mobile", "DreamLite mobile", ("DreamLiteMobilePipeline",), "DreamLiteMobilePipeline", DREAM_LITE, steps=4,
+           strength=0.0, references=1),
     Family("z-image-turbo", "Z-Image-Turbo", ("ZImagePipeline", "ZImageImg2ImgPipeline"), "ZImageImg2ImgPipeline", Z_IMAGE, steps=4,
            references=1, chat=templates.QWEN3),
     Family("sana-sprint", "Sana-Sprint", ("SanaSprintPipeline", "SanaSprintImg2ImgPipeline"), "SanaSprintImg2ImgPipeline", SPRINT, steps=2,
@@ -176,10 +205,16 @@ FAMILIES: tuple[Family, ...] = (
     Family("qwen-image", "Qwen-Image", ("QwenImagePipeline", "QwenImageImg2ImgPipeline"), "QwenImageImg2ImgPipeline", QWEN_IMAGE, steps=15,
            references=1, settings={"true_cfg_scale": 4.0, "guidance_scale": None}),
     Family("chroma", "Chroma", ("ChromaPipeline", "ChromaImg2ImgPipeline"), "ChromaImg2ImgPipeline", CHROMA, steps=14, guidance=5.0,
-           references=1),
+           references=1, turning=0.9),
     Family("sd3", "Stable Diffusion 3.x", ("StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline"), "StableDiffusion3Img2ImgPipeline",
            SD3, steps=10, guidance=5.0, references=1),
 )  # fmt: skip
+
+ELSEWHERE = {  # pipelines of the library that edit pictures by words, and why they are no row
+    "OmniGenPipeline": "OmniGen's pipeline needs torchvision, which Pixel OS does not install",
+    "GlmImagePipeline": "GLM-Image has a language model draw a plan of the picture first, a token at a time, which its pipeline neither reports "
+    "nor stops; a painter must do both",
+}
 
 
 def allowed() -> dict[str, Mapping[str, Collection[Pair]]]:
@@ -192,6 +227,8 @@ def family_of(index: str, configs: Mapping[str, Mapping[str, Any]]) -> Family:
     for family in FAMILIES:
         if index in family.indexes and all(_fits(configs.get(component, {}).get(key), value) for component, key, value in family.marks):
             return family
+    if index in ELSEWHERE:
+        raise CheckpointError(f"{index!r} cannot paint here: {ELSEWHERE[index]}")
     known = ", ".join(["bundled", *(family.name for family in FAMILIES)])
     raise CheckpointError(f"{index!r} is of no family that can paint here; those that can are {known}")
 

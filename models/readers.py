@@ -19,7 +19,7 @@ from models.vocabularies import TOKENIZERS, qwen2
 PICTURE = "<|image_pad|>"
 LARGEST_PICTURE = 2**25  # pixels
 LARGEST_PATCH = 64
-NUMBERS = {"patch_size": LARGEST_PATCH, "temporal_patch_size": LARGEST_PATCH, "merge_size": LARGEST_PATCH,
+NUMBERS = {"patch_size": LARGEST_PATCH, "max_num_patches": 2**14, "temporal_patch_size": LARGEST_PATCH, "merge_size": LARGEST_PATCH,
            "min_pixels": LARGEST_PICTURE, "max_pixels": LARGEST_PICTURE}  # fmt: skip
 
 
@@ -62,13 +62,22 @@ def qwen2_vl(folder: Path) -> PictureReader:
     return PictureReader(qwen2(folder), _image_processor(folder / "preprocessor_config.json"))
 
 
+def siglip2(folder: Path) -> Any:
+    """What cuts pictures for eyes that stand alone."""
+    return transformers.Siglip2ImageProcessorPil(**_cutting(folder / "preprocessor_config.json"))
+
+
 def _image_processor(path: Path) -> Any:
-    """How pictures are cut into patches, from bounded numbers alone."""
+    return transformers.Qwen2VLImageProcessorPil(**_cutting(path))
+
+
+def _cutting(path: Path) -> dict[str, Any]:
+    """How pictures are cut into patches, as bounded numbers alone."""
     found = read_json(path)
     size: Any = found.get("size")
     size = size if isinstance(size, dict) else {}
     found = {"min_pixels": size.get("shortest_edge"), "max_pixels": size.get("longest_edge"), **found}
-    known = {key: found[key] for key in NUMBERS if found.get(key) is not None}
+    known: dict[str, Any] = {key: found[key] for key in NUMBERS if found.get(key) is not None}
     for key, value in known.items():
         if type(value) is not int or not 1 <= value <= NUMBERS[key]:
             raise CheckpointError(f"{path}: {key} is {value!r}; whole numbers up to {NUMBERS[key]} are allowed")
@@ -77,10 +86,10 @@ def _image_processor(path: Path) -> Any:
             known[key] = found[key]
             if not isinstance(found[key], list) or len(found[key]) != 3 or not all(isinstance(n, (int, float)) for n in found[key]):
                 raise CheckpointError(f"{path}: {key} must hold three numbers")
-    return transformers.Qwen2VLImageProcessorPil(**known)
+    return known
 
 
-READERS = {**TOKENIZERS, "Qwen2VLProcessor": qwen2_vl, "Qwen2_5_VLProcessor": qwen2_vl, "Qwen3VLProcessor": qwen2_vl}
+READERS = {**TOKENIZERS, "Siglip2ImageProcessor": siglip2, "Siglip2ImageProcessorFast": siglip2, "Qwen2VLProcessor": qwen2_vl, "Qwen2_5_VLProcessor": qwen2_vl, "Qwen3VLProcessor": qwen2_vl}
 
 
 def reader(name: str, folder: Path) -> Any:

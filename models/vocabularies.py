@@ -44,6 +44,19 @@ def qwen2(folder: Path) -> Any:
 
 def mistral(folder: Path) -> Any:
     """Bytes in pairs, split by one of the patterns that are known."""
+    return _split(folder, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>")
+
+
+def smollm(folder: Path) -> Any:
+    """The same, of SmolLM3: what fills up is named beside the table, else it is what ends."""
+    told = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
+    said: Table = {key: word.get("content") if isinstance(word := told.get(key), dict) else word for key in ("eos_token", "pad_token")}
+    known = _pairs(folder)[0] | _added(folder)
+    names: dict[str, str] = {key: word for key, word in said.items() if isinstance(word, str) and word in known}
+    return _split(folder, **{"pad_token": names.get("eos_token", "<|im_end|>"), **names})
+
+
+def _split(folder: Path, **special: str) -> Any:
     table = _read(folder / "tokenizer.json", LARGEST_TABLE)
     vocabulary, merges = _pairs(folder)
     added = _added(folder)
@@ -52,9 +65,7 @@ def mistral(folder: Path) -> Any:
     whole.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(_pattern(table, folder)), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
     ])  # fmt: skip
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=whole, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>", padding_side=_side(folder)
-    )
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=whole, padding_side=_side(folder), **special)
     tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in added])
     return tokenizer
 
@@ -79,7 +90,7 @@ def t5(folder: Path) -> Any:
 
 TOKENIZERS = {
     "Qwen2Tokenizer": qwen2, "Qwen2TokenizerFast": qwen2, "T5Tokenizer": t5, "T5TokenizerFast": t5,
-    "PixtralProcessor": mistral, "GemmaTokenizer": gemma, "GemmaTokenizerFast": gemma,
+    "PreTrainedTokenizerFast": smollm, "TokenizersBackend": smollm, "PixtralProcessor": mistral, "GemmaTokenizer": gemma, "GemmaTokenizerFast": gemma,
 }  # fmt: skip
 
 

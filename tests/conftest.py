@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,6 +51,12 @@ def xvfb() -> Iterator[str]:
     yield f":{number.decode().strip()}"
     process.terminate()
     process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tiny checkpoints stand that no test changes: `tests.tiny_families.folder_of` builds each when it is first asked for."""
+    return tmp_path_factory.mktemp("checkpoints")
 
 
 @pytest.fixture

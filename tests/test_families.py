@@ -29,7 +29,7 @@ from models.prompted.painter import PromptedPainter
 from models.prompted.stock import stock_frame
 from models.prompted.trajectory import trajectory
 from tests.test_painters import SIZE, ask, drawn, show
-from tests.tiny_families import tiny_folder
+from tests.tiny_families import folder_of, tiny_folder
 
 BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 LATENT = [row.name for row in FAMILIES if not row.references]
@@ -54,11 +54,10 @@ SCHEDULERS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("families")
+def folders(checkpoints: Path) -> Path:
     for name in LATENT:
-        tiny_folder(home / name, name)
-    return home
+        folder_of(checkpoints, name)
+    return checkpoints
 
 
 def opened(folder: Path) -> PromptedCheckpoint:

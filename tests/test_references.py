@@ -21,6 +21,7 @@ from torch.nn.functional import interpolate
 
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
+from engine.errors import CheckpointError
 from engine.events import Ask
 from engine.geometry import Rect
 from engine.mailbox import DirectMailbox
@@ -30,18 +31,14 @@ from models.catalog import open_checkpoint, open_painter
 from models.families import FAMILIES
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
+from models.reference.steps import BFLOAT16, encode_in_own_format
 from tests.test_painters import SIZE, ask, drawn, empty, show
-from tests.tiny_families import tiny_folder
+from tests.tiny_families import folder_of
 
 ROWS = {row.name: row for row in FAMILIES if row.references}
 SPEC = PainterSpec(size=SIZE, seed=5, threads=1, device="cpu", steps=2)
 WORDS = Words("dark blue", ("The user clicked the button 'Open'. Show what it does.",), "You chose style: dark blue.")
 PART = Rect(64, 40, 48, 32)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("references")
 
 
 @pytest.fixture(params=ROWS)
@@ -50,12 +47,8 @@ def family(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def folder(home: Path, family: str) -> Path:
-    return folder_of(home, family)
-
-
-def folder_of(home: Path, family: str) -> Path:
-    return home / family if (home / family).is_dir() else tiny_folder(home / family, family)
+def folder(checkpoints: Path, family: str) -> Path:
+    return folder_of(checkpoints, family)
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +98,8 @@ def stock(folder: Path, painter: ReferencePainter) -> Any:
     parts |= {key: index[key] for key in ("is_distilled",) if key in index}
     pipeline = getattr(diffusers, painter.family.pipeline)(**parts)
     pipeline.resolutions = [SIZE]
+    if painter.family.pipeline in BFLOAT16:
+        encode_in_own_format(pipeline)
     pipeline.set_progress_bar_config(disable=True)
     for name, ours in painter.pipeline.components.items():
         if not isinstance(ours, torch.nn.Module):
@@ -119,6 +114,8 @@ def _readers(folder: Path) -> dict[str, Any]:
     """Of the library's processors, which want torchvision for videos, what words and single pictures need."""
     if json.loads((folder / "model_index.json").read_text()).get("tokenizer") == ["transformers", "PixtralProcessor"]:
         return {"tokenizer": transformers.AutoTokenizer.from_pretrained(folder / "tokenizer")}
+    if (folder / "siglip_processor").is_dir():
+        return {"siglip_processor": transformers.Siglip2ImageProcessorPil.from_pretrained(folder / "siglip_processor")}
     for path in folder.glob("*/preprocessor_config.json"):
         eyes = transformers.Qwen2VLImageProcessorPil.from_pretrained(path.parent)
         words = transformers.AutoTokenizer.from_pretrained(path.parent)
@@ -184,21 +181,28 @@ def test_a_paint_is_given_up_between_steps_and_leaves_the_frame_as_it_was(folder
     assert (show(painter, empty(), request()) != before).any()
 
 
-def test_a_picture_of_another_size_is_brought_to_the_frames(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    painter = painter_of(folder_of(home, "longcat-edit"), steps=1)
+def test_a_picture_of_another_size_is_brought_to_the_frames(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    painter = painter_of(folder_of(checkpoints, "longcat-edit"), steps=1)
     grown_to(monkeypatch, 4 * SIZE[0] * SIZE[1])
-    pipeline = stock(folder_of(home, "longcat-edit"), painter)
+    pipeline = stock(folder_of(checkpoints, "longcat-edit"), painter)
     call = painter.call(request(), (Rect(0, 0, *SIZE),))
     expected = pipeline(**call, generator=torch.Generator().manual_seed(SPEC.seed)).images
     assert expected.shape == (1, 3, 2 * SIZE[1], 2 * SIZE[0])
     assert torch.equal(interpolate(expected, SIZE[::-1], mode="bilinear", antialias=True), painter.frame(request()))
 
 
-def test_a_session_goes_on_with_a_reference_painter(home: Path) -> None:
+def test_a_session_goes_on_with_a_reference_painter(checkpoints: Path) -> None:
     desktop = Desktop(SIZE, Documents())
-    painter = open_painter(replace(SPEC, checkpoint=str(folder_of(home, "klein")), steps=1))
+    painter = open_painter(replace(SPEC, checkpoint=str(folder_of(checkpoints, "klein")), steps=1))
     assert isinstance(painter, ReferencePainter)
     session = Session(desktop, DirectMailbox(painter))
     first = session.step((), 0.1).pixels.copy()
     opened = session.step([Ask(0.5, "calculator")], 0.6)
     assert (opened.pixels != first).any()
+
+
+@pytest.mark.parametrize(("pipeline", "why"), [("OmniGenPipeline", "torchvision"), ("GlmImagePipeline", "a token at a time")])
+def test_families_that_cannot_paint_here_are_refused_by_name_with_the_reason(tmp_path: Path, pipeline: str, why: str) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+    with pytest.raises(CheckpointError, match=f"{pipeline}.*{why}"):
+        open_painter(replace(SPEC, checkpoint=str(tmp_path)))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +15,14 @@ import pytest
 from PIL import Image
 
 from engine.desktop.desktop import Desktop
+from engine.errors import InputError
 from engine.events import Drop
 from engine.mailbox import DirectMailbox, MailboxStatus
 from engine.painter import GuidePainter, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from engine.session import Session
+from tests.conftest import need
 from tests.test_window_loop import down, draw, event, play, settings, typed
+from ui.bringing import clipboard_picture
 from ui.display import open_window
 from ui.window import Window
 
@@ -82,7 +89,47 @@ def test_a_dropped_picture_becomes_the_starting_frame_and_is_turned_into_somethi
     assert shown.desktop.documents.names() == ["Harbour.png"]
 
 
-def test_what_is_no_picture_is_said_and_nothing_else_happens(tmp_path: Path) -> None:
+@contextmanager
+def copied(picture: Path, display: str) -> Iterator[None]:
+    """Another program holds a picture in the X clipboard."""
+    tool, environ = need("xclip", "xclip"), {**os.environ, "DISPLAY": display}
+    with subprocess.Popen([tool, "-quiet", "-selection", "clipboard", "-target", "image/png", "-in", picture], env=environ, stderr=subprocess.DEVNULL) as holder:
+        end = time.monotonic() + 20
+        while b"image/png" not in subprocess.run(
+            [tool, "-selection", "clipboard", "-target", "TARGETS", "-out"], env=environ, capture_output=True, timeout=20
+        ).stdout:
+            assert time.monotonic() < end and holder.poll() is None
+            time.sleep(0.05)
+        yield
+        holder.terminate()
+
+
+def test_a_picture_in_the_x_clipboard_is_pasted_once_however_long_the_keys_are_held(
+    xvfb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    monkeypatch.setenv("DISPLAY", xvfb)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    paste = down(ord("v"), pygame.KMOD_LCTRL | pygame.KMOD_LSHIFT)
+    held = [one for one in paste if one.type == pygame.KEYDOWN]
+    with copied(tmp_path / "a.png", xvfb):
+        shown, events = play([held, held, paste, down(pygame.K_RETURN), ask("make it night"), down(pygame.K_ESCAPE)], shown_by())
+    assert [e.name for e in events if isinstance(e, Drop)] == ["Pasted.png"] and shown.desktop.documents.names() == ["Pasted.png"]
+    assert (shown.desktop.turning.strip.pixels(1, SIZE) == pixels).all()
+    assert (shown.step([], 99.0).pixels == 255 - pixels).all()
+
+
+def test_without_what_reads_the_clipboard_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for variable, tool in (("DISPLAY", "xclip"), ("WAYLAND_DISPLAY", "wl-paste")):
+        monkeypatch.setenv(variable, ":99")
+        with pytest.raises(InputError, match=f"takes {tool}; install it"):
+            clipboard_picture(SIZE, 0.0)
+
+
+def test_what_is_no_picture_is_said_and_nothing_else_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
     (tmp_path / "a.png").write_bytes(b"no picture at all")
     shown, events = play([[event(pygame.DROPFILE, file=str(tmp_path / "a.png"))], [event(pygame.DROPFILE, file=str(tmp_path))],
                           down(ord("v"), pygame.KMOD_LCTRL | pygame.KMOD_LSHIFT)], shown_by())  # fmt: skip

@@ -36,6 +36,11 @@ def tiny_folder(folder: Path, family: str, seed: int = 0, scheduler: Any = None,
     return folder
 
 
+def folder_of(home: Path, family: str) -> Path:
+    """The family's folder in `home`, built the first time: not to be changed, for others use it too."""
+    return home / family if (home / family).is_dir() else tiny_folder(home / family, family)
+
+
 def _parts(row: Family, scheduler: Any, tiny_vae: bool) -> dict[str, Any]:
     wide = "text_encoder_2" in row.components
     marks = {(part, key): value for part, key, value in row.marks}

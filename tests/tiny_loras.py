@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 RANK = 4
-PICTURES = ("to_q", "to_k", "to_v", "to_out.0", "conv1", "ff.net.0.proj", "to_added_qkv", "add_q_proj", "to_qkv_mlp_proj", "qkv")
+PICTURES = ("to_q", "to_k", "to_v", "to_out.0", "conv1", "ff.net.0.proj", "to_added_qkv", "add_q_proj", "to_qkv_mlp_proj", "qkv", "to_query", "to_value")
 WORDS = ("q_proj", "fc1")
 
 

@@ -24,7 +24,7 @@ CODER: dict[str, Any] = {
 def reference_parts(row: Family) -> dict[str, Any]:
     """By component; a tokenizer is the function that writes its folder."""
     parts = PARTS[row.name]()
-    spread(parts["transformer"])
+    spread(parts["unet" if "unet" in parts else "transformer"])
     return parts
 
 
@@ -249,9 +249,57 @@ def joy_plus() -> dict[str, Any]:
     return joy(diffusers.JoyImageEditPlusTransformer3DModel)
 
 
+def z_omni() -> dict[str, Any]:
+    eyes = transformers.Siglip2VisionConfig(
+        hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, num_patches=16, patch_size=16
+    )
+    return {
+        **z_image(),
+        "transformer": diffusers.ZImageTransformer2DModel(
+            in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=WIDTH, siglip_feat_dim=8,
+            axes_dims=[4, 6, 6], axes_lens=[1024, 64, 64],
+        ),
+        "siglip": transformers.Siglip2VisionModel(eyes), "siglip_processor": tiny_words.save_siglip,
+    }  # fmt: skip
+
+
+def fibo() -> dict[str, Any]:
+    text = transformers.SmolLM3Config(
+        vocab_size=WORDS, hidden_size=WIDTH, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
+        pad_token_id=0, bos_token_id=1, eos_token_id=2,
+    )  # fmt: skip
+    vae = diffusers.AutoencoderKLWan(
+        base_dim=4, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, latents_mean=[0.1] * 4, latents_std=[1.5] * 4,
+        in_channels=12, out_channels=12, patch_size=2, is_residual=True, scale_factor_spatial=16,
+    )  # fmt: skip
+    return {
+        "transformer": diffusers.BriaFiboTransformer2DModel(
+            in_channels=4, joint_attention_dim=2 * WIDTH, text_encoder_dim=WIDTH, axes_dims_rope=[4, 6, 6], **BLOCKS
+        ),
+        "vae": vae, "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+        "text_encoder": transformers.SmolLM3ForCausalLM(text), "tokenizer": tiny_words.save_smollm,
+    }  # fmt: skip
+
+
+def dream_lite() -> dict[str, Any]:
+    widths = (8, 8, 8, 8)
+    return {
+        "unet": diffusers.DreamLiteUNetModel(
+            sample_size=32, block_out_channels=(16, 16), layers_per_block=1, norm_num_groups=4, attention_head_dim=2, cross_attention_dim=WIDTH,
+            down_block_types=("DreamLiteCrossAttnNoSelfAttnDownBlock2D", "DreamLiteCrossAttnDownBlock2D"),
+            up_block_types=("DreamLiteCrossAttnUpBlock2D", "DreamLiteUpBlock2D"), addition_embed_type="time", addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=16, use_linear_projection=True, ff_mult=2,
+        ),
+        "vae": diffusers.AutoencoderTiny(encoder_block_out_channels=widths, decoder_block_out_channels=widths),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+        "text_encoder": seeing_3(), "tokenizer": tiny_words.save_qwen, "processor": tiny_words.save_qwen3_vl,
+    }  # fmt: skip
+
+
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "kontext": kontext, "klein": klein, "klein-base": klein, "flux2": flux2, "qwen-edit": qwen_edit, "qwen-edit-plus": qwen_edit,
     "longcat-edit": longcat, "klein-kv": klein, "kandinsky5-edit": kandinsky, "qwen-image-2": qwen_21,
     "joy-edit": joy, "joy-edit-plus": joy_plus, "z-image-turbo": z_image, "sana-sprint": sprint, "flux-schnell": schnell, "flux": kontext,
     "qwen-image": qwen_image, "chroma": chroma, "sd3": sd3,
+    "z-image-omni": z_omni, "fibo-edit": fibo, "dreamlite": dream_lite, "dreamlite-mobile": dream_lite,
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from pathlib import Path
+from typing import Any
 
 import transformers
 from tokenizers import Regex, Tokenizer, pre_tokenizers
@@ -42,6 +43,9 @@ TEKKEN = (
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+"
     r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+LLAMA = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 MISTRAL_TEMPLATE = """{{- bos_token }}
 {%- for message in messages %}
     {%- if message['role'] == 'user' %}
@@ -76,16 +80,29 @@ def save_qwen3_vl(folder: Path) -> str:
 
 def save_mistral(folder: Path) -> str:
     """One table, with a template beside it that only the library's own loading reads."""
-    words = [*MISTRAL_ADDED, *sorted(ByteLevel.alphabet()), *("".join(pair) for pair in JOINED)]
+    _save_split(folder, TEKKEN, MISTRAL_ADDED, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>",
+                extra_special_tokens=list(MISTRAL_ADDED[4:]), chat_template=MISTRAL_TEMPLATE)  # fmt: skip
+    return "PixtralProcessor"
+
+
+def save_smollm(folder: Path) -> str:
+    """Llama's way to split words, and names of its own."""
+    _save_split(folder, LLAMA, ("<|end_of_text|>", "<|im_end|>"), eos_token="<|im_end|>", pad_token="<|end_of_text|>")
+    return "PreTrainedTokenizerFast"
+
+
+def save_siglip(folder: Path) -> str:
+    transformers.Siglip2ImageProcessorPil(patch_size=16, max_num_patches=16).save_pretrained(folder)
+    return "Siglip2ImageProcessor"
+
+
+def _save_split(folder: Path, pattern: str, added: tuple[str, ...], **special: Any) -> None:
+    words = [*added, *sorted(ByteLevel.alphabet()), *("".join(pair) for pair in JOINED)]
     whole = Tokenizer(BPE({word: i for i, word in enumerate(words)}, list(JOINED), ignore_merges=True))
     whole.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(TEKKEN), "isolated"), ByteLevel(add_prefix_space=False, use_regex=False),
+        pre_tokenizers.Split(Regex(pattern), "isolated"), ByteLevel(add_prefix_space=False, use_regex=False),
     ])  # fmt: skip
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=whole, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>", padding_side="left",
-        extra_special_tokens=list(MISTRAL_ADDED[4:]), chat_template=MISTRAL_TEMPLATE,
-    ).save_pretrained(folder)  # fmt: skip
-    return "PixtralProcessor"
+    transformers.PreTrainedTokenizerFast(tokenizer_object=whole, padding_side="left", **special).save_pretrained(folder)
 
 
 def save_gemma(folder: Path) -> str:

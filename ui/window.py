@@ -75,6 +75,7 @@ class Window:
         self._windowed = first if settings.fullscreen else None  # the size to go back to from full screen
         self._hud = self._help = self._hidden = False
         self._deaf = False  # the key that is down did something: what it writes is not typed
+        self._pasted = False  # by the key that is down: while it is held, that is once
         self._dirty = True
         self._said: tuple[list[str], list[str]] = ([], [])
         self._shown: deque[float] = deque([0.0], maxlen=1000)  # when frames were shown in the last second
@@ -152,7 +153,7 @@ class Window:
         elif kind == pygame.KEYDOWN:
             yield from self._key(event, t)
         elif kind == pygame.KEYUP:
-            self._deaf = False
+            self._deaf = self._pasted = False
         elif kind == pygame.TEXTINPUT:
             self._compose("")
             if event.text and not self._deaf:
@@ -205,7 +206,9 @@ class Window:
         elif action in STANDARD:
             yield Key(t, *STANDARD[action])
         elif (name_of(event), mods_of(event.mod)) == ("v", ("ctrl", "shift")):
-            yield from self._brought(lambda: clipboard_picture(self._session.desktop.size, t))
+            if not self._pasted:
+                yield from self._brought(lambda: clipboard_picture(self._session.desktop.size, t))
+            self._pasted = True
         elif pressed := key_event(event, t):
             yield pressed
         else:

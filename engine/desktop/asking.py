@@ -13,6 +13,7 @@ from engine.style_words import added
 
 TEXT_SIZES = (11, 13, 16, 20)
 TURNING = r"(turn|transform|change|convert) .+ into .+|(add|remove|replace|erase|put|draw|paint|give) .+"  # never a look
+STRENGTHS = {"slightly": 0.3, "a little": 0.3, "by half": 0.5, "strongly": 0.8, "a lot": 0.8, "completely": 1.0}
 CANNOT = "This checkpoint can't do “{}”; one that edits can, such as FLUX.2 klein. Ask for an app or a style."
 
 
@@ -95,6 +96,15 @@ def reference_in(sentence: str, documents: Documents) -> str:
     """The picture of the folder that an instruction refers to at its end, as "... like Harbour"; "" for none."""
     said = re.fullmatch(r".+ (?:like|as in|from|with) (?:the (?:picture )?)?(.+)", sentence.casefold())
     return documents.picture_named(said[1]) if said else ""
+
+
+def strength_in(sentence: str) -> tuple[str, float]:
+    """An instruction without how much is to be painted over, and that share: "..., slightly", "... at 70 %"; 0 where nothing is
+    said of it."""
+    said = re.fullmatch(rf"(.+?)(?:, *({'|'.join(STRENGTHS)})|,? (?:at|by) (\d{{1,3}}) ?%)[.!]?", sentence, re.IGNORECASE)
+    if said is None:
+        return sentence, 0.0
+    return said[1], STRENGTHS[said[2].casefold()] if said[2] else min(max(int(said[3]), 1), 100) / 100
 
 
 def _text_size(folded: str, now: int) -> int:

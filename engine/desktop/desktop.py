@@ -297,6 +297,8 @@ class Desktop:
         else:
             self.menu = None
             self.ask_bar = self._ask_bar({})
+            if self.turning.shown or self.turning.region:
+                self.ask_bar.hint = self.turning.hint
 
     def ask(self, sentence: str) -> None:
         """Do what a sentence asks for."""

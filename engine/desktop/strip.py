@@ -32,13 +32,14 @@ THUMB = (48, 36)  # pixels
 @dataclass(frozen=True, slots=True)
 class Step:
     """words: the instruction, or the starting frame's name; region: where it holds, None for everywhere; reference: a
-    picture of the folder to go by, "" for none."""
+    picture of the folder to go by, "" for none; strength: as of `Edit`."""
 
     number: int
     parent: int
     words: str
     region: Rect | None = None
     reference: str = ""
+    strength: float = 0.0
 
 
 class Strip:
@@ -51,8 +52,8 @@ class Strip:
     def __init__(self, state: Mapping[str, Any] | None = None, pictures: Mapping[int, bytes] | None = None) -> None:
         state = state or {}
         self.pictures: dict[int, bytes] = dict(pictures or {})
-        steps = [Step(n, parent, words, Rect(*region) if region else None, reference)
-                 for n, parent, words, region, reference in state.get("steps", ())]  # fmt: skip
+        steps = [Step(n, parent, words, Rect(*region) if region else None, *more)
+                 for n, parent, words, region, *more in state.get("steps", ())]  # fmt: skip
         self._next: int = state.get("next", 1)
         pending: int = state.get("pending", 0)
         self.steps = {step.number: step for step in steps if step.number in self.pictures or step.number == pending}
@@ -62,14 +63,14 @@ class Strip:
         self._decoded: dict[tuple[int, int, int], np.ndarray] = {}
 
     def state(self) -> dict[str, Any]:
-        steps = [[s.number, s.parent, s.words, list(s.region) if s.region else None, s.reference] for s in self.steps.values()]
+        steps = [[s.number, s.parent, s.words, list(s.region) if s.region else None, s.reference, s.strength] for s in self.steps.values()]
         return {"steps": steps, "at": self.at, "pending": self.pending, "next": self._next, "folded": self.folded}
 
-    def ask(self, words: str, region: Rect | None = None, reference: str = "") -> Step:
+    def ask(self, words: str, region: Rect | None = None, reference: str = "", strength: float = 0.0) -> Step:
         """A step from what is shown now, to be painted. Raises InputError while another is."""
         if self.pending:
             raise InputError("One thing at a time: the last instruction is still being painted. Escape gives it up.")
-        step = self._add(words, region, reference)
+        step = self._add(words, region, reference, strength)
         self.pending = step.number
         return step
 
@@ -156,13 +157,13 @@ class Strip:
                 inside.mark(thumb.inset(14, 8, 14, 8), "logo", Role.ACCENT_INK)
             inside.text_in(Rect(place.x + 3, place.y + THUMB[1] + 3, w - 6, canvas.line), words)
 
-    def _add(self, words: str, region: Rect | None, reference: str) -> Step:
+    def _add(self, words: str, region: Rect | None, reference: str, strength: float = 0.0) -> Step:
         while len(self.steps) >= MOST:
             parents = {step.parent for step in self.steps.values()}
             gone = min(n for n in self.steps if n not in parents and n != self.at)
             del self.steps[gone]
             self.pictures.pop(gone, None)
-        step = Step(self._next, self.at, words, region, reference)
+        step = Step(self._next, self.at, words, region, reference, strength)
         self._next += 1
         self.steps[step.number] = step
         return step

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from engine.desktop.asking import Answer, reference_in
+from engine.desktop.asking import Answer, reference_in, strength_in
 from engine.desktop.bitmap import MOST_PIXELS, decode, encode
 from engine.desktop.canvas import Canvas
 from engine.desktop.region import Region
@@ -32,21 +32,28 @@ LONGEST_NAME = 40
 
 
 class Turning:
-    """Strip and region of one desktop. `turns`, `refers`: what who paints can do, as its `PainterInfo` says."""
+    """Strip and region of one desktop. `turns`, `refers`, `strength`: what who paints can do, as its `PainterInfo` says."""
 
     def __init__(self, desktop: Desktop, state: dict[str, Any], pictures: dict[int, bytes] | None = None) -> None:
         self._desktop = desktop
         self.strip = Strip(state.get("strip"), pictures)
         self.turns: bool = state.get("turns", False)
         self.refers: bool = state.get("refers", False)
+        self.strength: float = state.get("strength", 0.0)
         self.region: Region | None = None
         if state.get("region"):
             *rect, choosing = state["region"]
             self.region = Region(desktop.size, Rect(*rect), bool(choosing))
 
+    @property
+    def hint(self) -> str:
+        """What the ask bar says while it is empty and a picture or a region is meant."""
+        where = "here" if self.region else "in the picture"
+        return f"What is to be different {where}{' (…, strongly)' if self.strength else ''}"
+
     def state(self) -> dict[str, Any]:
         region = self.region.state() if self.region else None
-        return {"strip": self.strip.state(), "turns": self.turns, "refers": self.refers, "region": region}
+        return {"strip": self.strip.state(), "turns": self.turns, "refers": self.refers, "strength": self.strength, "region": region}
 
     @property
     def shown(self) -> int:
@@ -73,8 +80,9 @@ class Turning:
         elif reply.keep:
             self._keep()
         elif reply.turn:
-            reference = reference_in(reply.turn, self._desktop.documents) if self.refers else ""
-            self.strip.ask(reply.turn, region.rect if region else None, reference)
+            words, strength = strength_in(reply.turn) if self.strength else (reply.turn, 0.0)
+            reference = reference_in(words, self._desktop.documents) if self.refers else ""
+            self.strip.ask(words, region.rect if region else None, reference, strength)
             self._desktop.note("turn", reply.turn)
 
     def go(self, number: int) -> None:

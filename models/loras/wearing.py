@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import diffusers
 from diffusers.utils.state_dict_utils import (
     StateDictType,
     convert_state_dict_to_peft,
@@ -56,6 +57,12 @@ class Loras:
         self._pipeline.set_adapters([_slot(i) for i in range(len(self.infos))], [info.weight for info in self.infos])
 
 
+def takes_loras(family: Family) -> bool:
+    """Whether the family's stock pipeline has a way to put one in."""
+    pipeline = getattr(diffusers, family.pipeline)
+    return bool(getattr(pipeline, "_lora_loadable_modules", None)) and hasattr(pipeline, "load_lora_weights")
+
+
 def worn(pipeline: Any, family: Family, spec: PainterSpec) -> tuple[Loras, Family]:
     """Put the LoRAs of `spec` on the pipeline. The family's row comes back as they make it: its steps and guidance may
     be another's. Raises CheckpointError where one is not sound, does not fit, or is there twice."""
@@ -85,9 +92,9 @@ def fitted(pipeline: Any, family: Family, lora: LoraFile, findings: Findings | N
     Raises CheckpointError for one that was made for something else.
     """
     findings = findings if findings is not None else Findings()
-    parts = getattr(pipeline, "_lora_loadable_modules", None)
-    if not parts or not hasattr(pipeline, "load_lora_weights"):
+    if not takes_loras(family):
         raise CheckpointError(f"{family.title} takes no LoRAs: its pipeline has no way to put one in; leave --lora out")
+    parts = pipeline._lora_loadable_modules
     with findings.row("family"):
         try:
             halves = _halves(pipeline, lora.tensors)

@@ -41,7 +41,7 @@ READING = Reading(
     spelling=lambda network: partial(older, network),
     harmless=re.compile(r"(^|\.)(position_ids|num_batches_tracked)$|^model_ema\."),  # what older libraries saved too
 )
-WORDS = ("tokenizer", "tokenizer_2", "tokenizer_3", "processor", "text_processor")  # without weights and config.json
+WORDS = ("tokenizer", "tokenizer_2", "tokenizer_3", "processor", "text_processor", "siglip_processor")  # without weights and config.json
 END = "<|endoftext|>"
 Held = Callable[[str], torch.dtype]  # by a family's name
 

@@ -37,6 +37,7 @@ from engine.painter import (
 from models.crops import Cells, PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
+from models.families import Family
 from models.frame_cache import FrameCache
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.instructions import templates_of
@@ -81,14 +82,15 @@ class PromptedPainter:
         self._templates = templates_of(self.family, spec.profile)
         self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor)
         steps = spec.steps or self.family.steps
-        self._path = self._trajectory(steps)
+        self._path = self._trajectory(self.family, steps)
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
+            strength=0.0 if self.family.edits else self.family.turning,
         )  # fmt: skip
         self._cells = replace(CELLS, least=spec.least_crop or CELLS.least)
         self._frame = HeldFrame(spec.size, device)
-        self._fields = self._noise()
+        self._fields = self._noise(self._path)
         self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         self._told: tuple[tuple[str, str], Conditioning] | None = None
         self._cache: FrameCache[Kept] = FrameCache()
@@ -194,8 +196,12 @@ class PromptedPainter:
 
     def _edited(self, request: PaintRequest) -> Painting:
         """Another picture made of the one in the guide, in the damage alone; what is held stays as it is."""
-        assert request.guide is not None
-        ms, kept = dict.fromkeys(STAGES, 0.0), (self._latents, self._told)
+        assert request.guide is not None and request.edit is not None
+        ms, kept = dict.fromkeys(STAGES, 0.0), (self._latents, self._told, self._path, self._fields)
+        row = self.family.turned(request.edit.strength)
+        if row is not self.family:
+            self._path = self._trajectory(row, row.calls(self.info.steps))
+            self._fields = self._noise(self._path)
         patches: list[Patch] = []
         with self._frame.lent(request.guide):
             try:
@@ -207,7 +213,7 @@ class PromptedPainter:
                         y, x = rect.shift(-crop.area.x, -crop.area.y).slices
                         patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
             finally:
-                self._latents, self._told = kept
+                self._latents, self._told, self._path, self._fields = kept
         return Painting(request.seq, tuple(patches), "painted", ms)
 
     def conditioning(self, request: PaintRequest) -> Conditioning:
@@ -226,23 +232,23 @@ class PromptedPainter:
             self._known = context, context_tokens(self.pipeline, context)
         return self._known[1]
 
-    def _trajectory(self, steps: int) -> Trajectory:
+    def _trajectory(self, row: Family, steps: int) -> Trajectory:
         """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
-        scheduler, strength = self.pipeline.scheduler, self.family.strength
-        stock = self.family.stock_steps(steps)
-        scheduler.set_timesteps(stock, **({"strength": strength} if self.family.distilled else {}))
+        scheduler, strength = self.pipeline.scheduler, row.strength
+        stock = row.stock_steps(steps)
+        scheduler.set_timesteps(stock, **({"strength": strength} if row.distilled else {}))
         timesteps = scheduler.timesteps
         if stock > steps:
             timesteps, _ = self.pipeline.get_timesteps(stock, strength, "cpu")
-        return trajectory(scheduler, timesteps, self.family.edits)
+        return trajectory(scheduler, timesteps, row.edits)
 
-    def _noise(self) -> list[Tensor]:
+    def _noise(self, path: Trajectory) -> list[Tensor]:
         """Fields over the whole frame: the posterior's, the start's, then each step's that takes any."""
         generator = torch.Generator().manual_seed(self._spec.seed)
         width, height = (side // self._coder.factor for side in self._spec.size)
         shape = (1, self.pipeline.vae.config.latent_channels, height, width)
         sampled = not self.family.edits and not self._coder.local
-        count = sampled + 1 + sum(weight != 0 for weight in self._path.fresh)
+        count = sampled + 1 + sum(weight != 0 for weight in path.fresh)
         fields = [torch.randn(shape, generator=generator, dtype=self._dtype).to(self._device) for _ in range(count)]
         return fields if sampled else [torch.zeros_like(fields[0]), *fields]
 

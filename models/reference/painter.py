@@ -7,8 +7,9 @@ the last frame with the guide's pixels in the damage. Dreaming, it is shown the 
 
 from __future__ import annotations
 
-import inspect
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -20,14 +21,23 @@ from torch.nn.functional import interpolate
 
 from engine.desktop.bitmap import decode
 from engine.geometry import Rect
-from engine.painter import Cancelled, OnStep, PainterInfo, PainterSpec, Painting, PaintRequest
+from engine.painter import (
+    Cancelled,
+    OnPreview,
+    OnStep,
+    PainterInfo,
+    PainterSpec,
+    Painting,
+    PaintRequest,
+)
 from models.devices import all_threads, device_of, name_of
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.instructions import templates_of
 from models.placing import Placement
 from models.prompted.checkpoint import PromptedCheckpoint
-from models.prompted.painter import NEGATIVE
-from models.reference.steps import watched
+from models.reference.calling import called_with
+from models.reference.previews import Sketch
+from models.reference.steps import BFLOAT16, encode_in_own_format, watched
 
 
 class ReferencePainter:
@@ -47,8 +57,12 @@ class ReferencePainter:
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True, turns=True, refers=self.family.references > 1, note=self._templates.note,
             plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
+            strength=0.0 if self.family.edits else self.family.turning,
         )  # fmt: skip
         self.on_step: OnStep | None = None
+        self.on_preview: OnPreview | None = None
+        if self.family.pipeline in BFLOAT16:
+            encode_in_own_format(self.pipeline)
         self._frame = HeldFrame(spec.size, device)
         self._devices = [device] if device.type == "cuda" else []
 
@@ -87,23 +101,15 @@ class ReferencePainter:
             self._frame.pixels.copy_(torch.from_numpy(latents.copy()).permute(2, 0, 1)[None])
 
     def close(self) -> None:
-        self.on_step = None
+        self.on_step = self.on_preview = None
 
     def call(self, request: PaintRequest, damage: tuple[Rect, ...]) -> dict[str, Any]:
         """What the stock pipeline is called with, but for the seed and the callback."""
-        pictures = self._pictures(request, damage)
-        width, height = self._spec.size
-        offered = {
-            "width": width, "height": height, "max_area": width * height, "output_resolution": round((width * height) ** 0.5),
-            "negative_prompt": NEGATIVE, "guidance_scale": self.family.guidance, "strength": self.family.strength,
-        }  # fmt: skip
-        takes = inspect.signature(type(self.pipeline).__call__).parameters
-        return {
-            "prompt": self._templates.words(request),
-            **({"images": [pictures]} if "images" in takes else {"image": pictures if self.family.references > 1 else pictures[0]}),
-            "num_inference_steps": self.family.stock_steps(self.info.steps), "output_type": "pt",
-            **{key: value for key, value in offered.items() if key in takes}, **self.family.settings,
-        }  # fmt: skip
+        pictures, row, steps = self._pictures(request, damage), self.family, self.info.steps
+        if request.edit is not None:
+            row = row.turned(request.edit.strength)
+            steps = row.calls(steps)
+        return called_with(self.pipeline, row, self._templates.words(request), pictures, self._spec.size, steps)
 
     def _pictures(self, request: PaintRequest, damage: tuple[Rect, ...]) -> list[Image.Image]:
         if request.edit is not None and request.guide is not None:
@@ -121,7 +127,9 @@ class ReferencePainter:
         if self._loras is not None and self._loras.weigh(request.weights):
             self.info = replace(self.info, loras=self._loras.infos)
         generator = torch.Generator().manual_seed(self._spec.seed)  # on the CPU: the same noise on every device
-        with watched(self.pipeline, self._stepped) as callback, torch.random.fork_rng(self._devices):
+        sketch = Sketch(self.pipeline, self._spec.size) if request.edit is not None and self.on_preview is not None else None
+        report, listening = partial(self._stepped, request, damage, sketch), sketch.listening() if sketch else nullcontext()
+        with listening, watched(self.pipeline, report) as callback, torch.random.fork_rng(self._devices):
             torch.manual_seed(self._spec.seed)  # some draw without the generator, too
             painted = self.pipeline(**self.call(request, damage), generator=generator, **callback)[0]
         painted = painted[:, :3].float()  # some paint how opaque it is, too
@@ -129,6 +137,12 @@ class ReferencePainter:
             painted = interpolate(painted, self._spec.size[::-1], mode="bilinear", antialias=True)
         return painted
 
-    def _stepped(self, done: int, steps: int) -> None:
+    def _stepped(self, request: PaintRequest, damage: tuple[Rect, ...], sketch: Sketch | None, done: int, steps: int) -> None:
+        if sketch is not None and self.on_preview is not None and done < steps and (picture := sketch.picture()) is not None:
+            assert request.guide is not None
+            shown = request.guide.copy()
+            for rect in damage:
+                shown[rect.slices] = picture[rect.slices]
+            self.on_preview(shown)
         if self.on_step is not None and not self.on_step(done, steps):
             raise Cancelled(f"painting was given up after {done} of {steps} steps; the frame is as it was")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
+BFLOAT16 = ("ZImageOmniPipeline",)  # hand their autoencoder bfloat16, whatever it computes in
 Report = Callable[[int, int], None]  # (steps done, steps in all); what it raises ends the pipeline's call
 
 
@@ -43,3 +45,10 @@ def watched(pipeline: Any, report: Report) -> Iterator[dict[str, Any]]:
         yield {}
     finally:
         del pipeline.progress_bar
+
+
+def encode_in_own_format(pipeline: Any) -> None:
+    """Have a pipeline's autoencoder take what it is handed in the number format that it is in."""
+    vae = pipeline.vae
+    encode = vae.encode
+    vae.encode = wraps(encode)(lambda pixels, *given, **named: encode(pixels.to(vae.dtype), *given, **named))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from models.prompted.checkpoint import PromptedCheckpoint
 
 SLOT = "learned"
-LAYERS = ("to_q", "to_k", "to_v", "to_out.0")  # every attention's, as diffusers' own training scripts have it
+LAYERS = ("to_q", "to_k", "to_v", "to_out.0", "to_qkv_mlp_proj")  # every attention's, as diffusers' own training scripts have it
 HALVES = {"lora_A": "down", "lora_B": "up"}
 
 
@@ -27,16 +27,21 @@ class Adapter(nn.Module):
         super().__init__()
         self.rank = rank
         self._held = (checkpoint,)  # in a tuple: its networks are not this module's own
-        unet = checkpoint.pipeline.unet
-        unet.requires_grad_(False)
-        unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(LAYERS)), adapter_name=SLOT)
-        found = {name.replace(f".{SLOT}", ""): tensor for name, tensor in unet.named_parameters() if tensor.requires_grad}
+        self.part = "unet" if "unet" in checkpoint.parts else "transformer"
+        denoiser = self.denoiser
+        denoiser.requires_grad_(False)
+        denoiser.add_adapter(LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(LAYERS)), adapter_name=SLOT)
+        found = {name.replace(f".{SLOT}", ""): tensor for name, tensor in denoiser.named_parameters() if tensor.requires_grad}
         self.names = [*found]
         self.matrices = nn.ParameterList(found.values())  # the very parameters that the denoiser computes with
 
     @property
     def pipeline(self) -> Any:
         return self._held[0].pipeline
+
+    @property
+    def denoiser(self) -> Any:
+        return getattr(self.pipeline, self.part)
 
     def forms(self) -> dict[str, dict[str, Any]]:
         """What it was made with."""
@@ -45,9 +50,9 @@ class Adapter(nn.Module):
     def twin(self) -> Twin:
         return Twin(self)
 
-    def forward(self, noisy: Tensor, timestep: Tensor, embeds: Tensor, added: dict[str, Tensor]) -> Tensor:
-        """What the denoiser, with the LoRA, predicts."""
-        return self.pipeline.unet(noisy, timestep, embeds, added_cond_kwargs=added, return_dict=False)[0]  # type: ignore[no-any-return]
+    def forward(self, *given: Any, **named: Any) -> Any:
+        """What the denoiser, with the LoRA, predicts of what it is given."""
+        return self.denoiser(*given, **named, return_dict=False)[0]
 
     def place(self, device: torch.device) -> None:
         """Bring the checkpoint to where the LoRA is; on a GPU in half precision, for none of it is learned."""
@@ -69,7 +74,7 @@ class Twin(nn.Module):
 
     def tensors(self) -> dict[str, Tensor]:
         """As diffusers saves them: peft's names behind the component's."""
-        return {f"unet.{name}": matrix.detach().cpu() for name, matrix in zip(self.adapter_of[0].names, self.matrices, strict=True)}
+        return {f"{self.adapter_of[0].part}.{name}": matrix.detach().cpu() for name, matrix in zip(self.adapter_of[0].names, self.matrices, strict=True)}
 
     @contextmanager
     def worn(self) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 The objective is the checkpoint's own (noise, velocity or sample, as its scheduler says), on frames told in the words of
 their style. A checkpoint that edits is shown the last frame with the guide in what changed, as the painter shows it. One
 that paints over starts there: of its noisy crops above START some are the guide's, noised, and are asked for what leads
-to the frame from there, as the bundled family learns it (`models.training.objective`).
+to the frame from there, as the bundled family learns it (`models.training.objective`). Diffusion transformers have an objective of their own (`models.training.flow`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -22,21 +23,25 @@ from engine.context import look_of
 from engine.errors import InputError
 from engine.styles import PRESETS
 from models.catalog import open_checkpoint
+from models.families import Family
 from models.instructions import templates_of
 from models.likeness import psnr
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, Known, conditioned
 from models.prompted.stock import stock_frame
+from models.reference.calling import called_with
 from models.synthetic.shots import Crop
 from models.training.adapter import Adapter, Twin
 from models.training.config import TrainConfig
+from models.training.flow import FLOWS
 from models.training.heldout import HeldOut, held_out
 from models.training.metrics import mean
 from models.training.sheet import sample_sheet
 
 FAMILIES = {"sd1": "stable-diffusion-v1", "sd2": "stable-diffusion-v2", "sdxl": "stable-diffusion-xl-v1-base",
-            "pix2pix": "stable-diffusion-v1", "pix2pix-xl": "stable-diffusion-xl-v1-base"}  # and what a file of one is called
+            "pix2pix": "stable-diffusion-v1", "pix2pix-xl": "stable-diffusion-xl-v1-base", "kontext": "flux-1-kontext", "flux": "flux-1-dev",
+            "klein-base": "flux-2-klein", "flux2": "flux-2-dev", "z-image-turbo": "z-image"}  # and what a file of one is called
 UNTOLD = 0.1  # share of the crops without words, so that guidance goes on to mean something
 PART, FROM_GUIDE = 0.5, 0.5  # of the crops of moments, shown the last frame too; of those noisy enough, begun at the guide
 START = 0.3  # share of the timesteps below which painting never begins
@@ -46,11 +51,12 @@ NAMES = tuple(PRESETS)
 
 @dataclass
 class PairBatch:
-    """clean, shown: float (B, 3, h, w) in [-1, 1]; look: (B,), a place in NAMES, -1 without words; place: (B, 4), the
+    """clean, shown, before: float (B, 3, h, w) in [-1, 1]; look: (B,), a place in NAMES, -1 without words; place: (B, 4), the
     frame's height and width, the crop's y and x."""
 
     clean: Tensor
     shown: Tensor
+    before: Tensor
     look: Tensor
     place: Tensor
 
@@ -61,7 +67,8 @@ def pair_batch(crops: list[Crop], rng: np.random.Generator) -> PairBatch:
     shown = np.stack([_shown(crop, rng) for crop in crops])
     clean = np.stack([crop.take(crop.shot.frame) for crop in crops])
     places = [(crop.shot.size[1], crop.shot.size[0], crop.y, crop.x) for crop in crops]
-    return PairBatch(_floats(clean), _floats(shown), torch.tensor(looks), torch.tensor(places))
+    before = np.stack([crop.take(crop.shot.before) for crop in crops])
+    return PairBatch(_floats(clean), _floats(shown), _floats(before), torch.tensor(looks), torch.tensor(places))
 
 
 def _shown(crop: Crop, rng: np.random.Generator) -> np.ndarray:
@@ -105,11 +112,15 @@ class Adapting:
         self.checkpoint = found
         self.networks = Adapter(found, forms["adapter"]["rank"] if forms else config.rank)
         self._told: dict[int, Conditioning] = {}
+        self._flow = FLOWS[found.family](found) if found.family in FLOWS else None
 
     def loss(self, called: nn.Module, batch: PairBatch, share: float, generator: torch.Generator) -> Tensor:
         """Squared error of what the denoiser is asked for."""
         device = batch.clean.device
         self.networks.place(device)
+        if self._flow is not None:
+            prompts = ["" if look < 0 else self.prompt(look) for look in batch.look.tolist()]
+            return self._flow.loss(called, batch, prompts, generator)
         family, scheduler = self.checkpoint.row, self.checkpoint.pipeline.scheduler
         with torch.no_grad():
             clean, shown = self._encoded(batch.clean, generator), self._shown(batch, generator)
@@ -128,7 +139,7 @@ class Adapting:
             wanted = {"epsilon": noise, "v_prediction": signal * noise - spread * clean, "sample": clean}[kind]
             embeds, added = self._words(batch)
         seen = torch.cat([noisy, shown], 1) if family.edits else noisy
-        return (called(seen, timestep, embeds, added).float() - wanted).square().mean()
+        return (called(seen, timestep, embeds, added_cond_kwargs=added).float() - wanted).square().mean()
 
     def save(self, folder: Path, twin: Twin) -> None:
         """One file, called as the run's folder, that `--lora` takes and diffusers loads."""
@@ -187,7 +198,7 @@ class PairLooks:
         row, seed = self.lesson.checkpoint.row, self.lesson.config.seed
         self.lesson.networks.place(self.lesson.networks.matrices[0].device)
         with twin.worn() as pipeline, torch.no_grad():
-            frames = [stock_frame(pipeline, row, self.lesson.prompt(NAMES.index(s.name)), s.guide, row.steps, seed) for s in self._shots]
+            frames = [_painted(pipeline, row, self.lesson.prompt(NAMES.index(s.name)), s.guide, seed) for s in self._shots]
         painted = [(frame[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().numpy() for frame in frames]
         sample_sheet(self._shots, painted).save(self.out / f"sheet_{done:06d}.png")
         likeness = {s.name: round(psnr(picture, s.frame), 3) for s, picture in zip(self._shots, painted, strict=True)}
@@ -196,4 +207,13 @@ class PairLooks:
     @cached_property
     def _shots(self) -> list[HeldOut]:
         return held_out()[:SCREENS]
+
+
+def _painted(pipeline: Any, row: Family, prompt: str, guide: np.ndarray, seed: int) -> Tensor:
+    """A whole frame by the stock pipeline, shown the guide: float (1, 3, H, W), about [0, 1]."""
+    if not row.references:
+        return stock_frame(pipeline, row, prompt, guide, row.steps, seed)
+    height, width = guide.shape[:2]
+    call = called_with(pipeline, row, prompt, [Image.fromarray(guide)] * row.references, (width, height), row.steps)
+    return pipeline(**call, generator=torch.Generator().manual_seed(seed))[0][:, :3].float().cpu()  # type: ignore[no-any-return]
 
