@@ -94,11 +94,15 @@ def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits:
 
 
 def _plan(found: BundledCheckpoint | PromptedCheckpoint) -> str:
+    numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in found.parts.items()}
+    return _planned(found.family, numbers)
+
+
+def _planned(family: str, parts: dict[str, int]) -> str:
     """In words."""
     from models.facts import planned_for
 
-    numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in found.parts.items()}
-    return str(planned_for(found.family, numbers, PainterSpec()))
+    return str(planned_for(family, parts, PainterSpec()))
 
 
 def listing(profile: str | None = None) -> list[Verdict]:
@@ -121,8 +125,10 @@ def glance(found: Found) -> Verdict:
             raise CheckpointError(f"{found.path} {UNFINISHED}")
     except CheckpointError as error:
         return Verdict(found.name, str(found.path), "unknown", False, str(error), **known)
-    memory = _memory(family, parameters) if found.kind == "checkpoint" else 0.0
-    return Verdict(found.name, str(found.path), family, True, "", "", parameters, _megabytes(found.path), memory, **known)
+    checkpoint = found.kind == "checkpoint"
+    memory = _memory(family, parameters) if checkpoint else 0.0
+    plan = _planned(family, parts) if checkpoint else ""
+    return Verdict(found.name, str(found.path), family, True, "", "", parameters, _megabytes(found.path), memory, plan=plan, **known)
 
 
 def parts_of(found: Found) -> tuple[str, dict[str, int]]:
