@@ -15,6 +15,7 @@ from engine.desktop.desktop import Desktop
 from engine.events import Ask, Event, Text
 from engine.mailbox import DirectMailbox
 from engine.painter import PainterSpec
+from engine.painter_process import Limits
 from engine.session import Session
 from engine.swap_mailbox import SwapMailbox
 from models.catalog import BUNDLED, open_painter
@@ -22,10 +23,11 @@ from tests.painters_for_tests import dreaming
 from tests.test_painters import SIZE
 from tests.test_process_mailbox import own_segments
 
-LONG_S = 60.0
+LONG_S = 120.0
 SPEC = PainterSpec(size=SIZE, mode="dream", device="cpu", threads=1, dtype="float32")
-BEFORE: tuple[Event, ...] = (Ask(0.1, "notes"), Text(0.2, "He"))
-AFTER: tuple[Event, ...] = (Text(0.3, "l"), Text(0.4, "lo"))
+PATIENT = Limits(paint=LONG_S, beat=LONG_S)
+BEFORE: tuple[Event, ...] = (Ask(0.1, "notes"), Text(0.2, "H"))
+AFTER: tuple[Event, ...] = (Text(0.3, "i"),)
 
 
 def run_until(session: Session, condition: Callable[[], bool]) -> None:
@@ -53,7 +55,7 @@ def swapped(session: Session, mailbox: SwapMailbox, spec: PainterSpec) -> None:
 def test_a_copy_of_the_bundled_checkpoint_dreams_on_what_was_dreamt(tmp_path: Path) -> None:
     """As a painter does that was given back what it held: the frame stays, and every later frame is the same to the bit."""
     copytree(BUNDLED, tmp_path / "copy")
-    mailbox = SwapMailbox(open_painter, SPEC)
+    mailbox = SwapMailbox(open_painter, SPEC, PATIENT)
     session = Session(Desktop(SIZE), mailbox)
     try:
         session.settle(LONG_S)

@@ -42,6 +42,14 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Careful]:
     return {kind: painter for kind, painter in found.items() if isinstance(painter, Careful)}
 
 
+@pytest.fixture(autouse=True)
+def emptied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts how often caches are emptied, which takes long beside so many modules."""
+    counts: list[int] = []
+    monkeypatch.setattr("models.ladder.empty_caches", lambda: counts.append(1))
+    return counts
+
+
 def anew(opened: dict[str, Careful], kind: str) -> Careful:
     """The painter as if memory had never run out."""
     painter = opened[kind]
@@ -66,7 +74,7 @@ def short_until(painter: Careful, stage: str, enough: Callable[[], bool], monkey
             return before(tensor)
 
         monkeypatch.setattr(torch.Tensor, "cpu", copied)
-        return monkeypatch.undo
+        return lambda: monkeypatch.setattr(torch.Tensor, "cpu", before)
     hook = network_of(painter, stage).register_forward_pre_hook(lambda module, given: None if enough() else run_out())
     return hook.remove
 
@@ -81,7 +89,7 @@ def whole_frame(painter: Careful, request: PaintRequest) -> np.ndarray:
 
 @pytest.mark.parametrize(("kind", "stage"), [(kind, stage) for kind, stages in STAGES.items() for stage in (*stages, "copying back")])
 def test_at_every_stage_the_last_step_still_paints_the_frame(
-    opened: dict[str, Careful], kind: str, stage: str, monkeypatch: pytest.MonkeyPatch
+    opened: dict[str, Careful], kind: str, stage: str, monkeypatch: pytest.MonkeyPatch, emptied: list[int]
 ) -> None:
     painter = anew(opened, kind)
     ladder = painter.ladder
@@ -91,6 +99,7 @@ def test_at_every_stage_the_last_step_still_paints_the_frame(
         frame = whole_frame(painter, ask(drawn(0)))
     finally:
         end()
+    assert len(emptied) == 3  # before anything is given up, and before each step
     assert np.ptp(frame) > 0 and ladder.gave_up == (CROPPED, SHRUNK) and ladder.most == LEAST_CROP - 64
     assert painter.info.gave_up == ladder.gave_up and painter.info.plan.endswith("crops of at most 192 pixels, half the size, scaled up")
     assert painter.latents().shape == opened[kind].painter.latents().shape
