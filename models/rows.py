@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from engine.errors import CheckpointError
@@ -74,9 +75,10 @@ class RowLinear(nn.Linear):
 
     def __init__(self, plain: nn.Linear, weight: Any) -> None:
         super().__init__(plain.in_features, plain.out_features, plain.bias is not None, device="meta")
-        self.weight = nn.Parameter(weight.data, requires_grad=False)
+        self._kept = weight.dtype
+        self.weight = nn.Parameter(weight.data.view(torch.int8), requires_grad=False)  # whole numbers: another format leaves them alone
         self.register_buffer("row_scale", weight.row_scale, persistent=False)
 
     def forward(self, given: Tensor) -> Tensor:
-        weight = self.weight.to(given.dtype) * self.row_scale.to(given.dtype)
+        weight = self.weight.view(self._kept).to(given.dtype) * self.row_scale.to(given.dtype)
         return nn.functional.linear(given, weight, None if self.bias is None else self.bias.to(given.dtype))
