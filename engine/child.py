@@ -23,7 +23,7 @@ from time import perf_counter
 
 import numpy as np
 
-from engine.errors import InputError, PixelOSError
+from engine.errors import InputError, PixelOSError, Shortage
 from engine.frame_memory import FrameMemory, LatentMemory
 from engine.geometry import Rect
 from engine.letters import (
@@ -91,7 +91,7 @@ def _open(letters: Connection, opener: bytes, spec: PainterSpec) -> Painter | No
     except Exception as error:  # noqa: BLE001
         if not isinstance(error, PixelOSError):
             traceback.print_exc()
-        letters.send(Refused(_words(error), isinstance(error, InputError)))
+        letters.send(Refused(_words(error), isinstance(error, InputError), isinstance(error, Shortage)))
         return None
     letters.send(Opened(painter.info, LatentForm(latents.shape, latents.dtype.str)))
     return painter
@@ -104,6 +104,7 @@ class _Work:
         self._letters = letters
         self._frames = frames
         self._painter = painter
+        self._told = painter.info
         start = painter.latents()
         self._form = LatentForm(start.shape, start.dtype.str)
         self._memory: LatentMemory | None = None
@@ -134,7 +135,7 @@ class _Work:
         except Exception as error:  # noqa: BLE001
             traceback.print_exc()
             self._restore(self._held)
-            return Failed(_words(error))
+            return Failed(_words(error), isinstance(error, Shortage))
 
     def _paint(self, letter: Paint) -> Painted:
         # Copies: a painter may keep what it was given, and the memory is drawn over.
@@ -145,7 +146,9 @@ class _Work:
         begun = perf_counter()
         self._publish(painting, letter.serial)
         ms = painting.ms | {"publish": (perf_counter() - begun) * 1e3}
-        return Painted(painting.seq, tuple(patch.rect for patch in painting.patches), painting.source, ms, painting.why)
+        before, self._told = self._told, self._painter.info
+        news = self._told if self._told != before else None
+        return Painted(painting.seq, tuple(patch.rect for patch in painting.patches), painting.source, ms, painting.why, news)
 
     def _edited(self, request: PaintRequest) -> Painting:
         """An edit that cannot be painted comes to nothing, and the painter stays as it is: it is asked for only once."""

@@ -6,6 +6,7 @@
         ├── SizeError     a frame size that is not on the grid
         ├── ProfileError  a profile that cannot be opened or written
         └── CheckpointError  a checkpoint that is missing, unsafe, incomplete or of no known family
+            └── Shortage  a checkpoint that needs more memory than there is, whatever it gives up
 
 A message is one line or two: what happened, to which file or value, and the next thing to do.
 """
@@ -44,3 +45,7 @@ class ProfileError(InputError):
 
 class CheckpointError(InputError):
     """A checkpoint is missing, unsafe, incomplete or of no known family."""
+
+
+class Shortage(CheckpointError):
+    """A checkpoint needs more memory than there is, whatever it gives up."""

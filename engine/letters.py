@@ -37,10 +37,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The painter could not be opened; hopeless where the input is wrong: trying again cannot help."""
+    """The painter could not be opened; hopeless where the input is wrong: trying again cannot help; short: for want of memory."""
 
     why: str
     hopeless: bool
+    short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +54,22 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """Done: the pixels of `rects` and the latents of `serial` lie in shared memory."""
+    """Done: the pixels of `rects` and the latents of `serial` lie in shared memory. info: of the painter, where it changed."""
 
     seq: int
     rects: tuple[Rect, ...]
     source: str
     ms: dict[str, float]
     why: str = ""
+    info: PainterInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Painting raised; the painter is back at the latents it had before."""
+    """Painting raised; the painter is back at the latents it had before. short: for want of memory, and it will be so again."""
 
     why: str
+    short: bool = False
 
 
 # From the mailbox to the process

@@ -21,12 +21,14 @@ MailboxState = Literal["starting", "ready", "painting", "restarting", "gave up",
 
 @dataclass(frozen=True, slots=True)
 class MailboxStatus:
-    """How the painter is. why: plain words for the HUD; deaths: how often the painter was lost so far."""
+    """How the painter is. why: plain words for the HUD; deaths: how often the painter was lost so far; short: whether it gave up
+    for want of memory."""
 
     state: MailboxState
     why: str = ""
     deaths: int = 0
     steps: tuple[int, int] = (0, 0)  # done and in all, of what is being painted, where the painter tells
+    short: bool = False
 
 
 class Mailbox(Protocol):

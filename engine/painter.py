@@ -79,6 +79,7 @@ class PainterInfo:
     reach: int = 0  # pixels by which painting changes more than the guide's damage (shadows, glow)
     weights: str = ""
     plan: str = ""  # how it lies in memory, in words
+    gave_up: tuple[str, ...] = ()  # what it does since memory ran out, in words
     prompted: bool = False  # whether it is told in words what to paint
     loras: tuple[LoraInfo, ...] = ()  # as it was opened; their weights may have changed since
     turns: bool = False  # whether it takes an `Edit`
@@ -180,7 +181,8 @@ class Painting:
 class Painter(Protocol):
     """What every painter does. `paint` is synchronous; not thread-safe."""
 
-    info: PainterInfo
+    @property
+    def info(self) -> PainterInfo: ...
 
     def paint(self, request: PaintRequest) -> Painting: ...
 

@@ -46,11 +46,11 @@ class Limits:
 
 
 class ProcessLost(Exception):
-    """The process died or hangs, in plain words. hopeless: another one would fare no better."""
+    """The process died or hangs, in plain words. hopeless: another one would fare no better; short: for want of memory."""
 
-    def __init__(self, why: str, hopeless: bool = False) -> None:
+    def __init__(self, why: str, hopeless: bool = False, short: bool = False) -> None:
         super().__init__(why)
-        self.hopeless = hopeless
+        self.hopeless, self.short = hopeless, short
 
 
 class PainterProcess:

@@ -191,7 +191,7 @@ class ProcessMailbox:
 
     def _answer(self, letter: ToMailbox, process: PainterProcess) -> None:
         if isinstance(letter, Refused):
-            raise ProcessLost(letter.why, letter.hopeless)
+            raise ProcessLost(letter.why, letter.hopeless, letter.short)
         painting = self._exchange.painting(letter) if isinstance(letter, Painted) else None
         with self._changed:
             if isinstance(letter, Stepped):
@@ -203,11 +203,14 @@ class ProcessMailbox:
                 self._begin(letter, process)
             elif isinstance(letter, Failed):
                 self._exchange.lose()
+                if letter.short:
+                    raise ProcessLost(letter.why, hopeless=True, short=True)
                 self._failures += 1
                 if self._failures == FAILURES:
                     raise ProcessLost(f"painting failed {FAILURES} times in a row: {letter.why}")
-            elif painting is not None:
+            elif isinstance(letter, Painted) and painting is not None:
                 self._failures = 0
+                self._info = letter.info or self._info
                 self._exchange.finish()
                 self._done.append(painting)
                 self._changed.notify_all()
@@ -235,7 +238,7 @@ class ProcessMailbox:
         with self._changed:
             self._recent_deaths = [t for t in self._recent_deaths if now - t <= limits.quick] + [now]
             count = len(self._recent_deaths)
-            self._status = replace(self._status, deaths=self._status.deaths + (not self._closing))
+            self._status = replace(self._status, deaths=self._status.deaths + (not self._closing), short=isinstance(error, ProcessLost) and error.short)
             if isinstance(error, ProcessLost) and error.hopeless:
                 self._tell("gave up", why)
             elif count >= limits.deaths:

@@ -204,17 +204,21 @@ class Session:
         self.mailbox.post(request)
 
     def _trial(self) -> PaintRequest:
-        """The whole frame as it is now, for a painter that is to show that it can paint."""
-        return self._request((self._bounds,), (), self._words(), shown=True)
+        """The whole frame as it is now, for a painter that is to show that it can paint. A dream goes on: it is shown what was
+        dreamt, as a picture, and not the guide."""
+        dreamt = self._frame.copy() if self._dreams() and not self._waking else None
+        return self._request((self._bounds,), (), self._words(), shown=True, dreamt=dreamt)
 
-    def _request(self, damage: tuple[Rect, ...], events: tuple[Event, ...], words: Words, shown: bool) -> PaintRequest:
-        """The next one. shown: whether the guide goes with it."""
+    def _request(self, damage: tuple[Rect, ...], events: tuple[Event, ...], words: Words, shown: bool, dreamt: np.ndarray | None = None) -> PaintRequest:
+        """The next one. shown: whether the guide goes with it; dreamt: a frame that a dream is to go on from instead."""
         self._seq += 1
         guide, router = self.guide, self.desktop.router
         pixels, verbatim, corners = (guide.pixels, guide.verbatim, guide.corners) if shown else (None, None, None)
         turning = self.desktop.turning
-        if shown and turning.shown and self._dreams():  # a dream begins with the picture alone
-            pixels = turning.strip.pixels(turning.shown, self.desktop.size)
+        if dreamt is None and shown and turning.shown and self._dreams():
+            dreamt = turning.strip.pixels(turning.shown, self.desktop.size)
+        if dreamt is not None:  # a dream begins with the picture alone
+            pixels = dreamt
             verbatim, corners = np.full_like(guide.verbatim, 255), np.zeros_like(guide.corners)
         weights = tuple(self.desktop.loras.items())
         return PaintRequest(

@@ -2,7 +2,8 @@
 
 Another checkpoint is opened in a process of its own, beside the one that paints where memory allows, else after letting
 that one go. Once it is open it paints the whole screen as it is now, unseen; only if that frame is one it takes over, in
-one step, with the frame. Until then nothing changes but that the machine is busier. Who painted before is kept, ready to
+one step, with the frame. A dream goes on: with all that is remembered where the two are of a family, else from the frame
+that was dreamt. Until then nothing changes but that the machine is busier. Who painted before is kept, ready to
 paint, while there is room. Everything but the ending of processes happens on the session's thread.
 """
 
@@ -25,6 +26,7 @@ from engine.process_mailbox import ProcessMailbox
 WARM = 2  # painters kept ready beside the one that paints, at most
 CATCH_UP_S = 0.3  # how long a first frame waits for what was typed meanwhile
 FLAT = 4  # a frame whose channels each span fewer levels shows nothing
+AT_REST_S = 2.0  # how long a dream's painter is waited for before what it remembers is handed on
 CLOSE_S = 2.5
 SLICE_S = 0.02
 Room = Callable[[PainterSpec, Sequence[PainterSpec]], bool]  # does the first fit, once the others are let go?
@@ -186,7 +188,10 @@ class SwapMailbox:
             return
         if warm is not None:
             self._end(warm)
-        beside = self._make_room(spec)
+        self._begin(spec, self._make_room(spec))
+
+    def _begin(self, spec: PainterSpec, beside: bool) -> None:
+        """Open it, in a process of its own."""
         self._swap = Swap(spec, "loading", monotonic(), beside=beside)
         try:
             self._coming = ProcessMailbox(self._open_painter, spec, replace(self._limits, deaths=1))
@@ -207,13 +212,34 @@ class SwapMailbox:
             gone.append(oldest)
         if self._active is None or self._room(spec, gone):
             return self._active is not None
-        self._left, leaving, self._active = self._active.latents(), self._active, None
-        self._end(leaving)
+        self._let_go()
         return False
+
+    def _let_go(self) -> None:
+        """Of who paints: what it holds is kept."""
+        if self._active is not None:
+            self._left, leaving, self._active = self._active.latents(), self._active, None
+            self._end(leaving)
+
+    def _open_with_more_room(self) -> bool:
+        """Begin anew after who is kept ready is let go, then who paints; False where nobody is left to go."""
+        if self._swap is None or (not self._warm and self._active is None):
+            return False
+        if self._warm:
+            self.cool()
+        else:
+            self._let_go()
+        coming, self._coming, self._tried, self._first = self._coming, None, None, []
+        if coming is not None:
+            self._end(coming)
+        self._begin(self._swap.spec, beside=self._active is not None)
+        return True
 
     def _look_at(self, coming: ProcessMailbox) -> list[Painting]:
         """What the coming painter painted, if it takes over now; it does when its frame shows what was typed meanwhile."""
         if coming.status.state in ("gave up", "closed"):
+            if coming.status.short and self._open_with_more_room():
+                return []
             self._refuse(coming.status.why)
             return []
         if self._tried is None:
@@ -228,13 +254,30 @@ class SwapMailbox:
         caught_up = self._first[-1].seq >= self._latest
         if not caught_up and monotonic() - self._first_at < CATCH_UP_S:
             return []
+        if self._goes_on(coming) and self._active is not None and self._active.status.state != "ready" and monotonic() - self._first_at < AT_REST_S:
+            return []  # until what it dreams of last is whole
         return self._take_over(coming)
+
+    def _goes_on(self, coming: ProcessMailbox) -> bool:
+        """Whether the coming painter can take over all that the one before dreamt: they are of a family, and hold alike things."""
+        old, new = self._active.info if self._active is not None else None, coming.info
+        if self._active is None or old is None or new is None or "guided" in (old.mode, new.mode) or old.family != new.family:
+            return False
+        held, own = self._active.latents(), coming.latents()
+        return held is not None and own is not None and (held.shape, held.dtype) == (own.shape, own.dtype)
 
     def _take_over(self, coming: ProcessMailbox) -> list[Painting]:
         before, first, swap = self._active, self._first, self._swap
+        if before is not None and before.status.state == "ready" and self._goes_on(coming):
+            first, held = before.collect(), before.latents()
+            if held is not None:
+                coming.restore(held)
+                coming.needs_full()  # what it holds is the frame that is shown
         known = before.info.reach if before is not None and before.info is not None else 0
         # What was posted meanwhile was grown by the old painter's reach; where nobody painted it was not posted at all.
-        self._full = before is None or (self._latest != self._tried and coming.info is not None and coming.info.reach > known)
+        # A dream answers on the whole frame anyway, and a frame in full would wake it.
+        dreams = coming.info is not None and coming.info.mode == "dream"
+        self._full = before is None or (not dreams and self._latest != self._tried and coming.info is not None and coming.info.reach > known)
         if before is not None:
             if before.status.state in ("ready", "painting"):
                 self._warm[self._spec] = before

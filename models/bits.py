@@ -19,12 +19,13 @@ from torch import Tensor, nn
 
 from engine.errors import CheckpointError
 from models.plain_files import parsed
+from models.rows import parameter, pieces_in
 
 PIECE = re.compile(r"(?P<weight>.+\.weight)\.(?P<piece>absmax|quant_map|nested_absmax|nested_quant_map|quant_state\.bitsandbytes__(nf4|fp4))")
 STATE = re.compile(r"quant_state\.bitsandbytes__(nf4|fp4)")
 BLOCKS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
-PACKAGES = {"bitsandbytes": "bitsandbytes", "torchao": "torchao", "quanto": "optimum-quanto"}  # by what a config calls the method
+EIGHT = ("int8", "float8")  # of quanto's kinds, those that `models.rows` reads
 INSTEAD = "get the checkpoint in half precision, or its transformer as GGUF"
 BETWEEN = "|"  # in no tensor's name: between a weight's and its piece's
 
@@ -34,6 +35,7 @@ class Packed(NamedTuple):
 
     names: dict[str, str]
     shape: tuple[int, ...]
+    rows: bool = False  # whether it is kept as `models.rows` reads it
 
 
 def check_packing(config: Mapping[str, Any], path: Path) -> None:
@@ -42,19 +44,24 @@ def check_packing(config: Mapping[str, Any], path: Path) -> None:
     told = config.get("quantization_config")
     if not isinstance(told, dict):
         return
-    method = str(told.get("quant_method"))[:40]
-    if method not in PACKAGES:
+    method, kind = str(told.get("quant_method"))[:40], str(told.get("weights_dtype", told.get("weights")))[:40]
+    if method not in ("bitsandbytes", "quanto", "torchao"):
         raise CheckpointError(f"{path}: its weights are packed by {method!r}, which is not read here; {INSTEAD}")
-    if importlib.util.find_spec({"quanto": "optimum"}.get(method, method)) is None:
-        package = PACKAGES[method]
-        raise CheckpointError(f"{path}: its weights are packed by {method}, which needs the package {package} (pip install {package}); or {INSTEAD}")
-    if method != "bitsandbytes" or told.get("load_in_8bit"):
-        raise CheckpointError(f"{path}: weights that {method} packed {'into eight bits ' * (method == 'bitsandbytes')}are not read here; {INSTEAD}")
+    if method == "torchao":
+        raise CheckpointError(
+            f"{path}: its weights are packed by torchao, whose files are pickles, or in newer ones name the classes they are to become; "
+            f"neither is read here; {INSTEAD}"
+        )
+    if method == "quanto" and (kind not in EIGHT or told.get("activations") is not None):
+        raise CheckpointError(f"{path}: its weights are packed by quanto into {kind}; only {' and '.join(EIGHT)} weights are read here; {INSTEAD}")
+    if method == "bitsandbytes" and not told.get("load_in_8bit") and importlib.util.find_spec(method) is None:
+        raise CheckpointError(f"{path}: its weights are packed into four bits by {method}, which needs the package {method} (pip install {method}); or {INSTEAD}")
 
 
 def pieces_of(entries: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], path: Path) -> dict[str, Packed]:
     """The packed weights of a file, by name. entries: its header; shapes: of the weights that the network has, by the file's
     names. Raises CheckpointError for pieces that do not go together."""
+    rows = {weight: Packed(names, shapes[weight], True) for weight, names in pieces_in(entries, shapes, path).items()}
     found: dict[str, dict[str, str]] = {}
     for name in entries:
         if (told := PIECE.fullmatch(name)) and told["weight"] in shapes:
@@ -70,7 +77,7 @@ def pieces_of(entries: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]],
         for piece, name in names.items():
             if piece in kinds and (entries[name].dtype != kinds[piece] or math.prod(entries[name].shape) > max(count, 2**16)):
                 raise CheckpointError(f"{path}: {name} is {entries[name].shape} {entries[name].dtype}, which unpacks nothing; copy the file again")
-    return {weight: Packed(names, shapes[weight]) for weight, names in found.items()}
+    return rows | {weight: Packed(names, shapes[weight]) for weight, names in found.items()}
 
 
 def gathered(tensors: Mapping[str, Tensor], packed: Mapping[str, Packed], path: Path) -> dict[str, Tensor]:
@@ -78,7 +85,8 @@ def gathered(tensors: Mapping[str, Tensor], packed: Mapping[str, Packed], path: 
     that name, BETWEEN, and the piece's. Raises CheckpointError."""
     found = {key: tensor for key, tensor in tensors.items() if BETWEEN not in key}
     for key, weight in packed.items():
-        found[key] = _parameter(weight, {piece: tensors[f"{key}{BETWEEN}{piece}"] for piece in weight.names}, path, key)
+        pieces = {piece: tensors[f"{key}{BETWEEN}{piece}"] for piece in weight.names}
+        found[key] = parameter(pieces, path, key) if weight.rows else _parameter(weight, pieces, path, key)
     return found
 
 

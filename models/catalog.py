@@ -139,13 +139,12 @@ def opened(spec: PainterSpec) -> BundledCheckpoint | PromptedCheckpoint:
 
 
 def open_carefully(spec: PainterSpec) -> Painter:
-    """The same, outliving that memory runs out while it paints. For a session."""
-    painter = open_painter(spec)
+    """The same, outliving that memory runs out while it is opened and while it paints. For a session. Raises Shortage too."""
     if spec.checkpoint == "guide":
-        return painter
-    from models.placing import careful
+        return open_painter(spec)
+    from models.ladder import careful, opened
 
-    return careful(painter)
+    return opened(lambda: careful(open_painter(spec)), spec.checkpoint)
 
 
 def dressed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> PromptedCheckpoint:
@@ -161,7 +160,7 @@ def dressed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpe
 
 def probed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> Painter:
     """A painter of the checkpoint that has shown that it paints. Raises CheckpointError."""
-    from models.placing import careful
+    from models.ladder import careful
     from models.probe import probe
 
     spec = _tuned(spec, checkpoint.sha256)

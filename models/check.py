@@ -41,8 +41,8 @@ class Row:
 @dataclass(frozen=True)
 class Verdict:
     """One checkpoint, or what goes with one. why: "" if it can be loaded, else what is wrong and what to do; sizes in
-    megabytes; memory_mb: weights in float32, with the activations where they were measured (the bundled family); rows: what
-    was looked at, in order; notes: what is ignored, and why; kind: checkpoint, lora, embedding or vae; place: "profile", or
+    megabytes; memory_mb: weights in float32, with the activations of a frame of the usual size (measured of the bundled family,
+    estimated of others; of what was only glanced at, weights alone); rows: what was looked at, in order; notes: what is ignored, and why; kind: checkpoint, lora, embedding or vae; place: "profile", or
     whose folder it lies in; plan: how it would lie in the memory there is now, for a frame of the usual size."""
 
     name: str
@@ -89,16 +89,31 @@ def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits:
         return Verdict(path.name, str(path), "unknown", False, str(error), rows=_rows(findings), notes=tuple(findings.notes))
     return Verdict(
         found.name, str(path), found.family, True, "", found.sha256, found.parameters, _megabytes(path),
-        _memory(found.family, found.parameters), _rows(findings), tuple(findings.notes), plan=_plan(found),
+        round(_memory(found.family, found.parameters) + _activations(found), 1), _rows(findings), tuple(findings.notes), plan=_plan(found),
     )  # fmt: skip
 
 
+def _activations(found: BundledCheckpoint | PromptedCheckpoint) -> float:
+    """Megabytes beside the weights of a frame of the usual size, in float32; the bundled family's are among its weights' figure."""
+    if found.family == "bundled":
+        return 0.0
+    from models.activations import held_at_once
+
+    row = cast("PromptedCheckpoint", found).row
+    branches = 3 if row.edits else 2 if (row.guidance or 1.0) > 1 and not row.references else 1
+    return held_at_once(found.parts, PainterSpec().size, branches, row.references) * 4 / 1e6
+
+
 def _plan(found: BundledCheckpoint | PromptedCheckpoint) -> str:
+    numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in found.parts.items()}
+    return _planned(found.family, numbers)
+
+
+def _planned(family: str, parts: dict[str, int]) -> str:
     """In words."""
     from models.facts import planned_for
 
-    numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in found.parts.items()}
-    return str(planned_for(found.family, numbers, PainterSpec()))
+    return str(planned_for(family, parts, PainterSpec()))
 
 
 def listing(profile: str | None = None) -> list[Verdict]:
@@ -121,8 +136,10 @@ def glance(found: Found) -> Verdict:
             raise CheckpointError(f"{found.path} {UNFINISHED}")
     except CheckpointError as error:
         return Verdict(found.name, str(found.path), "unknown", False, str(error), **known)
-    memory = _memory(family, parameters) if found.kind == "checkpoint" else 0.0
-    return Verdict(found.name, str(found.path), family, True, "", "", parameters, _megabytes(found.path), memory, **known)
+    checkpoint = found.kind == "checkpoint"
+    memory = _memory(family, parameters) if checkpoint else 0.0
+    plan = _planned(family, parts) if checkpoint else ""
+    return Verdict(found.name, str(found.path), family, True, "", "", parameters, _megabytes(found.path), memory, plan=plan, **known)
 
 
 def parts_of(found: Found) -> tuple[str, dict[str, int]]:

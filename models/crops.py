@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from engine.geometry import Rect
 
 WHOLE = 0.7  # from this share of the frame on, painting all of it costs no more
+OVERLAP = 16  # pixels that two parts of one rect share: the later is mixed in over half of them, where the earlier is whole
+GRID = 8  # of damage
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
     """What crops a denoiser takes, in pixels. align: where they start, its coarsest cell, so that a crop sees the cells
     the whole frame would; step: their sides are multiples of it: few shapes, each warm after its first use; margin:
-    what is painted around the damage and thrown away; least: the shortest side."""
+    what is painted around the damage and thrown away; least: the shortest side; most: the longest, 0 for any."""
 
     align: int = 16
     step: int = 32
     margin: int = 12  # a typed letter's crop is 64 x 64
     least: int = 64
+    most: int = 0
+
+    def at_most(self, most: int) -> Cells:
+        """The same where no side may be longer than `most` pixels, or than leaves something between margins; 0: any may."""
+        if not most:
+            return self
+        most = max(most, -(-(2 * self.margin + self.align + OVERLAP) // self.step) * self.step)
+        return replace(self, most=most, least=min(self.least, most))
 
 
 BUNDLED_CELLS = Cells()
@@ -34,26 +44,42 @@ class PaintCrop:
 
 
 def plan(damage: Iterable[Rect], size: tuple[int, int], cells: Cells = BUNDLED_CELLS, whole: bool = False) -> list[PaintCrop]:
-    """Crops that cover the damage; one crop of the whole frame where that is cheaper, or `whole` says so."""
+    """Crops that cover the damage; one crop of the whole frame where that is cheaper, or `whole` says so, and may be."""
     rects = tuple(damage)
     crops: list[PaintCrop] = []
-    for rect in rects:
-        area = _around(rect, size, cells)
+    for part, area in (cut for rect in rects for cut in _cut(rect, size, cells)):
         for i, crop in enumerate(crops):
-            if crop.area.covers(rect.grow(cells.margin // 2).meet(Rect(0, 0, *size))):
-                crops[i] = PaintCrop(crop.area, (*crop.damage, rect))
+            if crop.area.covers(part.grow(cells.margin // 2).meet(Rect(0, 0, *size))):
+                crops[i] = PaintCrop(crop.area, (*crop.damage, part))
                 break
         else:
-            crops.append(PaintCrop(area, (rect,)))
-    if crops and (whole or sum(crop.area.area for crop in crops) >= WHOLE * size[0] * size[1]):
+            crops.append(PaintCrop(area, (part,)))
+    fits = not cells.most or max(size) <= cells.most
+    if crops and fits and (whole or sum(crop.area.area for crop in crops) >= WHOLE * size[0] * size[1]):
         return [PaintCrop(Rect(0, 0, *size), rects)]
     return crops
 
 
-def _around(rect: Rect, size: tuple[int, int], cells: Cells) -> Rect:
-    x, w = _span(rect.x, rect.right, size[0], cells)
-    y, h = _span(rect.y, rect.bottom, size[1], cells)
-    return Rect(x, y, w, h)
+def _cut(rect: Rect, size: tuple[int, int], cells: Cells) -> Iterator[tuple[Rect, Rect]]:
+    """The parts in which a rect is painted, and the area around each: itself in one, where no side is too long."""
+    across = _spans(rect.x, rect.right, size[0], cells)
+    for top, bottom, y, h in _spans(rect.y, rect.bottom, size[1], cells):
+        for left, right, x, w in across:
+            yield Rect(left, top, right - left, bottom - top), Rect(x, y, w, h)
+
+
+def _spans(start: int, end: int, limit: int, cells: Cells) -> list[tuple[int, int, int, int]]:
+    """Start and end of each part of [start, end), and start and length of the side around it."""
+    first, length = _span(start, end, limit, cells)
+    if not cells.most or length <= cells.most:
+        return [(start, end, first, length)]
+    spans, length = list[tuple[int, int, int, int]](), cells.most
+    while not spans or spans[-1][1] < end:
+        at = spans[-1][1] - OVERLAP if spans else start
+        first = min(max(at - cells.margin, 0) // cells.align * cells.align, limit - length)
+        reached = first + length >= min(end + cells.margin, limit)
+        spans.append((at, end if reached else (first + length - cells.margin) // GRID * GRID, first, length))
+    return spans
 
 
 def _span(start: int, end: int, limit: int, cells: Cells) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from engine.context import RECENT_SIZE, SLOW_SIZE, look_of
@@ -34,7 +35,7 @@ from engine.painter import (
 )
 from engine.styles import paints_of
 from models.crops import BUNDLED_CELLS, PaintCrop, plan
-from models.denoiser import CORNERS, PATCH, Materials, pack, place
+from models.denoiser import CORNERS, PATCH, Materials, pack, place, unpack
 from models.devices import all_threads, device_of, dtype_of, name_of
 from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
@@ -50,8 +51,10 @@ from models.inputs import (
     remembered,
     to_pixels,
 )
+from models.ladder import Ladder
 from models.loading import BundledCheckpoint
 from models.memory import PictureMemory, Recalled
+from models.placing import ran_out
 from models.sampling import noise_field, sample
 from models.synthetic.renderer import REACH
 
@@ -70,6 +73,7 @@ class LatentPainter:
         dtype = torch.float32 if eight else dtype_of(spec.dtype, spec.device)
         self._threads = (spec.threads or all_threads()) if device.type == "cpu" else 0
         self._spec = spec
+        self.ladder = Ladder(spec.size)
         # nn.Module's own `to`: diffusers' prints a warning about float32 modules even where there are none
         self._denoiser = nn.Module.to(checkpoint.denoiser, device, dtype)
         for module in self._denoiser.modules():
@@ -115,7 +119,7 @@ class LatentPainter:
         tokens = self._embed(context, ms)
         patches: list[Patch] = []
         painted = False
-        for crop in plan(request.damage, self._spec.size, self._cells, whole=CROPS in self._spec.without):
+        for crop in plan(request.damage, self._spec.size, self._cells.at_most(self.ladder.most), whole=CROPS in self._spec.without):
             key = self._key(crop, request)
             known = self._cache.get(key)
             if known is None:
@@ -225,24 +229,28 @@ class LatentPainter:
             torch.set_num_threads(1 if crop.area.area <= SMALL_AREA else self._threads)
         rows, columns = crop.area.slices
         cells = (..., slice(rows.start // PATCH, rows.stop // PATCH), slice(columns.start // PATCH, columns.stop // PATCH))
+        fewer = (..., slice(None, None, self.ladder.scale), slice(None, None, self.ladder.scale))  # all, unless memory ran out
         shown = request.guide[rows, columns] if request.guide is not None else None
         guided = shown is not None
-        own = self._to_latents(self._pixels[..., rows, columns] if shown is None else self._upload(shown))
+        own = self._to_latents((self._pixels[..., rows, columns] if shown is None else self._upload(shown))[fewer])
         previous, guide = (torch.zeros_like(own), own) if guided else (own, torch.zeros_like(own))
-        maps = torch.cat([self._maps(crop, request, guided), self._place[cells]], 1)
+        maps = torch.cat([self._maps(crop, request, guided), self._place[cells][fewer]], 1)
         maps = maps.contiguous(memory_format=torch.channels_last)
-        noise = self._noise[cells].contiguous(memory_format=torch.channels_last)
+        noise = self._noise[cells][fewer].contiguous(memory_format=torch.channels_last)
         memory = None
         if recalled is not None:
-            memory = remembered(recalled.pixels.permute(0, 2, 3, 1), recalled.known[None]).to(self._dtype)
+            memory = remembered(recalled.pixels[fewer].permute(0, 2, 3, 1), recalled.known[fewer][None]).to(self._dtype)
             memory = memory.contiguous(memory_format=torch.channels_last)
         whole = self._materials
-        materials = Materials(whole.clear, whole.depth, whole.ground[cells], whole.texture[cells])
+        ground, texture = whole.ground[cells], whole.texture[cells]
+        if self.ladder.scale > 1:
+            ground, texture = pack(unpack(ground)[fewer]), pack(unpack(texture)[fewer])
+        materials = Materials(whole.clear, whole.depth, ground, texture)
         corners = self._corners(crop.area, request, materials)
         encoded = perf_counter()
         clean = sample(self._denoiser, previous, guide, maps, tokens, memory, corners, materials, noise, self.info.steps)
         denoised = perf_counter()
-        pixels = to_pixels(clean)[0]
+        pixels = self._as_large(to_pixels(clean)[0], crop.area)
         if shown is not None and request.verbatim is not None:
             content = request.verbatim[rows, columns] > 0  # pictures are the user's: not one level may be off
             pixels[content] = shown[content]
@@ -256,20 +264,22 @@ class LatentPainter:
         if not self._denoiser.rounds or request.corners is None:
             return materials.ground.new_zeros(1, CORNERS, 1, 1)
         palette = palette_of(torch.from_numpy(request.context.slow)[None]).to(self._device, self._dtype)
-        shapes = torch.from_numpy(request.corners[area.slices].copy())[None].to(self._device)
+        scale = self.ladder.scale
+        shapes = torch.from_numpy(request.corners[area.slices][::scale, ::scale].copy())[None].to(self._device)
         return corner_maps(shapes, palette, materials)
 
     def _maps(self, crop: PaintCrop, request: PaintRequest, guided: bool) -> Tensor:
         rows, columns = crop.area.slices
-        h, w = crop.area.h, crop.area.w
+        scale = self.ladder.scale
+        h, w = crop.area.h // scale, crop.area.w // scale
         verbatim = torch.zeros(1, 1, h, w)
         if guided and request.verbatim is not None:
-            verbatim[0, 0] = torch.from_numpy(request.verbatim[rows, columns].astype(np.float32) / 255)
+            verbatim[0, 0] = torch.from_numpy(request.verbatim[rows, columns][::scale, ::scale].astype(np.float32) / 255)
         pointer = torch.zeros(1, h // PATCH, w // PATCH)
         buttons = torch.zeros(1, 3)
         if not guided and crop.area.holds(*request.pointer):
             x, y = request.pointer
-            pointer[0, (y - crop.area.y) // PATCH, (x - crop.area.x) // PATCH] = 1.0
+            pointer[0, (y - crop.area.y) // (scale * PATCH), (x - crop.area.x) // (scale * PATCH)] = 1.0
             buttons[0] = held(request.buttons)
         maps = event_maps(verbatim, torch.tensor([float(guided)]), pointer, buttons)
         return maps.to(self._device, self._dtype)
@@ -292,7 +302,7 @@ class LatentPainter:
             return None
         rows, columns = crop.area.slices
         digest = hashlib.blake2b(digest_size=16)
-        digest.update(repr(crop.area).encode())
+        digest.update(repr((crop.area, self.ladder.scale)).encode())
         digest.update(request.context.slow.tobytes())
         digest.update(request.guide[rows, columns].tobytes())
         if request.verbatim is not None:
@@ -300,6 +310,12 @@ class LatentPainter:
         if request.corners is not None:
             digest.update(request.corners[rows, columns].tobytes())
         return digest.digest()
+
+    def _as_large(self, pixels: np.ndarray, area: Rect) -> np.ndarray:
+        """What was painted of the area, uint8 (h, w, 3), at the frame's own size."""
+        if pixels.shape[:2] == (area.h, area.w):
+            return pixels
+        return np.array(Image.fromarray(pixels).resize((area.w, area.h), Image.Resampling.BICUBIC))
 
     def _to_latents(self, pixels: Tensor) -> Tensor:
         """uint8 (1, 3, h, w) on the device to packed latents in [-1, 1]."""
@@ -318,4 +334,8 @@ class LatentPainter:
         self._take_look(look_of(empty.slow))
         with torch.inference_mode():
             for area in (Rect(0, 0, 64, 64), Rect(0, 0, width, height)):
-                self._paint_crop(PaintCrop(area, ()), request, self._embed(empty, ms), None, ms)
+                try:
+                    self._paint_crop(PaintCrop(area, ()), request, self._embed(empty, ms), None, ms)
+                except (RuntimeError, MemoryError) as error:
+                    if not ran_out(error):
+                        raise  # else the first event finds a thriftier way

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, Shortage
 from engine.opening import expecting
 
 AHEAD = 8 * 2**30  # bytes: what the libraries and their threads reserve
@@ -27,16 +27,18 @@ REFUSED = ("allocate memory", "alloc_cpu", "out of memory")  # torch's words whe
 @contextmanager
 def limited_memory(*places: Path) -> Iterator[None]:
     """What is opened inside may take memory in proportion to the files of the folder or file, and of what may be opened with
-    it. Raises CheckpointError where it takes more."""
+    it. Raises CheckpointError where it takes more; Shortage where the machine has no more."""
     size = sum(weights_size(place) for place in places)
-    room = min(AHEAD + TIMES * size, max(psutil.virtual_memory().available, AHEAD))
+    asked, there = AHEAD + TIMES * size, max(psutil.virtual_memory().available, AHEAD)
+    room = min(asked, there)
     before = _lowered(room)
     try:
         with expecting(size):
             yield
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or any(words in str(error) for words in REFUSED):
-            raise CheckpointError(
+            kind = Shortage if there < asked else CheckpointError  # the machine's fault, or the checkpoint's
+            raise kind(
                 f"{places[0]} asks for more memory than the {room >> 20} MB that it may take; close other programs, or get a clean copy"
             ) from error
         raise

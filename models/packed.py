@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from engine.errors import CheckpointError
 from models.bits import layer_for, unpacked_bits
+from models.rows import RowLinear, in_rows, unpacked_rows
 
 
 def need_gguf(path: Path) -> None:
@@ -39,6 +40,8 @@ def in_bits(tensor: Tensor) -> bool:
 
 def unpacked(tensor: Tensor) -> Tensor:
     """In float32."""
+    if in_rows(tensor):
+        return unpacked_rows(tensor)
     if in_bits(tensor):
         return unpacked_bits(tensor)
     from diffusers.quantizers.gguf.utils import dequantize_gguf_tensor
@@ -69,14 +72,15 @@ def packed_network(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[st
 
 
 def _in_layers_of_bits(network: nn.Module, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """What bitsandbytes packed goes into its layers; the tensors that are left, unpacked where no layer takes them so."""
+    """What is packed into bits, or kept in rows of eight, goes into layers of its own; the tensors that are left, unpacked where no
+    layer takes them so."""
     left = {}
     for key, tensor in tensors.items():
         owner, _, _ = key.rpartition(".")
         above, _, name = owner.rpartition(".")
-        plain = network.get_submodule(owner) if in_bits(tensor) else None
+        plain = network.get_submodule(owner) if in_bits(tensor) or in_rows(tensor) else None
         if type(plain) is nn.Linear:
-            setattr(network.get_submodule(above), name, layer_for(plain, tensor))
+            setattr(network.get_submodule(above), name, RowLinear(plain, tensor) if in_rows(tensor) else layer_for(plain, tensor))
         else:
             left[key] = unpacked(tensor) if plain is not None else tensor
     return left

@@ -1,25 +1,15 @@
-"""Puts a checkpoint's networks where its memory plan says, and finds a thriftier way where memory runs out all the same."""
+"""Puts a checkpoint's networks where its memory plan says, and by a thriftier one where memory runs out meanwhile."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from engine.errors import PixelOSError
-from engine.painter import (
-    OnPreview,
-    OnStep,
-    Painter,
-    PainterSpec,
-    Painting,
-    PaintRequest,
-    PreviewingPainter,
-    SteppingPainter,
-)
+from engine.painter import PainterSpec
 from models.devices import device_of
 from models.limits import REFUSED
 from models.memory_plan import MemoryPlan, plans, room
@@ -40,6 +30,10 @@ class Placement:
         self.plan = self._ladder.pop(0)
         self.dtype: torch.dtype = getattr(torch, self.plan.dtype)
         self._put()
+
+    def tile(self) -> bool:
+        """`down`, where that leaves the weights on the device."""
+        return bool(self._ladder) and self._ladder[0].offload == "none" and self.down()
 
     def down(self) -> bool:
         """Place everything by the next thriftier plan; False where there is none."""
@@ -85,84 +79,6 @@ def place(pipeline: Any, parts: Mapping[str, nn.Module], plan: MemoryPlan, devic
         pipeline.enable_group_offload(onload_device=device, offload_device=torch.device("cpu"), **GROUP)
     else:
         pipeline.enable_sequential_cpu_offload(device=device)
-
-
-class Careful:
-    """A painter that outlives running out of memory: what is being painted is painted again, more thriftily.
-
-    rungs: each makes things thriftier and says whether there was a way; the first that has one is taken, once a time.
-    Caches are emptied before. Raises PixelOSError where nothing helped; the painter then is as it was before.
-    """
-
-    def __init__(self, painter: Painter, rungs: Sequence[Callable[[], bool]] = ()) -> None:
-        self.painter, self.info = painter, painter.info
-        self._rungs = rungs
-        self._kept = painter.latents()
-
-    def paint(self, request: PaintRequest) -> Painting:
-        emptied = False
-        while True:
-            try:
-                painting = self.painter.paint(request)
-                self._kept = self.painter.latents()
-                return painting
-            except (RuntimeError, MemoryError) as error:
-                if not ran_out(error):
-                    raise
-            empty_caches()
-            if emptied and not any(rung() for rung in self._rungs):
-                self.painter.restore(self._kept)
-                raise PixelOSError(
-                    f"memory ran out while {self.info.name} painted; close other programs, choose a smaller window size, or another checkpoint (F2)"
-                )
-            emptied = True
-            self.painter.restore(self._kept)
-
-    def latents(self) -> Any:
-        return self._kept
-
-    def restore(self, latents: Any) -> None:
-        self.painter.restore(latents)
-        self._kept = self.painter.latents()
-
-    def close(self) -> None:
-        self.painter.close()
-
-
-class CarefulStepping(Careful):
-    """The same of a painter that tells of its steps."""
-
-    painter: SteppingPainter
-
-    @property
-    def on_step(self) -> OnStep | None:
-        return self.painter.on_step
-
-    @on_step.setter
-    def on_step(self, listener: OnStep | None) -> None:
-        self.painter.on_step = listener
-
-
-class CarefulPreviewing(CarefulStepping):
-    """The same of a painter that shows an edit while it comes about."""
-
-    painter: PreviewingPainter
-
-    @property
-    def on_preview(self) -> OnPreview | None:
-        return self.painter.on_preview
-
-    @on_preview.setter
-    def on_preview(self, listener: OnPreview | None) -> None:
-        self.painter.on_preview = listener
-
-
-def careful(painter: Painter) -> Careful:
-    """The painter with the way down that its placement has, if any."""
-    placement = getattr(painter, "placement", None)
-    rungs = [placement.down] if placement is not None else []
-    kind = CarefulPreviewing if isinstance(painter, PreviewingPainter) else CarefulStepping if isinstance(painter, SteppingPainter) else Careful
-    return kind(painter, rungs)  # type: ignore[arg-type]
 
 
 def ran_out(error: BaseException) -> bool:

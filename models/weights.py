@@ -22,11 +22,12 @@ from models.findings import Findings
 from models.gguf_file import GgufFile
 from models.packed import is_packed, packed_network, unpacked
 from models.plain_files import read_json
+from models.rows import DATA
 from models.safetensors_file import FLOATS, Digest, SafetensorsFile, open_safetensors
 
 MOST_SHARDS = 1000
 SHARD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*\.safetensors")
-BYTES = {**FLOATS, "U8": torch.uint8}
+BYTES = {**FLOATS, "U8": torch.uint8, "I8": torch.int8}
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -142,7 +143,8 @@ def _packed(
     shard: SafetensorsFile, wanted: Mapping[str, Tensor], own: Mapping[str, str], reading: Reading, spell: Callable[[str], str]
 ) -> dict[str, Packed]:
     """A file's weights that are packed into bits, by the network's names. Raises CheckpointError."""
-    known = {name: own.get(reading.spelled(name)) or own.get(reading.spelled(spell(name))) for name in shard.entries}
+    names = [*shard.entries, *(name.removesuffix(DATA) for name in shard.entries if name.endswith(DATA))]
+    known = {name: own.get(reading.spelled(name)) or own.get(reading.spelled(spell(name))) for name in names}
     shapes = {name: tuple(wanted[key].shape) for name, key in known.items() if key is not None}
     return {str(known[name]): weight for name, weight in pieces_of(shard.entries, shapes, shard.path).items()}
 
@@ -202,12 +204,15 @@ def finite(
     for name, tensor in shard.tensors(digest, BYTES):
         if tensor is None or name not in names:
             continue
-        if tensor.dtype == torch.uint8 and not is_packed(tensor):  # a piece of what is packed into bits
+        if tensor.dtype in (torch.uint8, torch.int8) and not is_packed(tensor):  # a piece of what is packed into bits
             found[names[name]] = tensor
             continue
         number = unpacked(tensor) if is_packed(tensor) else tensor.float()
         if not torch.isfinite(number).all():
             raise CheckpointError(f"{shard.path}: {name} holds values that are not finite; the file is damaged, copy it again")
+        if BETWEEN in names[name]:
+            found[names[name]] = tensor if tensor.dtype.itemsize == 1 else number  # another, as it is
+            continue
         held = number.to(dtype)
         if dtype == torch.float16 and not torch.isfinite(held).all():
             raise CheckpointError(f"{shard.path}: {name} holds numbers too large for float16; use --dtype bfloat16 or float32")

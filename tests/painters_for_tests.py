@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, Shortage
 from engine.events import Text
 from engine.geometry import Rect
 from engine.opening import count, expecting
@@ -188,6 +189,21 @@ class TintedPainter(RememberingPainter):
         return Painting(request.seq, patches, "painted")
 
 
+class ThriftyPainter(RememberingPainter):
+    """Gives something up where "!" is typed; from "?" on memory runs out however little it does."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        super().__init__(spec)
+        self.info = replace(self.info, name=spec.checkpoint, family="thrifty", plan="float32: 0.2 GB at most")
+
+    def paint(self, request: PaintRequest) -> Painting:
+        if b"?" in text_of(request):
+            raise Shortage("memory ran out here")
+        if b"!" in text_of(request):
+            self.info = replace(self.info, plan="float32, half the size: 0.1 GB at most", gave_up=("it paints at half the size",))
+        return super().paint(request)
+
+
 class BluntPainter(GuidePainter):
     """Paints one grey, whatever it is shown."""
 
@@ -199,7 +215,10 @@ class BluntPainter(GuidePainter):
 def by_name(spec: PainterSpec) -> GuidePainter:
     """The painter that the checkpoint's name asks for."""
     kinds = {"guide": RememberingPainter, "tinted": TintedPainter, "tinted too": TintedPainter, "bundled": TintedPainter, "flat": BluntPainter,
-             "crashing": CrashingPainter}  # fmt: skip
+             "crashing": CrashingPainter, "thrifty": ThriftyPainter}  # fmt: skip
+    if spec.checkpoint.startswith("greedy "):
+        _be_greedy(spec)
+        return TintedPainter(spec)
     if spec.checkpoint == "slow to open":
         for share in range(200):
             count(1)
@@ -207,6 +226,14 @@ def by_name(spec: PainterSpec) -> GuidePainter:
     if spec.checkpoint not in kinds:
         raise CheckpointError(f"checkpoint {spec.checkpoint!r} is not there; name a folder that is")
     return kinds[spec.checkpoint](spec)
+
+
+def _be_greedy(spec: PainterSpec) -> None:
+    """There is not enough memory the first times that it is opened: as often as its name says."""
+    tried = Path(spec.profile or "") / "tried"
+    tried.write_text((tried.read_text() if tried.exists() else "") + "x")
+    if len(tried.read_text()) <= int(spec.checkpoint.split()[1]):
+        raise Shortage("memory ran out while it was opened")
 
 
 def by_name_counted(spec: PainterSpec) -> GuidePainter:
@@ -226,3 +253,32 @@ def broken_opener(spec: PainterSpec) -> GuidePainter:
 def hanging_opener(spec: PainterSpec) -> GuidePainter:
     time.sleep(3600)
     raise AssertionError
+
+
+class CountingDreamer(GuidePainter):
+    """Wakes from the guide; every event darkens the frame by a level. Its latents are the frame and a count of the events."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        super().__init__(spec)
+        family = "otherwise" if spec.checkpoint.endswith("otherwise") else "counting"
+        self.info = replace(self.info, name=spec.checkpoint, family=family, mode="dream")
+        self._count = 0
+
+    def paint(self, request: PaintRequest) -> Painting:
+        if request.guide is not None:
+            self._frame[:], self._count = request.guide, 0
+        typed = sum(isinstance(event, Text) for event in request.events)
+        self._count += typed
+        self._frame[:] = np.maximum(self._frame.astype(int) - typed, 0)
+        return Painting(request.seq, (Patch(WHOLE, self._frame.copy()),), "painted")
+
+    def latents(self) -> np.ndarray:
+        return np.dstack([self._frame, np.full(self._frame.shape[:2], self._count, np.uint8)])
+
+    def restore(self, latents: np.ndarray | None) -> None:
+        super().restore(None if latents is None else latents[..., :3])
+        self._count = 0 if latents is None else int(latents[0, 0, 3])
+
+
+def dreaming(spec: PainterSpec) -> GuidePainter:
+    return CountingDreamer(spec)

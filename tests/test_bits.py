@@ -104,21 +104,13 @@ def test_what_does_not_go_together_is_refused_and_its_twin_loads(packed: Path, t
 
 @pytest.mark.parametrize(("told", "message"), [
     ({"quant_method": "bitsandbytes", "load_in_4bit": True}, r"needs the package bitsandbytes \(pip install bitsandbytes\)"),
-    ({"quant_method": "quanto"}, r"needs the package optimum-quanto \(pip install optimum-quanto\)"),
-    ({"quant_method": "torchao"}, r"needs the package torchao"), ({"quant_method": "os.system"}, "packed by 'os.system', which is not read here"),
+    ({"quant_method": "quanto", "weights_dtype": "int4"}, "packed by quanto into int4; only int8 and float8"),
+    ({"quant_method": "quanto", "weights": "int8", "activations": "int8"}, "packed by quanto into int8; only int8 and float8"),
+    ({"quant_method": "torchao"}, "by torchao, whose files are pickles"), ({"quant_method": "os.system"}, "packed by 'os.system', which is not read here"),
 ])  # fmt: skip
-def test_one_message_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: dict[str, object], message: str) -> None:
+def test_one_message_says_what_is_missing_or_why_it_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: dict[str, object], message: str) -> None:
     folder = tiny_folder(tmp_path / "flux", "flux")
     edit_json(folder / "transformer" / "config.json", quantization_config=told)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(CheckpointError, match=message):
         open_checkpoint(folder)
-
-
-def test_what_is_installed_and_not_read_here_is_refused_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tiny_folder(tmp_path / "flux", "flux")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    for told in ({"quant_method": "torchao"}, {"quant_method": "bitsandbytes", "load_in_8bit": True}):
-        edit_json(folder / "transformer" / "config.json", quantization_config=told)
-        with pytest.raises(CheckpointError, match="are not read here; get the checkpoint in half precision, or its transformer as GGUF"):
-            open_checkpoint(folder)

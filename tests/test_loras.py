@@ -202,6 +202,7 @@ def test_the_command_line_takes_files_and_names(tmp_path: Path) -> None:
     spec = choice.spec()
     assert spec.loras == ((str(own), 0.6), (str(other), -1.0)) and spec.sampler == "lcm"
     assert spec.weights == (("wood", 0.6), ("wood 2", -1.0))
+    assert choice.weighed == (True, True) and replace(choice, lora=["wood", "wood:2"]).weighed == (False, True)
     for text, message in (("nowhere.safetensors:1", "there is no LoRA file"), (f"{other}:99", "a weight of 99 cannot be")):
         with pytest.raises(InputError, match=message):
             replace(choice, lora=[text]).spec()

@@ -19,8 +19,9 @@ from engine.errors import PixelOSError
 from engine.painter import Painter, PainterSpec
 from models.catalog import open_carefully, open_painter
 from models.facts import facts
+from models.ladder import Careful, CarefulPreviewing, CarefulStepping
 from models.memory_plan import GB, RESERVE, MemoryPlan, dtype_for, plan, plans, room
-from models.placing import Careful, CarefulPreviewing, CarefulStepping, Placement, careful, place
+from models.placing import Placement, place
 from tests.test_painters import SIZE, ask, drawn
 from tests.tiny_families import tiny_folder
 
@@ -256,32 +257,6 @@ def test_another_error_is_no_shortage(painters: dict[str, Careful]) -> None:
     with pytest.raises(RuntimeError, match="size mismatch"):
         painter.paint(ask(drawn(0)))
     hook.remove()
-
-
-def test_every_rung_is_taken_in_turn() -> None:
-    taken: list[str] = []
-
-    class Short:
-        info = open_carefully(PainterSpec("guide", size=SIZE)).info
-
-        def paint(self, request: Any) -> Any:
-            raise torch.OutOfMemoryError("injected")
-
-        def latents(self) -> np.ndarray:
-            return np.zeros(1)
-
-        def restore(self, latents: Any) -> None:
-            taken.append("restored")
-
-        def close(self) -> None:
-            """Nothing is held."""
-
-    rungs = ["sliced", "model", "group"]
-    painter = Careful(Short(), [lambda: bool(rungs) and not taken.append(rungs.pop(0))])
-    with pytest.raises(PixelOSError):
-        painter.paint(ask(drawn(0)))
-    assert [one for one in taken if one != "restored"] == ["sliced", "model", "group"] and taken[-1] == "restored"
-    assert careful(Short())._rungs == []
 
 
 def test_the_picker_is_told_the_plan_and_the_licence(folders: Path, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.machine import machine_facts
+from engine.checkpoint_notes import FILE, CheckpointNotes
 from engine.checkpoints import CheckpointFacts
 from engine.desktop.desktop import Desktop
 from engine.events import Text
@@ -20,7 +22,9 @@ from engine.keeping import Keeper, recover
 from engine.painter import PainterSpec
 from engine.session import Session
 from engine.swap_mailbox import SwapMailbox
+from models.check import Verdict
 from tests.painters_for_tests import SIZE, SPEC, by_name_counted
+from ui.doctor import diagnose
 from ui.gallery import Gallery, Memory
 from ui.picker import Picker
 
@@ -50,7 +54,7 @@ class Place:
         self.mailbox = SwapMailbox(by_name_counted, spec_of(str(self.desktop.context.preferences.get("checkpoint", "guide"))))
         self.session = Session(self.desktop, self.mailbox, Keeper(journal))
         self.session.begin()
-        self.gallery = Gallery(self.session, self.mailbox, lambda: FACTS, lambda: Memory(16_000.0), spec_of, folder / "pictures")
+        self.gallery = Gallery(self.session, self.mailbox, lambda: FACTS, lambda: Memory(16_000.0), spec_of, folder / "pictures", CheckpointNotes(folder))
         self.until(lambda: self.mailbox.status.state == "ready" and not self.gallery.busy)
 
     def close(self) -> None:
@@ -187,6 +191,54 @@ def test_memory_that_is_short_lets_go_of_who_is_kept_ready(place: Place) -> None
     place.gallery._memory = lambda: Memory(100.0, tight=True)
     place.until(lambda: not place.mailbox.warm)
     assert isinstance(place.desktop, Desktop) and place.gallery.painting == "tinted"
+
+
+def test_what_is_given_up_for_want_of_memory_is_said_shown_and_kept(place: Place, tmp_path: Path) -> None:
+    place.gallery.choose("thrifty")
+    place.until(lambda: place.gallery.painting == "thrifty")
+    picker, before = Picker(place.gallery), drawn(Picker(place.gallery))
+    assert (drawn(picker) == before).all()
+    place.session.step([Text(1.0, "!")], 1.0)
+    place.until(lambda: any("Memory ran short for thrifty: it paints at half the size" in line for line in place.desktop.log_lines()))
+    card = next(card for card in place.gallery.cards() if card.facts.name == "thrifty")
+    assert card.gave_up == ("it paints at half the size",) and "half the size" in card.facts.plan
+    assert (drawn(picker) != before).any()
+    kept = CheckpointNotes(tmp_path).short("thrifty")
+    assert kept is not None and kept.gave_up == card.gave_up and kept.plan == card.facts.plan
+    found = diagnose(tmp_path, machine_facts, lambda profile: [Verdict("thrifty", "", "thrifty", True, plan="float32: 0.2 GB at most")])[-2:]
+    assert found[0].is_so.endswith("float32: 0.2 GB at most")
+    assert found[1].wrong == "limits" and "it paints at half the size" in found[1].is_so and "--size" in found[1].mend
+
+
+def test_a_loras_weight_is_kept_for_its_checkpoint(place: Place, tmp_path: Path) -> None:
+    worn = replace(spec_of("tinted"), loras=(("a/rounder.safetensors", 0.5), ("b/wood.safetensors", 1.0)))
+    place.gallery._spec_of = lambda name: worn if name == "tinted" else spec_of(name)
+    place.gallery.choose("tinted")
+    place.until(lambda: place.gallery.painting == "tinted")
+    assert place.desktop.loras == {"rounder": 0.5, "wood": 1.0} and CheckpointNotes(tmp_path).weights("tinted") == {}
+    place.desktop.prefer("loras", {"rounder": 0.8, "wood": 1.0})
+    place.until(lambda: bool(CheckpointNotes(tmp_path).weights("tinted")))
+    place.gallery.choose("guide")
+    place.until(lambda: place.gallery.painting == "guide")
+    assert place.desktop.loras == {} and CheckpointNotes(tmp_path).weights("guide") == {}
+    place.gallery.choose("tinted")
+    place.until(lambda: place.gallery.painting == "tinted" and bool(place.desktop.loras))
+    assert place.desktop.loras == {"rounder": 0.8, "wood": 1.0}
+    again = CheckpointNotes(tmp_path)
+    assert again.weighed(worn, (False, False)).weights == (("rounder", 0.8), ("wood", 1.0))
+    assert again.weighed(worn, (True, True)) == worn
+    assert again.weighed(replace(worn, checkpoint="other"), (False, False)).loras == worn.loras
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"tinted": 3}', '{"tinted": {"weights": [1], "short": {"gave_up": "x"}}}', "[" * 100_000,
+                                  '{"tinted": {"weights": {"a": 1e999, "b": "2", "c": true, "d": 99}}}'])  # fmt: skip
+def test_broken_notes_are_as_good_as_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    notes = CheckpointNotes(tmp_path)
+    assert notes.weights("tinted") == {} and notes.short("tinted") is None
+    notes.keep_weights("tinted", {"a": 0.5})
+    notes.keep_short("tinted", "float32", ("all",))
+    assert notes.weights("tinted") == {"a": 0.5} and notes.short("tinted") is not None
 
 
 def test_where_a_checkpoint_is_lost_for_good_the_bundled_one_takes_over(place: Place) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from engine.events import Ask, Text
 from engine.painter import PainterSpec
 from engine.session import Session
 from engine.swap_mailbox import Room, SwapMailbox
-from tests.painters_for_tests import SIZE, SPEC, by_name_counted
+from tests.painters_for_tests import SIZE, SPEC, by_name_counted, text_seen
 from tests.test_process_mailbox import own_segments
+from ui.hud import hud_rows
 
 LONG_S = 30.0
 
@@ -176,6 +178,39 @@ def test_without_room_for_both_the_old_one_goes_first_and_comes_back_where_the_n
         session.step([Text(1.0, "still here")], 1.0)
         run_until(session, lambda: mailbox.status.state == "ready")
         assert (shown(session) == 255 - session.guide.pixels).all() and mailbox.spec == spec("tinted")
+
+
+@pytest.mark.parametrize(("times", "came_to"), [(1, "done"), (2, "done"), (3, "refused")])
+def test_a_shortage_while_loading_sends_the_others_away_before_it_is_given_up(
+    running: tuple[Session, SwapMailbox], tmp_path: Path, times: int, came_to: str
+) -> None:
+    """First who is kept ready, then who paints; where that does not help, who painted comes back with what it held."""
+    session, mailbox = running
+    assert swapped(session, mailbox, "tinted") == "done" and mailbox.warm == (SPEC,)
+    held = mailbox.latents()
+    mailbox.swap(replace(spec(f"greedy {times}"), profile=str(tmp_path)))
+    run_until(session, lambda: mailbox.latest is not None and not mailbox.latest.under_way)
+    assert mailbox.latest is not None and mailbox.latest.state == came_to
+    assert (tmp_path / "tried").read_text() == "x" * min(times + 1, 3) and mailbox.latest.beside == (times == 1)
+    assert mailbox.warm == ((spec("tinted"),) if times == 1 else ())
+    run_until(session, lambda: mailbox.status.state == "ready")
+    assert (shown(session) == 255 - session.guide.pixels).all()
+    if came_to == "refused":
+        assert "memory ran out" in mailbox.latest.why and mailbox.spec == spec("tinted")
+        assert text_seen(mailbox.latents()) == text_seen(held)
+
+
+def test_what_a_painter_gives_up_is_known_and_one_that_cannot_go_on_is_given_up_at_once(running: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = running
+    assert swapped(session, mailbox, "thrifty") == "done" and mailbox.info is not None and mailbox.info.gave_up == ()
+    session.step([Text(1.0, "!")], 1.0)
+    shown(session)
+    assert mailbox.info.gave_up == ("it paints at half the size",) and "half the size" in mailbox.info.plan
+    rows = dict(hud_rows(session))
+    assert rows["memory ran short"] == "it paints at half the size" and rows["memory plan"] == mailbox.info.plan
+    session.step([Text(2.0, "?")], 2.0)
+    run_until(session, lambda: mailbox.status.state == "gave up")
+    assert mailbox.status.deaths == 1 and mailbox.status.why == "memory ran out here"
 
 
 def test_who_is_kept_ready_goes_first_where_room_is_short() -> None:

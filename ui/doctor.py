@@ -13,12 +13,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from engine.checkpoint_notes import CheckpointNotes
 from engine.errors import PixelOSError
 from engine.typeface import font_folder
 
 NEEDED_GB = 1.0
 PIP = f"{sys.executable} -m pip"
 AGAIN = "remove .venv and run: python3 scripts/run.py"
+LESS = "close other programs, or: pixelos run --size WIDTHxHEIGHT with a smaller one"
 ELSEWHERE = "give another folder: pixelos run --profile DIR"
 
 
@@ -67,13 +69,16 @@ def _checkpoints(folder: Path, checkpoints: Callable[[str], list[Any]]) -> list[
         verdicts = [verdict for verdict in checkpoints(str(folder)) if verdict.family != "guide"]
     except (ImportError, OSError, PixelOSError) as error:
         return [Finding("checkpoint", f"cannot be looked at: {error}", "stops", AGAIN)]
-    findings = []
+    findings, notes = [], CheckpointNotes(folder)
     for verdict in verdicts:
         bundled = verdict.name == "bundled"
         if verdict.loadable:
             digest = f"SHA-256 {verdict.sha256}, " if verdict.sha256 else ""
             told = f"{verdict.name}: {digest}{verdict.file_mb} MB"
-            findings.append(Finding("checkpoint", told))
+            findings.append(Finding("checkpoint", told + (f"; {verdict.plan}" if verdict.plan else "")))
+            if (short := notes.short(verdict.name)) is not None:
+                gave_up = f"memory ran short on {short.when}: {'; '.join(short.gave_up)}"
+                findings.append(Finding("memory", f"{verdict.name}: {gave_up} ({short.plan})", "limits", LESS))
         else:
             removed = f"pixelos models remove {verdict.name}" if verdict.place == "profile" else f"remove {verdict.path}"
             mend = "git checkout -- models/bundled" if bundled else removed

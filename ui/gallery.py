@@ -18,6 +18,7 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
+from engine.checkpoint_notes import CheckpointNotes
 from engine.checkpoints import CheckpointFacts
 from engine.durable import replace_file
 from engine.errors import PixelOSError
@@ -42,22 +43,24 @@ class Memory:
 @dataclass(frozen=True)
 class Card:
     """One checkpoint as the picker shows it. state: "painting", "kept ready", "starting", "loading 40 %", "first frame", "refused", or "";
-    share: how much of it was read; why: what keeps it from painting; picture: uint8 (h, w, 3) of its last frame."""
+    share: how much of it was read; why: what keeps it from painting; picture: uint8 (h, w, 3) of its last frame; gave_up: what it
+    does since memory ran out, with the plan that it paints by in its facts."""
 
     facts: CheckpointFacts
     state: str
     share: float | None = None
     why: str = ""
     picture: np.ndarray | None = None
+    gave_up: tuple[str, ...] = ()
 
 
 class Gallery:
     """Used by the window's thread. read: facts of all checkpoints, slowly; memory: what is free now, quickly; spec_of: what
-    to open for a name; pictures: the folder for the last frames."""
+    to open for a name; pictures: the folder for the last frames; notes: what is kept of each."""
 
     def __init__(
         self, session: Session, mailbox: SwapMailbox, read: Callable[[], Sequence[CheckpointFacts]], memory: Callable[[], Memory],
-        spec_of: Callable[[str], PainterSpec], pictures: Path,
+        spec_of: Callable[[str], PainterSpec], pictures: Path, notes: CheckpointNotes,
     ) -> None:  # fmt: skip
         self._session, self._mailbox = session, mailbox
         self._read, self._memory, self._spec_of, self._pictures = read, memory, spec_of, pictures
@@ -66,6 +69,9 @@ class Gallery:
         self._read_for: tuple[str, ...] = ()
         self._refused: dict[str, str] = {}
         self._shown: dict[str, np.ndarray | None] = {}
+        self._notes = notes
+        self._weights = session.desktop.loras
+        self._gave_up: tuple[str, ...] = ()  # by who paints, as far as it was told
         self._wish = self._preference()
         self._told = mailbox.latest
         self._to_keep = False
@@ -121,6 +127,7 @@ class Gallery:
         if latest is not None and latest != self._told and not latest.under_way:
             self._told = latest
             self._came_of(latest.spec.checkpoint, latest.why)
+        self._note()
         if self._due:
             self.remember()
         status = self._mailbox.status
@@ -154,12 +161,28 @@ class Gallery:
             self._refuse(name, why)
             return
         self._refused.pop(name, None)
-        if desktop.loras != dict(self._mailbox.spec.weights):
-            desktop.prefer("loras", dict(self._mailbox.spec.weights))
+        kept, own = self._notes.weights(name), dict(self._mailbox.spec.weights)
+        weights = {lora: kept.get(lora, weight) for lora, weight in own.items()}
+        if desktop.loras != weights:
+            desktop.prefer("loras", weights)
+        self._weights = weights
         desktop.prefer("checkpoint", name)
         self._wish, self._to_keep = name, True
         desktop.say(f"{name} paints now.")
         self.remember()
+
+    def _note(self) -> None:
+        """Keep how LoRAs are weighed, and what was given up for want of memory; say the latter."""
+        spec, info, desktop = self._mailbox.spec, self._mailbox.info, self._session.desktop
+        if spec.weights and desktop.loras != self._weights and desktop.loras.keys() == dict(spec.weights).keys():
+            self._weights = desktop.loras
+            self._notes.keep_weights(spec.checkpoint, self._weights)
+        gave_up = info.gave_up if info is not None else ()
+        if gave_up != self._gave_up:
+            self._gave_up = gave_up
+            if info is not None and gave_up:
+                self._notes.keep_short(spec.checkpoint, info.plan, gave_up)
+                desktop.say(f"Memory ran short for {spec.checkpoint}: {gave_up[-1]}.")
 
     def _refuse(self, name: str, why: str) -> None:
         """Say why, and leave everything as it is."""
@@ -174,15 +197,18 @@ class Gallery:
         known = self._facts.get(name, CheckpointFacts(name, ""))
         latest, share = self._mailbox.latest, None
         why = self._refused.get(name, "") or known.why
-        state = "refused" if why else ""
+        state, gave_up = "refused" if why else "", tuple[str, ...]()
         if any(spec.checkpoint == name for spec in self._mailbox.warm):
             state = "kept ready"
         if name == self.painting:
             state, why = "painting" if self._mailbox.status.state in ("ready", "painting") else "starting", ""
+            info = self._mailbox.info
+            if info is not None and info.gave_up:
+                known, gave_up = replace(known, plan=info.plan), info.gave_up
         if latest is not None and latest.under_way and latest.spec.checkpoint == name:
             share, why = latest.share, ""
             state = "first frame" if latest.state == "trying" else f"loading {100 * share:.0f} %" if share else "starting"
-        return Card(known, state, share, why, self._picture(name))
+        return Card(known, state, share, why, self._picture(name), gave_up)
 
     def _picture(self, name: str) -> np.ndarray | None:
         if name not in self._shown:

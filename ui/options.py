@@ -72,6 +72,11 @@ class Choice:
 
         return (self.profile or default_folder()).expanduser().absolute()
 
+    @property
+    def weighed(self) -> tuple[bool, ...]:
+        """For each LoRA, whether its weight was said."""
+        return tuple(_WEIGHED.fullmatch(text) is not None for text in self.lora or ())
+
     def spec(self, **otherwise: Any) -> PainterSpec:
         """What to open as the painter: what was said, else `otherwise`, else PainterSpec's own defaults."""
         from engine.geometry import parse_size
@@ -87,13 +92,14 @@ class Choice:
         return replace(PainterSpec(profile=str(self.folder())), **{**otherwise, **given})
 
 
+_WEIGHED = re.compile(r".*:[-+]?\d*\.?\d+")
+
+
 def _lora(text: str, profile: Path) -> tuple[str, float]:
     """`FILE[:WEIGHT]` to (file, weight). A name without a folder may be one of the profile's `loras/`."""
     from engine.errors import InputError
 
-    file, _, weight = text.rpartition(":")
-    if not re.fullmatch(r"[-+]?\d*\.?\d+", weight):
-        file, weight = text, "1"
+    file, _, weight = text.rpartition(":") if _WEIGHED.fullmatch(text) else (text, "", "1")
     if abs(float(weight)) > LARGEST_WEIGHT:
         raise InputError(f"--lora {text}: a weight of {weight} cannot be; give one from -{LARGEST_WEIGHT:g} to {LARGEST_WEIGHT:g}")
     own = profile / "loras" / Path(file).name

@@ -120,6 +120,11 @@ def _row(screen: pygame.Surface, row: pygame.Rect, card: Card, chosen: bool, em:
         fits = card.state in ("painting", "kept ready") or known.needs_mb <= free_mb
         told = f"needs {_gigabytes(known.needs_mb)}" + ("" if fits else f" of {_gigabytes(free_mb)}") + f"   {known.plan.partition(':')[0]}"
         _line(screen, cut(font(em), told, room), (x, y), MUTED if fits else BAD, em)
+    elif known.plan:
+        _line(screen, cut(font(em), known.plan.partition(":")[0], room), (x, y), MUTED, em)
+    if card.gave_up:
+        told = f"memory ran short: {card.gave_up[-1]}"
+        _line(screen, cut(font(em - 1), told, room), (x, y + line), BAD, em - 1)
 
 
 def _picture(screen: pygame.Surface, shot: pygame.Rect, card: Card, em: int) -> None:

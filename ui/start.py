@@ -44,6 +44,7 @@ def start(choice: Choice, record_to: Path | None = None) -> None:
 
 @contextmanager
 def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[tuple[Session, Gallery]]:
+    from engine.checkpoint_notes import CheckpointNotes
     from engine.errors import CheckpointError
     from engine.geometry import parse_size
     from engine.journal import Journal
@@ -71,6 +72,8 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
         seed=settings.seed, device=settings.device, tuned=True,
     )  # fmt: skip
     check_spec(spec)
+    notes = CheckpointNotes(profile.folder)
+    spec = notes.weighed(spec, choice.weighed)
     desktop.prefer("loras", dict(spec.weights))
     if spec.checkpoint != "guide":
         try:
@@ -88,7 +91,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
     session = Session(desktop, mailbox, Keeper(journal, mirror), live=True)
     for note in past.notes:
         desktop.say(note)
-    gallery = here.gallery = Gallery(session, mailbox, here.facts, here.memory, here.spec_of, profile.folder / "pictures")
+    gallery = here.gallery = Gallery(session, mailbox, here.facts, here.memory, here.spec_of, profile.folder / "pictures", notes)
     try:
         session.begin()
         yield session, gallery

@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
 
 from engine.geometry import Rect
 from engine.painter import (
@@ -37,34 +38,20 @@ from engine.painter import (
 from models.crops import Cells, PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
-from models.families import Family
 from models.frame_cache import FrameCache
-from models.held_frame import BLEND, EMPTY, HeldFrame
+from models.held_frame import BLEND, EMPTY, HeldFrame, Kept
 from models.instructions import templates_of
+from models.ladder import Ladder
 from models.placing import Placement
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
-from models.prompted.trajectory import Trajectory, trajectory
+from models.prompted.trajectory import Trajectory, stock_path
 
-if TYPE_CHECKING:
-    pass
 CACHED_AREA = 384 * 384  # pixels: larger crops rarely come back
 NEGATIVE = "blurry, illegible text, distorted"
 STAGES = ("embed", "encode", "denoise", "decode")
 CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A crop's patches, and the latents under them, each (1, C, h, w): one of each for every damaged rect."""
-
-    patches: tuple[Patch, ...]
-    latents: tuple[Tensor, ...]
-
-    @property
-    def nbytes(self) -> int:
-        return sum(patch.pixels.nbytes for patch in self.patches) + sum(latents.nbytes for latents in self.latents)
 
 
 class PromptedPainter:
@@ -77,12 +64,13 @@ class PromptedPainter:
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
         self.placement = Placement(checkpoint.pipeline, checkpoint.parts, checkpoint.family, spec)
+        self.ladder = Ladder(spec.size, self.placement)
         dtype = self.placement.dtype
         self._device, self._dtype = device, dtype
         self._templates = templates_of(self.family, spec.profile)
         self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor)
         steps = spec.steps or self.family.steps
-        self._path = self._trajectory(self.family, steps)
+        self._path = stock_path(self.pipeline, self.family, steps)
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
@@ -91,7 +79,8 @@ class PromptedPainter:
         self._cells = replace(CELLS, least=spec.least_crop or CELLS.least)
         self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise(self._path)
-        self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
+        self._latents = torch.zeros_like(self._fields[0])
+        self._unread = True  # whether the frame has no latents yet
         self._told: tuple[tuple[str, str], Conditioning] | None = None
         self._cache: FrameCache[Kept] = FrameCache()
         self._vocabulary = Vocabulary(self.pipeline, Path(spec.profile) if spec.profile else None)
@@ -114,11 +103,10 @@ class PromptedPainter:
         told = self.conditioning(request)
         ms["embed"] = (perf_counter() - begun) * 1e3
         patches, damage = self._frame.begin(request)
-        if patches:
-            self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
+        self._read(anew=bool(patches))
         damage = (whole,) if request.guide is None else damage
         fresh = bool(patches)
-        for crop in plan(damage, self._spec.size, self._cells, whole=CROPS in self._spec.without):
+        for crop in plan(damage, self._spec.size, self._cells.at_most(self.ladder.most), whole=CROPS in self._spec.without):
             key = self._key(crop, request)
             known = self._cache.get(key)
             if known is None:
@@ -151,7 +139,7 @@ class PromptedPainter:
         margins never leave quite the same. None where it is not kept."""
         if request.guide is None or crop.area.area > CACHED_AREA or CACHE in self._spec.without:
             return None
-        digest = hashlib.blake2b(repr((crop, self._told and self._told[0], self.info.loras)).encode(), digest_size=16)
+        digest = hashlib.blake2b(repr((crop, self.ladder.scale, self._told and self._told[0], self.info.loras)).encode(), digest_size=16)
         for plane in (request.guide, request.verbatim):
             digest.update(b"" if plane is None else plane[crop.area.slices].tobytes())
         return digest.digest()
@@ -160,13 +148,16 @@ class PromptedPainter:
     def frame(self, request: PaintRequest) -> Tensor:
         """The whole frame as the stock pipeline gives it, unrounded: float32 (1, 3, H, W) in [0, 1]. Nothing is kept."""
         self._weigh(request)
+        self._read()
         whole, kept = Rect(0, 0, *self._spec.size), self._latents.clone()
         painted = self._paint_area(whole, request, self.conditioning(request), (whole,), dict.fromkeys(STAGES, 0.0))
         self._latents = kept
         return (painted / 2 + 0.5).clamp(0, 1)
 
+    @torch.inference_mode()
     def latents(self) -> np.ndarray:
         """The frame's bytes, then its latents', as uint8 (N,): restored without loss."""
+        self._read()
         parts = [self._frame.pixels, self._latents.float().contiguous().view(torch.uint8)]
         return torch.cat([part.flatten().cpu() for part in parts]).numpy()
 
@@ -174,11 +165,12 @@ class PromptedPainter:
         count = self._frame.pixels.numel()
         if latents is None:
             self._frame.pixels.fill_(EMPTY)
-            self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
+            self._unread = True
         elif latents.shape == (count + 4 * self._latents.numel(),):
             kept = torch.from_numpy(latents.copy())
             self._frame.pixels.copy_(kept[:count].view(self._frame.pixels.shape))
-            self._latents.copy_(kept[count:].view(torch.float32).view(self._latents.shape))
+            self._latents = kept[count:].view(torch.float32).view(self._latents.shape).to(self._latents)
+            self._unread = False
 
     def close(self) -> None:
         self._told = self._known = self.on_step = self.on_preview = None
@@ -197,17 +189,18 @@ class PromptedPainter:
     def _edited(self, request: PaintRequest) -> Painting:
         """Another picture made of the one in the guide, in the damage alone; what is held stays as it is."""
         assert request.guide is not None and request.edit is not None
+        self._read()
         ms, kept = dict.fromkeys(STAGES, 0.0), (self._latents, self._told, self._path, self._fields)
         row = self.family.turned(request.edit.strength)
         if row is not self.family:
-            self._path = self._trajectory(row, row.calls(self.info.steps))
+            self._path = stock_path(self.pipeline, row, row.calls(self.info.steps))
             self._fields = self._noise(self._path)
         patches: list[Patch] = []
         with self._frame.lent(request.guide):
             try:
-                self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
+                self._read(anew=True)
                 told = self.conditioning(request)
-                for crop in plan(request.damage, self._spec.size, self._cells):
+                for crop in plan(request.damage, self._spec.size, self._cells.at_most(self.ladder.most)):
                     painted = self._paint_area(crop.area, request, told, crop.damage, ms)
                     for rect in crop.damage:
                         y, x = rect.shift(-crop.area.x, -crop.area.y).slices
@@ -232,16 +225,6 @@ class PromptedPainter:
             self._known = context, context_tokens(self.pipeline, context)
         return self._known[1]
 
-    def _trajectory(self, row: Family, steps: int) -> Trajectory:
-        """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
-        scheduler, strength = self.pipeline.scheduler, row.strength
-        stock = row.stock_steps(steps)
-        scheduler.set_timesteps(stock, **({"strength": strength} if row.distilled else {}))
-        timesteps = scheduler.timesteps
-        if stock > steps:
-            timesteps, _ = self.pipeline.get_timesteps(stock, strength, "cpu")
-        return trajectory(scheduler, timesteps, row.edits)
-
     def _noise(self, path: Trajectory) -> list[Tensor]:
         """Fields over the whole frame: the posterior's, the start's, then each step's that takes any."""
         generator = torch.Generator().manual_seed(self._spec.seed)
@@ -259,27 +242,29 @@ class PromptedPainter:
         begun = perf_counter()
         rows, columns = area.slices
         cells: tuple[Any, ...] = (..., *(slice(s.start // self._coder.factor, s.stop // self._coder.factor) for s in (rows, columns)))
-        fields = [field[cells] for field in self._fields]
+        scale = self.ladder.scale
+        fields = [field[cells][..., ::scale, ::scale] for field in self._fields]
         guide = None
         shown = self._frame.pixels[..., rows, columns]
         if request.guide is not None:
             guide = torch.from_numpy(request.guide[rows, columns].copy()).permute(2, 0, 1)[None].to(self._device)
             shown = self._frame.showing(request.guide, damage)[..., rows, columns]
-        edited = self._coder.mode(self._floats(self._seen(shown, area, request))) if self.family.edits else None
+        edited = self._coder.mode(self._less(self._floats(self._seen(shown, area, request)))) if self.family.edits else None
         if edited is not None or request.guide is None:
-            start = self._latents[cells]
+            start = self._less(self._latents[cells])
         else:
-            start = self._coder.encode(self._floats(shown), fields[0])
-        control = self._floats(guide if guide is not None else shown) / 2 + 0.5 if self.family.control else None
+            start = self._coder.encode(self._less(self._floats(shown)), fields[0])
+        control = self._less(self._floats(guide if guide is not None else shown)) / 2 + 0.5 if self.family.control else None
         encoded = perf_counter()
-        size = self._spec.size[1], self._spec.size[0]
+        size, corner = (self._spec.size[1] // scale, self._spec.size[0] // scale), (area.y // scale, area.x // scale)
         show = partial(self._show, request, area, damage) if request.edit is not None else None
-        clean = self._denoise(start, edited, control, told, fields[1:], told.added(size, (area.y, area.x)), show)
+        clean = self._denoise(start, edited, control, told, fields[1:], told.added(size, corner), show)
         denoised = perf_counter()
+        kept = self._as_kept(clean)
         for rect in damage:
             _, y, x = self._within(rect)
             top, left = area.y // self._coder.factor, area.x // self._coder.factor
-            self._latents[..., y, x] = clean[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
+            self._latents[..., y, x] = kept[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
         painted = self._decode(clean, cells, area)
         ms["encode"] += (encoded - begun) * 1e3
         ms["denoise"] += (denoised - encoded) * 1e3
@@ -326,7 +311,7 @@ class PromptedPainter:
     def _show(self, request: PaintRequest, area: Rect, damage: tuple[Rect, ...], clean: Tensor) -> None:
         """A preview: the picture that is edited, with what the damage would be like by now."""
         assert request.guide is not None and self.on_preview is not None
-        decoded = (self._coder.decode(clean) / 2 + 0.5).clamp(0, 1)[0].permute(1, 2, 0)
+        decoded = (self._more(self._coder.decode(clean)) / 2 + 0.5).clamp(0, 1)[0].permute(1, 2, 0)
         pixels, seen = request.guide.copy(), (decoded * 255).round().to(torch.uint8).cpu().numpy()
         for rect in damage:
             pixels[rect.slices] = seen[rect.shift(-area.x, -area.y).slices]
@@ -335,10 +320,29 @@ class PromptedPainter:
     def _decode(self, clean: Tensor, cells: tuple[Any, ...], area: Rect) -> Tensor:
         """The area's pixels. An autoencoder that sees the whole picture decodes the whole: crops would not fit in."""
         if self._coder.local or area == Rect(0, 0, *self._spec.size):
-            return self._coder.decode(clean)
-        frame = self._latents.clone()
-        frame[cells] = clean
-        return self._coder.decode(frame)[(..., *area.slices)]
+            return self._more(self._coder.decode(clean))
+        scale, frame = self.ladder.scale, self._less(self._latents).clone()
+        y, x = (slice(s.start // scale, s.stop // scale) for s in cells[1:])
+        frame[..., y, x] = clean
+        return self._more(self._coder.decode(frame))[(..., *area.slices)]
+
+    def _read(self, anew: bool = False) -> None:
+        """Have the latents of the frame that is held, where it has none yet, or others by now."""
+        if anew or self._unread:
+            self._latents = self._as_kept(self._coder.encode(self._less(self._floats(self._frame.pixels)), None))
+            self._unread = False
+
+    def _as_kept(self, latents: Tensor) -> Tensor:
+        """Latents as they are kept: of the frame's size."""
+        return latents.repeat_interleave(self.ladder.scale, -2).repeat_interleave(self.ladder.scale, -1)
+
+    def _less(self, whole: Tensor) -> Tensor:
+        """Pictures or latents as large as the checkpoint paints them: the frame's size, unless memory ran out."""
+        return whole if self.ladder.scale == 1 else avg_pool2d(whole, self.ladder.scale)
+
+    def _more(self, painted: Tensor) -> Tensor:
+        """And back to the frame's size."""
+        return painted if self.ladder.scale == 1 else interpolate(painted, scale_factor=self.ladder.scale, mode="bicubic")
 
     def _floats(self, pixels: Tensor) -> Tensor:
         """uint8 to [-1, 1]."""

@@ -30,11 +30,14 @@ from engine.painter import (
     Painting,
     PaintRequest,
 )
+from models.crops import PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.instructions import templates_of
+from models.ladder import Ladder
 from models.placing import Placement
 from models.prompted.checkpoint import PromptedCheckpoint
+from models.prompted.painter import CELLS
 from models.reference.calling import called_with
 from models.reference.previews import Sketch
 from models.reference.steps import BFLOAT16, encode_in_own_format, watched
@@ -50,6 +53,7 @@ class ReferencePainter:
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
         self.placement = Placement(checkpoint.pipeline, checkpoint.parts, checkpoint.family, spec)
+        self.ladder = Ladder(spec.size, self.placement)
         dtype = self.placement.dtype
         steps = spec.steps or self.family.steps
         self._templates = templates_of(self.family, spec.profile)
@@ -80,9 +84,10 @@ class ReferencePainter:
             return Painting(request.seq, edited, "painted", {"denoise": (perf_counter() - begun) * 1e3})
         patches, damage = self._frame.begin(request)
         damage = (self._frame.whole,) if request.guide is None else damage
-        if damage:
-            painted = self._painted(request, damage)
-            patches += [self._frame.take_for(request, rect, painted[(..., *rect.slices)]) for rect in damage]
+        for crop in self._crops(request, damage):
+            painted = self._painted(request, crop.damage, crop.area)
+            places = [(rect, rect.shift(-crop.area.x, -crop.area.y).slices) for rect in crop.damage]
+            patches += [self._frame.take_for(request, rect, painted[(..., *place)]) for rect, place in places]
         return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", {"denoise": (perf_counter() - begun) * 1e3})
 
     @torch.inference_mode()
@@ -103,13 +108,22 @@ class ReferencePainter:
     def close(self) -> None:
         self.on_step = self.on_preview = None
 
-    def call(self, request: PaintRequest, damage: tuple[Rect, ...]) -> dict[str, Any]:
-        """What the stock pipeline is called with, but for the seed and the callback."""
-        pictures, row, steps = self._pictures(request, damage), self.family, self.info.steps
+    def _crops(self, request: PaintRequest, damage: tuple[Rect, ...]) -> list[PaintCrop]:
+        """The whole frame, of which the damage is taken; crops where memory ran out, but for what is told in words alone."""
+        if self.ladder.most and request.guide is not None:
+            return plan(damage, self._spec.size, CELLS.at_most(self.ladder.most))
+        return [PaintCrop(self._frame.whole, damage)] if damage else []
+
+    def call(self, request: PaintRequest, damage: tuple[Rect, ...], area: Rect | None = None) -> dict[str, Any]:
+        """What the stock pipeline is called with, but for the seed and the callback. area: of the frame, all of it by default."""
+        area = area or self._frame.whole
+        size = area.w // self.ladder.scale, area.h // self.ladder.scale
+        given, row, steps = self._pictures(request, damage), self.family, self.info.steps
+        pictures = [_seen(picture, area, size) if picture.size == self._spec.size else picture for picture in given]
         if request.edit is not None:
             row = row.turned(request.edit.strength)
             steps = row.calls(steps)
-        return called_with(self.pipeline, row, self._templates.words(request), pictures, self._spec.size, steps)
+        return called_with(self.pipeline, row, self._templates.words(request), pictures, size, steps)
 
     def _pictures(self, request: PaintRequest, damage: tuple[Rect, ...]) -> list[Image.Image]:
         if request.edit is not None and request.guide is not None:
@@ -122,8 +136,9 @@ class ReferencePainter:
         shown = self._frame.showing(request.guide, damage)[0].permute(1, 2, 0)
         return [Image.fromarray(shown.cpu().numpy())]
 
-    def _painted(self, request: PaintRequest, damage: tuple[Rect, ...]) -> Tensor:
-        """float32 (1, 3, H, W) in [0, 1]."""
+    def _painted(self, request: PaintRequest, damage: tuple[Rect, ...], area: Rect | None = None) -> Tensor:
+        """The area's pixels, the whole frame's by default: float32 (1, 3, h, w) in [0, 1]."""
+        area = area or self._frame.whole
         if self._loras is not None and self._loras.weigh(request.weights):
             self.info = replace(self.info, loras=self._loras.infos)
         generator = torch.Generator().manual_seed(self._spec.seed)  # on the CPU: the same noise on every device
@@ -131,10 +146,10 @@ class ReferencePainter:
         report, listening = partial(self._stepped, request, damage, sketch), sketch.listening() if sketch else nullcontext()
         with listening, watched(self.pipeline, report) as callback, torch.random.fork_rng(self._devices):
             torch.manual_seed(self._spec.seed)  # some draw without the generator, too
-            painted = self.pipeline(**self.call(request, damage), generator=generator, **callback)[0]
+            painted = self.pipeline(**self.call(request, damage, area), generator=generator, **callback)[0]
         painted = painted[:, :3].float()  # some paint how opaque it is, too
-        if painted.shape[-2:] != (self._spec.size[1], self._spec.size[0]):  # some choose their own size
-            painted = interpolate(painted, self._spec.size[::-1], mode="bilinear", antialias=True)
+        if painted.shape[-2:] != (area.h, area.w):  # some choose their own size
+            painted = interpolate(painted, (area.h, area.w), mode="bilinear", antialias=True)
         return painted
 
     def _stepped(self, request: PaintRequest, damage: tuple[Rect, ...], sketch: Sketch | None, done: int, steps: int) -> None:
@@ -146,3 +161,9 @@ class ReferencePainter:
             self.on_preview(shown)
         if self.on_step is not None and not self.on_step(done, steps):
             raise Cancelled(f"painting was given up after {done} of {steps} steps; the frame is as it was")
+
+
+def _seen(picture: Image.Image, area: Rect, size: tuple[int, int]) -> Image.Image:
+    """What stands in the area of a frame, as large as it is painted."""
+    part = picture.crop((area.x, area.y, area.right, area.bottom))
+    return part if part.size == size else part.resize(size, Image.Resampling.BOX)

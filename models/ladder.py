@@ -1,0 +1,185 @@
+"""The way down when memory runs out while a checkpoint paints: what is given up, in what order, and what is painted again.
+
+Caches are emptied first. Then, one step at a time: attention and autoencoder work in pieces; large changes are painted in
+smaller crops; weights wait in the main memory; the checkpoint paints at half the frame's size. Each step holds from then on.
+Where none is left the painter fails, and whoever holds it opens another checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from engine.errors import PixelOSError, Shortage
+from engine.painter import (
+    OnPreview,
+    OnStep,
+    Painter,
+    PainterInfo,
+    Painting,
+    PaintRequest,
+    PreviewingPainter,
+    SteppingPainter,
+)
+from models.placing import Placement, empty_caches, ran_out
+
+Result = TypeVar("Result")
+LEAST_CROP = 256  # pixels: in smaller ones a checkpoint does not see what it paints, unless the frame itself is no larger
+GRID = 64  # of a crop's sides
+SMALLER = 2  # by how much smaller than the frame a checkpoint paints, along each side, at the last
+TILED = "attention and autoencoder work piece by piece, which takes longer"
+CROPPED = "large changes are painted in smaller crops, whose seams may show"
+WAITING = "weights wait in the main memory, which takes longer"
+SHRUNK = "it paints at half the size, scaled up: text stays exact, all else is less sharp"
+
+
+class Ladder:
+    """Of one painter, which keeps to `most` and `scale`. most: pixels, the longest side of what is painted at once, 0 for
+    any; scale: how many of the frame's pixels one of the checkpoint's stands for, along each side."""
+
+    def __init__(self, size: tuple[int, int], placement: Placement | None = None) -> None:
+        self.most, self.scale = 0, 1
+        self.gave_up: tuple[str, ...] = ()
+        self._size, self._placement = size, placement
+        placed = (placement.tile, placement.down) if placement is not None else (_no_way, _no_way)
+        self._ways = ((placed[0], TILED), (self._crop, CROPPED), (placed[1], WAITING), (self._shrink, SHRUNK))
+
+    def down(self) -> bool:
+        """Take the next step; False where there is none."""
+        for way, words in self._ways:
+            if way():
+                self.gave_up = (*(said for said in self.gave_up if said != words), words)
+                return True
+        return False
+
+    @property
+    def plan(self) -> str:
+        """How the checkpoint lies in memory and paints, in words; "" for one that has no plan and gave nothing up."""
+        own = [f"crops of at most {self.most} pixels" * (self.most > 0), "half the size, scaled up" * (self.scale > 1)]
+        how, colon, needs = str(self._placement.plan if self._placement is not None else "").partition(":")
+        return ", ".join(part for part in (how, *own) if part) + colon + needs
+
+    def _crop(self) -> bool:
+        longest = self.most or max(self._size)
+        half = max(longest // 2 // GRID * GRID, LEAST_CROP if max(self._size) > LEAST_CROP else LEAST_CROP - GRID)
+        if half >= longest:
+            return False
+        self.most = half
+        return True
+
+    def _shrink(self) -> bool:
+        before, self.scale = self.scale, SMALLER
+        return before != SMALLER
+
+
+def _no_way() -> bool:
+    return False
+
+
+class Careful:
+    """A painter that outlives running out of memory: what is being painted is painted again, a step further down its ladder.
+
+    Raises Shortage where no step is left; the painter then is as it was before. Of the bundled checkpoint, in whose place
+    there is no smaller one, PixelOSError: it is asked again.
+    """
+
+    def __init__(self, painter: Painter) -> None:
+        self.painter = painter
+        self.ladder: Ladder | None = getattr(painter, "ladder", None)
+        self._kept: Any = None
+        self._kept = self._outliving(painter.latents)
+
+    @property
+    def info(self) -> PainterInfo:
+        """With what was given up so far."""
+        info = self.painter.info
+        return info if self.ladder is None else replace(info, plan=self.ladder.plan, gave_up=self.ladder.gave_up)
+
+    def paint(self, request: PaintRequest) -> Painting:
+        def painted() -> tuple[Painting, Any]:
+            painting = self.painter.paint(request)
+            return painting, self.painter.latents()
+
+        painting, self._kept = self._outliving(painted)
+        return painting
+
+    def latents(self) -> Any:
+        return self._kept
+
+    def restore(self, latents: Any) -> None:
+        self.painter.restore(latents)
+        self._kept = self._outliving(self.painter.latents)
+
+    def close(self) -> None:
+        self.painter.close()
+
+    def _outliving(self, do: Callable[[], Result]) -> Result:
+        """What `do` gives once there is memory for it."""
+        emptied = False
+        while True:
+            try:
+                return do()
+            except (RuntimeError, MemoryError) as error:
+                if not ran_out(error):
+                    raise
+            empty_caches()
+            lost = emptied and not (self.ladder is not None and self.ladder.down())
+            if self._kept is not None:
+                self.painter.restore(self._kept)
+            if lost:
+                kind = PixelOSError if self.painter.info.family == "bundled" else Shortage
+                raise kind(
+                    f"memory ran out while {self.painter.info.name} painted; close other programs, choose a smaller window size, or another checkpoint (F2)"
+                )
+            emptied = True
+
+
+class CarefulStepping(Careful):
+    """The same of a painter that tells of its steps."""
+
+    painter: SteppingPainter
+
+    @property
+    def on_step(self) -> OnStep | None:
+        return self.painter.on_step
+
+    @on_step.setter
+    def on_step(self, listener: OnStep | None) -> None:
+        self.painter.on_step = listener
+
+
+class CarefulPreviewing(CarefulStepping):
+    """The same of a painter that shows an edit while it comes about."""
+
+    painter: PreviewingPainter
+
+    @property
+    def on_preview(self) -> OnPreview | None:
+        return self.painter.on_preview
+
+    @on_preview.setter
+    def on_preview(self, listener: OnPreview | None) -> None:
+        self.painter.on_preview = listener
+
+
+def careful(painter: Painter) -> Careful:
+    """The painter, with the way down that it has, if any."""
+    kind = CarefulPreviewing if isinstance(painter, PreviewingPainter) else CarefulStepping if isinstance(painter, SteppingPainter) else Careful
+    return kind(painter)
+
+
+def opened(do: Callable[[], Result], name: str) -> Result:
+    """What `do` gives, which opens the checkpoint `name`: tried once more with empty caches where memory runs out. Raises
+    Shortage where it runs out again."""
+    for last in (False, True):
+        try:
+            return do()
+        except (RuntimeError, MemoryError, Shortage) as error:
+            if not isinstance(error, Shortage) and not ran_out(error):
+                raise
+            if last:
+                told = str(error) if isinstance(error, Shortage) else f"memory ran out while {name} was opened; close other programs, or choose another checkpoint (F2)"
+                raise Shortage(told) from error
+        empty_caches()
+    raise AssertionError("the second try gives or raises")

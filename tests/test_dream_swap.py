@@ -1,0 +1,108 @@
+"""A dream goes on when another checkpoint takes it over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from shutil import copytree
+
+import numpy as np
+import pytest
+
+from engine.desktop.desktop import Desktop
+from engine.events import Ask, Event, Text
+from engine.mailbox import DirectMailbox
+from engine.painter import PainterSpec
+from engine.painter_process import Limits
+from engine.session import Session
+from engine.swap_mailbox import SwapMailbox
+from models.catalog import BUNDLED, open_painter
+from tests.painters_for_tests import dreaming
+from tests.test_painters import SIZE
+from tests.test_process_mailbox import own_segments
+
+LONG_S = 120.0
+SPEC = PainterSpec(size=SIZE, mode="dream", device="cpu", threads=1, dtype="float32")
+PATIENT = Limits(paint=LONG_S, beat=LONG_S)
+BEFORE: tuple[Event, ...] = (Ask(0.1, "notes"), Text(0.2, "H"))
+AFTER: tuple[Event, ...] = (Text(0.3, "i"),)
+OPENS: tuple[Event, ...] = (Ask(0.3, "calculator"),)  # and is seen in a dream
+
+
+def run_until(session: Session, condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + LONG_S
+    while not condition():
+        assert time.monotonic() < end, f"it never came to that: {session.mailbox.status}"
+        session.step((), session.desktop.t)
+        time.sleep(0.005)
+
+
+def told(session: Session, events: tuple[Event, ...]) -> np.ndarray:
+    for event in events:
+        session.step([event], event.t)
+        session.settle(LONG_S)
+    return session.pixels.copy()
+
+
+def swapped(session: Session, mailbox: SwapMailbox, spec: PainterSpec) -> None:
+    mailbox.swap(spec)
+    run_until(session, lambda: mailbox.latest is not None and not mailbox.latest.under_way)
+    assert mailbox.latest is not None and mailbox.latest.state == "done", mailbox.latest
+    session.settle(LONG_S)
+
+
+def test_a_copy_of_the_bundled_checkpoint_dreams_on_what_was_dreamt(tmp_path: Path) -> None:
+    """As a painter does that was given back what it held: the frame stays, and every later frame is the same to the bit."""
+    copytree(BUNDLED, tmp_path / "copy")
+    mailbox = SwapMailbox(open_painter, SPEC, PATIENT)
+    session = Session(Desktop(SIZE), mailbox)
+    try:
+        session.settle(LONG_S)
+        dreamt = told(session, BEFORE)
+        assert (dreamt != session.guide.pixels).any(), "no dream: what is shown is the guide"
+        swapped(session, mailbox, replace(SPEC, checkpoint=str(tmp_path / "copy")))
+        assert mailbox.info is not None and mailbox.info.name == "copy" and (session.pixels == dreamt).all()
+        went_on = told(session, OPENS)
+    finally:
+        session.close()
+    painter = open_painter(SPEC)
+    alone = Session(Desktop(SIZE), DirectMailbox(painter))
+    alone.settle(LONG_S)
+    assert (told(alone, BEFORE) == dreamt).all()
+    painter.restore(painter.latents())
+    assert (told(alone, OPENS) == went_on).all() and (went_on != dreamt).any()
+
+
+@pytest.fixture
+def dream() -> Iterator[tuple[Session, SwapMailbox]]:
+    mailbox = SwapMailbox(dreaming, replace(SPEC, checkpoint="counting"))
+    session = Session(Desktop(SIZE), mailbox)
+    try:
+        session.settle(LONG_S)
+        told(session, BEFORE)
+        yield session, mailbox
+    finally:
+        session.close()
+        assert own_segments() == []
+
+
+def test_one_of_another_family_wakes_from_the_frame_that_was_dreamt(dream: tuple[Session, SwapMailbox]) -> None:
+    """A counting dreamer darkens the frame by a level an event: the guide would be bright again."""
+    session, mailbox = dream
+    shown, guide = session.pixels.copy(), session.guide.pixels
+    assert (shown != guide).any()
+    swapped(session, mailbox, replace(SPEC, checkpoint="counting otherwise"))
+    assert (session.pixels == shown).all()
+    assert (told(session, AFTER) == np.maximum(shown.astype(int) - len(AFTER), 0)).all()
+
+
+def test_one_of_the_family_is_handed_all_that_is_remembered(dream: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = dream
+    shown, held = session.pixels.copy(), mailbox.latents()
+    swapped(session, mailbox, replace(SPEC, checkpoint="counting too"))
+    assert (session.pixels == shown).all()
+    told(session, AFTER)
+    now = mailbox.latents()
+    assert held is not None and now is not None and now[0, 0, 3] == held[0, 0, 3] + len(AFTER), "its count began anew"
