@@ -145,7 +145,8 @@ class _Work:
         begun = perf_counter()
         self._publish(painting, letter.serial)
         ms = painting.ms | {"publish": (perf_counter() - begun) * 1e3}
-        return Painted(painting.seq, tuple(patch.rect for patch in painting.patches), painting.source, ms, painting.why)
+        rects = tuple(patch.rect for patch in painting.patches)
+        return Painted(painting.seq, rects, painting.source, ms, painting.why, painting.lookups)
 
     def _edited(self, request: PaintRequest) -> Painting:
         """An edit that cannot be painted comes to nothing, and the painter stays as it is: it is asked for only once."""

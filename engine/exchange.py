@@ -100,7 +100,7 @@ class Exchange:
     def painting(self, letter: Painted) -> Painting:
         """The answer's painting, its pixels copied out of shared memory."""
         patches = tuple(Patch(rect, self.frames.painted[rect.slices].copy()) for rect in letter.rects)
-        return Painting(letter.seq, patches, letter.source, letter.ms, letter.why)
+        return Painting(letter.seq, patches, letter.source, letter.ms, letter.why, letter.lookups)
 
     def finish(self) -> None:
         """The painting was received: its latents count from now on."""

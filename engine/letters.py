@@ -60,6 +60,7 @@ class Painted:
     source: str
     ms: dict[str, float]
     why: str = ""
+    lookups: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,7 @@ class Painting:
     source: str  # "painted", "cached", "skipped" or "guide"
     ms: dict[str, float] = field(default_factory=dict)  # stages: embed, encode, denoise, decode
     why: str = ""  # why an edit came to nothing
+    lookups: tuple[int, int] = (0, 0)  # patches looked for in the frame cache, and found there
 
 
 class Painter(Protocol):

@@ -96,12 +96,12 @@ class PainterProcess:
             )
             self._writer.start()
 
-    def receive(self) -> ToMailbox | None:
-        """The next letter; None where none came for a moment.
+    def receive(self, patience: float = TICK_S) -> ToMailbox | None:
+        """The next letter; None where none came for a moment, at most `patience` seconds.
 
         Raises ProcessLost where the process is dead or hangs.
         """
-        ready = connection.wait([self._letters, self._process.sentinel], TICK_S)
+        ready = connection.wait([self._letters, self._process.sentinel], min(patience, TICK_S))
         if self._letters in ready or self._letters.poll():
             return self._read()
         if not self._process.is_alive():

@@ -16,14 +16,16 @@ from dataclasses import replace
 import numpy as np
 
 from engine.exchange import Exchange
-from engine.letters import End, Failed, Opened, Opening, Painted, Refused, Stepped, ToMailbox
+from engine.letters import End, Failed, Opened, Opening, Paint, Painted, Refused, Stepped, ToMailbox
 from engine.mailbox import MailboxState, MailboxStatus
+from engine.pace import Caps, Pace
 from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest
-from engine.painter_process import Limits, PainterProcess, ProcessLost
+from engine.painter_process import TICK_S, Limits, PainterProcess, ProcessLost
 
 CLOSE_S = 2.0
 FAILURES = 3  # paints that raise, one after the other, before a fresh process is tried
 LONGEST_BACKOFF_S = 10.0
+NO_CAPS = Caps()
 STARTING = MailboxStatus("starting", "starting the painter's process")
 # While nobody paints, events would pile up as long as the program runs; the guide shows what they did.
 EVENTS_KEPT = 4096
@@ -32,15 +34,16 @@ EVENTS_KEPT = 4096
 class ProcessMailbox:
     """Paints in a process that calls `open_painter(spec)`; it must be a module-level callable.
 
-    limits: may be set anew at any time; they count from the next process on.
+    limits: may be set anew at any time; they count from the next process on. caps: how much the painter may do.
     Raises PixelOSError where the machine has no shared memory for the frames.
     """
 
-    def __init__(self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None) -> None:
+    def __init__(self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, caps: Caps = NO_CAPS) -> None:
         self._opener = pickle.dumps(open_painter)
         self._spec = spec
         self.limits = limits or Limits()
         self._exchange = Exchange(spec.size)
+        self._pace = Pace(caps)
         self._changed = threading.Condition()
         self._status = STARTING
         self._news = False  # whether the status changed since the last wait
@@ -179,9 +182,11 @@ class ProcessMailbox:
             with self._changed:
                 self._process, self._open, self._failures = process, False, 0
             while not self._closing:
-                letter = process.receive()
+                letter = process.receive(self._pace.wait or TICK_S)
                 if letter is not None:
                     self._answer(letter, process)
+                else:
+                    self._go_on()
         finally:
             with self._changed:
                 asked_to_end = self._closing and self._idle
@@ -202,12 +207,14 @@ class ProcessMailbox:
             elif isinstance(letter, Opened):
                 self._begin(letter, process)
             elif isinstance(letter, Failed):
+                self._pace.end(painted=True)
                 self._exchange.lose()
                 self._failures += 1
                 if self._failures == FAILURES:
                     raise ProcessLost(f"painting failed {FAILURES} times in a row: {letter.why}")
             elif painting is not None:
                 self._failures = 0
+                self._pace.end(painted=painting.source not in ("cached", "skipped"))
                 self._exchange.finish()
                 self._done.append(painting)
                 self._changed.notify_all()
@@ -221,11 +228,19 @@ class ProcessMailbox:
             self._needs_full = True
         self._info, self._open = opened.info, True
 
+    def _go_on(self) -> None:
+        """Nothing came for a moment: what had to wait for the caps may be next."""
+        with self._changed:
+            if not self._exchange.painting_now:
+                self._send_next()
+
     def _send_next(self) -> None:
-        """Send what is next if it is the painter's turn. The lock is held."""
+        """Send what is next if it is the painter's turn and the caps allow it. The lock is held."""
         if self._process is None or not self._open:
             return
-        while letter := self._exchange.next_letter():
+        while not self._pace.wait and (letter := self._exchange.next_letter()):
+            if isinstance(letter, Paint):
+                self._pace.begin()
             self._process.send(letter)
         self._tell("painting" if self._exchange.painting_now else "ready")
 

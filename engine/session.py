@@ -61,12 +61,15 @@ class Statistics:
     ms: dict[str, float] = field(default_factory=dict)
     damage: tuple[Rect, ...] = ()
     latencies: list[float] = field(default_factory=list)  # ms from step to composited patch, newest last
+    looked_up: int = 0  # patches that the painter looked for in its frame cache
+    found: int = 0
 
 
 class Session:
     """Holds the desktop, the guide and the frame; the painter is behind the mailbox, the disk behind the keeper.
 
-    live: whether paints and their timings are told to the desktop's log (never in a replay).
+    live: whether paints and their timings are told to the desktop's log (never in a replay). watched: whether anybody can see
+    the frame; while nobody can, damage gathers and nothing is painted.
     """
 
     def __init__(
@@ -78,6 +81,8 @@ class Session:
         self.keeper = keeper
         self.guide = Guide(desktop.size)
         self.statistics = Statistics()
+        self.watched = True
+        self._unpainted: tuple[Rect, ...] = ()  # damage that nobody was there to see
         self._repair = repair
         self._live = live
         self._bounds = Rect(0, 0, width, height)
@@ -115,8 +120,7 @@ class Session:
         damage = self._damage(bool(events))
         desktop_ms = (perf_counter() - begun) * 1e3
         self._unsent += tuple(events)
-        if damage and self._someone_paints():
-            self._post(damage)
+        self._have_painted(damage)
         if self.mailbox.wants_trial():
             self.mailbox.try_out(self._trial())
         shown = self._show_guide(damage) if self.mailbox.status.state in ABSENT or not self._someone_paints() else ()
@@ -197,6 +201,13 @@ class Session:
         reach = info.reach if info else 0
         return merge(rect.grow(reach).snap().meet(self._bounds) for rect in damage)
 
+    def _have_painted(self, damage: tuple[Rect, ...]) -> None:
+        """Post it, with what was not seen before; where nobody paints yet, whoever will begins with the whole frame."""
+        unpainted = merge((*self._unpainted, *damage)) if self._unpainted else damage
+        self._unpainted = unpainted if self._someone_paints() and not self.watched else ()
+        if unpainted and self._someone_paints() and self.watched:
+            self._post(unpainted)
+
     def _post(self, damage: tuple[Rect, ...]) -> None:
         request = self._request(damage, self._unsent, self._words() if self.mailbox.prompted else Words(), shown=not self._dreams() or self._waking)
         self._unsent, self._told = (), ()
@@ -253,7 +264,7 @@ class Session:
         info = self.mailbox.info
         if info is None or info.mode == "dream" or info.family == "guide":
             return [], 0
-        out = [rect for _, damage in self._posted.values() for rect in damage]
+        out = [*self._unpainted, *(rect for _, damage in self._posted.values() for rect in damage)]
         rects = {*self._unchecked, *painted}
         self._unchecked = [rect for rect in rects if any(rect.meet(other) for other in out)]
         now = sorted(rects - {*self._unchecked})
@@ -271,6 +282,8 @@ class Session:
         numbers = self.statistics
         for painting in paintings:
             setattr(numbers, painting.source, getattr(numbers, painting.source) + 1)
+            numbers.looked_up += painting.lookups[0]
+            numbers.found += painting.lookups[1]
             if self._live:
                 took = sum(painting.ms.values())
                 self.desktop.note("paint", f"{painting.source}, {took:.0f} ms")

@@ -18,9 +18,10 @@ import numpy as np
 
 from engine.errors import PixelOSError
 from engine.mailbox import MailboxStatus
+from engine.pace import Caps
 from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest
 from engine.painter_process import Limits
-from engine.process_mailbox import ProcessMailbox
+from engine.process_mailbox import NO_CAPS, ProcessMailbox
 
 WARM = 2  # painters kept ready beside the one that paints, at most
 CATCH_UP_S = 0.3  # how long a first frame waits for what was typed meanwhile
@@ -48,14 +49,15 @@ class Swap:
 
 
 class SwapMailbox:
-    """Paints with `spec` until `swap` names another. Raises PixelOSError where there is no shared memory for frames."""
+    """Paints with `spec` until `swap` names another. caps: how much each painter may do. Raises PixelOSError where there is no shared memory for frames."""
 
     def __init__(
-        self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, room: Room = lambda spec, gone: True
-    ) -> None:
-        self._open_painter, self._limits, self._room = open_painter, limits or Limits(), room
+        self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, room: Room = lambda spec, gone: True,
+        caps: Caps = NO_CAPS,
+    ) -> None:  # fmt: skip
+        self._open_painter, self._limits, self._room, self.caps = open_painter, limits or Limits(), room, caps
         self._spec = spec
-        self._active: ProcessMailbox | None = ProcessMailbox(open_painter, spec, self._limits)
+        self._active: ProcessMailbox | None = self._opened(spec, self._limits)
         self._coming: ProcessMailbox | None = None
         self._warm: dict[PainterSpec, ProcessMailbox] = {}  # the longest unused first
         self._ending: list[threading.Thread] = []
@@ -189,7 +191,7 @@ class SwapMailbox:
         beside = self._make_room(spec)
         self._swap = Swap(spec, "loading", monotonic(), beside=beside)
         try:
-            self._coming = ProcessMailbox(self._open_painter, spec, replace(self._limits, deaths=1))
+            self._coming = self._opened(spec, replace(self._limits, deaths=1))
         except PixelOSError as error:
             self._refuse(str(error))
 
@@ -261,9 +263,12 @@ class SwapMailbox:
         if coming is not None:
             self._end(coming)
         if self._active is None:
-            self._active = ProcessMailbox(self._open_painter, self._spec, self._limits)
+            self._active = self._opened(self._spec, self._limits)
             if self._left is not None:
                 self._active.restore(self._left)
+
+    def _opened(self, spec: PainterSpec, limits: Limits) -> ProcessMailbox:
+        return ProcessMailbox(self._open_painter, spec, limits, self.caps)
 
     def _end(self, mailbox: ProcessMailbox) -> None:
         """End a painter's process; never waits."""

@@ -16,12 +16,22 @@ class FrameCache(Generic[Value]):
         self._largest = largest
         self._kept: OrderedDict[bytes, tuple[Value, int]] = OrderedDict()
         self._bytes = 0
+        self._lookups = (0, 0)
 
     def get(self, key: bytes | None) -> Value | None:
-        if key is None or key not in self._kept:
+        if key is None:
+            return None
+        asked, found = self._lookups
+        self._lookups = asked + 1, found + (key in self._kept)
+        if key not in self._kept:
             return None
         self._kept.move_to_end(key)
         return self._kept[key][0]
+
+    def lookups(self) -> tuple[int, int]:
+        """How many keys were looked up since this was asked last, and how many of them were known."""
+        told, self._lookups = self._lookups, (0, 0)
+        return told
 
     def put(self, key: bytes | None, value: Value, nbytes: int) -> None:
         """nbytes: what the value takes."""

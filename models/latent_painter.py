@@ -106,7 +106,7 @@ class LatentPainter:
                 return Painting(request.seq, tuple(self._answered(request, ms)), "painted", ms)
             patches, painted = self._guided(self._imagined(request, ms), ms)
         source = "painted" if painted else "cached" if patches else "skipped"
-        return Painting(request.seq, tuple(patches), source, ms)
+        return Painting(request.seq, tuple(patches), source, ms, lookups=self._cache.lookups())
 
     def _guided(self, request: PaintRequest, ms: dict[str, float]) -> tuple[list[Patch], bool]:
         context = ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32))

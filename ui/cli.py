@@ -31,6 +31,8 @@ app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")
 
+PaintCap = Annotated[float | None, typer.Option("--paint-cap", metavar="N", help="Paints a second at most; 0: as many as come.")]
+PowerCap = Annotated[int | None, typer.Option("--power-cap", metavar="PERCENT", help="Share of the time that the painter may compute.")]
 OutPage = Annotated[Path | None, typer.Option("--out", metavar="REPORT.html", help="Where the page goes.")]
 
 
@@ -48,22 +50,25 @@ def models(context: typer.Context) -> None:
 
 @app.command()
 @with_choice
-def run(choice: Choice) -> None:
+def run(choice: Choice, paint_cap: PaintCap = None, power_cap: PowerCap = None) -> None:
     """The window."""
     from ui.start import start
 
-    start(choice)
+    start(choice, None, {"paint_cap": paint_cap, "power_cap": power_cap})
 
 
 @app.command()
 @with_choice
 def record(
-    choice: Choice, out: Annotated[Path, typer.Option("--out", metavar="TRACE", help="The trace to write.")]
+    choice: Choice,
+    out: Annotated[Path, typer.Option("--out", metavar="TRACE", help="The trace to write.")],
+    paint_cap: PaintCap = None,
+    power_cap: PowerCap = None,
 ) -> None:
     """`run`, and every event goes into a trace as well."""
     from ui.start import start
 
-    start(choice, record_to=out)
+    start(choice, out, {"paint_cap": paint_cap, "power_cap": power_cap})
 
 
 @app.command()

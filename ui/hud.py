@@ -127,6 +127,8 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
             rows.append(("memory plan", info.plan))
     if (swap := getattr(session.mailbox, "latest", None)) is not None and swap.under_way:
         rows.append(("next", f"{swap.spec.checkpoint}, {100 * swap.share:.0f} % read"))
+    if caps := str(getattr(session.mailbox, "caps", "")):
+        rows.append(("at most", caps))
     if recent := numbers.latencies[-100:]:
         low, high = np.percentile(recent, (50, 95))
         rows.append(("event to patch", f"p50 {low:.0f} ms, p95 {high:.0f} ms"))
@@ -135,6 +137,7 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
     rows += [
         ("stages, ms", stages or "—"),
         ("frames", f"{numbers.painted} painted, {numbers.cached} cached, {numbers.skipped} skipped{shown}"),
+        *([("frame cache", f"{numbers.found / numbers.looked_up:.0%} of {numbers.looked_up} patches were known")] if numbers.looked_up else []),
         ("repaired", f"{numbers.repaired} glyph{'s' * (numbers.repaired != 1)}"),
         ("journal", saved_words(session)),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,15 +25,18 @@ PROCESS_MB = 600  # that the libraries of one painter's process take beside its 
 TIGHT = 0.05  # share of the memory that must be free for anybody to be kept ready
 
 
-def start(choice: Choice, record_to: Path | None = None) -> None:
-    """Open everything and show the window until the user ends it. The window is up while the painter still loads."""
+def start(choice: Choice, record_to: Path | None, caps: Mapping[str, float | None]) -> None:
+    """Open everything and show the window until the user ends it. The window is up while the painter still loads.
+
+    caps: settings that were said on the command line, None where nothing was. Raises InputError for one that cannot be."""
     from engine.profile import Profile
-    from engine.settings import open_settings
+    from engine.settings import checked, open_settings
     from ui.window import need_display, run
 
+    said = checked({name: value for name, value in caps.items() if value is not None})
     need_display()
     with Profile.open(choice.profile) as profile:
-        settings = open_settings(profile.settings_path)
+        settings = open_settings(profile.settings_path).model_copy(update=said)
         with (
             _session(choice, profile, settings) as (session, gallery),
             _recorder(session, record_to) as recorder,
@@ -82,7 +85,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
             desktop.say(f"{error}; bundled paints")
             spec = replace(spec, checkpoint="bundled")
     here = _Here(spec)
-    mailbox = SwapMailbox(open_carefully, spec, room=here.room)
+    mailbox = SwapMailbox(open_carefully, spec, room=here.room, caps=settings.caps)
     if past.latents is not None:
         mailbox.restore(past.latents)
     session = Session(desktop, mailbox, Keeper(journal, mirror), live=True)

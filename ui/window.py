@@ -47,6 +47,7 @@ def run(
         window = Window(screen, session, settings, gallery)
         while not window.ended:
             events = window.read(clock())  # input, in frame pixels
+            session.watched = not window.hidden
             frame = session.step(events, clock())  # the desktop answers, the painter is asked
             if recorder:
                 recorder.take(events)
@@ -73,7 +74,8 @@ class Window:
         self._actions = settings.keys.bindings()
         first = first_size(session.desktop.size, screen.get_size())
         self._windowed = first if settings.fullscreen else None  # the size to go back to from full screen
-        self._hud = self._help = self._hidden = False
+        self.hidden = False  # nobody can see it
+        self._hud = self._help = False
         self._deaf = False  # the key that is down did something: what it writes is not typed
         self._dirty = True
         self._said: tuple[list[str], list[str]] = ([], [])
@@ -103,7 +105,7 @@ class Window:
         changed = drawn or bool(frame.changed or frame.damage) or said != self._said or self._pointer.moving(now)
         since = now - self._shown[-1]
         self._dirty = self._dirty or changed or ((self._hud or self._picker is not None) and since >= HUD_S)
-        if self._hidden or not self._dirty or since < 1 / self._settings.frame_cap:
+        if self.hidden or not self._dirty or since < 1 / self._settings.frame_cap:
             return
         self._said = said
         self._draw(frame, NEUTRAL if guide else session.desktop.style.palette(), now)
@@ -141,7 +143,7 @@ class Window:
         """Milliseconds to wait for input."""
         session = self._session
         painting = session.waiting and session.mailbox.status.state in ("ready", "painting")
-        if self._hidden:
+        if self.hidden:
             return HIDDEN_MS
         return BUSY_MS if painting or self._dirty or self._pointer.moving(monotonic()) else IDLE_MS
 
@@ -175,9 +177,9 @@ class Window:
         elif kind == pygame.WINDOWFOCUSLOST:
             self._compose("")
         elif kind in (pygame.WINDOWMINIMIZED, pygame.WINDOWHIDDEN):
-            self._hidden = True
+            self.hidden = True
         elif kind in (pygame.WINDOWRESTORED, pygame.WINDOWSHOWN, pygame.WINDOWEXPOSED):
-            self._hidden, self._dirty = False, True
+            self.hidden, self._dirty = False, True
 
     def _key(self, event: pygame.event.Event, t: float) -> Iterator[Event]:
         """The window's own keys are used here; all others go on."""

@@ -125,7 +125,8 @@ class PromptedPainter:
             else:
                 self._put_back(crop, known)
             patches += known.patches
-        return Painting(request.seq, tuple(patches), "painted" if fresh else "cached" if patches else "skipped", ms)
+        source = "painted" if fresh else "cached" if patches else "skipped"
+        return Painting(request.seq, tuple(patches), source, ms, lookups=self._cache.lookups())
 
     def _painted(self, crop: PaintCrop, request: PaintRequest, told: Conditioning, ms: dict[str, float]) -> Kept:
         painted = self._paint_area(crop.area, request, told, crop.damage, ms)
