@@ -13,6 +13,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import replace
@@ -41,6 +42,7 @@ from engine.letters import (
 from engine.opening import heard
 from engine.painter import (
     Cancelled,
+    MeteredPainter,
     OpenPainter,
     Painter,
     PainterSpec,
@@ -51,7 +53,7 @@ from engine.painter import (
     SteppingPainter,
 )
 
-BEAT_S = 0.25
+BEAT_S, METER_S = 0.25, 1.0
 NICENESS = 5
 PR_SET_PDEATHSIG = 1
 # Waiting threads that spin would take the window's core; so they do for some ten microseconds only, which is as long as most
@@ -67,6 +69,8 @@ def run_child(letters: Connection, opener: bytes, spec: PainterSpec, frames_name
     try:
         with heard(partial(_note, frames.read)):
             painter = _open(letters, opener, spec)
+        if isinstance(painter, MeteredPainter) and painter.card() is not None:
+            threading.Thread(target=_meter, args=(painter, frames.card), name="meter", daemon=True).start()
         if painter is not None:
             _Work(letters, frames, painter).run()
             painter.close()
@@ -210,6 +214,13 @@ def _beat(beats: np.ndarray) -> None:
     while not connection.wait([parent.sentinel], BEAT_S):
         beats[0] += 1
     os._exit(0)
+
+
+def _meter(painter: MeteredPainter, card: np.ndarray) -> None:
+    """Tell how full the card is."""
+    while (reading := painter.card()) is not None:
+        card[:] = reading.free, reading.total, reading.own
+        time.sleep(METER_S)
 
 
 def _note(read: np.ndarray, share: float) -> None:

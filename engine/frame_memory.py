@@ -55,7 +55,7 @@ class FrameMemory:
     """What a request and its answer need, for frames of one size.
 
     beats: int64 (1,), counts while the painter's process lives; read: int64 (1,), of what its checkpoint holds, in
-    thousandths; guide, corners: uint8 (2, H, W, 3) and verbatim:
+    thousandths; card: int64 (3,), bytes of the painter's card that are free, that it has in all, and that the painter has; guide, corners: uint8 (2, H, W, 3) and verbatim:
     uint8 (2, H, W), one slot being painted and one waiting; painted: uint8 (H, W, 3), valid between an
     answer and the next request; stopped: int64 (1,), the number of a request to give up; previews: int64 (1,), counts the
     pictures that were put into preview, uint8 (H, W, 3).
@@ -64,9 +64,10 @@ class FrameMemory:
     def __init__(self, size: tuple[int, int], name: str | None = None) -> None:
         width, height = size
         pixels = width * height
-        self._segment = Segment(sum(map(aligned, (8, 8, SLOTS * pixels * 3, SLOTS * pixels, SLOTS * pixels * 3, pixels * 3, 8, 8, pixels * 3))), name)
+        self._segment = Segment(sum(map(aligned, (8, 8, 24, SLOTS * pixels * 3, SLOTS * pixels, SLOTS * pixels * 3, pixels * 3, 8, 8, pixels * 3))), name)
         self.beats = self._segment.array((1,), "int64")
         self.read = self._segment.array((1,), "int64")
+        self.card = self._segment.array((3,), "int64")
         self.guide = self._segment.array((SLOTS, height, width, 3), "uint8")
         self.verbatim = self._segment.array((SLOTS, height, width), "uint8")
         self.corners = self._segment.array((SLOTS, height, width, 3), "uint8")
@@ -80,7 +81,7 @@ class FrameMemory:
         return self._segment.name
 
     def close(self) -> None:
-        del self.beats, self.read, self.guide, self.verbatim, self.corners, self.painted, self.stopped, self.previews, self.preview
+        del self.beats, self.read, self.card, self.guide, self.verbatim, self.corners, self.painted, self.stopped, self.previews, self.preview
         self._segment.close()
 
 

@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from engine.card import Reading
 from engine.errors import PixelOSError
 from engine.events import Event
 from engine.geometry import Rect
@@ -190,6 +191,14 @@ class Painter(Protocol):
         """Take back latents; None means none are known: an empty (mid-grey) previous frame."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class MeteredPainter(Painter, Protocol):
+    """A painter that knows the memory of the card it paints on."""
+
+    def card(self) -> Reading | None:
+        """As it is now; None where it is on none. Called from a thread of its own while it paints."""
 
 
 OnStep = Callable[[int, int], bool]  # (steps done, steps in all) -> whether to go on

@@ -66,6 +66,7 @@ class PainterProcess:
         self._frames = frames
         self._limits = limits
         frames.beats[0] = frames.read[0] = 0
+        frames.card[:] = 0
         self._process.start()
         theirs.close()  # or its end would never be seen
         self._looked = time.monotonic()

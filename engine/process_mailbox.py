@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.card import Reading
 from engine.exchange import Exchange
 from engine.letters import End, Failed, Opened, Opening, Paint, Painted, Refused, Stepped, ToMailbox
 from engine.mailbox import MailboxState, MailboxStatus
@@ -76,6 +77,15 @@ class ProcessMailbox:
         """How much of the checkpoint was read, 0 to 1."""
         with self._changed:
             return 1.0 if self._open else 0.0 if self._status.state == "closed" else int(self._exchange.frames.read[0]) / 1000
+
+    @property
+    def card(self) -> Reading | None:
+        """The memory of the card that it paints on; None where it is on none, or does not know."""
+        with self._changed:
+            if not self._open or self._closing:
+                return None
+            free, total, own = map(int, self._exchange.frames.card)
+            return Reading(free, total, own) if total else None
 
     def wants_trial(self) -> bool:
         """Nobody else ever paints here."""

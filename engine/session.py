@@ -28,7 +28,7 @@ from engine.telling import told
 from engine.text_check import check
 from engine.turner import Turner
 
-ABSENT = ("starting", "restarting", "gave up", "closed")  # mailbox states in which nobody paints
+ABSENT = ("starting", "restarting", "gave up", "closed", "away")  # mailbox states in which nobody paints
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ class Session:
         self.guide = Guide(desktop.size)
         self.statistics = Statistics()
         self.watched = True
+        self._state = mailbox.status.state  # as of the last step
         self._unpainted: tuple[Rect, ...] = ()  # damage that nobody was there to see
         self._repair = repair
         self._live = live
@@ -123,7 +124,9 @@ class Session:
         self._have_painted(damage)
         if self.mailbox.wants_trial():
             self.mailbox.try_out(self._trial())
-        shown = self._show_guide(damage) if self.mailbox.status.state in ABSENT or not self._someone_paints() else ()
+        state, self._state = self._state, self.mailbox.status.state
+        left = self._state == "away" != state  # for long: a screen of two looks would be left
+        shown = self._show_guide((self._bounds,) if left else damage) if self._state in ABSENT or not self._someone_paints() else ()
         strip = self.desktop.turning.strip.pictures.keys()
         known = len(strip)
         paintings = self.turner.taken(self.mailbox.collect())
@@ -148,7 +151,7 @@ class Session:
         until = monotonic() + timeout
         frame = self.step((), self.desktop.t)
         latest = frame
-        while self.waiting and monotonic() < until and self.mailbox.status.state not in ("gave up", "closed"):
+        while self.waiting and monotonic() < until and self.mailbox.status.state not in ("gave up", "closed", "away"):
             self.mailbox.wait(min(0.05, until - monotonic()))
             frame = self.step((), self.desktop.t)
             latest = frame if frame.source != "skipped" else latest

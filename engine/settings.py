@@ -71,6 +71,7 @@ class Keys(BaseModel):
     hud: str = _key("f3", "the HUD: painter, mode, timings")
     more_like_this: str = _key("f7", "more of the current look")
     less_like_this: str = _key("f8", "less of the current look")
+    give_back: str = _key("f9", "give the card's memory back, and take it again")
     fullscreen: str = _key("f11", "full screen, and back")
     quit: str = _key("ctrl+q", "end; everything is kept")
 
@@ -135,6 +136,9 @@ class Settings(BaseSettings):
     power_cap: int = _setting(
         100, "share of the time in which the painter may compute, in percent", "a whole number from 1 to 100", ge=1, le=100
     )
+    auto_yield: bool = _setting(True, "give the card's memory back when another program wants it", "true or false")
+    vram_reserve: float = _setting(0.5, "GB of the card's memory that other programs may want at any time", "a number from 0 to 100", ge=0, le=100)
+    away: Literal["bundled", "guide"] = _setting("bundled", "what paints meanwhile, on the CPU", "bundled or guide")
     keys: Keys = _setting(Keys(), "what the keys do", _KEYS_ALLOWED)
 
     @property

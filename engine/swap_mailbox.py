@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from engine.card import Reading
 from engine.errors import PixelOSError
 from engine.mailbox import MailboxStatus
 from engine.pace import Caps
@@ -34,7 +35,8 @@ Room = Callable[[PainterSpec, Sequence[PainterSpec]], bool]  # does the first fi
 @dataclass(frozen=True, slots=True)
 class Swap:
     """The latest change of painters. share: of the checkpoint that was read, 0 to 1; why: what keeps it from painting;
-    beside: whether the painter before goes on meanwhile; since: when this state began, monotonic seconds."""
+    beside: whether the painter before goes on meanwhile; lent: it is part of giving the card back or taking it again, and nobody's
+    choice; since: when this state began, monotonic seconds."""
 
     spec: PainterSpec
     state: Literal["loading", "trying", "refused", "done"]
@@ -42,6 +44,7 @@ class Swap:
     share: float = 0.0
     why: str = ""
     beside: bool = True
+    lent: bool = False
 
     @property
     def under_way(self) -> bool:
@@ -68,6 +71,8 @@ class SwapMailbox:
         self._first_at = 0.0
         self._full = False
         self._left: np.ndarray | None = None  # latents of a painter that was let go
+        self._home: PainterSpec | None = None  # who gave the card back, and is to come back
+        self._away = ""  # why nobody paints, for the user
 
     # What a session knows of a mailbox
 
@@ -79,6 +84,8 @@ class SwapMailbox:
     def status(self) -> MailboxStatus:
         if self._active is not None:
             return self._active.status
+        if self._home is not None and self._coming is None:
+            return MailboxStatus("away", self._away)
         return MailboxStatus("starting", f"loading checkpoint {self._swap.spec.checkpoint}" if self._swap else "")
 
     @property
@@ -175,7 +182,12 @@ class SwapMailbox:
         return self._swap
 
     def swap(self, spec: PainterSpec) -> None:
-        """Have `spec` paint, once it has shown that it can. Returns at once; one that is on its way already gives way."""
+        """Have `spec` paint, once it has shown that it can. Returns at once; one that is on its way already gives way, and so does
+        one that gave the card back."""
+        self._home = None
+        self._bring(spec)
+
+    def _bring(self, spec: PainterSpec, lent: bool = False) -> None:
         if self._coming is not None:
             if self._swap is not None and self._swap.spec == spec:
                 return
@@ -184,16 +196,47 @@ class SwapMailbox:
             return
         warm = self._warm.pop(spec, None)
         if warm is not None and warm.status.state in ("ready", "painting"):
-            self._coming, self._swap = warm, Swap(spec, "loading", monotonic(), 1.0)
+            self._coming, self._swap = warm, Swap(spec, "loading", monotonic(), 1.0, lent=lent)
             return
         if warm is not None:
             self._end(warm)
         beside = self._make_room(spec)
-        self._swap = Swap(spec, "loading", monotonic(), beside=beside)
+        self._swap = Swap(spec, "loading", monotonic(), beside=beside, lent=lent)
         try:
             self._coming = self._opened(spec, replace(self._limits, deaths=1))
         except PixelOSError as error:
             self._refuse(str(error))
+
+    # Giving the card back for a while
+
+    @property
+    def away(self) -> bool:
+        """Whether who should paint has given its memory back."""
+        return self._home is not None
+
+    @property
+    def card(self) -> Reading | None:
+        """The memory of the card that is painted on; None where that is none, or nobody tells."""
+        return self._active.card if self._active is not None else None
+
+    def give_back(self, instead: PainterSpec | None, why: str) -> None:
+        """End all painters at once, so that their memory is free; `instead` paints until `come_back`, or nobody does. Returns at
+        once; why: for the user."""
+        if self._home is not None:
+            return
+        self._home, self._away = self._spec, why
+        self._drop()
+        self._swap = None
+        self.cool()
+        self._let_go()
+        if instead is not None:
+            self._bring(instead, lent=True)
+
+    def come_back(self) -> None:
+        """Have who gave the card back paint again; until its first frame all stays as it is."""
+        home, self._home = self._home, None
+        if home is not None:
+            self._bring(home, lent=True)
 
     def cool(self) -> None:
         """Let go of who is kept ready: memory is needed."""
@@ -209,9 +252,14 @@ class SwapMailbox:
             gone.append(oldest)
         if self._active is None or self._room(spec, gone):
             return self._active is not None
-        self._left, leaving, self._active = self._active.latents(), self._active, None
-        self._end(leaving)
+        self._let_go()
         return False
+
+    def _let_go(self) -> None:
+        """End who paints; its latents are kept."""
+        if self._active is not None:
+            self._left, leaving, self._active = self._active.latents(), self._active, None
+            self._end(leaving)
 
     def _look_at(self, coming: ProcessMailbox) -> list[Painting]:
         """What the coming painter painted, if it takes over now; it does when its frame shows what was typed meanwhile."""
@@ -238,7 +286,8 @@ class SwapMailbox:
         # What was posted meanwhile was grown by the old painter's reach; where nobody painted it was not posted at all.
         self._full = before is None or (self._latest != self._tried and coming.info is not None and coming.info.reach > known)
         if before is not None:
-            if before.status.state in ("ready", "painting"):
+            lent = swap is not None and swap.lent  # it stood in for who is back now
+            if before.status.state in ("ready", "painting") and not lent:
                 self._warm[self._spec] = before
             else:
                 self._end(before)
@@ -257,12 +306,16 @@ class SwapMailbox:
         if self._swap is not None:
             self._swap = replace(self._swap, state="refused", since=monotonic(), why=why)
 
-    def _give_up(self) -> None:
+    def _drop(self) -> None:
+        """Who was coming does not."""
         coming, self._coming = self._coming, None
         self._tried, self._first = None, []
         if coming is not None:
             self._end(coming)
-        if self._active is None:
+
+    def _give_up(self) -> None:
+        self._drop()
+        if self._active is None and self._home is None:
             self._active = self._opened(self._spec, self._limits)
             if self._left is not None:
                 self._active.restore(self._left)

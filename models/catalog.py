@@ -143,9 +143,10 @@ def open_carefully(spec: PainterSpec) -> Painter:
     painter = open_painter(spec)
     if spec.checkpoint == "guide":
         return painter
+    from models.devices import device_of
     from models.placing import careful
 
-    return careful(painter)
+    return careful(painter, device_of(spec.device))
 
 
 def dressed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> PromptedCheckpoint:

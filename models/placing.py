@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine.card import Reading
 from engine.errors import PixelOSError
 from engine.painter import (
     OnPreview,
@@ -20,6 +21,7 @@ from engine.painter import (
     PreviewingPainter,
     SteppingPainter,
 )
+from models.card import own_card
 from models.devices import device_of
 from models.limits import REFUSED
 from models.memory_plan import MemoryPlan, plans, room
@@ -91,11 +93,12 @@ class Careful:
     """A painter that outlives running out of memory: what is being painted is painted again, more thriftily.
 
     rungs: each makes things thriftier and says whether there was a way; the first that has one is taken, once a time.
-    Caches are emptied before. Raises PixelOSError where nothing helped; the painter then is as it was before.
+    Caches are emptied before. device: whose memory `card` tells of. Raises PixelOSError where nothing helped; the painter then is as it was before.
     """
 
-    def __init__(self, painter: Painter, rungs: Sequence[Callable[[], bool]] = ()) -> None:
+    def __init__(self, painter: Painter, rungs: Sequence[Callable[[], bool]] = (), device: torch.device | None = None) -> None:
         self.painter, self.info = painter, painter.info
+        self._device = device
         self._rungs = rungs
         self._kept = painter.latents()
 
@@ -117,6 +120,9 @@ class Careful:
                 )
             emptied = True
             self.painter.restore(self._kept)
+
+    def card(self) -> Reading | None:
+        return own_card(self._device) if self._device is not None else None
 
     def latents(self) -> Any:
         return self._kept
@@ -157,12 +163,12 @@ class CarefulPreviewing(CarefulStepping):
         self.painter.on_preview = listener
 
 
-def careful(painter: Painter) -> Careful:
-    """The painter with the way down that its placement has, if any."""
+def careful(painter: Painter, device: torch.device | None = None) -> Careful:
+    """The painter with the way down that its placement has, if any. device: whose memory it is to tell of."""
     placement = getattr(painter, "placement", None)
     rungs = [placement.down] if placement is not None else []
     kind = CarefulPreviewing if isinstance(painter, PreviewingPainter) else CarefulStepping if isinstance(painter, SteppingPainter) else Careful
-    return kind(painter, rungs)  # type: ignore[arg-type]
+    return kind(painter, rungs, device)  # type: ignore[arg-type]
 
 
 def ran_out(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.card import Reading
 from engine.errors import CheckpointError
 from engine.events import Text
 from engine.geometry import Rect
@@ -226,3 +227,10 @@ def broken_opener(spec: PainterSpec) -> GuidePainter:
 def hanging_opener(spec: PainterSpec) -> GuidePainter:
     time.sleep(3600)
     raise AssertionError
+
+
+class CardPainter(TintedPainter):
+    """Says that it paints on a card, and what that holds."""
+
+    def card(self) -> Reading | None:
+        return Reading(free=3_000, total=10_000, own=5_000)

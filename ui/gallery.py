@@ -41,7 +41,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Card:
-    """One checkpoint as the picker shows it. state: "painting", "kept ready", "starting", "loading 40 %", "first frame", "refused", or "";
+    """One checkpoint as the picker shows it. state: "painting", "away", "kept ready", "starting", "loading 40 %", "first frame", "refused", or "";
     share: how much of it was read; why: what keeps it from painting; picture: uint8 (h, w, 3) of its last frame."""
 
     facts: CheckpointFacts
@@ -120,7 +120,8 @@ class Gallery:
         latest = self._mailbox.latest
         if latest is not None and latest != self._told and not latest.under_way:
             self._told = latest
-            self._came_of(latest.spec.checkpoint, latest.why)
+            if not latest.lent:
+                self._came_of(latest.spec.checkpoint, latest.why)
         if self._due:
             self.remember()
         status = self._mailbox.status
@@ -178,7 +179,7 @@ class Gallery:
         if any(spec.checkpoint == name for spec in self._mailbox.warm):
             state = "kept ready"
         if name == self.painting:
-            state, why = "painting" if self._mailbox.status.state in ("ready", "painting") else "starting", ""
+            state, why = {"ready": "painting", "painting": "painting", "away": "away"}.get(self._mailbox.status.state, "starting"), ""
         if latest is not None and latest.under_way and latest.spec.checkpoint == name:
             share, why = latest.share, ""
             state = "first frame" if latest.state == "trying" else f"loading {100 * share:.0f} %" if share else "starting"

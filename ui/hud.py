@@ -63,13 +63,13 @@ class Panels:
         self._outlines = [(when, rect) for when, rect in self._outlines if now - when < FADE_S and rect not in rects]
         self._outlines += [(now, rect) for rect in rects]
 
-    def hud(self, screen: pygame.Surface, session: Session, view: View, fps: int, now: float) -> None:
-        """Painter, mode, timings, counts, what is saved; outlines of recent damage."""
+    def hud(self, screen: pygame.Surface, session: Session, view: View, fps: int, now: float, away: str = "") -> None:
+        """Painter, mode, timings, counts, what is saved, who is away; outlines of recent damage."""
         for when, rect in self._outlines:
             left = 1 - (now - when) / FADE_S
             if left > 0:
                 _outline(screen, view, rect, round(255 * left))
-        rows = [*hud_rows(session), ("memory", self._memory_words(now)), ("frame rate", f"{fps} a second")]
+        rows = [*hud_rows(session), *([("away", away)] if away else []), ("memory", self._memory_words(now)), ("frame rate", f"{fps} a second")]
         table(screen, rows, (8, 8))
 
     def help(self, screen: pygame.Surface, keys: Keys) -> None:
@@ -152,7 +152,7 @@ def key_rows(keys: Keys) -> list[tuple[str, str]]:
         (keys.ask, "ask bar: an app, a look, a change"), (keys.region, "a part to change"), (keys.help, "this list"),
         (keys.checkpoints, "checkpoints: which one paints"),
         (keys.hud, "HUD: painter and timings"), (keys.more_like_this, "more like this look"),
-        (keys.less_like_this, "less like this look"), (keys.fullscreen, "full screen"), (keys.quit, "end; all is kept"),
+        (keys.less_like_this, "less like this look"), (keys.give_back, "give the card's memory back"), (keys.fullscreen, "full screen"), (keys.quit, "end; all is kept"),
     ]  # fmt: skip
     windows = [
         ("alt+tab", "next window"), ("alt+arrows", "move the window"), ("alt+shift+arrows", "resize it"),
@@ -163,7 +163,7 @@ def key_rows(keys: Keys) -> list[tuple[str, str]]:
         ("ctrl+c, x, v", "copy, cut, paste"), ("ctrl+a", "select all"), ("ctrl+z, y", "undo, redo"),
         ("ctrl+f", "find, in Notes"), ("enter, space", "press a button"), ("escape", "close bar or menu"),
     ]  # fmt: skip
-    return [(_written(key), does) for key, does in (*own, *writing, *windows)]
+    return [(written(key), does) for key, does in (*own, *writing, *windows)]
 
 
 def saved_words(session: Session) -> str:
@@ -198,8 +198,8 @@ def _outline(screen: pygame.Surface, view: View, rect: Rect, strength: int) -> N
     screen.blit(sheet, view.to_window(rect.x, rect.y))
 
 
-def _written(keys: str) -> str:
-    """ "ctrl+space" as people write it: "Ctrl+Space"."""
+def written(keys: str) -> str:
+    """Keys such as "ctrl+space" as people write it: "Ctrl+Space"."""
     return ", ".join("+".join(part[:1].upper() + part[1:] for part in key.split("+")) for key in keys.split(", "))
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from engine.recorder import Recorder
     from engine.session import Session
     from engine.settings import Settings
+    from engine.swap_mailbox import SwapMailbox
+    from engine.yielding import Yielding
     from ui.gallery import Gallery, Memory
 
 PROCESS_MB = 600  # that the libraries of one painter's process take beside its weights
@@ -38,15 +40,15 @@ def start(choice: Choice, record_to: Path | None, caps: Mapping[str, float | Non
     with Profile.open(choice.profile) as profile:
         settings = open_settings(profile.settings_path).model_copy(update=said)
         with (
-            _session(choice, profile, settings) as (session, gallery),
+            _session(choice, profile, settings) as (session, gallery, yielding),
             _recorder(session, record_to) as recorder,
             _watched(session, profile) as look,
         ):
-            run(session, settings, _clock(session), recorder, look, gallery)
+            run(session, settings, _clock(session), recorder, look, gallery, yielding)
 
 
 @contextmanager
-def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[tuple[Session, Gallery]]:
+def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[tuple[Session, Gallery, Yielding]]:
     from engine.errors import CheckpointError
     from engine.geometry import parse_size
     from engine.journal import Journal
@@ -94,7 +96,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
     gallery = here.gallery = Gallery(session, mailbox, here.facts, here.memory, here.spec_of, profile.folder / "pictures")
     try:
         session.begin()
-        yield session, gallery
+        yield session, gallery, here.yielding(session, mailbox, settings)
         gallery.remember()
     finally:
         session.close()
@@ -130,6 +132,25 @@ class _Here:
     def spec_of(self, name: str) -> PainterSpec:
         """A checkpoint is opened as the first one was; LoRAs belong to the one that they were given with."""
         return self._spec if name == self._spec.checkpoint else replace(self._spec, checkpoint=name, loras=(), sampler="auto")
+
+    def yielding(self, session: Session, mailbox: SwapMailbox, settings: Settings) -> Yielding:
+        """What gives the card back. The painter's process tells of it while it paints there, the driver after that."""
+        from engine.yielding import GB, Yielding
+        from models.card import DriverMeter
+        from ui.hud import written
+
+        driver = DriverMeter(self._spec.device)
+
+        def instead(spec: PainterSpec) -> PainterSpec | None:
+            """The bundled checkpoint on the CPU; whoever paints there already gives way to the guide."""
+            plain = replace(self.spec_of("bundled"), device="cpu", dtype="auto", mode=spec.mode)
+            thrifty = spec.checkpoint == "guide" or (spec.checkpoint == "bundled" and not self._gpu)
+            return None if thrifty or settings.away == "guide" else plain
+
+        return Yielding(
+            mailbox, lambda: driver() if mailbox.away else mailbox.card, instead, session.desktop.say,
+            settings.vram_reserve * GB, settings.auto_yield, written(settings.keys.give_back),
+        )  # fmt: skip
 
     def room(self, spec: PainterSpec, gone: Sequence[PainterSpec]) -> bool:
         """Whether a checkpoint fits beside what is there, once those of `gone` are not."""

@@ -18,6 +18,7 @@ from engine.recorder import Recorder
 from engine.session import Frame, Session
 from engine.settings import Settings
 from engine.theme import NEUTRAL, Role
+from engine.yielding import Yielding
 from ui.bringing import clipboard_picture, dropped
 from ui.gallery import Gallery
 from ui.hud import Panels, SavedMark, guide_shown, warnings
@@ -36,15 +37,15 @@ STANDARD = {"ask": ("space", ("ctrl",)), "region": ("space", ("ctrl", "shift")),
 
 def run(
     session: Session, settings: Settings, clock: Callable[[], float], recorder: Recorder | None = None,
-    idle: Callable[[], None] = lambda: None, gallery: Gallery | None = None,
+    idle: Callable[[], None] = lambda: None, gallery: Gallery | None = None, yielding: Yielding | None = None,
 ) -> None:  # fmt: skip
     """Show the session until the user ends it. `clock` gives session seconds; `idle` is called once a loop, and is quick;
-    gallery: the checkpoints to choose from, where they can be changed.
+    gallery: the checkpoints to choose from, where they can be changed; yielding: what gives the card back.
 
     Raises InputError without a display.
     """
     with display.open_window(session.desktop.size, settings.fullscreen) as screen:
-        window = Window(screen, session, settings, gallery)
+        window = Window(screen, session, settings, gallery, yielding)
         while not window.ended:
             events = window.read(clock())  # input, in frame pixels
             session.watched = not window.hidden
@@ -54,20 +55,24 @@ def run(
             idle()
             if gallery:
                 gallery.follow()
+            if yielding:
+                yielding.follow()
             window.show(frame, recorder.trouble if recorder else None)  # what there is
 
 
 class Window:
     """Pointer, panels and view of one open window."""
 
-    def __init__(self, screen: pygame.Surface, session: Session, settings: Settings, gallery: Gallery | None = None) -> None:
+    def __init__(
+        self, screen: pygame.Surface, session: Session, settings: Settings, gallery: Gallery | None = None, yielding: Yielding | None = None,
+    ) -> None:  # fmt: skip
         self.ended = False
         self._screen = screen
         self._session = session
         self._settings = settings
         self._view = View.fit(session.desktop.size, screen.get_size())
         self._panels, self._saved = Panels(), SavedMark()
-        self._gallery = gallery
+        self._gallery, self._yielding = gallery, yielding
         self._picker: Picker | None = None
         self._pointer, self._preedit, self._progress = Pointer(), Preedit(), Progress()
         self._echo = Echo(session.guide.ink.copy())
@@ -127,7 +132,8 @@ class Window:
         clock = next((widget.rect for widget in session.desktop.widgets if widget.path == "taskbar/clock"), corner)
         self._panels.marks(screen, marks, clock, view)
         if self._hud:
-            self._panels.hud(screen, session, view, sum(now - when < 1 for when in self._shown), now)
+            away = self._yielding.says if self._yielding else ""
+            self._panels.hud(screen, session, view, sum(now - when < 1 for when in self._shown), now, away)
         if self._help:
             self._panels.help(screen, self._settings.keys)
         if self._picker:
@@ -202,6 +208,9 @@ class Window:
             self._picker, self._dirty = Picker(self._gallery), True
         elif action == "checkpoints":
             yield Ask(t, "settings")
+        elif action == "give_back":
+            if self._yielding:
+                self._yielding.toggle()
         elif action == "fullscreen":
             self._toggle_fullscreen()
         elif action in STANDARD:
