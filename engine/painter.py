@@ -42,6 +42,7 @@ class PainterSpec:
     least_crop: int | None = None  # pixels: the shortest side of what is painted at once; None: the family's own
     without: tuple[str, ...] = ()  # TECHNIQUES that are left out, to see what each is worth
     vram_budget: float | None = None  # GB that may be taken; None: what is free less a reserve
+    cache_mb: float = 64.0  # of patches that are kept to be looked up
     sampler: str = "auto"  # "own", or a name of models.loras.samplers; "auto": as the LoRAs ask
 
     @property

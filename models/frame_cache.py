@@ -6,14 +6,12 @@ from collections import OrderedDict
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
-LARGEST = 64 * 2**20  # bytes
-
 
 class FrameCache(Generic[Value]):
-    """The patches used last, up to `largest` bytes. A key of None is never known."""
+    """The patches used last, up to `largest_mb` megabytes. A key of None is never known."""
 
-    def __init__(self, largest: int = LARGEST) -> None:
-        self._largest = largest
+    def __init__(self, largest_mb: float) -> None:
+        self._largest = largest_mb * 2**20
         self._kept: OrderedDict[bytes, tuple[Value, int]] = OrderedDict()
         self._bytes = 0
         self._lookups = (0, 0)

@@ -94,7 +94,7 @@ class LatentPainter:
         self._memory = PictureMemory(spec.size, device) if remembers else None
         self._look: bytes = b""
         self._tokens: tuple[ContextFeatures, Tensor] | None = None
-        self._cache: FrameCache[np.ndarray] = FrameCache()
+        self._cache: FrameCache[np.ndarray] = FrameCache(spec.cache_mb)
         self._warm()
 
     def paint(self, request: PaintRequest) -> Painting:

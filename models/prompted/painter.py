@@ -91,7 +91,7 @@ class PromptedPainter:
         self._fields = self._noise()
         self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         self._told: tuple[tuple[str, str], Conditioning] | None = None
-        self._cache: FrameCache[Kept] = FrameCache()
+        self._cache: FrameCache[Kept] = FrameCache(spec.cache_mb)
         self._vocabulary = Vocabulary(self.pipeline, Path(spec.profile) if spec.profile else None)
         self._known: tuple[str, Known] | None = None
         self.on_step: OnStep | None = None
