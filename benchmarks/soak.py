@@ -36,6 +36,7 @@ from engine.mirror import Mirror
 from engine.painter import PainterSpec
 from engine.session import Session
 from engine.settings import open_settings
+from engine.speculation import Speculation
 from engine.styles import PRESETS
 from engine.swap_mailbox import SwapMailbox
 from models.catalog import open_carefully
@@ -139,14 +140,14 @@ def soak(minutes: float, size: tuple[int, int] = (512, 384), seed: int = 0) -> d
             with open_window(size, fullscreen=False) as screen:
                 monkey = Monkey(seed, View.fit(size, screen.get_size()))
                 window = Window(screen, session, open_settings(Path(home) / "settings.toml"))
-                samples = _sampled(WindowLoop(session, window, monkey), mailbox, minutes)
+                samples = _sampled(WindowLoop(session, window, monkey, Speculation(session, lambda: mailbox.guesser)), mailbox, minutes)
         finally:
             session.close()
         numbers, contents = session.statistics, session.desktop.documents.contents
     return {
         "machine": machine_facts(), "load": os.getloadavg() if hasattr(os, "getloadavg") else None, "size": list(size),
         "minutes": minutes, "acts": monkey.acts, "painted": numbers.painted, "cached": numbers.cached,
-        "cache": {"mb": CACHE_MB, "looked_up": numbers.looked_up, "found": numbers.found},
+        "ahead": {"needed": numbers.needed}, "cache": {"mb": CACHE_MB, "looked_up": numbers.looked_up, "found": numbers.found},
         "content": {"documents": len(contents), "characters": sum(map(len, contents.values()))},
         "growth": growth(samples, minutes * 60), "samples": [[round(number, 1) for number in astuple(sample)] for sample in samples],
     }  # fmt: skip

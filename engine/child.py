@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -25,11 +26,13 @@ from time import perf_counter
 import numpy as np
 
 from engine.errors import InputError, PixelOSError
-from engine.frame_memory import FrameMemory, LatentMemory
+from engine.frame_memory import SLOTS, FrameMemory, LatentMemory
 from engine.geometry import Rect
 from engine.letters import (
     Attach,
     Failed,
+    Guess,
+    Guessed,
     LatentForm,
     Opened,
     Opening,
@@ -41,7 +44,9 @@ from engine.letters import (
 )
 from engine.opening import heard
 from engine.painter import (
+    ARRAYS,
     Cancelled,
+    GuessingPainter,
     MeteredPainter,
     OpenPainter,
     Painter,
@@ -127,6 +132,8 @@ class _Work:
                     self._restore(letter.serial)
             elif isinstance(letter, Restore):
                 self._restore(letter.serial)
+            elif isinstance(letter, Guess):
+                self._letters.send(Guessed(self._guess(letter)))
             elif isinstance(letter, Paint):
                 self._letters.send(self._answer(letter))
             else:
@@ -141,16 +148,29 @@ class _Work:
             return Failed(_words(error))
 
     def _paint(self, letter: Paint) -> Painted:
-        # Copies: a painter may keep what it was given, and the memory is drawn over.
-        arrays = {name: getattr(self._frames, name)[letter.slot].copy() for name in letter.given}
-        request = replace(letter.request, **arrays)
+        request = self._whole(letter.request, letter.slot, letter.given)
         self._seq = request.seq
         painting = self._painter.paint(request) if request.edit is None else self._edited(request)
         begun = perf_counter()
         self._publish(painting, letter.serial)
         ms = painting.ms | {"publish": (perf_counter() - begun) * 1e3}
         rects = tuple(patch.rect for patch in painting.patches)
-        return Painted(painting.seq, rects, painting.source, ms, painting.why, painting.lookups)
+        return Painted(painting.seq, rects, painting.source, ms, painting.why, painting.lookups, painting.needed)
+
+    def _guess(self, letter: Guess) -> int:
+        """Paint ahead until another letter is there; what goes wrong with it costs nothing but the guess."""
+        if not isinstance(self._painter, GuessingPainter):
+            return 0
+        requests = [self._whole(request, SLOTS + i, ARRAYS) for i, request in enumerate(letter.requests)]
+        try:
+            return self._painter.guess(requests, self._letters.poll)
+        except Exception:  # noqa: BLE001
+            traceback.print_exc()
+            return 0
+
+    def _whole(self, request: PaintRequest, slot: int, given: Sequence[str]) -> PaintRequest:
+        """With its arrays. Copies: a painter may keep what it was given, and the memory is drawn over."""
+        return replace(request, **{name: getattr(self._frames, name)[slot].copy() for name in given})
 
     def _edited(self, request: PaintRequest) -> Painting:
         """An edit that cannot be painted comes to nothing, and the painter stays as it is: it is asked for only once."""

@@ -6,13 +6,14 @@ whoever uses it holds a lock around every call but `painting`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.frame_memory import SLOTS, FrameMemory, LatentMemory
+from engine.frame_memory import AHEAD, SLOTS, FrameMemory, LatentMemory
 from engine.geometry import Rect
-from engine.letters import Attach, LatentForm, Paint, Painted, Restore
+from engine.letters import Attach, Guess, LatentForm, Paint, Painted, Restore
 from engine.mailbox import combine
 from engine.painter import ARRAYS, Painting, PaintRequest, Patch
 
@@ -44,6 +45,11 @@ class Exchange:
     @property
     def painting_now(self) -> bool:
         return self._in_flight is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be painted."""
+        return self._in_flight is None and self._waiting is None
 
     @property
     def full_frame_waits(self) -> bool:
@@ -97,10 +103,15 @@ class Exchange:
         given = tuple(name for name in ARRAYS if getattr(request, name) is not None)
         return Paint(self._serial + 1, light, slot, given)
 
+    def guess(self, requests: Sequence[PaintRequest]) -> Guess:
+        """The letter that has these painted ahead, AHEAD at most."""
+        kept = [self._stored(request, SLOTS + i) for i, request in enumerate(requests[:AHEAD])]
+        return Guess(tuple(replace(request, **dict.fromkeys(ARRAYS)) for request in kept))  # type: ignore[arg-type]
+
     def painting(self, letter: Painted) -> Painting:
         """The answer's painting, its pixels copied out of shared memory."""
         patches = tuple(Patch(rect, self.frames.painted[rect.slices].copy()) for rect in letter.rects)
-        return Painting(letter.seq, patches, letter.source, letter.ms, letter.why, letter.lookups)
+        return Painting(letter.seq, patches, letter.source, letter.ms, letter.why, letter.lookups, letter.needed)
 
     def finish(self) -> None:
         """The painting was received: its latents count from now on."""

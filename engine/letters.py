@@ -2,7 +2,7 @@
 
 Pixels and latents do not travel here; they lie in `engine.frame_memory`, and a letter says which of them
 counts. The two take turns: after `Paint` the mailbox sends nothing until `Painted` or `Failed` came; a painter that
-takes steps tells of each.
+takes steps tells of each. Only what follows a `Guess` waits for nothing.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Painted:
     ms: dict[str, float]
     why: str = ""
     lookups: tuple[int, int] = (0, 0)
+    needed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,13 @@ class Failed:
     """Painting raised; the painter is back at the latents it had before."""
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guessed:
+    """The guess is over: so many patches were painted ahead."""
+
+    patches: int
 
 
 # From the mailbox to the process
@@ -99,9 +107,16 @@ class Paint:
 
 
 @dataclass(frozen=True, slots=True)
+class Guess:
+    """Paint these ahead; their arrays lie in the frame memory's last slots. Any further letter means: no more of it."""
+
+    requests: tuple[PaintRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """Close the painter and end."""
 
 
-ToMailbox = Opening | Opened | Refused | Stepped | Painted | Failed
-ToChild = Attach | Restore | Paint | End
+ToMailbox = Opening | Opened | Refused | Stepped | Painted | Failed | Guessed
+ToChild = Attach | Restore | Paint | Guess | End

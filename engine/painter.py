@@ -6,7 +6,7 @@ between calls; whoever holds the painter owns them. A frame is uint8 (H, W, 3) R
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Protocol, runtime_checkable
@@ -85,6 +85,7 @@ class PainterInfo:
     loras: tuple[LoraInfo, ...] = ()  # as it was opened; their weights may have changed since
     turns: bool = False  # whether it takes an `Edit`
     note: str = ""  # what the user should know about it
+    guesses: bool = False  # whether it paints ahead, see `GuessingPainter`
     refers: bool = False  # whether an edit's reference picture is shown to it
 
 
@@ -176,6 +177,7 @@ class Painting:
     ms: dict[str, float] = field(default_factory=dict)  # stages: embed, encode, denoise, decode
     why: str = ""  # why an edit came to nothing
     lookups: tuple[int, int] = (0, 0)  # patches looked for in the frame cache, and found there
+    needed: int = 0  # patches that had been painted ahead
 
 
 class Painter(Protocol):
@@ -192,6 +194,15 @@ class Painter(Protocol):
         """Take back latents; None means none are known: an empty (mid-grey) previous frame."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class GuessingPainter(Painter, Protocol):
+    """A painter that paints ahead, where its `info` says so."""
+
+    def guess(self, requests: Sequence[PaintRequest], dropped: Callable[[], bool]) -> int:
+        """Paint what may be asked for, one after the other, on a copy of the latents, and remember it by what it came from; give
+        up as soon as `dropped` says so. Returns how many patches were painted. No later painting is different for it."""
 
 
 @runtime_checkable

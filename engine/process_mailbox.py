@@ -11,13 +11,14 @@ import atexit
 import pickle
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from engine.card import Reading
 from engine.exchange import Exchange
-from engine.letters import End, Failed, Opened, Opening, Paint, Painted, Refused, Stepped, ToMailbox
+from engine.letters import End, Failed, Guessed, Opened, Opening, Paint, Painted, Refused, Stepped, ToMailbox
 from engine.mailbox import MailboxState, MailboxStatus
 from engine.pace import Caps, Pace
 from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest
@@ -44,7 +45,8 @@ class ProcessMailbox:
         self._spec = spec
         self.limits = limits or Limits()
         self._exchange = Exchange(spec.size)
-        self._pace = Pace(caps)
+        self.caps, self._pace = caps, Pace(caps)
+        self._guessing, self._ahead = False, 0
         self._changed = threading.Condition()
         self._status = STARTING
         self._news = False  # whether the status changed since the last wait
@@ -86,6 +88,25 @@ class ProcessMailbox:
                 return None
             free, total, own = map(int, self._exchange.frames.card)
             return Reading(free, total, own) if total else None
+
+    @property
+    def guesses(self) -> bool:
+        """Whether anything may be painted ahead: not where the painter's work is capped."""
+        return self._info is not None and self._info.guesses and self.caps == NO_CAPS
+
+    @property
+    def ahead(self) -> int:
+        """How many patches were painted ahead."""
+        return self._ahead
+
+    def guess(self, requests: Sequence[PaintRequest]) -> bool:
+        """Have these painted ahead, one after the other; False where the painter is at work."""
+        with self._changed:
+            if self._process is None or not self._open or self._closing or self._guessing or not self._exchange.idle:
+                return False
+            self._guessing = True
+            self._process.send(self._exchange.guess(requests))
+            return True
 
     def wants_trial(self) -> bool:
         """Nobody else ever paints here."""
@@ -191,6 +212,7 @@ class ProcessMailbox:
         try:
             with self._changed:
                 self._process, self._open, self._failures = process, False, 0
+                self._guessing = False
             while not self._closing:
                 letter = process.receive(self._pace.wait or TICK_S)
                 if letter is not None:
@@ -209,6 +231,9 @@ class ProcessMailbox:
             raise ProcessLost(letter.why, letter.hopeless)
         painting = self._exchange.painting(letter) if isinstance(letter, Painted) else None
         with self._changed:
+            if isinstance(letter, Guessed):
+                self._guessing, self._ahead = False, self._ahead + letter.patches
+                return
             if isinstance(letter, Stepped):
                 self._tell("painting", f"step {letter.done} of {letter.steps}", (letter.done, letter.steps))
                 return

@@ -63,6 +63,7 @@ class Statistics:
     latencies: list[float] = field(default_factory=list)  # ms from step to composited patch, newest last
     looked_up: int = 0  # patches that the painter looked for in its frame cache
     found: int = 0
+    needed: int = 0  # patches that had been painted ahead
 
 
 class Session:
@@ -287,6 +288,7 @@ class Session:
             setattr(numbers, painting.source, getattr(numbers, painting.source) + 1)
             numbers.looked_up += painting.lookups[0]
             numbers.found += painting.lookups[1]
+            numbers.needed += painting.needed
             if self._live:
                 took = sum(painting.ms.values())
                 self.desktop.note("paint", f"{painting.source}, {took:.0f} ms")

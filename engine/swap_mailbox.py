@@ -134,6 +134,11 @@ class SwapMailbox:
         if self._active is not None:
             self._active.restore(latents)
 
+    @property
+    def guesser(self) -> ProcessMailbox | None:
+        """Who may paint ahead: nobody while another painter comes."""
+        return self._active if self._active is not None and self._coming is None and self._active.guesses else None
+
     def wants_trial(self) -> bool:
         coming = self._coming
         return coming is not None and self._tried is None and coming.status.state in ("ready", "painting")

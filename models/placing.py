@@ -12,6 +12,7 @@ from torch import nn
 from engine.card import Reading
 from engine.errors import PixelOSError
 from engine.painter import (
+    GuessingPainter,
     OnPreview,
     OnStep,
     Painter,
@@ -135,6 +136,15 @@ class Careful:
         self.painter.close()
 
 
+class CarefulGuessing(Careful):
+    """The same of a painter that paints ahead. A guess for which memory runs out is given up."""
+
+    painter: GuessingPainter
+
+    def guess(self, requests: Sequence[PaintRequest], dropped: Callable[[], bool]) -> int:
+        return self.painter.guess(requests, dropped)
+
+
 class CarefulStepping(Careful):
     """The same of a painter that tells of its steps."""
 
@@ -167,8 +177,11 @@ def careful(painter: Painter, device: torch.device | None = None) -> Careful:
     """The painter with the way down that its placement has, if any. device: whose memory it is to tell of."""
     placement = getattr(painter, "placement", None)
     rungs = [placement.down] if placement is not None else []
-    kind = CarefulPreviewing if isinstance(painter, PreviewingPainter) else CarefulStepping if isinstance(painter, SteppingPainter) else Careful
-    return kind(painter, rungs, device)  # type: ignore[arg-type]
+    if isinstance(painter, PreviewingPainter):
+        return CarefulPreviewing(painter, rungs, device)
+    if isinstance(painter, SteppingPainter):
+        return CarefulStepping(painter, rungs, device)
+    return (CarefulGuessing if isinstance(painter, GuessingPainter) else Careful)(painter, rungs, device)
 
 
 def ran_out(error: BaseException) -> bool:

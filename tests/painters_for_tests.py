@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -234,3 +234,17 @@ class CardPainter(TintedPainter):
 
     def card(self) -> Reading | None:
         return Reading(free=3_000, total=10_000, own=5_000)
+
+
+class GuessingGuide(RememberingPainter):
+    """Paints ahead for a minute, unless it is dropped."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        super().__init__(spec)
+        self.info = replace(self.info, guesses=True)
+
+    def guess(self, requests: Sequence[PaintRequest], dropped: Callable[[], bool]) -> int:
+        until = time.monotonic() + 60
+        while not dropped() and time.monotonic() < until:
+            time.sleep(0.002)
+        return len(requests)

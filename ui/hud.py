@@ -11,7 +11,7 @@ import pygame
 
 from engine.desktop.looks import look
 from engine.geometry import Rect
-from engine.session import ABSENT, Session
+from engine.session import ABSENT, Session, Statistics
 from engine.settings import Keys
 from ui.panel import BAD, GOOD, TEXT, columns, font, panel, size, table, text_size, words, wrapped
 from ui.view import View
@@ -137,7 +137,7 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
     rows += [
         ("stages, ms", stages or "—"),
         ("frames", f"{numbers.painted} painted, {numbers.cached} cached, {numbers.skipped} skipped{shown}"),
-        *([("frame cache", f"{numbers.found / numbers.looked_up:.0%} of {numbers.looked_up} patches were known")] if numbers.looked_up else []),
+        *([("frame cache", cache_words(numbers))] if numbers.looked_up else []),
         ("repaired", f"{numbers.repaired} glyph{'s' * (numbers.repaired != 1)}"),
         ("journal", saved_words(session)),
     ]
@@ -164,6 +164,12 @@ def key_rows(keys: Keys) -> list[tuple[str, str]]:
         ("ctrl+f", "find, in Notes"), ("enter, space", "press a button"), ("escape", "close bar or menu"),
     ]  # fmt: skip
     return [(written(key), does) for key, does in (*own, *writing, *windows)]
+
+
+def cache_words(numbers: Statistics) -> str:
+    """How often the frame cache knew what was to be painted, and how often it had been painted ahead."""
+    ahead = f", {numbers.needed} more had been painted ahead" if numbers.needed else ""
+    return f"{numbers.found / numbers.looked_up:.0%} of {numbers.looked_up} patches were known{ahead}"
 
 
 def saved_words(session: Session) -> str:

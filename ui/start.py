@@ -44,7 +44,7 @@ def start(choice: Choice, record_to: Path | None, caps: Mapping[str, float | Non
             _recorder(session, record_to) as recorder,
             _watched(session, profile) as look,
         ):
-            run(session, settings, _clock(session), recorder, look, gallery, yielding)
+            run(session, settings, _clock(session), recorder, _idle(session, look, settings), gallery, yielding)
 
 
 @contextmanager
@@ -214,6 +214,20 @@ def _recorder(session: Session, path: Path | None) -> Iterator[Recorder | None]:
     finally:
         recorder.close()
         print(f"{recorder.events} events are in {path}", file=sys.stderr)
+
+
+def _idle(session: Session, look: Callable[[], None], settings: Settings) -> Callable[[], bool]:
+    """What is done between input and frame: see what is new in the folders, and paint ahead."""
+    from engine.speculation import Speculation
+
+    mailbox = session.mailbox
+    ahead = Speculation(session, lambda: getattr(mailbox, "guesser", None), settings.speculation)
+
+    def follow() -> bool:
+        look()
+        return ahead.follow()
+
+    return follow
 
 
 def _clock(session: Session) -> Callable[[], float]:

@@ -37,10 +37,10 @@ STANDARD = {"ask": ("space", ("ctrl",)), "region": ("space", ("ctrl", "shift")),
 
 def run(
     session: Session, settings: Settings, clock: Callable[[], float], recorder: Recorder | None = None,
-    idle: Callable[[], None] = lambda: None, gallery: Gallery | None = None, yielding: Yielding | None = None,
+    idle: Callable[[], bool] = lambda: False, gallery: Gallery | None = None, yielding: Yielding | None = None,
 ) -> None:  # fmt: skip
-    """Show the session until the user ends it. `clock` gives session seconds; `idle` is called once a loop, and is quick;
-    gallery: the checkpoints to choose from, where they can be changed; yielding: what gives the card back.
+    """Show the session until the user ends it. `clock` gives session seconds; `idle` is called once a loop, is quick, and says
+    whether it has more to do at once; gallery: the checkpoints to choose from, where they can be changed; yielding: what gives the card back.
 
     Raises InputError without a display.
     """
@@ -52,7 +52,7 @@ def run(
             frame = session.step(events, clock())  # the desktop answers, the painter is asked
             if recorder:
                 recorder.take(events)
-            idle()
+            window.busy = idle()
             if gallery:
                 gallery.follow()
             if yielding:
@@ -80,6 +80,7 @@ class Window:
         first = first_size(session.desktop.size, screen.get_size())
         self._windowed = first if settings.fullscreen else None  # the size to go back to from full screen
         self.hidden = False  # nobody can see it
+        self.busy = False  # there is something to do beside waiting for input
         self._hud = self._help = False
         self._deaf = False  # the key that is down did something: what it writes is not typed
         self._dirty = True
@@ -151,7 +152,7 @@ class Window:
         painting = session.waiting and session.mailbox.status.state in ("ready", "painting")
         if self.hidden:
             return HIDDEN_MS
-        return BUSY_MS if painting or self._dirty or self._pointer.moving(monotonic()) else IDLE_MS
+        return BUSY_MS if painting or self.busy or self._dirty or self._pointer.moving(monotonic()) else IDLE_MS
 
     def _convert(self, event: pygame.event.Event, t: float) -> Iterator[Event]:
         kind = event.type
