@@ -44,7 +44,7 @@ from ui.display import open_window
 from ui.view import View
 from ui.window import Window
 
-ACTS_S = 0.06  # seconds between two acts
+ACTS_S, HASTY_S = 0.06, 1.5  # seconds between two acts: once the last was painted; where that takes long
 SAMPLE_S = 2.0
 OPENING_S = 300.0
 CACHE_MB = 2.0
@@ -73,14 +73,15 @@ class Monkey:
 
     def __call__(self, session: Session, t: float) -> Iterator[Event]:
         """Nothing by itself: the window reads what was posted, as it reads everything."""
-        if monotonic() - self._acted >= ACTS_S:
+        since = monotonic() - self._acted
+        if since >= (HASTY_S if session.waiting else ACTS_S):
             self._acted, self.acts = monotonic(), self.acts + 1
             self._act(session.desktop)
         yield from ()
 
     def _act(self, desktop: Desktop) -> None:
         rng = self._rng
-        kind = rng.choice(("letter", "move", "click", "drag", "wheel", "key", "ctrl", "ask", "clear"), p=(0.3, 0.2, 0.2, 0.03, 0.06, 0.1, 0.05, 0.04, 0.02))
+        kind = rng.choice(("letter", "move", "click", "drag", "wheel", "key", "ctrl", "ask", "clear"), p=(0.36, 0.2, 0.18, 0.03, 0.06, 0.1, 0.04, 0.01, 0.02))
         if kind == "letter":
             self._types(rng.choice(list(string.ascii_lowercase + " ")))
         elif kind == "move":
@@ -100,7 +101,7 @@ class Monkey:
             self._presses(ord(rng.choice(list(CTRL_KEYS))), pygame.KMOD_LCTRL)
         elif kind == "ask":
             self._presses(pygame.K_SPACE, pygame.KMOD_LCTRL)
-            for letter in str(rng.choice([*APPS, *PRESETS])).lower():
+            for letter in str(rng.choice(list(PRESETS if rng.random() < 0.2 else APPS))).lower():
                 self._types(letter)
             self._presses(pygame.K_RETURN)
         else:

@@ -80,7 +80,7 @@ class LatentPainter:
         self._encoder = nn.Module.to(checkpoint.context_encoder, device)
         self._device, self._dtype = device, dtype
         steps = spec.steps or 1
-        self._cells = replace(BUNDLED_CELLS, least=spec.least_crop or BUNDLED_CELLS.least)
+        self.cells = replace(BUNDLED_CELLS, least=spec.least_crop or BUNDLED_CELLS.least)
         self.info = PainterInfo(
             checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name_of(device), INT8 if eight else str(dtype).removeprefix("torch."),
             steps, REACH, guesses=spec.mode == "guided" and CACHE not in spec.without,
@@ -131,7 +131,7 @@ class LatentPainter:
         """How many patches were painted. The latents are as after the request."""
         ms, count = dict.fromkeys(STAGES, 0.0), 0
         tokens = self._embed(ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32)), ms)
-        for crop in plan(request.damage, self._spec.size, self._cells, whole=CROPS in self._spec.without):
+        for crop in plan(request.damage, self._spec.size, self.cells, whole=CROPS in self._spec.without):
             key = self._key(crop, request)
             name = self._ahead.name(key, self._before(crop))
             known = self._cache.peek(key)
@@ -152,7 +152,7 @@ class LatentPainter:
         context = ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32))
         tokens = self._embed(context, ms)
         patches, painted = list[Patch](), False
-        for crop in plan(request.damage, self._spec.size, self._cells, whole=CROPS in self._spec.without):
+        for crop in plan(request.damage, self._spec.size, self.cells, whole=CROPS in self._spec.without):
             key = self._key(crop, request)
             known = self._cache.get(key)
             if known is None:

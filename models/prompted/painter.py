@@ -86,7 +86,7 @@ class PromptedPainter:
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
         )  # fmt: skip
-        self._cells = replace(CELLS, least=spec.least_crop or CELLS.least)
+        self.cells = replace(CELLS, least=spec.least_crop or CELLS.least)
         self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise()
         self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
@@ -116,7 +116,7 @@ class PromptedPainter:
             self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
         damage = (whole,) if request.guide is None else damage
         fresh = bool(patches)
-        for crop in plan(damage, self._spec.size, self._cells, whole=CROPS in self._spec.without):
+        for crop in plan(damage, self._spec.size, self.cells, whole=CROPS in self._spec.without):
             key = self._key(crop, request)
             known = self._cache.get(key)
             if known is None:
@@ -202,7 +202,7 @@ class PromptedPainter:
             try:
                 self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
                 told = self.conditioning(request)
-                for crop in plan(request.damage, self._spec.size, self._cells):
+                for crop in plan(request.damage, self._spec.size, self.cells):
                     painted = self._paint_area(crop.area, request, told, crop.damage, ms)
                     for rect in crop.damage:
                         y, x = rect.shift(-crop.area.x, -crop.area.y).slices
