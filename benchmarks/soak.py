@@ -1,4 +1,4 @@
-"""Whether memory grows while somebody works: `python -m benchmarks.soak [--minutes N] [--out FILE.json]`.
+"""Whether memory grows while somebody works: `python -m benchmarks.soak [--minutes N] [--threads N] [--out FILE.json]`.
 
 Runs the real window (on SDL's dummy driver where no display is named) with journal, documents and the painter's process on the
 bundled checkpoint, and gives it random input through the system's event queue: pointer, buttons, wheel, letters, shortcuts, apps
@@ -34,6 +34,7 @@ from engine.journal import Journal
 from engine.keeping import Keeper, recover
 from engine.mirror import Mirror
 from engine.painter import PainterSpec
+from engine.painter_process import Limits
 from engine.session import Session
 from engine.settings import open_settings
 from engine.speculation import Speculation
@@ -48,6 +49,7 @@ ACTS_S, HASTY_S = 0.06, 1.5  # seconds between two acts: once the last was paint
 SAMPLE_S = 2.0
 OPENING_S = 300.0
 CACHE_MB = 2.0
+PATIENT = Limits(beat=300.0, paint=600.0, first_paint=600.0)  # a busy machine is no hanging painter
 FULL_AFTER, SPAN = 1 / 3, 1 / 6  # of the time: until the caches are full; what a median is taken of
 LIMIT = 0.01  # growth that is allowed
 MAKES = ("New", "new", "Copy")  # buttons that add to what is kept
@@ -129,11 +131,11 @@ class Monkey:
         pygame.event.post(pygame.event.Event(pygame.KEYUP, key=key, mod=mod, scancode=0))
 
 
-def soak(minutes: float, size: tuple[int, int] = (512, 384), seed: int = 0) -> dict[str, Any]:
+def soak(minutes: float, size: tuple[int, int] = (512, 384), seed: int = 0, threads: int | None = None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as home:
         journal, mirror = Journal(Path(home) / "journal.sqlite"), Mirror(Path(home) / "documents")
         desktop, _ = recover(journal, mirror, size, ("bundled", "guide"))
-        mailbox = SwapMailbox(open_carefully, PainterSpec(size=size, cache_mb=CACHE_MB))
+        mailbox = SwapMailbox(open_carefully, PainterSpec(size=size, cache_mb=CACHE_MB, threads=threads), PATIENT)
         session = Session(desktop, mailbox, Keeper(journal, mirror), live=True)
         try:
             session.begin()
@@ -147,7 +149,7 @@ def soak(minutes: float, size: tuple[int, int] = (512, 384), seed: int = 0) -> d
         numbers, contents = session.statistics, session.desktop.documents.contents
     return {
         "machine": machine_facts(), "load": os.getloadavg() if hasattr(os, "getloadavg") else None, "size": list(size),
-        "minutes": minutes, "acts": monkey.acts, "painted": numbers.painted, "cached": numbers.cached,
+        "threads": threads, "minutes": minutes, "acts": monkey.acts, "painted": numbers.painted, "cached": numbers.cached,
         "ahead": {"needed": numbers.needed}, "cache": {"mb": CACHE_MB, "looked_up": numbers.looked_up, "found": numbers.found},
         "content": {"documents": len(contents), "characters": sum(map(len, contents.values()))},
         "growth": growth(samples, minutes * 60), "samples": [[round(number, 1) for number in astuple(sample)] for sample in samples],
@@ -158,7 +160,7 @@ def _sampled(loop: WindowLoop, mailbox: SwapMailbox, minutes: float) -> list[Sam
     begun, own, samples = monotonic(), psutil.Process(), list[Sample]()
     while (at := monotonic() - begun) < minutes * 60:
         if mailbox.pid is None:
-            raise SystemExit(f"the painter is gone: {mailbox.status.why}")
+            raise SystemExit(f"the painter was lost after {at:.0f} s: {mailbox.status.why or mailbox.status.state}")
         card = mailbox.card
         samples.append(Sample(at, own.memory_info().rss / 1e6, psutil.Process(mailbox.pid).memory_info().rss / 1e6, card.own / 1e6 if card else 0.0))
         loop.run(SAMPLE_S)
@@ -188,10 +190,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, help="of the painter")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     with_some_display()
-    result = soak(given.minutes, seed=given.seed)
+    result = soak(given.minutes, seed=given.seed, threads=given.threads)
     if given.out:
         given.out.write_text(json.dumps(result) + "\n")
     print(told(result))
