@@ -26,9 +26,9 @@ from engine.styles import PRESETS
 from models.catalog import open_painter
 from models.synthetic.screens import Screen
 
-BAND, FLAT = 12, 8
+BAND, FLAT = 12, 4
 GREY = np.array([0.299, 0.587, 0.114])
-SHORTEST = 16  # pixels of an edge that count as a line
+SHORTEST = 12  # pixels of an edge that count as a line
 
 
 @dataclass

@@ -19,7 +19,7 @@ from engine.process_mailbox import ProcessMailbox
 from engine.scene import find
 from engine.session import Session
 from engine.speculation import REST_S, TRIED, Speculation
-from models.catalog import open_carefully, open_painter
+from models.catalog import open_carefully
 from tests.painters_for_tests import SIZE, GuessingGuide
 from tests.test_pace import Clock
 
@@ -40,11 +40,9 @@ class Here:
         return True
 
 
-@pytest.fixture(scope="module")
-def painter() -> Iterator[Painter]:
-    opened = open_painter(SPEC)
-    yield opened
-    opened.close()
+@pytest.fixture
+def painter(small_bundled: Painter) -> Painter:
+    return small_bundled
 
 
 def begun(painter: Painter, ahead: bool) -> tuple[Session, Speculation, Here]:
