@@ -30,6 +30,7 @@ from engine.frame_memory import SLOTS, FrameMemory, LatentMemory
 from engine.geometry import Rect
 from engine.letters import (
     Attach,
+    Dropped,
     Failed,
     Guess,
     Guessed,
@@ -139,9 +140,12 @@ class _Work:
             else:
                 return
 
-    def _answer(self, letter: Paint) -> Painted | Failed:
+    def _answer(self, letter: Paint) -> Painted | Dropped | Failed:
         try:
             return self._paint(letter)
+        except Cancelled:
+            self._restore(self._held)
+            return Dropped()
         except Exception as error:  # noqa: BLE001
             traceback.print_exc()
             self._restore(self._held)

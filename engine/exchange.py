@@ -41,6 +41,7 @@ class Exchange:
         self._waiting: _Kept | None = None
         self._in_flight: _Kept | None = None
         self._to_restore: np.ndarray | None = None
+        self._patient = False  # what is painted next took over what was dropped: it is let finish
 
     @property
     def painting_now(self) -> bool:
@@ -50,6 +51,16 @@ class Exchange:
     def idle(self) -> bool:
         """Whether nothing is to be painted."""
         return self._in_flight is None and self._waiting is None
+
+    @property
+    def overtaken(self) -> int | None:
+        """The number of what is being painted, where nobody will see it: what waits paints all of it anew. One that took over
+        what was dropped is not dropped itself, or whoever types on would never see anything."""
+        now, then = self._in_flight, self._waiting
+        if now is None or then is None or self._patient or now.request.edit or then.request.edit or then.request.guide is None:
+            return None
+        covered = all(any(new.covers(old) for new in then.request.damage) for old in now.request.damage)
+        return now.request.seq if covered else None
 
     @property
     def full_frame_waits(self) -> bool:
@@ -115,11 +126,12 @@ class Exchange:
 
     def finish(self) -> None:
         """The painting was received: its latents count from now on."""
-        self._in_flight = None
+        self._in_flight, self._patient = None, False
         self._serial += 1
 
     def lose(self) -> None:
         """What was being painted will not be: it waits again, before what came after it."""
+        self._patient = True
         lost, self._in_flight = self._in_flight, None
         if lost is not None and self._waiting is not None:
             self._waiting = replace(self._waiting, request=combine(lost.request, self._waiting.request))

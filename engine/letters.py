@@ -78,6 +78,11 @@ class Guessed:
     patches: int
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A paint was given up between two steps; the painter is back at the latents it had before."""
+
+
 # From the mailbox to the process
 
 
@@ -118,5 +123,5 @@ class End:
     """Close the painter and end."""
 
 
-ToMailbox = Opening | Opened | Refused | Stepped | Painted | Failed | Guessed
+ToMailbox = Opening | Opened | Refused | Stepped | Painted | Failed | Dropped | Guessed
 ToChild = Attach | Restore | Paint | Guess | End

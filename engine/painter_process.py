@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 
 from engine.child import run_child
 from engine.frame_memory import FrameMemory
-from engine.letters import Failed, Opened, Paint, Painted, ToChild, ToMailbox
+from engine.letters import Dropped, Failed, Opened, Paint, Painted, ToChild, ToMailbox
 from engine.painter import PainterSpec
 
 TICK_S = 0.25
@@ -135,7 +135,7 @@ class PainterProcess:
         self._busy_s = 0.0
         self._heard_of = True
         self._open |= isinstance(letter, Opened)
-        if isinstance(letter, Painted | Failed):
+        if isinstance(letter, Painted | Dropped | Failed):
             self._painting = False
             self._has_painted = True
         return letter

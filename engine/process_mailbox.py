@@ -18,7 +18,19 @@ import numpy as np
 
 from engine.card import Reading
 from engine.exchange import Exchange
-from engine.letters import End, Failed, Guessed, Opened, Opening, Paint, Painted, Refused, Stepped, ToMailbox
+from engine.letters import (
+    Dropped,
+    End,
+    Failed,
+    Guessed,
+    Opened,
+    Opening,
+    Paint,
+    Painted,
+    Refused,
+    Stepped,
+    ToMailbox,
+)
 from engine.mailbox import MailboxState, MailboxStatus
 from engine.pace import Caps, Pace
 from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest
@@ -125,6 +137,8 @@ class ProcessMailbox:
         with self._changed:
             if not self._closing:
                 self._exchange.take(request, EVENTS_KEPT if self._status.state == "gave up" else None)
+                if (seq := self._exchange.overtaken) is not None:
+                    self._exchange.frames.stopped[0] = seq
                 self._send_next()
 
     def collect(self) -> list[Painting]:
@@ -241,6 +255,9 @@ class ProcessMailbox:
                 self._tell("starting", f"loading checkpoint {self._spec.checkpoint}")
             elif isinstance(letter, Opened):
                 self._begin(letter, process)
+            elif isinstance(letter, Dropped):
+                self._pace.end(painted=True)
+                self._exchange.lose()
             elif isinstance(letter, Failed):
                 self._pace.end(painted=True)
                 self._exchange.lose()

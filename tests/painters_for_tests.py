@@ -31,7 +31,7 @@ SLOW_S = 0.05
 NAMED = "the painter is broken here"
 SIZE = (256, 192)
 WHOLE = Rect(0, 0, *SIZE)
-STEPS, STEP_S = 5, 0.3
+STEPS, STEP_S, STEADY_S = 5, 0.3, 0.1
 SPEC = PainterSpec(checkpoint="guide", size=SIZE)
 CONTEXT = ContextFeatures(np.zeros(3, np.float32), np.zeros(2, np.float32))
 
@@ -90,13 +90,20 @@ class PatientPainter(RememberingPainter):
     """Takes STEPS steps of STEP_S a paint, and tells of each."""
 
     on_step: OnStep | None = None
+    step_s = STEP_S
 
     def paint(self, request: PaintRequest) -> Painting:
         for step in range(STEPS):
-            time.sleep(STEP_S)
+            time.sleep(self.step_s)
             if self.on_step is not None and not self.on_step(step + 1, STEPS):
                 raise Cancelled("given up")
         return super().paint(request)
+
+
+class SteadyPainter(PatientPainter):
+    """The same in steps of STEADY_S."""
+
+    step_s = STEADY_S
 
 
 class BriskPainter(RememberingPainter):
