@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import psutil
-import pygame
 
 from benchmarks.machine import machine_facts
 from benchmarks.window_loop import WindowLoop, with_some_display
@@ -41,6 +40,7 @@ from engine.speculation import Speculation
 from engine.styles import PRESETS
 from engine.swap_mailbox import SwapMailbox
 from models.catalog import open_carefully
+from ui import posting
 from ui.display import open_window
 from ui.view import View
 from ui.window import Window
@@ -85,50 +85,34 @@ class Monkey:
         rng = self._rng
         kind = rng.choice(("letter", "move", "click", "drag", "wheel", "key", "ctrl", "ask", "clear"), p=(0.36, 0.2, 0.18, 0.03, 0.06, 0.1, 0.04, 0.01, 0.02))
         if kind == "letter":
-            self._types(rng.choice(list(string.ascii_lowercase + " ")))
+            posting.write(str(rng.choice(list(string.ascii_lowercase + " "))))
         elif kind == "move":
-            self._moves(self._somewhere(desktop))
+            posting.move(self._somewhere(desktop))
         elif kind in ("click", "drag"):
             at = self._somewhere(desktop)
-            self._moves(at)
-            self._button(pygame.MOUSEBUTTONDOWN, at)
+            posting.move(at)
+            posting.button(True, at)
             to = at if kind == "click" else self._somewhere(desktop)
-            self._moves(to)
-            self._button(pygame.MOUSEBUTTONUP, to)
+            posting.move(to)
+            posting.button(False, to)
         elif kind == "wheel":
-            pygame.event.post(pygame.event.Event(pygame.MOUSEWHEEL, y=int(rng.choice((-2, -1, 1, 2)))))
+            posting.wheel(int(rng.choice((-2, -1, 1, 2))))
         elif kind == "key":
-            self._presses(pygame.key.key_code(str(rng.choice(KEYS))))
+            posting.press(str(rng.choice(KEYS)))
         elif kind == "ctrl":
-            self._presses(ord(rng.choice(list(CTRL_KEYS))), pygame.KMOD_LCTRL)
+            posting.press(str(rng.choice(list(CTRL_KEYS))), ctrl=True)
         elif kind == "ask":
-            self._presses(pygame.K_SPACE, pygame.KMOD_LCTRL)
-            for letter in str(rng.choice(list(PRESETS if rng.random() < 0.2 else APPS))).lower():
-                self._types(letter)
-            self._presses(pygame.K_RETURN)
+            posting.press("space", ctrl=True)
+            posting.write(str(rng.choice(list(PRESETS if rng.random() < 0.2 else APPS))).lower())
+            posting.press("return")
         else:
-            self._presses(ord("a"), pygame.KMOD_LCTRL)
-            self._presses(pygame.K_DELETE)
+            posting.press("a", ctrl=True)
+            posting.press("delete")
 
     def _somewhere(self, desktop: Desktop) -> tuple[int, int]:
         """In the middle of a widget, in window pixels."""
         rects = [widget.rect for widget in desktop.widgets if widget.name not in MAKES]
         return self._view.to_window(*rects[int(self._rng.integers(len(rects)))].centre)
-
-    def _moves(self, to: tuple[int, int]) -> None:
-        pygame.event.post(pygame.event.Event(pygame.MOUSEMOTION, pos=to))
-
-    def _button(self, kind: int, at: tuple[int, int]) -> None:
-        pygame.event.post(pygame.event.Event(kind, pos=at, button=pygame.BUTTON_LEFT))
-
-    def _types(self, letter: str) -> None:
-        self._presses(ord(letter), text=letter)
-
-    def _presses(self, key: int, mod: int = 0, text: str = "") -> None:
-        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key, mod=mod, unicode=text, scancode=0))
-        if text:
-            pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text=text))
-        pygame.event.post(pygame.event.Event(pygame.KEYUP, key=key, mod=mod, scancode=0))
 
 
 def soak(minutes: float, size: tuple[int, int] = (512, 384), seed: int = 0, threads: int | None = None) -> dict[str, Any]:
