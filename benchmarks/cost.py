@@ -1,10 +1,10 @@
 """What painting costs by how much is painted: by damage at one size, and by size at full damage. In one process, the painter
-alone: no window, no desktop, no other process."""
+alone: no window, no desktop, no other process. And whether that is a line above the smallest crop, as it should be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -16,24 +16,29 @@ from engine.geometry import Rect
 from engine.guide import Guide
 from engine.painter import Painter, PainterSpec, PaintRequest, Words
 from models.catalog import open_painter
+from models.crops import plan
 
 SIDES = (32, 64, 96, 128, 192, 256, 320)  # pixels of square damage
 SIZES = ((256, 192), (512, 384), (768, 576), (1024, 768))
 PAINTS, WARM = 7, 2
+STRAIGHT = 0.25  # departure up to which costs count as a line: sides of crops go up in steps
 Say = Callable[[str], None]
 
 
 def costs(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[str, Any]:
-    """Median milliseconds: `by_damage`, a list of [share of the frame, ms], the whole frame last; `by_size`, of [width,
-    height, ms]. Raises CheckpointError."""
-    by_damage = []
+    """Median milliseconds: `by_damage`, a list of [share of the frame, ms], the whole frame last; `crops`, the share that was
+    computed for each; `by_size`, of [width, height, ms]. Raises CheckpointError."""
+    by_damage, crops = [], []
     timed = Timed(spec)
     width, height = spec.size
     sides = SIDES[1::2] if quick else SIDES
     rects = [Rect((width - side) // 2 // 8 * 8, (height - side) // 2 // 8 * 8, side, side) for side in sides if side <= min(spec.size)]
     for rect in (*rects, Rect(0, 0, width, height)):
         by_damage.append([round(rect.area / (width * height), 4), timed.cost(rect)])
+        crops.append(round(timed.computed(rect) / (width * height), 4))
     say(f"painter alone: {by_damage[0][1]} ms for {rects[0].w}x{rects[0].h} pixels, {by_damage[-1][1]} ms for all of {width}x{height}")
+    if line := line_through(by_damage, crops):
+        say(f"painter alone: {line}")
     timed.close()
     by_size = [[*spec.size, by_damage[-1][1]]]
     for size in () if quick else SIZES:
@@ -41,7 +46,39 @@ def costs(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[str,
             timed = Timed(replace(spec, size=size))
             by_size.append([*size, timed.cost(Rect(0, 0, *size))])
             timed.close()
-    return {"by_damage": by_damage, "by_size": sorted(by_size, key=lambda row: row[0] * row[1])}
+    return {"by_damage": by_damage, "crops": crops, "by_size": sorted(by_size, key=lambda row: row[0] * row[1])}
+
+
+@dataclass(frozen=True)
+class Line:
+    """Milliseconds `base + slope * share of the frame`; off: the largest departure of what was measured, as a share of the line."""
+
+    base: float
+    slope: float
+    off: float
+
+    @property
+    def straight(self) -> bool:
+        return self.off <= STRAIGHT
+
+    def __str__(self) -> str:
+        judged = "a line" if self.straight else "NO LINE"
+        return f"{self.base:.1f} ms + {self.slope:.1f} ms x share of the frame, at most {self.off:.0%} off: {judged} above the smallest crop"
+
+
+def line_through(by_damage: Sequence[Sequence[float]], crops: Sequence[float] = ()) -> Line | None:
+    """The line nearest to the measured costs, in relative terms, above the smallest crop; None where fewer than three lie there.
+
+    crops: share that was computed for each; where it is not known, only the first cost counts as one of the smallest crop.
+    """
+    least = min(crops, default=0.0)
+    above = [point for i, point in enumerate(by_damage) if (crops[i] > least if crops else i)]
+    if len(above) < 3:
+        return None
+    shares, times = np.array(above, float).T
+    slope, base = np.polyfit(shares, times, 1, w=1 / times)
+    fitted = base + slope * shares
+    return Line(float(base), float(slope), float(np.abs(times / fitted - 1).max()))
 
 
 class Timed:
@@ -51,7 +88,7 @@ class Timed:
         self._painter: Painter = open_painter(spec)
         self.info = self._painter.info
         desktop = Desktop(spec.size)
-        self._features = desktop.features()
+        self._size, self._features = spec.size, desktop.features()
         self._guides = []
         for t, app in enumerate(("Notes", "Calculator"), 1):
             desktop.handle(Ask(float(t), app))
@@ -68,6 +105,12 @@ class Timed:
             self._painter.paint(self._request(damage))
             times.append((perf_counter() - begun) * 1e3)
         return round(float(np.median(times[WARM:])), 2)
+
+    def computed(self, damage: Rect) -> int:
+        """Pixels that are painted for it, with what is thrown away; the whole frame where the painter does not tell."""
+        cells = getattr(self._painter, "cells", None)
+        size = self._size
+        return sum(crop.area.area for crop in plan([damage], size, cells)) if cells else size[0] * size[1]
 
     def close(self) -> None:
         self._painter.close()

@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from benchmarks.cost import Line, line_through
 from benchmarks.page import heading, markdown, page, plot, table
 from benchmarks.result_forms import Bench, Scenario, read_bench
 from engine.errors import InputError
@@ -102,8 +103,13 @@ def _whole(names: Sequence[str], results: Sequence[Bench]) -> Table:
         row("GPU memory, MB", lambda r: r.peak_vram_mb),
         row("painter alone, whole frame, ms", lambda r: r.cost.by_damage[-1][1] if r.cost and r.cost.by_damage else None),
         row("painter alone, smallest crop, ms", lambda r: r.cost.by_damage[0][1] if r.cost and r.cost.by_damage else None),
+        row("cost against damage: furthest from a line above the smallest crop, %", lambda r: line.off * 100 if (line := _line(r)) else None),
     ]
     return ("", *names), [r for r in rows if set(r[1:]) != {"–"}], frozenset()
+
+
+def _line(result: Bench) -> Line | None:
+    return line_through(result.cost.by_damage, result.cost.crops) if result.cost else None
 
 
 def _techniques(names: Sequence[str], results: Sequence[Bench]) -> Table:
@@ -172,7 +178,9 @@ def _by_damage(names: Sequence[str], results: Sequence[Bench]) -> bytes | None:
         if result.cost:
             shares, times = zip(*result.cost.by_damage, strict=True)
             left.plot([100 * s for s in shares], [1e3 / t for t in times], "o-", color=_colour(i), label=name)
-            right.plot([100 * s for s in shares], times, "o-", color=_colour(i), label=name)
+            right.plot([100 * s for s in shares], times, "o", color=_colour(i), label=name)
+            if line := _line(result):
+                right.plot([0, 100], [line.base, line.base + line.slope], "--", color=_colour(i), label=f"nearest line, {line.off:.0%} off at most")
     left.set_yscale("log")
     left.set_ylabel("frames a second")
     right.set_ylabel("ms")

@@ -61,9 +61,10 @@ class Scenario(Form):
 
 
 class Cost(Form):
-    """by_damage: [share, ms] each; by_size: [width, height, ms] each."""
+    """by_damage: [share, ms] each; crops: the share that was computed for each; by_size: [width, height, ms] each."""
 
     by_damage: list[Annotated[list[float], Field(min_length=2, max_length=2)]]
+    crops: list[Annotated[float, Field(ge=0)]] = []
     by_size: list[Annotated[list[float], Field(min_length=3, max_length=3)]]
 
 

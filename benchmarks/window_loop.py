@@ -8,6 +8,7 @@ from time import monotonic
 
 from engine.events import Ask, Event, Text
 from engine.session import Session
+from engine.speculation import Speculation
 from ui.window import Window
 
 TYPED_S = 0.1
@@ -16,10 +17,10 @@ Script = Callable[[Session, float], Iterator[Event]]  # the events that are due 
 
 class WindowLoop:
     """Input, a step, what there is. turns: seconds that each turn took beside waiting for input: how long no frame could be
-    presented."""
+    presented; ahead: what paints ahead meanwhile."""
 
-    def __init__(self, session: Session, window: Window, script: Script) -> None:
-        self._session, self._window, self._script = session, window, script
+    def __init__(self, session: Session, window: Window, script: Script, ahead: Speculation | None = None) -> None:
+        self._session, self._window, self._script, self._ahead = session, window, script, ahead
         self._offset = session.desktop.t - monotonic()
         self.turns: list[float] = []
         session.step([Ask(session.desktop.t, "notes")], session.desktop.t)
@@ -32,6 +33,7 @@ class WindowLoop:
             self.turn()
 
     def turn(self) -> None:
+        self._window.busy = self._ahead is not None and self._ahead.follow()
         events = [*self._window.read(self._t), *self._script(self._session, self._t)]
         begun = monotonic()
         self._window.show(self._session.step(events, self._t))

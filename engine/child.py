@@ -13,7 +13,9 @@ import pickle
 import signal
 import sys
 import threading
+import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -24,11 +26,14 @@ from time import perf_counter
 import numpy as np
 
 from engine.errors import InputError, PixelOSError, Shortage
-from engine.frame_memory import FrameMemory, LatentMemory
+from engine.frame_memory import SLOTS, FrameMemory, LatentMemory
 from engine.geometry import Rect
 from engine.letters import (
     Attach,
+    Dropped,
     Failed,
+    Guess,
+    Guessed,
     LatentForm,
     Opened,
     Opening,
@@ -40,7 +45,10 @@ from engine.letters import (
 )
 from engine.opening import heard
 from engine.painter import (
+    ARRAYS,
     Cancelled,
+    GuessingPainter,
+    MeteredPainter,
     OpenPainter,
     Painter,
     PainterSpec,
@@ -51,7 +59,7 @@ from engine.painter import (
     SteppingPainter,
 )
 
-BEAT_S = 0.25
+BEAT_S, METER_S = 0.25, 1.0
 NICENESS = 5
 PR_SET_PDEATHSIG = 1
 # Waiting threads that spin would take the window's core; so they do for some ten microseconds only, which is as long as most
@@ -67,6 +75,8 @@ def run_child(letters: Connection, opener: bytes, spec: PainterSpec, frames_name
     try:
         with heard(partial(_note, frames.read)):
             painter = _open(letters, opener, spec)
+        if isinstance(painter, MeteredPainter) and painter.card() is not None:
+            threading.Thread(target=_meter, args=(painter, frames.card), name="meter", daemon=True).start()
         if painter is not None:
             _Work(letters, frames, painter).run()
             painter.close()
@@ -124,31 +134,50 @@ class _Work:
                     self._restore(letter.serial)
             elif isinstance(letter, Restore):
                 self._restore(letter.serial)
+            elif isinstance(letter, Guess):
+                self._letters.send(Guessed(self._guess(letter)))
             elif isinstance(letter, Paint):
                 self._letters.send(self._answer(letter))
             else:
                 return
 
-    def _answer(self, letter: Paint) -> Painted | Failed:
+    def _answer(self, letter: Paint) -> Painted | Dropped | Failed:
         try:
             return self._paint(letter)
+        except Cancelled:
+            self._restore(self._held)
+            return Dropped()
         except Exception as error:  # noqa: BLE001
             traceback.print_exc()
             self._restore(self._held)
             return Failed(_words(error), isinstance(error, Shortage))
 
     def _paint(self, letter: Paint) -> Painted:
-        # Copies: a painter may keep what it was given, and the memory is drawn over.
-        arrays = {name: getattr(self._frames, name)[letter.slot].copy() for name in letter.given}
-        request = replace(letter.request, **arrays)
+        request = self._whole(letter.request, letter.slot, letter.given)
         self._seq = request.seq
         painting = self._painter.paint(request) if request.edit is None else self._edited(request)
         begun = perf_counter()
         self._publish(painting, letter.serial)
         ms = painting.ms | {"publish": (perf_counter() - begun) * 1e3}
-        before, self._told = self._told, self._painter.info
+        rects, before = tuple(patch.rect for patch in painting.patches), self._told
+        self._told = self._painter.info
         news = self._told if self._told != before else None
-        return Painted(painting.seq, tuple(patch.rect for patch in painting.patches), painting.source, ms, painting.why, news)
+        return Painted(painting.seq, rects, painting.source, ms, painting.why, painting.lookups, painting.needed, news)
+
+    def _guess(self, letter: Guess) -> int:
+        """Paint ahead until another letter is there; what goes wrong with it costs nothing but the guess."""
+        if not isinstance(self._painter, GuessingPainter):
+            return 0
+        requests = [self._whole(request, SLOTS + i, ARRAYS) for i, request in enumerate(letter.requests)]
+        try:
+            return self._painter.guess(requests, self._letters.poll)
+        except Exception:  # noqa: BLE001
+            traceback.print_exc()
+            return 0
+
+    def _whole(self, request: PaintRequest, slot: int, given: Sequence[str]) -> PaintRequest:
+        """With its arrays. Copies: a painter may keep what it was given, and the memory is drawn over."""
+        return replace(request, **{name: getattr(self._frames, name)[slot].copy() for name in given})
 
     def _edited(self, request: PaintRequest) -> Painting:
         """An edit that cannot be painted comes to nothing, and the painter stays as it is: it is asked for only once."""
@@ -212,6 +241,13 @@ def _beat(beats: np.ndarray) -> None:
     while not connection.wait([parent.sentinel], BEAT_S):
         beats[0] += 1
     os._exit(0)
+
+
+def _meter(painter: MeteredPainter, card: np.ndarray) -> None:
+    """Tell how full the card is."""
+    while (reading := painter.card()) is not None:
+        card[:] = reading.free, reading.total, reading.own
+        time.sleep(METER_S)
 
 
 def _note(read: np.ndarray, share: float) -> None:

@@ -6,13 +6,14 @@ whoever uses it holds a lock around every call but `painting`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.frame_memory import SLOTS, FrameMemory, LatentMemory
+from engine.frame_memory import AHEAD, SLOTS, FrameMemory, LatentMemory
 from engine.geometry import Rect
-from engine.letters import Attach, LatentForm, Paint, Painted, Restore
+from engine.letters import Attach, Guess, LatentForm, Paint, Painted, Restore
 from engine.mailbox import combine
 from engine.painter import ARRAYS, Painting, PaintRequest, Patch
 
@@ -40,10 +41,26 @@ class Exchange:
         self._waiting: _Kept | None = None
         self._in_flight: _Kept | None = None
         self._to_restore: np.ndarray | None = None
+        self._patient = False  # what is painted next took over what was dropped: it is let finish
 
     @property
     def painting_now(self) -> bool:
         return self._in_flight is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be painted."""
+        return self._in_flight is None and self._waiting is None
+
+    @property
+    def overtaken(self) -> int | None:
+        """The number of what is being painted, where nobody will see it: what waits paints all of it anew. One that took over
+        what was dropped is not dropped itself, or whoever types on would never see anything."""
+        now, then = self._in_flight, self._waiting
+        if now is None or then is None or self._patient or now.request.edit or then.request.edit or then.request.guide is None:
+            return None
+        covered = all(any(new.covers(old) for new in then.request.damage) for old in now.request.damage)
+        return now.request.seq if covered else None
 
     @property
     def full_frame_waits(self) -> bool:
@@ -97,18 +114,24 @@ class Exchange:
         given = tuple(name for name in ARRAYS if getattr(request, name) is not None)
         return Paint(self._serial + 1, light, slot, given)
 
+    def guess(self, requests: Sequence[PaintRequest]) -> Guess:
+        """The letter that has these painted ahead, AHEAD at most."""
+        kept = [self._stored(request, SLOTS + i) for i, request in enumerate(requests[:AHEAD])]
+        return Guess(tuple(replace(request, **dict.fromkeys(ARRAYS)) for request in kept))  # type: ignore[arg-type]
+
     def painting(self, letter: Painted) -> Painting:
         """The answer's painting, its pixels copied out of shared memory."""
         patches = tuple(Patch(rect, self.frames.painted[rect.slices].copy()) for rect in letter.rects)
-        return Painting(letter.seq, patches, letter.source, letter.ms, letter.why)
+        return Painting(letter.seq, patches, letter.source, letter.ms, letter.why, letter.lookups, letter.needed)
 
     def finish(self) -> None:
         """The painting was received: its latents count from now on."""
-        self._in_flight = None
+        self._in_flight, self._patient = None, False
         self._serial += 1
 
     def lose(self) -> None:
         """What was being painted will not be: it waits again, before what came after it."""
+        self._patient = True
         lost, self._in_flight = self._in_flight, None
         if lost is not None and self._waiting is not None:
             self._waiting = replace(self._waiting, request=combine(lost.request, self._waiting.request))

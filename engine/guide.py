@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -50,6 +51,13 @@ class Guide:
         for rect in merge(item.rect.meet(self.frame).snap() for item in changed):
             damage += self._redraw(rect)
         return merge(damage)
+
+    def copy(self) -> Guide:
+        """One that shows the same, and goes its own way from here."""
+        twin = copy(self)
+        for name in ("pixels", "ink", "verbatim", "corners", "_roles"):
+            setattr(twin, name, getattr(self, name).copy())
+        return twin
 
     def text_under(self, rect: Rect) -> list[tuple[Glyphs, Rect, np.ndarray]]:
         """The text items that touch `rect` and can be seen, front to back: the text layer.

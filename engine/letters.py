@@ -2,7 +2,7 @@
 
 Pixels and latents do not travel here; they lie in `engine.frame_memory`, and a letter says which of them
 counts. The two take turns: after `Paint` the mailbox sends nothing until `Painted` or `Failed` came; a painter that
-takes steps tells of each.
+takes steps tells of each. Only what follows a `Guess` waits for nothing.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class Painted:
     source: str
     ms: dict[str, float]
     why: str = ""
+    lookups: tuple[int, int] = (0, 0)
+    needed: int = 0
     info: PainterInfo | None = None
 
 
@@ -70,6 +72,18 @@ class Failed:
 
     why: str
     short: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guessed:
+    """The guess is over: so many patches were painted ahead."""
+
+    patches: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A paint was given up between two steps; the painter is back at the latents it had before."""
 
 
 # From the mailbox to the process
@@ -101,9 +115,16 @@ class Paint:
 
 
 @dataclass(frozen=True, slots=True)
+class Guess:
+    """Paint these ahead; their arrays lie in the frame memory's last slots. Any further letter means: no more of it."""
+
+    requests: tuple[PaintRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """Close the painter and end."""
 
 
-ToMailbox = Opening | Opened | Refused | Stepped | Painted | Failed
-ToChild = Attach | Restore | Paint | End
+ToMailbox = Opening | Opened | Refused | Stepped | Painted | Failed | Dropped | Guessed
+ToChild = Attach | Restore | Paint | Guess | End

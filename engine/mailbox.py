@@ -16,7 +16,7 @@ import numpy as np
 from engine.geometry import merge
 from engine.painter import TOLD, Painter, PainterInfo, Painting, PaintRequest
 
-MailboxState = Literal["starting", "ready", "painting", "restarting", "gave up", "closed"]
+MailboxState = Literal["starting", "ready", "painting", "restarting", "gave up", "closed", "away"]
 
 
 @dataclass(frozen=True, slots=True)

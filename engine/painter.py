@@ -6,13 +6,14 @@ between calls; whoever holds the painter owns them. A frame is uint8 (H, W, 3) R
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from engine.card import Reading
 from engine.errors import PixelOSError
 from engine.events import Event
 from engine.geometry import Rect
@@ -41,6 +42,7 @@ class PainterSpec:
     least_crop: int | None = None  # pixels: the shortest side of what is painted at once; None: the family's own
     without: tuple[str, ...] = ()  # TECHNIQUES that are left out, to see what each is worth
     vram_budget: float | None = None  # GB that may be taken; None: what is free less a reserve
+    cache_mb: float = 64.0  # of patches that are kept to be looked up
     sampler: str = "auto"  # "own", or a name of models.loras.samplers; "auto": as the LoRAs ask
 
     @property
@@ -84,6 +86,7 @@ class PainterInfo:
     loras: tuple[LoraInfo, ...] = ()  # as it was opened; their weights may have changed since
     turns: bool = False  # whether it takes an `Edit`
     note: str = ""  # what the user should know about it
+    guesses: bool = False  # whether it paints ahead, see `GuessingPainter`
     refers: bool = False  # whether an edit's reference picture is shown to it
     strength: float = 0.0  # share of a picture that an edit paints over where nobody says; 0: it is told what to change instead
 
@@ -176,6 +179,8 @@ class Painting:
     source: str  # "painted", "cached", "skipped" or "guide"
     ms: dict[str, float] = field(default_factory=dict)  # stages: embed, encode, denoise, decode
     why: str = ""  # why an edit came to nothing
+    lookups: tuple[int, int] = (0, 0)  # patches looked for in the frame cache, and found there
+    needed: int = 0  # patches that had been painted ahead
 
 
 class Painter(Protocol):
@@ -193,6 +198,23 @@ class Painter(Protocol):
         """Take back latents; None means none are known: an empty (mid-grey) previous frame."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class GuessingPainter(Painter, Protocol):
+    """A painter that paints ahead, where its `info` says so."""
+
+    def guess(self, requests: Sequence[PaintRequest], dropped: Callable[[], bool]) -> int:
+        """Paint what may be asked for, one after the other, on a copy of the latents, and remember it by what it came from; give
+        up as soon as `dropped` says so. Returns how many patches were painted. No later painting is different for it."""
+
+
+@runtime_checkable
+class MeteredPainter(Painter, Protocol):
+    """A painter that knows the memory of the card it paints on."""
+
+    def card(self) -> Reading | None:
+        """As it is now; None where it is on none. Called from a thread of its own while it paints."""
 
 
 OnStep = Callable[[int, int], bool]  # (steps done, steps in all) -> whether to go on

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 
 from engine.child import run_child
 from engine.frame_memory import FrameMemory
-from engine.letters import Failed, Opened, Paint, Painted, ToChild, ToMailbox
+from engine.letters import Dropped, Failed, Opened, Paint, Painted, ToChild, ToMailbox
 from engine.painter import PainterSpec
 
 TICK_S = 0.25
@@ -66,6 +66,7 @@ class PainterProcess:
         self._frames = frames
         self._limits = limits
         frames.beats[0] = frames.read[0] = 0
+        frames.card[:] = 0
         self._process.start()
         theirs.close()  # or its end would never be seen
         self._looked = time.monotonic()
@@ -96,12 +97,12 @@ class PainterProcess:
             )
             self._writer.start()
 
-    def receive(self) -> ToMailbox | None:
-        """The next letter; None where none came for a moment.
+    def receive(self, patience: float = TICK_S) -> ToMailbox | None:
+        """The next letter; None where none came for a moment, at most `patience` seconds.
 
         Raises ProcessLost where the process is dead or hangs.
         """
-        ready = connection.wait([self._letters, self._process.sentinel], TICK_S)
+        ready = connection.wait([self._letters, self._process.sentinel], min(patience, TICK_S))
         if self._letters in ready or self._letters.poll():
             return self._read()
         if not self._process.is_alive():
@@ -134,7 +135,7 @@ class PainterProcess:
         self._busy_s = 0.0
         self._heard_of = True
         self._open |= isinstance(letter, Opened)
-        if isinstance(letter, Painted | Failed):
+        if isinstance(letter, Painted | Dropped | Failed):
             self._painting = False
             self._has_painted = True
         return letter

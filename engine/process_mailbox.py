@@ -11,19 +11,35 @@ import atexit
 import pickle
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from engine.card import Reading
 from engine.exchange import Exchange
-from engine.letters import End, Failed, Opened, Opening, Painted, Refused, Stepped, ToMailbox
+from engine.letters import (
+    Dropped,
+    End,
+    Failed,
+    Guessed,
+    Opened,
+    Opening,
+    Paint,
+    Painted,
+    Refused,
+    Stepped,
+    ToMailbox,
+)
 from engine.mailbox import MailboxState, MailboxStatus
+from engine.pace import Caps, Pace
 from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest
-from engine.painter_process import Limits, PainterProcess, ProcessLost
+from engine.painter_process import TICK_S, Limits, PainterProcess, ProcessLost
 
 CLOSE_S = 2.0
 FAILURES = 3  # paints that raise, one after the other, before a fresh process is tried
 LONGEST_BACKOFF_S = 10.0
+NO_CAPS = Caps()
 STARTING = MailboxStatus("starting", "starting the painter's process")
 # While nobody paints, events would pile up as long as the program runs; the guide shows what they did.
 EVENTS_KEPT = 4096
@@ -32,15 +48,17 @@ EVENTS_KEPT = 4096
 class ProcessMailbox:
     """Paints in a process that calls `open_painter(spec)`; it must be a module-level callable.
 
-    limits: may be set anew at any time; they count from the next process on.
+    limits: may be set anew at any time; they count from the next process on. caps: how much the painter may do.
     Raises PixelOSError where the machine has no shared memory for the frames.
     """
 
-    def __init__(self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None) -> None:
+    def __init__(self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, caps: Caps = NO_CAPS) -> None:
         self._opener = pickle.dumps(open_painter)
         self._spec = spec
         self.limits = limits or Limits()
         self._exchange = Exchange(spec.size)
+        self.caps, self._pace = caps, Pace(caps)
+        self._guessing, self._ahead = False, 0
         self._changed = threading.Condition()
         self._status = STARTING
         self._news = False  # whether the status changed since the last wait
@@ -74,6 +92,34 @@ class ProcessMailbox:
         with self._changed:
             return 1.0 if self._open else 0.0 if self._status.state == "closed" else int(self._exchange.frames.read[0]) / 1000
 
+    @property
+    def card(self) -> Reading | None:
+        """The memory of the card that it paints on; None where it is on none, or does not know."""
+        with self._changed:
+            if not self._open or self._closing:
+                return None
+            free, total, own = map(int, self._exchange.frames.card)
+            return Reading(free, total, own) if total else None
+
+    @property
+    def guesses(self) -> bool:
+        """Whether anything may be painted ahead: not where the painter's work is capped."""
+        return self._info is not None and self._info.guesses and self.caps == NO_CAPS
+
+    @property
+    def ahead(self) -> int:
+        """How many patches were painted ahead."""
+        return self._ahead
+
+    def guess(self, requests: Sequence[PaintRequest]) -> bool:
+        """Have these painted ahead, one after the other; False where the painter is at work."""
+        with self._changed:
+            if self._process is None or not self._open or self._closing or self._guessing or not self._exchange.idle:
+                return False
+            self._guessing = True
+            self._process.send(self._exchange.guess(requests))
+            return True
+
     def wants_trial(self) -> bool:
         """Nobody else ever paints here."""
         return False
@@ -91,6 +137,8 @@ class ProcessMailbox:
         with self._changed:
             if not self._closing:
                 self._exchange.take(request, EVENTS_KEPT if self._status.state == "gave up" else None)
+                if (seq := self._exchange.overtaken) is not None:
+                    self._exchange.frames.stopped[0] = seq
                 self._send_next()
 
     def collect(self) -> list[Painting]:
@@ -178,10 +226,13 @@ class ProcessMailbox:
         try:
             with self._changed:
                 self._process, self._open, self._failures = process, False, 0
+                self._guessing = False
             while not self._closing:
-                letter = process.receive()
+                letter = process.receive(self._pace.wait or TICK_S)
                 if letter is not None:
                     self._answer(letter, process)
+                else:
+                    self._go_on()
         finally:
             with self._changed:
                 asked_to_end = self._closing and self._idle
@@ -194,6 +245,9 @@ class ProcessMailbox:
             raise ProcessLost(letter.why, letter.hopeless, letter.short)
         painting = self._exchange.painting(letter) if isinstance(letter, Painted) else None
         with self._changed:
+            if isinstance(letter, Guessed):
+                self._guessing, self._ahead = False, self._ahead + letter.patches
+                return
             if isinstance(letter, Stepped):
                 self._tell("painting", f"step {letter.done} of {letter.steps}", (letter.done, letter.steps))
                 return
@@ -201,7 +255,11 @@ class ProcessMailbox:
                 self._tell("starting", f"loading checkpoint {self._spec.checkpoint}")
             elif isinstance(letter, Opened):
                 self._begin(letter, process)
+            elif isinstance(letter, Dropped):
+                self._pace.end(painted=True)
+                self._exchange.lose()
             elif isinstance(letter, Failed):
+                self._pace.end(painted=True)
                 self._exchange.lose()
                 if letter.short:
                     raise ProcessLost(letter.why, hopeless=True, short=True)
@@ -211,6 +269,7 @@ class ProcessMailbox:
             elif isinstance(letter, Painted) and painting is not None:
                 self._failures = 0
                 self._info = letter.info or self._info
+                self._pace.end(painted=painting.source not in ("cached", "skipped"))
                 self._exchange.finish()
                 self._done.append(painting)
                 self._changed.notify_all()
@@ -224,11 +283,19 @@ class ProcessMailbox:
             self._needs_full = True
         self._info, self._open = opened.info, True
 
+    def _go_on(self) -> None:
+        """Nothing came for a moment: what had to wait for the caps may be next."""
+        with self._changed:
+            if not self._exchange.painting_now:
+                self._send_next()
+
     def _send_next(self) -> None:
-        """Send what is next if it is the painter's turn. The lock is held."""
+        """Send what is next if it is the painter's turn and the caps allow it. The lock is held."""
         if self._process is None or not self._open:
             return
-        while letter := self._exchange.next_letter():
+        while not self._pace.wait and (letter := self._exchange.next_letter()):
+            if isinstance(letter, Paint):
+                self._pace.begin()
             self._process.send(letter)
         self._tell("painting" if self._exchange.painting_now else "ready")
 

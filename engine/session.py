@@ -28,7 +28,7 @@ from engine.telling import told
 from engine.text_check import check
 from engine.turner import Turner
 
-ABSENT = ("starting", "restarting", "gave up", "closed")  # mailbox states in which nobody paints
+ABSENT = ("starting", "restarting", "gave up", "closed", "away")  # mailbox states in which nobody paints
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,16 @@ class Statistics:
     ms: dict[str, float] = field(default_factory=dict)
     damage: tuple[Rect, ...] = ()
     latencies: list[float] = field(default_factory=list)  # ms from step to composited patch, newest last
+    looked_up: int = 0  # patches that the painter looked for in its frame cache
+    found: int = 0
+    needed: int = 0  # patches that had been painted ahead
 
 
 class Session:
     """Holds the desktop, the guide and the frame; the painter is behind the mailbox, the disk behind the keeper.
 
-    live: whether paints and their timings are told to the desktop's log (never in a replay).
+    live: whether paints and their timings are told to the desktop's log (never in a replay). watched: whether anybody can see
+    the frame; while nobody can, damage gathers and nothing is painted.
     """
 
     def __init__(
@@ -78,6 +82,9 @@ class Session:
         self.keeper = keeper
         self.guide = Guide(desktop.size)
         self.statistics = Statistics()
+        self.watched = True
+        self._state = mailbox.status.state  # as of the last step
+        self._unpainted: tuple[Rect, ...] = ()  # damage that nobody was there to see
         self._repair = repair
         self._live = live
         self._bounds = Rect(0, 0, width, height)
@@ -115,11 +122,12 @@ class Session:
         damage = self._damage(bool(events))
         desktop_ms = (perf_counter() - begun) * 1e3
         self._unsent += tuple(events)
-        if damage and self._someone_paints():
-            self._post(damage)
+        self._have_painted(damage)
         if self.mailbox.wants_trial():
             self.mailbox.try_out(self._trial())
-        shown = self._show_guide(damage) if self.mailbox.status.state in ABSENT or not self._someone_paints() else ()
+        state, self._state = self._state, self.mailbox.status.state
+        left = self._state == "away" != state  # for long: a screen of two looks would be left
+        shown = self._show_guide((self._bounds,) if left else damage) if self._state in ABSENT or not self._someone_paints() else ()
         strip = self.desktop.turning.strip.pictures.keys()
         known = len(strip)
         paintings = self.turner.taken(self.mailbox.collect())
@@ -144,7 +152,7 @@ class Session:
         until = monotonic() + timeout
         frame = self.step((), self.desktop.t)
         latest = frame
-        while self.waiting and monotonic() < until and self.mailbox.status.state not in ("gave up", "closed"):
+        while self.waiting and monotonic() < until and self.mailbox.status.state not in ("gave up", "closed", "away"):
             self.mailbox.wait(min(0.05, until - monotonic()))
             frame = self.step((), self.desktop.t)
             latest = frame if frame.source != "skipped" else latest
@@ -196,6 +204,13 @@ class Session:
             return (self._bounds,) if happened or damage else ()
         reach = info.reach if info else 0
         return merge(rect.grow(reach).snap().meet(self._bounds) for rect in damage)
+
+    def _have_painted(self, damage: tuple[Rect, ...]) -> None:
+        """Post it, with what was not seen before; where nobody paints yet, whoever will begins with the whole frame."""
+        unpainted = merge((*self._unpainted, *damage)) if self._unpainted else damage
+        self._unpainted = unpainted if self._someone_paints() and not self.watched else ()
+        if unpainted and self._someone_paints() and self.watched:
+            self._post(unpainted)
 
     def _post(self, damage: tuple[Rect, ...]) -> None:
         request = self._request(damage, self._unsent, self._words() if self.mailbox.prompted else Words(), shown=not self._dreams() or self._waking)
@@ -257,7 +272,7 @@ class Session:
         info = self.mailbox.info
         if info is None or info.mode == "dream" or info.family == "guide":
             return [], 0
-        out = [rect for _, damage in self._posted.values() for rect in damage]
+        out = [*self._unpainted, *(rect for _, damage in self._posted.values() for rect in damage)]
         rects = {*self._unchecked, *painted}
         self._unchecked = [rect for rect in rects if any(rect.meet(other) for other in out)]
         now = sorted(rects - {*self._unchecked})
@@ -275,6 +290,9 @@ class Session:
         numbers = self.statistics
         for painting in paintings:
             setattr(numbers, painting.source, getattr(numbers, painting.source) + 1)
+            numbers.looked_up += painting.lookups[0]
+            numbers.found += painting.lookups[1]
+            numbers.needed += painting.needed
             if self._live:
                 took = sum(painting.ms.values())
                 self.desktop.note("paint", f"{painting.source}, {took:.0f} ms")

@@ -27,6 +27,7 @@ from engine.durable import replace_file
 from engine.errors import InputError, ProfileError
 from engine.events import MODS, is_key
 from engine.geometry import LARGEST_SIZE, SIZE_STEP, SMALLEST_SIZE, parse_size
+from engine.pace import Caps
 
 ENV_PREFIX = "PIXELOS_"
 ENV_NESTED = "__"
@@ -70,6 +71,7 @@ class Keys(BaseModel):
     hud: str = _key("f3", "the HUD: painter, mode, timings")
     more_like_this: str = _key("f7", "more of the current look")
     less_like_this: str = _key("f8", "less of the current look")
+    give_back: str = _key("f9", "give the card's memory back, and take it again")
     fullscreen: str = _key("f11", "full screen, and back")
     quit: str = _key("ctrl+q", "end; everything is kept")
 
@@ -130,7 +132,20 @@ class Settings(BaseSettings):
         'a list of folders, such as ["/home/me/ComfyUI", "~/.cache/huggingface/hub"]',
     )
     frame_cap: int = _setting(60, "frames a second at most", "a whole number from 1 to 1000", ge=1, le=1000)
+    paint_cap: float = _setting(0, "paints a second at most", "a number up to 1000; 0 for as many as come", ge=0, le=1000)
+    power_cap: int = _setting(
+        100, "share of the time in which the painter may compute, in percent", "a whole number from 1 to 100", ge=1, le=100
+    )
+    speculation: bool = _setting(True, "paint ahead what is likely to come next, as long as it pays", "true or false")
+    auto_yield: bool = _setting(True, "give the card's memory back when another program wants it", "true or false")
+    vram_reserve: float = _setting(0.5, "GB of the card's memory that other programs may want at any time", "a number from 0 to 100", ge=0, le=100)
+    away: Literal["bundled", "guide"] = _setting("bundled", "what paints meanwhile, on the CPU", "bundled or guide")
     keys: Keys = _setting(Keys(), "what the keys do", _KEYS_ALLOWED)
+
+    @property
+    def caps(self) -> Caps:
+        """How much the painter may do."""
+        return Caps(self.paint_cap, self.power_cap / 100)
 
     @field_validator("size")
     @classmethod
@@ -203,6 +218,16 @@ def open_settings(path: Path) -> Settings:
         with contextlib.suppress(ProfileError):  # a full disk is no reason not to start
             Settings.model_construct().save(path)
     return Settings.load(path)
+
+
+def checked(said: dict[str, Any]) -> dict[str, Any]:
+    """Settings said on the command line, if they can be. Raises InputError, naming the option."""
+    for name, value in said.items():
+        try:
+            Settings.__pydantic_validator__.validate_assignment(Settings.model_construct(), name, value)
+        except ValidationError as error:
+            raise InputError(f"--{name.replace('_', '-')} cannot be {value}; give {_allowed(Settings, name)}") from error
+    return said
 
 
 def _line(model: BaseModel, name: str) -> str:

@@ -17,11 +17,13 @@ from typing import Literal
 
 import numpy as np
 
+from engine.card import Reading
 from engine.errors import PixelOSError
 from engine.mailbox import MailboxStatus
+from engine.pace import Caps
 from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest
 from engine.painter_process import Limits
-from engine.process_mailbox import ProcessMailbox
+from engine.process_mailbox import NO_CAPS, ProcessMailbox
 
 WARM = 2  # painters kept ready beside the one that paints, at most
 CATCH_UP_S = 0.3  # how long a first frame waits for what was typed meanwhile
@@ -35,7 +37,8 @@ Room = Callable[[PainterSpec, Sequence[PainterSpec]], bool]  # does the first fi
 @dataclass(frozen=True, slots=True)
 class Swap:
     """The latest change of painters. share: of the checkpoint that was read, 0 to 1; why: what keeps it from painting;
-    beside: whether the painter before goes on meanwhile; since: when this state began, monotonic seconds."""
+    beside: whether the painter before goes on meanwhile; lent: it is part of giving the card back or taking it again, and nobody's
+    choice; since: when this state began, monotonic seconds."""
 
     spec: PainterSpec
     state: Literal["loading", "trying", "refused", "done"]
@@ -43,6 +46,7 @@ class Swap:
     share: float = 0.0
     why: str = ""
     beside: bool = True
+    lent: bool = False
 
     @property
     def under_way(self) -> bool:
@@ -50,14 +54,15 @@ class Swap:
 
 
 class SwapMailbox:
-    """Paints with `spec` until `swap` names another. Raises PixelOSError where there is no shared memory for frames."""
+    """Paints with `spec` until `swap` names another. caps: how much each painter may do. Raises PixelOSError where there is no shared memory for frames."""
 
     def __init__(
-        self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, room: Room = lambda spec, gone: True
-    ) -> None:
-        self._open_painter, self._limits, self._room = open_painter, limits or Limits(), room
+        self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, room: Room = lambda spec, gone: True,
+        caps: Caps = NO_CAPS,
+    ) -> None:  # fmt: skip
+        self._open_painter, self._limits, self._room, self.caps = open_painter, limits or Limits(), room, caps
         self._spec = spec
-        self._active: ProcessMailbox | None = ProcessMailbox(open_painter, spec, self._limits)
+        self._active: ProcessMailbox | None = self._opened(spec, self._limits)
         self._coming: ProcessMailbox | None = None
         self._warm: dict[PainterSpec, ProcessMailbox] = {}  # the longest unused first
         self._ending: list[threading.Thread] = []
@@ -68,6 +73,8 @@ class SwapMailbox:
         self._first_at = 0.0
         self._full = False
         self._left: np.ndarray | None = None  # latents of a painter that was let go
+        self._home: PainterSpec | None = None  # who gave the card back, and is to come back
+        self._away = ""  # why nobody paints, for the user
 
     # What a session knows of a mailbox
 
@@ -79,6 +86,8 @@ class SwapMailbox:
     def status(self) -> MailboxStatus:
         if self._active is not None:
             return self._active.status
+        if self._home is not None and self._coming is None:
+            return MailboxStatus("away", self._away)
         return MailboxStatus("starting", f"loading checkpoint {self._swap.spec.checkpoint}" if self._swap else "")
 
     @property
@@ -126,6 +135,11 @@ class SwapMailbox:
     def restore(self, latents: np.ndarray) -> None:
         if self._active is not None:
             self._active.restore(latents)
+
+    @property
+    def guesser(self) -> ProcessMailbox | None:
+        """Who may paint ahead: nobody while another painter comes."""
+        return self._active if self._active is not None and self._coming is None and self._active.guesses else None
 
     def wants_trial(self) -> bool:
         coming = self._coming
@@ -175,7 +189,12 @@ class SwapMailbox:
         return self._swap
 
     def swap(self, spec: PainterSpec) -> None:
-        """Have `spec` paint, once it has shown that it can. Returns at once; one that is on its way already gives way."""
+        """Have `spec` paint, once it has shown that it can. Returns at once; one that is on its way already gives way, and so does
+        one that gave the card back."""
+        self._home = None
+        self._bring(spec)
+
+    def _bring(self, spec: PainterSpec, lent: bool = False) -> None:
         if self._coming is not None:
             if self._swap is not None and self._swap.spec == spec:
                 return
@@ -184,19 +203,50 @@ class SwapMailbox:
             return
         warm = self._warm.pop(spec, None)
         if warm is not None and warm.status.state in ("ready", "painting"):
-            self._coming, self._swap = warm, Swap(spec, "loading", monotonic(), 1.0)
+            self._coming, self._swap = warm, Swap(spec, "loading", monotonic(), 1.0, lent=lent)
             return
         if warm is not None:
             self._end(warm)
-        self._begin(spec, self._make_room(spec))
+        self._begin(spec, self._make_room(spec), lent)
 
-    def _begin(self, spec: PainterSpec, beside: bool) -> None:
+    def _begin(self, spec: PainterSpec, beside: bool, lent: bool) -> None:
         """Open it, in a process of its own."""
-        self._swap = Swap(spec, "loading", monotonic(), beside=beside)
+        self._swap = Swap(spec, "loading", monotonic(), beside=beside, lent=lent)
         try:
-            self._coming = ProcessMailbox(self._open_painter, spec, replace(self._limits, deaths=1))
+            self._coming = self._opened(spec, replace(self._limits, deaths=1))
         except PixelOSError as error:
             self._refuse(str(error))
+
+    # Giving the card back for a while
+
+    @property
+    def away(self) -> bool:
+        """Whether who should paint has given its memory back."""
+        return self._home is not None
+
+    @property
+    def card(self) -> Reading | None:
+        """The memory of the card that is painted on; None where that is none, or nobody tells."""
+        return self._active.card if self._active is not None else None
+
+    def give_back(self, instead: PainterSpec | None, why: str) -> None:
+        """End all painters at once, so that their memory is free; `instead` paints until `come_back`, or nobody does. Returns at
+        once; why: for the user."""
+        if self._home is not None:
+            return
+        self._home, self._away = self._spec, why
+        self._drop()
+        self._swap = None
+        self.cool()
+        self._let_go()
+        if instead is not None:
+            self._bring(instead, lent=True)
+
+    def come_back(self) -> None:
+        """Have who gave the card back paint again; until its first frame all stays as it is."""
+        home, self._home = self._home, None
+        if home is not None:
+            self._bring(home, lent=True)
 
     def cool(self) -> None:
         """Let go of who is kept ready: memory is needed."""
@@ -216,7 +266,7 @@ class SwapMailbox:
         return False
 
     def _let_go(self) -> None:
-        """Of who paints: what it holds is kept."""
+        """End who paints; its latents are kept."""
         if self._active is not None:
             self._left, leaving, self._active = self._active.latents(), self._active, None
             self._end(leaving)
@@ -232,7 +282,7 @@ class SwapMailbox:
         coming, self._coming, self._tried, self._first = self._coming, None, None, []
         if coming is not None:
             self._end(coming)
-        self._begin(self._swap.spec, beside=self._active is not None)
+        self._begin(self._swap.spec, beside=self._active is not None, lent=self._swap.lent)
         return True
 
     def _look_at(self, coming: ProcessMailbox) -> list[Painting]:
@@ -279,7 +329,8 @@ class SwapMailbox:
         dreams = coming.info is not None and coming.info.mode == "dream"
         self._full = before is None or (not dreams and self._latest != self._tried and coming.info is not None and coming.info.reach > known)
         if before is not None:
-            if before.status.state in ("ready", "painting"):
+            lent = swap is not None and swap.lent  # it stood in for who is back now
+            if before.status.state in ("ready", "painting") and not lent:
                 self._warm[self._spec] = before
             else:
                 self._end(before)
@@ -298,15 +349,22 @@ class SwapMailbox:
         if self._swap is not None:
             self._swap = replace(self._swap, state="refused", since=monotonic(), why=why)
 
-    def _give_up(self) -> None:
+    def _drop(self) -> None:
+        """Who was coming does not."""
         coming, self._coming = self._coming, None
         self._tried, self._first = None, []
         if coming is not None:
             self._end(coming)
-        if self._active is None:
-            self._active = ProcessMailbox(self._open_painter, self._spec, self._limits)
+
+    def _give_up(self) -> None:
+        self._drop()
+        if self._active is None and self._home is None:
+            self._active = self._opened(self._spec, self._limits)
             if self._left is not None:
                 self._active.restore(self._left)
+
+    def _opened(self, spec: PainterSpec, limits: Limits) -> ProcessMailbox:
+        return ProcessMailbox(self._open_painter, spec, limits, self.caps)
 
     def _end(self, mailbox: ProcessMailbox) -> None:
         """End a painter's process; never waits."""

@@ -142,9 +142,10 @@ def open_carefully(spec: PainterSpec) -> Painter:
     """The same, outliving that memory runs out while it is opened and while it paints. For a session. Raises Shortage too."""
     if spec.checkpoint == "guide":
         return open_painter(spec)
+    from models.devices import device_of
     from models.ladder import careful, opened
 
-    return opened(lambda: careful(open_painter(spec)), spec.checkpoint)
+    return opened(lambda: careful(open_painter(spec), device_of(spec.device)), spec.checkpoint)
 
 
 def dressed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> PromptedCheckpoint:

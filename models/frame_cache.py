@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from typing import Generic, TypeVar
 
-Value = TypeVar("Value")
-LARGEST = 64 * 2**20  # bytes
+from engine.geometry import Rect
+from engine.painter import PaintRequest
 
+Value = TypeVar("Value")
 
 class FrameCache(Generic[Value]):
-    """The patches used last, up to `largest` bytes. A key of None is never known."""
+    """The patches used last, up to `largest_mb` megabytes. A key of None is never known."""
 
-    def __init__(self, largest: int = LARGEST) -> None:
-        self._largest = largest
+    def __init__(self, largest_mb: float) -> None:
+        self._largest = largest_mb * 2**20
         self._kept: OrderedDict[bytes, tuple[Value, int]] = OrderedDict()
         self._bytes = 0
+        self._lookups = (0, 0)
 
     def get(self, key: bytes | None) -> Value | None:
-        if key is None or key not in self._kept:
+        if key is None:
+            return None
+        asked, found = self._lookups
+        self._lookups = asked + 1, found + (key in self._kept)
+        if key not in self._kept:
             return None
         self._kept.move_to_end(key)
         return self._kept[key][0]
+
+    def peek(self, key: bytes | None) -> Value | None:
+        """The same, without a trace: neither counted nor kept any longer for it."""
+        return None if key is None or key not in self._kept else self._kept[key][0]
+
+    def lookups(self) -> tuple[int, int]:
+        """How many keys were looked up since this was asked last, and how many of them were known."""
+        told, self._lookups = self._lookups, (0, 0)
+        return told
 
     def put(self, key: bytes | None, value: Value, nbytes: int) -> None:
         """nbytes: what the value takes."""
@@ -33,6 +49,23 @@ class FrameCache(Generic[Value]):
         while self._bytes > self._largest:
             self._bytes -= self._kept.popitem(last=False)[1][1]
 
+    def take(self, key: bytes) -> Value | None:
+        """What the key names, which is then no longer kept."""
+        value, size = self._kept.pop(key, (None, 0))
+        self._bytes -= size
+        return value
+
     def clear(self) -> None:
         self._kept.clear()
         self._bytes = 0
+
+
+def name_of_patch(area: Rect, request: PaintRequest, scale: int = 1) -> bytes:
+    """What a request with a guide shows in an area, in which look, and how coarsely it is painted."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((area, scale)).encode())
+    digest.update(request.context.slow.tobytes())
+    for plane in (request.guide, request.verbatim, request.corners):
+        if plane is not None:
+            digest.update(plane[area.slices].tobytes())
+    return digest.digest()

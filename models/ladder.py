@@ -7,12 +7,16 @@ Where none is left the painter fails, and whoever holds it opens another checkpo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import torch
+
+from engine.card import Reading
 from engine.errors import PixelOSError, Shortage
 from engine.painter import (
+    GuessingPainter,
     OnPreview,
     OnStep,
     Painter,
@@ -22,6 +26,7 @@ from engine.painter import (
     PreviewingPainter,
     SteppingPainter,
 )
+from models.card import own_card
 from models.placing import Placement, empty_caches, ran_out
 
 Result = TypeVar("Result")
@@ -81,11 +86,12 @@ class Careful:
     """A painter that outlives running out of memory: what is being painted is painted again, a step further down its ladder.
 
     Raises Shortage where no step is left; the painter then is as it was before. Of the bundled checkpoint, in whose place
-    there is no smaller one, PixelOSError: it is asked again.
+    there is no smaller one, PixelOSError: it is asked again. device: whose memory `card` tells of.
     """
 
-    def __init__(self, painter: Painter) -> None:
+    def __init__(self, painter: Painter, device: torch.device | None = None) -> None:
         self.painter = painter
+        self._device = device
         self.ladder: Ladder | None = getattr(painter, "ladder", None)
         self._kept: Any = None
         self._kept = self._outliving(painter.latents)
@@ -103,6 +109,9 @@ class Careful:
 
         painting, self._kept = self._outliving(painted)
         return painting
+
+    def card(self) -> Reading | None:
+        return own_card(self._device) if self._device is not None else None
 
     def latents(self) -> Any:
         return self._kept
@@ -135,6 +144,15 @@ class Careful:
             emptied = True
 
 
+class CarefulGuessing(Careful):
+    """The same of a painter that paints ahead. A guess for which memory runs out is given up."""
+
+    painter: GuessingPainter
+
+    def guess(self, requests: Sequence[PaintRequest], dropped: Callable[[], bool]) -> int:
+        return self.painter.guess(requests, dropped)
+
+
 class CarefulStepping(Careful):
     """The same of a painter that tells of its steps."""
 
@@ -163,10 +181,13 @@ class CarefulPreviewing(CarefulStepping):
         self.painter.on_preview = listener
 
 
-def careful(painter: Painter) -> Careful:
-    """The painter, with the way down that it has, if any."""
-    kind = CarefulPreviewing if isinstance(painter, PreviewingPainter) else CarefulStepping if isinstance(painter, SteppingPainter) else Careful
-    return kind(painter)
+def careful(painter: Painter, device: torch.device | None = None) -> Careful:
+    """The painter, with the way down that it has, if any. device: whose memory it is to tell of."""
+    if isinstance(painter, PreviewingPainter):
+        return CarefulPreviewing(painter, device)
+    if isinstance(painter, SteppingPainter):
+        return CarefulStepping(painter, device)
+    return (CarefulGuessing if isinstance(painter, GuessingPainter) else Careful)(painter, device)
 
 
 def opened(do: Callable[[], Result], name: str) -> Result:

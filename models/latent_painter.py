@@ -10,7 +10,7 @@ and the pictures it remembers.
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -34,13 +34,14 @@ from engine.painter import (
     Patch,
 )
 from engine.styles import paints_of
+from models.ahead import Ahead, Dropped, droppable
 from models.crops import BUNDLED_CELLS, PaintCrop, plan
 from models.denoiser import CORNERS, PATCH, Materials, pack, place, unpack
 from models.devices import all_threads, device_of, dtype_of, name_of
 from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
 from models.eight_bits import INT8, chosen, in_eight_bits
-from models.frame_cache import FrameCache
+from models.frame_cache import FrameCache, name_of_patch
 from models.inputs import (
     corner_maps,
     event_maps,
@@ -58,6 +59,7 @@ from models.placing import ran_out
 from models.sampling import noise_field, sample
 from models.synthetic.renderer import REACH
 
+STAGES = ("embed", "encode", "denoise", "decode")
 SMALL_AREA = 96 * 96  # crops up to this many pixels are painted by one thread: waking a second takes longer than it helps
 CACHED_AREA = 128 * 128  # larger crops are painted anew: they rarely come back exactly
 
@@ -84,10 +86,10 @@ class LatentPainter:
         self._encoder = nn.Module.to(checkpoint.context_encoder, device)
         self._device, self._dtype = device, dtype
         steps = spec.steps or 1
-        self._cells = replace(BUNDLED_CELLS, least=spec.least_crop or BUNDLED_CELLS.least)
+        self.cells = replace(BUNDLED_CELLS, least=spec.least_crop or BUNDLED_CELLS.least)
         self.info = PainterInfo(
             checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name_of(device), INT8 if eight else str(dtype).removeprefix("torch."),
-            steps, REACH,
+            steps, REACH, guesses=spec.mode == "guided" and CACHE not in spec.without,
         )
         width, height = spec.size
         self._noise = noise_field(spec.seed, spec.size).to(device, dtype, memory_format=torch.channels_last)
@@ -100,31 +102,67 @@ class LatentPainter:
         self._memory = PictureMemory(spec.size, device) if remembers else None
         self._look: bytes = b""
         self._tokens: tuple[ContextFeatures, Tensor] | None = None
-        self._cache: FrameCache[np.ndarray] = FrameCache()
+        self._cache: FrameCache[np.ndarray] = FrameCache(spec.cache_mb)
+        self._ahead = Ahead(spec.cache_mb / 8)
         self._warm()
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint the damage; everything else stays bit-identical. Without a guide: what the events change."""
         self._take_look(look_of(request.context.slow))
-        ms = dict.fromkeys(("embed", "encode", "denoise", "decode"), 0.0)
+        ms, self._ahead.needed = dict.fromkeys(STAGES, 0.0), 0
         with torch.inference_mode():
             if request.guide is None and self._dream is None:
                 return Painting(request.seq, tuple(self._answered(request, ms)), "painted", ms)
             patches, painted = self._guided(self._imagined(request, ms), ms)
         source = "painted" if painted else "cached" if patches else "skipped"
-        return Painting(request.seq, tuple(patches), source, ms)
+        return Painting(request.seq, tuple(patches), source, ms, lookups=self._cache.lookups(), needed=self._ahead.needed)
+
+    def guess(self, requests: Sequence[PaintRequest], dropped: Callable[[], bool]) -> int:
+        """Paint ahead, for crops that the frame cache would keep and does not know."""
+        kept, tokens, count = self._pixels.clone(), self._tokens, 0
+        try:
+            with torch.inference_mode(), droppable(self._denoiser, dropped):
+                for request in requests:
+                    if look_of(request.context.slow).tobytes() != self._look:
+                        break
+                    count += self._guessed(request, dropped)
+        except Dropped:
+            return count
+        finally:
+            self._pixels.copy_(kept)
+            self._tokens = tokens
+        return count
+
+    def _guessed(self, request: PaintRequest, dropped: Callable[[], bool]) -> int:
+        """How many patches were painted. The latents are as after the request."""
+        ms, count = dict.fromkeys(STAGES, 0.0), 0
+        tokens = self._embed(ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32)), ms)
+        for crop in self._plan(request):
+            key = self._key(crop, request)
+            known = self._cache.peek(key)
+            known = self._ahead.look(key) if known is None else known
+            if known is None and (key is None or dropped()):
+                raise Dropped
+            if known is None:
+                known, count = self._paint_crop(crop, request, tokens, None, ms), count + 1
+                self._ahead.keep(key, known)
+            self._place_patches(crop, known)
+        return count
+
+    def _plan(self, request: PaintRequest) -> list[PaintCrop]:
+        return plan(request.damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without)
 
     def _guided(self, request: PaintRequest, ms: dict[str, float]) -> tuple[list[Patch], bool]:
         context = ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32))
         tokens = self._embed(context, ms)
-        patches: list[Patch] = []
-        painted = False
-        for crop in plan(request.damage, self._spec.size, self._cells.at_most(self.ladder.most), whole=CROPS in self._spec.without):
+        patches, painted = list[Patch](), False
+        for crop in self._plan(request):
             key = self._key(crop, request)
             known = self._cache.get(key)
             if known is None:
-                known = self._paint_crop(crop, request, tokens, None, ms)
-                painted = True
+                known = self._ahead.take(key) if self.info.guesses else None
+                if known is None:
+                    known, painted = self._paint_crop(crop, request, tokens, None, ms), True
                 self._cache.put(key, known, known.nbytes)
             patches += self._place_patches(crop, known)
         if self._memory is not None:  # what a dream begins with lies under all that follows
@@ -165,7 +203,7 @@ class LatentPainter:
         whole, first = self._bounds, self._pixels[0].clone()
         for step in steps_of(request):
             one = replace(request, context=step.context, pointer=step.pointer)
-            pixels = self._paint_crop(PaintCrop(whole, ()), one, self._embed(step.context, ms), self._recall(whole), ms)
+            pixels = self._paint_crop(PaintCrop(whole, ()), one, self._embed(step.context, ms), self._memory.recall(whole) if self._memory is not None else None, ms)
             after = torch.from_numpy(pixels).permute(2, 0, 1).to(self._device)
             if self._memory is not None:
                 self._memory.replace(whole, self._pixels[0], after)
@@ -185,9 +223,6 @@ class LatentPainter:
             return self._pixels.cpu().numpy().copy()
         return torch.cat([self._pixels, dream.state().to(self._device)]).cpu().numpy()
 
-    def _recall(self, area: Rect) -> Recalled | None:
-        return None if self._memory is None else self._memory.recall(area)
-
     def restore(self, latents: np.ndarray | None) -> None:
         if latents is None:
             self._pixels.fill_(128)
@@ -204,6 +239,7 @@ class LatentPainter:
 
     def close(self) -> None:
         self._cache.clear()
+        self._ahead.clear()
 
     def _embed(self, context: ContextFeatures, ms: dict[str, float]) -> Tensor:
         """Context tokens, computed anew only when the context changed: (1, K, D).
@@ -300,16 +336,7 @@ class LatentPainter:
         kept."""
         if crop.area.area > CACHED_AREA or request.guide is None or CACHE in self._spec.without:
             return None
-        rows, columns = crop.area.slices
-        digest = hashlib.blake2b(digest_size=16)
-        digest.update(repr((crop.area, self.ladder.scale)).encode())
-        digest.update(request.context.slow.tobytes())
-        digest.update(request.guide[rows, columns].tobytes())
-        if request.verbatim is not None:
-            digest.update(request.verbatim[rows, columns].tobytes())
-        if request.corners is not None:
-            digest.update(request.corners[rows, columns].tobytes())
-        return digest.digest()
+        return name_of_patch(crop.area, request, self.ladder.scale)
 
     def _as_large(self, pixels: np.ndarray, area: Rect) -> np.ndarray:
         """What was painted of the area, uint8 (h, w, 3), at the frame's own size."""
@@ -329,7 +356,7 @@ class LatentPainter:
         width, height = self._spec.size
         empty = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
         guide = np.zeros((height, width, 3), np.uint8)
-        ms = dict.fromkeys(("embed", "encode", "denoise", "decode"), 0.0)
+        ms = dict.fromkeys(STAGES, 0.0)
         request = PaintRequest(0, (), (), guide, None, empty)
         self._take_look(look_of(empty.slow))
         with torch.inference_mode():

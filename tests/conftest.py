@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.reading import read
+from engine.painter import Painter, PainterSpec
 
 
 def need(tool: str, package: str) -> str:
@@ -22,6 +23,16 @@ def need(tool: str, package: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def small_bundled() -> Iterator[Painter]:
+    """The bundled checkpoint, guided, 256x192, one thread, opened once. It knows what tests before left in its caches."""
+    from models.catalog import open_painter
+
+    painter = open_painter(PainterSpec(size=(256, 192), device="cpu", threads=1))
+    yield painter
+    painter.close()
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ import ctypes
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from engine.card import Reading
 from engine.errors import CheckpointError, Shortage
 from engine.events import Text
 from engine.geometry import Rect
@@ -31,7 +32,7 @@ SLOW_S = 0.05
 NAMED = "the painter is broken here"
 SIZE = (256, 192)
 WHOLE = Rect(0, 0, *SIZE)
-STEPS, STEP_S = 5, 0.3
+STEPS, STEP_S, STEADY_S = 5, 0.3, 0.1
 SPEC = PainterSpec(checkpoint="guide", size=SIZE)
 CONTEXT = ContextFeatures(np.zeros(3, np.float32), np.zeros(2, np.float32))
 
@@ -90,13 +91,20 @@ class PatientPainter(RememberingPainter):
     """Takes STEPS steps of STEP_S a paint, and tells of each."""
 
     on_step: OnStep | None = None
+    step_s = STEP_S
 
     def paint(self, request: PaintRequest) -> Painting:
         for step in range(STEPS):
-            time.sleep(STEP_S)
+            time.sleep(self.step_s)
             if self.on_step is not None and not self.on_step(step + 1, STEPS):
                 raise Cancelled("given up")
         return super().paint(request)
+
+
+class SteadyPainter(PatientPainter):
+    """The same in steps of STEADY_S."""
+
+    step_s = STEADY_S
 
 
 class BriskPainter(RememberingPainter):
@@ -282,3 +290,24 @@ class CountingDreamer(GuidePainter):
 
 def dreaming(spec: PainterSpec) -> GuidePainter:
     return CountingDreamer(spec)
+
+
+class CardPainter(TintedPainter):
+    """Says that it paints on a card, and what that holds."""
+
+    def card(self) -> Reading | None:
+        return Reading(free=3_000, total=10_000, own=5_000)
+
+
+class GuessingGuide(RememberingPainter):
+    """Paints ahead for a minute, unless it is dropped."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        super().__init__(spec)
+        self.info = replace(self.info, guesses=True)
+
+    def guess(self, requests: Sequence[PaintRequest], dropped: Callable[[], bool]) -> int:
+        until = time.monotonic() + 60
+        while not dropped() and time.monotonic() < until:
+            time.sleep(0.002)
+        return len(requests)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import side_by_side as side_by_side_module
-from benchmarks.cost import costs
+from benchmarks.cost import costs, line_through
 from benchmarks.latency import told, wanders
 from benchmarks.latency_compare import compared
 from benchmarks.result_forms import SCHEMA, read_bench, schema
@@ -122,11 +122,21 @@ def test_the_watch_tells_memory_and_other_work() -> None:
     assert all("cores" in why or "clock" in why for why in watch.disturbed)
 
 
+def test_whether_cost_is_a_line_in_the_damage_is_judged_above_the_smallest_crop() -> None:
+    line = line_through([[0.01, 9.0], [0.02, 9.0], [0.2, 20.0], [0.5, 50.0], [1.0, 100.0]], [0.05, 0.05, 0.3, 0.6, 1.0])
+    assert line is not None and line.straight and line.off < 1e-6
+    assert abs(line.base) < 1e-6 and abs(line.slope - 100) < 1e-6
+    bent = line_through([[0.01, 9.0], [0.2, 20.0], [0.5, 90.0], [1.0, 100.0]])
+    assert bent is not None and not bent.straight and "NO LINE" in str(bent)
+    assert line_through([[0.01, 9.0], [0.5, 50.0], [1.0, 100.0]]) is None, "two points are always on a line"
+
+
 def test_painting_more_costs_more_and_each_technique_has_its_line(tmp_path: Path) -> None:
     lines: list[str] = []
     spec = PainterSpec(checkpoint=str(tiny_checkpoint(tmp_path / "tiny")), size=(256, 192), device="cpu", threads=1)
     found = costs(spec, quick=True, say=lines.append)
     shares, times = zip(*found["by_damage"], strict=True)
+    assert len(found["crops"]) == len(shares) and all(crop >= share for crop, share in zip(found["crops"], shares, strict=True))
     assert list(shares) == sorted(shares) and shares[-1] == 1 and min(times) > 0
     assert found["by_size"] == [[256, 192, times[-1]]]
     rows = {row["name"]: row for row in side_by_side(spec, quick=True, say=lines.append)}

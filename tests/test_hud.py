@@ -13,6 +13,7 @@ from engine.desktop.desktop import Desktop
 from engine.events import Ask, Text
 from engine.geometry import Rect
 from engine.mailbox import DirectMailbox, MailboxStatus
+from engine.pace import Caps
 from engine.painter import GuidePainter, PainterInfo, PainterSpec
 from engine.session import Session
 from engine.settings import Keys, Settings
@@ -174,3 +175,13 @@ def test_text_is_cut_and_wrapped_to_its_room(screen: Any) -> None:
         assert face.size(line)[0] <= 90
     assert len(wrapped(face, "one two three four five six seven eight nine ten", 90)) == 2
     assert cut(face, "short", 500) == "short" and cut(face, "w" * 200, 90).endswith("…")
+
+
+def test_the_hud_says_how_often_the_frame_cache_knew_a_patch_and_what_the_caps_are() -> None:
+    stub = Stub()
+    assert "frame cache" not in dict(hud_rows(stub.real))
+    stub.real.statistics.looked_up, stub.real.statistics.found = 8, 6
+    assert dict(hud_rows(stub.real))["frame cache"] == "75% of 8 patches were known"
+    capped = cast(Any, stub.real.mailbox)
+    capped.caps = Caps(paints=5, power=0.5)
+    assert dict(hud_rows(stub.real))["at most"] == "5 paints a second, 50% of the time"

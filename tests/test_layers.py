@@ -18,7 +18,7 @@ FORBIDDEN = {
     "benchmarks": {"pygame", "tests"},
 }
 ROOT_OF_ALL = {"cli.py", "start.py", "playing.py", "measuring.py", "evaluating.py", "checkpoints.py", "training.py",
-               "probing.py"}  # the command line's own files
+               "probing.py", "batch.py"}  # the command line's own files
 
 
 def imports(path: Path) -> set[str]:

@@ -25,6 +25,7 @@ from tests.painters_for_tests import (
     SIZE,
     SLOW_S,
     SPEC,
+    STEADY_S,
     STEP_S,
     STEPS,
     BriskPainter,
@@ -36,6 +37,7 @@ from tests.painters_for_tests import (
     RaisingPainter,
     RememberingPainter,
     SlowPainter,
+    SteadyPainter,
     StrayPainter,
     broken_opener,
     hanging_opener,
@@ -300,6 +302,43 @@ def test_a_stopped_process_never_stops_the_caller() -> None:
         paintings_to(mailbox, 2)
         assert mailbox.status.deaths >= 1
         assert text_seen(mailbox.latents()) == "é" * 100 + "$"
+
+
+def test_what_nobody_will_see_is_dropped_between_steps_and_nothing_of_it_is_lost() -> None:
+    with mailbox_of(SteadyPainter) as mailbox:
+        mailbox.post(noisy(1, "a"))
+        paintings_to(mailbox, 1)
+        mailbox.post(noisy(2, "b", Rect(0, 0, 64, 64)))
+        until(lambda: mailbox.status.steps[0] == 1)
+        mailbox.post(noisy(3, "c", Rect(0, 0, 96, 64)))
+        done = paintings_to(mailbox, 3)
+        assert [painting.seq for painting in done] == [3], "the one before was given up"
+        assert done[0].patches[0].rect == Rect(0, 0, 96, 64)
+        assert (paints_done(mailbox.latents()), text_seen(mailbox.latents())) == (2, "abc") and mailbox.status.deaths == 0
+
+
+def test_what_will_still_be_seen_is_finished() -> None:
+    with mailbox_of(SteadyPainter) as mailbox:
+        mailbox.post(noisy(1, "a"))
+        paintings_to(mailbox, 1)
+        mailbox.post(noisy(2, "b", Rect(0, 0, 64, 64)))
+        until(lambda: mailbox.status.steps[0] == 1)
+        mailbox.post(noisy(3, "c", Rect(64, 0, 96, 64)))
+        assert [painting.seq for painting in paintings_to(mailbox, 3)] == [2, 3]
+
+
+def test_whoever_types_on_and_on_still_sees_something() -> None:
+    """Each request paints anew what the one before was to: only every other may be dropped."""
+    with mailbox_of(SteadyPainter) as mailbox:
+        mailbox.post(noisy(1, "a"))
+        paintings_to(mailbox, 1)
+        seq, seen, end = 1, 0, time.monotonic() + 5 * STEPS * STEADY_S
+        while time.monotonic() < end:
+            seq += 1
+            mailbox.post(noisy(seq, "x", Rect(0, 0, 64, 64)))
+            seen += len(mailbox.collect())
+            time.sleep(STEADY_S / 2)
+        assert seen >= 2
 
 
 def test_a_paint_of_many_steps_is_no_hang_and_tells_how_far_it_is() -> None:

@@ -258,3 +258,38 @@ def test_no_display_is_said_before_anything_is_opened(monkeypatch: pytest.Monkey
     monkeypatch.setattr("sys.platform", "linux")
     with pytest.raises(InputError, match="pixelos replay"):
         need_display()
+
+
+def test_a_window_that_nobody_can_see_has_nothing_painted() -> None:
+    shown = session()
+    with open_window((512, 384), fullscreen=False) as screen:
+        window = Window(screen, shown, settings())
+        assert shown.watched and not window.hidden
+        pygame.event.post(event(pygame.WINDOWMINIMIZED))
+        window.read(0.1)
+        assert window.hidden
+        pygame.event.post(event(pygame.WINDOWRESTORED))
+        window.read(0.2)
+        assert not window.hidden
+    shown, _ = play([[event(pygame.WINDOWMINIMIZED)], *open_notes(), typed("hi")], shown)
+    assert not shown.watched and text_of(shown) == "hi"
+    assert (shown.pixels != shown.guide.pixels).any(), "it was typed, not painted"
+
+
+def test_the_key_that_gives_the_card_back_reaches_no_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counter:
+        says, pressed = "", 0
+
+        def toggle(self) -> None:
+            self.pressed += 1
+
+    shown, counter = session(), Counter()
+    with open_window((512, 384), fullscreen=False) as screen:
+        window = Window(screen, shown, settings(), yielding=counter)  # type: ignore[arg-type]
+        for posted in down(pygame.K_F9):
+            pygame.event.post(posted)
+        assert window.read(0.1) == [] and counter.pressed == 1
+        other = Window(screen, shown, settings(keys=Keys(give_back="ctrl+g")), yielding=counter)  # type: ignore[arg-type]
+        for posted in (*down(pygame.K_F9), *down(ord("g"), pygame.KMOD_LCTRL)):
+            pygame.event.post(posted)
+        assert [one.key for one in other.read(0.2) if isinstance(one, Key)] == ["f9"] and counter.pressed == 2

@@ -31,6 +31,8 @@ app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")
 
+PaintCap = Annotated[float | None, typer.Option("--paint-cap", metavar="N", help="Paints a second at most; 0: as many as come.")]
+PowerCap = Annotated[int | None, typer.Option("--power-cap", metavar="PERCENT", help="Share of the time that the painter may compute.")]
 OutPage = Annotated[Path | None, typer.Option("--out", metavar="REPORT.html", help="Where the page goes.")]
 
 
@@ -48,36 +50,42 @@ def models(context: typer.Context) -> None:
 
 @app.command()
 @with_choice
-def run(choice: Choice) -> None:
+def run(choice: Choice, paint_cap: PaintCap = None, power_cap: PowerCap = None) -> None:
     """The window."""
     from ui.start import start
 
-    start(choice)
+    start(choice, None, {"paint_cap": paint_cap, "power_cap": power_cap})
 
 
 @app.command()
 @with_choice
 def record(
-    choice: Choice, out: Annotated[Path, typer.Option("--out", metavar="TRACE", help="The trace to write.")]
+    choice: Choice,
+    out: Annotated[Path, typer.Option("--out", metavar="TRACE", help="The trace to write.")],
+    paint_cap: PaintCap = None,
+    power_cap: PowerCap = None,
 ) -> None:
     """`run`, and every event goes into a trace as well."""
     from ui.start import start
 
-    start(choice, record_to=out)
+    start(choice, out, {"paint_cap": paint_cap, "power_cap": power_cap})
 
 
 @app.command()
 @with_choice
 def replay(
     choice: Choice,
-    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace, JSON Lines.")],
+    traces: Annotated[list[Path], typer.Argument(metavar="TRACE ...", help="A trace, JSON Lines; or several, spread over the GPUs.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where frames, scenes and report go.")],
     frames: Annotated[str, typer.Option(metavar="all|last|none", help="Which frames to save.")] = "all",
 ) -> None:
     """Play a trace without a window, deterministic on a CPU."""
-    from ui.playing import play
+    from ui.playing import play, play_all
 
-    play(choice, trace, out, frames)
+    if len(traces) > 1:
+        play_all(choice, traces, out, frames)
+    else:
+        play(choice, traces[0], out, frames)
 
 
 @eval_app.callback(invoke_without_command=True)
@@ -115,15 +123,20 @@ def bench(
     choice: Choice,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.json", help="Where the result goes.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="At most one minute.")] = False,
-    preset: Annotated[str | None, typer.Option(metavar="NAME", help="An architecture at its real size.")] = None,
+    preset: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="An architecture at its real size; repeatable, spread over the GPUs.")
+    ] = None,
     random_weights: Annotated[bool, typer.Option("--random-weights", help="With --preset.")] = False,
 ) -> None:
     """Measure frame latency."""
     if context.invoked_subcommand is not None:
         return
-    from ui.measuring import bench_to
+    from ui.measuring import bench_all, bench_to
 
-    bench_to(choice, out, quick, preset, random_weights)
+    if preset and len(preset) > 1:
+        bench_all(choice, out, quick, preset, random_weights)
+    else:
+        bench_to(choice, out, quick, preset[0] if preset else None, random_weights)
 
 
 @bench_app.command()

@@ -42,7 +42,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Card:
-    """One checkpoint as the picker shows it. state: "painting", "kept ready", "starting", "loading 40 %", "first frame", "refused", or "";
+    """One checkpoint as the picker shows it. state: "painting", "away", "kept ready", "starting", "loading 40 %", "first frame", "refused", or "";
     share: how much of it was read; why: what keeps it from painting; picture: uint8 (h, w, 3) of its last frame; gave_up: what it
     does since memory ran out, with the plan that it paints by in its facts."""
 
@@ -126,7 +126,8 @@ class Gallery:
         latest = self._mailbox.latest
         if latest is not None and latest != self._told and not latest.under_way:
             self._told = latest
-            self._came_of(latest.spec.checkpoint, latest.why)
+            if not latest.lent:
+                self._came_of(latest.spec.checkpoint, latest.why)
         self._note()
         if self._due:
             self.remember()
@@ -201,7 +202,7 @@ class Gallery:
         if any(spec.checkpoint == name for spec in self._mailbox.warm):
             state = "kept ready"
         if name == self.painting:
-            state, why = "painting" if self._mailbox.status.state in ("ready", "painting") else "starting", ""
+            state, why = {"ready": "painting", "painting": "painting", "away": "away"}.get(self._mailbox.status.state, "starting"), ""
             info = self._mailbox.info
             if info is not None and info.gave_up:
                 known, gave_up = replace(known, plan=info.plan), info.gave_up

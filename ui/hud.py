@@ -11,7 +11,7 @@ import pygame
 
 from engine.desktop.looks import look
 from engine.geometry import Rect
-from engine.session import ABSENT, Session
+from engine.session import ABSENT, Session, Statistics
 from engine.settings import Keys
 from ui.panel import BAD, GOOD, TEXT, columns, font, panel, size, table, text_size, words, wrapped
 from ui.view import View
@@ -63,13 +63,13 @@ class Panels:
         self._outlines = [(when, rect) for when, rect in self._outlines if now - when < FADE_S and rect not in rects]
         self._outlines += [(now, rect) for rect in rects]
 
-    def hud(self, screen: pygame.Surface, session: Session, view: View, fps: int, now: float) -> None:
-        """Painter, mode, timings, counts, what is saved; outlines of recent damage."""
+    def hud(self, screen: pygame.Surface, session: Session, view: View, fps: int, now: float, away: str = "") -> None:
+        """Painter, mode, timings, counts, what is saved, who is away; outlines of recent damage."""
         for when, rect in self._outlines:
             left = 1 - (now - when) / FADE_S
             if left > 0:
                 _outline(screen, view, rect, round(255 * left))
-        rows = [*hud_rows(session), ("memory", self._memory_words(now)), ("frame rate", f"{fps} a second")]
+        rows = [*hud_rows(session), *([("away", away)] if away else []), ("memory", self._memory_words(now)), ("frame rate", f"{fps} a second")]
         table(screen, rows, (8, 8))
 
     def help(self, screen: pygame.Surface, keys: Keys) -> None:
@@ -129,6 +129,8 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
             rows.append(("memory ran short", "; ".join(info.gave_up)))
     if (swap := getattr(session.mailbox, "latest", None)) is not None and swap.under_way:
         rows.append(("next", f"{swap.spec.checkpoint}, {100 * swap.share:.0f} % read"))
+    if caps := str(getattr(session.mailbox, "caps", "")):
+        rows.append(("at most", caps))
     if recent := numbers.latencies[-100:]:
         low, high = np.percentile(recent, (50, 95))
         rows.append(("event to patch", f"p50 {low:.0f} ms, p95 {high:.0f} ms"))
@@ -137,6 +139,7 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
     rows += [
         ("stages, ms", stages or "—"),
         ("frames", f"{numbers.painted} painted, {numbers.cached} cached, {numbers.skipped} skipped{shown}"),
+        *([("frame cache", cache_words(numbers))] if numbers.looked_up else []),
         ("repaired", f"{numbers.repaired} glyph{'s' * (numbers.repaired != 1)}"),
         ("journal", saved_words(session)),
     ]
@@ -151,7 +154,7 @@ def key_rows(keys: Keys) -> list[tuple[str, str]]:
         (keys.ask, "ask bar: an app, a look, a change"), (keys.region, "a part to change"), (keys.help, "this list"),
         (keys.checkpoints, "checkpoints: which one paints"),
         (keys.hud, "HUD: painter and timings"), (keys.more_like_this, "more like this look"),
-        (keys.less_like_this, "less like this look"), (keys.fullscreen, "full screen"), (keys.quit, "end; all is kept"),
+        (keys.less_like_this, "less like this look"), (keys.give_back, "give the card's memory back"), (keys.fullscreen, "full screen"), (keys.quit, "end; all is kept"),
     ]  # fmt: skip
     windows = [
         ("alt+tab", "next window"), ("alt+arrows", "move the window"), ("alt+shift+arrows", "resize it"),
@@ -162,7 +165,13 @@ def key_rows(keys: Keys) -> list[tuple[str, str]]:
         ("ctrl+c, x, v", "copy, cut, paste"), ("ctrl+a", "select all"), ("ctrl+z, y", "undo, redo"),
         ("ctrl+f", "find, in Notes"), ("enter, space", "press a button"), ("escape", "close bar or menu"),
     ]  # fmt: skip
-    return [(_written(key), does) for key, does in (*own, *writing, *windows)]
+    return [(written(key), does) for key, does in (*own, *writing, *windows)]
+
+
+def cache_words(numbers: Statistics) -> str:
+    """How often the frame cache knew what was to be painted, and how often it had been painted ahead."""
+    ahead = f", {numbers.needed} more had been painted ahead" if numbers.needed else ""
+    return f"{numbers.found / numbers.looked_up:.0%} of {numbers.looked_up} patches were known{ahead}"
 
 
 def saved_words(session: Session) -> str:
@@ -197,8 +206,8 @@ def _outline(screen: pygame.Surface, view: View, rect: Rect, strength: int) -> N
     screen.blit(sheet, view.to_window(rect.x, rect.y))
 
 
-def _written(keys: str) -> str:
-    """ "ctrl+space" as people write it: "Ctrl+Space"."""
+def written(keys: str) -> str:
+    """Keys such as "ctrl+space" as people write it: "Ctrl+Space"."""
     return ", ".join("+".join(part[:1].upper() + part[1:] for part in key.split("+")) for key in keys.split(", "))
 
 

@@ -37,6 +37,29 @@ def bench_to(choice: Choice, out: Path | None, quick: bool, preset: str | None, 
     write_results({out: (json.dumps(bench(spec, quick, say), indent=1) + "\n").encode()})
 
 
+def bench_all(choice: Choice, out: Path | None, quick: bool, presets: Sequence[str], random_weights: bool) -> None:
+    """Measure several presets, each into a file of its own in `out`; one at a time on every GPU. They share the processor: where
+    that disturbs them, their results say so."""
+    from models.presets import random_name
+    from ui.batch import batch, folders
+
+    if out is None:
+        raise InputError("--out DIR is missing: where the results go")
+    if not random_weights:
+        raise InputError("--preset NAME and --random-weights go together: there are no weights of a preset but random ones")
+    where = folders(out, presets)
+    for name in presets:
+        random_name(name)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out} cannot be written: {error.strerror}; give another place") from error
+    files = {name: (out / f"{name}.json") for name in where}
+    more = ("--quick",) if quick else ()
+    batch("bench", {name: ("--preset", name, "--random-weights", "--out", str(file), *more) for name, file in files.items()}, choice)
+    print("see " + " and ".join(map(str, files.values())))
+
+
 def tune_for(choice: Choice, target: float) -> None:
     """Find the settings that hold a latency, and keep them in the profile."""
     if not 0 < target < 1e6:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import InputError, SizeError
 from engine.geometry import parse_size
@@ -13,19 +15,16 @@ from engine.trace import read_trace
 from ui.options import Choice
 from ui.progress import progress
 
+if TYPE_CHECKING:
+    from engine.trace import Trace
+
 DEMO = Path(__file__).parent / "demo.jsonl"
 
 
 def play(choice: Choice, trace_path: Path, out: Path, frames: str) -> None:
     """Play the trace; everything that can be refused is refused before the painter is opened."""
-    if frames not in FRAMES:
-        raise InputError(f"--frames {frames!r} is not known; use one of {', '.join(FRAMES)}")
-    trace = read_trace(trace_path)
+    trace = _checked(choice, trace_path, frames)
     header = trace.header
-    if choice.size is not None and parse_size(choice.size) != header.size:
-        raise SizeError(
-            f"--size {choice.size} differs from the trace's {header.size[0]}x{header.size[1]}; leave --size out"
-        )
     check_out(out)
     trace = replace(trace, header=replace(header, style=choice.style or header.style))
     said = {"checkpoint": header.checkpoint, "mode": header.mode}
@@ -37,3 +36,25 @@ def play(choice: Choice, trace_path: Path, out: Path, frames: str) -> None:
     with progress("replaying") as show:
         report = play_trace(trace, open_painter(spec), spec, out, frames, show)
     print(f"{len(report['steps'])} steps played by {report['checkpoint']['name']}; see {out / 'report.json'}")
+
+
+def play_all(choice: Choice, traces: Sequence[Path], out: Path, frames: str) -> None:
+    """Play each into a folder of its own in `out`, named as the trace is; one at a time on every GPU."""
+    from ui.batch import batch, folders
+
+    where = folders(check_out(out), [path.stem for path in traces])
+    for path in traces:
+        _checked(choice, path, frames)
+    batch("replay", {name: (str(path), "--out", str(where[name]), "--frames", frames) for name, path in zip(where, traces, strict=True)}, choice)
+    print(f"{len(where)} traces played; see {out}")
+
+
+def _checked(choice: Choice, path: Path, frames: str) -> Trace:
+    """The trace, if it can be played so. Raises InputError, TraceError, SizeError."""
+    if frames not in FRAMES:
+        raise InputError(f"--frames {frames!r} is not known; use one of {', '.join(FRAMES)}")
+    trace = read_trace(path)
+    width, height = trace.header.size
+    if choice.size is not None and parse_size(choice.size) != trace.header.size:
+        raise SizeError(f"--size {choice.size} differs from the trace's {width}x{height}; leave --size out")
+    return trace

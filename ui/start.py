@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,31 +19,36 @@ if TYPE_CHECKING:
     from engine.recorder import Recorder
     from engine.session import Session
     from engine.settings import Settings
+    from engine.swap_mailbox import SwapMailbox
+    from engine.yielding import Yielding
     from ui.gallery import Gallery, Memory
 
 PROCESS_MB = 600  # that the libraries of one painter's process take beside its weights
 TIGHT = 0.05  # share of the memory that must be free for anybody to be kept ready
 
 
-def start(choice: Choice, record_to: Path | None = None) -> None:
-    """Open everything and show the window until the user ends it. The window is up while the painter still loads."""
+def start(choice: Choice, record_to: Path | None, caps: Mapping[str, float | None]) -> None:
+    """Open everything and show the window until the user ends it. The window is up while the painter still loads.
+
+    caps: settings that were said on the command line, None where nothing was. Raises InputError for one that cannot be."""
     from engine.profile import Profile
-    from engine.settings import open_settings
+    from engine.settings import checked, open_settings
     from ui.window import need_display, run
 
+    said = checked({name: value for name, value in caps.items() if value is not None})
     need_display()
     with Profile.open(choice.profile) as profile:
-        settings = open_settings(profile.settings_path)
+        settings = open_settings(profile.settings_path).model_copy(update=said)
         with (
-            _session(choice, profile, settings) as (session, gallery),
+            _session(choice, profile, settings) as (session, gallery, yielding),
             _recorder(session, record_to) as recorder,
             _watched(session, profile) as look,
         ):
-            run(session, settings, _clock(session), recorder, look, gallery)
+            run(session, settings, _clock(session), recorder, _idle(session, look, settings), gallery, yielding)
 
 
 @contextmanager
-def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[tuple[Session, Gallery]]:
+def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[tuple[Session, Gallery, Yielding]]:
     from engine.checkpoint_notes import CheckpointNotes
     from engine.errors import CheckpointError
     from engine.geometry import parse_size
@@ -85,7 +90,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
             desktop.say(f"{error}; bundled paints")
             spec = replace(spec, checkpoint="bundled")
     here = _Here(spec)
-    mailbox = SwapMailbox(open_carefully, spec, room=here.room)
+    mailbox = SwapMailbox(open_carefully, spec, room=here.room, caps=settings.caps)
     if past.latents is not None:
         mailbox.restore(past.latents)
     session = Session(desktop, mailbox, Keeper(journal, mirror), live=True)
@@ -94,7 +99,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
     gallery = here.gallery = Gallery(session, mailbox, here.facts, here.memory, here.spec_of, profile.folder / "pictures", notes)
     try:
         session.begin()
-        yield session, gallery
+        yield session, gallery, here.yielding(session, mailbox, settings)
         gallery.remember()
     finally:
         session.close()
@@ -130,6 +135,25 @@ class _Here:
     def spec_of(self, name: str) -> PainterSpec:
         """A checkpoint is opened as the first one was; LoRAs belong to the one that they were given with."""
         return self._spec if name == self._spec.checkpoint else replace(self._spec, checkpoint=name, loras=(), sampler="auto")
+
+    def yielding(self, session: Session, mailbox: SwapMailbox, settings: Settings) -> Yielding:
+        """What gives the card back. The painter's process tells of it while it paints there, the driver after that."""
+        from engine.yielding import GB, Yielding
+        from models.card import DriverMeter
+        from ui.hud import written
+
+        driver = DriverMeter(self._spec.device)
+
+        def instead(spec: PainterSpec) -> PainterSpec | None:
+            """The bundled checkpoint on the CPU; whoever paints there already gives way to the guide."""
+            plain = replace(self.spec_of("bundled"), device="cpu", dtype="auto", mode=spec.mode)
+            thrifty = spec.checkpoint == "guide" or (spec.checkpoint == "bundled" and not self._gpu)
+            return None if thrifty or settings.away == "guide" else plain
+
+        return Yielding(
+            mailbox, lambda: driver() if mailbox.away else mailbox.card, instead, session.desktop.say,
+            settings.vram_reserve * GB, settings.auto_yield, written(settings.keys.give_back),
+        )  # fmt: skip
 
     def room(self, spec: PainterSpec, gone: Sequence[PainterSpec]) -> bool:
         """Whether a checkpoint fits beside what is there, once those of `gone` are not."""
@@ -193,6 +217,20 @@ def _recorder(session: Session, path: Path | None) -> Iterator[Recorder | None]:
     finally:
         recorder.close()
         print(f"{recorder.events} events are in {path}", file=sys.stderr)
+
+
+def _idle(session: Session, look: Callable[[], None], settings: Settings) -> Callable[[], bool]:
+    """What is done between input and frame: see what is new in the folders, and paint ahead."""
+    from engine.speculation import Speculation
+
+    mailbox = session.mailbox
+    ahead = Speculation(session, lambda: getattr(mailbox, "guesser", None), settings.speculation)
+
+    def follow() -> bool:
+        look()
+        return ahead.follow()
+
+    return follow
 
 
 def _clock(session: Session) -> Callable[[], float]:

@@ -18,6 +18,7 @@ from engine.recorder import Recorder
 from engine.session import Frame, Session
 from engine.settings import Settings
 from engine.theme import NEUTRAL, Role
+from engine.yielding import Yielding
 from ui.bringing import clipboard_picture, dropped
 from ui.gallery import Gallery
 from ui.hud import Panels, SavedMark, guide_shown, warnings
@@ -36,44 +37,51 @@ STANDARD = {"ask": ("space", ("ctrl",)), "region": ("space", ("ctrl", "shift")),
 
 def run(
     session: Session, settings: Settings, clock: Callable[[], float], recorder: Recorder | None = None,
-    idle: Callable[[], None] = lambda: None, gallery: Gallery | None = None,
+    idle: Callable[[], bool] = lambda: False, gallery: Gallery | None = None, yielding: Yielding | None = None,
 ) -> None:  # fmt: skip
-    """Show the session until the user ends it. `clock` gives session seconds; `idle` is called once a loop, and is quick;
-    gallery: the checkpoints to choose from, where they can be changed.
+    """Show the session until the user ends it. `clock` gives session seconds; `idle` is called once a loop, is quick, and says
+    whether it has more to do at once; gallery: the checkpoints to choose from, where they can be changed; yielding: what gives the card back.
 
     Raises InputError without a display.
     """
     with display.open_window(session.desktop.size, settings.fullscreen) as screen:
-        window = Window(screen, session, settings, gallery)
+        window = Window(screen, session, settings, gallery, yielding)
         while not window.ended:
             events = window.read(clock())  # input, in frame pixels
+            session.watched = not window.hidden
             frame = session.step(events, clock())  # the desktop answers, the painter is asked
             if recorder:
                 recorder.take(events)
-            idle()
+            window.busy = idle()
             if gallery:
                 gallery.follow()
+            if yielding:
+                yielding.follow()
             window.show(frame, recorder.trouble if recorder else None)  # what there is
 
 
 class Window:
     """Pointer, panels and view of one open window."""
 
-    def __init__(self, screen: pygame.Surface, session: Session, settings: Settings, gallery: Gallery | None = None) -> None:
+    def __init__(
+        self, screen: pygame.Surface, session: Session, settings: Settings, gallery: Gallery | None = None, yielding: Yielding | None = None,
+    ) -> None:  # fmt: skip
         self.ended = False
         self._screen = screen
         self._session = session
         self._settings = settings
         self._view = View.fit(session.desktop.size, screen.get_size())
         self._panels, self._saved = Panels(), SavedMark()
-        self._gallery = gallery
+        self._gallery, self._yielding = gallery, yielding
         self._picker: Picker | None = None
         self._pointer, self._preedit, self._progress = Pointer(), Preedit(), Progress()
         self._echo = Echo(session.guide.ink.copy())
         self._actions = settings.keys.bindings()
         first = first_size(session.desktop.size, screen.get_size())
         self._windowed = first if settings.fullscreen else None  # the size to go back to from full screen
-        self._hud = self._help = self._hidden = False
+        self.hidden = False  # nobody can see it
+        self.busy = False  # there is something to do beside waiting for input
+        self._hud = self._help = False
         self._deaf = False  # the key that is down did something: what it writes is not typed
         self._pasted = False  # by the key that is down: while it is held, that is once
         self._dirty = True
@@ -104,7 +112,7 @@ class Window:
         changed = drawn or bool(frame.changed or frame.damage) or said != self._said or self._pointer.moving(now)
         since = now - self._shown[-1]
         self._dirty = self._dirty or changed or ((self._hud or self._picker is not None) and since >= HUD_S)
-        if self._hidden or not self._dirty or since < 1 / self._settings.frame_cap:
+        if self.hidden or not self._dirty or since < 1 / self._settings.frame_cap:
             return
         self._said = said
         self._draw(frame, NEUTRAL if guide else session.desktop.style.palette(), now)
@@ -126,7 +134,8 @@ class Window:
         clock = next((widget.rect for widget in session.desktop.widgets if widget.path == "taskbar/clock"), corner)
         self._panels.marks(screen, marks, clock, view)
         if self._hud:
-            self._panels.hud(screen, session, view, sum(now - when < 1 for when in self._shown), now)
+            away = self._yielding.says if self._yielding else ""
+            self._panels.hud(screen, session, view, sum(now - when < 1 for when in self._shown), now, away)
         if self._help:
             self._panels.help(screen, self._settings.keys)
         if self._picker:
@@ -142,9 +151,9 @@ class Window:
         """Milliseconds to wait for input."""
         session = self._session
         painting = session.waiting and session.mailbox.status.state in ("ready", "painting")
-        if self._hidden:
+        if self.hidden:
             return HIDDEN_MS
-        return BUSY_MS if painting or self._dirty or self._pointer.moving(monotonic()) else IDLE_MS
+        return BUSY_MS if painting or self.busy or self._dirty or self._pointer.moving(monotonic()) else IDLE_MS
 
     def _convert(self, event: pygame.event.Event, t: float) -> Iterator[Event]:
         kind = event.type
@@ -176,9 +185,9 @@ class Window:
         elif kind == pygame.WINDOWFOCUSLOST:
             self._compose("")
         elif kind in (pygame.WINDOWMINIMIZED, pygame.WINDOWHIDDEN):
-            self._hidden = True
+            self.hidden = True
         elif kind in (pygame.WINDOWRESTORED, pygame.WINDOWSHOWN, pygame.WINDOWEXPOSED):
-            self._hidden, self._dirty = False, True
+            self.hidden, self._dirty = False, True
 
     def _key(self, event: pygame.event.Event, t: float) -> Iterator[Event]:
         """The window's own keys are used here; all others go on."""
@@ -201,6 +210,9 @@ class Window:
             self._picker, self._dirty = Picker(self._gallery), True
         elif action == "checkpoints":
             yield Ask(t, "settings")
+        elif action == "give_back":
+            if self._yielding:
+                self._yielding.toggle()
         elif action == "fullscreen":
             self._toggle_fullscreen()
         elif action in STANDARD:

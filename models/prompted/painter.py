@@ -76,13 +76,13 @@ class PromptedPainter:
             steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
             strength=0.0 if self.family.edits else self.family.turning,
         )  # fmt: skip
-        self._cells = replace(CELLS, least=spec.least_crop or CELLS.least)
+        self.cells = replace(CELLS, least=spec.least_crop or CELLS.least)
         self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise(self._path)
         self._latents = torch.zeros_like(self._fields[0])
         self._unread = True  # whether the frame has no latents yet
         self._told: tuple[tuple[str, str], Conditioning] | None = None
-        self._cache: FrameCache[Kept] = FrameCache()
+        self._cache: FrameCache[Kept] = FrameCache(spec.cache_mb)
         self._vocabulary = Vocabulary(self.pipeline, Path(spec.profile) if spec.profile else None)
         self._known: tuple[str, Known] | None = None
         self.on_step: OnStep | None = None
@@ -106,7 +106,7 @@ class PromptedPainter:
         self._read(anew=bool(patches))
         damage = (whole,) if request.guide is None else damage
         fresh = bool(patches)
-        for crop in plan(damage, self._spec.size, self._cells.at_most(self.ladder.most), whole=CROPS in self._spec.without):
+        for crop in plan(damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without):
             key = self._key(crop, request)
             known = self._cache.get(key)
             if known is None:
@@ -115,7 +115,8 @@ class PromptedPainter:
             else:
                 self._put_back(crop, known)
             patches += known.patches
-        return Painting(request.seq, tuple(patches), "painted" if fresh else "cached" if patches else "skipped", ms)
+        source = "painted" if fresh else "cached" if patches else "skipped"
+        return Painting(request.seq, tuple(patches), source, ms, lookups=self._cache.lookups())
 
     def _painted(self, crop: PaintCrop, request: PaintRequest, told: Conditioning, ms: dict[str, float]) -> Kept:
         painted = self._paint_area(crop.area, request, told, crop.damage, ms)
@@ -200,7 +201,7 @@ class PromptedPainter:
             try:
                 self._read(anew=True)
                 told = self.conditioning(request)
-                for crop in plan(request.damage, self._spec.size, self._cells.at_most(self.ladder.most)):
+                for crop in plan(request.damage, self._spec.size, self.cells.at_most(self.ladder.most)):
                     painted = self._paint_area(crop.area, request, told, crop.damage, ms)
                     for rect in crop.damage:
                         y, x = rect.shift(-crop.area.x, -crop.area.y).slices
