@@ -2,7 +2,7 @@
 
 Pixels and latents do not travel here; they lie in `engine.frame_memory`, and a letter says which of them
 counts. The two take turns: after `Paint` the mailbox sends nothing until `Painted` or `Failed` came; a painter that
-takes steps tells of each.
+takes steps tells of each, and one that gets itself ready between paints of that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.geometry import Rect
-from engine.painter import PainterInfo, PaintRequest
+from engine.painter import PainterInfo, PaintRequest, Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,13 @@ class Stepped:
 
     done: int
     steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Readied:
+    """Between two paints the painter got a piece readier."""
+
+    readiness: Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,5 +109,5 @@ class End:
     """Close the painter and end."""
 
 
-ToMailbox = Opening | Opened | Refused | Stepped | Painted | Failed
+ToMailbox = Opening | Opened | Refused | Stepped | Readied | Painted | Failed
 ToChild = Attach | Restore | Paint | End

@@ -20,6 +20,7 @@ from engine.geometry import Rect
 Pixels = np.ndarray  # uint8 (H, W, 3)
 CROPS, CACHE, EMBEDDINGS = "crops", "frame cache", "embedding cache"
 TECHNIQUES = (CROPS, CACHE, EMBEDDINGS)  # of painting no more than need be
+GRAPHS = "CUDA graphs"  # a technique too, where there is a GPU
 TOLD = 6  # events that are told in words; what came before them the frame shows already
 
 
@@ -39,7 +40,7 @@ class PainterSpec:
     profile: str | None = None  # where named checkpoints are looked up
     tuned: bool = False  # whether what `bench tune` found is taken where nothing is said
     least_crop: int | None = None  # pixels: the shortest side of what is painted at once; None: the family's own
-    without: tuple[str, ...] = ()  # TECHNIQUES that are left out, to see what each is worth
+    without: tuple[str, ...] = ()  # TECHNIQUES, or GRAPHS, that are left out, to see what each is worth
     vram_budget: float | None = None  # GB that may be taken; None: what is free less a reserve
     sampler: str = "auto"  # "own", or a name of models.loras.samplers; "auto": as the LoRAs ask
 
@@ -211,6 +212,33 @@ class PreviewingPainter(SteppingPainter, Protocol):
     """A painter that shows an edit while it comes about: it calls `on_preview` before `on_step`."""
 
     on_preview: OnPreview | None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """How far a painter is with something that makes it quicker. what: its name; done, of: pieces; note: why it goes on
+    without, if it does."""
+
+    what: str
+    done: int
+    of: int
+    note: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.note) or self.done == self.of
+
+    def __str__(self) -> str:
+        return f"painting without: {self.note}" if self.note else f"{self.done} of {self.of} ready"
+
+
+@runtime_checkable
+class ReadyingPainter(Painter, Protocol):
+    """A painter that can make its later paints quicker while nothing is asked of it."""
+
+    def get_ready(self) -> Readiness | None:
+        """Do the next piece, which takes about as long as a few paints and changes no pixel; how far that is, None where
+        nothing is left."""
 
 
 OpenPainter = Callable[[PainterSpec], Painter]

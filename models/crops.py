@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.geometry import Rect
 
@@ -14,12 +14,22 @@ WHOLE = 0.7  # from this share of the frame on, painting all of it costs no more
 class Cells:
     """What crops a denoiser takes, in pixels. align: where they start, its coarsest cell, so that a crop sees the cells
     the whole frame would; step: their sides are multiples of it: few shapes, each warm after its first use; margin:
-    what is painted around the damage and thrown away; least: the shortest side."""
+    what is painted around the damage and thrown away; least: the shortest side; sizes: (width, height) of the only crops
+    there are beside the whole frame, the smallest first; empty: any of those sides."""
 
     align: int = 16
     step: int = 32
     margin: int = 12  # a typed letter's crop is 64 x 64
     least: int = 64
+    sizes: tuple[tuple[int, int], ...] = ()
+
+    def few(self, size: tuple[int, int]) -> Cells:
+        """The same with only a few sizes for frames of `size`: squares, each of twice the side of the one before. Where what
+        is launched is captured beforehand, a crop that is larger than it need be costs less than one that was not captured."""
+        sides = [self.least]
+        while 2 * sides[-1] < min(size):
+            sides.append(2 * sides[-1])
+        return replace(self, sizes=tuple((side, side) for side in sides if side < min(size)))
 
 
 BUNDLED_CELLS = Cells()
@@ -51,6 +61,12 @@ def plan(damage: Iterable[Rect], size: tuple[int, int], cells: Cells = BUNDLED_C
 
 
 def _around(rect: Rect, size: tuple[int, int], cells: Cells) -> Rect:
+    for width, height in cells.sizes:
+        x, y = _first(rect.x, rect.right, size[0], width, cells), _first(rect.y, rect.bottom, size[1], height, cells)
+        if x is not None and y is not None:
+            return Rect(x, y, width, height)
+    if cells.sizes:
+        return Rect(0, 0, *size)
     x, w = _span(rect.x, rect.right, size[0], cells)
     y, h = _span(rect.y, rect.bottom, size[1], cells)
     return Rect(x, y, w, h)
@@ -58,11 +74,18 @@ def _around(rect: Rect, size: tuple[int, int], cells: Cells) -> Rect:
 
 def _span(start: int, end: int, limit: int, cells: Cells) -> tuple[int, int]:
     """Start and length of the shortest allowed side around [start, end) with its margin, inside [0, limit)."""
-    low, high = max(start - cells.margin, 0), min(end + cells.margin, limit)
     for length in range(cells.least, limit, cells.step):
-        room = length - (high - low)
-        if room >= 0:
-            first = max(min((low - room // 2) // cells.align * cells.align, limit - length), 0)
-            if first <= low and first + length >= high:
-                return first, length
+        first = _first(start, end, limit, length, cells)
+        if first is not None:
+            return first, length
     return 0, limit
+
+
+def _first(start: int, end: int, limit: int, length: int, cells: Cells) -> int | None:
+    """Where a side of that length begins around [start, end) with its margin, inside [0, limit); None where it is too short."""
+    low, high = max(start - cells.margin, 0), min(end + cells.margin, limit)
+    room = length - (high - low)
+    if room < 0:
+        return None
+    first = max(min((low - room // 2) // cells.align * cells.align, limit - length), 0)
+    return first if first <= low and first + length >= high else None

@@ -18,6 +18,8 @@ from engine.painter import (
     Painting,
     PaintRequest,
     PreviewingPainter,
+    Readiness,
+    ReadyingPainter,
     SteppingPainter,
 )
 from models.devices import device_of
@@ -118,6 +120,9 @@ class Careful:
             emptied = True
             self.painter.restore(self._kept)
 
+    def get_ready(self) -> Readiness | None:
+        return self.painter.get_ready() if isinstance(self.painter, ReadyingPainter) else None
+
     def latents(self) -> Any:
         return self._kept
 
@@ -159,8 +164,9 @@ class CarefulPreviewing(CarefulStepping):
 
 def careful(painter: Painter) -> Careful:
     """The painter with the way down that its placement has, if any."""
-    placement = getattr(painter, "placement", None)
-    rungs = [placement.down] if placement is not None else []
+    placement, graphs = getattr(painter, "placement", None), getattr(painter, "graphs", None)
+    # Graphs first: they read weights where these lay when they were captured.
+    rungs = [rung for rung in (graphs and graphs.drop, placement and placement.down) if rung is not None]
     kind = CarefulPreviewing if isinstance(painter, PreviewingPainter) else CarefulStepping if isinstance(painter, SteppingPainter) else Careful
     return kind(painter, rungs)  # type: ignore[arg-type]
 

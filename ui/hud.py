@@ -125,6 +125,8 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
         rows.append(("device", f"{info.device}, {info.dtype}"))
         if info.plan:
             rows.append(("memory plan", info.plan))
+    if (readiness := getattr(session.mailbox, "readiness", None)) is not None:
+        rows.append((readiness.what, str(readiness)))
     if (swap := getattr(session.mailbox, "latest", None)) is not None and swap.under_way:
         rows.append(("next", f"{swap.spec.checkpoint}, {100 * swap.share:.0f} % read"))
     if recent := numbers.latencies[-100:]:
