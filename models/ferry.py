@@ -59,7 +59,7 @@ class Ferry:
 
     def up(self, pixels: np.ndarray) -> Tensor:
         """The same on the device; it may share memory with `pixels` where that is the host."""
-        given = torch.from_numpy(np.ascontiguousarray(pixels))
+        given = torch.from_numpy(np.require(pixels, requirements=("C", "W")))
         if self._road is None:
             return given
         target = torch.empty(given.shape, dtype=given.dtype, device=self._device)

@@ -177,10 +177,12 @@ class _Graphed:
 
 
 class _Capture:
+    @torch.inference_mode()
     def __init__(self, recorder: Recorder, function: Static, inputs: Inputs) -> None:
         self._inputs = [None if one is None else torch.empty_like(one).copy_(one) for one in inputs]
         self._replay, self._output = recorder.record(function, self._inputs)
 
+    @torch.inference_mode()
     def __call__(self, inputs: Inputs) -> Tensor:
         for own, given in zip(self._inputs, inputs, strict=True):
             if own is not None and given is not None:

@@ -31,7 +31,9 @@ class Capturing(TorchDispatchMode):
         masks = [one for one in args[1] if one is not None and one.dtype == torch.bool] if "index" in str(function) and len(args) > 1 else []
         if function in UNFIT or masks:
             raise UnfitForCapture(f"operation not permitted when stream is capturing: {function}")
-        return function(*args, **(kwargs or {}))
+        with self:  # what an operation is made of counts, too
+            found = function.decompose(*args, **(kwargs or {}))
+        return function(*args, **(kwargs or {})) if found is NotImplemented else found
 
 
 class FakeRecorder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,16 @@ import torch
 from torch import Tensor
 
 from engine.geometry import Rect
-from engine.painter import GRAPHS, Painter, PainterSpec, Painting, PaintRequest, Readiness, ReadyingPainter
+from engine.painter import (
+    GRAPHS,
+    Painter,
+    PainterSpec,
+    Painting,
+    PaintRequest,
+    Readiness,
+    ReadyingPainter,
+    Words,
+)
 from models.catalog import open_carefully, open_painter
 from models.crops import BUNDLED_CELLS, plan
 from models.denoiser import Materials
@@ -20,6 +30,7 @@ from models.inputs import corner_maps, palette_of
 from tests.checkpoints import tiny_checkpoint, tiny_networks
 from tests.stand_in_gpu import FakeRecorder, UnfitForCapture
 from tests.test_painters import SIZE, WHOLE, ask, context, drawn, empty, show
+from tests.tiny_families import tiny_folder
 
 CPU = torch.device("cpu")
 SPEC = PainterSpec(size=SIZE, threads=1, device="cpu", dtype="float32")
@@ -233,3 +244,20 @@ def test_where_memory_runs_out_graphs_are_what_goes_first(tiny: PainterSpec, rec
     replays = recorder.replays
     assert painter.paint(REQUESTS[0]).patches and recorder.replays == replays
     assert [str(one) for one in made_ready(painter)] == ["painting without: memory was needed"]
+
+
+@pytest.mark.parametrize("family", ["pix2pix", "sdxl-control"])
+def test_prompted_painters_paint_the_same_from_graphs(family: str, tmp_path: Path, recorder: FakeRecorder) -> None:
+    """Denoiser, ControlNet, both kinds of autoencoder, with two branches and three."""
+    spec = replace(SPEC, checkpoint=str(tiny_folder(tmp_path / family, family, tiny_vae=family == "sdxl-control")), steps=2, least_crop=128)
+    requests = [replace(request, words=Words("dark")) for request in (REQUESTS[1], REQUESTS[3])]
+    painter = open_carefully(spec)
+    before = frames(painter, requests)
+    told = made_ready(painter)
+    assert told[-1].complete and not told[-1].note and len(told) == 3
+    painter.restore(None)
+    painter.close()
+    recorded, replays = recorder.recorded, recorder.replays
+    after = frames(painter, requests)
+    assert recorder.recorded == recorded >= 5 and recorder.replays - replays >= 8
+    assert max(np.abs(one.astype(int) - other).max() for one, other in zip(before, after, strict=True)) <= 1

@@ -13,8 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from engine.painter import (
     CACHE,
     CROPS,
     EMBEDDINGS,
+    GRAPHS,
     Cancelled,
     OnPreview,
     OnStep,
@@ -33,24 +33,25 @@ from engine.painter import (
     Painting,
     PaintRequest,
     Patch,
+    Readiness,
 )
 from models.crops import Cells, PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
 from models.frame_cache import FrameCache
+from models.graphs import Graphs
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.instructions import templates_of
 from models.placing import Placement
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
+from models.prompted.prediction import Prediction
 from models.prompted.trajectory import Trajectory, trajectory
+from models.stopwatch import Stopwatch
 
-if TYPE_CHECKING:
-    pass
 CACHED_AREA = 384 * 384  # pixels: larger crops rarely come back
 NEGATIVE = "blurry, illegible text, distorted"
-STAGES = ("embed", "encode", "denoise", "decode")
 CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
 
 
@@ -79,14 +80,20 @@ class PromptedPainter:
         dtype = self.placement.dtype
         self._device, self._dtype = device, dtype
         self._templates = templates_of(self.family, spec.profile)
-        self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor)
+        # Networks that come and go, as a thrifty plan has it, lie nowhere for long: no graph could read them.
+        self.graphs = Graphs(device, (*spec.without, *([GRAPHS] if self.placement.plan.offload != "none" else [])))
+        self._watch = Stopwatch(device)
+        self._predict = self.graphs.wrap(Prediction(self.pipeline, self.family))
+        self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor, self.graphs)
         steps = spec.steps or self.family.steps
         self._path = self._trajectory(steps)
+        self._times = list(self._path.timesteps.to(device))
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
         )  # fmt: skip
-        self._cells = replace(CELLS, least=spec.least_crop or CELLS.least)
+        cells = replace(CELLS, least=spec.least_crop or CELLS.least)
+        self._cells = cells.few(spec.size) if self.graphs.on else cells
         self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise()
         self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
@@ -96,6 +103,23 @@ class PromptedPainter:
         self._known: tuple[str, Known] | None = None
         self.on_step: OnStep | None = None
         self.on_preview: OnPreview | None = None
+        self._last: PaintRequest | None = None
+        areas = [Rect(0, 0, *size) for size in (*self._cells.sizes, spec.size)]
+        self.graphs.rehearse([partial(self._paint_unseen, area) for area in areas])
+
+    @torch.inference_mode()
+    def get_ready(self) -> Readiness | None:
+        """Capture CUDA graphs of the next size of crops, where there are any."""
+        return self.graphs.advance() if self._last is not None else None
+
+    def _paint_unseen(self, area: Rect) -> None:
+        """Paint a crop as the last request asks, and forget it."""
+        if self._last is not None:
+            stepped, self.on_step = self.on_step, None
+            try:
+                self._paint_area(area, self._last, self.conditioning(self._last), ())
+            finally:
+                self.on_step = stepped
 
     @torch.inference_mode()
     def paint(self, request: PaintRequest) -> Painting:
@@ -105,12 +129,14 @@ class PromptedPainter:
         """
         if request.edit is not None:
             return self._edited(request)
-        ms = dict.fromkeys(STAGES, 0.0)
         whole = Rect(0, 0, *self._spec.size)
-        begun = perf_counter()
+        self._watch.begin()
+        self._watch.stage("embed")
         self._weigh(request)
         told = self.conditioning(request)
-        ms["embed"] = (perf_counter() - begun) * 1e3
+        self._watch.stage("encode")
+        if self.graphs.on:
+            self._last = request
         patches, damage = self._frame.begin(request)
         if patches:
             self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
@@ -120,15 +146,16 @@ class PromptedPainter:
             key = self._key(crop, request)
             known = self._cache.get(key)
             if known is None:
-                fresh, known = True, self._painted(crop, request, told, ms)
+                fresh, known = True, self._painted(crop, request, told)
                 self._cache.put(key, known, known.nbytes)
             else:
                 self._put_back(crop, known)
             patches += known.patches
-        return Painting(request.seq, tuple(patches), "painted" if fresh else "cached" if patches else "skipped", ms)
+        source = "painted" if fresh else "cached" if patches else "skipped"
+        return Painting(request.seq, tuple(patches), source, self._watch.ms())
 
-    def _painted(self, crop: PaintCrop, request: PaintRequest, told: Conditioning, ms: dict[str, float]) -> Kept:
-        painted = self._paint_area(crop.area, request, told, crop.damage, ms)
+    def _painted(self, crop: PaintCrop, request: PaintRequest, told: Conditioning) -> Kept:
+        painted = self._paint_area(crop.area, request, told, crop.damage)
         patches = []
         for rect in crop.damage:
             y, x = rect.shift(-crop.area.x, -crop.area.y).slices
@@ -159,15 +186,16 @@ class PromptedPainter:
         """The whole frame as the stock pipeline gives it, unrounded: float32 (1, 3, H, W) in [0, 1]. Nothing is kept."""
         self._weigh(request)
         whole, kept = Rect(0, 0, *self._spec.size), self._latents.clone()
-        painted = self._paint_area(whole, request, self.conditioning(request), (whole,), dict.fromkeys(STAGES, 0.0))
+        painted = self._paint_area(whole, request, self.conditioning(request), (whole,))
         self._latents = kept
         return (painted / 2 + 0.5).clamp(0, 1)
 
     def latents(self) -> np.ndarray:
         """The frame's bytes, then its latents', as uint8 (N,): restored without loss."""
         parts = [self._frame.pixels, self._latents.float().contiguous().view(torch.uint8)]
-        return torch.cat([part.flatten().cpu() for part in parts]).numpy()
+        return self._frame.ferry.down(torch.cat([part.flatten() for part in parts]))
 
+    @torch.inference_mode()
     def restore(self, latents: np.ndarray | None) -> None:
         count = self._frame.pixels.numel()
         if latents is None:
@@ -179,11 +207,10 @@ class PromptedPainter:
             self._latents.copy_(kept[count:].view(torch.float32).view(self._latents.shape))
 
     def close(self) -> None:
-        self._told = self._known = self.on_step = self.on_preview = None
+        self._told = self._known = self._last = self.on_step = self.on_preview = None
         self._cache.clear()
 
     def prompt(self, request: PaintRequest) -> str:
-        """What the checkpoint is told."""
         return self._templates.words(request)
 
     def _weigh(self, request: PaintRequest) -> None:
@@ -191,24 +218,26 @@ class PromptedPainter:
         if self._loras is not None and self._loras.weigh(request.weights):
             self.info = replace(self.info, loras=self._loras.infos)
             self._told = None
+            self.graphs.renew()  # how much a LoRA counts is in what was captured
 
     def _edited(self, request: PaintRequest) -> Painting:
         """Another picture made of the one in the guide, in the damage alone; what is held stays as it is."""
         assert request.guide is not None
-        ms, kept = dict.fromkeys(STAGES, 0.0), (self._latents, self._told)
+        kept = self._latents, self._told
+        self._watch.begin()
         patches: list[Patch] = []
         with self._frame.lent(request.guide):
             try:
                 self._latents = self._coder.encode(self._floats(self._frame.pixels), None)
                 told = self.conditioning(request)
                 for crop in plan(request.damage, self._spec.size, self._cells):
-                    painted = self._paint_area(crop.area, request, told, crop.damage, ms)
+                    painted = self._paint_area(crop.area, request, told, crop.damage)
                     for rect in crop.damage:
                         y, x = rect.shift(-crop.area.x, -crop.area.y).slices
                         patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
             finally:
                 self._latents, self._told = kept
-        return Painting(request.seq, tuple(patches), "painted", ms)
+        return Painting(request.seq, tuple(patches), "painted", self._watch.ms())
 
     def conditioning(self, request: PaintRequest) -> Conditioning:
         """Of the request's words, encoded anew only when they change."""
@@ -246,18 +275,16 @@ class PromptedPainter:
         fields = [torch.randn(shape, generator=generator, dtype=self._dtype).to(self._device) for _ in range(count)]
         return fields if sampled else [torch.zeros_like(fields[0]), *fields]
 
-    def _paint_area(
-        self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...], ms: dict[str, float]
-    ) -> Tensor:
+    def _paint_area(self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...]) -> Tensor:
         """New pixels of the area, float32 (1, 3, h, w) in [-1, 1]; its latents are kept where it was damaged."""
-        begun = perf_counter()
+        self._watch.stage("encode")
         rows, columns = area.slices
         cells: tuple[Any, ...] = (..., *(slice(s.start // self._coder.factor, s.stop // self._coder.factor) for s in (rows, columns)))
         fields = [field[cells] for field in self._fields]
         guide = None
         shown = self._frame.pixels[..., rows, columns]
         if request.guide is not None:
-            guide = torch.from_numpy(request.guide[rows, columns].copy()).permute(2, 0, 1)[None].to(self._device)
+            guide = self._frame.ferry.up(request.guide[rows, columns]).permute(2, 0, 1)[None]
             shown = self._frame.showing(request.guide, damage)[..., rows, columns]
         edited = self._coder.mode(self._floats(self._seen(shown, area, request))) if self.family.edits else None
         if edited is not None or request.guide is None:
@@ -265,44 +292,28 @@ class PromptedPainter:
         else:
             start = self._coder.encode(self._floats(shown), fields[0])
         control = self._floats(guide if guide is not None else shown) / 2 + 0.5 if self.family.control else None
-        encoded = perf_counter()
+        self._watch.stage("denoise")
         size = self._spec.size[1], self._spec.size[0]
         show = partial(self._show, request, area, damage) if request.edit is not None else None
         clean = self._denoise(start, edited, control, told, fields[1:], told.added(size, (area.y, area.x)), show)
-        denoised = perf_counter()
+        self._watch.stage("decode")
         for rect in damage:
             _, y, x = self._within(rect)
             top, left = area.y // self._coder.factor, area.x // self._coder.factor
             self._latents[..., y, x] = clean[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
-        painted = self._decode(clean, cells, area)
-        ms["encode"] += (encoded - begun) * 1e3
-        ms["denoise"] += (denoised - encoded) * 1e3
-        ms["decode"] += (perf_counter() - denoised) * 1e3
-        return painted
+        return self._decode(clean, cells, area)
 
     def _denoise(
         self, start: Tensor, edited: Tensor | None, control: Tensor | None, told: Conditioning, fields: list[Tensor],
         added: dict[str, Tensor], show: Callable[[Tensor], None] | None = None,
     ) -> Tensor:  # fmt: skip
-        path, branches = self._path, len(told.weights)
+        path = self._path
         image, noise = path.start
         samples, outputs = [image * start + noise * fields[0]], list[Tensor]()
-        fresh = iter(fields[1:])
-        for i, t in enumerate(path.timesteps.to(self._device)):
-            seen = (samples[-1] * path.scale[i].to(samples[-1])).expand(branches, -1, -1, -1)
-            residuals: dict[str, Any] = {}
-            if control is not None:
-                down, mid = self.pipeline.controlnet(
-                    seen, t, told.embeds, control.to(seen).expand(branches, -1, -1, -1), self.family.control,
-                    added_cond_kwargs=added, return_dict=False,
-                )  # fmt: skip
-                residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
-            if edited is not None:
-                seen = torch.cat([seen, edited.to(seen) * told.shown.view(-1, 1, 1, 1)], 1)
-            predicted = self.pipeline.unet(
-                seen, t, told.embeds, timestep_cond=told.guidance, added_cond_kwargs=added, return_dict=False, **residuals
-            )[0]
-            outputs.append((predicted * told.weights.view(-1, 1, 1, 1)).sum(0, keepdim=True))
+        fresh, pooled, ids = iter(fields[1:]), added.get("text_embeds"), added.get("time_ids")
+        for i, t in enumerate(self._times):
+            seen = samples[-1] * path.scale[i].to(samples[-1])
+            outputs.append(self._predict(seen, t, told.embeds, told.weights, told.shown, told.guidance, pooled, ids, edited, control))
             samples.append(path.next(i, samples, outputs, next(fresh) if path.fresh[i] else None))
             if show is not None and self.on_preview is not None and i + 1 < len(path.timesteps):
                 show(path.clean(i, samples[i], outputs[i]))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from models.placing import Placement
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.painter import NEGATIVE
 from models.reference.steps import watched
+from models.stopwatch import Stopwatch
 
 
 class ReferencePainter:
@@ -49,7 +49,7 @@ class ReferencePainter:
             plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
         )  # fmt: skip
         self.on_step: OnStep | None = None
-        self._frame = HeldFrame(spec.size, device)
+        self._frame, self._watch = HeldFrame(spec.size, device), Stopwatch(device, ("denoise",))
         self._devices = [device] if device.type == "cuda" else []
 
     @torch.inference_mode()
@@ -58,18 +58,19 @@ class ReferencePainter:
 
         Raises Cancelled where `on_step` says so; nothing is taken over then.
         """
-        begun = perf_counter()
+        self._watch.begin()
+        self._watch.stage("denoise")
         if request.edit is not None and request.guide is not None:
             painted = self._painted(request, request.damage)
             with self._frame.lent(request.guide):
                 edited = tuple(self._frame.take(rect, painted[(..., *rect.slices)]) for rect in request.damage)
-            return Painting(request.seq, edited, "painted", {"denoise": (perf_counter() - begun) * 1e3})
+            return Painting(request.seq, edited, "painted", self._watch.ms())
         patches, damage = self._frame.begin(request)
         damage = (self._frame.whole,) if request.guide is None else damage
         if damage:
             painted = self._painted(request, damage)
             patches += [self._frame.take_for(request, rect, painted[(..., *rect.slices)]) for rect in damage]
-        return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", {"denoise": (perf_counter() - begun) * 1e3})
+        return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", self._watch.ms())
 
     @torch.inference_mode()
     def frame(self, request: PaintRequest) -> Tensor:
