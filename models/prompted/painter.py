@@ -47,7 +47,7 @@ from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
 from models.prompted.prediction import Prediction
-from models.prompted.trajectory import Trajectory, trajectory
+from models.prompted.trajectory import path_of
 from models.stopwatch import Stopwatch
 
 CACHED_AREA = 384 * 384  # pixels: larger crops rarely come back
@@ -77,6 +77,7 @@ class PromptedPainter:
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
         self.placement = Placement(checkpoint.pipeline, checkpoint.parts, checkpoint.family, spec)
+        self.placement.let_encoders_come()
         dtype = self.placement.dtype
         self._device, self._dtype = device, dtype
         self._templates = templates_of(self.family, spec.profile)
@@ -86,7 +87,7 @@ class PromptedPainter:
         self._predict = self.graphs.wrap(Prediction(self.pipeline, self.family))
         self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor, self.graphs)
         steps = spec.steps or self.family.steps
-        self._path = self._trajectory(steps)
+        self._path = path_of(self.pipeline, self.family, steps)
         self._times = list(self._path.timesteps.to(device))
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
@@ -104,12 +105,16 @@ class PromptedPainter:
         self.on_step: OnStep | None = None
         self.on_preview: OnPreview | None = None
         self._last: PaintRequest | None = None
+        self._again = False  # whether the last words were those before
         areas = [Rect(0, 0, *size) for size in (*self._cells.sizes, spec.size)]
         self.graphs.rehearse([partial(self._paint_unseen, area) for area in areas])
 
     @torch.inference_mode()
     def get_ready(self) -> Readiness | None:
-        """Capture CUDA graphs of the next size of crops, where there are any."""
+        """Let text encoders go whose output is used again, then capture CUDA graphs of the next size of crops, where there are
+        any. A dream's words change with every event, and those who leave at once would come back at once."""
+        if self._again:
+            self.placement.rest()
         return self.graphs.advance() if self._last is not None else None
 
     def _paint_unseen(self, area: Rect) -> None:
@@ -242,7 +247,8 @@ class PromptedPainter:
     def conditioning(self, request: PaintRequest) -> Conditioning:
         """Of the request's words, encoded anew only when they change."""
         words = self.prompt(request), request.words.known
-        if self._told is None or self._told[0] != words or EMBEDDINGS in self._spec.without:
+        self._again = self._told is not None and self._told[0] == words and EMBEDDINGS not in self._spec.without
+        if self._told is None or not self._again:
             for line in self._vocabulary.teach(words[0]):
                 print(line, file=sys.stderr, flush=True)
             self._told = words, conditioned(self.pipeline, self.family, words[0], NEGATIVE, self.known(words[1]), self.family.guidance)
@@ -254,16 +260,6 @@ class PromptedPainter:
         if self._known is None or self._known[0] != context:
             self._known = context, context_tokens(self.pipeline, context)
         return self._known[1]
-
-    def _trajectory(self, steps: int) -> Trajectory:
-        """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
-        scheduler, strength = self.pipeline.scheduler, self.family.strength
-        stock = self.family.stock_steps(steps)
-        scheduler.set_timesteps(stock, **({"strength": strength} if self.family.distilled else {}))
-        timesteps = scheduler.timesteps
-        if stock > steps:
-            timesteps, _ = self.pipeline.get_timesteps(stock, strength, "cpu")
-        return trajectory(scheduler, timesteps, self.family.edits)
 
     def _noise(self) -> list[Tensor]:
         """Fields over the whole frame: the posterior's, the start's, then each step's that takes any."""

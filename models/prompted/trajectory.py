@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import CheckpointError
+from models.families import Family
 
 SILENT = 256  # elements that get no impulse: what comes out there is noise alone
 NEAR = 2e-3  # how far a scheduler may be off the sums, in a run of random numbers of size one
@@ -56,6 +57,16 @@ class Trajectory:
                 if weight:
                     total = total + weight * tensor
         return total if noise is None else total + self.fresh[step] * noise
+
+
+def path_of(pipeline: Any, family: Family, steps: int) -> Trajectory:
+    """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
+    scheduler, strength, stock = pipeline.scheduler, family.strength, family.stock_steps(steps)
+    scheduler.set_timesteps(stock, **({"strength": strength} if family.distilled else {}))
+    timesteps = scheduler.timesteps
+    if stock > steps:
+        timesteps, _ = pipeline.get_timesteps(stock, strength, "cpu")
+    return trajectory(scheduler, timesteps, family.edits)
 
 
 def trajectory(scheduler: Any, timesteps: Tensor, from_noise: bool) -> Trajectory:
