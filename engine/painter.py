@@ -20,7 +20,9 @@ from engine.geometry import Rect
 Pixels = np.ndarray  # uint8 (H, W, 3)
 CROPS, CACHE, EMBEDDINGS = "crops", "frame cache", "embedding cache"
 TECHNIQUES = (CROPS, CACHE, EMBEDDINGS)  # of painting no more than need be
+HOST, EVENTS = "host", "CUDA events"  # whose clock times a paint's stages
 GRAPHS = "CUDA graphs"  # a technique too, where there is a GPU
+COMPILING = "torch.compile"  # and this one, where it is asked for
 TOLD = 6  # events that are told in words; what came before them the frame shows already
 
 
@@ -42,6 +44,7 @@ class PainterSpec:
     least_crop: int | None = None  # pixels: the shortest side of what is painted at once; None: the family's own
     without: tuple[str, ...] = ()  # TECHNIQUES, or GRAPHS, that are left out, to see what each is worth
     vram_budget: float | None = None  # GB that may be taken; None: what is free less a reserve
+    compiled: bool = False  # whether torch.compile is tried on the denoiser's blocks
     sampler: str = "auto"  # "own", or a name of models.loras.samplers; "auto": as the LoRAs ask
 
     @property
@@ -84,6 +87,7 @@ class PainterInfo:
     loras: tuple[LoraInfo, ...] = ()  # as it was opened; their weights may have changed since
     turns: bool = False  # whether it takes an `Edit`
     note: str = ""  # what the user should know about it
+    compile_s: float = 0.0  # seconds that torch.compile took, where it was asked for
     refers: bool = False  # whether an edit's reference picture is shown to it
 
 

@@ -113,6 +113,8 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     rounds the corners that the guide draws square; how much, it reads from the context.
     """
 
+    _repeated_blocks = ["Block"]  # noqa: RUF012 - of diffusers' `compile_repeated_blocks`
+
     @register_to_config
     def __init__(
         self,

@@ -33,19 +33,22 @@ class Road(Protocol):
 
 
 class CudaRoad:
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
     def buffer(self, size: int) -> Tensor:
         return torch.empty(size, dtype=torch.uint8, pin_memory=True)
 
     def copy(self, target: Tensor, source: Tensor) -> Copy:
         target.copy_(source, non_blocking=True)
         event = torch.cuda.Event()
-        event.record()
+        event.record(torch.cuda.current_stream(self._device))
         return event
 
 
 def road_for(device: torch.device) -> Road | None:
     """None where host and device are one."""
-    return CudaRoad() if device.type == "cuda" else None
+    return CudaRoad(device) if device.type == "cuda" else None
 
 
 class Ferry:

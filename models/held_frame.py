@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,6 +15,18 @@ from models.ferry import Ferry
 
 BLEND = 8  # pixels around the change in which old and new are mixed
 EMPTY = 128  # the grey of a frame of which nothing is known
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A crop's patches, and the latents under them, each (1, C, h, w): one of each for every damaged rect."""
+
+    patches: tuple[Patch, ...]
+    latents: tuple[Tensor, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(patch.pixels.nbytes for patch in self.patches) + sum(latents.nbytes for latents in self.latents)
 
 
 class HeldFrame:

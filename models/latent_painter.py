@@ -32,6 +32,7 @@ from engine.painter import (
     Readiness,
 )
 from engine.styles import paints_of
+from models.compiling import compile_blocks
 from models.crop_painting import CropPainting
 from models.crops import BUNDLED_CELLS, PaintCrop, plan
 from models.denoiser import PATCH, place
@@ -95,6 +96,9 @@ class LatentPainter:
         self._look: bytes = b""
         self._tokens: tuple[ContextFeatures, Tensor] | None = None
         self._cache: FrameCache[np.ndarray] = FrameCache()
+        if spec.compiled:
+            compiled = compile_blocks([self._denoiser], self._warm)
+            self.info = replace(self.info, compile_s=compiled.seconds, note=compiled.note)
         self._warm()
         if self._dream is not None or spec.mode != "dream":  # else it answers by itself, which happens once an event and is not captured
             areas = [Rect(0, 0, *size) for size in (*self._cells.sizes, spec.size)]

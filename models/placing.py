@@ -95,7 +95,7 @@ def place(pipeline: Any, parts: Mapping[str, nn.Module], plan: MemoryPlan, devic
         for part in parts.values():
             nn.Module.to(part, device, dtype)  # the libraries' own `to` prints warnings about nothing
             if device.type == "cuda" and any(isinstance(layer, nn.Conv2d) for layer in part.modules()):
-                nn.Module.to(part, memory_format=torch.channels_last)  # what convolutions in half precision are quickest in
+                nn.Module.to(part, memory_format=torch.channels_last)  # type: ignore[call-overload]  # what convolutions in half precision are quickest in
         return
     if hasattr(pipeline, "remove_all_hooks"):
         pipeline.remove_all_hooks()

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 import torch
 
+from engine.painter import EVENTS, HOST
+
 STAGES = ("embed", "encode", "denoise", "decode")
-HOST, EVENTS = "host", "CUDA events"
 
 
 class Clock(Protocol):

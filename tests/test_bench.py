@@ -19,6 +19,7 @@ from benchmarks.watch import Watch
 from engine.errors import InputError
 from engine.painter import TECHNIQUES, PainterSpec
 from tests.checkpoints import tiny_checkpoint
+from tests.stand_in_gpu import FakeRecorder
 from tests.tiny_families import tiny_folder
 from ui import cli
 
@@ -141,6 +142,19 @@ def test_an_open_checkpoint_is_laid_beside_the_stock_pipeline(tmp_path: Path, mo
     rows = {row["name"]: row for row in side_by_side(spec, quick=True, say=lambda line: None)}
     assert list(rows) == [STOCK, OURS, "ours without crops"]
     assert rows[OURS]["gain"] > rows["ours without crops"]["gain"]
+
+
+def test_graphs_and_compiling_have_their_lines_where_they_are_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = PainterSpec(checkpoint=str(tiny_checkpoint(tmp_path / "tiny")), size=(256, 192), device="cpu", threads=1, compiled=True)
+    recorders: list[FakeRecorder] = []
+    monkeypatch.setattr("models.graphs.recorder_for", lambda device: recorders.append(FakeRecorder()) or recorders[-1])
+    monkeypatch.setattr("models.compiling.BACKEND", "eager")
+    for name, value in (("WORDS", "ab"), ("TECHNIQUES", ())):
+        monkeypatch.setattr(side_by_side_module, name, value)
+    rows = [row["name"] for row in side_by_side(spec, quick=True, say=lambda line: None)]
+    assert rows == [STOCK, OURS, "ours without CUDA graphs", "ours without torch.compile"]
+    asked, ours, without_compiling = recorders
+    assert asked.recorded == ours.recorded == without_compiling.recorded == 3 and ours.replays > 10
 
 
 @pytest.mark.parametrize(

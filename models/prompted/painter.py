@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,16 @@ from engine.painter import (
     Patch,
     Readiness,
 )
+from models.compiling import compile_blocks
 from models.crops import Cells, PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
 from models.frame_cache import FrameCache
 from models.graphs import Graphs
-from models.held_frame import BLEND, EMPTY, HeldFrame
+from models.held_frame import BLEND, EMPTY, HeldFrame, Kept
 from models.instructions import templates_of
 from models.placing import Placement
+from models.probe import first_request
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
@@ -53,18 +55,6 @@ from models.stopwatch import Stopwatch
 CACHED_AREA = 384 * 384  # pixels: larger crops rarely come back
 NEGATIVE = "blurry, illegible text, distorted"
 CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A crop's patches, and the latents under them, each (1, C, h, w): one of each for every damaged rect."""
-
-    patches: tuple[Patch, ...]
-    latents: tuple[Tensor, ...]
-
-    @property
-    def nbytes(self) -> int:
-        return sum(patch.pixels.nbytes for patch in self.patches) + sum(latents.nbytes for latents in self.latents)
 
 
 class PromptedPainter:
@@ -104,10 +94,20 @@ class PromptedPainter:
         self._known: tuple[str, Known] | None = None
         self.on_step: OnStep | None = None
         self.on_preview: OnPreview | None = None
-        self._last: PaintRequest | None = None
+        self._last = first_request(spec.size, self._frame.whole)
         self._again = False  # whether the last words were those before
+        if spec.compiled:
+            compiled = compile_blocks([self.pipeline.unet], self._try)
+            self.info = replace(self.info, compile_s=compiled.seconds, note=" ".join(filter(None, (self.info.note, compiled.note))))
         areas = [Rect(0, 0, *size) for size in (*self._cells.sizes, spec.size)]
         self.graphs.rehearse([partial(self._paint_unseen, area) for area in areas])
+
+    def _try(self) -> None:
+        """Paint the whole frame and a small crop of nothing, and forget it."""
+        whole, least = self._frame.whole, Rect(0, 0, min(self._cells.least, self._spec.size[0]), min(self._cells.least, self._spec.size[1]))
+        for area in (whole, least):
+            self.frame(self._last, area)
+        self._told = None
 
     @torch.inference_mode()
     def get_ready(self) -> Readiness | None:
@@ -115,16 +115,15 @@ class PromptedPainter:
         any. A dream's words change with every event, and those who leave at once would come back at once."""
         if self._again:
             self.placement.rest()
-        return self.graphs.advance() if self._last is not None else None
+        return self.graphs.advance()
 
     def _paint_unseen(self, area: Rect) -> None:
         """Paint a crop as the last request asks, and forget it."""
-        if self._last is not None:
-            stepped, self.on_step = self.on_step, None
-            try:
-                self._paint_area(area, self._last, self.conditioning(self._last), ())
-            finally:
-                self.on_step = stepped
+        stepped, self.on_step = self.on_step, None
+        try:
+            self._paint_area(area, self._last, self.conditioning(self._last), ())
+        finally:
+            self.on_step = stepped
 
     @torch.inference_mode()
     def paint(self, request: PaintRequest) -> Painting:
@@ -187,10 +186,11 @@ class PromptedPainter:
         return digest.digest()
 
     @torch.inference_mode()
-    def frame(self, request: PaintRequest) -> Tensor:
-        """The whole frame as the stock pipeline gives it, unrounded: float32 (1, 3, H, W) in [0, 1]. Nothing is kept."""
+    def frame(self, request: PaintRequest, area: Rect | None = None) -> Tensor:
+        """The whole frame, or an area of it, as the stock pipeline gives it, unrounded: float32 (1, 3, H, W) in [0, 1]. Nothing
+        is kept."""
         self._weigh(request)
-        whole, kept = Rect(0, 0, *self._spec.size), self._latents.clone()
+        whole, kept = area or self._frame.whole, self._latents.clone()
         painted = self._paint_area(whole, request, self.conditioning(request), (whole,))
         self._latents = kept
         return (painted / 2 + 0.5).clamp(0, 1)
@@ -212,7 +212,7 @@ class PromptedPainter:
             self._latents.copy_(kept[count:].view(torch.float32).view(self._latents.shape))
 
     def close(self) -> None:
-        self._told = self._known = self._last = self.on_step = self.on_preview = None
+        self._told = self._known = self.on_step = self.on_preview = None
         self._cache.clear()
 
     def prompt(self, request: PaintRequest) -> str:
