@@ -165,7 +165,12 @@ def test_the_bundled_family_paints_the_same_from_graphs(checkpoint: str, tiny: P
     sizes = {crop.area[2:] for request in requests for crop in plan(request.damage, SIZE, BUNDLED_CELLS.few(SIZE))}
     assert recorder.recorded == len(told) - 1 == 3 and told[-1].complete and sizes <= {(64, 64), (128, 128), SIZE}
     replays = recorder.replays
+    first = graphed.paint(requests[0]).patches[0].pixels
+    kept = first.copy()
+    graphed.restore(None)
+    graphed.close()
     after = frames(graphed, requests)
+    assert (first == kept).all()  # what was handed out is not painted over
     assert recorder.recorded == 3 and recorder.replays - replays >= len(requests)
     assert all((one == other).all() for one, other in zip(before, after, strict=True))
     plain = frames(open_painter(replace(spec, without=(GRAPHS,))), requests)
@@ -191,16 +196,6 @@ def test_corners_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
     with torch.no_grad():
         few, dense = (denoiser.corner(fine, some, told, static).over(painted) for static in (False, True))
     assert torch.allclose(few, dense, atol=1e-5) and not torch.allclose(few, painted, atol=1e-2)
-
-
-def test_patches_handed_out_are_not_painted_over(tiny: PainterSpec, recorder: FakeRecorder) -> None:
-    painter = open_painter(tiny)
-    made_ready(painter)
-    first = painter.paint(REQUESTS[0]).patches[0].pixels
-    kept = first.copy()
-    for request in REQUESTS[1:]:
-        painter.paint(request)
-    assert (first == kept).all()
 
 
 def test_a_crop_is_of_few_sizes_and_holds_its_damage_with_the_margin() -> None:
