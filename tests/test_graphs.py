@@ -151,12 +151,10 @@ def frames(painter: Painter, requests: list[PaintRequest]) -> list[np.ndarray]:
     return found
 
 
-@pytest.mark.parametrize("checkpoint", ["tiny", "bundled"])
-def test_the_bundled_family_paints_the_same_from_graphs(checkpoint: str, tiny: PainterSpec, recorder: FakeRecorder) -> None:
+def test_the_bundled_family_paints_the_same_from_graphs(tiny: PainterSpec, recorder: FakeRecorder) -> None:
     """Eager and replayed bit for bit; beside the way without graphs, that computes corners only where there are any, to a level."""
-    spec = SPEC if checkpoint == "bundled" else tiny
-    requests = REQUESTS if checkpoint == "tiny" else REQUESTS[1:3]
-    graphed = open_painter(spec)
+    requests = REQUESTS[:4]
+    graphed = open_painter(tiny)
     before = frames(graphed, requests)
     assert recorder.recorded == 0
     graphed.restore(None)
@@ -173,7 +171,7 @@ def test_the_bundled_family_paints_the_same_from_graphs(checkpoint: str, tiny: P
     assert (first == kept).all()  # what was handed out is not painted over
     assert recorder.recorded == 3 and recorder.replays - replays >= len(requests)
     assert all((one == other).all() for one, other in zip(before, after, strict=True))
-    plain = frames(open_painter(replace(spec, without=(GRAPHS,))), requests)
+    plain = frames(open_painter(replace(tiny, without=(GRAPHS,))), requests)
     assert max(np.abs(one.astype(int) - other).max() for one, other in zip(after, plain, strict=True)) <= 2
 
 
