@@ -20,7 +20,7 @@ from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.errors import PixelOSError
 from engine.events import Ask, Down, Event, Key, Move, Style, Text, Up, Wheel
-from engine.painter import PainterSpec
+from engine.painter import EVENTS, HOST, PainterSpec
 from engine.process_mailbox import ProcessMailbox
 from engine.scene import find
 from engine.session import Frame, Session
@@ -28,6 +28,7 @@ from models.catalog import RANDOM, open_painter
 
 PATIENCE = 60.0  # seconds until a frame counts as lost
 OPENING = 900.0  # seconds that a checkpoint may take to open, and to paint its first frame
+SOON = 0.5  # seconds after its first frame in which a painter begins to get ready, if it is to
 WANDERS = 0.25  # share by which the halves of a scenario may differ
 ENOUGH = 10  # frames out of the cache from which on their own tail is told
 LOWS = 1000  # painted frames from which on the slowest percent says something
@@ -51,6 +52,7 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
             opened, cold_start = _await_painter(session, begun)
             info = mailbox.info
             assert info is not None
+            ready_s = _await_readiness(session, mailbox, say)
             scenarios = {}
             for name, (scenario, count) in SCENARIOS.items():
                 if only and name not in only:
@@ -79,6 +81,9 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
         "scenarios": scenarios,
         "cold_start_s": round(cold_start, 2),
         "first_frame_s": round(cold_start - opened, 2),
+        **({"compile_s": info.compile_s} if spec.compiled else {}),
+        **({"ready_s": ready_s, "readiness": str(mailbox.readiness)} if mailbox.readiness is not None else {}),
+        "stage_clock": HOST if info.device in ("cpu", "mps") else EVENTS,  # of embed, encode, denoise, decode; the rest is the host's
         "peak_rss_mb": facts.pop("peak_rss_mb"),
         **{key: facts.pop(key) for key in ("peak_vram_mb", "energy_j") if key in facts},
         "cost": costs(spec, quick, say),
@@ -86,6 +91,8 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
         "conditions": facts,
         "disturbed": watch.disturbed,
     }
+    if spec.compiled:
+        say(f"torch.compile took {info.compile_s} s of the start{f'; {info.note}' if info.note else ''}")
     for why in watch.disturbed:
         say(f"disturbed: {why}; measure again when it is quiet")
     return result
@@ -168,6 +175,20 @@ def _await_painter(session: Session, begun: float) -> tuple[float, float]:
             raise PixelOSError(f"nothing can be measured: {status.why}")
         sleep(0.005)
     raise PixelOSError(f"no frame was painted in {OPENING:.0f} s; try a smaller checkpoint or --size")
+
+
+def _await_readiness(session: Session, mailbox: ProcessMailbox, say: Say) -> float:
+    """Until the painter has got ready for what comes, in the pause after its first frame; seconds that it took."""
+    begun = perf_counter()
+    told = mailbox.readiness
+    while perf_counter() - begun < (OPENING if told is not None else SOON):
+        if told is not None and told.complete:
+            say(f"{told.what}: {told}")
+            return round(perf_counter() - begun, 2)
+        session.settle(0.0)
+        sleep(0.01)
+        told = mailbox.readiness
+    return 0.0
 
 
 def _idle(desktop: Desktop, count: int) -> Iterator[Event | None]:

@@ -92,6 +92,10 @@ class Bench(Form):
     quick: bool
     scenarios: Annotated[dict[str, Scenario], Field(min_length=1)]
     cold_start_s: float
+    compile_s: float | None = None
+    ready_s: float | None = None
+    readiness: str = ""
+    stage_clock: str = "host"
     peak_rss_mb: float
     peak_vram_mb: float | None = None
     cost: Cost | None = None

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from benchmarks.cost import made_ready
 from benchmarks.easel import Easel
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.events import Ask, Event, Key, Move, Text
 from engine.geometry import Rect
-from engine.painter import TECHNIQUES, Painter, PainterSpec, Painting, PaintRequest, Patch
+from engine.painter import COMPILING, GRAPHS, TECHNIQUES, Painter, PainterSpec, Painting, PaintRequest, Patch
 from models.catalog import open_painter, opened
 from models.devices import device_of
 from models.eight_bits import INT8
@@ -37,7 +38,13 @@ def side_by_side(spec: PainterSpec, quick: bool = False, say: Say = print) -> li
     ours = open_painter(spec)
     if isinstance(ours, ReferencePainter):
         return []
-    ways: dict[str, PainterSpec] = {OURS: spec, **{f"ours without {part}": replace(spec, without=(part,)) for part in TECHNIQUES}}
+    readiness = made_ready(ours)
+    left_out = {part: replace(spec, without=(part,)) for part in TECHNIQUES}
+    if readiness is not None and not readiness.note:
+        left_out[GRAPHS] = replace(spec, without=(GRAPHS,))
+    if spec.compiled and not ours.info.note:
+        left_out[COMPILING] = replace(spec, compiled=False)
+    ways: dict[str, PainterSpec] = {OURS: spec, **{f"ours without {part}": way for part, way in left_out.items()}}
     if ours.info.dtype == INT8:
         ways["ours in float32"] = replace(spec, dtype="float32")
     stock = _StockPrompted(ours, spec) if isinstance(ours, PromptedPainter) else _StockBundled(ours, spec)
@@ -60,6 +67,7 @@ def _played(painter: Any, spec: PainterSpec, quick: bool) -> list[float]:
     clocked = _Clocked(painter)
     easel = Easel(clocked, desktop)
     easel.paint()
+    made_ready(painter)
     clocked.times.clear()
     for event in _trace(desktop, quick):
         easel.feed(event)

@@ -39,9 +39,11 @@ from engine.letters import (
     Opening,
     Paint,
     Painted,
+    Readied,
     Refused,
     Restore,
     Stepped,
+    ToChild,
 )
 from engine.opening import heard
 from engine.painter import (
@@ -56,10 +58,12 @@ from engine.painter import (
     PaintRequest,
     Pixels,
     PreviewingPainter,
+    ReadyingPainter,
     SteppingPainter,
 )
 
 BEAT_S, METER_S = 0.25, 1.0
+QUIET_S = 0.03  # without a letter, until the painter gets on with what makes it quicker
 NICENESS = 5
 PR_SET_PDEATHSIG = 1
 # Waiting threads that spin would take the window's core; so they do for some ten microseconds only, which is as long as most
@@ -127,7 +131,7 @@ class _Work:
 
     def run(self) -> None:
         while True:
-            letter = self._letters.recv()
+            letter = self._next()
             if isinstance(letter, Attach):
                 self._memory = LatentMemory(self._form, letter.memory)
                 if letter.serial:
@@ -140,6 +144,20 @@ class _Work:
                 self._letters.send(self._answer(letter))
             else:
                 return
+
+    def _next(self) -> ToChild:
+        """The next letter. Once the first frame is painted the painter gets ready meanwhile, piece by piece: a letter waits for
+        one piece at most."""
+        while self._held and not self._letters.poll(QUIET_S) and self._got_ready():
+            """One piece more."""
+        letter: ToChild = self._letters.recv()
+        return letter
+
+    def _got_ready(self) -> bool:
+        readiness = self._painter.get_ready() if isinstance(self._painter, ReadyingPainter) else None
+        if readiness is not None:
+            self._letters.send(Readied(readiness))
+        return readiness is not None
 
     def _answer(self, letter: Paint) -> Painted | Dropped | Failed:
         try:

@@ -2,7 +2,8 @@
 
 Pixels and latents do not travel here; they lie in `engine.frame_memory`, and a letter says which of them
 counts. The two take turns: after `Paint` the mailbox sends nothing until `Painted` or `Failed` came; a painter that
-takes steps tells of each. Only what follows a `Guess` waits for nothing.
+takes steps tells of each, and one that gets itself ready between paints of that. Only what follows a `Guess` waits for
+nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.geometry import Rect
-from engine.painter import PainterInfo, PaintRequest
+from engine.painter import PainterInfo, PaintRequest, Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,13 @@ class Stepped:
 
     done: int
     steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Readied:
+    """Between two paints the painter got a piece readier."""
+
+    readiness: Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +134,5 @@ class End:
     """Close the painter and end."""
 
 
-ToMailbox = Opening | Opened | Refused | Stepped | Painted | Failed | Dropped | Guessed
+ToMailbox = Opening | Opened | Refused | Stepped | Readied | Painted | Failed | Dropped | Guessed
 ToChild = Attach | Restore | Paint | Guess | End

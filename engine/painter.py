@@ -21,6 +21,9 @@ from engine.geometry import Rect
 Pixels = np.ndarray  # uint8 (H, W, 3)
 CROPS, CACHE, EMBEDDINGS = "crops", "frame cache", "embedding cache"
 TECHNIQUES = (CROPS, CACHE, EMBEDDINGS)  # of painting no more than need be
+HOST, EVENTS = "host", "CUDA events"  # whose clock times a paint's stages
+GRAPHS = "CUDA graphs"  # a technique too, where there is a GPU
+COMPILING = "torch.compile"  # and this one, where it is asked for
 TOLD = 6  # events that are told in words; what came before them the frame shows already
 
 
@@ -40,9 +43,10 @@ class PainterSpec:
     profile: str | None = None  # where named checkpoints are looked up
     tuned: bool = False  # whether what `bench tune` found is taken where nothing is said
     least_crop: int | None = None  # pixels: the shortest side of what is painted at once; None: the family's own
-    without: tuple[str, ...] = ()  # TECHNIQUES that are left out, to see what each is worth
+    without: tuple[str, ...] = ()  # TECHNIQUES, or GRAPHS, that are left out, to see what each is worth
     vram_budget: float | None = None  # GB that may be taken; None: what is free less a reserve
     cache_mb: float = 64.0  # of patches that are kept to be looked up
+    compiled: bool = False  # whether torch.compile is tried on the denoiser's blocks
     sampler: str = "auto"  # "own", or a name of models.loras.samplers; "auto": as the LoRAs ask
 
     @property
@@ -87,6 +91,7 @@ class PainterInfo:
     turns: bool = False  # whether it takes an `Edit`
     note: str = ""  # what the user should know about it
     guesses: bool = False  # whether it paints ahead, see `GuessingPainter`
+    compile_s: float = 0.0  # seconds that torch.compile took, where it was asked for
     refers: bool = False  # whether an edit's reference picture is shown to it
     strength: float = 0.0  # share of a picture that an edit paints over where nobody says; 0: it is told what to change instead
 
@@ -237,6 +242,33 @@ class PreviewingPainter(SteppingPainter, Protocol):
     """A painter that shows an edit while it comes about: it calls `on_preview` before `on_step`."""
 
     on_preview: OnPreview | None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """How far a painter is with something that makes it quicker. what: its name; done, of: pieces; note: why it goes on
+    without, if it does."""
+
+    what: str
+    done: int
+    of: int
+    note: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.note) or self.done == self.of
+
+    def __str__(self) -> str:
+        return f"painting without: {self.note}" if self.note else f"{self.done} of {self.of} ready"
+
+
+@runtime_checkable
+class ReadyingPainter(Painter, Protocol):
+    """A painter that can make its later paints quicker while nothing is asked of it."""
+
+    def get_ready(self) -> Readiness | None:
+        """Do the next piece, which takes about as long as a few paints and changes no pixel; how far that is, None where
+        nothing is left."""
 
 
 OpenPainter = Callable[[PainterSpec], Painter]

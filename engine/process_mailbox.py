@@ -27,13 +27,14 @@ from engine.letters import (
     Opening,
     Paint,
     Painted,
+    Readied,
     Refused,
     Stepped,
     ToMailbox,
 )
 from engine.mailbox import MailboxState, MailboxStatus
 from engine.pace import Caps, Pace
-from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest
+from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest, Readiness
 from engine.painter_process import TICK_S, Limits, PainterProcess, ProcessLost
 
 CLOSE_S = 2.0
@@ -63,6 +64,7 @@ class ProcessMailbox:
         self._status = STARTING
         self._news = False  # whether the status changed since the last wait
         self._info: PainterInfo | None = None
+        self._readiness: Readiness | None = None
         self._process: PainterProcess | None = None
         self._open = False
         self._closing = False
@@ -91,6 +93,11 @@ class ProcessMailbox:
         """How much of the checkpoint was read, 0 to 1."""
         with self._changed:
             return 1.0 if self._open else 0.0 if self._status.state == "closed" else int(self._exchange.frames.read[0]) / 1000
+
+    @property
+    def readiness(self) -> Readiness | None:
+        """How far the painter is with what makes it quicker; None while it has told of nothing."""
+        return self._readiness
 
     @property
     def card(self) -> Reading | None:
@@ -227,6 +234,8 @@ class ProcessMailbox:
             with self._changed:
                 self._process, self._open, self._failures = process, False, 0
                 self._guessing = False
+                if self._readiness is not None and not self._readiness.note:
+                    self._readiness = None
             while not self._closing:
                 letter = process.receive(self._pace.wait or TICK_S)
                 if letter is not None:
@@ -250,6 +259,9 @@ class ProcessMailbox:
                 return
             if isinstance(letter, Stepped):
                 self._tell("painting", f"step {letter.done} of {letter.steps}", (letter.done, letter.steps))
+                return
+            if isinstance(letter, Readied):
+                self._readiness = letter.readiness
                 return
             if isinstance(letter, Opening) and self._status.state == "starting":
                 self._tell("starting", f"loading checkpoint {self._spec.checkpoint}")
@@ -303,6 +315,7 @@ class ProcessMailbox:
         why = str(error) or type(error).__name__
         now, limits = time.monotonic(), self.limits
         with self._changed:
+            self._leave_out_what_was_fatal()
             self._recent_deaths = [t for t in self._recent_deaths if now - t <= limits.quick] + [now]
             count = len(self._recent_deaths)
             self._status = replace(self._status, deaths=self._status.deaths + (not self._closing), short=isinstance(error, ProcessLost) and error.short)
@@ -313,6 +326,13 @@ class ProcessMailbox:
                 self._tell("gave up", f"{why}{often}")
             else:
                 self._tell("restarting", f"{why}; starting it again")
+
+    def _leave_out_what_was_fatal(self) -> None:
+        """What the painter was getting ready when it was lost may be why: the next one does without. The lock is held."""
+        readiness = self._readiness
+        if readiness is not None and not readiness.complete and not self._closing:
+            self._spec = replace(self._spec, without=(*self._spec.without, readiness.what))
+            self._readiness = replace(readiness, note="the painter's process was lost while it got ready")
 
     def _tell(self, state: MailboxState, why: str = "", steps: tuple[int, int] = (0, 0)) -> None:
         """Set the status, and wake who waits for it. The lock is held."""

@@ -21,7 +21,7 @@ from engine.card import Reading
 from engine.errors import PixelOSError
 from engine.mailbox import MailboxStatus
 from engine.pace import Caps
-from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest
+from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest, Readiness
 from engine.painter_process import Limits
 from engine.process_mailbox import NO_CAPS, ProcessMailbox
 
@@ -93,6 +93,10 @@ class SwapMailbox:
     @property
     def prompted(self) -> bool:
         return any(mailbox is not None and mailbox.prompted for mailbox in (self._active, self._coming))
+
+    @property
+    def readiness(self) -> Readiness | None:
+        return self._active.readiness if self._active is not None else None
 
     def post(self, request: PaintRequest) -> None:
         self._latest = request.seq

@@ -43,13 +43,15 @@ class Ahead:
 
 @contextmanager
 def droppable(network: nn.Module, dropped: Callable[[], bool]) -> Iterator[None]:
-    """Raise Dropped at the network's next layer once `dropped` says so."""
+    """Raise Dropped at the network's next layer once `dropped` says so. Compiled layers are left alone, for hooks would be
+    compiled with them; and where a CUDA graph is replayed there are no layers to go through."""
 
     def look(*_: object) -> None:
         if dropped():
             raise Dropped
 
-    hooks = [layer.register_forward_pre_hook(look) for layer in network.modules()]
+    compiled = {inner for layer in network.modules() if layer._compiled_call_impl is not None for inner in layer.modules()}
+    hooks = [layer.register_forward_pre_hook(look) for layer in network.modules() if layer not in compiled]
     try:
         yield
     finally:

@@ -16,20 +16,30 @@ GRID = 8  # of damage
 class Cells:
     """What crops a denoiser takes, in pixels. align: where they start, its coarsest cell, so that a crop sees the cells
     the whole frame would; step: their sides are multiples of it: few shapes, each warm after its first use; margin:
-    what is painted around the damage and thrown away; least: the shortest side; most: the longest, 0 for any."""
+    what is painted around the damage and thrown away; least: the shortest side; most: the longest, 0 for any; sizes:
+    (width, height) of the only crops there are beside the whole frame, the smallest first; empty: any of those sides."""
 
     align: int = 16
     step: int = 32
     margin: int = 12  # a typed letter's crop is 64 x 64
     least: int = 64
     most: int = 0
+    sizes: tuple[tuple[int, int], ...] = ()
 
     def at_most(self, most: int) -> Cells:
         """The same where no side may be longer than `most` pixels, or than leaves something between margins; 0: any may."""
         if not most:
             return self
         most = max(most, -(-(2 * self.margin + self.align + OVERLAP) // self.step) * self.step)
-        return replace(self, most=most, least=min(self.least, most))
+        return replace(self, most=most, least=min(self.least, most), sizes=())
+
+    def few(self, size: tuple[int, int]) -> Cells:
+        """The same with only a few sizes for frames of `size`: squares, each of twice the side of the one before. Where what
+        is launched is captured beforehand, a crop that is larger than it need be costs less than one that was not captured."""
+        sides = [self.least]
+        while 2 * sides[-1] < min(size):
+            sides.append(2 * sides[-1])
+        return replace(self, sizes=tuple((side, side) for side in sides if side < min(size)))
 
 
 BUNDLED_CELLS = Cells()
@@ -62,10 +72,22 @@ def plan(damage: Iterable[Rect], size: tuple[int, int], cells: Cells = BUNDLED_C
 
 def _cut(rect: Rect, size: tuple[int, int], cells: Cells) -> Iterator[tuple[Rect, Rect]]:
     """The parts in which a rect is painted, and the area around each: itself in one, where no side is too long."""
+    if cells.sizes:
+        yield rect, _around(rect, size, cells)
+        return
     across = _spans(rect.x, rect.right, size[0], cells)
     for top, bottom, y, h in _spans(rect.y, rect.bottom, size[1], cells):
         for left, right, x, w in across:
             yield Rect(left, top, right - left, bottom - top), Rect(x, y, w, h)
+
+
+def _around(rect: Rect, size: tuple[int, int], cells: Cells) -> Rect:
+    """The smallest of the few sizes that holds it; the whole frame where none does."""
+    for width, height in cells.sizes:
+        x, y = _first(rect.x, rect.right, size[0], width, cells), _first(rect.y, rect.bottom, size[1], height, cells)
+        if x is not None and y is not None:
+            return Rect(x, y, width, height)
+    return Rect(0, 0, *size)
 
 
 def _spans(start: int, end: int, limit: int, cells: Cells) -> list[tuple[int, int, int, int]]:
@@ -84,11 +106,18 @@ def _spans(start: int, end: int, limit: int, cells: Cells) -> list[tuple[int, in
 
 def _span(start: int, end: int, limit: int, cells: Cells) -> tuple[int, int]:
     """Start and length of the shortest allowed side around [start, end) with its margin, inside [0, limit)."""
-    low, high = max(start - cells.margin, 0), min(end + cells.margin, limit)
     for length in range(cells.least, limit, cells.step):
-        room = length - (high - low)
-        if room >= 0:
-            first = max(min((low - room // 2) // cells.align * cells.align, limit - length), 0)
-            if first <= low and first + length >= high:
-                return first, length
+        first = _first(start, end, limit, length, cells)
+        if first is not None:
+            return first, length
     return 0, limit
+
+
+def _first(start: int, end: int, limit: int, length: int, cells: Cells) -> int | None:
+    """Where a side of that length begins around [start, end) with its margin, inside [0, limit); None where it is too short."""
+    low, high = max(start - cells.margin, 0), min(end + cells.margin, limit)
+    room = length - (high - low)
+    if room < 0:
+        return None
+    first = max(min((low - room // 2) // cells.align * cells.align, limit - length), 0)
+    return first if first <= low and first + length >= high else None

@@ -24,13 +24,11 @@ from torch import Tensor, nn
 
 from engine.materials import BASE, SLOPE
 from engine.theme import NEUTRAL
-from models.layers import UNet, frequencies
+from models.corners import Corner, Rounded
+from models.layers import PATCH, PIXELS, UNet, frequencies
 
-PATCH = 4  # pixels a side of one latent cell
-PIXELS = PATCH * PATCH
 CHANNELS = 3 * PIXELS
 PLACE = 22  # channels that say where on the screen a cell is
-SHARP = 8.0  # how much steeper than other inputs the place in a corner enters: a pixel further is another answer
 STRIP = 1024  # cells
 UNKNOWN = 30.0  # what is not remembered cannot be picked
 NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pixel begins to leave its role
@@ -115,6 +113,8 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     rounds the corners that the guide draws square; how much, it reads from the context.
     """
 
+    _repeated_blocks = ["Block"]  # noqa: RUF012 - of diffusers' `compile_repeated_blocks`
+
     @register_to_config
     def __init__(
         self,
@@ -155,14 +155,15 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def forward(
         self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, level: Tensor, tokens: Tensor,
-        memory: Tensor | None, corners: Tensor, materials: Materials,
+        memory: Tensor | None, corners: Tensor, materials: Materials, static: bool = False,
     ) -> Prediction:  # fmt: skip
         """Predict the clean latents.
 
         noisy, previous, guide: (B, 48, h, w) packed pixels in [-1, 1], guide zeros where there is none; maps:
         (B, MAPS + PLACE, h, w); level: (B,) noise level in (0, 1], 1 is pure noise; tokens: (B, K, D) of the context;
         memory: (B, REMEMBERED, h, w), zeros where nothing is known, None where nothing need be: every crop has a guide;
-        corners: (B, CORNERS, h, w), zeros where there are none. h and w are multiples of 4.
+        corners: (B, CORNERS, h, w), zeros where there are none. h and w are multiples of 4. static: launch the same whatever
+        the numbers are, as a CUDA graph must: see `Corner`.
         """
         tokens = tokens[:, : self.config.tokens]  # type: ignore[attr-defined]
         mood = F.silu(self.level_in(frequencies(level)) + self.summary(tokens.flatten(1)))
@@ -172,17 +173,17 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         fine = self._through_body(fine, mood, tokens)
         given = self.config.given_palette  # type: ignore[attr-defined]
         palette = tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])
-        around = self.corner(fine, corners, tokens.flatten(1)) if self.rounds else None
+        around = self.corner(fine, corners, tokens.flatten(1), static) if self.rounds else None
         return self._paint(fine, previous, guide, maps, memory, palette, around, materials)
 
     def _paint(
         self, fine: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, memory: Tensor | None, palette: Tensor,
-        corners: RoundedCorners | None, materials: Materials,
+        corners: Rounded | None, materials: Materials,
     ) -> Prediction:  # fmt: skip
         b, _, h, w = fine.shape
         rows = self.head(fine).permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
-        fixed = palette.new_tensor([[-1.0] * 3, [1.0] * 3]).expand(b, 2, 3)
-        colours = torch.cat([palette.view(b, -1, 3), fixed], 1)  # (B, palette + 2, 3)
+        black, white = (palette.new_full((b, 1, 3), level) for level in (-1.0, 1.0))
+        colours = torch.cat([palette.view(b, -1, 3), black, white], 1)  # (B, palette + 2, 3)
         clear, depth = (F.pad(x, (0, 2)).unsqueeze(-1) for x in (materials.clear, materials.depth))
         paints = torch.cat([colours * (1 - clear), depth * moved(colours), clear], 2)  # (B, palette + 2, 7)
         pictures = [pixels_of(guide), pixels_of(previous)]
@@ -267,53 +268,6 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
             if self.remembers:
                 nn.init.zeros_(self.memory_in.weight)
                 nn.init.constant_(self.memory_out.bias, -5.0)  # type: ignore[arg-type]
-
-
-class Corner(nn.Module):
-    """What a shape's corner shows, pixel by pixel: itself, what lies beneath it, or its edge.
-
-    Only the few pixels that are of corners are computed. How easily a pixel is cut off is known of each; whether it is
-    in this look, the context says.
-    """
-
-    def __init__(self, width: int, context: int, hidden: int = 32) -> None:
-        super().__init__()
-        self.from_fine = nn.Linear(width, hidden)
-        self.from_cut = nn.Linear(PIXELS + 1, hidden)
-        self.from_context = nn.Linear(context, hidden)
-        self.middle = nn.Linear(hidden, hidden)
-        self.out = nn.Linear(hidden, 2)
-        nn.init.constant_(self.out.bias, -3.0)
-
-    def forward(self, fine: Tensor, corners: Tensor, context: Tensor) -> RoundedCorners:
-        """fine: (B, C, h, w); corners: (B, CORNERS, h, w); context: (B, tokens)."""
-        rows = corners.permute(0, 2, 3, 1)
-        places = (rows[..., :PIXELS] > 0).nonzero(as_tuple=True)
-        b, y, x, pixel = places
-        cell = rows[b, y, x]
-        colours = cell[:, PIXELS:].unflatten(1, (2, 3, PIXELS))
-        at = pixel.view(-1, 1, 1, 1).expand(-1, 2, 3, 1)
-        own = cell[:, :PIXELS].gather(1, pixel[:, None])
-        scaled = torch.cat([cell[:, :PIXELS], own * SHARP], 1)
-        hidden = self.from_fine(fine.permute(0, 2, 3, 1)[b, y, x]) + self.from_cut(scaled) + self.from_context(context)[b]
-        choice = self.out(F.silu(self.middle(F.silu(hidden))))
-        share = torch.softmax(torch.cat([torch.zeros_like(choice[:, :1]), choice], 1), -1)
-        return RoundedCorners(places, share, colours.gather(3, at).squeeze(3))
-
-
-@dataclass
-class RoundedCorners:
-    """places: (n,) each of batch, row, column and pixel; share: (n, 3) of what was painted, what lies
-    beneath, the edge; colours: (n, 2, 3) of the latter two."""
-
-    places: tuple[Tensor, ...]
-    share: Tensor
-    colours: Tensor
-
-    def over(self, painted: Tensor) -> Tensor:
-        """`painted`, (B, h, w, 16, 3), with the corners put into it."""
-        mixed = self.share[:, :1] * painted[self.places] + (self.share[:, 1:, None] * self.colours).sum(1)
-        return painted.index_put(self.places, mixed.to(painted.dtype))
 
 
 def moved(colours: Tensor) -> Tensor:

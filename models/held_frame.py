@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from engine.geometry import Rect
 from engine.painter import PaintRequest, Patch, Pixels
+from models.ferry import Ferry
 
 BLEND = 8  # pixels around the change in which old and new are mixed
 EMPTY = 128  # the grey of a frame of which nothing is known
@@ -30,16 +30,17 @@ class Kept:
 
 
 class HeldFrame:
-    """pixels: uint8 (1, 3, H, W)."""
+    """pixels: uint8 (1, 3, H, W); ferry: what brings pictures to its device and back."""
 
     def __init__(self, size: tuple[int, int], device: torch.device) -> None:
         self.size = size
         self.whole = Rect(0, 0, *size)
+        self.ferry = Ferry(device)
         self.pixels = torch.full((1, 3, size[1], size[0]), EMPTY, dtype=torch.uint8, device=device)
 
     def showing(self, guide: Pixels, damage: Iterable[Rect]) -> Tensor:
         """The frame with the guide, uint8 (H, W, 3), in the damage: uint8 (1, 3, H, W)."""
-        shown, given = self.pixels.clone(), torch.from_numpy(guide.copy()).permute(2, 0, 1)[None].to(self.pixels.device)
+        shown, given = self.pixels.clone(), self._brought(guide)
         for rect in damage:
             place = (..., *rect.slices)
             shown[place] = given[place]
@@ -64,7 +65,7 @@ class HeldFrame:
     @contextmanager
     def lent(self, pixels: Pixels) -> Iterator[None]:
         """Hold another frame, uint8 (H, W, 3), for a while."""
-        kept, self.pixels = self.pixels, torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(self.pixels.device)
+        kept, self.pixels = self.pixels, self._brought(pixels).clone()
         try:
             yield
         finally:
@@ -77,7 +78,7 @@ class HeldFrame:
 
     def hold(self, rect: Rect, pixels: Pixels) -> None:
         """Take pixels, uint8 (h, w, 3), as they are."""
-        self.pixels[(..., *rect.slices)] = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(self.pixels.device)
+        self.pixels[(..., *rect.slices)] = self._brought(pixels)
 
     def take(self, rect: Rect, painted: Tensor) -> Patch:
         """Take a damaged rect's new pixels, float (1, 3, h, w) in [0, 1], mixed with what was there along its edges."""
@@ -85,11 +86,15 @@ class HeldFrame:
         share = self._shares(rect)
         mixed = share * painted.float() + (1 - share) * (self.pixels[place].float() / 255)
         self.pixels[place] = (mixed.clamp(0, 1) * 255).round().to(torch.uint8)
-        return Patch(rect, self.pixels[place][0].permute(1, 2, 0).cpu().numpy().copy())
+        return Patch(rect, self.ferry.down(self.pixels[place][0].permute(1, 2, 0)))
 
     def array(self) -> Pixels:
         """uint8 (H, W, 3), a copy."""
-        return np.ascontiguousarray(self.pixels[0].permute(1, 2, 0).cpu().numpy())
+        return self.ferry.down(self.pixels[0].permute(1, 2, 0))
+
+    def _brought(self, pixels: Pixels) -> Tensor:
+        """uint8 (h, w, 3) to (1, 3, h, w) on the device."""
+        return self.ferry.up(pixels).permute(2, 0, 1)[None]
 
     def _shares(self, rect: Rect) -> Tensor:
         """How much of the new is taken: rising over BLEND pixels from each edge inside the frame, (h, w)."""

@@ -41,12 +41,15 @@ def remembered(pixels: Tensor, known: Tensor) -> Tensor:
     return torch.cat([(latents.unflatten(0, (b, count)) * share.unsqueeze(2)).flatten(1, 2), share], 1)
 
 
-def corner_maps(corners: Tensor, palette: Tensor, materials: Materials) -> Tensor:
+def corner_maps(corners: Tensor, palette: Tensor, materials: Materials, static: bool = False) -> Tensor:
     """Corners as the denoiser takes them: (B, CORNERS, h, w), what cuts them, then what lies beneath and their edge, as
     packed pixels in the style's paints.
 
-    corners: uint8 (B, H, W, 3) as `Guide` has them; palette: (B, PALETTE_SIZE, 3) in [-1, 1].
+    corners: uint8 (B, H, W, 3) as `Guide` has them; palette: (B, PALETTE_SIZE, 3) in [-1, 1]; static: launch the same
+    whatever the corners are: the same numbers, computed of every pixel.
     """
+    if static:
+        return _corner_maps_everywhere(corners, palette, materials)
     b, height, width, _ = corners.shape
     maps = palette.new_zeros(b, height // PATCH, width // PATCH, CORNERS)  # channels last
     batch, y, x = corners[..., 0].nonzero(as_tuple=True)
@@ -62,6 +65,18 @@ def corner_maps(corners: Tensor, palette: Tensor, materials: Materials) -> Tenso
     for i, channel in enumerate(torch.cat(colours, 1).unbind(1), 1):
         maps[batch, row, column, i * PIXELS + pixel] = channel
     return maps.permute(0, 3, 1, 2)
+
+
+def _corner_maps_everywhere(corners: Tensor, palette: Tensor, materials: Materials) -> Tensor:
+    cut = corners[..., :1].permute(0, 3, 1, 2).to(palette.dtype) / 255
+    ground, texture = unpack(materials.ground).permute(0, 2, 3, 1), unpack(materials.texture).permute(0, 2, 3, 1)
+    batch = torch.arange(len(corners), device=corners.device).view(-1, 1, 1)
+    maps = [pack(cut)]
+    for role in (corners[..., 1].long(), corners[..., 2].long()):
+        colour, clear, depth = palette[batch, role], materials.clear[batch, role].unsqueeze(-1), materials.depth[batch, role].unsqueeze(-1)
+        mixed = colour + clear * (ground - colour) + texture * depth * moved(colour)
+        maps.append(pack(mixed.permute(0, 3, 1, 2) * (cut > 0)))
+    return torch.cat(maps, 1)
 
 
 def materials_of(paints: Sequence[Paints | None], planes: Tensor) -> Materials:
@@ -89,5 +104,10 @@ def palette_of(slow: Tensor) -> Tensor:
 
 def to_pixels(latents: Tensor) -> np.ndarray:
     """Clean latents, (B, 48, H / 4, W / 4), to uint8 (B, H, W, 3): the inverse of `to_latents`."""
+    return np.asarray(to_bytes(latents).cpu().numpy())
+
+
+def to_bytes(latents: Tensor) -> Tensor:
+    """The same, where they are."""
     levels = unpack(latents.float()).clamp(-1, 1).add_(1).mul_(127.5).round_()
-    return np.asarray(levels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy())
+    return levels.permute(0, 2, 3, 1).to(torch.uint8)

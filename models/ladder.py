@@ -1,6 +1,6 @@
 """The way down when memory runs out while a checkpoint paints: what is given up, in what order, and what is painted again.
 
-Caches are emptied first. Then, one step at a time: attention and autoencoder work in pieces; large changes are painted in
+Caches are emptied first, then CUDA graphs let go: they read weights where these lay. Then, one step at a time: attention and autoencoder work in pieces; large changes are painted in
 smaller crops; weights wait in the main memory; the checkpoint paints at half the frame's size. Each step holds from then on.
 Where none is left the painter fails, and whoever holds it opens another checkpoint.
 """
@@ -24,9 +24,12 @@ from engine.painter import (
     Painting,
     PaintRequest,
     PreviewingPainter,
+    Readiness,
+    ReadyingPainter,
     SteppingPainter,
 )
 from models.card import own_card
+from models.graphs import Graphs
 from models.placing import Placement, empty_caches, ran_out
 
 Result = TypeVar("Result")
@@ -93,6 +96,7 @@ class Careful:
         self.painter = painter
         self._device = device
         self.ladder: Ladder | None = getattr(painter, "ladder", None)
+        self._graphs: Graphs | None = getattr(painter, "graphs", None)
         self._kept: Any = None
         self._kept = self._outliving(painter.latents)
 
@@ -109,6 +113,9 @@ class Careful:
 
         painting, self._kept = self._outliving(painted)
         return painting
+
+    def get_ready(self) -> Readiness | None:
+        return self.painter.get_ready() if isinstance(self.painter, ReadyingPainter) else None
 
     def card(self) -> Reading | None:
         return own_card(self._device) if self._device is not None else None
@@ -133,7 +140,7 @@ class Careful:
                 if not ran_out(error):
                     raise
             empty_caches()
-            lost = emptied and not (self.ladder is not None and self.ladder.down())
+            lost = emptied and not self._down()
             if self._kept is not None:
                 self.painter.restore(self._kept)
             if lost:
@@ -142,6 +149,10 @@ class Careful:
                     f"memory ran out while {self.painter.info.name} painted; close other programs, choose a smaller window size, or another checkpoint (F2)"
                 )
             emptied = True
+
+    def _down(self) -> bool:
+        """Whether anything could be given up."""
+        return (self._graphs is not None and self._graphs.drop()) or (self.ladder is not None and self.ladder.down())
 
 
 class CarefulGuessing(Careful):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from time import perf_counter
+from functools import partial
 
 import numpy as np
 import torch
@@ -32,34 +32,30 @@ from engine.painter import (
     Painting,
     PaintRequest,
     Patch,
+    Readiness,
 )
 from engine.styles import paints_of
 from models.ahead import Ahead, Dropped, droppable
+from models.compiling import compile_blocks
+from models.crop_painting import CropPainting
 from models.crops import BUNDLED_CELLS, PaintCrop, plan
-from models.denoiser import CORNERS, PATCH, Materials, pack, place, unpack
+from models.denoiser import PATCH, pack, place, unpack
 from models.devices import all_threads, device_of, dtype_of, name_of
 from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
 from models.eight_bits import INT8, chosen, in_eight_bits
+from models.ferry import Ferry
 from models.frame_cache import FrameCache, name_of_patch
-from models.inputs import (
-    corner_maps,
-    event_maps,
-    held,
-    materials_of,
-    palette_of,
-    planes_of,
-    remembered,
-    to_pixels,
-)
+from models.graphs import Graphs
+from models.inputs import held, materials_of, palette_of, planes_of, remembered
 from models.ladder import Ladder
 from models.loading import BundledCheckpoint
 from models.memory import PictureMemory, Recalled
 from models.placing import ran_out
-from models.sampling import noise_field, sample
+from models.sampling import noise_field
+from models.stopwatch import Stopwatch
 from models.synthetic.renderer import REACH
 
-STAGES = ("embed", "encode", "denoise", "decode")
 SMALL_AREA = 96 * 96  # crops up to this many pixels are painted by one thread: waking a second takes longer than it helps
 CACHED_AREA = 128 * 128  # larger crops are painted anew: they rarely come back exactly
 
@@ -86,7 +82,11 @@ class LatentPainter:
         self._encoder = nn.Module.to(checkpoint.context_encoder, device)
         self._device, self._dtype = device, dtype
         steps = spec.steps or 1
-        self.cells = replace(BUNDLED_CELLS, least=spec.least_crop or BUNDLED_CELLS.least)
+        self.graphs, self._ferry, self._watch = Graphs(device, spec.without), Ferry(device), Stopwatch(device)
+        cells = replace(BUNDLED_CELLS, least=spec.least_crop or BUNDLED_CELLS.least)
+        self.cells = cells.few(spec.size) if self.graphs.on else cells
+        static = self.graphs.on or device.type == "cuda"  # to find out how many there are of something takes a GPU longer than to do all
+        self._repaint = self.graphs.wrap(CropPainting(self._denoiser, steps, dtype, static, self._watch))
         self.info = PainterInfo(
             checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name_of(device), INT8 if eight else str(dtype).removeprefix("torch."),
             steps, REACH, guesses=spec.mode == "guided" and CACHE not in spec.without,
@@ -104,22 +104,35 @@ class LatentPainter:
         self._tokens: tuple[ContextFeatures, Tensor] | None = None
         self._cache: FrameCache[np.ndarray] = FrameCache(spec.cache_mb)
         self._ahead = Ahead(spec.cache_mb / 8)
+        if spec.compiled:
+            compiled = compile_blocks([self._denoiser], self._warm)
+            self.info = replace(self.info, compile_s=compiled.seconds, note=compiled.note)
         self._warm()
+        if self._dream is not None or spec.mode != "dream":  # else it answers by itself, which happens once an event and is not captured
+            areas = [Rect(0, 0, *size) for size in (*self.cells.sizes, spec.size)]
+            self.graphs.rehearse([partial(self._paint_unseen, area) for area in areas])
+
+    def get_ready(self) -> Readiness | None:
+        """Capture a CUDA graph of the next size of crops, where there are any."""
+        with torch.inference_mode():
+            return self.graphs.advance()
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint the damage; everything else stays bit-identical. Without a guide: what the events change."""
         self._take_look(look_of(request.context.slow))
-        ms, self._ahead.needed = dict.fromkeys(STAGES, 0.0), 0
+        self._watch.begin()
+        self._ahead.needed = 0
         with torch.inference_mode():
             if request.guide is None and self._dream is None:
-                return Painting(request.seq, tuple(self._answered(request, ms)), "painted", ms)
-            patches, painted = self._guided(self._imagined(request, ms), ms)
+                return Painting(request.seq, tuple(self._answered(request)), "painted", self._watch.ms())
+            patches, painted = self._guided(self._imagined(request))
         source = "painted" if painted else "cached" if patches else "skipped"
-        return Painting(request.seq, tuple(patches), source, ms, lookups=self._cache.lookups(), needed=self._ahead.needed)
+        return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._cache.lookups(), needed=self._ahead.needed)
 
     def guess(self, requests: Sequence[PaintRequest], dropped: Callable[[], bool]) -> int:
         """Paint ahead, for crops that the frame cache would keep and does not know."""
         kept, tokens, count = self._pixels.clone(), self._tokens, 0
+        self._watch.begin()
         try:
             with torch.inference_mode(), droppable(self._denoiser, dropped):
                 for request in requests:
@@ -135,8 +148,7 @@ class LatentPainter:
 
     def _guessed(self, request: PaintRequest, dropped: Callable[[], bool]) -> int:
         """How many patches were painted. The latents are as after the request."""
-        ms, count = dict.fromkeys(STAGES, 0.0), 0
-        tokens = self._embed(ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32)), ms)
+        count, tokens = 0, self._embed(ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32)))
         for crop in self._plan(request):
             key = self._key(crop, request)
             known = self._cache.peek(key)
@@ -144,7 +156,7 @@ class LatentPainter:
             if known is None and (key is None or dropped()):
                 raise Dropped
             if known is None:
-                known, count = self._paint_crop(crop, request, tokens, None, ms), count + 1
+                known, count = self._paint_crop(crop, request, tokens, None), count + 1
                 self._ahead.keep(key, known)
             self._place_patches(crop, known)
         return count
@@ -152,9 +164,9 @@ class LatentPainter:
     def _plan(self, request: PaintRequest) -> list[PaintCrop]:
         return plan(request.damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without)
 
-    def _guided(self, request: PaintRequest, ms: dict[str, float]) -> tuple[list[Patch], bool]:
+    def _guided(self, request: PaintRequest) -> tuple[list[Patch], bool]:
         context = ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32))
-        tokens = self._embed(context, ms)
+        tokens = self._embed(context)
         patches, painted = list[Patch](), False
         for crop in self._plan(request):
             key = self._key(crop, request)
@@ -162,7 +174,7 @@ class LatentPainter:
             if known is None:
                 known = self._ahead.take(key) if self.info.guesses else None
                 if known is None:
-                    known, painted = self._paint_crop(crop, request, tokens, None, ms), True
+                    known, painted = self._paint_crop(crop, request, tokens, None), True
                 self._cache.put(key, known, known.nbytes)
             patches += self._place_patches(crop, known)
         if self._memory is not None:  # what a dream begins with lies under all that follows
@@ -170,20 +182,20 @@ class LatentPainter:
             self._memory.ground(self._bounds, self._pixels[0])
         return patches, painted
 
-    def _imagined(self, request: PaintRequest, ms: dict[str, float]) -> PaintRequest:
+    def _imagined(self, request: PaintRequest) -> PaintRequest:
         """The request with the guide that its events lead to where it brings none; a dream begins with what is brought."""
         if self._dream is None:
             return request
         if request.guide is not None:
             self._dream.begin(request)
             return request
-        begun = perf_counter()
+        self._watch.stage("denoise")
         if self._threads:
             torch.set_num_threads(self._threads)
         changed = self._dream.answer(request)
         pixels, verbatim, corners = self._dream.guide
         damage = merge(rect.grow(REACH).snap().meet(self._bounds) for rect in changed)
-        ms["denoise"] += (perf_counter() - begun) * 1e3
+        self._watch.stage("")
         return replace(request, guide=pixels, verbatim=verbatim, corners=corners, damage=damage)
 
     def _take_look(self, vector: np.ndarray) -> None:
@@ -197,14 +209,15 @@ class LatentPainter:
         paints = paints_of(vector, self._spec.size)
         planes = torch.from_numpy(np.array(planes_of(paints, self._spec.size)))[None].to(self._device)
         self._materials = materials_of([paints], planes).to(self._device, self._dtype)
+        self._palette = palette_of(torch.from_numpy(vector)[None]).to(self._device, self._dtype)
 
-    def _answered(self, request: PaintRequest, ms: dict[str, float]) -> list[Patch]:
+    def _answered(self, request: PaintRequest) -> list[Patch]:
         """Let the denoiser answer the request's events in their order; patches for all that is different in the end."""
         whole, first = self._bounds, self._pixels[0].clone()
         for step in steps_of(request):
             one = replace(request, context=step.context, pointer=step.pointer)
-            pixels = self._paint_crop(PaintCrop(whole, ()), one, self._embed(step.context, ms), self._memory.recall(whole) if self._memory is not None else None, ms)
-            after = torch.from_numpy(pixels).permute(2, 0, 1).to(self._device)
+            pixels = self._paint_crop(PaintCrop(whole, ()), one, self._embed(step.context), self._memory.recall(whole) if self._memory is not None else None)
+            after = self._ferry.up(pixels).permute(2, 0, 1)
             if self._memory is not None:
                 self._memory.replace(whole, self._pixels[0], after)
             self._pixels[0] = after
@@ -220,8 +233,8 @@ class LatentPainter:
         """Frame, then what a dream goes on from, as pictures: uint8 (N, 3, H, W), without loss."""
         dream = self._dream or self._memory
         if dream is None:
-            return self._pixels.cpu().numpy().copy()
-        return torch.cat([self._pixels, dream.state().to(self._device)]).cpu().numpy()
+            return self._ferry.down(self._pixels)
+        return self._ferry.down(torch.cat([self._pixels, dream.state().to(self._device)]))
 
     def restore(self, latents: np.ndarray | None) -> None:
         if latents is None:
@@ -241,84 +254,66 @@ class LatentPainter:
         self._cache.clear()
         self._ahead.clear()
 
-    def _embed(self, context: ContextFeatures, ms: dict[str, float]) -> Tensor:
+    def _embed(self, context: ContextFeatures) -> Tensor:
         """Context tokens, computed anew only when the context changed: (1, K, D).
 
         A guide already shows what the recent events did, so they are left out then and the tokens hold from one event
         to the next.
         """
-        begun = perf_counter()
+        self._watch.stage("embed")
         if self._tokens is None or self._tokens[0] != context or EMBEDDINGS in self._spec.without:
             slow = torch.from_numpy(context.slow)[None].to(self._device)
             recent = torch.from_numpy(context.recent)[None].to(self._device)
             with torch.inference_mode():
                 self._tokens = context, self._encoder(slow, recent).to(self._dtype)
-        ms["embed"] += (perf_counter() - begun) * 1e3
+        self._watch.stage("")
         return self._tokens[1]
 
-    def _paint_crop(
-        self, crop: PaintCrop, request: PaintRequest, tokens: Tensor, recalled: Recalled | None, ms: dict[str, float]
-    ) -> np.ndarray:
+    def _paint_crop(self, crop: PaintCrop, request: PaintRequest, tokens: Tensor, recalled: Recalled | None) -> np.ndarray:
         """New pixels of the crop's whole area: uint8 (h, w, 3)."""
-        begun = perf_counter()
+        self._watch.stage("encode")
         if self._threads:
             torch.set_num_threads(1 if crop.area.area <= SMALL_AREA else self._threads)
         rows, columns = crop.area.slices
         cells = (..., slice(rows.start // PATCH, rows.stop // PATCH), slice(columns.start // PATCH, columns.stop // PATCH))
-        fewer = (..., slice(None, None, self.ladder.scale), slice(None, None, self.ladder.scale))  # all, unless memory ran out
-        shown = request.guide[rows, columns] if request.guide is not None else None
-        guided = shown is not None
-        own = self._to_latents((self._pixels[..., rows, columns] if shown is None else self._upload(shown))[fewer])
-        previous, guide = (torch.zeros_like(own), own) if guided else (own, torch.zeros_like(own))
-        maps = torch.cat([self._maps(crop, request, guided), self._place[cells][fewer]], 1)
-        maps = maps.contiguous(memory_format=torch.channels_last)
-        noise = self._noise[cells][fewer].contiguous(memory_format=torch.channels_last)
+        scale = self.ladder.scale
+        fewer = (..., slice(None, None, scale), slice(None, None, scale))  # all, unless memory ran out
+        planes = (request.guide, request.verbatim, request.corners) if request.guide is not None else (None,) * 3
+        shown, content, shapes = (None if plane is None else plane[rows, columns] for plane in planes)
+        guide, verbatim, corners = (None if plane is None else self._ferry.up(plane[::scale, ::scale]) for plane in (shown, content, shapes))
+        previous = self._pixels[0, :, rows, columns][fewer] if guide is None else None
+        pointer, buttons = (None, None) if guide is not None else self._pressed(crop.area, request)
         memory = None
         if recalled is not None:
             memory = remembered(recalled.pixels[fewer].permute(0, 2, 3, 1), recalled.known[fewer][None]).to(self._dtype)
             memory = memory.contiguous(memory_format=torch.channels_last)
         whole = self._materials
         ground, texture = whole.ground[cells], whole.texture[cells]
-        if self.ladder.scale > 1:
+        if scale > 1:
             ground, texture = pack(unpack(ground)[fewer]), pack(unpack(texture)[fewer])
-        materials = Materials(whole.clear, whole.depth, ground, texture)
-        corners = self._corners(crop.area, request, materials)
-        encoded = perf_counter()
-        clean = sample(self._denoiser, previous, guide, maps, tokens, memory, corners, materials, noise, self.info.steps)
-        denoised = perf_counter()
-        pixels = self._as_large(to_pixels(clean)[0], crop.area)
-        if shown is not None and request.verbatim is not None:
-            content = request.verbatim[rows, columns] > 0  # pictures are the user's: not one level may be off
-            pixels[content] = shown[content]
-        for name, start, end in (("encode", begun, encoded), ("denoise", encoded, denoised)):
-            ms[name] += (end - start) * 1e3
-        ms["decode"] += (perf_counter() - denoised) * 1e3
+        self._watch.stage("denoise")
+        painted = self._repaint(
+            previous, guide, verbatim, corners, pointer, buttons, memory, tokens, self._palette, whole.clear, whole.depth, ground, texture,
+            self._place[cells][fewer], self._noise[cells][fewer],
+        )  # fmt: skip
+        self._watch.stage("decode")
+        pixels = self._ferry.down(painted)
+        if scale > 1:
+            pixels = np.array(Image.fromarray(pixels).resize((crop.area.w, crop.area.h), Image.Resampling.BICUBIC))
+            if shown is not None and content is not None:
+                pixels[content > 0] = shown[content > 0]  # pictures are the user's: at their own size, too
+        self._watch.stage("")
         return pixels
 
-    def _corners(self, area: Rect, request: PaintRequest, materials: Materials) -> Tensor:
-        """Of a checkpoint that rounds none, or where there is no guide, one empty cell."""
-        if not self._denoiser.rounds or request.corners is None:
-            return materials.ground.new_zeros(1, CORNERS, 1, 1)
-        palette = palette_of(torch.from_numpy(request.context.slow)[None]).to(self._device, self._dtype)
-        scale = self.ladder.scale
-        shapes = torch.from_numpy(request.corners[area.slices][::scale, ::scale].copy())[None].to(self._device)
-        return corner_maps(shapes, palette, materials)
-
-    def _maps(self, crop: PaintCrop, request: PaintRequest, guided: bool) -> Tensor:
-        rows, columns = crop.area.slices
-        scale = self.ladder.scale
-        h, w = crop.area.h // scale, crop.area.w // scale
-        verbatim = torch.zeros(1, 1, h, w)
-        if guided and request.verbatim is not None:
-            verbatim[0, 0] = torch.from_numpy(request.verbatim[rows, columns][::scale, ::scale].astype(np.float32) / 255)
-        pointer = torch.zeros(1, h // PATCH, w // PATCH)
-        buttons = torch.zeros(1, 3)
-        if not guided and crop.area.holds(*request.pointer):
+    def _pressed(self, area: Rect, request: PaintRequest) -> tuple[Tensor, Tensor]:
+        """Where the pointer is, (1, h / 4, w / 4), and which of its buttons are down there, (1, 3)."""
+        side = PATCH * self.ladder.scale
+        pointer, buttons = torch.zeros(1, area.h // side, area.w // side), torch.zeros(1, 3)
+        if area.holds(*request.pointer):
             x, y = request.pointer
-            pointer[0, (y - crop.area.y) // (scale * PATCH), (x - crop.area.x) // (scale * PATCH)] = 1.0
+            pointer[0, (y - area.y) // side, (x - area.x) // side] = 1.0
             buttons[0] = held(request.buttons)
-        maps = event_maps(verbatim, torch.tensor([float(guided)]), pointer, buttons)
-        return maps.to(self._device, self._dtype)
+        return pointer.to(self._device), buttons.to(self._device)
 
     def _place_patches(self, crop: PaintCrop, pixels: np.ndarray) -> list[Patch]:
         """Take the damaged rects of a painted crop into the latents and hand them out."""
@@ -327,7 +322,7 @@ class LatentPainter:
             rows, columns = rect.shift(-crop.area.x, -crop.area.y).slices
             part = pixels[rows, columns].copy()
             y, x = rect.slices
-            self._pixels[0, :, y, x] = torch.from_numpy(part).permute(2, 0, 1).to(self._device)
+            self._pixels[0, :, y, x] = self._ferry.up(part).permute(2, 0, 1)
             patches.append(Patch(rect, part))
         return patches
 
@@ -338,31 +333,21 @@ class LatentPainter:
             return None
         return name_of_patch(crop.area, request, self.ladder.scale)
 
-    def _as_large(self, pixels: np.ndarray, area: Rect) -> np.ndarray:
-        """What was painted of the area, uint8 (h, w, 3), at the frame's own size."""
-        if pixels.shape[:2] == (area.h, area.w):
-            return pixels
-        return np.array(Image.fromarray(pixels).resize((area.w, area.h), Image.Resampling.BICUBIC))
-
-    def _to_latents(self, pixels: Tensor) -> Tensor:
-        """uint8 (1, 3, h, w) on the device to packed latents in [-1, 1]."""
-        return pack(pixels.to(self._dtype) / 127.5 - 1)
-
-    def _upload(self, pixels: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].to(self._device)
-
     def _warm(self) -> None:
         """Paint one small crop and one whole frame, so that the first event does not pay for kernel set-up."""
-        width, height = self._spec.size
-        empty = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
-        guide = np.zeros((height, width, 3), np.uint8)
-        ms = dict.fromkeys(STAGES, 0.0)
-        request = PaintRequest(0, (), (), guide, None, empty)
-        self._take_look(look_of(empty.slow))
+        self._take_look(look_of(np.zeros(SLOW_SIZE, np.float32)))
         with torch.inference_mode():
-            for area in (Rect(0, 0, 64, 64), Rect(0, 0, width, height)):
+            for area in (Rect(0, 0, 64, 64), self._bounds):
                 try:
-                    self._paint_crop(PaintCrop(area, ()), request, self._embed(empty, ms), None, ms)
+                    self._paint_unseen(area)
                 except (RuntimeError, MemoryError) as error:
                     if not ran_out(error):
                         raise  # else the first event finds a thriftier way
+
+    def _paint_unseen(self, area: Rect) -> None:
+        """Paint a crop of an empty guide, as any guide is, and forget it."""
+        width, height = self._spec.size
+        empty = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
+        guide = np.zeros((height, width, 3), np.uint8)
+        request = PaintRequest(0, (), (), guide, guide[..., 0], empty, corners=guide)
+        self._paint_crop(PaintCrop(area, ()), request, self._tokens[1] if self._tokens else self._embed(empty), None)

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from models.eight_bits import Ranges
 
+PATCH = 4  # pixels a side of one latent cell
+PIXELS = PATCH * PATCH
+
 
 class Block(nn.Module):
     """Two 3x3 convolutions around a residual, their input scaled and shifted by the mood."""

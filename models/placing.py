@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from accelerate import cpu_offload_with_hook
 from torch import nn
 
 from engine.painter import PainterSpec
@@ -15,6 +16,7 @@ from models.limits import REFUSED
 from models.memory_plan import MemoryPlan, plans, room
 
 GROUP = {"offload_type": "block_level", "num_blocks_per_group": 1}
+ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 
 
 class Placement:
@@ -29,11 +31,26 @@ class Placement:
         self._ladder = ladder[fitting:]
         self.plan = self._ladder.pop(0)
         self.dtype: torch.dtype = getattr(torch, self.plan.dtype)
+        self._coming: list[Any] = []  # hooks of text encoders, which bring these to the device when they are called
         self._put()
 
     def tile(self) -> bool:
         """`down`, where that leaves the weights on the device."""
         return bool(self._ladder) and self._ladder[0].offload == "none" and self.down()
+
+    def let_encoders_come(self) -> None:
+        """From now on text encoders are on a GPU only from when they are called until `rest`. Where the plan offloads networks
+        they come and go by its own hooks, and on a CPU there is nowhere to go."""
+        if self.device.type == "cuda" and self.plan.offload == "none":
+            encoders = [part for name, part in self._parts.items() if name in ENCODERS]
+            whole = [part for part in encoders if all(weight.is_floating_point() for weight in part.parameters())]  # packed ones stay
+            self._coming = [cpu_offload_with_hook(part, self.device)[1] for part in whole]
+
+    def rest(self) -> None:
+        """Text encoders leave the GPU: what they gave is kept."""
+        for hook in self._coming:
+            if next(hook.model.parameters()).device.type != "cpu":
+                hook.offload()
 
     def down(self) -> bool:
         """Place everything by the next thriftier plan; False where there is none."""
@@ -47,6 +64,7 @@ class Placement:
         """By the plan, or by the first after it that does not run out of memory meanwhile."""
         while True:
             try:
+                self._coming = [] if self.plan.offload != "none" else self._coming  # such a plan takes every hook off
                 place(self._pipeline, self._parts, self.plan, self.device, self.dtype)
                 return
             except RuntimeError as error:
@@ -68,6 +86,8 @@ def place(pipeline: Any, parts: Mapping[str, nn.Module], plan: MemoryPlan, devic
     if plan.offload == "none":
         for part in parts.values():
             nn.Module.to(part, device, dtype)  # the libraries' own `to` prints warnings about nothing
+            if device.type == "cuda" and any(isinstance(layer, nn.Conv2d) for layer in part.modules()):
+                nn.Module.to(part, memory_format=torch.channels_last)  # type: ignore[call-overload]  # what convolutions in half precision are quickest in
         return
     if hasattr(pipeline, "remove_all_hooks"):
         pipeline.remove_all_hooks()

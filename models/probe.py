@@ -23,11 +23,7 @@ def probe(painter: Painter, networks: Sequence[nn.Module], spec: PainterSpec) ->
 
     Raises CheckpointError where nothing is painted, or of numbers that are not finite.
     """
-    width, height = spec.size
-    guide = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    plain = np.zeros((height, width), np.uint8), np.zeros((height, width, 3), np.uint8)
-    context = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
-    request = PaintRequest(0, (), (PROBED,), guide, plain[0], context, corners=plain[1], words=Words("clean"))
+    request = first_request(spec.size, PROBED)
     with watched(networks) as odd:
         painting = painter.paint(request)
     if odd:
@@ -35,6 +31,15 @@ def probe(painter: Painter, networks: Sequence[nn.Module], spec: PainterSpec) ->
     if not any(patch.rect.covers(PROBED) for patch in painting.patches):
         raise CheckpointError(f"the checkpoint {spec.checkpoint} does not paint: nothing came of a first frame; get a clean copy")
     painter.restore(None)
+
+
+def first_request(size: tuple[int, int], area: Rect) -> PaintRequest:
+    """Noise, to be painted in an area."""
+    width, height = size
+    guide = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    plain = np.zeros((height, width), np.uint8), np.zeros((height, width, 3), np.uint8)
+    context = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
+    return PaintRequest(0, (), (area,), guide, plain[0], context, corners=plain[1], words=Words("clean"))
 
 
 @contextmanager

@@ -33,8 +33,9 @@ def sample(
     noise: Tensor,
     steps: int,
     strength: float = STRENGTH,
+    static: bool = False,
 ) -> Tensor:
-    """Euler steps along the straight path of `models.training.objective`; shapes as of Denoiser.forward.
+    """Euler steps along the straight path of `models.training.objective`; shapes, and what is static, as of Denoiser.forward.
 
     Returns clean latents (B, 48, h, w), not clamped: the mean of what each step predicts, weighted by its noise level. Each
     is a guess of the same frame from other noise, and the higher levels are the better learned ones, so more steps are no
@@ -46,7 +47,7 @@ def sample(
     x = (1 - path[0]) * previous + path[0] * noise
     clean, kept = torch.zeros_like(previous), previous.new_zeros(())
     for level, lower in zip(path[:-1], path[1:], strict=True):
-        predicted = denoiser(x, previous, guide, maps, x.new_full((len(x),), level), tokens, memory, corners, materials)
+        predicted = denoiser(x, previous, guide, maps, x.new_full((len(x),), level), tokens, memory, corners, materials, static)
         x = predicted.clean + (x - predicted.clean) * (lower / level)
         share = level / sum(path)
         clean, kept = clean + share * predicted.clean, kept + share * predicted.kept

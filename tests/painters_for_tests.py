@@ -26,6 +26,7 @@ from engine.painter import (
     Painting,
     PaintRequest,
     Patch,
+    Readiness,
 )
 
 SLOW_S = 0.05
@@ -105,6 +106,27 @@ class SteadyPainter(PatientPainter):
     """The same in steps of STEADY_S."""
 
     step_s = STEADY_S
+class ReadyingPainterOfThree(RememberingPainter):
+    """Gets ready in three pieces between its paints."""
+
+    pieces = 3
+    fatal = 9  # the piece that ends the process
+
+    def __init__(self, spec: PainterSpec) -> None:
+        super().__init__(spec)
+        self._done = self.pieces if "pieces" in spec.without else -1
+
+    def get_ready(self) -> Readiness | None:
+        if self._done == self.pieces:
+            return None
+        self._done += 1
+        if self._done == self.fatal:
+            os._exit(7)
+        return Readiness("pieces", self._done, self.pieces)
+
+
+class FatallyReadyingPainter(ReadyingPainterOfThree):
+    fatal = 2
 
 
 class BriskPainter(RememberingPainter):

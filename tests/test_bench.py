@@ -17,8 +17,10 @@ from benchmarks.result_forms import SCHEMA, read_bench, schema
 from benchmarks.side_by_side import OURS, STOCK, side_by_side
 from benchmarks.watch import Watch
 from engine.errors import InputError
+from engine.events import Ask, Text
 from engine.painter import TECHNIQUES, PainterSpec
 from tests.checkpoints import tiny_checkpoint
+from tests.stand_in_gpu import FakeRecorder
 from tests.tiny_families import tiny_folder
 from ui import cli
 
@@ -151,6 +153,19 @@ def test_an_open_checkpoint_is_laid_beside_the_stock_pipeline(tmp_path: Path, mo
     rows = {row["name"]: row for row in side_by_side(spec, quick=True, say=lambda line: None)}
     assert list(rows) == [STOCK, OURS, "ours without crops"]
     assert rows[OURS]["gain"] > rows["ours without crops"]["gain"]
+
+
+def test_graphs_and_compiling_have_their_lines_where_they_are_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = PainterSpec(checkpoint=str(tiny_checkpoint(tmp_path / "tiny")), size=(256, 192), device="cpu", threads=1, compiled=True)
+    recorders: list[FakeRecorder] = []
+    monkeypatch.setattr("models.graphs.recorder_for", lambda device: recorders.append(FakeRecorder()) or recorders[-1])
+    monkeypatch.setattr("models.compiling.BACKEND", "eager")
+    monkeypatch.setattr(side_by_side_module, "TECHNIQUES", ())
+    monkeypatch.setattr(side_by_side_module, "_trace", lambda desktop, quick: [Ask(1.0, "Notes"), Text(1.2, "a")])
+    rows = [row["name"] for row in side_by_side(spec, quick=True, say=lambda line: None)]
+    assert rows == [STOCK, OURS, "ours without CUDA graphs", "ours without torch.compile"]
+    asked, ours, without_compiling = recorders
+    assert asked.recorded == ours.recorded == without_compiling.recorded == 3 and ours.replays > 3
 
 
 @pytest.mark.parametrize(

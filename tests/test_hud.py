@@ -14,7 +14,7 @@ from engine.events import Ask, Text
 from engine.geometry import Rect
 from engine.mailbox import DirectMailbox, MailboxStatus
 from engine.pace import Caps
-from engine.painter import GuidePainter, PainterInfo, PainterSpec
+from engine.painter import GuidePainter, PainterInfo, PainterSpec, Readiness
 from engine.session import Session
 from engine.settings import Keys, Settings
 from ui.hud import FADE_S, Panels, SavedMark, guide_shown, hud_rows, key_rows, saved_words, warnings
@@ -134,6 +134,14 @@ def test_the_hud_counts_paints_and_names_words_it_does_not_know() -> None:
     rows = dict(hud_rows(session))
     assert rows["frames"] == f"0 painted, 0 cached, {session.statistics.skipped} skipped, {session.statistics.guide} guide"
     assert rows["no idea of"] == "florble" and "p95" in rows["event to patch"]
+
+
+def test_the_hud_tells_how_far_the_painter_is_with_getting_ready() -> None:
+    session: Any = Stub().real
+    session.mailbox.readiness = Readiness("CUDA graphs", 1, 4)
+    assert dict(hud_rows(session))["CUDA graphs"] == "1 of 4 ready"
+    session.mailbox.readiness = Readiness("CUDA graphs", 1, 4, "a capture failed: no memory")
+    assert dict(hud_rows(session))["CUDA graphs"] == "painting without: a capture failed: no memory"
 
 
 def test_every_key_that_can_be_rebound_is_in_the_list_as_it_is_bound() -> None:

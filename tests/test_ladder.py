@@ -22,6 +22,7 @@ from engine.session import Session
 from engine.text_check import check
 from models.catalog import open_carefully
 from models.crops import BUNDLED_CELLS, Cells, plan
+from models.ferry import Ferry
 from models.ladder import CROPPED, LEAST_CROP, SHRUNK, TILED, WAITING, Careful, Ladder
 from models.memory_plan import plans
 from models.placing import Placement
@@ -66,15 +67,15 @@ def run_out(*given: Any, **how: Any) -> None:
 def short_until(painter: Careful, stage: str, enough: Callable[[], bool], monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Memory runs out whenever the stage begins, until `enough`; what ends that."""
     if stage == "copying back":
-        before = torch.Tensor.cpu
+        before = Ferry.down
 
-        def copied(tensor: torch.Tensor) -> torch.Tensor:
+        def copied(ferry: Ferry, tensor: torch.Tensor) -> np.ndarray:
             if not enough():
                 run_out()
-            return before(tensor)
+            return before(ferry, tensor)
 
-        monkeypatch.setattr(torch.Tensor, "cpu", copied)
-        return lambda: monkeypatch.setattr(torch.Tensor, "cpu", before)
+        monkeypatch.setattr(Ferry, "down", copied)
+        return lambda: monkeypatch.setattr(Ferry, "down", before)
     hook = network_of(painter, stage).register_forward_pre_hook(lambda module, given: None if enough() else run_out())
     return hook.remove
 

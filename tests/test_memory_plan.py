@@ -236,8 +236,7 @@ def test_a_second_shortage_is_met_by_a_thriftier_plan(folders: Path, kind: str) 
 @pytest.mark.parametrize("kind", STAGES)
 def test_where_nothing_helps_it_says_so_and_is_as_it_was(painters: dict[str, Careful], kind: str) -> None:
     painter = painters[kind]
-    assert isinstance(painter, CarefulStepping) == (kind != "bundled")
-    assert isinstance(painter, CarefulPreviewing) == (kind == "sd-turbo")
+    assert isinstance(painter, CarefulStepping) == isinstance(painter, CarefulPreviewing) == (kind != "bundled")
     forget(painter)
     before = painter.painter.latents().copy()
     with short(painter, STAGES[kind][1], 1000), pytest.raises(PixelOSError, match="memory ran out"):

@@ -30,11 +30,13 @@ from tests.painters_for_tests import (
     STEPS,
     BriskPainter,
     CrashingPainter,
+    FatallyReadyingPainter,
     FrozenPainter,
     HangingPainter,
     OnceFailingPainter,
     PatientPainter,
     RaisingPainter,
+    ReadyingPainterOfThree,
     RememberingPainter,
     SlowPainter,
     SteadyPainter,
@@ -350,3 +352,29 @@ def test_a_paint_of_many_steps_is_no_hang_and_tells_how_far_it_is() -> None:
         assert paintings_to(mailbox, 1)[-1].seq == 1
         until(lambda: mailbox.status.state == "ready")
         assert mailbox.status.why == "" and mailbox.status.deaths == 0
+
+
+def test_a_painter_gets_ready_between_paints_and_tells_how_far_it_is() -> None:
+    with mailbox_of(ReadyingPainterOfThree) as mailbox:
+        until(lambda: mailbox.info is not None)
+        time.sleep(0.1)
+        assert mailbox.readiness is None  # the first frame comes first
+        mailbox.post(noisy(1, "a"))
+        paintings_to(mailbox, 1)
+        until(lambda: mailbox.readiness is not None and mailbox.readiness.complete)
+        assert str(mailbox.readiness) == "3 of 3 ready"
+        mailbox.post(noisy(2, "b"))
+        paintings_to(mailbox, 2)
+        assert text_seen(mailbox.latents()) == "ab"
+
+
+def test_a_painter_that_dies_of_getting_ready_does_without_from_then_on() -> None:
+    with mailbox_of(FatallyReadyingPainter, NO_PAUSE) as mailbox:
+        mailbox.post(noisy(1, "a"))
+        paintings_to(mailbox, 1)
+        until(lambda: mailbox.status.deaths == 1 and mailbox.status.state == "ready")
+        mailbox.post(noisy(2, "b"))
+        paintings_to(mailbox, 2)
+        time.sleep(0.2)
+        assert mailbox.status.deaths == 1 and text_seen(mailbox.latents()) == "ab"
+        assert mailbox.readiness is not None and "lost while it got ready" in mailbox.readiness.note

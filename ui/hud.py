@@ -127,6 +127,8 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
             rows.append(("memory plan", info.plan))
         if info.gave_up:
             rows.append(("memory ran short", "; ".join(info.gave_up)))
+    if (readiness := getattr(session.mailbox, "readiness", None)) is not None:
+        rows.append((readiness.what, str(readiness)))
     if (swap := getattr(session.mailbox, "latest", None)) is not None and swap.under_way:
         rows.append(("next", f"{swap.spec.checkpoint}, {100 * swap.share:.0f} % read"))
     if caps := str(getattr(session.mailbox, "caps", "")):

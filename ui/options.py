@@ -41,6 +41,9 @@ class Choice:
     dtype: Annotated[str | None, typer.Option(metavar="|".join(DTYPES), help="The painter's numbers.")] = None
     seed: Annotated[int | None, typer.Option(metavar="N", help="What the noise starts from.")] = None
     profile: Annotated[Path | None, typer.Option(metavar="DIR", help="The profile folder.")] = None
+    compile: Annotated[
+        bool | None, typer.Option("--compile", help="Try torch.compile on the denoiser's blocks: starting takes longer.")
+    ] = None
     vram_budget: Annotated[float | None, typer.Option(metavar="GB", help="Bound on GPU memory.")] = None
 
     def check(self) -> Choice:
@@ -86,7 +89,7 @@ class Choice:
             "checkpoint": self.checkpoint, "mode": self.mode, "steps": self.steps, "device": self.device,
             "dtype": self.dtype, "seed": self.seed, "size": parse_size(self.size) if self.size else None,
             "loras": tuple(_lora(text, self.folder()) for text in self.lora or ()) or None, "sampler": self.sampler,
-            "vram_budget": self.vram_budget,
+            "vram_budget": self.vram_budget, "compiled": self.compile,
         }  # fmt: skip
         given = {key: value for key, value in said.items() if value is not None}
         return replace(PainterSpec(profile=str(self.folder())), **{**otherwise, **given})

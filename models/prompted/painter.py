@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from engine.painter import (
     CACHE,
     CROPS,
     EMBEDDINGS,
+    GRAPHS,
     Cancelled,
     OnPreview,
     OnStep,
@@ -34,23 +34,28 @@ from engine.painter import (
     Painting,
     PaintRequest,
     Patch,
+    Readiness,
 )
+from models.compiling import compile_blocks
 from models.crops import Cells, PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
 from models.frame_cache import FrameCache
+from models.graphs import Graphs
 from models.held_frame import BLEND, EMPTY, HeldFrame, Kept
 from models.instructions import templates_of
 from models.ladder import Ladder
 from models.placing import Placement
+from models.probe import first_request
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
+from models.prompted.prediction import Prediction
 from models.prompted.trajectory import Trajectory, stock_path
+from models.stopwatch import Stopwatch
 
 CACHED_AREA = 384 * 384  # pixels: larger crops rarely come back
 NEGATIVE = "blurry, illegible text, distorted"
-STAGES = ("embed", "encode", "denoise", "decode")
 CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
 
 
@@ -65,18 +70,25 @@ class PromptedPainter:
             torch.set_num_threads(spec.threads or all_threads())
         self.placement = Placement(checkpoint.pipeline, checkpoint.parts, checkpoint.family, spec)
         self.ladder = Ladder(spec.size, self.placement)
+        self.placement.let_encoders_come()
         dtype = self.placement.dtype
         self._device, self._dtype = device, dtype
         self._templates = templates_of(self.family, spec.profile)
-        self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor)
+        # Networks that come and go, as a thrifty plan has it, lie nowhere for long: no graph could read them.
+        self.graphs = Graphs(device, (*spec.without, *([GRAPHS] if self.placement.plan.offload != "none" else [])))
+        self._watch = Stopwatch(device)
+        self._predict = self.graphs.wrap(Prediction(self.pipeline, self.family))
+        self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor, self.graphs)
         steps = spec.steps or self.family.steps
         self._path = stock_path(self.pipeline, self.family, steps)
+        self._times = list(self._path.timesteps.to(device))
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
             strength=0.0 if self.family.edits else self.family.turning,
         )  # fmt: skip
-        self.cells = replace(CELLS, least=spec.least_crop or CELLS.least)
+        cells = replace(CELLS, least=spec.least_crop or CELLS.least)
+        self.cells = cells.few(spec.size) if self.graphs.on else cells
         self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise(self._path)
         self._latents = torch.zeros_like(self._fields[0])
@@ -87,6 +99,36 @@ class PromptedPainter:
         self._known: tuple[str, Known] | None = None
         self.on_step: OnStep | None = None
         self.on_preview: OnPreview | None = None
+        self._last = first_request(spec.size, self._frame.whole)
+        self._again = False  # whether the last words were those before
+        if spec.compiled:
+            compiled = compile_blocks([self.pipeline.unet], self._try)
+            self.info = replace(self.info, compile_s=compiled.seconds, note=" ".join(filter(None, (self.info.note, compiled.note))))
+        areas = [Rect(0, 0, *size) for size in (*self.cells.sizes, spec.size)]
+        self.graphs.rehearse([partial(self._paint_unseen, area) for area in areas])
+
+    def _try(self) -> None:
+        """Paint the whole frame and a small crop of nothing, and forget it."""
+        whole, least = self._frame.whole, Rect(0, 0, min(self.cells.least, self._spec.size[0]), min(self.cells.least, self._spec.size[1]))
+        for area in (whole, least):
+            self.frame(self._last, area)
+        self._told = None
+
+    @torch.inference_mode()
+    def get_ready(self) -> Readiness | None:
+        """Let text encoders go whose output is used again, then capture CUDA graphs of the next size of crops, where there are
+        any. A dream's words change with every event, and those who leave at once would come back at once."""
+        if self._again:
+            self.placement.rest()
+        return self.graphs.advance()
+
+    def _paint_unseen(self, area: Rect) -> None:
+        """Paint a crop as the last request asks, and forget it."""
+        stepped, self.on_step = self.on_step, None
+        try:
+            self._paint_area(area, self._last, self.conditioning(self._last), ())
+        finally:
+            self.on_step = stepped
 
     @torch.inference_mode()
     def paint(self, request: PaintRequest) -> Painting:
@@ -96,12 +138,14 @@ class PromptedPainter:
         """
         if request.edit is not None:
             return self._edited(request)
-        ms = dict.fromkeys(STAGES, 0.0)
         whole = Rect(0, 0, *self._spec.size)
-        begun = perf_counter()
+        self._watch.begin()
+        self._watch.stage("embed")
         self._weigh(request)
         told = self.conditioning(request)
-        ms["embed"] = (perf_counter() - begun) * 1e3
+        self._watch.stage("encode")
+        if self.graphs.on:
+            self._last = request
         patches, damage = self._frame.begin(request)
         self._read(anew=bool(patches))
         damage = (whole,) if request.guide is None else damage
@@ -110,16 +154,16 @@ class PromptedPainter:
             key = self._key(crop, request)
             known = self._cache.get(key)
             if known is None:
-                fresh, known = True, self._painted(crop, request, told, ms)
+                fresh, known = True, self._painted(crop, request, told)
                 self._cache.put(key, known, known.nbytes)
             else:
                 self._put_back(crop, known)
             patches += known.patches
         source = "painted" if fresh else "cached" if patches else "skipped"
-        return Painting(request.seq, tuple(patches), source, ms, lookups=self._cache.lookups())
+        return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._cache.lookups())
 
-    def _painted(self, crop: PaintCrop, request: PaintRequest, told: Conditioning, ms: dict[str, float]) -> Kept:
-        painted = self._paint_area(crop.area, request, told, crop.damage, ms)
+    def _painted(self, crop: PaintCrop, request: PaintRequest, told: Conditioning) -> Kept:
+        painted = self._paint_area(crop.area, request, told, crop.damage)
         patches = []
         for rect in crop.damage:
             y, x = rect.shift(-crop.area.x, -crop.area.y).slices
@@ -146,12 +190,13 @@ class PromptedPainter:
         return digest.digest()
 
     @torch.inference_mode()
-    def frame(self, request: PaintRequest) -> Tensor:
-        """The whole frame as the stock pipeline gives it, unrounded: float32 (1, 3, H, W) in [0, 1]. Nothing is kept."""
+    def frame(self, request: PaintRequest, area: Rect | None = None) -> Tensor:
+        """The whole frame, or an area of it, as the stock pipeline gives it, unrounded: float32 (1, 3, H, W) in [0, 1]. Nothing
+        is kept."""
         self._weigh(request)
         self._read()
-        whole, kept = Rect(0, 0, *self._spec.size), self._latents.clone()
-        painted = self._paint_area(whole, request, self.conditioning(request), (whole,), dict.fromkeys(STAGES, 0.0))
+        whole, kept = area or self._frame.whole, self._latents.clone()
+        painted = self._paint_area(whole, request, self.conditioning(request), (whole,))
         self._latents = kept
         return (painted / 2 + 0.5).clamp(0, 1)
 
@@ -160,8 +205,9 @@ class PromptedPainter:
         """The frame's bytes, then its latents', as uint8 (N,): restored without loss."""
         self._read()
         parts = [self._frame.pixels, self._latents.float().contiguous().view(torch.uint8)]
-        return torch.cat([part.flatten().cpu() for part in parts]).numpy()
+        return self._frame.ferry.down(torch.cat([part.flatten() for part in parts]))
 
+    @torch.inference_mode()
     def restore(self, latents: np.ndarray | None) -> None:
         count = self._frame.pixels.numel()
         if latents is None:
@@ -178,7 +224,6 @@ class PromptedPainter:
         self._cache.clear()
 
     def prompt(self, request: PaintRequest) -> str:
-        """What the checkpoint is told."""
         return self._templates.words(request)
 
     def _weigh(self, request: PaintRequest) -> None:
@@ -186,34 +231,38 @@ class PromptedPainter:
         if self._loras is not None and self._loras.weigh(request.weights):
             self.info = replace(self.info, loras=self._loras.infos)
             self._told = None
+            self.graphs.renew()  # how much a LoRA counts is in what was captured
 
     def _edited(self, request: PaintRequest) -> Painting:
         """Another picture made of the one in the guide, in the damage alone; what is held stays as it is."""
         assert request.guide is not None and request.edit is not None
+        self._watch.begin()
+        self._watch.stage("encode")
         self._read()
-        ms, kept = dict.fromkeys(STAGES, 0.0), (self._latents, self._told, self._path, self._fields)
+        kept = self._latents, self._told, self._path, self._times, self._fields
         row = self.family.turned(request.edit.strength)
         if row is not self.family:
             self._path = stock_path(self.pipeline, row, row.calls(self.info.steps))
-            self._fields = self._noise(self._path)
+            self._times, self._fields = list(self._path.timesteps.to(self._device)), self._noise(self._path)
         patches: list[Patch] = []
         with self._frame.lent(request.guide):
             try:
                 self._read(anew=True)
                 told = self.conditioning(request)
                 for crop in plan(request.damage, self._spec.size, self.cells.at_most(self.ladder.most)):
-                    painted = self._paint_area(crop.area, request, told, crop.damage, ms)
+                    painted = self._paint_area(crop.area, request, told, crop.damage)
                     for rect in crop.damage:
                         y, x = rect.shift(-crop.area.x, -crop.area.y).slices
                         patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
             finally:
-                self._latents, self._told, self._path, self._fields = kept
-        return Painting(request.seq, tuple(patches), "painted", ms)
+                self._latents, self._told, self._path, self._times, self._fields = kept
+        return Painting(request.seq, tuple(patches), "painted", self._watch.ms())
 
     def conditioning(self, request: PaintRequest) -> Conditioning:
         """Of the request's words, encoded anew only when they change."""
         words = self.prompt(request), request.words.known
-        if self._told is None or self._told[0] != words or EMBEDDINGS in self._spec.without:
+        self._again = self._told is not None and self._told[0] == words and EMBEDDINGS not in self._spec.without
+        if self._told is None or not self._again:
             for line in self._vocabulary.teach(words[0]):
                 print(line, file=sys.stderr, flush=True)
             self._told = words, conditioned(self.pipeline, self.family, words[0], NEGATIVE, self.known(words[1]), self.family.guidance)
@@ -236,11 +285,9 @@ class PromptedPainter:
         fields = [torch.randn(shape, generator=generator, dtype=self._dtype).to(self._device) for _ in range(count)]
         return fields if sampled else [torch.zeros_like(fields[0]), *fields]
 
-    def _paint_area(
-        self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...], ms: dict[str, float]
-    ) -> Tensor:
+    def _paint_area(self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...]) -> Tensor:
         """New pixels of the area, float32 (1, 3, h, w) in [-1, 1]; its latents are kept where it was damaged."""
-        begun = perf_counter()
+        self._watch.stage("encode")
         rows, columns = area.slices
         cells: tuple[Any, ...] = (..., *(slice(s.start // self._coder.factor, s.stop // self._coder.factor) for s in (rows, columns)))
         scale = self.ladder.scale
@@ -248,7 +295,7 @@ class PromptedPainter:
         guide = None
         shown = self._frame.pixels[..., rows, columns]
         if request.guide is not None:
-            guide = torch.from_numpy(request.guide[rows, columns].copy()).permute(2, 0, 1)[None].to(self._device)
+            guide = self._frame.ferry.up(request.guide[rows, columns]).permute(2, 0, 1)[None]
             shown = self._frame.showing(request.guide, damage)[..., rows, columns]
         edited = self._coder.mode(self._less(self._floats(self._seen(shown, area, request)))) if self.family.edits else None
         if edited is not None or request.guide is None:
@@ -256,45 +303,29 @@ class PromptedPainter:
         else:
             start = self._coder.encode(self._less(self._floats(shown)), fields[0])
         control = self._less(self._floats(guide if guide is not None else shown)) / 2 + 0.5 if self.family.control else None
-        encoded = perf_counter()
+        self._watch.stage("denoise")
         size, corner = (self._spec.size[1] // scale, self._spec.size[0] // scale), (area.y // scale, area.x // scale)
         show = partial(self._show, request, area, damage) if request.edit is not None else None
         clean = self._denoise(start, edited, control, told, fields[1:], told.added(size, corner), show)
-        denoised = perf_counter()
+        self._watch.stage("decode")
         kept = self._as_kept(clean)
         for rect in damage:
             _, y, x = self._within(rect)
             top, left = area.y // self._coder.factor, area.x // self._coder.factor
             self._latents[..., y, x] = kept[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
-        painted = self._decode(clean, cells, area)
-        ms["encode"] += (encoded - begun) * 1e3
-        ms["denoise"] += (denoised - encoded) * 1e3
-        ms["decode"] += (perf_counter() - denoised) * 1e3
-        return painted
+        return self._decode(clean, cells, area)
 
     def _denoise(
         self, start: Tensor, edited: Tensor | None, control: Tensor | None, told: Conditioning, fields: list[Tensor],
         added: dict[str, Tensor], show: Callable[[Tensor], None] | None = None,
     ) -> Tensor:  # fmt: skip
-        path, branches = self._path, len(told.weights)
+        path = self._path
         image, noise = path.start
         samples, outputs = [image * start + noise * fields[0]], list[Tensor]()
-        fresh = iter(fields[1:])
-        for i, t in enumerate(path.timesteps.to(self._device)):
-            seen = (samples[-1] * path.scale[i].to(samples[-1])).expand(branches, -1, -1, -1)
-            residuals: dict[str, Any] = {}
-            if control is not None:
-                down, mid = self.pipeline.controlnet(
-                    seen, t, told.embeds, control.to(seen).expand(branches, -1, -1, -1), self.family.control,
-                    added_cond_kwargs=added, return_dict=False,
-                )  # fmt: skip
-                residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
-            if edited is not None:
-                seen = torch.cat([seen, edited.to(seen) * told.shown.view(-1, 1, 1, 1)], 1)
-            predicted = self.pipeline.unet(
-                seen, t, told.embeds, timestep_cond=told.guidance, added_cond_kwargs=added, return_dict=False, **residuals
-            )[0]
-            outputs.append((predicted * told.weights.view(-1, 1, 1, 1)).sum(0, keepdim=True))
+        fresh, pooled, ids = iter(fields[1:]), added.get("text_embeds"), added.get("time_ids")
+        for i, t in enumerate(self._times):
+            seen = samples[-1] * path.scale[i].to(samples[-1])
+            outputs.append(self._predict(seen, t, told.embeds, told.weights, told.shown, told.guidance, pooled, ids, edited, control))
             samples.append(path.next(i, samples, outputs, next(fresh) if path.fresh[i] else None))
             if show is not None and self.on_preview is not None and i + 1 < len(path.timesteps):
                 show(path.clean(i, samples[i], outputs[i]))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -41,6 +40,7 @@ from models.prompted.painter import CELLS
 from models.reference.calling import called_with
 from models.reference.previews import Sketch
 from models.reference.steps import BFLOAT16, encode_in_own_format, watched
+from models.stopwatch import Stopwatch
 
 
 class ReferencePainter:
@@ -67,7 +67,7 @@ class ReferencePainter:
         self.on_preview: OnPreview | None = None
         if self.family.pipeline in BFLOAT16:
             encode_in_own_format(self.pipeline)
-        self._frame = HeldFrame(spec.size, device)
+        self._frame, self._watch = HeldFrame(spec.size, device), Stopwatch(device, ("denoise",))
         self._devices = [device] if device.type == "cuda" else []
 
     @torch.inference_mode()
@@ -76,19 +76,20 @@ class ReferencePainter:
 
         Raises Cancelled where `on_step` says so; nothing is taken over then.
         """
-        begun = perf_counter()
+        self._watch.begin()
+        self._watch.stage("denoise")
         if request.edit is not None and request.guide is not None:
             painted = self._painted(request, request.damage)
             with self._frame.lent(request.guide):
                 edited = tuple(self._frame.take(rect, painted[(..., *rect.slices)]) for rect in request.damage)
-            return Painting(request.seq, edited, "painted", {"denoise": (perf_counter() - begun) * 1e3})
+            return Painting(request.seq, edited, "painted", self._watch.ms())
         patches, damage = self._frame.begin(request)
         damage = (self._frame.whole,) if request.guide is None else damage
         for crop in self._crops(request, damage):
             painted = self._painted(request, crop.damage, crop.area)
             places = [(rect, rect.shift(-crop.area.x, -crop.area.y).slices) for rect in crop.damage]
             patches += [self._frame.take_for(request, rect, painted[(..., *place)]) for rect, place in places]
-        return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", {"denoise": (perf_counter() - begun) * 1e3})
+        return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", self._watch.ms())
 
     @torch.inference_mode()
     def frame(self, request: PaintRequest) -> Tensor:

@@ -1,0 +1,97 @@
+"""What rounds corners: the layers that decide, pixel by pixel, what a shape's corner shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.layers import PIXELS
+
+SHARP = 8.0  # how much steeper than other inputs the place in a corner enters: a pixel further is another answer
+
+
+class Rounded(Protocol):
+    """What the pixels of corners show."""
+
+    def over(self, painted: Tensor) -> Tensor:
+        """`painted`, (B, h, w, 16, 3), with the corners put into it."""
+
+
+class Corner(nn.Module):
+    """What a shape's corner shows, pixel by pixel: itself, what lies beneath it, or its edge.
+
+    Only the few pixels that are of corners are computed; all of them where it is to be static, for how many there are is known
+    to the host only after it has waited for the device. How easily a pixel is cut off is known of each; whether it is in this look, the
+    context says.
+    """
+
+    def __init__(self, width: int, context: int, hidden: int = 32) -> None:
+        super().__init__()
+        self.from_fine = nn.Linear(width, hidden)
+        self.from_cut = nn.Linear(PIXELS + 1, hidden)
+        self.from_context = nn.Linear(context, hidden)
+        self.middle = nn.Linear(hidden, hidden)
+        self.out = nn.Linear(hidden, 2)
+        nn.init.constant_(self.out.bias, -3.0)
+
+    def forward(self, fine: Tensor, corners: Tensor, context: Tensor, static: bool = False) -> Rounded:
+        """fine: (B, C, h, w); corners: (B, CORNERS, h, w); context: (B, tokens)."""
+        rows = corners.permute(0, 2, 3, 1)
+        if static:
+            return self._everywhere(fine.permute(0, 2, 3, 1), rows, context)
+        places = (rows[..., :PIXELS] > 0).nonzero(as_tuple=True)
+        b, y, x, pixel = places
+        cell = rows[b, y, x]
+        colours = cell[:, PIXELS:].unflatten(1, (2, 3, PIXELS))
+        at = pixel.view(-1, 1, 1, 1).expand(-1, 2, 3, 1)
+        own = cell[:, :PIXELS].gather(1, pixel[:, None])
+        scaled = torch.cat([cell[:, :PIXELS], own * SHARP], 1)
+        hidden = self.from_fine(fine.permute(0, 2, 3, 1)[b, y, x]) + self.from_cut(scaled) + self.from_context(context)[b]
+        share = self._shares(hidden)
+        return RoundedCorners(places, share, colours.gather(3, at).squeeze(3))
+
+    def _everywhere(self, fine: Tensor, rows: Tensor, context: Tensor) -> Rounded:
+        """The same numbers for every pixel, a corner's or not. fine, rows: (B, h, w, C)."""
+        cut = rows[..., :PIXELS]
+        around, own = self.from_cut.weight.split([PIXELS, 1], 1)
+        cells = self.from_fine(fine) + F.linear(cut, around, self.from_cut.bias) + self.from_context(context)[:, None, None]
+        hidden = cells.unsqueeze(3) + cut.unsqueeze(-1) * SHARP * own[:, 0]  # (B, h, w, 16, hidden)
+        colours = rows[..., PIXELS:].unflatten(-1, (2, 3, PIXELS)).movedim(-1, 3)
+        return EveryPixel(cut > 0, self._shares(hidden), colours)
+
+    def _shares(self, hidden: Tensor) -> Tensor:
+        """(..., hidden) to (..., 3): of what was painted, what lies beneath, the edge."""
+        choice = self.out(F.silu(self.middle(F.silu(hidden))))
+        return torch.softmax(torch.cat([torch.zeros_like(choice[..., :1]), choice], -1), -1)
+
+
+@dataclass
+class RoundedCorners:
+    """places: (n,) each of batch, row, column and pixel; share: (n, 3) of what was painted, what lies
+    beneath, the edge; colours: (n, 2, 3) of the latter two."""
+
+    places: tuple[Tensor, ...]
+    share: Tensor
+    colours: Tensor
+
+    def over(self, painted: Tensor) -> Tensor:
+        """`painted`, (B, h, w, 16, 3), with the corners put into it."""
+        mixed = self.share[:, :1] * painted[self.places] + (self.share[:, 1:, None] * self.colours).sum(1)
+        return painted.index_put(self.places, mixed.to(painted.dtype))
+
+
+@dataclass
+class EveryPixel:
+    """cut: (B, h, w, 16), whether a pixel is a corner's; share: (B, h, w, 16, 3) and colours: (B, h, w, 16, 2, 3), as above."""
+
+    cut: Tensor
+    share: Tensor
+    colours: Tensor
+
+    def over(self, painted: Tensor) -> Tensor:
+        mixed = self.share[..., :1] * painted + (self.share[..., 1:, None] * self.colours).sum(-2)
+        return torch.where(self.cut.unsqueeze(-1), mixed.to(painted.dtype), painted)

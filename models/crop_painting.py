@@ -1,0 +1,61 @@
+"""The bundled denoiser over one crop, from bytes to bytes, as one function of tensors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models.denoiser import CORNERS, PATCH, Denoiser, Materials, pack
+from models.inputs import corner_maps, event_maps, to_bytes
+from models.sampling import sample
+from models.stopwatch import Stopwatch
+
+
+class CropPainting:
+    """static: launch the same whatever the numbers are, as a CUDA graph must."""
+
+    def __init__(self, denoiser: Denoiser, steps: int, dtype: torch.dtype, static: bool, watch: Stopwatch) -> None:
+        self._denoiser, self._steps, self._dtype, self._static = denoiser, steps, dtype, static
+        self._watch = watch
+
+    def __call__(
+        self, previous: Tensor | None, guide: Tensor | None, verbatim: Tensor | None, corners: Tensor | None, pointer: Tensor | None,
+        buttons: Tensor | None, memory: Tensor | None, tokens: Tensor, palette: Tensor, clear: Tensor, depth: Tensor, ground: Tensor,
+        texture: Tensor, place: Tensor, noise: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """New pixels, uint8 (h, w, 3).
+
+        previous: uint8 (3, h, w), None where there is a guide, which says all; guide, corners: uint8 (h, w, 3) and verbatim:
+        uint8 (h, w), as the guide has them, None without one; pointer: (1, h / 4, w / 4) and buttons: (1, 3) where events are answered; palette: (1, P, 3) in [-1, 1];
+        place: (1, PLACE, h / 4, w / 4); the rest as of Denoiser.forward.
+        """
+        self._watch.stage("encode")
+        given = previous if guide is None else guide.permute(2, 0, 1)
+        assert given is not None
+        own = self._latents(given)
+        nothing = torch.zeros_like(own)
+        before, shown = (own, nothing) if guide is None else (nothing, own)
+        mask = given.new_zeros(given.shape[1:]) if verbatim is None else verbatim
+        present = mask.new_full((1,), float(guide is not None), dtype=torch.float32)
+        spot = present.new_zeros(1, mask.shape[0] // PATCH, mask.shape[1] // PATCH) if pointer is None else pointer
+        pressed = present.new_zeros(1, 3) if buttons is None else buttons
+        events = event_maps(mask[None, None].float() / 255, present, spot, pressed).to(self._dtype)
+        maps = torch.cat([events, place], 1).contiguous(memory_format=torch.channels_last)
+        materials = Materials(clear, depth, ground, texture)
+        rounded = ground.new_zeros(1, CORNERS, 1, 1)  # of a checkpoint that rounds none, or where there is no guide
+        if self._denoiser.rounds and corners is not None:
+            rounded = corner_maps(corners[None], palette, materials, self._static)
+        self._watch.stage("denoise")
+        clean = sample(
+            self._denoiser, before, shown, maps, tokens, memory, rounded, materials,
+            noise.contiguous(memory_format=torch.channels_last), self._steps, static=self._static and corners is not None,
+        )  # fmt: skip
+        self._watch.stage("decode")
+        pixels = to_bytes(clean)[0]
+        if guide is None or verbatim is None:
+            return pixels
+        return torch.where(verbatim.unsqueeze(-1) > 0, guide, pixels)  # pictures are the user's: not one level may be off
+
+    def _latents(self, pixels: Tensor) -> Tensor:
+        """uint8 (3, h, w) to packed latents in [-1, 1]."""
+        return pack(pixels[None].to(self._dtype) / 127.5 - 1)

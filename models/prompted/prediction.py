@@ -1,0 +1,43 @@
+"""One call of a prompted denoiser as a function of tensors: what a sampler's step is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.families import Family
+
+
+class Prediction:
+    """Of a stock pipeline's denoiser, with its ControlNet where the family has one. Networks are looked up at every call."""
+
+    def __init__(self, pipeline: Any, family: Family) -> None:
+        self._pipeline, self._family = pipeline, family
+
+    def __call__(
+        self, sample: Tensor, t: Tensor, embeds: Tensor, weights: Tensor, shown: Tensor, guidance: Tensor | None, pooled: Tensor | None,
+        ids: Tensor | None, edited: Tensor | None, control: Tensor | None,
+    ) -> Tensor:  # fmt: skip
+        """The branches' predictions, added by their weights: (1, C, h, w).
+
+        sample: (1, C, h, w), scaled; t: (), the timestep; embeds to pooled: as of Conditioning, b branches; ids: (b, 6) for
+        SDXL; edited: the latents of the picture that is edited, for families that are shown one; control: (1, 3, H, W) in
+        [0, 1], for those with a ControlNet.
+        """
+        seen = sample.expand(len(weights), -1, -1, -1)
+        added = {} if pooled is None else {"text_embeds": pooled, "time_ids": ids}
+        residuals: dict[str, Any] = {}
+        if control is not None:
+            down, mid = self._pipeline.controlnet(
+                seen, t, embeds, control.to(seen).expand(len(weights), -1, -1, -1), self._family.control,
+                added_cond_kwargs=added, return_dict=False,
+            )  # fmt: skip
+            residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
+        if edited is not None:
+            seen = torch.cat([seen, edited.to(seen) * shown.view(-1, 1, 1, 1)], 1)
+        predicted: Tensor = self._pipeline.unet(
+            seen, t, embeds, timestep_cond=guidance, added_cond_kwargs=added, return_dict=False, **residuals
+        )[0]
+        return (predicted * weights.view(-1, 1, 1, 1)).sum(0, keepdim=True)

@@ -1,0 +1,256 @@
+"""CUDA graphs, with the capture faked: static shapes, no input of a later call leaks, and painting goes on where one fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from engine.geometry import Rect
+from engine.painter import (
+    GRAPHS,
+    Painter,
+    PainterSpec,
+    Painting,
+    PaintRequest,
+    Readiness,
+    ReadyingPainter,
+    Words,
+)
+from models.catalog import open_carefully, open_painter
+from models.crops import BUNDLED_CELLS, plan
+from models.denoiser import Materials
+from models.graphs import Graphs
+from models.inputs import corner_maps, palette_of
+from tests.checkpoints import tiny_checkpoint, tiny_networks
+from tests.stand_in_gpu import FakeRecorder, UnfitForCapture
+from tests.test_painters import SIZE, WHOLE, ask, context, drawn, empty, show
+from tests.tiny_families import tiny_folder
+
+CPU = torch.device("cpu")
+SPEC = PainterSpec(size=SIZE, threads=1, device="cpu", dtype="float32")
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
+    return faked(monkeypatch, FakeRecorder())
+
+
+def faked(monkeypatch: pytest.MonkeyPatch, recorder: FakeRecorder) -> FakeRecorder:
+    monkeypatch.setattr("models.graphs.recorder_for", lambda device: recorder)
+    return recorder
+
+
+def captured(graphs: Graphs) -> list[Readiness]:
+    told = []
+    while (readiness := graphs.advance()) is not None:
+        told.append(readiness)
+    return told
+
+
+def made_ready(painter: Painter) -> list[Readiness]:
+    told = []
+    while isinstance(painter, ReadyingPainter) and (readiness := painter.get_ready()) is not None:
+        told.append(readiness)
+    return told
+
+
+def twice(x: Tensor, y: Tensor | None) -> Tensor:
+    return 2 * x if y is None else 2 * x + y
+
+
+def test_a_captured_function_gives_what_it_gave_and_results_stay(recorder: FakeRecorder) -> None:
+    graphs = Graphs(CPU)
+    function = graphs.wrap(twice)
+    graphs.rehearse([lambda: function(torch.zeros(4), None), lambda: function(torch.zeros(4), torch.zeros(4))])
+    assert [(one.done, one.of) for one in captured(graphs)] == [(0, 2), (1, 2), (2, 2)]
+    a, b = torch.arange(4.0), torch.full((4,), 3.0)
+    first = function(a, None)
+    second = function(b, a)
+    third = function(a + 1, None)
+    assert recorder.recorded == 2 and recorder.replays == 5
+    assert first.tolist() == [0, 2, 4, 6] and second.tolist() == [6, 7, 8, 9] and third.tolist() == [2, 4, 6, 8]
+    b.fill_(100)
+    assert second.tolist() == [6, 7, 8, 9]
+
+
+def test_what_was_not_captured_is_called_and_captured_in_the_next_pause(recorder: FakeRecorder) -> None:
+    graphs, given = Graphs(CPU), torch.zeros(2)
+    function = graphs.wrap(twice)
+    graphs.rehearse([lambda: function(given, None)])
+    captured(graphs)
+    given = torch.ones(3)
+    assert function(given, None).tolist() == [2, 2, 2] and recorder.recorded == 1
+    assert [str(one) for one in captured(graphs)] == ["0 of 1 ready", "1 of 1 ready"] and recorder.recorded == 2
+    assert function(torch.zeros(9), None).tolist() == [0] * 9
+    captured(graphs)
+    assert function(torch.zeros(9), None).tolist() == [0] * 9 and captured(graphs) == []
+
+
+def test_weights_that_changed_are_captured_anew(recorder: FakeRecorder) -> None:
+    graphs = Graphs(CPU)
+    function = graphs.wrap(twice)
+    graphs.rehearse([lambda: function(torch.zeros(2), None)])
+    captured(graphs)
+    graphs.renew()
+    replays = recorder.replays
+    assert function(torch.ones(2), None).tolist() == [2, 2] and recorder.replays == replays
+    captured(graphs)
+    assert recorder.recorded == 2 and function(torch.ones(2), None).tolist() == [2, 2] and recorder.replays > replays
+
+
+@pytest.mark.parametrize("why", [torch.OutOfMemoryError("CUDA out of memory"), UnfitForCapture("operation not permitted"), MemoryError()])
+def test_a_capture_that_fails_is_said_and_all_goes_on_without(monkeypatch: pytest.MonkeyPatch, why: Exception) -> None:
+    recorder = faked(monkeypatch, FakeRecorder(2, why))
+    graphs = Graphs(CPU)
+    function = graphs.wrap(twice)
+    graphs.rehearse([lambda: function(torch.zeros(2), None), lambda: function(torch.zeros(3), None)])
+    last = captured(graphs)[-1]
+    assert last.complete and last.note.startswith("a capture failed: ") and "painting without" in str(last)
+    replays = recorder.replays
+    assert function(torch.ones(2), None).tolist() == [2, 2] and recorder.replays == replays and captured(graphs) == []
+
+
+@pytest.mark.parametrize("unfit", [lambda x: x[x > 0], lambda x: x * float(x.sum()), lambda x: x + torch.tensor([1.0, 2.0])])
+def test_what_no_graph_can_hold_is_refused_by_the_fake_too(recorder: FakeRecorder, unfit: Any) -> None:
+    graphs = Graphs(CPU)
+    function = graphs.wrap(unfit)
+    graphs.rehearse([lambda: function(torch.ones(2))])
+    assert "not permitted" in captured(graphs)[-1].note
+    assert function(torch.ones(2)).tolist() == unfit(torch.ones(2)).tolist()
+
+
+def test_left_out_or_without_a_gpu_there_are_none(recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Graphs(CPU, (GRAPHS,)).wrap(twice) is twice and not Graphs(CPU, (GRAPHS,)).on
+    monkeypatch.undo()
+    graphs = Graphs(CPU)
+    graphs.rehearse([lambda: twice(torch.zeros(1), None)])
+    assert not graphs.on and graphs.wrap(twice) is twice and graphs.advance() is None and not graphs.drop()
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> PainterSpec:
+    return replace(SPEC, checkpoint=str(tiny_checkpoint(tmp_path_factory.mktemp("tiny"))))
+
+
+REQUESTS = [
+    ask(drawn(1)), ask(drawn(2), (Rect(40, 48, 24, 16),)), ask(drawn(3), (Rect(160, 96, 64, 40),), "ocean"), ask(drawn(4), (Rect(40, 48, 24, 16),)),
+    ask(drawn(2), (Rect(8, 8, 16, 16), Rect(200, 150, 16, 16)), "candy"), ask(drawn(5), WHOLE, "wood"),
+]  # fmt: skip
+
+
+def frames(painter: Painter, requests: list[PaintRequest]) -> list[np.ndarray]:
+    frame, found = empty(), []
+    for request in requests:
+        found.append(show(painter, frame, request).copy())
+    return found
+
+
+def test_the_bundled_family_paints_the_same_from_graphs(tiny: PainterSpec, recorder: FakeRecorder) -> None:
+    """Eager and replayed bit for bit; beside the way without graphs, that computes corners only where there are any, to a level."""
+    requests = REQUESTS[:4]
+    graphed = open_painter(tiny)
+    before = frames(graphed, requests)
+    assert recorder.recorded == 0
+    graphed.restore(None)
+    graphed.close()  # the frame cache
+    told = made_ready(graphed)
+    sizes = {crop.area[2:] for request in requests for crop in plan(request.damage, SIZE, BUNDLED_CELLS.few(SIZE))}
+    assert recorder.recorded == len(told) - 1 == 3 and told[-1].complete and sizes <= {(64, 64), (128, 128), SIZE}
+    replays = recorder.replays
+    first = graphed.paint(requests[0]).patches[0].pixels
+    kept = first.copy()
+    graphed.restore(None)
+    graphed.close()
+    after = frames(graphed, requests)
+    assert (first == kept).all()  # what was handed out is not painted over
+    assert recorder.recorded == 3 and recorder.replays - replays >= len(requests)
+    assert all((one == other).all() for one, other in zip(before, after, strict=True))
+    plain = frames(open_painter(replace(tiny, without=(GRAPHS,))), requests)
+    assert max(np.abs(one.astype(int) - other).max() for one, other in zip(after, plain, strict=True)) <= 2
+
+
+def test_corners_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
+    """A CUDA graph cannot know how many there are."""
+    guide, denoiser = drawn(2), tiny_networks()[0]
+    assert (guide.corners[..., 0] > 0).sum() > 50
+    generator = torch.Generator().manual_seed(0)
+    slow = torch.from_numpy(context("candy").slow)[None]
+    cells = SIZE[1] // 4, SIZE[0] // 4
+    materials = Materials(
+        torch.rand(1, 19, generator=generator), torch.rand(1, 19, generator=generator), torch.randn(1, 48, *cells, generator=generator),
+        torch.randn(1, 16, *cells, generator=generator),
+    )  # fmt: skip
+    corners = torch.from_numpy(guide.corners)[None]
+    some, every = (corner_maps(corners, palette_of(slow), materials, static) for static in (False, True))
+    assert torch.allclose(some, every, atol=1e-6)
+    fine, painted = torch.randn(1, 8, *cells, generator=generator), torch.randn(1, *cells, 16, 3, generator=generator)
+    told = torch.randn(1, denoiser.corner.from_context.in_features, generator=generator)
+    with torch.no_grad():
+        few, dense = (denoiser.corner(fine, some, told, static).over(painted) for static in (False, True))
+    assert torch.allclose(few, dense, atol=1e-5) and not torch.allclose(few, painted, atol=1e-2)
+
+
+def test_a_crop_is_of_few_sizes_and_holds_its_damage_with_the_margin() -> None:
+    size, generator = (512, 384), np.random.default_rng(0)
+    cells = BUNDLED_CELLS.few(size)
+    assert cells.sizes == ((64, 64), (128, 128), (256, 256))
+    for _ in range(200):
+        x, y = int(generator.integers(0, 63)) * 8, int(generator.integers(0, 47)) * 8
+        w, h = int(generator.integers(1, 65 - x // 8)) * 8, int(generator.integers(1, 49 - y // 8)) * 8
+        (crop,) = plan((Rect(x, y, w, h),), size, cells)
+        assert crop.area[2:] in (*cells.sizes, size) and crop.area.x % 16 == crop.area.y % 16 == 0
+        assert crop.area.covers(Rect(x, y, w, h).grow(cells.margin).meet(Rect(0, 0, *size)))
+
+
+def test_painting_goes_on_where_a_capture_fails(tiny: PainterSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = faked(monkeypatch, FakeRecorder(2))
+    painter = open_painter(tiny)
+    before = frames(painter, REQUESTS[:2])
+    told = made_ready(painter)
+    assert "out of memory" in told[-1].note
+    painter.restore(None)
+    painter.close()
+    replays = recorder.replays
+    after = frames(painter, REQUESTS[:2])
+    assert recorder.replays == replays and all((one == other).all() for one, other in zip(before, after, strict=True))
+
+
+def test_where_memory_runs_out_graphs_are_what_goes_first(tiny: PainterSpec, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    painter = open_carefully(tiny)
+    made_ready(painter)
+    inner: Any = painter.painter  # type: ignore[attr-defined]
+    before, short = inner.paint, [torch.OutOfMemoryError("CUDA out of memory")] * 2
+
+    def paint(request: PaintRequest) -> Painting:
+        if short:
+            raise short.pop()
+        found: Painting = before(request)
+        return found
+
+    monkeypatch.setattr(inner, "paint", paint)
+    replays = recorder.replays
+    assert painter.paint(REQUESTS[0]).patches and recorder.replays == replays
+    assert [str(one) for one in made_ready(painter)] == ["painting without: memory was needed"]
+
+
+@pytest.mark.parametrize("family", ["pix2pix", "sdxl-control"])
+def test_prompted_painters_paint_the_same_from_graphs(family: str, tmp_path: Path, recorder: FakeRecorder) -> None:
+    """Denoiser, ControlNet, both kinds of autoencoder, with two branches and three."""
+    spec = replace(SPEC, checkpoint=str(tiny_folder(tmp_path / family, family, tiny_vae=family == "sdxl-control")), steps=2, least_crop=128)
+    requests = [replace(request, words=Words("dark")) for request in (REQUESTS[1], REQUESTS[3])]
+    painter = open_carefully(spec)
+    before = frames(painter, requests)
+    told = made_ready(painter)
+    assert told[-1].complete and not told[-1].note and len(told) == 3
+    painter.restore(None)
+    painter.close()
+    recorded, replays = recorder.recorded, recorder.replays
+    after = frames(painter, requests)
+    assert recorder.recorded == recorded >= 5 and recorder.replays - replays >= 8
+    assert max(np.abs(one.astype(int) - other).max() for one, other in zip(before, after, strict=True)) <= 1
