@@ -92,6 +92,9 @@ def test_a_window_never_seen_looks_as_the_book_has_it(book: Book) -> None:
         one.turn(desktop_event := Ask(1.0, "calculator"), desktop.features())
         assert desktop_event.t == desktop.t
     assert windows_alike(known, desktop) > 0.99 > 0.97 > windows_alike(blank, desktop)
+    x, y, w, h = desktop.stack.windows[-1].rect
+    outer = known.planes[SEEN, y : y + h, x : x + w] > 0
+    assert outer[0, 0] and outer[0, -1] and outer[-1, -1] and outer.float().mean() < 0.02, "a style may round it"
 
 
 def test_larger_text_is_laid_from_the_book() -> None:

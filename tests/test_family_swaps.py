@@ -23,7 +23,7 @@ from engine.session import Session
 from engine.swap_mailbox import SwapMailbox
 from models.catalog import open_painter
 from models.families import FAMILIES
-from models.placing import careful
+from models.ladder import careful
 from models.reference.painter import ReferencePainter
 from tests.test_families import painter_of, request
 from tests.test_painters import SIZE

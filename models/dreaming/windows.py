@@ -17,7 +17,9 @@ from torch import Tensor
 
 from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of, text_size_of
 from engine.desktop.shell import bar_height
+from engine.drawing import Fill
 from engine.geometry import Rect
+from engine.guide import Guide
 from engine.painter import ContextFeatures
 from engine.theme import NEUTRAL, Role
 from engine.typeface import Face, line_height
@@ -128,6 +130,7 @@ class Windows:
             if other[:2] == form[:2]:
                 return _Picture(stretched(self._pictures[other].planes, w, h), self._pictures[other].front)
         planes = torch.zeros(PLANES, h, w, dtype=torch.uint8)
+        planes[SEEN:] = _corners(w, h)
         if (page := self._book.page(app, text_size)) is not None:
             planes[:SEEN] = stretched(page, w, h)
         else:
@@ -172,6 +175,14 @@ class Windows:
         self._pictures.clear()
         self._ground = torch.zeros_like(self._ground)
         self._shown = ()
+
+
+def _corners(w: int, h: int) -> Tensor:
+    """Where a style may round a window of this size, as a guide has it: uint8 (3, h, w)."""
+    outer = Rect(0, 0, w, h)
+    guide = Guide(outer.snap()[2:])
+    guide.update([Fill(outer, Role.BORDER, "window", outer)])
+    return torch.from_numpy(guide.corners[:h, :w]).permute(2, 0, 1)
 
 
 def stretched(picture: Tensor, w: int, h: int) -> Tensor:
