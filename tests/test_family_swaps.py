@@ -39,9 +39,11 @@ FIRST, PART = "sd-turbo", Rect(64, 40, 48, 32)
 class InThisProcess(DirectMailbox):
     """What a swapping mailbox asks of a painter's process, without one. Its painter is there at once."""
 
-    def __init__(self, open_painter: OpenPainter, spec: PainterSpec, limits: object = None) -> None:
+    guesses, card, readiness = False, None, None
+
+    def __init__(self, open_painter: OpenPainter, spec: PainterSpec, limits: object = None, caps: object = None) -> None:
         super().__init__(open_painter(spec))
-        self.limits, self.share = limits, 1.0
+        self.limits, self.caps, self.share = limits, caps, 1.0
 
 
 @cache
