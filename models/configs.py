@@ -24,6 +24,7 @@ CODED = re.compile(r"auto_map|trust_remote_code|custom_pipelines?|custom_code|cu
 IMPLEMENTATION = re.compile(r"_?attn_\w*|_?attention_implementation|\w*experts_implementation")
 COUNTED = re.compile(r"layers|blocks")  # how deep a network is to be
 USUAL = frozenset({"architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "gradient_checkpointing"})
+TOLD_BESIDE = {"AutoencoderTiny": ("block_out_channels",)}  # what a class writes of itself beside its constructor's settings
 
 
 def refuse_code(config: Mapping[str, Any], path: Path) -> None:
@@ -63,7 +64,8 @@ def _depth(config: Mapping[str, Any]) -> int:
 def known(config: Mapping[str, Any], cls: Any, path: Path, findings: Findings) -> dict[str, Any]:
     """What the class's constructor names; anything else is left out, with a note where it is not usual."""
     parameters = inspect.signature(cls.__init__).parameters.keys() - {"self"}
-    own = {key: value for key, value in config.items() if not key.startswith("_") and key not in USUAL}
+    usual = {*USUAL, *TOLD_BESIDE.get(cls.__name__, ())}
+    own = {key: value for key, value in config.items() if not key.startswith("_") and key not in usual}
     if ignored := sorted(own.keys() - parameters):
         findings.note(f"{path.parent.name}/{path.name}: ignored, for {cls.__name__} knows none of it: {', '.join(ignored)[:200]}")
     return {key: value for key, value in own.items() if key in parameters}

@@ -23,7 +23,7 @@ INT8 = "int8"  # the name of the number format
 LEVELS = 255
 RARE = 10_000  # one input in so many may lie above its range, and one below: finer steps are worth more
 WIDEST = 1e4  # of a range that is believed
-IN_FULL = ("stem", "pen_", "memory_")  # layers that see pixels or codes: little to gain, and the finest to lose
+IN_FULL = ("stem", "pen_", "memory_", "head")  # layers that see pixels or codes, or pick: little to gain, and the finest to lose
 Network = TypeVar("Network", bound=nn.Module)
 Ranges = dict[str, tuple[float, float]]  # by the name of a layer, the least and the greatest of its inputs
 
@@ -86,7 +86,7 @@ def kept_ranges(networks: nn.Module) -> Iterator[None]:
 
 def checked_ranges(found: Any, network: nn.Module, where: str) -> Ranges:
     """Ranges out of a checkpoint's settings: of layers that the network has, finite, around zero. Raises CheckpointError."""
-    layers = _layers(network)
+    layers = {name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)}
     if not isinstance(found, Mapping):
         raise CheckpointError(f"{where}: input_ranges is {short(found)}; wanted two numbers a layer")
     for name, span in found.items():
@@ -95,7 +95,7 @@ def checked_ranges(found: Any, network: nn.Module, where: str) -> Ranges:
         numbers = isinstance(span, list) and len(span) == 2 and all(type(x) in (int, float) for x in span)
         if not numbers or not all(math.isfinite(x) and abs(x) <= WIDEST for x in span) or not span[0] <= 0 <= span[1]:
             raise CheckpointError(f"{where}: input_ranges of {name} is {short(span)}; wanted two numbers around zero")
-    return {name: (float(low), float(high)) for name, (low, high) in found.items()}
+    return {name: (float(low), float(high)) for name, (low, high) in found.items() if not name.startswith(IN_FULL)}
 
 
 def in_eight_bits(network: Network) -> Network:

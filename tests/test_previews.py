@@ -34,15 +34,16 @@ def test_what_a_preview_is_made_of_is_what_is_decoded_in_the_end(checkpoints: Pa
     seen: list[np.ndarray] = []
     owners = painter.pipeline.vae, painter.pipeline.scheduler
     own = [owner.__dict__.get(name) for owner, name in zip(owners, ("encode", "step"), strict=True)]
-    painter.on_preview = seen.append
+    steps: list[int] = []
+    painter.on_preview, painter.on_step = seen.append, lambda done, of: steps.append(of) or True
     try:
         painted = painter.paint(edit(damage=(PART,)))
     finally:
-        painter.on_preview = None
+        painter.on_preview = painter.on_step = None
     cells, last = sketches[0].cells(), decoded[-1][-1].double()
     assert cells is not None and torch.allclose(cells, last.view(cells.shape), atol=1e-4)
     base = drawn(0).pixels
-    assert len(seen) == painter.info.steps - 1 and seen[0].shape == base.shape and [patch.rect for patch in painted.patches] == [PART]
+    assert len(seen) == len(steps) - 1 and steps == [len(steps)] * len(steps) and seen[0].shape == base.shape and [patch.rect for patch in painted.patches] == [PART]
     changed = (seen[0] != base).any(-1)
     assert changed[PART.slices].any()
     changed[PART.slices] = False

@@ -149,6 +149,9 @@ class Adapting:
         tensors = {key: tensor.to(torch.float16).contiguous() for key, tensor in twin.tensors().items()}
         save_file(tensors, folder / f"{name}.safetensors", words)
 
+    def rehearse(self, twin: Any) -> None:
+        """Open checkpoints do not paint in eight bits."""
+
     def looks(self, out: Path, source: object) -> PairLooks:
         return PairLooks(out, self)
 

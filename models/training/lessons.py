@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,11 +27,13 @@ from models.training.dream_looks import DreamLooks
 from models.training.dream_objective import dream_loss
 from models.training.dreams import MOMENTS, REUSED, dreams
 from models.training.forcing import begun, own_previous
+from models.training.heldout import HeldOut, held_out, paint
 from models.training.looks import Looks
 from models.training.networks import Networks, networks_from
 from models.training.objective import Batch, batch_of, corrupt, loss_of
 from models.training.pool import Draw, ShotPool, crop_of
 
+REHEARSED = 70_001  # the seed of the screens that a painter is measured on; others than those that are held out
 SESSIONS = 4  # moments at hand for each shot that a painter would have
 Source = Callable[[np.random.Generator], list[Any]]  # draws what is learned from, a few a time
 
@@ -47,6 +49,10 @@ class Lesson(Protocol):
 
     def save(self, folder: Path, twin: Any) -> None:
         """Write a whole checkpoint with these networks in it."""
+        ...
+
+    def rehearse(self, twin: Any) -> None:
+        """Have these networks do what they are for, always the same, that it can be measured."""
         ...
 
     def looks(self, out: Path, source: Source) -> Any:
@@ -72,6 +78,13 @@ class Painting:
 
     def save(self, folder: Path, twin: Networks) -> None:
         save_bundled(folder, twin.denoiser, twin.encoder, torch.float16, self._dreamer)
+
+    def rehearse(self, twin: Networks) -> None:
+        paint(twin.denoiser, twin.encoder, self._screens)
+
+    @cached_property
+    def _screens(self) -> list[HeldOut]:
+        return held_out(REHEARSED)
 
     def looks(self, out: Path, source: Source) -> Looks:
         return Looks(out, source)
@@ -111,6 +124,9 @@ class Dreaming:
 
     def save(self, folder: Path, twin: Taught) -> None:
         save_bundled(folder, self._beside.denoiser, self._beside.context_encoder, torch.float16, twin.dreamer)
+
+    def rehearse(self, twin: Taught) -> None:
+        """A batch of moments has all of it."""
 
     def looks(self, out: Path, source: Source) -> DreamLooks:
         return DreamLooks(out, source)

@@ -183,10 +183,12 @@ class Run:
 
     @torch.no_grad()
     def _measure(self, twin: Any) -> None:
-        """What the last batch gives the averaged networks' layers, so that they can paint in eight bits."""
+        """What the last batch, and what the lesson rehearses, give the averaged networks' layers, so that they can paint in eight
+        bits: a batch alone has too few of what is rare."""
         if self._last is not None and measurable(twin):
             with kept_ranges(twin):
                 self.lesson.loss(twin, self._last, 0.0, torch.Generator(self.accelerator.device).manual_seed(self._seed()))
+                self.lesson.rehearse(twin)
 
     def _look(self) -> None:
         """Paint what is held out, and draw the plots."""
