@@ -83,16 +83,17 @@ class Guide:
         at = rect.slices
         touching = _touching(self.items, rect)
         before = self.pixels[at].copy(), self.ink[at].copy(), self.verbatim[at].copy(), self.corners[at].copy()
-        self.pixels[at] = NEUTRAL[Role.WALLPAPER]
-        for mask in (self.ink, self.verbatim, self.corners, self._roles):
-            mask[at] = 0
+        self._fill(rect, Role.WALLPAPER)
+        self.corners[at] = 0
         self._open = None
         for item in touching:
             self._draw(item, item.rect.meet(rect))
         self._close_group()
-        changed = (before[0] != self.pixels[at]).any(2) | (before[3] != self.corners[at]).any(2)
-        changed |= (before[1] != self.ink[at]) | (before[2] != self.verbatim[at])
-        return rects_of(changed, rect)
+        changed = np.logical_or.reduce([
+            _cells_apart(one, other[at])
+            for one, other in zip(before, (self.pixels, self.ink, self.verbatim, self.corners), strict=True)
+        ])  # fmt: skip
+        return _rects_of_cells(changed, rect)
 
     def _draw(self, item: Item, part: Rect) -> None:
         at = part.slices
@@ -157,12 +158,15 @@ class Guide:
         self._open = None
 
     def _mark(self, at: tuple[slice, slice], easily: np.ndarray, beneath: np.ndarray, edge: int) -> None:
-        where = (easily > 0) & (beneath != _NO_ROLE)
-        self.corners[at][where] = np.stack([easily, beneath, np.full_like(easily, edge)], -1)[where]
+        where, corners = (easily > 0) & (beneath != _NO_ROLE), self.corners[at]
+        for i, told in enumerate((easily, beneath, edge)):
+            np.copyto(corners[..., i], told, where=where, casting="unsafe")
 
     def _fill(self, part: Rect, role: Role) -> None:
-        at = part.slices
-        self.pixels[at] = NEUTRAL[role]
+        at, width = part.slices, self.frame.w
+        rows, columns = at
+        # Row by row at once: numpy copies three numbers at a time where the last axis has three.
+        self.pixels.reshape(-1, 3 * width)[rows, 3 * columns.start : 3 * columns.stop] = _row_of(role, width)[: 3 * part.w]
         self.ink[at] = 0
         self.verbatim[at] = 0
         self._roles[at] = role
@@ -283,9 +287,29 @@ def _middle(item: Fill, rect: Rect) -> bool:
     return beside or (rect.y >= whole.y + off and rect.bottom <= whole.bottom - off)
 
 
+@lru_cache(maxsize=256)
+def _row_of(role: Role, width: int) -> np.ndarray:
+    """A role's colour, as often as a row has pixels: uint8 (3 * width,). Read only."""
+    row = np.tile(NEUTRAL[role], width)
+    row.flags.writeable = False
+    return row
+
+
+def _cells_apart(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The cells in which two uint8 (h, w) or (h, w, C) differ: bool (h / GRID, w / GRID). Eight bytes are looked at at a time."""
+    h, w = before.shape[:2]
+    words = np.bitwise_xor(before, after, order="C").reshape(h, -1).view(np.uint64).reshape(h, w // GRID, -1)
+    rows = np.bitwise_or.reduce([words[..., i] for i in range(words.shape[2])])
+    return np.bitwise_or.reduce(rows.reshape(h // GRID, GRID, w // GRID), axis=1) != 0
+
+
 def rects_of(changed: np.ndarray, rect: Rect) -> list[Rect]:
     """Changed pixels, bool (rect.h, rect.w), to rects of whole grid cells in frame pixels."""
-    cells = np.any(changed.reshape(rect.h // GRID, GRID, rect.w // GRID, GRID), axis=(1, 3))
+    return _rects_of_cells(_cells_apart(changed.view(np.uint8), np.zeros((), np.uint8)), rect)
+
+
+def _rects_of_cells(cells: np.ndarray, rect: Rect) -> list[Rect]:
+    """Changed cells, bool (rect.h / GRID, rect.w / GRID), to rects in frame pixels."""
     rects: list[Rect] = []
     open_runs: dict[tuple[int, int], int] = {}  # (first, last) column of a run -> its top row
     for row in range(cells.shape[0] + 1):
