@@ -71,9 +71,7 @@ class Guide:
                 covers.append(item.rect)
             elif isinstance(item, Glyphs) and item.rect.meet(rect):
                 part = item.rect.meet(self.frame)
-                hidden = np.zeros((part.h, part.w), bool)
-                for cover in covers:
-                    hidden[cover.meet(part).shift(-part.x, -part.y).slices] = True
+                hidden = _hidden(part, covers)
                 if not hidden.all():
                     found.append((item, part, hidden))
         return found
@@ -260,6 +258,16 @@ def _shared(a: Sequence[Item], b: Sequence[Item]) -> int:
             break
         count += 1
     return count
+
+
+def _hidden(part: Rect, covers: Sequence[Rect]) -> np.ndarray:
+    """Where any of the covers lies in `part`: bool (part.h, part.w)."""
+    x, y, right, bottom = part.x, part.y, part.right, part.bottom
+    hidden = np.zeros((part.h, part.w), bool)
+    for cx, cy, cw, ch in covers:
+        if cx < right and cy < bottom and cx + cw > x and cy + ch > y:  # few do
+            hidden[max(cy - y, 0) : cy + ch - y, max(cx - x, 0) : cx + cw - x] = True
+    return hidden
 
 
 def _touching(items: Sequence[Item], rect: Rect) -> list[Item]:

@@ -1,13 +1,13 @@
 """Checks painted text against the text layer, glyph by glyph, and redraws the glyphs that are wrong.
 
 A glyph is right if its painted pixels are a straight line of its coverage, paper + coverage * (ink - paper), with
-enough contrast between the two. The paper may have the style's texture. The fit is by least squares, all glyphs of a
-line at once.
+enough contrast between the two. The paper may have the style's texture. The fit is by least squares, all glyphs of all
+lines of one height at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,42 +49,77 @@ def check(
 
     frame: uint8 (H, W, 3), changed in place. paints: the style's, for a frame of this size.
     """
-    total = Checked()
-    for rect in rects:
-        for item, part, hidden in guide.text_under(rect):
-            total = total + _check_line(frame, item, part, hidden, rect, paints, repair)
-    return total
+    lines = [
+        line for rect in rects for item, part, hidden in guide.text_under(rect) if (line := _line(item, part, hidden, rect))
+    ]
+    by_height: dict[int, list[_Line]] = {}
+    for line in lines:
+        by_height.setdefault(line.part.h, []).append(line)
+    return sum((_check_lines(frame, alike, paints, repair) for alike in by_height.values()), Checked())
 
 
-def _check_line(
-    frame: np.ndarray, item: Glyphs, part: Rect, hidden: np.ndarray, rect: Rect, paints: Paints, repair: bool
-) -> Checked:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of text to be judged where `rect` touches it. share: float32 (h, w), its coverage where it is seen; starts, ends: the
+    columns of the glyphs."""
+
+    item: Glyphs
+    part: Rect
+    rect: Rect
+    share: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+
+def _line(item: Glyphs, part: Rect, hidden: np.ndarray, rect: Rect) -> _Line | None:
     """Glyphs are judged whole, also where they reach out of `rect`; only inside it are they redrawn.
 
     Of a glyph that a caret or an edge covers a little, the open columns are judged; one of which more is hidden is left
     alone: what covers it is not its paper.
     """
-    share = np.where(hidden, 0, glyph_coverage(item, part)).astype(np.float32) / 255
-    starts, ends = _columns(item, part)
-    starts, ends = _open(starts, ends, np.asarray(hidden.any(0)))
+    coverage, (starts, ends) = glyph_coverage(item, part), _columns(item, part)
+    if hidden.any():
+        coverage = np.where(hidden, 0, coverage)
+        starts, ends = _open(starts, ends, np.asarray(hidden.any(0)))
+    share = coverage.astype(np.float32) / 255
     touched = (ends > rect.x - part.x) & (starts < rect.right - part.x)
     starts, ends = starts[touched], ends[touched]
-    if not len(starts) or not share.any():
-        return Checked()
-    painted = frame[part.slices].astype(np.float32)
-    paper, slope, fit, seen = _fit(painted, share, paints.texture(part), starts, ends)
+    return _Line(item, part, rect, share, starts, ends) if len(starts) and share.any() else None
+
+
+def _check_lines(frame: np.ndarray, lines: Sequence[_Line], paints: Paints, repair: bool) -> Checked:
+    """Lines of one height are judged as if they stood beside one another."""
+    before = np.cumsum([0, *(line.part.w for line in lines)])
+    painted = np.concatenate([frame[line.part.slices] for line in lines], 1).astype(np.float32)
+    share = np.concatenate([line.share for line in lines], 1)
+    texture = np.concatenate([paints.texture(line.part) for line in lines], 1)
+    starts, ends = (
+        np.concatenate([getattr(line, side) + at for line, at in zip(lines, before, strict=False)]) for side in ("starts", "ends")
+    )
+    paper, slope, fit, seen = _fit(painted, share, texture, starts, ends)
     ratio = contrast(np.clip(paper / 255, 0, 1), np.clip((paper + slope) / 255, 0, 1))
     right = (fit >= LEAST_FIT) & (ratio >= LEAST_CONTRAST)
-    wrong = np.flatnonzero(seen & ~right)
-    if repair and len(wrong):
-        good = (paper + slope)[seen & right]
-        own_ink = np.median(good, axis=0) if len(good) else paints.colours[item.role]
-        for first, last in _runs(wrong, seen, starts, ends):
-            columns = slice(int(starts[first]), int(ends[last]))
-            _redraw(painted[:, columns], share[:, columns], np.clip(own_ink, 0, 255), paints.colours[item.role])
-        inside = part.meet(rect)
-        frame[inside.slices] = np.clip(np.round(painted), 0, 255)[inside.shift(-part.x, -part.y).slices]
-    return Checked(int(seen.sum()), len(wrong), len(wrong) if repair else 0)
+    wrong = seen & ~right
+    if repair and wrong.any():
+        glyphs = np.cumsum([0, *(len(line.starts) for line in lines)])
+        for line, first, last in zip(lines, glyphs, glyphs[1:], strict=False):
+            own = slice(first, last)
+            if wrong[own].any():
+                _repair(frame, line, (paper + slope)[own], seen[own], wrong[own], paints)
+    return Checked(int(seen.sum()), int(wrong.sum()), int(wrong.sum()) if repair else 0)
+
+
+def _repair(frame: np.ndarray, line: _Line, inks: np.ndarray, seen: np.ndarray, wrong: np.ndarray, paints: Paints) -> None:
+    """Redraw the wrong glyphs of a line in the ink of those that are right. inks: (n, 3), what each glyph was painted in."""
+    part, starts, ends = line.part, line.starts, line.ends
+    painted, wanted = frame[part.slices].astype(np.float32), paints.colours[line.item.role]
+    good = inks[seen & ~wrong]
+    own_ink = np.median(good, axis=0) if len(good) else wanted
+    for first, last in _runs(np.flatnonzero(wrong), seen, starts, ends):
+        columns = slice(int(starts[first]), int(ends[last]))
+        _redraw(painted[:, columns], line.share[:, columns], np.clip(own_ink, 0, 255), wanted)
+    inside = part.meet(line.rect)
+    frame[inside.slices] = np.clip(np.round(painted), 0, 255)[inside.shift(-part.x, -part.y).slices]
 
 
 def _columns(item: Glyphs, part: Rect) -> tuple[np.ndarray, np.ndarray]:
