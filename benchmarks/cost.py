@@ -104,6 +104,7 @@ class Timed:
             guide.update(desktop.items)
             self._guides.append(guide)
         self._count = 0
+        self._painter.paint(self._request(Rect(0, 0, *spec.size)))  # what it gets ready for are such words
         made_ready(self._painter)
 
     def cost(self, damage: Rect) -> float:

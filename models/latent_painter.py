@@ -40,7 +40,7 @@ from models.compiling import compile_blocks
 from models.crop_painting import CropPainting
 from models.crops import BUNDLED_CELLS, PaintCrop, plan
 from models.denoiser import PATCH, pack, place, unpack
-from models.devices import all_threads, device_of, dtype_of, name_of
+from models.devices import all_threads, device_of, dtype_of, lay_channels_last, name_of
 from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
 from models.eight_bits import INT8, chosen, in_eight_bits
@@ -74,9 +74,7 @@ class LatentPainter:
         self.ladder = Ladder(spec.size)
         # nn.Module's own `to`: diffusers' prints a warning about float32 modules even where there are none
         self._denoiser = nn.Module.to(checkpoint.denoiser, device, dtype)
-        for module in self._denoiser.modules():
-            if isinstance(module, nn.Conv2d):
-                module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+        lay_channels_last(self._denoiser)
         if eight:
             self._denoiser, dreamer = in_eight_bits(self._denoiser), dreamer and in_eight_bits(dreamer)
         self._encoder = nn.Module.to(checkpoint.context_encoder, device)
@@ -156,7 +154,7 @@ class LatentPainter:
             if known is None and (key is None or dropped()):
                 raise Dropped
             if known is None:
-                known, count = self._paint_crop(crop, request, tokens, None), count + 1
+                (known, _), count = self._paint_crop(crop, request, tokens, None), count + 1
                 self._ahead.keep(key, known)
             self._place_patches(crop, known)
         return count
@@ -170,13 +168,13 @@ class LatentPainter:
         patches, painted = list[Patch](), False
         for crop in self._plan(request):
             key = self._key(crop, request)
-            known = self._cache.get(key)
+            known, fresh = self._cache.get(key), None
             if known is None:
                 known = self._ahead.take(key) if self.info.guesses else None
                 if known is None:
-                    known, painted = self._paint_crop(crop, request, tokens, None), True
+                    (known, fresh), painted = self._paint_crop(crop, request, tokens, None), True
                 self._cache.put(key, known, known.nbytes)
-            patches += self._place_patches(crop, known)
+            patches += self._place_patches(crop, known, fresh)
         if self._memory is not None:  # what a dream begins with lies under all that follows
             self._memory.clear()
             self._memory.ground(self._bounds, self._pixels[0])
@@ -216,7 +214,8 @@ class LatentPainter:
         whole, first = self._bounds, self._pixels[0].clone()
         for step in steps_of(request):
             one = replace(request, context=step.context, pointer=step.pointer)
-            pixels = self._paint_crop(PaintCrop(whole, ()), one, self._embed(step.context), self._memory.recall(whole) if self._memory is not None else None)
+            recalled = self._memory.recall(whole) if self._memory is not None else None
+            pixels, _ = self._paint_crop(PaintCrop(whole, ()), one, self._embed(step.context), recalled)
             after = self._ferry.up(pixels).permute(2, 0, 1)
             if self._memory is not None:
                 self._memory.replace(whole, self._pixels[0], after)
@@ -269,8 +268,10 @@ class LatentPainter:
         self._watch.stage("")
         return self._tokens[1]
 
-    def _paint_crop(self, crop: PaintCrop, request: PaintRequest, tokens: Tensor, recalled: Recalled | None) -> np.ndarray:
-        """New pixels of the crop's whole area: uint8 (h, w, 3)."""
+    def _paint_crop(
+        self, crop: PaintCrop, request: PaintRequest, tokens: Tensor, recalled: Recalled | None
+    ) -> tuple[np.ndarray, Tensor | None]:
+        """New pixels of the crop's whole area, uint8 (h, w, 3); and the same where they were painted, if they are."""
         self._watch.stage("encode")
         if self._threads:
             torch.set_num_threads(1 if crop.area.area <= SMALL_AREA else self._threads)
@@ -303,7 +304,7 @@ class LatentPainter:
             if shown is not None and content is not None:
                 pixels[content > 0] = shown[content > 0]  # pictures are the user's: at their own size, too
         self._watch.stage("")
-        return pixels
+        return pixels, painted if scale == 1 else None
 
     def _pressed(self, area: Rect, request: PaintRequest) -> tuple[Tensor, Tensor]:
         """Where the pointer is, (1, h / 4, w / 4), and which of its buttons are down there, (1, 3)."""
@@ -315,14 +316,16 @@ class LatentPainter:
             buttons[0] = held(request.buttons)
         return pointer.to(self._device), buttons.to(self._device)
 
-    def _place_patches(self, crop: PaintCrop, pixels: np.ndarray) -> list[Patch]:
-        """Take the damaged rects of a painted crop into the latents and hand them out."""
+    def _place_patches(self, crop: PaintCrop, pixels: np.ndarray, here: Tensor | None = None) -> list[Patch]:
+        """Take the damaged rects of a painted crop into the latents and hand them out. here: the same pixels, where they lie on
+        the device already."""
         patches = []
         for rect in crop.damage:
             rows, columns = rect.shift(-crop.area.x, -crop.area.y).slices
             part = pixels[rows, columns].copy()
             y, x = rect.slices
-            self._pixels[0, :, y, x] = self._ferry.up(part).permute(2, 0, 1)
+            new = self._ferry.up(part) if here is None else here[rows, columns]
+            self._pixels[0, :, y, x] = new.permute(2, 0, 1)
             patches.append(Patch(rect, part))
         return patches
 

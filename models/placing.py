@@ -11,7 +11,7 @@ from accelerate import cpu_offload_with_hook
 from torch import nn
 
 from engine.painter import PainterSpec
-from models.devices import device_of
+from models.devices import device_of, lay_channels_last
 from models.limits import REFUSED
 from models.memory_plan import MemoryPlan, plans, room
 
@@ -86,8 +86,8 @@ def place(pipeline: Any, parts: Mapping[str, nn.Module], plan: MemoryPlan, devic
     if plan.offload == "none":
         for part in parts.values():
             nn.Module.to(part, device, dtype)  # the libraries' own `to` prints warnings about nothing
-            if device.type == "cuda" and any(isinstance(layer, nn.Conv2d) for layer in part.modules()):
-                nn.Module.to(part, memory_format=torch.channels_last)  # type: ignore[call-overload]  # what convolutions in half precision are quickest in
+            if device.type == "cuda":
+                lay_channels_last(part)
         return
     if hasattr(pipeline, "remove_all_hooks"):
         pipeline.remove_all_hooks()

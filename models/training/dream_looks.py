@@ -66,8 +66,10 @@ class DreamLooks:
 
 @torch.inference_mode()
 def dreamt(dreamer: Dreamer, batch: DreamBatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Which cells change, bool (B, h, w); what each pixel would show, picks (B, H, W); where letters go, (B, 2)."""
+    """Which cells change, bool (B, h, w); what each pixel would show, picks (B, H, W); where letters go, (B, 2). On the CPU,
+    wherever the dreamer computes."""
     b, h, w = batch.changed.shape
+    batch = batch.to(dreamer.device)
     tokens = dreamer.tokens(batch.slow, batch.recent)
     maps = maps_of(Place(batch.corners, batch.size, (h, w)), batch.pointer, batch.buttons, batch.recent)
     change, cells = dreamer(batch.codes, maps, tokens)
@@ -75,8 +77,9 @@ def dreamt(dreamer: Dreamer, batch: DreamBatch) -> tuple[torch.Tensor, torch.Ten
     shown = logits.argmax(-1).view(b, h, w, CELL, CELL).transpose(2, 3).reshape(b, h * CELL, w * CELL)
     cell, pixel = dreamer.pens(batch.codes[:, :2], tokens)
     at = cell.flatten(1).argmax(1)
-    inside = pixel.flatten(1, 2)[torch.arange(b), at].argmax(1)
-    return change > 0, shown, torch.stack([at % w * CELL + inside % CELL, at // w * CELL + inside // CELL], 1)
+    inside = pixel.flatten(1, 2)[torch.arange(b, device=at.device), at].argmax(1)
+    pens = torch.stack([at % w * CELL + inside % CELL, at // w * CELL + inside // CELL], 1)
+    return (change > 0).cpu(), shown.cpu(), pens.cpu()
 
 
 def _right(shown: torch.Tensor, batch: DreamBatch) -> torch.Tensor:

@@ -60,7 +60,7 @@ def _placed(dreamer: Dreamer, batch: DreamBatch, tokens: Tensor) -> Tensor:
     cell, pixel = dreamer.pens(batch.codes[put][:, :2], tokens[put])
     x, y = batch.pen[put].unbind(1)
     at = y // CELL * cell.shape[2] + x // CELL
-    pixels = pixel.flatten(1, 2)[torch.arange(len(at)), at]
+    pixels = pixel.flatten(1, 2)[torch.arange(len(at), device=at.device), at]
     return _bounded(cell.flatten(1), at) + _bounded(pixels, y % CELL * CELL + x % CELL)
 
 

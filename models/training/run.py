@@ -58,7 +58,8 @@ class Run:
         self.lesson = _lesson(config, taken_up)
         self.plain = self.lesson.networks.to(memory_format=torch.channels_last)
         optimiser = torch.optim.AdamW(self.plain.parameters(), lr=config.rate, weight_decay=0.01, betas=(0.9, 0.98))
-        self.averaged = EMAModel(self.plain.parameters(), decay=0.999, use_ema_warmup=True, power=0.75)
+        on_gpu = accelerator.device.type == "cuda"  # where many small sums cost more than few large ones
+        self.averaged = EMAModel(self.plain.parameters(), decay=0.999, use_ema_warmup=True, power=0.75, foreach=on_gpu)
         self.position = Position()
         if taken_up is not None:
             self._take_up(taken_up, optimiser)
