@@ -216,6 +216,8 @@ def forget(painter: Careful) -> None:
     painter.restore(None)
     if hasattr(inner, "_told"):
         inner._told = None
+    if getattr(inner, "words", None) is not None:
+        inner.words.forget()
     if hasattr(inner, "_cache"):
         inner._tokens = None
         inner._cache.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 from dataclasses import replace
 from functools import cache
@@ -25,7 +26,7 @@ from engine.errors import CheckpointError
 from engine.events import Ask
 from engine.geometry import Rect
 from engine.mailbox import DirectMailbox
-from engine.painter import Cancelled, PainterSpec, PaintRequest, SteppingPainter, Words
+from engine.painter import Cancelled, Edit, PainterSpec, PaintRequest, SteppingPainter, Words
 from engine.session import Session
 from models.catalog import open_checkpoint, open_painter
 from models.families import FAMILIES
@@ -152,6 +153,42 @@ def test_pixels_outside_the_damage_stay_bit_identical(folder: Path) -> None:
     assert changed.any()
     changed[PART.slices] = False
     assert not changed.any() and (painter.latents() == frame).all()
+
+
+def test_small_damage_is_painted_in_a_crop(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """References and result are as large as the damage with what lies around it; more of it for an edit, which has to fit in."""
+    size = (512, 384)
+    painter = painter_of(folder_of(checkpoints, "klein"), steps=1, size=size)
+    asked, paint = list[tuple[int, int]](), type(painter.pipeline).__call__
+
+    def called(pipeline: Any, **given: Any) -> Any:
+        assert all(picture.size == (given["width"], given["height"]) for picture in given["image"])
+        asked.append((given["width"], given["height"]))
+        return paint(pipeline, **given)
+
+    called.__signature__ = inspect.signature(paint)  # type: ignore[attr-defined]
+    monkeypatch.setattr(type(painter.pipeline), "__call__", called)
+    guide = np.zeros((*size[::-1], 3), np.uint8)
+    small = replace(request(1, (Rect(160, 96, 128, 16),)), guide=guide, verbatim=guide[..., 0])
+    painter.paint(small)
+    painter.paint(replace(small, edit=Edit("a hat")))
+    painter.paint(replace(dreamt(), damage=(Rect(0, 0, *size),)))
+    assert asked == [(256, 256), (320, 256), size]
+
+
+def test_the_same_words_are_encoded_once(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    painter = painter_of(folder_of(checkpoints, "kontext"), steps=1)
+    assert isinstance(painter, ReferencePainter) and painter.words is not None
+    painter.words.forget()
+    runs = list[int]()
+    painter.pipeline.text_encoder_2.register_forward_hook(lambda *given: runs.append(1))
+    first = painter.frame(request())
+    assert torch.equal(first, painter.frame(request())) and len(runs) == 1
+    for look in ("paper", "wool", "clean", "dark", "snow"):
+        painter.frame(request(words=replace(WORDS, look=look)))
+    before = len(runs)
+    painter.frame(request())
+    assert len(runs) == before + 1, "the eldest words were forgotten"
 
 
 def test_every_picture_and_every_word_counts(folder: Path) -> None:

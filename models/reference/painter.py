@@ -1,12 +1,14 @@
 """The reference painter: a diffusion transformer that edits by pictures, driven by its own stock pipeline.
 
-It is shown the last frame and the guide; what the events did becomes an instruction. The pipeline paints a whole frame, of
-which only the damage is taken over: everything else stays bit-identical. A pipeline that takes one picture is shown
-the last frame with the guide's pixels in the damage. Dreaming, it is shown the last frame alone.
+It is shown the last frame and the guide; what the events did becomes an instruction. With a guide the pipeline paints the damage
+and what lies around it, of which only the damage is taken over: everything else stays bit-identical. A pipeline that takes
+one picture is shown the last frame with the guide's pixels in the damage. Dreaming, it is shown the whole last frame, and paints
+all of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -21,6 +23,8 @@ from torch.nn.functional import interpolate
 from engine.desktop.bitmap import decode
 from engine.geometry import Rect
 from engine.painter import (
+    CROPS,
+    EMBEDDINGS,
     Cancelled,
     OnPreview,
     OnStep,
@@ -28,6 +32,7 @@ from engine.painter import (
     PainterSpec,
     Painting,
     PaintRequest,
+    Patch,
 )
 from models.crops import PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
@@ -39,9 +44,11 @@ from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.painter import CELLS
 from models.reference.calling import called_with
 from models.reference.previews import Sketch
+from models.reference.remembered import RememberedWords
 from models.reference.steps import BFLOAT16, encode_in_own_format, watched
 from models.stopwatch import Stopwatch
 
+AROUND = 64  # pixels around a region that is edited: what it is to go with
 
 class ReferencePainter:
     """Paints with a checkpoint whose pipeline takes pictures and words. Its latents are the frame itself."""
@@ -65,6 +72,7 @@ class ReferencePainter:
         )  # fmt: skip
         self.on_step: OnStep | None = None
         self.on_preview: OnPreview | None = None
+        self.words = RememberedWords(self.pipeline) if EMBEDDINGS not in spec.without else None
         if self.family.pipeline in BFLOAT16:
             encode_in_own_format(self.pipeline)
         self._frame, self._watch = HeldFrame(spec.size, device), Stopwatch(device, ("denoise",))
@@ -79,17 +87,22 @@ class ReferencePainter:
         self._watch.begin()
         self._watch.stage("denoise")
         if request.edit is not None and request.guide is not None:
-            painted = self._painted(request, request.damage)
             with self._frame.lent(request.guide):
-                edited = tuple(self._frame.take(rect, painted[(..., *rect.slices)]) for rect in request.damage)
-            return Painting(request.seq, edited, "painted", self._watch.ms())
+                edited = self._taken(request, request.damage, self._frame.take)
+            return Painting(request.seq, tuple(edited), "painted", self._watch.ms())
         patches, damage = self._frame.begin(request)
         damage = (self._frame.whole,) if request.guide is None else damage
+        patches += self._taken(request, damage, partial(self._frame.take_for, request))
+        return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", self._watch.ms())
+
+    def _taken(self, request: PaintRequest, damage: tuple[Rect, ...], take: Callable[[Rect, Tensor], Patch]) -> list[Patch]:
+        """Paint the damage crop by crop; what `take` makes of each rect's new pixels."""
+        patches = []
         for crop in self._crops(request, damage):
             painted = self._painted(request, crop.damage, crop.area)
             places = [(rect, rect.shift(-crop.area.x, -crop.area.y).slices) for rect in crop.damage]
-            patches += [self._frame.take_for(request, rect, painted[(..., *place)]) for rect, place in places]
-        return Painting(request.seq, tuple(patches), "painted" if patches else "skipped", self._watch.ms())
+            patches += [take(rect, painted[(..., *place)]) for rect, place in places]
+        return patches
 
     @torch.inference_mode()
     def frame(self, request: PaintRequest) -> Tensor:
@@ -110,10 +123,12 @@ class ReferencePainter:
         self.on_step = self.on_preview = None
 
     def _crops(self, request: PaintRequest, damage: tuple[Rect, ...]) -> list[PaintCrop]:
-        """The whole frame, of which the damage is taken; crops where memory ran out, but for what is told in words alone."""
-        if self.ladder.most and request.guide is not None:
-            return plan(damage, self._spec.size, CELLS.at_most(self.ladder.most))
-        return [PaintCrop(self._frame.whole, damage)] if damage else []
+        """What is painted so that the damage can be taken: the whole frame for what is told in words alone."""
+        if request.guide is None:
+            return [PaintCrop(self._frame.whole, damage)] if damage else []
+        around = AROUND if request.edit is not None else CELLS.margin
+        cells = replace(CELLS, margin=around, least=self._spec.least_crop or CELLS.least)
+        return plan(damage, self._spec.size, cells.at_most(self.ladder.most), whole=CROPS in self._spec.without)
 
     def call(self, request: PaintRequest, damage: tuple[Rect, ...], area: Rect | None = None) -> dict[str, Any]:
         """What the stock pipeline is called with, but for the seed and the callback. area: of the frame, all of it by default."""
@@ -142,9 +157,11 @@ class ReferencePainter:
         area = area or self._frame.whole
         if self._loras is not None and self._loras.weigh(request.weights):
             self.info = replace(self.info, loras=self._loras.infos)
+            if self.words is not None:
+                self.words.forget()
         generator = torch.Generator().manual_seed(self._spec.seed)  # on the CPU: the same noise on every device
-        sketch = Sketch(self.pipeline, self._spec.size) if request.edit is not None and self.on_preview is not None else None
-        report, listening = partial(self._stepped, request, damage, sketch), sketch.listening() if sketch else nullcontext()
+        sketch = Sketch(self.pipeline, (area.w, area.h)) if request.edit is not None and self.on_preview is not None else None
+        report, listening = partial(self._stepped, request, damage, area, sketch), sketch.listening() if sketch else nullcontext()
         with listening, watched(self.pipeline, report) as callback, torch.random.fork_rng(self._devices):
             torch.manual_seed(self._spec.seed)  # some draw without the generator, too
             painted = self.pipeline(**self.call(request, damage, area), generator=generator, **callback)[0]
@@ -153,12 +170,12 @@ class ReferencePainter:
             painted = interpolate(painted, (area.h, area.w), mode="bilinear", antialias=True)
         return painted
 
-    def _stepped(self, request: PaintRequest, damage: tuple[Rect, ...], sketch: Sketch | None, done: int, steps: int) -> None:
+    def _stepped(self, request: PaintRequest, damage: tuple[Rect, ...], area: Rect, sketch: Sketch | None, done: int, steps: int) -> None:
         if sketch is not None and self.on_preview is not None and done < steps and (picture := sketch.picture()) is not None:
             assert request.guide is not None
             shown = request.guide.copy()
             for rect in damage:
-                shown[rect.slices] = picture[rect.slices]
+                shown[rect.slices] = picture[rect.shift(-area.x, -area.y).slices]
             self.on_preview(shown)
         if self.on_step is not None and not self.on_step(done, steps):
             raise Cancelled(f"painting was given up after {done} of {steps} steps; the frame is as it was")
