@@ -58,8 +58,9 @@ class Coder:
 
     def _tried(self, run: Static, given: Tensor, *more: Tensor | None) -> Tensor:
         """What `run` gives in the autoencoder's format; in float32, from now on, where that is not finite."""
-        found = run(given.to(self.vae.dtype), *more)
-        if self.vae.dtype != torch.float32 and not found.isfinite().all():
+        form = next(self.vae.parameters()).dtype  # the library's own `dtype` goes through all of them, which took milliseconds
+        found = run(given.to(form), *more)
+        if form != torch.float32 and not found.isfinite().all():
             self.vae.to(torch.float32)
             found = run(given.to(torch.float32), *more)
         return found
