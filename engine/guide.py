@@ -320,8 +320,7 @@ def _rects_of_cells(cells: np.ndarray, rect: Rect) -> list[Rect]:
     """Changed cells, bool (rect.h / GRID, rect.w / GRID), to rects in frame pixels."""
     rects: list[Rect] = []
     open_runs: dict[tuple[int, int], int] = {}  # (first, last) column of a run -> its top row
-    for row in range(cells.shape[0] + 1):
-        runs = _runs(cells[row]) if row < cells.shape[0] else set()
+    for row, runs in enumerate([*_runs(cells), set()]):
         for run in [run for run in open_runs if run not in runs]:
             top = open_runs.pop(run)
             rects.append(Rect(run[0] * GRID, top * GRID, (run[1] - run[0]) * GRID, (row - top) * GRID))
@@ -330,6 +329,12 @@ def _rects_of_cells(cells: np.ndarray, rect: Rect) -> list[Rect]:
     return [r.shift(rect.x, rect.y) for r in rects]
 
 
-def _runs(row: np.ndarray) -> set[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], row.view(np.int8), [0]))))
-    return {(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)}
+def _runs(cells: np.ndarray) -> list[set[tuple[int, int]]]:
+    """Of each row, the runs of cells that are set: first column, and the one after the last."""
+    padded = np.zeros((cells.shape[0], cells.shape[1] + 2), np.int8)
+    padded[:, 1:-1] = cells
+    rows, edges = np.nonzero(np.diff(padded, axis=1))
+    runs: list[set[tuple[int, int]]] = [set() for _ in range(len(cells))]
+    for row, first, end in zip(rows[::2].tolist(), edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        runs[row].add((first, end))
+    return runs

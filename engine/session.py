@@ -25,7 +25,7 @@ from engine.keeping import Keeper
 from engine.mailbox import Mailbox
 from engine.painter import TOLD, Painting, PaintRequest, Words
 from engine.telling import told
-from engine.text_check import check
+from engine.text_check import Checker
 from engine.turner import Turner
 
 ABSENT = ("starting", "restarting", "gave up", "closed", "away")  # mailbox states in which nobody paints
@@ -97,6 +97,7 @@ class Session:
         self._unsent: tuple[Event, ...] = ()
         self._told: tuple[str, ...] = ()  # what the unsent events did, in words
         self._unchecked: list[Rect] = []
+        self._checker = Checker()
         self.turner = Turner(desktop, mailbox)
         self._dreamt = 0  # step of the strip that a dream goes on from
 
@@ -276,7 +277,9 @@ class Session:
         rects = {*self._unchecked, *painted}
         self._unchecked = [rect for rect in rects if any(rect.meet(other) for other in out)]
         now = sorted(rects - {*self._unchecked})
-        return now, check(self._frame, now, self.guide, self.desktop.style.paints(self.desktop.size), self._repair).repaired
+        if not now:
+            return [], 0
+        return now, self._checker.check(self._frame, now, self.guide, self.desktop.style.paints(self.desktop.size), self._repair).repaired
 
     def _source(self, paintings: Sequence[Painting], guide_shown: bool, damaged: bool) -> str:
         if paintings:

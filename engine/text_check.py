@@ -7,8 +7,10 @@ lines of one height at once.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 
@@ -27,6 +29,7 @@ REPAIR_CONTRAST = 4.5
 OPEN = 0.7  # of a glyph's columns that must be seen for it to be judged
 HALO = 2  # pixels of paper redrawn around a wrong glyph's strokes
 ROUGH = 20.0  # grey levels of unevenness from which the paper of the whole glyph is redrawn
+SMALL, REMEMBERED = 128 * 128, 4096  # pixels of a rect that may come back; how many are remembered
 SMALLEST = 40.0  # sum of squared coverage below which there is too little of a glyph to judge
 
 
@@ -56,6 +59,37 @@ def check(
     for line in lines:
         by_height.setdefault(line.part.h, []).append(line)
     return sum((_check_lines(frame, alike, paints, repair) for alike in by_height.values()), Checked())
+
+
+class Checker:
+    """Checks as `check` does, but what was right before and is shown again, as hovered widgets and carets are, is taken as
+    right: the same pixels over the same text. Only small rects come back."""
+
+    def __init__(self) -> None:
+        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._paints: Paints | None = None
+
+    def check(self, frame: np.ndarray, rects: Sequence[Rect], guide: Guide, paints: Paints, repair: bool = True) -> Checked:
+        """The counts are of what was looked at."""
+        if paints is not self._paints:
+            self._paints = paints
+            self._right.clear()
+        names = [_name(frame, rect, guide) if rect.area <= SMALL else None for rect in rects]
+        found = check(frame, [rect for rect, name in zip(rects, names, strict=True) if name not in self._right], guide, paints, repair)
+        if not found.wrong:
+            for name in filter(None, names):
+                self._right[name] = None
+                self._right.move_to_end(name)
+            while len(self._right) > REMEMBERED:
+                self._right.popitem(last=False)
+        return found
+
+
+def _name(frame: np.ndarray, rect: Rect, guide: Guide) -> bytes:
+    told = blake2b(repr(rect).encode(), digest_size=16)
+    for plane in (frame, guide.ink):
+        told.update(plane[rect.slices].tobytes())
+    return told.digest()
 
 
 @dataclass(frozen=True, slots=True)
