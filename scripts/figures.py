@@ -20,9 +20,12 @@ def main() -> int:
     if not mark:
         print(f"README.md has no {START} ... {END}; put them where the figures belong", file=sys.stderr)
         return 2
-    names = ("latency", "quality", "dream", "latency-dream")
-    latency, quality, dream, dreamt = (json.loads((RESULTS / f"{name}.json").read_text()) for name in names)
-    parts = "\n".join((latency_table(latency), techniques(latency), quality_table(quality), dream_figures(dream), dream_latency(dreamt)))
+    names = ("latency", "latency-h100", "quality", "dream", "latency-dream")
+    latency, gpu, quality, dream, dreamt = (json.loads((RESULTS / f"{name}.json").read_text()) for name in names)
+    parts = "\n".join((
+        latency_table(latency), techniques(latency), latency_table(gpu), techniques(gpu), quality_table(quality), dream_figures(dream),
+        dream_latency(dreamt),
+    ))  # fmt: skip
     readme.write_text(f"{head}{START}\n{parts}\n{END}{tail}", "utf-8")
     return 0
 
@@ -30,8 +33,9 @@ def main() -> int:
 def latency_table(result: dict[str, Any]) -> str:
     """Latency by scenario, with machine, mode and checkpoint."""
     machine, checkpoint = result["machine"], result["checkpoint"]
+    gpu = "" if checkpoint["device"] == "cpu" else f"{checkpoint['device']} beside "
     lines = [
-        f"Latency: {machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}, {checkpoint['dtype']}; checkpoint "
+        f"Latency: {gpu}{machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}, {checkpoint['dtype']}; checkpoint "
         f"{checkpoint['name']} ({checkpoint['sha256'][:12]}), {result['mode']}, {result['size'][0]}x{result['size'][1]}, "
         f"{result['steps']} step. From the event to the composited frame, through the child process, in milliseconds; "
         "“answer” is how long until the window goes on.",
@@ -43,13 +47,15 @@ def latency_table(result: dict[str, Any]) -> str:
         if s["wanders"]:
             lines.append(f"| {name} | too noisy | | | {s['painted']} | {s['cached']} | {s['dirty_share']:.1%} | |")
             continue
-        lines.append(
-            f"| {name} | {s['p50']:.0f} | {s['p95']:.0f} | {s['max']:.0f} | {s['painted']} | {s['cached']} | "
-            f"{s['dirty_share']:.1%} | {s['answer_p95']:.0f} |"
-        )
+        p50, p95, most, answer = (_ms(s[key]) for key in ("p50", "p95", "max", "answer_p95"))
+        lines.append(f"| {name} | {p50} | {p95} | {most} | {s['painted']} | {s['cached']} | {s['dirty_share']:.1%} | {answer} |")
     lines += ["", f"From start to the first painted frame {result['cold_start_s']} s; both processes together hold "
               f"{result['peak_rss_mb']} MB.", ""]  # fmt: skip
     return "\n".join(lines)
+
+
+def _ms(number: float) -> str:
+    return f"{number:.0f}" if number >= 10 else f"{number:.1f}"
 
 
 def techniques(result: dict[str, Any]) -> str:
