@@ -35,13 +35,13 @@ class Guide:
         width, height = size
         self.frame = Rect(0, 0, width, height)
         self.pixels = np.empty((height, width, 3), np.uint8)
+        self.pixels[:] = NEUTRAL[Role.WALLPAPER]
         self.ink = np.zeros((height, width), np.uint8)
         self.verbatim = np.zeros((height, width), np.uint8)
         self.corners = np.zeros((height, width, 3), np.uint8)
         self._roles = np.zeros((height, width), np.uint8)  # of what was filled last
         self._open: _Group | None = None
         self.items: tuple[Item, ...] = ()
-        self._redraw(self.frame)
 
     def update(self, items: Sequence[Item]) -> tuple[Rect, ...]:
         """Show `items`; returns the exact damage: grid cells in which any pixel or mask changed, as rects."""
@@ -90,7 +90,7 @@ class Guide:
         for item in touching:
             self._draw(item, item.rect.meet(rect))
         self._close_group()
-        changed = (before[0] != self.pixels[at]).any(2) | (before[3] != self.corners[at]).any(2)
+        changed = _differs(before[0], self.pixels[at]) | _differs(before[3], self.corners[at])
         changed |= (before[1] != self.ink[at]) | (before[2] != self.verbatim[at])
         return rects_of(changed, rect)
 
@@ -234,6 +234,13 @@ def _window(sheet: np.ndarray, part: Rect) -> np.ndarray:
     if inside:
         out[inside.shift(-part.x, -part.y).slices] = sheet[inside.slices]
     return out
+
+
+def _differs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Bool (h, w): where two (h, w, 3) are not the same. Ten times as fast as `any` along so short an axis."""
+    other = a != b
+    found: np.ndarray = other[..., 0] | other[..., 1] | other[..., 2]
+    return found
 
 
 def _differing(old: Sequence[Item], new: Sequence[Item]) -> list[Item]:
