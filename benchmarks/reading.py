@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from io import BytesIO
@@ -25,10 +26,11 @@ def read(pixels: np.ndarray, timeout: float = 60.0) -> str:
     image = image.resize((image.width * SCALE, image.height * SCALE), Image.Resampling.LANCZOS)
     image = ImageOps.expand(image, 20, 255)
     data = BytesIO()
-    image.save(data, "PNG")
+    image.save(data, "PNG", compress_level=1)
     done = subprocess.run(
-        [engine, "stdin", "stdout", "--psm", "6"], input=data.getvalue(), capture_output=True, timeout=timeout, check=True
-    )
+        [engine, "stdin", "stdout", "--psm", "6"], input=data.getvalue(), capture_output=True, timeout=timeout, check=True,
+        env={**os.environ, "OMP_THREAD_LIMIT": "1"},  # several threads wait for each other longer than they read
+    )  # fmt: skip
     return done.stdout.decode("utf-8", "replace")
 
 

@@ -35,13 +35,13 @@ class Guide:
         width, height = size
         self.frame = Rect(0, 0, width, height)
         self.pixels = np.empty((height, width, 3), np.uint8)
+        self.pixels[:] = NEUTRAL[Role.WALLPAPER]
         self.ink = np.zeros((height, width), np.uint8)
         self.verbatim = np.zeros((height, width), np.uint8)
         self.corners = np.zeros((height, width, 3), np.uint8)
         self._roles = np.zeros((height, width), np.uint8)  # of what was filled last
         self._open: _Group | None = None
         self.items: tuple[Item, ...] = ()
-        self._redraw(self.frame)
 
     def update(self, items: Sequence[Item]) -> tuple[Rect, ...]:
         """Show `items`; returns the exact damage: grid cells in which any pixel or mask changed, as rects."""

@@ -95,8 +95,9 @@ def luminance(colours: np.ndarray) -> np.ndarray:
 
 def contrast(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Contrast ratio, WCAG 2.2, of colours (..., 3) in [0, 1]."""
-    low, high = np.sort(np.stack(np.broadcast_arrays(luminance(a), luminance(b))), axis=0)
-    return (high + 0.05) / (low + 0.05)
+    one, other = luminance(a), luminance(b)
+    found: np.ndarray = (np.maximum(one, other) + 0.05) / (np.minimum(one, other) + 0.05)
+    return found
 
 
 def _readable(ink: np.ndarray, grounds: np.ndarray, shades: np.ndarray) -> tuple[np.ndarray, float]:

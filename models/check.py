@@ -1,4 +1,7 @@
-"""What `pixelos models` tells of a checkpoint: whether it can be loaded and why not, its family, size and memory."""
+"""What `pixelos models` tells of a checkpoint: whether it can be loaded and why not, its family, size and memory.
+
+Imports torch only where something is read: who has it looked at in another process needs the words alone.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
 from models.catalog import NO_LORAS, open_checkpoint, probed, resolve
-from models.embeddings import EMBEDDING_ROWS, read_embedding, suits, widths_of
 from models.findings import ROWS, Findings
 from models.limits import weights_size
-from models.loras.origins import origin
-from models.loras.reading import LORA_ROWS, names_lora, read_lora
 from models.places import Found, found_in
 from models.whole import refuse_foreign, whole
 
@@ -144,6 +144,8 @@ def glance(found: Found) -> Verdict:
 
 def parts_of(found: Found) -> tuple[str, dict[str, int]]:
     """The family and how many numbers each part holds, from headers alone. Raises CheckpointError."""
+    from models.embeddings import suits, widths_of
+    from models.loras.origins import origin
     from models.prompted.from_file import opened_file, part_family
     from models.prompted.opening import READING, recognised
     from models.safetensors_file import TAUGHT_NAME, open_safetensors
@@ -203,6 +205,7 @@ def _kind(path: Path) -> str:
 
 
 def _lora(path: Path, fits: str | None, profile: str | None, findings: Findings) -> Verdict:
+    from models.loras.reading import LORA_ROWS, read_lora
     from models.loras.wearing import fitted
 
     try:
@@ -222,6 +225,8 @@ def _lora(path: Path, fits: str | None, profile: str | None, findings: Findings)
 
 
 def _embedding(path: Path, findings: Findings) -> Verdict:
+    from models.embeddings import EMBEDDING_ROWS, read_embedding
+
     try:
         found = read_embedding(path, findings)
     except CheckpointError as error:
@@ -234,6 +239,8 @@ def _embedding(path: Path, findings: Findings) -> Verdict:
 
 def kind_of(entries: Mapping[str, Any]) -> str:
     """What a file is, by its tensors' names and shapes: "checkpoint", "lora" or "embedding"."""
+    from models.loras.reading import names_lora
+
     if any(map(names_lora, entries)):
         return "lora"
     small = len(entries) <= 2 and all(len(entry.shape) <= 2 for entry in entries.values())

@@ -37,7 +37,7 @@ from models.dreaming.planes import PLANES, SEEN, moved, planes_of
 from models.loading import load_bundled, save_bundled
 from models.synthetic import prose
 from models.synthetic.errands import Errands
-from models.training import dream_book, heldout
+from models.training import dream_book, dream_looks, heldout
 from models.training.dream_batch import SIDE, dream_batch, dream_crop
 from models.training.dream_looks import DreamLooks
 from models.training.dream_objective import dream_loss
@@ -102,6 +102,7 @@ def notes() -> Desktop:
 
 
 NOTES = notes()
+NOTES_PLANES = planes_of(shown(NOTES))
 
 
 def test_every_role_has_a_code_of_its_own_and_every_code_stands_for_itself() -> None:
@@ -116,12 +117,14 @@ def test_a_typed_letter_is_guessed_as_the_desktop_sets_it() -> None:
     """Letter by letter, over several lines. A word that goes to the next line may be a pixel away, or broken elsewhere."""
     desktop, last, whole, wrapped, lines = notes(), "", 0, 0, 0
     text = prose.english(np.random.default_rng(3), 200)
+    after = planes_of(shown(desktop))
     for letter in text:
-        before, pen = planes_of(shown(desktop)), caret(desktop)
+        before, pen = after, caret(desktop)
         desktop.handle(Text(round(desktop.t + 0.1, 3), letter))
         guess = typed(before, letter, 13, pen, last)
         at = find(desktop.widgets, "Notes/text").rect.inset(3, 3, 14, 3).slices
-        wrong = int((guess.planes[:SEEN] != planes_of(shown(desktop))[:SEEN]).any(0)[at].sum())
+        after = planes_of(shown(desktop))
+        wrong = int((guess.planes[:SEEN] != after[:SEEN]).any(0)[at].sum())
         newline = caret(desktop)[1] > pen[1]
         assert newline or guess.behind == caret(desktop)
         near = abs(guess.behind[0] - caret(desktop)[0]) <= 1 and guess.behind[1] == caret(desktop)[1]
@@ -134,9 +137,9 @@ def test_a_typed_letter_is_guessed_as_the_desktop_sets_it() -> None:
 @given(st.integers(-30, 540), st.integers(-30, 410), st.sampled_from("aWj. Å_"), st.sampled_from(["", "f", "m"]), st.sampled_from([11, 20]))
 def test_a_guess_can_be_made_wherever_the_pen_is(x: int, y: int, letter: str, last: str, text_size: int) -> None:
     """A dreamer that errs must not bring anything down: the guess is a picture, or none."""
-    planes = planes_of(shown(NOTES))
+    planes = NOTES_PLANES.clone()
     guess = typed(planes, letter, text_size, (x, y), last)
-    assert guess.planes.shape == planes.shape and torch.equal(planes, planes_of(shown(NOTES)))
+    assert guess.planes.shape == planes.shape and torch.equal(planes, NOTES_PLANES)
     assert all(Rect(0, 0, *SIZE).covers(spot) for spot in guess.spots)
 
 
@@ -306,6 +309,8 @@ def test_a_run_teaches_the_dreamer_and_leaves_the_painter_as_it_is(tmp_path: Pat
     monkeypatch.setattr(heldout, "PRESETS", {"light": heldout.PRESETS["light"]})
     monkeypatch.setattr(dream_book, "OPENED", 1)
     monkeypatch.setattr(dream_book, "TEXT_SIZES", (13,))
+    monkeypatch.setattr(dream_looks, "SESSIONS", 1)
+    monkeypatch.setattr(dream_looks, "CROPS", 12)
     start = tiny_checkpoint(tmp_path / "start")
     config = TrainConfig(tmp_path / "run", part="dreamer", init=start, crops=2, pool=8, updates=2, save_every=1)
     said: list[str] = []
@@ -322,6 +327,7 @@ def test_a_run_teaches_the_dreamer_and_leaves_the_painter_as_it_is(tmp_path: Pat
 def test_a_dreamer_is_not_taught_from_nothing_or_from_what_has_no_guide(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--init bundled"):
         train(TrainConfig(tmp_path / "a", part="dreamer", updates=1))
+    assert not (tmp_path / "a" / "book.safetensors").exists(), "nothing is learned first"
     with pytest.raises(InputError, match="synthetic"):
         train(TrainConfig(tmp_path / "b", part="dreamer", init=BUNDLED, data="screens", updates=1))
     with pytest.raises(InputError, match="painter or dreamer"):

@@ -38,6 +38,8 @@ from models.denoiser import (
 from models.inputs import corner_maps, materials_of, palette_of
 from models.loading import load_bundled, save_bundled
 from models.pipeline import PixelOSPipeline
+from models.training import lessons, looks
+from models.training.heldout import held_out
 from models.training.loop import TrainConfig, train
 from models.training.networks import grow, networks_from
 from tests.checkpoints import older_networks, tiny_checkpoint, tiny_networks
@@ -219,7 +221,10 @@ def test_checkpoints_are_found_by_name_and_missing_ones_named(tmp_path: Path) ->
         open_painter(PainterSpec("other", size=SIZE, profile=str(tmp_path)))
 
 
-def test_training_learns_saves_and_resumes(tmp_path: Path) -> None:
+def test_training_learns_saves_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = held_out()[:2]  # eighteen take a network of the real size long
+    for module in (looks, lessons):
+        monkeypatch.setattr(module, "held_out", lambda *seed: few)
     config = TrainConfig(out=tmp_path, updates=4, crops=4, pool=2, threads=1)
     said: list[str] = []
     folder = train(config, said.append)

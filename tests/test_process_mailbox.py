@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import string
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ from tests.painters_for_tests import (
 from tests.test_mailbox import asked
 
 LONG_S = 30.0  # only a hang takes this long
+HELD_UP_S = 5.0  # the caller of something that never waits, on the busiest machine
 NO_PAUSE = Limits(backoff=0.0)
 
 
@@ -127,13 +129,13 @@ def test_a_slow_painter_paints_little_and_misses_no_event() -> None:
         mailbox.post(noisy(0, "^"))
         frame = show(empty_frame(), paintings_to(mailbox, 0))
         typed = (string.ascii_letters * 2)[:50]
-        slowest, start = 0.0, time.monotonic()
+        waits, start = list[float](), time.monotonic()
         for seq, letter in enumerate(typed, start=1):
             rect = Rect(8 * (seq % 30), 8 * (seq // 4), 16, 8)
             request = noisy(seq, letter, rect)
             begun = time.monotonic()
             mailbox.post(request)
-            slowest = max(slowest, time.monotonic() - begun)
+            waits.append(time.monotonic() - begun)
             assert request.guide is not None
             request.guide[:] = 0  # the caller may draw over it at once
             time.sleep(0.002)
@@ -145,7 +147,7 @@ def test_a_slow_painter_paints_little_and_misses_no_event() -> None:
         # One after the other for as long as keys came, and at most three before and after.
         assert paints_done(mailbox.latents()) <= took / SLOW_S + 3
         assert same(frame, final.guide)
-        assert slowest < 0.5
+        assert sorted(waits)[len(waits) // 2] < SLOW_S / 2, "the caller waits for no paint"
 
 
 def test_latents_of_an_earlier_run_are_painted_on_from() -> None:
@@ -175,7 +177,7 @@ def test_ten_kills_at_random_moments_lose_nothing() -> None:
     choice = random.Random(5)
     limits = Limits(deaths=1000, backoff=0.0, quick=0.0)
     with mailbox_of(BriskPainter, limits) as mailbox:
-        seq, typed, slowest, kills = 0, "", 0.0, 0
+        seq, typed, waits, kills = 0, "", list[float](), 0
         frame = empty_frame()
         kill_at = 0.0
         last_pid = None
@@ -186,7 +188,7 @@ def test_ten_kills_at_random_moments_lose_nothing() -> None:
             begun = time.monotonic()
             mailbox.post(request)
             show(frame, mailbox.collect())
-            slowest = max(slowest, time.monotonic() - begun)
+            waits.append(time.monotonic() - begun)
             pid = mailbox.pid
             if pid != last_pid and mailbox.status.state in ("ready", "painting"):
                 last_pid, kill_at = pid, time.monotonic() + choice.random() * 0.05
@@ -201,7 +203,7 @@ def test_ten_kills_at_random_moments_lose_nothing() -> None:
         assert mailbox.status.deaths == 10
         assert text_seen(mailbox.latents()) == typed + "$"
         assert same(frame, final.guide)
-        assert slowest < 0.5
+        assert sum(wait > HELD_UP_S / 10 for wait in waits) < kills / 2, "no death holds the caller up"
 
 
 @pytest.mark.parametrize(
@@ -289,20 +291,23 @@ def test_a_checkpoint_that_does_not_open_in_time_is_given_up() -> None:
 
 
 def test_a_stopped_process_never_stops_the_caller() -> None:
-    with mailbox_of(RememberingPainter, Limits(beat=1.5, backoff=0.0)) as mailbox:
+    with mailbox_of(RememberingPainter, Limits(beat=LONG_S, backoff=0.0)) as mailbox:
         until(lambda: mailbox.status.state == "ready")
         assert mailbox.pid is not None
-        psutil.Process(mailbox.pid).suspend()
-        begun = time.monotonic()
+        stopped = psutil.Process(mailbox.pid)
+        stopped.suspend()
         many = tuple(
             Text(float(n), "é" if n % 200 == 0 else "") for n in range(20_000)
         )  # far more than a pipe takes
-        request = asked(1, many)
-        mailbox.post(request)
+        rescue = threading.Timer(HELD_UP_S, stopped.kill)  # or whoever waits for it would wait for ever
+        rescue.start()
+        mailbox.post(asked(1, many))
         mailbox.post(asked(2, (Text(0.0, "$"),)))
-        assert time.monotonic() - begun < 0.5
+        assert rescue.is_alive(), "the caller waited for a process that is stopped"
+        rescue.cancel()
+        stopped.kill()
         paintings_to(mailbox, 2)
-        assert mailbox.status.deaths >= 1
+        assert mailbox.status.deaths == 1
         assert text_seen(mailbox.latents()) == "é" * 100 + "$"
 
 

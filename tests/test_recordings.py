@@ -24,6 +24,8 @@ from models.datasets.recording_source import RecordingSource, fitted, nearest_pr
 from models.datasets.source import open_source
 from models.loading import load_bundled
 from models.synthetic.shots import Crop, Shot
+from models.training import lessons, looks
+from models.training.heldout import held_out
 from models.training.loop import TrainConfig, train
 from models.training.networks import Networks
 from models.training.objective import Batch, batch_of, corrupt, loss_of
@@ -199,7 +201,10 @@ def test_the_capture_says_what_is_missing(xvfb: str, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_training_takes_a_recording_by_its_name(tmp_path: Path) -> None:
+def test_training_takes_a_recording_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = held_out()[:2]
+    for module in (looks, lessons):
+        monkeypatch.setattr(module, "held_out", lambda *seed: few)
     folder = recording(tmp_path / "mine")
     config = TrainConfig(out=tmp_path / "out", data=f"{folder}:2", updates=2, crops=2, pool=2, threads=1)
     trained = load_bundled(train(config, lambda line: None), "trained")

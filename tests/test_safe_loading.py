@@ -43,7 +43,9 @@ from tests.hostile import (
 )
 from tests.test_painters import SIZE, ask, drawn, empty, show
 from tests.test_process_mailbox import paintings_to, until
+from tests.test_references import small_pictures  # noqa: F401 - a fixture of every test here
 from tests.tiny_families import tiny_folder
+from ui import cli
 
 ROOT = Path(__file__).parent.parent
 SPEC = PainterSpec(size=SIZE, threads=1, device="cpu", steps=1)
@@ -68,19 +70,26 @@ def old(sound: Path) -> Painter:
     return open_painter(replace(SPEC, checkpoint=str(sound / "bundled")))
 
 
+@pytest.fixture(scope="module")
+def wanted(old: Painter) -> np.ndarray:
+    """What it paints while nothing went wrong yet."""
+    return painted_by(old)
+
+
+def painted_by(painter: Painter) -> np.ndarray:
+    painter.restore(None)
+    return show(painter, empty(), ask(drawn(1)))
+
+
 @pytest.fixture
-def refused(old: Painter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, str], str]:
+def refused(old: Painter, wanted: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, str], str]:
     """Opens a checkpoint that must be refused: soon, with one clear message, and without a trace."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "planted.py").write_text(PAYLOAD)
     monkeypatch.syspath_prepend(tmp_path)
 
-    def painted() -> np.ndarray:
-        old.restore(None)
-        return show(old, empty(), ask(drawn(1)))
-
     def refuse(folder: Path, message: str) -> str:
-        before, room = painted(), largest_mb()
+        room = largest_mb()
         begun = time.process_time()
         with pytest.raises(CheckpointError, match=message) as refusal:
             open_painter(replace(SPEC, checkpoint=str(folder)))
@@ -88,7 +97,7 @@ def refused(old: Painter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
         said = str(refusal.value)
         assert "\n" not in said and len(said) < 700 and (str(tmp_path) in said or "can paint here" in said)
         assert not (tmp_path / "ran").exists()
-        assert (painted() == before).all()
+        assert (painted_by(old) == wanted).all()
         return said
 
     return refuse
@@ -282,22 +291,23 @@ def test_a_file_that_changes_while_it_is_read_is_loaded_and_hashed_as_it_was(
 def test_the_libraries_never_see_a_network(module: str) -> None:
     """Row 2 and the hub: said before the first of them is imported, whatever the user's environment says."""
     code = (
-        f"import {module}, models.catalog, diffusers, huggingface_hub.constants as hub, diffusers.utils.constants as own, os, sys\n"
-        "sys.exit(not (hub.HF_HUB_OFFLINE and os.environ['DIFFUSERS_DISABLE_REMOTE_CODE'] == '1'))"
+        f"import {module}, models.catalog, huggingface_hub.constants as hub, os, sys\n"
+        "read = sys.modules.get('diffusers.utils.constants')\n"  # where it is imported already
+        "own = read is None or read.DIFFUSERS_DISABLE_REMOTE_CODE\n"
+        "sys.exit(not (hub.HF_HUB_OFFLINE and own and os.environ['DIFFUSERS_DISABLE_REMOTE_CODE'] == '1'))"
     )
     environ = {**os.environ, "HF_HUB_OFFLINE": "0", "DIFFUSERS_DISABLE_REMOTE_CODE": "0"}
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environ, timeout=120).returncode == 0
 
 
-def test_models_check_prints_every_row(sound: Path, tmp_path: Path) -> None:
-    def printed(folder: Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "ui.cli", "models", "check", str(folder), "--profile", str(tmp_path / "profile")]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-
-    done = printed(sound / "sd1")
+def test_models_check_prints_every_row(sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [str(sound / "sd1"), "--profile", str(tmp_path / "profile")]
+    done = subprocess.run([sys.executable, "-m", "ui.cli", "models", "check", *told], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0 and all(f"\n{row:<10} sound" in f"\n{done.stdout}" for row in ROWS)
     folder = copied(sound / "sd1", tmp_path / "sd1")
     tensors(lambda held, key: held.pop(key))(folder, BASES["sd1"])
-    done = printed(folder)
-    assert done.returncode == 2 and "conv_in.bias is missing" in done.stderr and "Traceback" not in done.stderr
-    assert "tensors    refused" in done.stdout and "headers    sound" in done.stdout and "finite     not reached" in done.stdout
+    monkeypatch.setattr("models.apart.apart", lambda work, *given: work(*given))  # in this process, which has torch
+    assert cli.status(["models", "check", str(folder), *told[1:]]) == 2
+    out, err = capsys.readouterr()
+    assert "conv_in.bias is missing" in err and "Traceback" not in err
+    assert "tensors    refused" in out and "headers    sound" in out and "finite     not reached" in out

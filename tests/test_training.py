@@ -52,7 +52,8 @@ def screens() -> list[HeldOut]:
 def tiny(screens: list[HeldOut], monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs start from tiny networks and look at two screens only."""
     monkeypatch.setattr(lessons, "networks_from", lambda init: Networks(*tiny_networks(1)))
-    monkeypatch.setattr(looks, "held_out", lambda: screens)
+    for module in (looks, lessons):
+        monkeypatch.setattr(module, "held_out", lambda *seed: screens)
 
 
 def config(out: Path, source: str, **other: Any) -> TrainConfig:

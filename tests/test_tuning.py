@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import cost
 from engine.painter import PainterSpec
 from engine.tuned import FILE, Tuned, key_of, recall, remember
 from models import eight_bits
@@ -16,6 +17,13 @@ from ui import cli
 
 FOUND = Tuned(4, "float32", 1, 128, 90.0, 8.0, 100.0)
 SMALL = ["--size", "256x192", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def few_paints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found hangs on no time here: a target is far away, or can never be held."""
+    monkeypatch.setattr(cost, "PAINTS", 2)
+    monkeypatch.setattr(cost, "WARM", 1)
 
 
 def test_a_finding_is_kept_beside_others_and_a_broken_file_is_as_good_as_none(tmp_path: Path) -> None:

@@ -97,8 +97,8 @@ def test_without_a_stand_in_the_whole_guide_is_shown_and_labelled() -> None:
         desk.session.step([Ask(0.1, "notes"), Text(0.2, "Hello")], 0.2)
         assert (desk.session.pixels == desk.session.guide.pixels).all()
         begun = time.monotonic()
-        desk.session.settle(5.0)
-        assert time.monotonic() - begun < 1.0, "nobody is waited for"
+        desk.session.settle(30.0)
+        assert time.monotonic() - begun < 15.0, "nobody is waited for"
         desk.yielding.toggle()
         desk.until_painted_by("tinted")
         assert (shown(desk.session) == 255 - desk.session.guide.pixels).all()
@@ -223,6 +223,7 @@ def test_the_drivers_name_of_a_card_heeds_what_is_visible() -> None:
 
 
 def test_on_a_cpu_the_key_releases_the_painters_memory() -> None:
+    others = set(psutil.Process().children(recursive=True))  # such as the X server of tests before
     home = PainterSpec(size=SIZE, device="cpu", threads=1)
     mailbox = SwapMailbox(open_carefully, replace(home, checkpoint="bundled"))
     session = Session(Desktop(SIZE), mailbox)
@@ -231,12 +232,12 @@ def test_on_a_cpu_the_key_releases_the_painters_memory() -> None:
     try:
         session.settle(60)
         assert mailbox.card is None, "there is none"
-        before = painters_mb()
+        before = painters_mb(others)
         assert before > 150
         yielding.toggle()
         end = time.monotonic() + 20
-        while painters_mb() > 40:
-            assert time.monotonic() < end, f"{painters_mb():.0f} MB of {before:.0f} MB are still held"
+        while (held := painters_mb(others)) > 40:
+            assert time.monotonic() < end, f"{held:.0f} MB of {before:.0f} MB are still held"
             session.step((), session.desktop.t)
             time.sleep(0.02)
         yielding.toggle()
@@ -246,9 +247,10 @@ def test_on_a_cpu_the_key_releases_the_painters_memory() -> None:
         session.close()
 
 
-def painters_mb() -> float:
+def painters_mb(others: set[psutil.Process]) -> float:
+    """What the processes hold that this one has started since `others`."""
     total = 0.0
-    for process in psutil.Process().children(recursive=True):
+    for process in set(psutil.Process().children(recursive=True)) - others:
         try:
             total += process.memory_info().rss / 1e6
         except psutil.Error:

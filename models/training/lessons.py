@@ -112,9 +112,8 @@ class Dreaming:
     """The dreamer, from moments of synthetic sessions; beside a painter that is there already."""
 
     def __init__(self, config: TrainConfig, forms: dict[str, Any] | None) -> None:
-        if config.init is None:
-            raise InputError("a dreamer learns beside a painter; say whose: --init bundled, or a checkpoint's folder")
-        self._beside: BundledCheckpoint = load_bundled(config.init, config.init.name)
+        init = _beside(config)
+        self._beside: BundledCheckpoint = load_bundled(init, init.name)
         dreamer = Dreamer(**forms["dreamer"]) if forms else self._beside.dreamer or Dreamer()
         dreamer.book = book_of(config)
         self.networks = Taught(dreamer.train().requires_grad_(True))
@@ -147,7 +146,15 @@ def source_of(config: TrainConfig) -> Source:
         return open_source(config.data)
     if config.data != SYNTHETIC:
         raise InputError(f"--data {config.data}: a dreamer learns from {SYNTHETIC} sessions only; leave --data as it is")
+    _beside(config)  # before a book is learned, which takes a minute
     return partial(dreams, book=book_of(config))
+
+
+def _beside(config: TrainConfig) -> Path:
+    """The checkpoint whose painter a dreamer learns beside. Raises InputError."""
+    if config.init is None:
+        raise InputError("a dreamer learns beside a painter; say whose: --init bundled, or a checkpoint's folder")
+    return config.init
 
 
 def pool_of(config: TrainConfig, seed: tuple[int, ...], source: Source) -> ShotPool:
