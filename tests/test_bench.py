@@ -148,7 +148,8 @@ def test_painting_more_costs_more_and_each_technique_has_its_line(tmp_path: Path
 
 def test_an_open_checkpoint_is_laid_beside_the_stock_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = PainterSpec(checkpoint=str(tiny_folder(tmp_path / "sd", "sd-turbo", tiny_vae=True)), size=(512, 384), device="cpu", threads=1)
-    monkeypatch.setattr(side_by_side_module, "WORDS", "ab")
+    typing = [Ask(1.0, "Notes"), *(Text(1.2 + i / 5, letter) for i, letter in enumerate("abcd"))]
+    monkeypatch.setattr(side_by_side_module, "_trace", lambda desktop, quick: typing)
     monkeypatch.setattr(side_by_side_module, "TECHNIQUES", ("crops",))
     rows = {row["name"]: row for row in side_by_side(spec, quick=True, say=lambda line: None)}
     assert list(rows) == [STOCK, OURS, "ours without crops"]
