@@ -97,6 +97,30 @@ def test_a_window_never_seen_looks_as_the_book_has_it(book: Book) -> None:
     assert outer[0, 0] and outer[0, -1] and outer[-1, -1] and outer.float().mean() < 0.02, "a style may round it"
 
 
+def test_what_a_dream_woke_with_leaves_the_desktop_where_it_stood(book: Book) -> None:
+    """Nothing was ever seen beneath: the book says what lies there."""
+    for events in ([Key(5.0, "w", ("ctrl",))], [Key(5.0, "m", ("alt",))], dragged(two_windows(), "Calculator/title", 120, 30)):
+        desktop = two_windows()
+        known, blank = Recollection(SIZE, book), Recollection(SIZE, Book())
+        for one in (known, blank):
+            one.begin(planes_of(shown(desktop)), desktop.features())
+        for event in events:
+            desktop.handle(event)
+            for one in (known, blank):
+                one.turn(event, desktop.features())
+        assert windows_alike(known, desktop) > 0.98 and windows_alike(known, desktop) > windows_alike(blank, desktop), events
+
+
+def test_all_above_the_taskbar_is_known_once_windows_are_laid(book: Book) -> None:
+    desktop = one_window()
+    known = woken(desktop, book)
+    assert not known.turn(None, desktop.features()).laid.any()
+    desktop.handle(closed := Key(5.0, "w", ("ctrl",)))
+    laid = known.turn(closed, desktop.features()).laid
+    rows = desktop.stack.area.h // 8
+    assert laid[:rows].all() and not laid[rows:].any()
+
+
 def test_larger_text_is_laid_from_the_book() -> None:
     width, height = SIZE
     page = torch.full((height, width), int(Role.BAR), dtype=torch.uint8)

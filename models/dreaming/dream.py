@@ -22,7 +22,7 @@ from models.dreaming.steps import Step, steps_of
 from models.inputs import held
 
 WHOLE, GOING_ON = 0.4, 0.02  # share of a letter's pixels that are picked from which all of it is shown; right after another letter
-SURE, SURER = -0.5, 2.5  # logits from which a cell changes; where a window was laid, and beside a letter, more is asked for
+SURE, BESIDE, LAID = -0.5, 2.5, 6.0  # logits from which a cell changes; beside a letter, and where windows were just laid, more is asked for
 
 
 class Written(NamedTuple):
@@ -85,14 +85,14 @@ class Dream:
         place = Place(corner, size, (height // CELL, width // CELL))
         pointer = torch.tensor([step.pointer], device=device).float()
         change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens, alike)
-        found, came = change[0] > torch.where(laid, SURER, SURE), False
+        found, came = change[0] > torch.where(laid, LAID, SURE), False
         if found.any():
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()
             pixels = _by_pixel(picks.unsqueeze(2))[0]
             came = bool(guess.spots) and self._comes(pictures, pixels, guess.spots)
             if came:
-                doubtful = (change[0] < SURER).cpu().repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)
+                doubtful = (change[0] < BESIDE).cpu().repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)
                 pixels[doubtful] = COLOURS  # what a letter changes elsewhere is little: a count, a title
                 for spot in guess.spots:
                     pixels[spot.slices] = COLOURS + len(pictures) - 1

@@ -22,8 +22,8 @@ GUESSED = 4  # of the pictures at hand, the one with the typed letter
 
 class AtHand(NamedTuple):
     """pictures: uint8 (PLANES, H, W) each, the guide first; the same tensor stands twice where there is nothing to guess.
-    codes: uint8 (pictures, H, W); of what is not known, NOWHERE. laid: bool (h, w), the cells that show something else since
-    the windows were laid anew."""
+    codes: uint8 (pictures, H, W); of what is not known, NOWHERE. laid: bool (h, w), the cells that are known from the windows'
+    having been laid anew: all above the taskbar."""
 
     pictures: list[Tensor]
     codes: Tensor
@@ -45,8 +45,8 @@ class Recollection:
         """Know nothing but a guide; bare: the one without windows, where it is known."""
         self.planes = planes
         self._places.clear()
-        self._places.ground(self.bounds, planes if bare is None else bare)
         self._windows.begin(planes, context, bare)
+        self._places.ground(self.bounds, self._windows.ground)
 
     def turn(self, event: Event | None, context: ContextFeatures) -> AtHand:
         """An event came, and the context is as given: lay the windows anew where it tells of others, and say what can be
@@ -59,7 +59,10 @@ class Recollection:
         first = codes_of(self.planes[:3], self.planes[3])
         codes = torch.stack([first if p is self.planes else codes_of(p[:3], p[3]) for p in [*pictures, self.planes]])
         codes[1:3][~wide(recalled.known)] = NOWHERE
-        return AtHand([*pictures, self.planes], codes, _cells_apart(before, self.planes))
+        laid = torch.zeros(self.planes.shape[1] // GRID, self.planes.shape[2] // GRID, dtype=torch.bool)
+        if before is not self.planes:
+            laid[: self._windows.area.h // GRID] = True
+        return AtHand([*pictures, self.planes], codes, laid)
 
     def show(self, planes: Tensor) -> None:
         """The guide is another now."""
@@ -94,13 +97,6 @@ def guessed(hand: AtHand, planes: Tensor) -> AtHand:
     pictures[GUESSED] = planes
     codes[GUESSED] = codes_of(planes[:3], planes[3])
     return hand._replace(pictures=pictures, codes=codes)
-
-
-def _cells_apart(before: Tensor, after: Tensor) -> Tensor:
-    """Which cells of GRID pixels differ, bool (h, w)."""
-    if before is after:
-        return torch.zeros(before.shape[1] // GRID, before.shape[2] // GRID, dtype=torch.bool)
-    return (before != after).any(0).unflatten(0, (-1, GRID)).unflatten(2, (-1, GRID)).any(3).any(1)
 
 
 def _apart(before: Tensor, after: Tensor) -> Rect:

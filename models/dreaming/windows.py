@@ -56,7 +56,7 @@ class _Form(NamedTuple):
 
 
 class Windows:
-    """PLANES_KEPT: how many planes `state` gives. For frames of `size` (width, height). book: how windows look that were
+    """PLANES_KEPT: how many planes `state` gives; ground: what lies under all windows, uint8 (PLANES, H, W). For frames of `size` (width, height). book: how windows look that were
     never seen."""
 
     PLANES_KEPT = PLANES + POOL * PLANES + 1  # ground, pictures, and what is told of them
@@ -66,16 +66,22 @@ class Windows:
         self._size = size
         self._book = book
         self._room = POOL * PLANES * width * height
-        self._ground = torch.zeros(PLANES, height, width, dtype=torch.uint8)
+        self.ground = torch.zeros(PLANES, height, width, dtype=torch.uint8)
         self._pictures: OrderedDict[_Form, _Picture] = OrderedDict()
         self._shown: tuple[Placed, ...] = ()  # front to back
         self._text_size = 0
 
     def begin(self, planes: Tensor, context: ContextFeatures, ground: Tensor | None = None) -> None:
-        """Know nothing but what `planes` show, uint8 (PLANES, H, W); ground: what is known to lie under all windows."""
+        """Know nothing but what `planes` show, uint8 (PLANES, H, W); ground: what is known to lie under all windows. Where it is
+        not, the book says what lies under those that there are."""
         self._pictures.clear()
-        self._ground = (planes if ground is None else ground).clone()
         self._shown, self._text_size = _told(context, self._size, ()), text_size_of(context.slow)
+        self.ground = planes.clone() if ground is None else ground.clone()
+        believed = self._believed_ground()
+        if ground is None and believed is not None:
+            for window in self._shown:
+                part = window.rect.meet(self.area).slices
+                self.ground[:, *part] = believed[:, *part]
 
     def laid(self, planes: Tensor, context: ContextFeatures) -> Tensor:
         """What is shown, `planes`, with the windows that the context tells of; the same tensor where none is another."""
@@ -83,21 +89,19 @@ class Windows:
         if (told, text_size) == (self._shown, self._text_size):
             return planes
         self._take(planes)
-        if text_size != self._text_size and (page := self._book.page(GROUND, text_size)) is not None:
-            width, height = self._size
-            self._ground = torch.zeros_like(self._ground)
-            self._ground[:SEEN] = stretched(page, width, height)
-        self._shown, self._text_size = told, text_size
-        out = self._ground.clone()
+        other_size, self._shown, self._text_size = text_size != self._text_size, told, text_size
+        if other_size and (believed := self._believed_ground()) is not None:
+            self.ground = believed
+        out = self.ground.clone()
         for back, window in reversed(list(enumerate(told))):
-            part = window.rect.meet(self._area)
+            part = window.rect.meet(self.area)
             out[:, *part.slices] = self._picture(window, not back).planes[:, *part.shift(-window.rect.x, -window.rect.y).slices]
         while sum(picture.planes.numel() for picture in self._pictures.values()) > self._room:
             self._pictures.popitem(last=False)
         return out
 
     @property
-    def _area(self) -> Rect:
+    def area(self) -> Rect:
         """Where windows are seen: above the taskbar."""
         width, height = self._size
         return Rect(0, 0, width, height - bar_height(line_height(Face(self._text_size))))
@@ -106,11 +110,21 @@ class Windows:
         """Keep what is seen of every window, and of what lies under them."""
         free = torch.ones(planes.shape[1:], dtype=torch.bool)
         for back, window in enumerate(self._shown):
-            part = window.rect.meet(self._area)
+            part = window.rect.meet(self.area)
             kept = self._picture(window, not back).planes[:, *part.shift(-window.rect.x, -window.rect.y).slices]
             kept.copy_(torch.where(free[part.slices], planes[:, *part.slices], kept))
             free[part.slices] = False
-        self._ground = torch.where(free, planes, self._ground)
+        self.ground = torch.where(free, planes, self.ground)
+
+    def _believed_ground(self) -> Tensor | None:
+        """What lies under all windows, as the book has it for a text of this size: uint8 (PLANES, H, W)."""
+        page = self._book.page(GROUND, self._text_size)
+        if page is None:
+            return None
+        width, height = self._size
+        planes = torch.zeros(PLANES, height, width, dtype=torch.uint8)
+        planes[:SEEN] = stretched(page, width, height)
+        return planes
 
     def _picture(self, window: Placed, front: bool) -> _Picture:
         """What is known of a window, or believed, its title bar as it is in front, or behind another window."""
@@ -152,11 +166,11 @@ class Windows:
         pool = torch.zeros(self.PLANES_KEPT - PLANES, height, width, dtype=torch.uint8)
         joined = torch.cat(flat)
         pool.view(-1)[: len(joined)] = joined
-        return torch.cat([self._ground, pool])
+        return torch.cat([self.ground, pool])
 
     def restore(self, state: Tensor) -> None:
         """Take back what `state` gave."""
-        self._ground = state[:PLANES].clone()
+        self.ground = state[:PLANES].clone()
         flat = state[PLANES:].flatten()
         count, self._text_size = flat[: 2 * _HEAD].numpy().view(np.int16)[:2].tolist()
         heads = flat[2 * _HEAD : 2 * _HEAD * (count + 1)].numpy().view(np.int16).reshape(count, _HEAD).tolist()
@@ -173,7 +187,7 @@ class Windows:
     def clear(self) -> None:
         """Forget everything."""
         self._pictures.clear()
-        self._ground = torch.zeros_like(self._ground)
+        self.ground = torch.zeros_like(self.ground)
         self._shown = ()
 
 
