@@ -157,8 +157,8 @@ class Guide:
 
     def _mark(self, at: tuple[slice, slice], easily: np.ndarray, beneath: np.ndarray, edge: int) -> None:
         where, corners = (easily > 0) & (beneath != _NO_ROLE), self.corners[at]
-        for i, told in enumerate((easily, beneath, edge)):
-            np.copyto(corners[..., i], told, where=where, casting="unsafe")
+        for i, told in enumerate((easily, beneath, np.full_like(easily, edge))):
+            np.copyto(corners[..., i], told, where=where)
 
     def _fill(self, part: Rect, role: Role) -> None:
         at, width = part.slices, self.frame.w
