@@ -13,7 +13,8 @@ class RememberedWords:
     """Takes the place of a pipeline's `encode_prompt`, where it has one. Words that come with pictures are encoded anew."""
 
     def __init__(self, pipeline: Any) -> None:
-        self._encode = getattr(pipeline, "encode_prompt", None)
+        before = getattr(pipeline, "encode_prompt", None)
+        self._encode: Any = before._encode if isinstance(before, RememberedWords) else before  # of a painter that had the pipeline before
         self._known: OrderedDict[str, Any] = OrderedDict()
         if self._encode is not None:
             pipeline.encode_prompt = self
