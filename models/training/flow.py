@@ -7,6 +7,7 @@ paints over begins some of its noisier crops at the guide, and is asked for what
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 FROM_GUIDE, START = 0.5, 0.3  # share of the crops that begin at the guide, of those with a noise level of at least START
 
 
-class Flow:
+class Flow(ABC):
     """What a family's pipeline does between pixels and its transformer, for a batch."""
 
     def __init__(self, checkpoint: PromptedCheckpoint) -> None:
@@ -54,17 +55,17 @@ class Flow:
         latents = vae.encode(pixels.to(vae.dtype)).latent_dist.mode().float()
         return (latents - (vae.config.shift_factor or 0.0)) * vae.config.scaling_factor  # type: ignore[no-any-return]
 
+    @abstractmethod
     def asked(self, noisy: Tensor, level: Tensor, shown: Sequence[Tensor], told: Sequence[Any]) -> dict[str, Any]:
         """What the transformer is called with. noisy, and each of shown: sampler's latents; level: (B,); told: a crop's words each."""
-        raise NotImplementedError
 
+    @abstractmethod
     def velocity(self, output: Any, shape: torch.Size) -> Tensor:
         """What the transformer gave, as latents of the shape: where noise lies, seen from the frame."""
-        raise NotImplementedError
 
+    @abstractmethod
     def words(self, prompt: str) -> Any:
         """A prompt as the text encoders understand it."""
-        raise NotImplementedError
 
     def _words(self, prompt: str) -> Any:
         """Encoded once: the text encoders learn nothing."""
