@@ -112,8 +112,8 @@ def test_the_objective_falls_when_the_picture_is_right(shots: list[Shot]) -> Non
     denoiser, encoder = tiny_networks()
     noisy, previous, level = corrupt(batch, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        out = denoiser(noisy, previous, batch.guide, batch.maps, level, encoder(batch.slow, batch.recent), batch.memory, batch.corners,
-                       batch.materials)
+        steering = denoiser.steering(level, encoder(batch.slow, batch.recent))
+        out = denoiser(noisy, previous, batch.guide, batch.maps, steering, batch.memory, batch.corners, batch.materials)
     right = replace(out, clean=batch.clean, kept=batch.keep)
     assert float(loss_of(right, batch)) < float(loss_of(out, batch))
 
