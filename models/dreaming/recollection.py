@@ -23,7 +23,7 @@ GUESSED = 4  # of the pictures at hand, the one with the typed letter
 class AtHand(NamedTuple):
     """pictures: uint8 (PLANES, H, W) each, the guide first; the same tensor stands twice where there is nothing to guess.
     codes: uint8 (pictures, H, W); of what is not known, NOWHERE. laid: bool (h, w), the cells that are known from the windows'
-    having been laid anew: all above the taskbar."""
+    having been laid anew."""
 
     pictures: list[Tensor]
     codes: Tensor
@@ -61,7 +61,7 @@ class Recollection:
         codes[1:3][~wide(recalled.known)] = NOWHERE
         laid = torch.zeros(self.planes.shape[1] // GRID, self.planes.shape[2] // GRID, dtype=torch.bool)
         if before is not self.planes:
-            laid[: self._windows.area.h // GRID] = True
+            laid |= self._windows.laid_cells
         return AtHand([*pictures, self.planes], codes, laid)
 
     def show(self, planes: Tensor) -> None:
