@@ -29,6 +29,7 @@ from models.dreaming.book import BUTTON, Book
 from models.dreaming.pictures import Inks, drawn, reinked, stretched
 from models.dreaming.planes import SEEN
 
+GAP = 6  # pixels between the launcher and the first button
 EDGE = 2  # pixels: of a button's right and lower edge
 ROUGH = 12.0  # grey levels: a page's mixtures are as near as codes come
 CLIPPED, ALIKE = 16, 8.0  # pixels before a button's end that may be cut or dots; grey levels that two names may differ by
@@ -82,9 +83,9 @@ def laid(planes: Tensor, before: Tasks, after: Tasks, book: Book) -> Tensor:
         for app, box in zip(before.apps, _boxes(size, before), strict=True):
             seen = planes[:SEEN, *box.slices]
             kept[app] = _Button(seen, (_paper(seen), before.inks(app)[1]))
-    out, rows = planes.clone(), strip(size, after.text_size)
-    bare = Rect(rows.x - 1, rows.y, 1, rows.h)  # between the launcher and the first button
-    out[:, *rows.slices] = planes[:, *bare.slices]
+    out, bare = planes.clone(), strip(size, after.text_size)
+    whole, line = Rect(0, 0, bare.w, bare.h), Rect(0, 0, bare.w, 1)
+    out[:, *bare.slices] = drawn([Fill(whole, Role.BAR, "bar", whole), Fill(line, Role.BORDER, "line", line)], bare.w, bare.h)
     for app, box in zip(after.apps, _boxes(size, after), strict=True):
         out[:, *box.slices] = _drawn(app, box, kept.get(app), after, book)
     return out
@@ -93,7 +94,7 @@ def laid(planes: Tensor, before: Tasks, after: Tasks, book: Book) -> Tensor:
 def strip(size: tuple[int, int], text_size: int) -> Rect:
     """Where in a frame of `size` buttons of windows may stand."""
     bar, face = _bar(size, text_size), Face(text_size)
-    first = task_boxes(bar, face, 1)[0].x
+    first = task_boxes(bar, face, 1)[0].x - GAP
     return Rect(first, bar.y, bar.right - clock_room(face) - first, bar.h)
 
 

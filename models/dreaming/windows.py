@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of, text_size_of
 from engine.desktop.shell import bar_height
 from engine.drawing import Fill
-from engine.geometry import GRID, Rect
+from engine.geometry import Rect
 from engine.painter import ContextFeatures
 from engine.theme import Role
 from engine.typeface import Face, line_height
@@ -107,16 +107,6 @@ class Windows:
         while sum(picture.planes.numel() for picture in self._pictures.values()) > self._room:
             self._pictures.popitem(last=False)
         return taskbar.laid(out, before, tasks, self._book)
-
-    @property
-    def laid_cells(self) -> Tensor:
-        """What is known once windows were laid anew: all above the taskbar, and their buttons in it. bool (h, w)."""
-        width, height = self._size
-        cells = torch.zeros(height // GRID, width // GRID, dtype=torch.bool)
-        cells[: self.area.h // GRID] = True
-        strip = taskbar.strip(self._size, self._text_size)
-        cells[strip.y // GRID :, -(-strip.x // GRID) : strip.right // GRID] = True
-        return cells
 
     @property
     def area(self) -> Rect:
