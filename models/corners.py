@@ -43,8 +43,8 @@ class Corner(nn.Module):
         return self.from_context(steering.tokens.flatten(1))  # type: ignore[no-any-return]
 
     def forward(self, fine: Tensor, corners: Tensor, context: Tensor, static: bool = False) -> Rounded:
-        """fine: (B, C, h, w); corners: (B, CORNERS, h, w); context: (B or 1, hidden), see `steered`."""
-        rows, context = corners.permute(0, 2, 3, 1), context.expand(len(fine), -1)
+        """fine: (B, C, h, w); corners: (B, CORNERS, h, w); context: (B, hidden), see `steered`."""
+        rows = corners.permute(0, 2, 3, 1)
         if static:
             return self._everywhere(fine.permute(0, 2, 3, 1), rows, context)
         places = (rows[..., :PIXELS] > 0).nonzero(as_tuple=True)

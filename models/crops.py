@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import reduce
 
 from engine.geometry import Rect
 
@@ -16,25 +15,23 @@ GRID = 8  # of damage
 @dataclass(frozen=True, slots=True)
 class Cells:
     """What crops a denoiser takes, in pixels. align: where they start, its coarsest cell, so that a crop sees the cells
-    the whole frame would; step: their sides are multiples of it: few shapes, each warm after its first use; margin:
-    what is painted around the damage and thrown away; least: the shortest side; most: the longest, 0 for any; sizes:
-    (width, height) of the only crops there are beside the whole frame, the smallest first; empty: any of those sides; together:
-    pixels up to which crops are made alike, so that one pass paints them all, 0 where they are painted one after the other."""
+    the whole frame would; step: their sides are multiples of it; margin: what is painted around the damage and thrown away;
+    least: the shortest side; most: the longest, 0 for any; sizes: (width, height) of the only crops there are beside the whole
+    frame, the smallest first; empty: any of those sides."""
 
     align: int = 16
-    step: int = 32
-    margin: int = 12  # a typed letter's crop is 64 x 64
+    step: int = 16
+    margin: int = 12  # a typed letter's crop is 64 to 80 pixels wide and high
     least: int = 64
     most: int = 0
     sizes: tuple[tuple[int, int], ...] = ()
-    together: int = 0
 
     def at_most(self, most: int) -> Cells:
         """The same where no side may be longer than `most` pixels, or than leaves something between margins; 0: any may."""
         if not most:
             return self
         most = max(most, -(-(2 * self.margin + self.align + OVERLAP) // self.step) * self.step)
-        return replace(self, most=most, least=min(self.least, most), sizes=(), together=0)
+        return replace(self, most=most, least=min(self.least, most), sizes=())
 
     def few(self, size: tuple[int, int]) -> Cells:
         """The same with only a few sizes for frames of `size`: squares, each of twice the side of the one before. Where what
@@ -42,10 +39,9 @@ class Cells:
         sides = [self.least]
         while 2 * sides[-1] < min(size):
             sides.append(2 * sides[-1])
-        return replace(self, sizes=tuple((side, side) for side in sides if side < min(size)), together=0)
+        return replace(self, sizes=tuple((side, side) for side in sides if side < min(size)))
 
 
-SMALL_AREA = 96 * 96  # pixels of the crops that a CPU paints with one thread: waking a second takes longer than it helps
 BUNDLED_CELLS = Cells()
 
 
@@ -71,31 +67,7 @@ def plan(damage: Iterable[Rect], size: tuple[int, int], cells: Cells = BUNDLED_C
     fits = not cells.most or max(size) <= cells.most
     if crops and fits and (whole or sum(crop.area.area for crop in crops) >= WHOLE * size[0] * size[1]):
         return [PaintCrop(Rect(0, 0, *size), rects)]
-    return _alike(crops, size, cells)
-
-
-def in_batches(crops: Sequence[PaintCrop], cells: Cells) -> list[list[int]]:
-    """Which of the crops, by number, are painted in one pass: those of one size that are small enough."""
-    batches: dict[tuple[int, ...], list[int]] = {}
-    for i, crop in enumerate(crops):
-        batches.setdefault(crop.area[2:] if crop.area.area <= cells.together else (i,), []).append(i)
-    return list(batches.values())
-
-
-def _alike(crops: list[PaintCrop], size: tuple[int, int], cells: Cells) -> list[PaintCrop]:
-    """The same, the small ones all as wide as the widest of them and as high as the highest, where that is still small: a pass costs
-    more than the pixels around a letter."""
-    small = [crop.area for crop in crops if crop.area.area <= cells.together]
-    w, h = max((area.w for area in small), default=0), max((area.h for area in small), default=0)
-    if w * h > cells.together:
-        return crops
-    return [replace(crop, area=_widened(crop, (w, h), size, cells)) if crop.area in small else crop for crop in crops]
-
-
-def _widened(crop: PaintCrop, sides: tuple[int, int], size: tuple[int, int], cells: Cells) -> Rect:
-    (w, h), bounds = sides, reduce(Rect.join, crop.damage)
-    x, y = _first(bounds.x, bounds.right, size[0], w, cells), _first(bounds.y, bounds.bottom, size[1], h, cells)
-    return crop.area if x is None or y is None else Rect(x, y, w, h)
+    return crops
 
 
 def _cut(rect: Rect, size: tuple[int, int], cells: Cells) -> Iterator[tuple[Rect, Rect]]:

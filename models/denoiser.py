@@ -176,7 +176,6 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         fine = self._through_body(fine, steering)
         given, tokens = self.config.given_palette, steering.tokens  # type: ignore[attr-defined]
         palette = tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])
-        palette = palette.expand(len(fine), -1)
         around = self.corner(fine, corners, steering.of(self.corner), static) if self.rounds and corners is not None else None
         return self._paint(fine, previous, guide, maps, memory, palette, around, materials)
 

@@ -38,7 +38,7 @@ from engine.styles import paints_of
 from models.ahead import Ahead, Dropped, droppable
 from models.compiling import compile_blocks
 from models.crop_painting import CropPainting
-from models.crops import BUNDLED_CELLS, SMALL_AREA, PaintCrop, in_batches, plan
+from models.crops import BUNDLED_CELLS, PaintCrop, plan
 from models.denoiser import PATCH, pack, place, unpack
 from models.devices import all_threads, device_of, dtype_of, lay_channels_last, name_of
 from models.dreaming.dream import Dream
@@ -47,7 +47,7 @@ from models.eight_bits import INT8, chosen, in_eight_bits
 from models.ferry import Ferry
 from models.frame_cache import FrameCache, name_of_patch
 from models.graphs import Graphs
-from models.inputs import materials_of, palette_of, planes_of, pressed, remembered
+from models.inputs import held, materials_of, palette_of, planes_of, remembered
 from models.ladder import Ladder
 from models.loading import BundledCheckpoint
 from models.memory import PictureMemory, Recalled
@@ -56,6 +56,7 @@ from models.sampling import noise_field
 from models.stopwatch import Stopwatch
 from models.synthetic.renderer import REACH
 
+SMALL_AREA = 96 * 96  # crops up to this many pixels are painted by one thread: waking a second takes longer than it helps
 CACHED_AREA = 128 * 128  # larger crops are painted anew: they rarely come back exactly
 
 
@@ -80,8 +81,7 @@ class LatentPainter:
         self._device, self._dtype = device, dtype
         steps = spec.steps or 1
         self.graphs, self._ferry, self._watch = Graphs(device, spec.without), Ferry(device), Stopwatch(device)
-        # In float32 sums of a batch are rounded otherwise than of a crop alone: a patch would depend on what else was painted.
-        cells = replace(BUNDLED_CELLS, least=spec.least_crop or BUNDLED_CELLS.least, together=SMALL_AREA if eight else 0)
+        cells = replace(BUNDLED_CELLS, least=spec.least_crop or BUNDLED_CELLS.least)
         self.cells = cells.few(spec.size) if self.graphs.on else cells
         static = self.graphs.on or device.type == "cuda"  # to find out how many there are of something takes a GPU longer than to do all
         self._repaint = self.graphs.wrap(CropPainting(self._denoiser, steps, dtype, static, self._watch))
@@ -154,7 +154,7 @@ class LatentPainter:
             if known is None and (key is None or dropped()):
                 raise Dropped
             if known is None:
-                ((known, _),), count = self._paint_crops([crop], request, tokens), count + 1
+                (known, _), count = self._paint_crop(crop, request, tokens, None), count + 1
                 self._ahead.keep(key, known)
             self._place_patches(crop, known)
         return count
@@ -165,22 +165,16 @@ class LatentPainter:
     def _guided(self, request: PaintRequest) -> tuple[list[Patch], bool]:
         context = ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32))
         tokens = self._embed(context)
-        crops, known = self._plan(request), dict[int, tuple[np.ndarray, Tensor | None]]()
-        keys = [self._key(crop, request) for crop in crops]
-        for i, key in enumerate(keys):
-            kept = self._cache.get(key)
-            kept = self._ahead.take(key) if kept is None and self.info.guesses else kept
-            if kept is not None:
-                known[i] = kept, None
-        unknown = [i for i in range(len(crops)) if i not in known]
-        for batch in in_batches([crops[i] for i in unknown], self.cells):
-            some = [unknown[i] for i in batch]
-            known.update(zip(some, self._paint_crops([crops[i] for i in some], request, tokens), strict=True))
-        patches, painted = list[Patch](), bool(unknown)
-        for i, (crop, key) in enumerate(zip(crops, keys, strict=True)):
-            pixels, fresh = known[i]
-            self._cache.put(key, pixels, pixels.nbytes)
-            patches += self._place_patches(crop, pixels, fresh)
+        patches, painted = list[Patch](), False
+        for crop in self._plan(request):
+            key = self._key(crop, request)
+            known, fresh = self._cache.get(key), None
+            if known is None:
+                known = self._ahead.take(key) if self.info.guesses else None
+                if known is None:
+                    (known, fresh), painted = self._paint_crop(crop, request, tokens, None), True
+                self._cache.put(key, known, known.nbytes)
+            patches += self._place_patches(crop, known, fresh)
         if self._memory is not None:  # what a dream begins with lies under all that follows
             self._memory.clear()
             self._memory.ground(self._bounds, self._pixels[0])
@@ -223,27 +217,12 @@ class LatentPainter:
         for step in steps_of(request):
             one = replace(request, context=step.context, pointer=step.pointer)
             recalled = self._memory.recall(whole) if self._memory is not None else None
-            after = self._reply(one, self._embed(step.context), recalled)
+            pixels, _ = self._paint_crop(PaintCrop(whole, ()), one, self._embed(step.context), recalled)
+            after = self._ferry.up(pixels).permute(2, 0, 1)
             if self._memory is not None:
                 self._memory.replace(whole, self._pixels[0], after)
             self._pixels[0] = after
         return self._changed(first)
-
-    def _reply(self, request: PaintRequest, tokens: Tensor, recalled: Recalled | None) -> Tensor:
-        """The whole frame after one event, answered by the denoiser: uint8 (3, H, W)."""
-        self._watch.stage("encode")
-        scale, bounds = self.ladder.scale, self._bounds
-        fewer, memory = (..., slice(None, None, scale), slice(None, None, scale)), None
-        if recalled is not None:
-            memory = remembered(recalled.pixels[fewer].permute(0, 2, 3, 1), recalled.known[fewer][None]).to(self._dtype)
-            memory = memory.contiguous(memory_format=torch.channels_last)
-        pointer, buttons = (x.to(self._device) for x in pressed(bounds, request.pointer, request.buttons, PATCH * scale))
-        painted = self._launch([bounds], tokens, previous=self._pixels[fewer], pointer=pointer, buttons=buttons, memory=memory)[0]
-        if scale > 1:
-            small = Image.fromarray(self._ferry.down(painted))
-            painted = self._ferry.up(np.array(small.resize((bounds.w, bounds.h), Image.Resampling.BICUBIC)))
-        self._watch.stage("")
-        return painted.permute(2, 0, 1)
 
     def _changed(self, before: Tensor) -> list[Patch]:
         """What is no longer as in `before`, uint8 (3, H, W), on the grid."""
@@ -291,43 +270,53 @@ class LatentPainter:
         self._watch.stage("")
         return self._tokens[1]
 
-    def _paint_crops(self, crops: Sequence[PaintCrop], request: PaintRequest, tokens: Tensor) -> list[tuple[np.ndarray, Tensor | None]]:
-        """New pixels of crops of one size, as the guide shows them: of the whole area of each, uint8 (h, w, 3); and the same where
-        they were painted, if they are."""
+    def _paint_crop(
+        self, crop: PaintCrop, request: PaintRequest, tokens: Tensor, recalled: Recalled | None
+    ) -> tuple[np.ndarray, Tensor | None]:
+        """New pixels of the crop's whole area, uint8 (h, w, 3); and the same where they were painted, if they are."""
         self._watch.stage("encode")
-        areas, scale = [crop.area for crop in crops], self.ladder.scale
-        planes = (request.guide, request.verbatim, request.corners)
-        shown, content, shapes = (None if plane is None else _stacked([plane[area.slices] for area in areas]) for plane in planes)
-        guide, verbatim, corners = (None if part is None else self._ferry.up(part[:, ::scale, ::scale]) for part in (shown, content, shapes))
-        painted = self._launch(areas, tokens, guide=guide, verbatim=verbatim, corners=corners)
-        self._watch.stage("decode")
-        pixels = self._ferry.down(painted)
-        if scale > 1:
-            w, h = areas[0].w, areas[0].h
-            pixels = np.stack([np.array(Image.fromarray(part).resize((w, h), Image.Resampling.BICUBIC)) for part in pixels])
-            if shown is not None and content is not None:
-                pixels[content > 0] = shown[content > 0]  # pictures are the user's: at their own size, too
-        self._watch.stage("")
-        return list(zip(pixels, painted if scale == 1 else [None] * len(areas), strict=True))
-
-    def _launch(
-        self, areas: Sequence[Rect], tokens: Tensor, previous: Tensor | None = None, guide: Tensor | None = None,
-        verbatim: Tensor | None = None, corners: Tensor | None = None, pointer: Tensor | None = None, buttons: Tensor | None = None,
-        memory: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
-        """What `CropPainting` paints of areas of one size, with the look that is on."""
-        if self._threads:  # of one crop, or every batch would round in its own way
-            torch.set_num_threads(1 if areas[0].area <= SMALL_AREA else self._threads)
-        scale, whole = self.ladder.scale, self._materials
+        if self._threads:
+            torch.set_num_threads(1 if crop.area.area <= SMALL_AREA else self._threads)
+        rows, columns = crop.area.slices
+        cells = (..., slice(rows.start // PATCH, rows.stop // PATCH), slice(columns.start // PATCH, columns.stop // PATCH))
+        scale = self.ladder.scale
         fewer = (..., slice(None, None, scale), slice(None, None, scale))  # all, unless memory ran out
-        ground, texture, place, noise = (_parts(plane, areas) for plane in (whole.ground, whole.texture, self._place, self._noise))
+        planes = (request.guide, request.verbatim, request.corners) if request.guide is not None else (None,) * 3
+        shown, content, shapes = (None if plane is None else plane[rows, columns] for plane in planes)
+        guide, verbatim, corners = (None if plane is None else self._ferry.up(plane[::scale, ::scale]) for plane in (shown, content, shapes))
+        previous = self._pixels[0, :, rows, columns][fewer] if guide is None else None
+        pointer, buttons = (None, None) if guide is not None else self._pressed(crop.area, request)
+        memory = None
+        if recalled is not None:
+            memory = remembered(recalled.pixels[fewer].permute(0, 2, 3, 1), recalled.known[fewer][None]).to(self._dtype)
+            memory = memory.contiguous(memory_format=torch.channels_last)
+        whole = self._materials
+        ground, texture = whole.ground[cells], whole.texture[cells]
         if scale > 1:
             ground, texture = pack(unpack(ground)[fewer]), pack(unpack(texture)[fewer])
         self._watch.stage("denoise")
-        return self._repaint(
+        painted = self._repaint(
             previous, guide, verbatim, corners, pointer, buttons, memory, tokens, self._palette, whole.clear, whole.depth, ground, texture,
-            place[fewer], noise[fewer],
+            self._place[cells][fewer], self._noise[cells][fewer],
         )  # fmt: skip
+        self._watch.stage("decode")
+        pixels = self._ferry.down(painted)
+        if scale > 1:
+            pixels = np.array(Image.fromarray(pixels).resize((crop.area.w, crop.area.h), Image.Resampling.BICUBIC))
+            if shown is not None and content is not None:
+                pixels[content > 0] = shown[content > 0]  # pictures are the user's: at their own size, too
+        self._watch.stage("")
+        return pixels, painted if scale == 1 else None
+
+    def _pressed(self, area: Rect, request: PaintRequest) -> tuple[Tensor, Tensor]:
+        """Where the pointer is, (1, h / 4, w / 4), and which of its buttons are down there, (1, 3)."""
+        side = PATCH * self.ladder.scale
+        pointer, buttons = torch.zeros(1, area.h // side, area.w // side), torch.zeros(1, 3)
+        if area.holds(*request.pointer):
+            x, y = request.pointer
+            pointer[0, (y - area.y) // side, (x - area.x) // side] = 1.0
+            buttons[0] = held(request.buttons)
+        return pointer.to(self._device), buttons.to(self._device)
 
     def _place_patches(self, crop: PaintCrop, pixels: np.ndarray, here: Tensor | None = None) -> list[Patch]:
         """Take the damaged rects of a painted crop into the latents and hand them out. here: the same pixels, where they lie on
@@ -366,14 +355,4 @@ class LatentPainter:
         empty = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
         guide = np.zeros((height, width, 3), np.uint8)
         request = PaintRequest(0, (), (), guide, guide[..., 0], empty, corners=guide)
-        self._paint_crops([PaintCrop(area, ())], request, self._tokens[1] if self._tokens else self._embed(empty))
-
-
-def _stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
-    return parts[0][None] if len(parts) == 1 else np.stack(parts)
-
-
-def _parts(plane: Tensor, areas: Sequence[Rect]) -> Tensor:
-    """What of the frame's cells, (1, C, H / 4, W / 4), lies in areas of one size: (B, C, h / 4, w / 4)."""
-    found = [plane[..., area.y // PATCH : area.bottom // PATCH, area.x // PATCH : area.right // PATCH] for area in areas]
-    return found[0] if len(found) == 1 else torch.cat(found)
+        self._paint_crop(PaintCrop(area, ()), request, self._tokens[1] if self._tokens else self._embed(empty), None)

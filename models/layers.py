@@ -16,8 +16,8 @@ PIXELS = PATCH * PATCH
 
 
 class Steering:
-    """The context as layers see it: the mood (B, M), in which the noise level may be, and the tokens (B, K, D); B is 1 where all of a
-    batch has the same. What a layer makes of them is computed when it is first needed, and kept: one context paints many crops."""
+    """The context as layers see it: the mood (B, M), in which the noise level may be, and the tokens (B, K, D). What a layer
+    makes of them is computed when it is first needed, and kept: one context paints many crops."""
 
     def __init__(self, mood: Tensor, tokens: Tensor) -> None:
         self.mood, self.tokens = mood, tokens
@@ -73,7 +73,7 @@ class Attend(nn.Module):
     def forward(self, x: Tensor, key: Tensor, value: Tensor) -> Tensor:
         b, c, h, w = x.shape
         query = self.query(x).permute(0, 2, 3, 1).reshape(b, h * w, self.heads, -1).transpose(1, 2)
-        mixed = F.scaled_dot_product_attention(query, key.expand(b, -1, -1, -1), value.expand(b, -1, -1, -1))
+        mixed = F.scaled_dot_product_attention(query, key, value)
         return x + self.out(mixed.transpose(1, 2).reshape(b, h, w, c).permute(0, 3, 1, 2))
 
 

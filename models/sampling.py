@@ -39,7 +39,7 @@ def sample(
 ) -> Tensor:
     """Euler steps along the straight path of `models.training.objective`; shapes, and what is static, as of Denoiser.forward.
 
-    tokens may be one row for all of a batch. known: by noise level, what they make of the layers; what is missing is put in.
+    known: by noise level, what these tokens make of the layers; what is missing is put in.
 
     Returns clean latents (B, 48, h, w), not clamped: the mean of what each step predicts, weighted by its noise level. Each
     is a guess of the same frame from other noise, and the higher levels are the better learned ones, so more steps are no
@@ -52,7 +52,7 @@ def sample(
     clean, kept = torch.zeros_like(previous), previous.new_zeros(())
     for level, lower in zip(path[:-1], path[1:], strict=True):
         if level not in known:
-            known[level] = denoiser.steering(x.new_full((len(tokens),), level), tokens)
+            known[level] = denoiser.steering(x.new_full((len(x),), level), tokens)
         predicted = denoiser(x, previous, guide, maps, known[level], memory, corners, materials, static)
         x = predicted.clean + (x - predicted.clean) * (lower / level)
         share = level / sum(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -15,15 +14,13 @@ import torch
 from torch import nn
 
 from engine.errors import CheckpointError
-from engine.geometry import Rect
-from engine.painter import CACHE, PainterSpec
+from engine.painter import PainterSpec
 from models import eight_bits
 from models.catalog import BUNDLED, open_painter
 from models.eight_bits import Conv8, checked_ranges, in_eight_bits, measured
 from models.likeness import psnr
 from models.loading import BundledCheckpoint, load_bundled
 from models.training.heldout import held_out, paint
-from tests.test_painters import ask, drawn
 
 SIZE = (256, 192)
 ABLE = pytest.mark.skipif(not eight_bits.supported(), reason="this CPU multiplies no bytes (AVX-512 VNNI)")
@@ -62,24 +59,6 @@ def test_the_bundled_checkpoint_paints_as_well_in_eight_bits(bundled: BundledChe
     assert min(psnr(a, b) for a, b in zip(full, less, strict=True)) > 46
     lost = [psnr(a, s.frame) - psnr(b, s.frame) for a, b, s in zip(full, less, shots, strict=True)]
     assert max(lost) < 0.5
-
-
-@ABLE
-@pytest.mark.parametrize("threads", [1, 2])
-def test_small_crops_of_an_event_are_painted_in_one_pass_to_the_same_bytes_as_each_alone(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    rects = Rect(16, 16, 32, 40), Rect(150, 130, 56, 40), Rect(200, 40, 16, 24)
-    guide = drawn(5)
-    spec = PainterSpec(size=SIZE, threads=threads, device="cpu", dtype="int8", without=(CACHE,))
-    painter, passes = open_painter(spec), list[int]()
-    launch = painter._launch  # type: ignore[attr-defined]
-    monkeypatch.setattr(painter, "_launch", lambda areas, *given, **named: passes.append(len(areas)) or launch(areas, *given, **named))
-    together = {patch.rect: patch.pixels for patch in painter.paint(ask(guide, rects, "glass")).patches}
-    assert passes == [3] and set(together) == set(rects)
-    painter.cells = replace(painter.cells, together=0, least=96)  # type: ignore[attr-defined]
-    for rect in rects:
-        (alone,) = painter.paint(ask(guide, (rect,), "glass")).patches
-        assert alone.rect == rect and (alone.pixels == together[rect]).all()
-    assert passes == [3, 1, 1, 1]
 
 
 @ABLE

@@ -22,7 +22,7 @@ from engine.style_words import from_words
 from engine.theme import Role
 from models.catalog import names, open_painter
 from models.context_encoder import ContextEncoder
-from models.crops import BUNDLED_CELLS, SMALL_AREA, in_batches, plan
+from models.crops import BUNDLED_CELLS, plan
 from models.denoiser import (
     CHANNELS,
     CORNERS,
@@ -62,20 +62,6 @@ def test_crops_cover_the_damage_and_stay_in_the_frame(cells: list[tuple[int, int
         assert frame.covers(crop.area) and crop.area.x % BUNDLED_CELLS.align == 0 and crop.area.y % BUNDLED_CELLS.align == 0
         assert crop.area.w % BUNDLED_CELLS.align == 0 and crop.area.h % BUNDLED_CELLS.align == 0
         assert all(crop.area.covers(rect) for rect in crop.damage)
-
-
-def test_small_crops_are_made_alike_where_they_are_painted_together() -> None:
-    rects = Rect(40, 40, 32, 40), Rect(300, 300, 48, 56), Rect(0, 0, 200, 200), Rect(496, 8, 16, 16)
-    cells = replace(BUNDLED_CELLS, together=SMALL_AREA)
-    alone, alike = plan(rects, (512, 384)), plan(rects, (512, 384), cells)
-    assert [crop.damage for crop in alone] == [crop.damage for crop in alike]
-    small = [i for i, crop in enumerate(alone) if crop.area.area <= SMALL_AREA]
-    assert len(small) == 3 and len({alone[i].area[2:] for i in small}) > 1 == len({alike[i].area[2:] for i in small})
-    assert in_batches(alike, cells) == [small, [2]] and in_batches(alone, BUNDLED_CELLS) == [[0], [1], [2], [3]]
-    for crop in alike:
-        inside = crop.damage[0].grow(cells.margin).meet(Rect(0, 0, 512, 384))
-        assert crop.area.covers(inside) and crop.area.x % cells.align == crop.area.y % cells.align == 0
-    assert plan(rects[:1], (512, 384), cells) == alone[:1]
 
 
 def test_a_crop_paints_nearly_what_the_whole_frame_would() -> None:
