@@ -30,6 +30,7 @@ from engine.painter import Cancelled, Edit, PainterSpec, PaintRequest, SteppingP
 from engine.session import Session
 from models.catalog import open_checkpoint, open_painter
 from models.families import FAMILIES
+from models.held_frame import BLEND, HeldFrame
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
 from models.reference.steps import BFLOAT16, encode_in_own_format
@@ -153,6 +154,16 @@ def test_pixels_outside_the_damage_stay_bit_identical(folder: Path) -> None:
     assert changed.any()
     changed[PART.slices] = False
     assert not changed.any() and (painter.latents() == frame).all()
+
+
+def test_what_is_new_is_mixed_with_what_was_there_along_its_edges_but_for_the_frames_own() -> None:
+    held = HeldFrame(SIZE, torch.device("cpu"))
+    held.pixels.zero_()
+    rect = Rect(0, 40, 48, 32)
+    row = held.take(rect, torch.ones(1, 3, rect.h, rect.w)).pixels[rect.h // 2, :, 0].astype(int)
+    assert (row[:-BLEND] == 255).all() and (np.diff(row[-BLEND - 1 :]) < 0).all() and row[-1] < 32
+    column = held.array()[40:72, 0, 0].astype(int)
+    assert (np.diff(column[: BLEND + 1]) > 0).all() and (column == column[::-1]).all() and held.array()[:40].max() == 0
 
 
 def test_small_damage_is_painted_in_a_crop(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
