@@ -72,9 +72,14 @@ def opened(folder: Path) -> PromptedCheckpoint:
     """Once for all tests of a family."""
     checkpoint = open_checkpoint(folder)
     assert isinstance(checkpoint, PromptedCheckpoint)
-    if hasattr(checkpoint.pipeline, "resolutions"):
-        checkpoint.pipeline.resolutions = [SIZE]
+    of_small_pictures(checkpoint.pipeline)
     return checkpoint
+
+
+def of_small_pictures(pipeline: Any) -> None:
+    """Where a pipeline itself knows to what size it brings what it is shown."""
+    pipeline.resolutions = [SIZE]
+    pipeline.default_sample_size = 28  # cells: about as many in a square as in a frame
 
 
 def painter_of(folder: Path, **settings: Any) -> ReferencePainter:
@@ -99,7 +104,7 @@ def stock(folder: Path, painter: ReferencePainter) -> Any:
             parts[name] = getattr(importlib.import_module(library), kind).from_pretrained(folder / name)
     parts |= {key: index[key] for key in ("is_distilled",) if key in index}
     pipeline = getattr(diffusers, painter.family.pipeline)(**parts)
-    pipeline.resolutions = [SIZE]
+    of_small_pictures(pipeline)
     if painter.family.pipeline in BFLOAT16:
         encode_in_own_format(pipeline)
     pipeline.set_progress_bar_config(disable=True)
