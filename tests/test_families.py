@@ -31,7 +31,7 @@ from models.prompted.stock import stock_frame
 from models.prompted.trajectory import trajectory
 from tests.hostile import FILE, edit_json
 from tests.test_painters import SIZE, ask, drawn, show
-from tests.tiny_families import folder_of, tiny_folder
+from tests.tiny_families import folder_of, loud, tiny_folder
 
 BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 LATENT = [row.name for row in FAMILIES if not row.references]
@@ -96,6 +96,19 @@ def test_the_whole_frame_is_the_stock_pipelines(folders: Path, family: str) -> N
     expected, found = stock(folders / family, painter, asked), painter.frame(asked)
     assert expected.std() > 0.01  # something is painted
     assert (expected - found).abs().max() <= 1e-4
+
+
+def test_a_controlnet_of_stable_diffusion_2_paints_as_in_the_stock_pipeline(tmp_path: Path) -> None:
+    """Its attention is laid out otherwise, and it predicts velocity."""
+    folder = tiny_folder(tmp_path / "sd", "sd2")
+    controlnet = loud(diffusers.ControlNetModel.from_unet(opened(folder).pipeline.unet, conditioning_embedding_out_channels=(8, 8, 8, 8)))
+    controlnet.save_pretrained(folder / "controlnet")
+    edit_json(folder / "model_index.json", _class_name="StableDiffusionControlNetPipeline", controlnet=["diffusers", "ControlNetModel"])
+    painter = painter_of(folder, steps=2)
+    assert painter.info.family == "sd-control" and painter.pipeline.scheduler.config.prediction_type == "v_prediction"
+    asked = request(words=Words("paper"))
+    found = painter.frame(asked)
+    assert (stock(folder, painter, asked) - found).abs().max() <= 1e-4
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)

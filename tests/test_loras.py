@@ -111,7 +111,7 @@ def test_a_text_encoders_layers_count_too(home: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("family", "name", "scheduler"), [
     ("sd1", "lcm-lora-sdv1-5", diffusers.LCMScheduler), ("sdxl", "lcm-lora-sdxl", diffusers.LCMScheduler),
     ("sd1", "hyper-sd15-4steps-lora", diffusers.DDIMScheduler), ("sdxl", "hyper-sdxl-4steps-lora", diffusers.DDIMScheduler),
-    ("sdxl", "sdxl_lightning_4step_lora", diffusers.EulerDiscreteScheduler),
+    ("sdxl", "sdxl_lightning_4step_lora", diffusers.EulerDiscreteScheduler), ("sd-control", "lcm-lora-sdv1-5", diffusers.LCMScheduler),
 ])  # fmt: skip
 def test_a_lora_that_wants_few_steps_changes_the_sampler(home: Path, tmp_path: Path, family: str, name: str, scheduler: Any) -> None:
     file = lora_of(home / family, tmp_path / f"{name}.safetensors"), 1.0
