@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from engine.desktop.desktop import Desktop
-from engine.events import Ask, Event, Text
+from engine.events import Ask, Event, Style, Text
 from engine.mailbox import DirectMailbox
 from engine.painter import PainterSpec
 from engine.painter_process import Limits
@@ -75,9 +75,10 @@ def test_a_copy_of_the_bundled_checkpoint_dreams_on_what_was_dreamt(tmp_path: Pa
     assert (told(alone, OPENS) == went_on).all() and (went_on != dreamt).any()
 
 
-@pytest.fixture
-def dream() -> Iterator[tuple[Session, SwapMailbox]]:
-    mailbox = SwapMailbox(dreaming, replace(SPEC, checkpoint="counting"))
+@pytest.fixture(params=["beside", "instead"])
+def dream(request: pytest.FixtureRequest) -> Iterator[tuple[Session, SwapMailbox]]:
+    """With room for both, and for one alone."""
+    mailbox = SwapMailbox(dreaming, replace(SPEC, checkpoint="counting"), room=lambda spec, gone: request.param == "beside")
     session = Session(Desktop(SIZE), mailbox)
     try:
         session.settle(LONG_S)
@@ -98,6 +99,7 @@ def test_one_of_another_family_wakes_from_the_frame_that_was_dreamt(dream: tuple
     assert (told(session, AFTER) == np.maximum(shown.astype(int) - len(AFTER), 0)).all()
 
 
+@pytest.mark.parametrize("dream", ["beside"], indirect=True)
 def test_one_of_the_family_is_handed_all_that_is_remembered(dream: tuple[Session, SwapMailbox]) -> None:
     session, mailbox = dream
     shown, held = session.pixels.copy(), mailbox.latents()
@@ -106,3 +108,27 @@ def test_one_of_the_family_is_handed_all_that_is_remembered(dream: tuple[Session
     told(session, AFTER)
     now = mailbox.latents()
     assert held is not None and now is not None and now[0, 0, 3] == held[0, 0, 3] + len(AFTER), "its count began anew"
+
+
+@pytest.mark.parametrize("dream", ["instead"], indirect=True)
+def test_what_happened_while_nobody_dreamt_is_dreamt_then(dream: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = dream
+    shown = session.pixels.copy()
+    mailbox.swap(replace(SPEC, checkpoint="counting otherwise"))
+    session.step([Text(0.3, "i")], 0.3)
+    assert "loading checkpoint" in session.label and (session.pixels != shown).any(), "the guide is shown where something is typed"
+    run_until(session, lambda: mailbox.latest is not None and mailbox.latest.state == "done")
+    assert (session.pixels == shown).all()
+    session.settle(LONG_S)
+    assert (session.pixels == np.maximum(shown.astype(int) - 1, 0)).all()
+    assert (told(session, (Text(0.4, "!"),)) == np.maximum(shown.astype(int) - 2, 0)).all()
+
+
+@pytest.mark.parametrize("dream", ["instead"], indirect=True)
+def test_a_look_that_was_asked_for_while_nobody_dreamt_is_woken_in(dream: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = dream
+    mailbox.swap(replace(SPEC, checkpoint="counting otherwise"))
+    session.step([Style(0.3, "dark")], 0.3)
+    run_until(session, lambda: mailbox.latest is not None and mailbox.latest.state == "done")
+    session.settle(LONG_S)
+    assert (session.pixels == session.guide.pixels).all()

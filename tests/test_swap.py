@@ -136,7 +136,7 @@ def test_a_bad_checkpoint_changes_nothing_and_says_why(running: tuple[Session, S
 
 
 def test_one_whose_first_frame_never_comes_is_refused_while_the_other_goes_on() -> None:
-    with session_of(limits=Limits(first_paint=2.0)) as (session, mailbox):
+    with session_of(limits=Limits(first_paint=4.0)) as (session, mailbox):
         first = shown(session)
         mailbox.swap(spec("stuck"))
         run_until(session, lambda: mailbox.latest is not None and mailbox.latest.state == "trying")
