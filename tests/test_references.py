@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from diffusers.pipelines.bria_fibo2.image_processor import BriaFibo2ImageProcessor
 from diffusers.pipelines.joyimage import image_processor as joyimage
 from diffusers.pipelines.longcat_image import pipeline_longcat_image_edit
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit, pipeline_qwenimage_edit_plus
@@ -58,6 +59,7 @@ def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some pipelines bring what they are shown to a million pixels: here to a frame's."""
     grown_to(monkeypatch, SIZE[0] * SIZE[1])
     monkeypatch.setattr(joyimage, "find_best_bucket", lambda *asked: SIZE[::-1])
+    monkeypatch.setattr(BriaFibo2ImageProcessor, "get_image_size", lambda *asked, **how: SIZE)
 
 
 def grown_to(monkeypatch: pytest.MonkeyPatch, area: int) -> None:
@@ -72,14 +74,9 @@ def opened(folder: Path) -> PromptedCheckpoint:
     """Once for all tests of a family."""
     checkpoint = open_checkpoint(folder)
     assert isinstance(checkpoint, PromptedCheckpoint)
-    of_small_pictures(checkpoint.pipeline)
+    if hasattr(checkpoint.pipeline, "resolutions"):
+        checkpoint.pipeline.resolutions = [SIZE]
     return checkpoint
-
-
-def of_small_pictures(pipeline: Any) -> None:
-    """Where a pipeline itself knows to what size it brings what it is shown."""
-    pipeline.resolutions = [SIZE]
-    pipeline.default_sample_size = 28  # cells: about as many in a square as in a frame
 
 
 def painter_of(folder: Path, **settings: Any) -> ReferencePainter:
@@ -104,7 +101,7 @@ def stock(folder: Path, painter: ReferencePainter) -> Any:
             parts[name] = getattr(importlib.import_module(library), kind).from_pretrained(folder / name)
     parts |= {key: index[key] for key in ("is_distilled",) if key in index}
     pipeline = getattr(diffusers, painter.family.pipeline)(**parts)
-    of_small_pictures(pipeline)
+    pipeline.resolutions = [SIZE]
     if painter.family.pipeline in BFLOAT16:
         encode_in_own_format(pipeline)
     pipeline.set_progress_bar_config(disable=True)
