@@ -85,7 +85,7 @@ def moved(colours: np.ndarray, depth: np.ndarray | float) -> np.ndarray:
     return np.asarray(depth * (BASE + SLOPE * colours), np.float32)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)  # as large as the screen each; a look comes about in some 20 ms
 def paints(look: Look, size: tuple[int, int]) -> Paints:
     """The paints of a look on a screen of `size` (width, height)."""
     colours = np.frombuffer(look.colours, np.uint8).reshape(PAINTS, 3).astype(np.float32)
@@ -114,7 +114,7 @@ def texture(strengths: tuple[tuple[str, float], ...], size: tuple[int, int], see
     return np.clip(field, -1, 1)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def _field(kind: str, size: tuple[int, int], seed: int) -> np.ndarray:
     y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
     field = np.clip(_FIELDS[kind](x, y, np.random.default_rng([seed, *kind.encode()])), -1, 1).astype(np.float32)

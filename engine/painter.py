@@ -91,6 +91,7 @@ class PainterInfo:
     turns: bool = False  # whether it takes an `Edit`
     note: str = ""  # what the user should know about it
     guesses: bool = False  # whether it paints ahead, see `GuessingPainter`
+    imagines: bool = False  # whether its dream carries on a guide of its own, which it paints in any look
     compile_s: float = 0.0  # seconds that torch.compile took, where it was asked for
     refers: bool = False  # whether an edit's reference picture is shown to it
     strength: float = 0.0  # share of a picture that an edit paints over where nobody says; 0: it is told what to change instead

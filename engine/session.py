@@ -5,8 +5,8 @@ damage). The damage is posted to the painter's mailbox with the context; what th
 into the frame, and its text is checked. Nothing here waits for the painter: while there is none, the guide is shown
 and the frame's label says so.
 
-In dream mode the painter gets the guide once, at the start and when the look changes; from there on it answers the
-events alone, and the desktop only keeps what was typed.
+In dream mode the painter gets the guide once, at the start (and when the look changes, where it cannot paint its dream anew
+by itself); from there on it answers the events alone, and the desktop only keeps what was typed.
 """
 
 from __future__ import annotations
@@ -214,12 +214,14 @@ class Session:
         damage, info = self.guide.update(self.desktop.items), self.mailbox.info
         look = self.desktop.style.vector().tobytes(), self.desktop.loras
         full = info is not None and self.mailbox.needs_full()
-        shown = self.desktop.turning.shown
-        if full or look != self._look or (shown != self._dreamt and info is not None and info.mode == "dream"):
-            self._look, self._waking, self._dreamt = look, True, shown
+        other_look, self._look = look != self._look, look
+        shown, dreams = self.desktop.turning.shown, info is not None and info.mode == "dream"
+        if full or other_look or (shown != self._dreamt and dreams):
+            carried_on = other_look and info is not None and info.imagines and not full and shown == self._dreamt
+            self._waking, self._dreamt = self._waking or not carried_on, shown
             self._left, self._goes_on = None, False
             return (self._bounds,)
-        if info is not None and info.mode == "dream":  # nobody knows what an event changes before it is painted
+        if dreams:  # nobody knows what an event changes before it is painted
             return (self._bounds,) if happened or damage else ()
         reach = info.reach if info else 0
         return merge(rect.grow(reach).snap().meet(self._bounds) for rect in damage)

@@ -88,7 +88,7 @@ def advance(face: Face, char: str) -> int:
     return glyph(face, char).advance
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def width(face: Face, text: str) -> int:
     """Pixels from the first pen position to the last."""
     return sum(advance(face, char) for char in text)
@@ -129,7 +129,7 @@ def wrap(face: Face, text: str, room: int) -> list[str]:
 MARGIN = 3  # glyphs may reach this far left and right of their line
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def line(face: Face, text: str) -> np.ndarray:
     """Coverage of one line: uint8 (line_height, width + 2 * MARGIN); the pen starts at column MARGIN. Read only."""
     height = line_height(face)

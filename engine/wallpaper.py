@@ -16,7 +16,7 @@ SEEDS = 4096  # how many wallpapers of a kind there are
 TURN = 2 * np.pi
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4)  # as large as the screen each
 def mixture(kind: str, size: tuple[int, int], seed: int = 0) -> np.ndarray:
     """Share of the second colour, float32 (H, W) in [0, 1]. `size` is (width, height), seed in [0, SEEDS). Read only.
 

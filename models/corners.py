@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.layers import PIXELS
+from models.layers import PIXELS, Steering
 
 SHARP = 8.0  # how much steeper than other inputs the place in a corner enters: a pixel further is another answer
 
@@ -38,8 +38,12 @@ class Corner(nn.Module):
         self.out = nn.Linear(hidden, 2)
         nn.init.constant_(self.out.bias, -3.0)
 
+    def steered(self, steering: Steering) -> Tensor:
+        """(B, hidden)."""
+        return self.from_context(steering.tokens.flatten(1))  # type: ignore[no-any-return]
+
     def forward(self, fine: Tensor, corners: Tensor, context: Tensor, static: bool = False) -> Rounded:
-        """fine: (B, C, h, w); corners: (B, CORNERS, h, w); context: (B, tokens)."""
+        """fine: (B, C, h, w); corners: (B, CORNERS, h, w); context: (B, hidden), see `steered`."""
         rows = corners.permute(0, 2, 3, 1)
         if static:
             return self._everywhere(fine.permute(0, 2, 3, 1), rows, context)
@@ -50,7 +54,7 @@ class Corner(nn.Module):
         at = pixel.view(-1, 1, 1, 1).expand(-1, 2, 3, 1)
         own = cell[:, :PIXELS].gather(1, pixel[:, None])
         scaled = torch.cat([cell[:, :PIXELS], own * SHARP], 1)
-        hidden = self.from_fine(fine.permute(0, 2, 3, 1)[b, y, x]) + self.from_cut(scaled) + self.from_context(context)[b]
+        hidden = self.from_fine(fine.permute(0, 2, 3, 1)[b, y, x]) + self.from_cut(scaled) + context[b]
         share = self._shares(hidden)
         return RoundedCorners(places, share, colours.gather(3, at).squeeze(3))
 
@@ -58,7 +62,7 @@ class Corner(nn.Module):
         """The same numbers for every pixel, a corner's or not. fine, rows: (B, h, w, C)."""
         cut = rows[..., :PIXELS]
         around, own = self.from_cut.weight.split([PIXELS, 1], 1)
-        cells = self.from_fine(fine) + F.linear(cut, around, self.from_cut.bias) + self.from_context(context)[:, None, None]
+        cells = self.from_fine(fine) + F.linear(cut, around, self.from_cut.bias) + context[:, None, None]
         hidden = cells.unsqueeze(3) + cut.unsqueeze(-1) * SHARP * own[:, 0]  # (B, h, w, 16, hidden)
         colours = rows[..., PIXELS:].unflatten(-1, (2, 3, PIXELS)).movedim(-1, 3)
         return EveryPixel(cut > 0, self._shares(hidden), colours)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.denoiser import CORNERS, PATCH, Denoiser, Materials, pack
+from models.denoiser import PATCH, Denoiser, Materials, pack
 from models.inputs import corner_maps, event_maps, to_bytes
+from models.layers import Steering
 from models.sampling import sample
 from models.stopwatch import Stopwatch
 
@@ -17,6 +18,7 @@ class CropPainting:
     def __init__(self, denoiser: Denoiser, steps: int, dtype: torch.dtype, static: bool, watch: Stopwatch) -> None:
         self._denoiser, self._steps, self._dtype, self._static = denoiser, steps, dtype, static
         self._watch = watch
+        self._steering: tuple[Tensor, dict[float, Steering]] | None = None  # of which tokens, by noise level
 
     def __call__(
         self, previous: Tensor | None, guide: Tensor | None, verbatim: Tensor | None, corners: Tensor | None, pointer: Tensor | None,
@@ -42,19 +44,28 @@ class CropPainting:
         events = event_maps(mask[None, None].float() / 255, present, spot, pressed).to(self._dtype)
         maps = torch.cat([events, place], 1).contiguous(memory_format=torch.channels_last)
         materials = Materials(clear, depth, ground, texture)
-        rounded = ground.new_zeros(1, CORNERS, 1, 1)  # of a checkpoint that rounds none, or where there is no guide
-        if self._denoiser.rounds and corners is not None:
+        rounded = None
+        if self._denoiser.rounds and corners is not None and (self._static or bool(corners.any())):
             rounded = corner_maps(corners[None], palette, materials, self._static)
         self._watch.stage("denoise")
         clean = sample(
             self._denoiser, before, shown, maps, tokens, memory, rounded, materials,
-            noise.contiguous(memory_format=torch.channels_last), self._steps, static=self._static and corners is not None,
+            noise.contiguous(memory_format=torch.channels_last), self._steps, static=self._static, known=self._known(tokens),
         )  # fmt: skip
         self._watch.stage("decode")
         pixels = to_bytes(clean)[0]
         if guide is None or verbatim is None:
             return pixels
         return torch.where(verbatim.unsqueeze(-1) > 0, guide, pixels)  # pictures are the user's: not one level may be off
+
+    def _known(self, tokens: Tensor) -> dict[float, Steering] | None:
+        """What these very tokens made of the layers before. Where launches are recorded, a recording must not read what another
+        left: there it is computed each time, which costs next to nothing."""
+        if self._static:
+            return None
+        if self._steering is None or self._steering[0] is not tokens:
+            self._steering = tokens, {}
+        return self._steering[1]
 
     def _latents(self, pixels: Tensor) -> Tensor:
         """uint8 (3, h, w) to packed latents in [-1, 1]."""

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from engine.materials import BASE, SLOPE
 from engine.theme import NEUTRAL
 from models.corners import Corner, Rounded
-from models.layers import PATCH, PIXELS, UNet, frequencies
+from models.layers import PATCH, PIXELS, Steering, UNet, frequencies
 
 CHANNELS = 3 * PIXELS
 PLACE = 22  # channels that say where on the screen a cell is
@@ -153,27 +153,30 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
             self.prototypes = nn.Parameter(neutral)
         self._start()
 
+    def steering(self, level: Tensor, tokens: Tensor) -> Steering:
+        """level: (B,) noise level in (0, 1], 1 is pure noise; tokens: (B, K, D) of the context, K at least what it takes."""
+        tokens = tokens[:, : self.config.tokens]  # type: ignore[attr-defined]
+        return Steering(F.silu(self.level_in(frequencies(level)) + self.summary(tokens.flatten(1))), tokens)
+
     def forward(
-        self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, level: Tensor, tokens: Tensor,
-        memory: Tensor | None, corners: Tensor, materials: Materials, static: bool = False,
+        self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, steering: Steering, memory: Tensor | None,
+        corners: Tensor | None, materials: Materials, static: bool = False,
     ) -> Prediction:  # fmt: skip
         """Predict the clean latents.
 
         noisy, previous, guide: (B, 48, h, w) packed pixels in [-1, 1], guide zeros where there is none; maps:
-        (B, MAPS + PLACE, h, w); level: (B,) noise level in (0, 1], 1 is pure noise; tokens: (B, K, D) of the context;
+        (B, MAPS + PLACE, h, w); steering: of the noise level and the context;
         memory: (B, REMEMBERED, h, w), zeros where nothing is known, None where nothing need be: every crop has a guide;
-        corners: (B, CORNERS, h, w), zeros where there are none. h and w are multiples of 4. static: launch the same whatever
-        the numbers are, as a CUDA graph must: see `Corner`.
+        corners: (B, CORNERS, h, w), zeros where there are none, None where there are none at all. h and w are multiples of 4.
+        static: launch the same whatever the numbers are, as a CUDA graph must: see `Corner`.
         """
-        tokens = tokens[:, : self.config.tokens]  # type: ignore[attr-defined]
-        mood = F.silu(self.level_in(frequencies(level)) + self.summary(tokens.flatten(1)))
         fine = self.stem(torch.cat([noisy, previous, guide, maps], 1))
         if self.remembers and memory is not None:
             fine = fine + self.memory_in(memory)
-        fine = self._through_body(fine, mood, tokens)
-        given = self.config.given_palette  # type: ignore[attr-defined]
+        fine = self._through_body(fine, steering)
+        given, tokens = self.config.given_palette, steering.tokens  # type: ignore[attr-defined]
         palette = tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])
-        around = self.corner(fine, corners, tokens.flatten(1), static) if self.rounds else None
+        around = self.corner(fine, corners, steering.of(self.corner), static) if self.rounds and corners is not None else None
         return self._paint(fine, previous, guide, maps, memory, palette, around, materials)
 
     def _paint(

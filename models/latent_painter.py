@@ -87,7 +87,7 @@ class LatentPainter:
         self._repaint = self.graphs.wrap(CropPainting(self._denoiser, steps, dtype, static, self._watch))
         self.info = PainterInfo(
             checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name_of(device), INT8 if eight else str(dtype).removeprefix("torch."),
-            steps, REACH, guesses=spec.mode == "guided" and CACHE not in spec.without,
+            steps, REACH, guesses=spec.mode == "guided" and CACHE not in spec.without, imagines=dreamer is not None,
         )
         width, height = spec.size
         self._noise = noise_field(spec.seed, spec.size).to(device, dtype, memory_format=torch.channels_last)
@@ -117,13 +117,13 @@ class LatentPainter:
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint the damage; everything else stays bit-identical. Without a guide: what the events change."""
-        self._take_look(look_of(request.context.slow))
+        other_look = self._take_look(look_of(request.context.slow))
         self._watch.begin()
         self._ahead.needed = 0
         with torch.inference_mode():
             if request.guide is None and self._dream is None:
                 return Painting(request.seq, tuple(self._answered(request)), "painted", self._watch.ms())
-            patches, painted = self._guided(self._imagined(request))
+            patches, painted = self._guided(self._imagined(request, other_look))
         source = "painted" if painted else "cached" if patches else "skipped"
         return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._cache.lookups(), needed=self._ahead.needed)
 
@@ -180,8 +180,9 @@ class LatentPainter:
             self._memory.ground(self._bounds, self._pixels[0])
         return patches, painted
 
-    def _imagined(self, request: PaintRequest) -> PaintRequest:
-        """The request with the guide that its events lead to where it brings none; a dream begins with what is brought."""
+    def _imagined(self, request: PaintRequest, other_look: bool) -> PaintRequest:
+        """The request with the guide that its events lead to where it brings none, all of it to be painted in another look; a
+        dream begins with what is brought."""
         if self._dream is None:
             return request
         if request.guide is not None:
@@ -192,15 +193,15 @@ class LatentPainter:
             torch.set_num_threads(self._threads)
         changed = self._dream.answer(request)
         pixels, verbatim, corners = self._dream.guide
-        damage = merge(rect.grow(REACH).snap().meet(self._bounds) for rect in changed)
+        damage = (self._bounds,) if other_look else merge(rect.grow(REACH).snap().meet(self._bounds) for rect in changed)
         self._watch.stage("")
         return replace(request, guide=pixels, verbatim=verbatim, corners=corners, damage=damage)
 
-    def _take_look(self, vector: np.ndarray) -> None:
-        """Get the paints of another look ready; what is remembered of the last one is forgotten."""
+    def _take_look(self, vector: np.ndarray) -> bool:
+        """Get the paints of another look ready, if it is one; what is remembered of the last one is forgotten."""
         look = vector.tobytes()
         if look == self._look:
-            return
+            return False
         if self._memory is not None and self._look:
             self._memory.clear()
         self._look = look
@@ -208,6 +209,7 @@ class LatentPainter:
         planes = torch.from_numpy(np.array(planes_of(paints, self._spec.size)))[None].to(self._device)
         self._materials = materials_of([paints], planes).to(self._device, self._dtype)
         self._palette = palette_of(torch.from_numpy(vector)[None]).to(self._device, self._dtype)
+        return True
 
     def _answered(self, request: PaintRequest) -> list[Patch]:
         """Let the denoiser answer the request's events in their order; patches for all that is different in the end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,21 @@ from models.eight_bits import Ranges
 
 PATCH = 4  # pixels a side of one latent cell
 PIXELS = PATCH * PATCH
+
+
+class Steering:
+    """The context as layers see it: the mood (B, M), in which the noise level may be, and the tokens (B, K, D). What a layer
+    makes of them is computed when it is first needed, and kept: one context paints many crops."""
+
+    def __init__(self, mood: Tensor, tokens: Tensor) -> None:
+        self.mood, self.tokens = mood, tokens
+        self._made: dict[Any, Any] = {}
+
+    def of(self, layer: Any) -> Any:
+        """What `layer` makes of it: its `steered`."""
+        if layer not in self._made:
+            self._made[layer] = layer.steered(self)
+        return self._made[layer]
 
 
 class Block(nn.Module):
@@ -25,10 +41,14 @@ class Block(nn.Module):
         nn.init.zeros_(self.second.weight)
         nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, mood: Tensor) -> Tensor:
-        scale, shift = self.modulate(mood)[:, :, None, None].chunk(2, 1)
+    def steered(self, steering: Steering) -> tuple[Tensor, Tensor]:
+        """Scale and shift: (B, C, 1, 1) each."""
+        scale, shift = self.modulate(steering.mood)[:, :, None, None].chunk(2, 1)
+        return 1 + scale, shift
+
+    def forward(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         size = torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-4)  # over channels only: stays local
-        h = F.silu(torch.addcmul(shift, x * size, 1 + scale))
+        h = F.silu(torch.addcmul(shift, x * size, scale))
         return x + self.second(F.silu(self.first(h)))
 
 
@@ -44,10 +64,15 @@ class Attend(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
+    def steered(self, steering: Steering) -> tuple[Tensor, Tensor]:
+        """Keys and values: (B, heads, K, C / heads) each."""
+        parts = self.key_value(steering.tokens).unflatten(2, (2, self.heads, -1))
+        key, value = parts.permute(2, 0, 3, 1, 4)
+        return key, value
+
+    def forward(self, x: Tensor, key: Tensor, value: Tensor) -> Tensor:
         b, c, h, w = x.shape
         query = self.query(x).permute(0, 2, 3, 1).reshape(b, h * w, self.heads, -1).transpose(1, 2)
-        key, value = self.key_value(tokens).view(b, -1, 2, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(query, key, value)
         return x + self.out(mixed.transpose(1, 2).reshape(b, h, w, c).permute(0, 3, 1, 2))
 
@@ -57,10 +82,10 @@ def block_row(width: int, mood: int, count: int) -> nn.ModuleList:
     return nn.ModuleList(Block(width, mood) for _ in range(count))
 
 
-def through(layers: nn.ModuleList, x: Tensor, mood: Tensor) -> Tensor:
-    """x: (B, C, h, w); mood: (B, M)."""
+def through(layers: nn.ModuleList, x: Tensor, steering: Steering) -> Tensor:
+    """x: (B, C, h, w)."""
     for layer in layers:
-        x = layer(x, mood)
+        x = layer(x, *steering.of(layer))
     return x
 
 
@@ -86,13 +111,13 @@ class UNet:
         self.from_coarse = nn.Conv2d(coarse, fine * 4, 1)
         self.up_fine = block_row(fine, deep, blocks[4])
 
-    def _through_body(self, fine: Tensor, mood: Tensor, tokens: Tensor) -> Tensor:
-        """fine: (B, C, h, w), h and w multiples of 4; mood: (B, M); tokens: (B, K, D)."""
-        fine = through(self.down_fine, fine, mood)
-        coarse = through(self.down_coarse, self.to_coarse(fine), mood)
-        deep = self.attend(through(self.deepest, self.to_deep(coarse), mood), tokens)
-        coarse = through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), mood)
-        return F.silu(through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), mood))
+    def _through_body(self, fine: Tensor, steering: Steering) -> Tensor:
+        """fine: (B, C, h, w), h and w multiples of 4."""
+        fine = through(self.down_fine, fine, steering)
+        coarse = through(self.down_coarse, self.to_coarse(fine), steering)
+        deep = self.attend(through(self.deepest, self.to_deep(coarse), steering), *steering.of(self.attend))
+        coarse = through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), steering)
+        return F.silu(through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), steering))
 
 
 def frequencies(level: Tensor) -> Tensor:

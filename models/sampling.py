@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from models.denoiser import CHANNELS, PATCH, Denoiser, Materials
+from models.layers import Steering
 
 STRENGTH = 0.9  # noise level painting starts from; below 1 the previous frame shows through (image to image)
 
@@ -28,14 +29,17 @@ def sample(
     maps: Tensor,
     tokens: Tensor,
     memory: Tensor | None,
-    corners: Tensor,
+    corners: Tensor | None,
     materials: Materials,
     noise: Tensor,
     steps: int,
     strength: float = STRENGTH,
     static: bool = False,
+    known: dict[float, Steering] | None = None,
 ) -> Tensor:
     """Euler steps along the straight path of `models.training.objective`; shapes, and what is static, as of Denoiser.forward.
+
+    known: by noise level, what these tokens make of the layers; what is missing is put in.
 
     Returns clean latents (B, 48, h, w), not clamped: the mean of what each step predicts, weighted by its noise level. Each
     is a guess of the same frame from other noise, and the higher levels are the better learned ones, so more steps are no
@@ -43,11 +47,13 @@ def sample(
     exactly that: a choice, not a mixture, or the errors of what need not change add up frame by frame.
     """
     previous = previous * (maps[:, :1] == 0)  # a guide says all: what was there before would only shine through
-    path = levels(steps, strength)
+    path, known = levels(steps, strength), {} if known is None else known
     x = (1 - path[0]) * previous + path[0] * noise
     clean, kept = torch.zeros_like(previous), previous.new_zeros(())
     for level, lower in zip(path[:-1], path[1:], strict=True):
-        predicted = denoiser(x, previous, guide, maps, x.new_full((len(x),), level), tokens, memory, corners, materials, static)
+        if level not in known:
+            known[level] = denoiser.steering(x.new_full((len(x),), level), tokens)
+        predicted = denoiser(x, previous, guide, maps, known[level], memory, corners, materials, static)
         x = predicted.clean + (x - predicted.clean) * (lower / level)
         share = level / sum(path)
         clean, kept = clean + share * predicted.clean, kept + share * predicted.kept

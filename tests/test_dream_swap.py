@@ -13,8 +13,9 @@ import pytest
 
 from engine.desktop.desktop import Desktop
 from engine.events import Ask, Event, Style, Text
+from engine.geometry import Rect
 from engine.mailbox import DirectMailbox
-from engine.painter import PainterSpec
+from engine.painter import PainterSpec, PaintRequest
 from engine.painter_process import Limits
 from engine.session import Session
 from engine.swap_mailbox import SwapMailbox
@@ -73,6 +74,23 @@ def test_a_copy_of_the_bundled_checkpoint_dreams_on_what_was_dreamt(tmp_path: Pa
     assert (told(alone, BEFORE) == dreamt).all()
     painter.restore(painter.latents())
     assert (told(alone, OPENS) == went_on).all() and (went_on != dreamt).any()
+
+
+def test_a_dream_is_painted_anew_in_another_look_and_goes_on() -> None:
+    """What was dreamt and not what the desktop holds: the guide stays away."""
+    painter = open_painter(SPEC)
+    session = Session(Desktop(SIZE), DirectMailbox(painter))
+    session.settle(LONG_S)
+    before = told(session, BEFORE)
+    imagined = [plane.copy() for plane in painter._dream.guide]  # type: ignore[attr-defined]
+    after = told(session, (Style(0.4, "ocean"),))
+    assert (after != before).any(-1).mean() > 0.9
+    now = painter._dream.guide  # type: ignore[attr-defined]
+    assert (now[0] != imagined[0]).any(-1).mean() < 0.2
+    features = session.desktop.features()
+    guided = open_painter(replace(SPEC, mode="guided"))
+    whole = PaintRequest(1, (), (Rect(0, 0, *SIZE),), now[0], now[1], features, corners=now[2])
+    assert (guided.paint(whole).patches[0].pixels == after).all()
 
 
 @pytest.fixture(params=["beside", "instead"])

@@ -18,10 +18,12 @@ from engine.events import Ask, Down, Event, Key, Move, Text, Up
 from engine.geometry import Rect
 from engine.scene import find
 from engine.theme import NEUTRAL, Role
+from models.dreaming import taskbar
 from models.dreaming.book import GROUND, Book, Subject
+from models.dreaming.pictures import reinked, stretched
 from models.dreaming.planes import PLANES, SEEN, planes_of
 from models.dreaming.recollection import Recollection
-from models.dreaming.windows import POOL, Windows, retitled, stretched
+from models.dreaming.windows import BELOW, POOL, RIGHT, Windows
 from models.loading import load_book, save_book
 from models.training import dream_book
 from tests.test_dreaming import SIZE, shown
@@ -111,14 +113,37 @@ def test_what_a_dream_woke_with_leaves_the_desktop_where_it_stood(book: Book) ->
         assert windows_alike(known, desktop) > 0.98 and windows_alike(known, desktop) > windows_alike(blank, desktop), events
 
 
-def test_all_above_the_taskbar_is_known_once_windows_are_laid(book: Book) -> None:
+@pytest.mark.parametrize("size", [(512, 384), (320, 256)])
+def test_buttons_in_the_taskbar_are_as_the_desktop_shows_them(book: Book, size: tuple[int, int]) -> None:
+    """Whatever comes, goes, is minimised or in front; where there are many, they have no names."""
+    desktop = Desktop(size)
+    known = Recollection(size, book)
+    known.begin(planes_of(shown(desktop)), desktop.features())
+    for i, deed in enumerate(("notes", "calculator", "m", "paint", "snake", "tab", "w", "calculator", "files", "log", "settings", "w", "m", "w", "w")):
+        event: Event = Key(2.0 + i, deed, ("ctrl",) if deed == "w" else ("alt",)) if len(deed) == 1 or deed == "tab" else Ask(2.0 + i, deed)
+        desktop.handle(event)
+        known.turn(event, desktop.features())
+        strip, wanted = taskbar.strip(size, desktop.text_size).slices, planes_of(shown(desktop))
+        apart = (known.planes[:, *strip].int() - wanted[:, *strip].int()).abs().amax(0)
+        assert (apart > 40).float().mean() < 0.02, (deed, [w.name for w in desktop.stack.windows])
+
+
+def test_buttons_of_an_older_book_have_no_names_but_the_right_places() -> None:
+    desktop, known = Desktop(SIZE), Recollection(SIZE, Book())
+    known.begin(planes_of(shown(desktop)), desktop.features())
+    for event in (Ask(1.0, "notes"), Ask(2.0, "files"), Key(3.0, "m", ("alt",))):
+        desktop.handle(event)
+        known.turn(event, desktop.features())
+        strip, wanted = taskbar.strip(SIZE, desktop.text_size).slices, planes_of(shown(desktop))
+        assert (known.planes[:, *strip] != wanted[:, *strip]).any(0).float().mean() < 0.12
+
+
+def test_whether_windows_were_laid_is_told(book: Book) -> None:
     desktop = one_window()
     known = woken(desktop, book)
-    assert not known.turn(None, desktop.features()).laid.any()
+    assert not known.turn(None, desktop.features()).laid
     desktop.handle(closed := Key(5.0, "w", ("ctrl",)))
-    laid = known.turn(closed, desktop.features()).laid
-    rows = desktop.stack.area.h // 8
-    assert laid[:rows].all() and not laid[rows:].any()
+    assert known.turn(closed, desktop.features()).laid and not known.turn(None, desktop.features()).laid
 
 
 def test_larger_text_is_laid_from_the_book() -> None:
@@ -129,7 +154,8 @@ def test_larger_text_is_laid_from_the_book() -> None:
     known.begin(planes_of(shown(desktop)), desktop.features())
     desktop.prefer("text_size", 16)
     known.turn(None, desktop.features())
-    assert (known.planes[:3] == torch.from_numpy(NEUTRAL[Role.BAR]).view(3, 1, 1)).all()
+    above = desktop.stack.area.h
+    assert (known.planes[:3, :above] == torch.from_numpy(NEUTRAL[Role.BAR]).view(3, 1, 1)).all()
 
 
 def test_nothing_is_laid_anew_while_the_windows_stay() -> None:
@@ -172,10 +198,10 @@ def test_pictures_of_windows_never_outgrow_their_room(book: Book) -> None:
 @settings(deadline=None, max_examples=20)
 def test_a_stretched_picture_keeps_its_corners(w: int, h: int) -> None:
     picture = torch.randint(0, 255, (2, 90, 120), dtype=torch.uint8)
-    out = stretched(picture, w, h)
+    out = stretched(picture, w, h, RIGHT, BELOW)
     assert out.shape == (2, h, w)
     assert torch.equal(out[:, -6:, -6:], picture[:, -6:, -6:])
-    assert torch.equal(stretched(out, w, h), out)
+    assert torch.equal(stretched(out, w, h, RIGHT, BELOW), out)
     if w >= 120 and h >= 90:
         assert torch.equal(out[:, :20, :20], picture[:, :20, :20])
 
@@ -185,15 +211,16 @@ def test_a_title_goes_idle_and_comes_back() -> None:
     share = torch.linspace(0, 1, 40).view(1, 1, 40)
     title = (paper + share * (ink - paper)).round().to(torch.uint8).expand(3, 4, 40).clone()
     title[:, 0, 0] = torch.from_numpy(NEUTRAL[Role.HOVER])  # a button under the pointer is neither
-    idle = retitled(title, front=False)
+    front, behind = (Role.TITLE, Role.TITLE_INK), (Role.TITLE_IDLE, Role.TITLE_IDLE_INK)
+    idle = reinked(title, front, behind)
     assert (idle[:, 1, 0] == torch.from_numpy(NEUTRAL[Role.TITLE_IDLE])).all()
     assert (idle[:, 1, -1] == torch.from_numpy(NEUTRAL[Role.TITLE_IDLE_INK])).all()
     assert torch.equal(idle[:, 0, 0], title[:, 0, 0])
-    assert (retitled(idle, front=True).int() - title.int()).abs().max() <= 3
+    assert (reinked(idle, behind, front).int() - title.int()).abs().max() <= 3
 
 
 def test_the_book_has_a_page_of_every_app_and_is_kept(book: Book, tmp_path: Path) -> None:
-    assert len(book.tensors()) == 8
+    assert len(book.tensors()) == 15
     page = book.page(2, 20)
     assert page is not None and page.shape[0] == SEEN and (page[3] == 255).any(), "Paint shows a picture"
     save_book(tmp_path / "book.safetensors", book)

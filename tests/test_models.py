@@ -134,10 +134,10 @@ def test_what_is_added_to_grown_networks_changes_nothing_at_first() -> None:
     inputs = [torch.randn(2, n, 8, 8) for n in (CHANNELS, CHANNELS, CHANNELS, MAPS + PLACE)]
     memory, level = torch.zeros(2, REMEMBERED, 8, 8), torch.ones(2)
     corners = torch.zeros(2, CORNERS, 8, 8)
-    before = denoiser(*inputs, level, tokens, memory, corners, made_of(2))
-    after = bigger(*inputs, level, tokens, memory, corners, made_of(2))
+    before = denoiser(*inputs, denoiser.steering(level, tokens), memory, corners, made_of(2))
+    after = bigger(*inputs, bigger.steering(level, tokens), memory, corners, made_of(2))
     assert torch.allclose(before.clean, after.clean, atol=1e-4) and torch.allclose(before.kept, after.kept, atol=1e-4)
-    unasked = bigger(*inputs, level, tokens, None, corners, made_of(2))  # nothing remembered and no memory are the same
+    unasked = bigger(*inputs, bigger.steering(level, tokens), None, corners, made_of(2))  # nothing remembered and no memory are the same
     assert torch.allclose(unasked.clean, after.clean, atol=1e-4)
 
 
@@ -151,10 +151,10 @@ def test_training_from_a_checkpoint_adds_memory_history_windows_and_corners(tmp_
     assert torch.equal(more[:, : encoder.tokens], tokens)
     inputs = [torch.randn(1, n, 8, 8) for n in (CHANNELS, CHANNELS, CHANNELS, MAPS + PLACE)]
     corners, level, made = torch.zeros(1, CORNERS, 8, 8), torch.ones(1), made_of(1)
-    before, same = (n(*inputs, level, t, None, corners, made).clean for n, t in ((denoiser, tokens), (grown.denoiser, more)))
+    before, same = (n(*inputs, n.steering(level, t), None, corners, made).clean for n, t in ((denoiser, tokens), (grown.denoiser, more)))
     assert torch.allclose(before, same, atol=1e-5)
     corners[0, :16, 3, 3] = 0.7
-    rounded = (grown.denoiser(*inputs, level, more, None, corners, made).clean - before).abs().amax(1)[0]
+    rounded = (grown.denoiser(*inputs, grown.denoiser.steering(level, more), None, corners, made).clean - before).abs().amax(1)[0]
     assert rounded[3, 3] > 1e-4 and rounded.sum() == rounded[3, 3]
 
 
@@ -174,7 +174,7 @@ def test_corners_are_mixed_of_what_was_painted_what_lies_beneath_and_the_edge() 
     torch.nn.init.zeros_(module.out.weight)
     for bias, expected in (((40.0, 0.0), beneath), ((0.0, 40.0), edge)):
         module.out.bias.data = torch.tensor(bias)
-        mixed = module(torch.randn(1, 4, 8, 8), corners, torch.randn(1, 10)).over(painted)
+        mixed = module(torch.randn(1, 4, 8, 8), corners, torch.randn(1, 32)).over(painted)
         pixels = unpack(mixed.permute(0, 4, 3, 1, 2).reshape(1, 48, 8, 8))
         before = unpack(painted.permute(0, 4, 3, 1, 2).reshape(1, 48, 8, 8))
         here = cut > 0
@@ -198,7 +198,8 @@ def test_a_pick_shows_its_paint_as_the_source_draws_it() -> None:
         empty = [torch.zeros(1, n, h, w) for n in (CHANNELS, CHANNELS, CHANNELS, MAPS + PLACE)]
         corners = torch.zeros(1, CORNERS, h, w)
         with torch.no_grad():
-            predicted = denoiser(*empty, torch.ones(1), encoder(slow, torch.zeros(1, RECENT_SIZE)), None, corners, materials)
+            steering = denoiser.steering(torch.ones(1), encoder(slow, torch.zeros(1, RECENT_SIZE)))
+            predicted = denoiser(*empty, steering, None, corners, materials)
         residual = denoiser.head.bias.data[-CHANNELS:].view(1, CHANNELS, 1, 1)
         shown = unpack(predicted.clean - residual)[0].permute(1, 2, 0).numpy() * 127.5 + 127.5
         assert np.abs(shown - paints.over(role, size)).max() < 0.6, role

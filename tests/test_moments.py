@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from engine.context import EVENT_SIZE, RECENT_SIZE
+from engine.context import EVENT_SIZE, RECENT_SIZE, look_of
 from models.datasets.source import open_source
 from models.denoiser import PIXELS, Prediction, pixels_of
 from models.synthetic.shots import Crop, Shot, random_shot
@@ -112,8 +112,8 @@ def test_the_objective_falls_when_the_picture_is_right(shots: list[Shot]) -> Non
     denoiser, encoder = tiny_networks()
     noisy, previous, level = corrupt(batch, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        out = denoiser(noisy, previous, batch.guide, batch.maps, level, encoder(batch.slow, batch.recent), batch.memory, batch.corners,
-                       batch.materials)
+        steering = denoiser.steering(level, encoder(batch.slow, batch.recent))
+        out = denoiser(noisy, previous, batch.guide, batch.maps, steering, batch.memory, batch.corners, batch.materials)
     right = replace(out, clean=batch.clean, kept=batch.keep)
     assert float(loss_of(right, batch)) < float(loss_of(out, batch))
 
@@ -122,3 +122,13 @@ def test_the_synthetic_source_has_two_halves_with_names() -> None:
     rng = np.random.default_rng(4)
     assert not any(shot.explained for shot in open_source("screens")(rng))
     assert all(shot.explained for shot in open_source("moments")(rng))
+
+
+def test_desktops_are_the_real_apps_screens_each_in_a_style_of_its_own() -> None:
+    shots, again = (open_source("desktops")(np.random.default_rng(8)) for _ in range(2))
+    assert [shot.frame.tobytes() for shot in shots] == [shot.frame.tobytes() for shot in again]
+    assert len({look_of(shot.slow).tobytes() for shot in shots}) > len(shots) / 2
+    assert len({shot.guide.tobytes() for shot in shots}) > len(shots) / 2
+    for shot in shots:
+        assert not shot.explained and shot.shaped.any() and shot.ink.any() and not shot.changed.any()
+        assert shot.paints is not None and (shot.frame != shot.guide).any()

@@ -14,6 +14,7 @@ from engine.guide import Guide
 from engine.painter import CACHE, ContextFeatures, Painter, PainterSpec, PaintRequest
 from engine.styles import PRESETS, Style
 from models.catalog import BUNDLED, open_painter
+from models.layers import Block
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
 from tests.checkpoints import tiny_checkpoint
@@ -47,6 +48,10 @@ def drawn(seed: int) -> Guide:
 
 def ask(guide: Guide, damage: tuple[Rect, ...] = WHOLE, style: str | Style = "light") -> PaintRequest:
     return PaintRequest(1, (), damage, guide.pixels, guide.verbatim, context(style), corners=guide.corners)
+
+
+def blocks(painter: Painter) -> list[Block]:
+    return [layer for layer in painter._denoiser.modules() if isinstance(layer, Block)]  # type: ignore[attr-defined]
 
 
 def show(painter: Painter, frame: np.ndarray, request: PaintRequest) -> np.ndarray:
@@ -111,6 +116,20 @@ def test_what_was_painted_before_comes_out_of_the_frame_cache(tmp_path: Path) ->
     show(painter, empty(), ask(guide))
     sources = [painter.paint(ask(guide, damage)).source for _ in range(12)]
     assert sources[0] == "painted" and sources[-1] == "cached"
+
+
+def test_what_a_context_makes_of_the_layers_is_computed_once_and_painted_as_if_anew() -> None:
+    spec = PainterSpec(size=SIZE, threads=1, device="cpu", without=(CACHE,))
+    painter, asked = open_painter(spec), list[Block]()
+    hooks = [layer.modulate.register_forward_hook(lambda layer, *_: asked.append(layer)) for layer in blocks(painter)]
+    crops = [(Rect(0, 0, 32, 32),), (Rect(128, 96, 32, 32),)]
+    for style in ("paper", "paper", "dark", "paper"):
+        before = len(asked)
+        frames = [show(painter, empty(), ask(drawn(3), crop, style)) for crop in crops]
+        assert len(asked) - before in (0, len(hooks))
+        fresh = open_painter(spec)
+        assert all((show(fresh, empty(), ask(drawn(3), crop, style)) == frame).all() for crop, frame in zip(crops, frames, strict=True))
+    assert len(asked) == 3 * len(hooks)
 
 
 def test_pictures_keep_their_own_pixels_under_every_style() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -246,8 +247,10 @@ class Dreamer(GuidePainter):
         return super().paint(request)
 
 
-def test_a_dream_gets_the_guide_once_and_again_when_the_look_changes() -> None:
+@pytest.mark.parametrize("imagines", [False, True])
+def test_a_dream_gets_the_guide_once_and_in_another_look_only_if_it_needs_it(imagines: bool) -> None:
     dreamer, desktop = Dreamer(PainterSpec(size=SIZE)), Desktop(SIZE)
+    dreamer.info = replace(dreamer.info, imagines=imagines)
     session = Session(desktop, DirectMailbox(dreamer))
     for t, event in enumerate((Ask(1.0, "notes"), Text(2.0, "a"), Key(3.0, "backspace"), Text(4.0, "b")), 1):
         session.step([event], float(t))
@@ -258,7 +261,9 @@ def test_a_dream_gets_the_guide_once_and_again_when_the_look_changes() -> None:
     desktop.prefer("style", "ocean")
     session.step([Text(5.0, "c")], 5.0)
     session.step([Text(6.0, "d")], 6.0)
-    assert [request.guide is not None for request in dreamer.asked[len(guided) :]] == [True, False]
+    after = dreamer.asked[len(guided) :]
+    assert [request.guide is not None for request in after] == [not imagines, False]
+    assert all(request.damage == (Rect(0, 0, *SIZE),) for request in after)
 
 
 def test_text_typed_in_a_dream_is_kept(tmp_path: Path) -> None:

@@ -13,13 +13,32 @@ from engine.desktop.window import Window, WindowKeeper
 from engine.geometry import Rect
 from engine.scene import Touch
 from engine.theme import Role
-from engine.typeface import width, wrap
+from engine.typeface import Face, width, wrap
 
 TILE = 28  # side of an icon's tile, pixels
+TASK_ICON, TASK_ICON_X, TASK_NAME_X = 14, 4, 22  # on a window's button in the taskbar: the icon's side, where it and the name begin
 
 
 def bar_height(line: int) -> int:
     return line + 14
+
+
+def clock_room(face: Face) -> int:
+    """Width of what the clock takes at a taskbar's right end."""
+    return width(face, "00:00") + 16
+
+
+def task_boxes(bar: Rect, face: Face, count: int) -> list[Rect]:
+    """Where the buttons of so many windows stand in a taskbar."""
+    side = bar.h - 6
+    first = bar.x + side + 16
+    share = min((bar.right - clock_room(face) - first) // max(count, 1), 120)
+    return [Rect(first + i * share, bar.y + 4, share - 4, side) for i in range(count)]
+
+
+def task_named(box: Rect, text_size: int) -> bool:
+    """Whether a window's button has room for more than a letter or two of its name."""
+    return box.w >= 30 + 3 * text_size
 
 
 def icon_width(text_size: int) -> int:
@@ -67,28 +86,25 @@ def draw_taskbar(
     side = bar.h - 6
     inside.button("Launcher", Rect(bar.x + 4, bar.y + 4, side + 6, side), launch, icon="logo")
     clock = now.strftime("%H:%M")
-    room = width(canvas.face, "00:00") + 16
+    room = clock_room(canvas.face)
     inside.label("clock", Rect(bar.right - room, bar.y, room - 8, bar.h), clock, Role.BAR_INK, align="right")
-    x = bar.x + side + 16
-    share = (bar.right - room - x) // max(len(windows), 1)
-    for window in sorted(windows, key=lambda w: w.name):
-        box = Rect(x, bar.y + 4, min(share, 120) - 4, side)
+    boxes = task_boxes(bar, canvas.face, len(windows))
+    for window, box in zip(sorted(windows, key=lambda w: w.name), boxes, strict=True):
         state = ("minimised",) if window.minimised else ("active",) if window is front else ()
         touch = Touch(click=partial(choose, window), menu=partial(window_entries, keeper, window), focusable=True)
         _task(inside, window, box, inside.widget("button", window.name, box, touch, window.title, state=state).state)
-        x += min(share, 120)
 
 
 def _task(canvas: Canvas, window: Window, box: Rect, state: tuple[str, ...]) -> None:
     ground = Role.HOVER if {"hovered", "pressed"} & set(state) else Role.SELECTION if "active" in state else Role.BUTTON
     canvas.fill(box, ground, "button")
     canvas.outline(box, Role.ACCENT if "focused" in state else Role.BORDER)
-    named = box.w >= 30 + 3 * canvas.sheet.text_size  # room for more than a letter or two
-    x = box.x + 4 if named else box.x + (box.w - 14) // 2
-    canvas.mark(Rect(x, box.y + (box.h - 14) // 2, 14, 14), window.app.icon, Role.INK)
+    named = task_named(box, canvas.sheet.text_size)
+    x = box.x + TASK_ICON_X if named else box.x + (box.w - TASK_ICON) // 2
+    canvas.mark(Rect(x, box.y + (box.h - TASK_ICON) // 2, TASK_ICON, TASK_ICON), window.app.icon, Role.INK)
     if named:
         ink = Role.MUTED if window.minimised else Role.INK
-        canvas.text_in(box.inset(22, 0, 4, 0), window.title or window.name, ink)
+        canvas.text_in(box.inset(TASK_NAME_X, 0, 4, 0), window.title or window.name, ink)
 
 
 def draw_notice(canvas: Canvas, area: Rect, text: str) -> None:

@@ -149,15 +149,16 @@ def _word_begins(classes: np.ndarray, previous: int) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _table(face: Face) -> np.ndarray:
-    """Advances by code point, int16; -1 where not asked for yet."""
-    table = np.full(0x110000, -1, np.int16)
-    table[10] = 0  # a line end takes no room
+    """One more than the advance, by code point, int16; 0 where not asked for yet. Of zeros a system gives only the pages that are
+    written to: all alphabets would take two megabytes a face."""
+    table = np.zeros(0x110000, np.int16)
+    table[10] = 1  # a line end takes no room
     return table
 
 
 def _advances(face: Face, codes: np.ndarray) -> np.ndarray:
     table = _table(face)
     steps = table[codes]
-    for code in np.unique(codes[steps < 0]).tolist():
-        table[code] = advance(face, chr(code))
-    return table[codes] if (steps < 0).any() else steps
+    for code in np.unique(codes[steps == 0]).tolist():
+        table[code] = advance(face, chr(code)) + 1
+    return (table[codes] if (steps == 0).any() else steps) - 1

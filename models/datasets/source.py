@@ -17,11 +17,11 @@ from models.datasets.trace_source import TraceSource
 from models.synthetic.shots import Make, Shot
 
 SYNTHETIC = "synthetic"
-DRAWN = (SYNTHETIC, "screens", "moments")  # as they are needed, by functions of models.training.pool
+DRAWN = (SYNTHETIC, "screens", "desktops", "moments")  # as they are needed, by functions of models.training.pool
 
 
 def open_source(text: str) -> Make:
-    """SOURCE to what draws shots: `synthetic` (or only its `screens`, only its `moments`), a folder or a trace; several
+    """SOURCE to what draws shots: `synthetic` (or only its `screens`, only its `moments`), `desktops`, a folder or a trace; several
     joined by commas, each with `:WEIGHT`.
 
     A weight says how often its source is asked, relative to the others; without one it is 1. Every source gives about

@@ -1,4 +1,5 @@
-"""The book of windows: what a window shows that was just opened, and what lies under all windows, a page each.
+"""The book of windows: what a window shows that was just opened, its button in the taskbar, and what lies under all windows,
+a page each.
 
 A page is what the source shows most often, pixel by pixel, over many desktops: a memory that is learned once and looked
 up, beside the weights (after kNN-LM, Khandelwal et al., 2020, arXiv:1911.00172). Its pixels are codes of colours, and
@@ -21,12 +22,14 @@ from models.dreaming.planes import SEEN
 IN_PICTURE = 128
 LEVELS = 5  # of each channel, in pictures
 GROUND = -1  # in place of an app: the page of what lies under all windows
+BUTTON = 100  # and an app's slot, in place of an app: the page of its button in the taskbar
 LARGEST = 2048  # pixels: a page's side
-_NAMES = {GROUND: "ground", **dict(enumerate(name.casefold() for name in APPS))}
+_APPS = dict(enumerate(name.casefold() for name in APPS))
+_NAMES = {GROUND: "ground", **_APPS, **{BUTTON + slot: f"button-{name}" for slot, name in _APPS.items()}}
 
 
 class Subject(NamedTuple):
-    """What a page shows: an app's slot, or GROUND, and in which text size."""
+    """What a page shows: an app's slot, or BUTTON and that, or GROUND; and in which text size."""
 
     app: int
     text_size: int

@@ -22,7 +22,7 @@ from models.dreaming.steps import Step, steps_of
 from models.inputs import held
 
 WHOLE, GOING_ON = 0.4, 0.02  # share of a letter's pixels that are picked from which all of it is shown; right after another letter
-SURE, BESIDE, LAID = -0.5, 2.5, 6.0  # logits from which a cell changes; beside a letter, and where windows were just laid, more is asked for
+SURE, BESIDE, LAID = -0.5, 2.5, 6.0  # logits from which a cell changes; beside a letter, and when windows were just laid, more is asked for
 
 
 class Written(NamedTuple):
@@ -78,14 +78,14 @@ class Dream:
         slow, recent = (torch.from_numpy(x)[None].to(device) for x in (context.slow, context.recent))
         tokens = self._dreamer.tokens(slow, recent)
         (pictures, codes, laid), guess = self._at_hand(step, tokens)
-        codes, laid = codes[None].to(device), laid.to(device)
+        codes = codes[None].to(device)
         width, height = self._size
         alike = [i for i, picture in enumerate(pictures) if i and picture is pictures[0]]
         corner, size = torch.zeros(1, 2, device=device), torch.tensor([[width, height]], device=device).float()
         place = Place(corner, size, (height // CELL, width // CELL))
         pointer = torch.tensor([step.pointer], device=device).float()
         change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens, alike)
-        found, came = change[0] > torch.where(laid, LAID, SURE), False
+        found, came = change[0] > (LAID if laid else SURE), False
         if found.any():
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()

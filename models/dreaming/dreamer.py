@@ -26,7 +26,7 @@ from engine.context import APP_SLOTS, EVENTS_SIZE, SLOW_SIZE, WINDOW_SIZE, WINDO
 from models.context_encoder import ContextEncoder
 from models.dreaming.book import Book
 from models.dreaming.codes import CODES, COLOURS, NUMBERS
-from models.layers import UNet, block_row, through
+from models.layers import Steering, UNet, block_row, through
 
 CELL = 8  # pixels a side
 PIXELS = CELL * CELL
@@ -100,10 +100,11 @@ class Dreamer(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         Returns which cells change, logits (B, h, w), and what `picks` needs of each cell: (B, h, w, C).
         """
-        mood = F.silu(self.summary(tokens.flatten(1)))
-        fine = self._looked_at(codes, maps, alike)
-        fine = self._through_body(fine, mood, tokens)
+        fine = self._through_body(self._looked_at(codes, maps, alike), self._steering(tokens))
         return self.change(fine).squeeze(1), fine.permute(0, 2, 3, 1)
+
+    def _steering(self, tokens: Tensor) -> Steering:
+        return Steering(F.silu(self.summary(tokens.flatten(1))), tokens)
 
     def _looked_at(self, codes: Tensor, maps: Tensor, alike: Sequence[int]) -> Tensor:
         """What the stem makes of pictures and maps; of the same picture it takes the sum of its weights."""
@@ -131,10 +132,10 @@ class Dreamer(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     def pens(self, codes: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Where a letter that is typed now goes: of the last guide and the latest, uint8 (B, 2, H, W), logits of the cell,
         (B, h, w), and of the pixel in it, (B, h, w, 64)."""
-        mood = F.silu(self.summary(tokens.flatten(1)))
-        near = through(self.pen_near, self.pen_stem(self._seen(codes)), mood)
-        far = through(self.pen_far, self.pen_down(near), mood)
-        last = F.silu(through(self.pen_last, near + F.pixel_shuffle(self.pen_up(far), 2), mood))
+        steering = self._steering(tokens)
+        near = through(self.pen_near, self.pen_stem(self._seen(codes)), steering)
+        far = through(self.pen_far, self.pen_down(near), steering)
+        last = F.silu(through(self.pen_last, near + F.pixel_shuffle(self.pen_up(far), 2), steering))
         return self.pen_cell(last).squeeze(1), self.pen_pixel(last).permute(0, 2, 3, 1)
 
     def _seen(self, codes: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.context import text_size_of
 from engine.events import Event
-from engine.geometry import GRID, Rect
+from engine.geometry import Rect
 from engine.painter import ContextFeatures
 from models.dreaming.book import Book
 from models.dreaming.codes import NOWHERE, codes_of
@@ -22,12 +22,11 @@ GUESSED = 4  # of the pictures at hand, the one with the typed letter
 
 class AtHand(NamedTuple):
     """pictures: uint8 (PLANES, H, W) each, the guide first; the same tensor stands twice where there is nothing to guess.
-    codes: uint8 (pictures, H, W); of what is not known, NOWHERE. laid: bool (h, w), the cells that are known from the windows'
-    having been laid anew: all above the taskbar."""
+    codes: uint8 (pictures, H, W); of what is not known, NOWHERE. laid: whether the windows were laid anew just now."""
 
     pictures: list[Tensor]
     codes: Tensor
-    laid: Tensor
+    laid: bool
 
 
 class Recollection:
@@ -59,10 +58,7 @@ class Recollection:
         first = codes_of(self.planes[:3], self.planes[3])
         codes = torch.stack([first if p is self.planes else codes_of(p[:3], p[3]) for p in [*pictures, self.planes]])
         codes[1:3][~wide(recalled.known)] = NOWHERE
-        laid = torch.zeros(self.planes.shape[1] // GRID, self.planes.shape[2] // GRID, dtype=torch.bool)
-        if before is not self.planes:
-            laid[: self._windows.area.h // GRID] = True
-        return AtHand([*pictures, self.planes], codes, laid)
+        return AtHand([*pictures, self.planes], codes, before is not self.planes)
 
     def show(self, planes: Tensor) -> None:
         """The guide is another now."""

@@ -9,6 +9,7 @@ dreamer goes on from there. A window that was never seen looks as the dreamer's 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,17 +20,19 @@ from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of, text
 from engine.desktop.shell import bar_height
 from engine.drawing import Fill
 from engine.geometry import Rect
-from engine.guide import Guide
 from engine.painter import ContextFeatures
-from engine.theme import NEUTRAL, Role
+from engine.theme import Role
 from engine.typeface import Face, line_height
+from models.dreaming import taskbar
 from models.dreaming.book import GROUND, Book
+from models.dreaming.pictures import drawn, reinked, stretched
 from models.dreaming.planes import PLANES, SEEN
+from models.dreaming.taskbar import Tasks
 
 POOL = 4  # frames' worth of pictures that are kept
 RIGHT, BELOW = 76, 34  # pixels: what keeps its distance to a window's right and lower edge when its size changes
 _HEAD = 8  # numbers told of a picture in `state`
-_TITLES = ((Role.TITLE_IDLE, Role.TITLE_IDLE_INK), (Role.TITLE, Role.TITLE_INK))  # idle, then in front: paper and ink
+_TITLES = ((Role.TITLE_IDLE, Role.TITLE_IDLE_INK), (Role.TITLE, Role.TITLE_INK))  # of those behind, of the one in front
 
 
 class Placed(NamedTuple):
@@ -70,12 +73,14 @@ class Windows:
         self._pictures: OrderedDict[_Form, _Picture] = OrderedDict()
         self._shown: tuple[Placed, ...] = ()  # front to back
         self._text_size = 0
+        self._tasks = Tasks()
 
     def begin(self, planes: Tensor, context: ContextFeatures, ground: Tensor | None = None) -> None:
         """Know nothing but what `planes` show, uint8 (PLANES, H, W); ground: what is known to lie under all windows. Where it is
         not, the book says what lies under those that there are."""
         self._pictures.clear()
         self._shown, self._text_size = _told(context, self._size, ()), text_size_of(context.slow)
+        self._tasks = Tasks.of(context, _apps(self._shown))
         self.ground = planes.clone() if ground is None else ground.clone()
         believed = self._believed_ground()
         if ground is None and believed is not None:
@@ -84,12 +89,15 @@ class Windows:
                 self.ground[:, *part] = believed[:, *part]
 
     def laid(self, planes: Tensor, context: ContextFeatures) -> Tensor:
-        """What is shown, `planes`, with the windows that the context tells of; the same tensor where none is another."""
+        """What is shown, `planes`, with the windows that the context tells of, and their buttons in the taskbar; the same tensor
+        where none is another."""
         told, text_size = _told(context, self._size, self._shown), text_size_of(context.slow)
-        if (told, text_size) == (self._shown, self._text_size):
+        tasks = Tasks.of(context, _apps(told))
+        if (told, tasks) == (self._shown, self._tasks):
             return planes
         self._take(planes)
         other_size, self._shown, self._text_size = text_size != self._text_size, told, text_size
+        before, self._tasks = self._tasks, tasks
         if other_size and (believed := self._believed_ground()) is not None:
             self.ground = believed
         out = self.ground.clone()
@@ -98,7 +106,7 @@ class Windows:
             out[:, *part.slices] = self._picture(window, not back).planes[:, *part.shift(-window.rect.x, -window.rect.y).slices]
         while sum(picture.planes.numel() for picture in self._pictures.values()) > self._room:
             self._pictures.popitem(last=False)
-        return out
+        return taskbar.laid(out, before, tasks, self._book)
 
     @property
     def area(self) -> Rect:
@@ -123,7 +131,7 @@ class Windows:
             return None
         width, height = self._size
         planes = torch.zeros(PLANES, height, width, dtype=torch.uint8)
-        planes[:SEEN] = stretched(page, width, height)
+        planes[:SEEN] = stretched(page, width, height, RIGHT, BELOW)
         return planes
 
     def _picture(self, window: Placed, front: bool) -> _Picture:
@@ -132,7 +140,7 @@ class Windows:
         known = self._pictures.pop(form, None) or self._believed(form)
         if known.front != front:
             title = known.planes[:3, 1 : line_height(Face(self._text_size)) + 9]
-            title.copy_(retitled(title, front))
+            title.copy_(reinked(title, _TITLES[known.front], _TITLES[front]))
             known = _Picture(known.planes, front)
         self._pictures[form] = known
         return known
@@ -142,13 +150,11 @@ class Windows:
         app, text_size, w, h = form
         for other in reversed(self._pictures):
             if other[:2] == form[:2]:
-                return _Picture(stretched(self._pictures[other].planes, w, h), self._pictures[other].front)
-        planes = torch.zeros(PLANES, h, w, dtype=torch.uint8)
-        planes[SEEN:] = _corners(w, h)
+                return _Picture(stretched(self._pictures[other].planes, w, h, RIGHT, BELOW), self._pictures[other].front)
+        outer = Rect(0, 0, w, h)
+        planes = drawn([Fill(outer, Role.SURFACE, "window", outer)], w, h)
         if (page := self._book.page(app, text_size)) is not None:
-            planes[:SEEN] = stretched(page, w, h)
-        else:
-            planes[:3] = torch.from_numpy(NEUTRAL[Role.SURFACE]).view(3, 1, 1)
+            planes[:SEEN] = stretched(page, w, h, RIGHT, BELOW)
         return _Picture(planes, True)
 
     def state(self) -> Tensor:
@@ -159,7 +165,7 @@ class Windows:
             _Form(app, self._text_size, rect.w, rect.h): (back, rect.x, rect.y) for back, (app, rect) in enumerate(self._shown)
         }
         heads = np.zeros((len(pictures) + 1, _HEAD), np.int16)
-        heads[0, :2] = len(pictures), self._text_size
+        heads[0, :5] = len(pictures), self._text_size, *self._tasks.numbers()
         for head, (form, picture) in zip(heads[1:], pictures, strict=True):
             head[:] = *form, picture.front, *places.get(form, (-1, 0, 0))
         flat = [torch.from_numpy(heads.view(np.uint8).ravel()), *(picture.planes.flatten() for _, picture in pictures)]
@@ -172,7 +178,8 @@ class Windows:
         """Take back what `state` gave."""
         self.ground = state[:PLANES].clone()
         flat = state[PLANES:].flatten()
-        count, self._text_size = flat[: 2 * _HEAD].numpy().view(np.int16)[:2].tolist()
+        count, self._text_size, *numbers = flat[: 2 * _HEAD].numpy().view(np.int16)[:5].tolist()
+        self._tasks = Tasks.from_numbers(self._text_size, *numbers)
         heads = flat[2 * _HEAD : 2 * _HEAD * (count + 1)].numpy().view(np.int16).reshape(count, _HEAD).tolist()
         at, shown = 2 * _HEAD * (count + 1), {}
         self._pictures.clear()
@@ -188,44 +195,11 @@ class Windows:
         """Forget everything."""
         self._pictures.clear()
         self.ground = torch.zeros_like(self.ground)
-        self._shown = ()
+        self._shown, self._tasks = (), Tasks()
 
 
-def _corners(w: int, h: int) -> Tensor:
-    """Where a style may round a window of this size, as a guide has it: uint8 (3, h, w)."""
-    outer = Rect(0, 0, w, h)
-    guide = Guide(outer.snap()[2:])
-    guide.update([Fill(outer, Role.BORDER, "window", outer)])
-    return torch.from_numpy(guide.corners[:h, :w]).permute(2, 0, 1)
-
-
-def stretched(picture: Tensor, w: int, h: int) -> Tensor:
-    """A window's picture, (C, h, w), in another size: what is near its right and lower edge stays near it, what lies
-    before is cut off or goes on as it ends."""
-    _, old_h, old_w = picture.shape
-    columns, rows = _lengthened(old_w, w, RIGHT), _lengthened(old_h, h, BELOW)
-    return picture[:, rows][:, :, columns]
-
-
-def _lengthened(old: int, new: int, end: int) -> Tensor:
-    """Which of `old` pixels stand in a row of `new`, the last `end` of them as before."""
-    end = min(end, old - 1, new)
-    before = torch.arange(new - end).clamp(max=old - end - 1)
-    return torch.cat([before, torch.arange(old - end, old)])
-
-
-def retitled(pixels: Tensor, front: bool) -> Tensor:
-    """A title bar's pixels, uint8 (3, h, w), as they are of the window in front, or of another one: the inks and papers of
-    titles are exchanged, and what is mixed of them keeps its shares."""
-    (paper, ink), (new_paper, new_ink) = (
-        (torch.from_numpy(NEUTRAL[role].astype(np.float32)).view(3, 1, 1) for role in roles)
-        for roles in (_TITLES[not front], _TITLES[front])
-    )
-    span = ink - paper
-    share = ((pixels - paper) * span).sum(0) / (span * span).sum()
-    off = (pixels - paper - share * span).abs().amax(0)
-    new = (new_paper + share * (new_ink - new_paper)).round().clamp(0, 255).to(torch.uint8)
-    return torch.where((off < 2.5) & (share > -0.02) & (share < 1.02), new, pixels)
+def _apps(windows: Sequence[Placed]) -> list[int]:
+    return [window.app for window in windows]
 
 
 def _told(context: ContextFeatures, size: tuple[int, int], before: tuple[Placed, ...]) -> tuple[Placed, ...]:

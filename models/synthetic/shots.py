@@ -13,11 +13,13 @@ from engine.context import slow_features as context_features
 from engine.drawing import Item
 from engine.guide import Guide
 from engine.materials import Paints
+from engine.style_words import in_words
 from engine.styles import Style, paints_of
 from engine.theme import NEUTRAL
 from models.synthetic.random_styles import random_style
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
+from models.synthetic.sessions import User, play, random_desktop
 
 SIZES = ((512, 384), (512, 384), (512, 384), (320, 256), (640, 448))
 SHAPED = 12  # grey levels off its role's paint from which a pixel counts as shaped
@@ -109,6 +111,23 @@ def random_shot(rng: np.random.Generator) -> Shot:
         random_events(rng), (int(rng.integers(size[0])), int(rng.integers(size[1]))),
         memory, known,
     )  # fmt: skip
+
+
+def desktop_shots(rng: np.random.Generator, count: int) -> list[Shot]:
+    """Shots of one desktop with its real apps, each a deed later and in another random style; nothing is known of the frame
+    before, and nothing remembered."""
+    size = SIZES[int(rng.integers(len(SIZES)))]
+    desktop = random_desktop(rng, size)
+    user, shots = User(rng, desktop, styles=False), list[Shot]()
+    memory, known = ground_memory(None, size)
+    for _ in range(count):
+        style = random_style(rng)
+        play(desktop, user.act())
+        desktop.prefer("style", in_words(style))
+        items, router = desktop.items, desktop.router
+        frame = StyledRenderer(style, size).render(items)
+        shots.append(shot_of(items, style, frame, frame, desktop.features(style).slow, random_events(rng), router.pointer, memory, known))
+    return shots
 
 
 def shot_of(

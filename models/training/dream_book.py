@@ -14,7 +14,8 @@ from engine.desktop.desktop import Desktop
 from engine.events import Ask
 from engine.geometry import Rect
 from engine.guide import Guide
-from models.dreaming.book import GROUND, IN_PICTURE, LEVELS, Book, Subject
+from engine.scene import find
+from models.dreaming.book import BUTTON, GROUND, IN_PICTURE, LEVELS, Book, Subject
 from models.dreaming.codes import codes_of
 from models.dreaming.planes import planes_of
 from models.loading import BOOK, load_book, load_bundled, save_book
@@ -45,6 +46,7 @@ def learned(rng: np.random.Generator) -> Book:
         pages[Subject(GROUND, text_size)] = _usual(_bare(text_size, rng))
         for slot, app in enumerate(APPS):
             pages[Subject(slot, text_size)] = _usual(_opened(app, text_size, rng))
+            pages[Subject(BUTTON + slot, text_size)] = _usual(_button(app, text_size, rng))
     return Book(pages)
 
 
@@ -69,6 +71,13 @@ def _opened(app: str, text_size: int, rng: np.random.Generator) -> Iterator[Tens
         window = desktop.stack.front
         assert window is not None
         yield _codes(desktop, window.rect)
+
+
+def _button(app: str, text_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
+    for _ in range(OPENED):
+        desktop = _desktop(text_size, rng)
+        desktop.handle(Ask(round(desktop.t + 0.1, 3), app.casefold()))
+        yield _codes(desktop, find(desktop.widgets, f"taskbar/{app}").rect)
 
 
 def _desktop(text_size: int, rng: np.random.Generator) -> Desktop:

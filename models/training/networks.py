@@ -38,8 +38,8 @@ class Networks(nn.Module):
         return Networks(copy.deepcopy(self.denoiser), copy.deepcopy(self.encoder))
 
     def forward(self, noisy: Tensor, previous: Tensor, batch: Batch, level: Tensor) -> Prediction:
-        tokens = self.encoder(batch.slow, batch.recent)
-        return self.denoiser(noisy, previous, batch.guide, batch.maps, level, tokens, batch.memory, batch.corners, batch.materials)  # type: ignore[no-any-return]
+        steering = self.denoiser.steering(level, self.encoder(batch.slow, batch.recent))
+        return self.denoiser(noisy, previous, batch.guide, batch.maps, steering, batch.memory, batch.corners, batch.materials)  # type: ignore[no-any-return]
 
 
 def networks_from(init: Path | None) -> Networks:

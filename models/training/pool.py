@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import InputError
-from models.synthetic.shots import Crop, Shot, random_shot
+from models.synthetic.shots import Crop, Shot, desktop_shots, random_shot
 from models.training.moments import MOMENTS, moments
 
 ALIGN = 16  # crops start on this grid: the denoiser's coarsest cell
@@ -26,6 +26,11 @@ TRIES = 50  # a source that gives nothing so often gives nothing at all
 def screens(rng: np.random.Generator) -> list[Shot]:
     """Random screens: what is painted with a guide is learned best from these."""
     return [random_shot(rng) for _ in range(MOMENTS)]
+
+
+def desktops(rng: np.random.Generator) -> list[Shot]:
+    """The real apps' screens, whatever style they are in: what random ones do not happen to show, such as pictures on buttons."""
+    return desktop_shots(rng, MOMENTS)
 
 
 def synthetic(rng: np.random.Generator) -> list[Shot]:

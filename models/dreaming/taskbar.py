@@ -1,0 +1,165 @@
+"""The taskbar in dreams. Which buttons stand in it the context tells; what each of them showed goes on while it is there, and one
+that comes looks as the dreamer's book of windows has it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from engine.context import open_apps_of, text_size_of
+from engine.desktop.apps.registry import APPS
+from engine.desktop.shell import (
+    TASK_ICON,
+    TASK_ICON_X,
+    TASK_NAME_X,
+    bar_height,
+    clock_room,
+    task_boxes,
+    task_named,
+)
+from engine.drawing import Fill, Outline
+from engine.geometry import Rect
+from engine.painter import ContextFeatures
+from engine.theme import NEUTRAL, Role
+from engine.typeface import Face, line_height
+from models.dreaming.book import BUTTON, Book
+from models.dreaming.pictures import Inks, drawn, reinked, stretched
+from models.dreaming.planes import SEEN
+
+GAP = 6  # pixels between the launcher and the first button
+EDGE = 2  # pixels: of a button's right and lower edge
+ROUGH = 12.0  # grey levels: a page's mixtures are as near as codes come
+CLIPPED, ALIKE = 16, 8.0  # pixels before a button's end that may be cut or dots; grey levels that two names may differ by
+_PAPERS = (Role.BUTTON, Role.SELECTION, Role.HOVER)
+_ORDER = tuple(sorted(range(len(APPS)), key=lambda slot: tuple(APPS)[slot]))  # of the buttons, by slot
+
+
+class Tasks(NamedTuple):
+    """apps: by slot, in the order of their buttons; minimised: which of them have no window on the screen; front: whose window is
+    in front, -1 for none; text_size: in pixels."""
+
+    text_size: int = 0
+    apps: tuple[int, ...] = ()
+    minimised: frozenset[int] = frozenset()
+    front: int = -1
+
+    @classmethod
+    def of(cls, context: ContextFeatures, shown: Collection[int]) -> Tasks:
+        """What the context tells, where windows of the apps `shown` are on the screen, the front one first."""
+        still = open_apps_of(context.slow)
+        apps = tuple(slot for slot in _ORDER if still[slot])
+        return cls(text_size_of(context.slow), apps, frozenset(apps) - frozenset(shown), next(iter(shown), -1))
+
+    def inks(self, app: int) -> Inks:
+        """What an app's button is drawn in."""
+        paper = Role.SELECTION if app == self.front else Role.BUTTON
+        return paper, Role.MUTED if app in self.minimised else Role.INK
+
+    def numbers(self) -> list[int]:
+        """All but the text size, for `from_numbers`."""
+        return [sum(1 << app for app in self.apps), sum(1 << app for app in self.minimised), self.front]
+
+    @classmethod
+    def from_numbers(cls, text_size: int, apps: int, minimised: int, front: int) -> Tasks:
+        """What `numbers` gave."""
+        return cls(text_size, tuple(s for s in _ORDER if apps >> s & 1), frozenset(s for s in _ORDER if minimised >> s & 1), front)
+
+
+class _Button(NamedTuple):
+    """seen: uint8 (SEEN, h, w), what it shows; inks: in which it does."""
+
+    seen: Tensor
+    inks: Inks
+
+
+def laid(planes: Tensor, before: Tasks, after: Tasks, book: Book) -> Tensor:
+    """A guide, uint8 (PLANES, H, W), with other buttons than it had before."""
+    size = planes.shape[2], planes.shape[1]
+    kept: dict[int, _Button] = {}
+    if before.text_size == after.text_size:
+        for app, box in zip(before.apps, _boxes(size, before), strict=True):
+            seen = planes[:SEEN, *box.slices]
+            kept[app] = _Button(seen, (_paper(seen), before.inks(app)[1]))
+    out, bare = planes.clone(), strip(size, after.text_size)
+    whole, line = Rect(0, 0, bare.w, bare.h), Rect(0, 0, bare.w, 1)
+    out[:, *bare.slices] = drawn([Fill(whole, Role.BAR, "bar", whole), Fill(line, Role.BORDER, "line", line)], bare.w, bare.h)
+    for app, box in zip(after.apps, _boxes(size, after), strict=True):
+        out[:, *box.slices] = _drawn(app, box, kept.get(app), after, book)
+    return out
+
+
+def strip(size: tuple[int, int], text_size: int) -> Rect:
+    """Where in a frame of `size` buttons of windows may stand."""
+    bar, face = _bar(size, text_size), Face(text_size)
+    first = task_boxes(bar, face, 1)[0].x - GAP
+    return Rect(first, bar.y, bar.right - clock_room(face) - first, bar.h)
+
+
+def _bar(size: tuple[int, int], text_size: int) -> Rect:
+    height = bar_height(line_height(Face(text_size)))
+    return Rect(0, size[1] - height, size[0], height)
+
+
+def _boxes(size: tuple[int, int], tasks: Tasks) -> list[Rect]:
+    return task_boxes(_bar(size, tasks.text_size), Face(tasks.text_size), len(tasks.apps))
+
+
+def _drawn(app: int, box: Rect, kept: _Button | None, tasks: Tasks, book: Book) -> Tensor:
+    """A button's planes, (PLANES, h, w): as it was, in another width and state; else as the book has it, else without a name."""
+    named, seen = task_named(box, tasks.text_size), book.page(BUTTON + app, tasks.text_size)
+    page = None if seen is None else _Button(seen, (_paper(seen), Role.INK))
+    if page and (kept is None or (named and (not _named(kept, tasks) or _cut_short(kept, page, box)))):
+        kept = page
+    (paper, ink), (new_paper, new_ink) = kept.inks if kept else (Role.BUTTON, Role.INK), tasks.inks(app)
+    planes = _blank(box.w, box.h, paper)
+    if kept and named and _named(kept, tasks):
+        planes[:SEEN] = stretched(kept.seen, box.w, box.h, EDGE, EDGE)
+        planes[:3, 1:-1, kept.seen.shape[2] - EDGE : -EDGE] = _colour(paper)
+    elif kept:
+        left, old = (_icon_x(w, own) for w, own in ((box.w, named), (kept.seen.shape[2], _named(kept, tasks))))
+        mark = kept.seen[:, 1:-1, old : old + TASK_ICON]
+        planes[:SEEN, 1 : 1 + mark.shape[1], left : left + TASK_ICON] = mark
+    begins = TASK_NAME_X if named else box.w - 1
+    icon, name = planes[:3, 1:-1, 1:begins], planes[:3, 1:-1, begins:-1]
+    icon.copy_(reinked(icon, (paper, Role.INK), (new_paper, Role.INK), ROUGH))  # never muted
+    name.copy_(reinked(name, (paper, ink), (new_paper, new_ink), ROUGH))
+    return planes
+
+
+def _icon_x(w: int, named: bool) -> int:
+    return TASK_ICON_X if named else (w - TASK_ICON) // 2
+
+
+def _cut_short(kept: _Button, page: _Button, box: Rect) -> bool:
+    """Whether a button had no room for all that the book's has on it, and has now."""
+    had = kept.seen.shape[2]
+    if had >= min(box.w, page.seen.shape[2]):
+        return False
+    name = (slice(None, 3), slice(1, -1), slice(TASK_NAME_X, had - CLIPPED))
+    if kept.seen[name].shape != page.seen[name].shape:
+        return False
+    return bool((kept.seen[name].int() - reinked(page.seen[name], page.inks, kept.inks, ROUGH).int()).abs().float().mean() < ALIKE)
+
+
+def _colour(role: Role) -> Tensor:
+    return torch.from_numpy(NEUTRAL[role]).view(3, 1, 1)
+
+
+def _blank(w: int, h: int, paper: Role) -> Tensor:
+    """A button without anything on it, in a taskbar."""
+    outer = Rect(0, 0, w, h)
+    bar, button = Fill(outer, Role.BAR, "bar", outer.grow(EDGE)), Fill(outer, paper, "button", outer)
+    return drawn([bar, button, Outline(outer, Role.BORDER, "button", outer, 1)], w, h)
+
+
+def _named(button: _Button, tasks: Tasks) -> bool:
+    return task_named(Rect(0, 0, button.seen.shape[2], button.seen.shape[1]), tasks.text_size)
+
+
+def _paper(seen: Tensor) -> Role:
+    """What most of a button is filled with."""
+    alike = [(seen[:3] == _colour(role)).all(0).sum() for role in _PAPERS]
+    return _PAPERS[int(torch.stack(alike).argmax())]
