@@ -100,6 +100,8 @@ class Session:
         self._checker = Checker()
         self.turner = Turner(desktop, mailbox)
         self._dreamt = 0  # step of the strip that a dream goes on from
+        self._left: np.ndarray | None = None  # what was dreamt last by who was let go: the next dream goes on from it
+        self._dreaming, self._goes_on = False, False  # as of the last step; whether who comes was shown what was left
 
     def begin(self) -> None:
         """Keep the state the session starts from, so that its events can be played again on top of it."""
@@ -112,6 +114,7 @@ class Session:
         Raises InputError for an event that names a widget that is not there; nothing was changed by it then.
         """
         begun = perf_counter()
+        missed = self._hold_dream()
         self.turner.learn()
         if events and self.mailbox.prompted:
             self._told = (self._told + told(events, self.desktop.widgets))[-TOLD:]
@@ -120,7 +123,7 @@ class Session:
             if self.keeper:
                 self.keeper.record(event)
         self.desktop.advance(t)
-        damage = self._damage(bool(events))
+        damage = self._damage(bool(events) or missed)
         desktop_ms = (perf_counter() - begun) * 1e3
         self._unsent += tuple(events)
         self._have_painted(damage)
@@ -192,6 +195,20 @@ class Session:
     def _dreams(self) -> bool:
         return self.mailbox.info is not None and self.mailbox.info.mode == "dream"
 
+    def _hold_dream(self) -> bool:
+        """Keep the frame of a dream whose painter was let go, until another goes on from it; whether something is still to be dreamt
+        then that happened meanwhile. Who gave the card back wakes from the guide."""
+        missed = False
+        if self._someone_paints() or self.mailbox.status.state == "away":
+            if self._goes_on:
+                self.mailbox.needs_full()  # which would wake it
+                missed = bool(self._unsent)
+            self._left, self._goes_on = None, False
+        elif self._dreaming:
+            self._left = self._frame.copy()
+        self._dreaming = self._dreams() and not self._waking
+        return missed
+
     def _damage(self, happened: bool) -> tuple[Rect, ...]:
         """What changed on the screen: the guide's damage grown by the painter's reach, or everything."""
         damage, info = self.guide.update(self.desktop.items), self.mailbox.info
@@ -202,6 +219,7 @@ class Session:
         if full or other_look or (shown != self._dreamt and dreams):
             carried_on = other_look and info is not None and info.imagines and not full and shown == self._dreamt
             self._waking, self._dreamt = self._waking or not carried_on, shown
+            self._left, self._goes_on = None, False
             return (self._bounds,)
         if dreams:  # nobody knows what an event changes before it is painted
             return (self._bounds,) if happened or damage else ()
@@ -224,7 +242,8 @@ class Session:
     def _trial(self) -> PaintRequest:
         """The whole frame as it is now, for a painter that is to show that it can paint. A dream goes on: it is shown what was
         dreamt, as a picture, and not the guide."""
-        dreamt = self._frame.copy() if self._dreams() and not self._waking else None
+        dreamt = self._frame.copy() if self._dreams() and not self._waking else self._left
+        self._goes_on = self._left is not None
         return self._request((self._bounds,), (), self._words(), shown=True, dreamt=dreamt)
 
     def _request(self, damage: tuple[Rect, ...], events: tuple[Event, ...], words: Words, shown: bool, dreamt: np.ndarray | None = None) -> PaintRequest:

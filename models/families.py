@@ -74,6 +74,7 @@ Z_OMNI: dict[str, Collection[Pair]] = {
     "siglip_processor": {("transformers", "Siglip2ImageProcessor"), ("transformers", "Siglip2ImageProcessorFast")},
 }
 FIBO = _flow("BriaFiboTransformer2DModel", "AutoencoderKLWan", text_encoder="SmolLM3ForCausalLM", tokenizer="PreTrainedTokenizerFast TokenizersBackend")
+FIBO_2 = _flow("BriaFibo2Transformer2DModel", "AutoencoderKLFlux2", **SEEING_3)
 DREAM_LITE = {"unet" if part == "transformer" else part: pairs for part, pairs in _flow("DreamLiteUNetModel", "AutoencoderTiny", tokenizer=QWEN, **SEEING_3).items()}
 CHROMA = _flow("ChromaTransformer2DModel", "AutoencoderKL", text_encoder="T5EncoderModel", tokenizer=T5)
 SD3 = _flow("SD3Transformer2DModel", "AutoencoderKL", text_encoder="CLIPTextModelWithProjection", tokenizer=CLIP,
@@ -191,6 +192,8 @@ FAMILIES: tuple[Family, ...] = (
            references=2),
     Family("fibo-edit", "Bria Fibo edit", ("BriaFiboEditPipeline",), "BriaFiboEditPipeline", FIBO, steps=30, guidance=5.0, strength=0.0,
            references=2, settings={"_auto_resize": False}, keyed="edit_instruction"),
+    Family("fibo2", "Bria Fibo 2", ("BriaFibo2Pipeline",), "BriaFibo2Pipeline", FIBO_2, steps=30, guidance=5.0, strength=0.0, references=2,
+           settings={"negative_prompt": None}, keyed="edit_instruction"),
     Family("dreamlite", "DreamLite", ("DreamLitePipeline",), "DreamLitePipeline", DREAM_LITE, steps=30, guidance=3.5, strength=0.0,
            references=1),
     Family("dreamlite-mobile", "DreamLite mobile", ("DreamLiteMobilePipeline",), "DreamLiteMobilePipeline", DREAM_LITE, steps=4,

@@ -27,7 +27,7 @@ def probe(painter: Painter, networks: Sequence[nn.Module], spec: PainterSpec) ->
     with watched(networks) as odd:
         painting = painter.paint(request)
     if odd:
-        raise CheckpointError(f"the checkpoint {spec.checkpoint} does not paint: {odd[-1]} gives numbers that are not finite; get a clean copy, or try --dtype float32")
+        raise CheckpointError(f"the checkpoint {spec.checkpoint} does not paint: {[*odd.values()][-1]} gives numbers that are not finite; get a clean copy, or try --dtype float32")
     if not any(patch.rect.covers(PROBED) for patch in painting.patches):
         raise CheckpointError(f"the checkpoint {spec.checkpoint} does not paint: nothing came of a first frame; get a clean copy")
     painter.restore(None)
@@ -43,13 +43,15 @@ def first_request(size: tuple[int, int], area: Rect) -> PaintRequest:
 
 
 @contextmanager
-def watched(networks: Sequence[nn.Module]) -> Iterator[list[str]]:
-    """The names of the networks, and of their parts, that give numbers which are not finite, as they are called."""
-    odd: list[str] = []
+def watched(networks: Sequence[nn.Module]) -> Iterator[dict[nn.Module, str]]:
+    """The networks, and their parts, that gave numbers which are not finite, with their names, the latest last. What each gave
+    last counts: an autoencoder that half precision is too small for is asked again, in full."""
+    odd: dict[nn.Module, str] = {}
 
     def look(module: nn.Module, given: Any, result: Any) -> None:
+        odd.pop(module, None)
         if not all(torch.isfinite(tensor).all() for tensor in _tensors(result)):
-            odd.append(type(module).__name__)
+            odd[module] = type(module).__name__
 
     parts = [part for network in networks for part in (network, *network.children())]
     hooks = [part.register_forward_hook(look) for part in parts]

@@ -4,15 +4,44 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.reading import read
 from engine.painter import Painter, PainterSpec
+
+HERE = ("", "::", "::1", "0.0.0.0", "localhost", socket.gethostname(), None)
+asked: list[str] = []  # of the network, by this process
+
+
+def listen(event: str, given: tuple[Any, ...]) -> None:
+    """An audit hook: notes every address beyond this machine that a socket is given, and every name that is looked up."""
+    if event in ("socket.connect", "socket.sendto"):
+        host = given[1][0] if isinstance(given[1], tuple) else None
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
+        host = given[0]
+    else:
+        return
+    if host not in HERE and not str(host).startswith("127."):
+        asked.append(f"{event} {host!r}")
+
+
+sys.addaudithook(listen)
+
+
+@pytest.fixture(autouse=True)
+def offline() -> Iterator[None]:
+    """Nothing that is tested asks a network."""
+    asked.clear()
+    yield
+    assert not asked, asked
 
 
 def need(tool: str, package: str) -> str:

@@ -242,10 +242,18 @@ class BluntPainter(GuidePainter):
         return Painting(request.seq, patches, "painted")
 
 
+class StuckPainter(RememberingPainter):
+    """Never ends its first paint."""
+
+    def paint(self, request: PaintRequest) -> Painting:
+        _sleep()
+        return super().paint(request)
+
+
 def by_name(spec: PainterSpec) -> GuidePainter:
     """The painter that the checkpoint's name asks for."""
     kinds = {"guide": RememberingPainter, "tinted": TintedPainter, "tinted too": TintedPainter, "bundled": TintedPainter, "flat": BluntPainter,
-             "crashing": CrashingPainter, "thrifty": ThriftyPainter}  # fmt: skip
+             "crashing": CrashingPainter, "thrifty": ThriftyPainter, "stuck": StuckPainter}  # fmt: skip
     if spec.checkpoint.startswith("greedy "):
         _be_greedy(spec)
         return TintedPainter(spec)

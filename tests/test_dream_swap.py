@@ -93,9 +93,10 @@ def test_a_dream_is_painted_anew_in_another_look_and_goes_on() -> None:
     assert (guided.paint(whole).patches[0].pixels == after).all()
 
 
-@pytest.fixture
-def dream() -> Iterator[tuple[Session, SwapMailbox]]:
-    mailbox = SwapMailbox(dreaming, replace(SPEC, checkpoint="counting"))
+@pytest.fixture(params=["beside", "instead"])
+def dream(request: pytest.FixtureRequest) -> Iterator[tuple[Session, SwapMailbox]]:
+    """With room for both, and for one alone."""
+    mailbox = SwapMailbox(dreaming, replace(SPEC, checkpoint="counting"), room=lambda spec, gone: request.param == "beside")
     session = Session(Desktop(SIZE), mailbox)
     try:
         session.settle(LONG_S)
@@ -116,6 +117,7 @@ def test_one_of_another_family_wakes_from_the_frame_that_was_dreamt(dream: tuple
     assert (told(session, AFTER) == np.maximum(shown.astype(int) - len(AFTER), 0)).all()
 
 
+@pytest.mark.parametrize("dream", ["beside"], indirect=True)
 def test_one_of_the_family_is_handed_all_that_is_remembered(dream: tuple[Session, SwapMailbox]) -> None:
     session, mailbox = dream
     shown, held = session.pixels.copy(), mailbox.latents()
@@ -124,3 +126,27 @@ def test_one_of_the_family_is_handed_all_that_is_remembered(dream: tuple[Session
     told(session, AFTER)
     now = mailbox.latents()
     assert held is not None and now is not None and now[0, 0, 3] == held[0, 0, 3] + len(AFTER), "its count began anew"
+
+
+@pytest.mark.parametrize("dream", ["instead"], indirect=True)
+def test_what_happened_while_nobody_dreamt_is_dreamt_then(dream: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = dream
+    shown = session.pixels.copy()
+    mailbox.swap(replace(SPEC, checkpoint="counting otherwise"))
+    session.step([Text(0.3, "i")], 0.3)
+    assert "loading checkpoint" in session.label and (session.pixels != shown).any(), "the guide is shown where something is typed"
+    run_until(session, lambda: mailbox.latest is not None and mailbox.latest.state == "done")
+    assert (session.pixels == shown).all()
+    session.settle(LONG_S)
+    assert (session.pixels == np.maximum(shown.astype(int) - 1, 0)).all()
+    assert (told(session, (Text(0.4, "!"),)) == np.maximum(shown.astype(int) - 2, 0)).all()
+
+
+@pytest.mark.parametrize("dream", ["instead"], indirect=True)
+def test_a_look_that_was_asked_for_while_nobody_dreamt_is_woken_in(dream: tuple[Session, SwapMailbox]) -> None:
+    session, mailbox = dream
+    mailbox.swap(replace(SPEC, checkpoint="counting otherwise"))
+    session.step([Style(0.3, "dark")], 0.3)
+    run_until(session, lambda: mailbox.latest is not None and mailbox.latest.state == "done")
+    session.settle(LONG_S)
+    assert (session.pixels == session.guide.pixels).all()

@@ -11,6 +11,7 @@ import diffusers
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
@@ -28,8 +29,9 @@ from models.prompted.conditioning import CONTEXT_TOKENS, conditioned, context_to
 from models.prompted.painter import PromptedPainter
 from models.prompted.stock import stock_frame
 from models.prompted.trajectory import trajectory
+from tests.hostile import FILE, edit_json
 from tests.test_painters import SIZE, ask, drawn, show
-from tests.tiny_families import folder_of, tiny_folder
+from tests.tiny_families import folder_of, loud, tiny_folder
 
 BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 LATENT = [row.name for row in FAMILIES if not row.references]
@@ -96,6 +98,19 @@ def test_the_whole_frame_is_the_stock_pipelines(folders: Path, family: str) -> N
     assert (expected - found).abs().max() <= 1e-4
 
 
+def test_a_controlnet_of_stable_diffusion_2_paints_as_in_the_stock_pipeline(tmp_path: Path) -> None:
+    """Its attention is laid out otherwise, and it predicts velocity."""
+    folder = tiny_folder(tmp_path / "sd", "sd2")
+    controlnet = loud(diffusers.ControlNetModel.from_unet(opened(folder).pipeline.unet, conditioning_embedding_out_channels=(8, 8, 8, 8)))
+    controlnet.save_pretrained(folder / "controlnet")
+    edit_json(folder / "model_index.json", _class_name="StableDiffusionControlNetPipeline", controlnet=["diffusers", "ControlNetModel"])
+    painter = painter_of(folder, steps=2)
+    assert painter.info.family == "sd-control" and painter.pipeline.scheduler.config.prediction_type == "v_prediction"
+    asked = request(words=Words("paper"))
+    found = painter.frame(asked)
+    assert (stock(folder, painter, asked) - found).abs().max() <= 1e-4
+
+
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_every_scheduler_paints_as_in_the_stock_pipeline(tmp_path: Path, name: str) -> None:
     folder = tiny_folder(tmp_path / "sd", "sd1", scheduler=SCHEDULERS[name]())
@@ -108,6 +123,19 @@ def test_a_tiny_autoencoder_paints_as_in_the_stock_pipeline(tmp_path: Path) -> N
     folder = tiny_folder(tmp_path / "sd", "sd-turbo", tiny_vae=True)
     painter = painter_of(folder)
     assert (stock(folder, painter, request(words=Words())) - painter.frame(request(words=Words()))).abs().max() <= 1e-4
+
+
+def test_an_autoencoder_that_half_precision_is_too_small_for_works_in_full(tmp_path: Path) -> None:
+    """What comes out of a layer is beyond float16, the norm behind it makes that no number at all, and its settings tell nothing of it."""
+    folder = tiny_folder(tmp_path / "sd", "sd-turbo")
+    edit_json(folder / "vae" / "config.json", force_upcast=False)
+    file = folder / "vae" / FILE
+    held = load_file(file)
+    save_file({name: tensor * (3e4 if name == "decoder.conv_in.weight" else 1) for name, tensor in held.items()}, file)
+    painter = painter_of(folder, dtype="float16")
+    found = painter.frame(request(words=Words()))
+    assert painter.pipeline.unet.dtype == torch.float16 and painter.pipeline.vae.dtype == torch.float32
+    assert found.isfinite().all() and (found - painter_of(folder).frame(request(words=Words()))).abs().mean() < 0.02
 
 
 def test_a_scheduler_that_clips_is_refused_by_name(tmp_path: Path) -> None:

@@ -108,19 +108,26 @@ def test_a_text_encoders_layers_count_too(home: Path, tmp_path: Path) -> None:
     assert torch.equal(painter.frame(replace(asked, weights=(("a", 0.5),))), found)
 
 
-def test_a_lora_that_wants_few_steps_changes_the_sampler(home: Path, tmp_path: Path) -> None:
-    file = lora_of(home / "sd1", tmp_path / "lcm-lora-sdv1-5.safetensors"), 1.0
-    painter = painter_of(home / "sd1", loras=given(file))
+@pytest.mark.parametrize(("family", "name", "scheduler"), [
+    ("sd1", "lcm-lora-sdv1-5", diffusers.LCMScheduler), ("sdxl", "lcm-lora-sdxl", diffusers.LCMScheduler),
+    ("sd1", "hyper-sd15-4steps-lora", diffusers.DDIMScheduler), ("sdxl", "hyper-sdxl-4steps-lora", diffusers.DDIMScheduler),
+    ("sdxl", "sdxl_lightning_4step_lora", diffusers.EulerDiscreteScheduler), ("sd-control", "lcm-lora-sdv1-5", diffusers.LCMScheduler),
+])  # fmt: skip
+def test_a_lora_that_wants_few_steps_changes_the_sampler(home: Path, tmp_path: Path, family: str, name: str, scheduler: Any) -> None:
+    file = lora_of(home / family, tmp_path / f"{name}.safetensors"), 1.0
+    painter = painter_of(home / family, loras=given(file))
     assert painter.info.steps == 4 and painter.family.guidance == 1
+    other = {} if scheduler is diffusers.LCMScheduler else {"timestep_spacing": "trailing"}
+    other |= {"clip_sample": False} if scheduler is diffusers.DDIMScheduler else {}  # which settings of another scheduler need not tell
 
     def prepare(pipeline: Any) -> None:
         wears(file)(pipeline)
-        pipeline.scheduler = diffusers.LCMScheduler.from_config(pipeline.scheduler.config)
+        pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config, **other)
 
     asked = request(words=PLAIN)
-    assert (stock(home / "sd1", painter, asked, prepare) - painter.frame(asked)).abs().max() <= 1e-4
+    assert (stock(home / family, painter, asked, prepare) - painter.frame(asked)).abs().max() <= 1e-4
     for weight, sampler in ((1.0, "own"), (0.0, "auto")):  # one that has no weight asks for nothing
-        row = dressed(opened(home / "sd1"), replace(SPEC, loras=given((file[0], weight)), sampler=sampler)).row
+        row = dressed(opened(home / family), replace(SPEC, loras=given((file[0], weight)), sampler=sampler)).row
         assert row.steps == 8 and row.guidance == 5
 
 

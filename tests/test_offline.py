@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import asked
 
 ROOT = Path(__file__).parent.parent
 BUNDLED = ROOT / "models" / "bundled"
@@ -72,6 +75,16 @@ def test_the_watch_sees_what_it_is_for(tmp_path: Path) -> None:
     opens = WATCHED.replace("from ui import cli", connects).replace("cli.status(sys.argv[1:])", "0")
     done = subprocess.run([sys.executable, "-c", opens], capture_output=True, text=True, timeout=60, check=True)
     assert "192.0.2.1" in done.stdout
+
+
+def test_the_whole_suite_is_listened_to() -> None:
+    """`tests.conftest.offline` fails the test that asks a network: here it is heard, and forgiven."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        datagrams.connect_ex(("127.0.0.1", 9))
+        assert asked == []
+        datagrams.connect_ex(("192.0.2.1", 9))
+    assert asked == ["socket.connect '192.0.2.1'"]
+    asked.clear()
 
 
 def test_the_code_names_no_host() -> None:

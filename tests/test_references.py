@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from diffusers.pipelines.bria_fibo2.image_processor import BriaFibo2ImageProcessor
 from diffusers.pipelines.joyimage import image_processor as joyimage
 from diffusers.pipelines.longcat_image import pipeline_longcat_image_edit
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit, pipeline_qwenimage_edit_plus
@@ -30,6 +31,7 @@ from engine.painter import Cancelled, Edit, PainterSpec, PaintRequest, SteppingP
 from engine.session import Session
 from models.catalog import open_checkpoint, open_painter
 from models.families import FAMILIES
+from models.held_frame import BLEND, HeldFrame
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
 from models.reference.steps import BFLOAT16, encode_in_own_format
@@ -57,6 +59,7 @@ def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some pipelines bring what they are shown to a million pixels: here to a frame's."""
     grown_to(monkeypatch, SIZE[0] * SIZE[1])
     monkeypatch.setattr(joyimage, "find_best_bucket", lambda *asked: SIZE[::-1])
+    monkeypatch.setattr(BriaFibo2ImageProcessor, "get_image_size", lambda *asked, **how: SIZE)
 
 
 def grown_to(monkeypatch: pytest.MonkeyPatch, area: int) -> None:
@@ -153,6 +156,16 @@ def test_pixels_outside_the_damage_stay_bit_identical(folder: Path) -> None:
     assert changed.any()
     changed[PART.slices] = False
     assert not changed.any() and (painter.latents() == frame).all()
+
+
+def test_what_is_new_is_mixed_with_what_was_there_along_its_edges_but_for_the_frames_own() -> None:
+    held = HeldFrame(SIZE, torch.device("cpu"))
+    held.pixels.zero_()
+    rect = Rect(0, 40, 48, 32)
+    row = held.take(rect, torch.ones(1, 3, rect.h, rect.w)).pixels[rect.h // 2, :, 0].astype(int)
+    assert (row[:-BLEND] == 255).all() and (np.diff(row[-BLEND - 1 :]) < 0).all() and row[-1] < 32
+    column = held.array()[40:72, 0, 0].astype(int)
+    assert (np.diff(column[: BLEND + 1]) > 0).all() and (column == column[::-1]).all() and held.array()[:40].max() == 0
 
 
 def test_small_damage_is_painted_in_a_crop(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ from ui import cli
 
 ROOT = Path(__file__).parent.parent
 SPEC = PainterSpec(size=SIZE, threads=1, device="cpu", steps=1)
-SOON_S = 2.0  # a second or so, of this process alone: others may keep the machine busy
+SOON_S = 1.0  # of this process alone: others may keep the machine busy
 ROOM_MB = 256.0  # more memory than before
 ALL = ["bundled", *(row.name for row in FAMILIES)]
 

@@ -16,6 +16,7 @@ import pytest
 from engine.desktop.desktop import Desktop
 from engine.events import Ask, Text
 from engine.painter import PainterSpec
+from engine.painter_process import Limits
 from engine.session import Session
 from engine.swap_mailbox import Room, SwapMailbox
 from tests.painters_for_tests import SIZE, SPEC, by_name_counted, text_seen
@@ -34,8 +35,8 @@ def always(spec: PainterSpec, gone: Sequence[PainterSpec]) -> bool:
 
 
 @contextmanager
-def session_of(room: Room = always) -> Iterator[tuple[Session, SwapMailbox]]:
-    mailbox = SwapMailbox(by_name_counted, SPEC, room=room)
+def session_of(room: Room = always, limits: Limits | None = None) -> Iterator[tuple[Session, SwapMailbox]]:
+    mailbox = SwapMailbox(by_name_counted, SPEC, limits, room)
     session = Session(Desktop(SIZE), mailbox)
     try:
         yield session, mailbox
@@ -132,6 +133,18 @@ def test_a_bad_checkpoint_changes_nothing_and_says_why(running: tuple[Session, S
     assert mailbox.pid == first and mailbox.spec == SPEC and (shown(session) == frame).all()
     session.step([Text(1.0, "!")], 1.0)
     assert (shown(session) == session.guide.pixels).all()
+
+
+def test_one_whose_first_frame_never_comes_is_refused_while_the_other_goes_on() -> None:
+    with session_of(limits=Limits(first_paint=4.0)) as (session, mailbox):
+        first = shown(session)
+        mailbox.swap(spec("stuck"))
+        run_until(session, lambda: mailbox.latest is not None and mailbox.latest.state == "trying")
+        session.step([Ask(0.1, "notes")], 0.1)
+        assert (shown(session) == session.guide.pixels).all() and (session.pixels != first).any()
+        run_until(session, lambda: mailbox.latest is not None and not mailbox.latest.under_way)
+        assert mailbox.latest is not None and mailbox.latest.state == "refused" and "did not finish a paint" in mailbox.latest.why
+        assert mailbox.spec == SPEC and mailbox.coming_pid is None and (session.pixels == session.guide.pixels).all()
 
 
 def test_a_process_killed_while_it_loads_changes_nothing(running: tuple[Session, SwapMailbox]) -> None:

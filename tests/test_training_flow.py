@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine.painter import PainterSpec, Words
 from models.catalog import dressed, open_checkpoint
@@ -16,15 +17,17 @@ from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
 from models.synthetic.shots import random_shot
 from models.training import adapting
-from models.training.adapting import Adapting, pair_batch
+from models.training.adapting import Adapting, PairLooks, pair_batch
+from models.training.config import TrainConfig, begun_with
 from models.training.flow import FLOWS
 from models.training.loop import train
 from models.training.pool import crop_of
+from models.training.state import load_state
 from tests.test_loras import wears
 from tests.test_painters import SIZE
 from tests.test_references import painter_of, request
-from tests.test_training import quiet
-from tests.test_training_lora import config
+from tests.test_training import Kill, quiet, same, weights
+from tests.test_training_lora import config, killed_at
 from tests.tiny_families import folder_of
 
 SIDE = 64
@@ -93,10 +96,14 @@ def test_a_run_leaves_a_file_that_swaps_in_and_that_diffusers_wears(checkpoints:
     train(config(tmp_path / "wool", folder, style="of wool", updates=2, rate=0.1), quiet)
     path = tmp_path / "wool" / "checkpoint" / "wool.safetensors"
     assert path.is_file() and list((tmp_path / "wool").glob("sheet_*.png"))
+    worn_as_diffusers_wears_it(folder, path)
+
+
+def worn_as_diffusers_wears_it(folder: Path, path: Path) -> None:
     checkpoint = open_checkpoint(folder)
     assert isinstance(checkpoint, PromptedCheckpoint)
     spec = PainterSpec(str(folder), ((str(path), 1.0),), size=SIZE, seed=5, threads=1, device="cpu", steps=1)
-    asked = request(words=Words("of wool"))
+    asked, name = request(words=Words("of wool")), path.stem
     plain = ReferencePainter(checkpoint, spec).frame(asked)
     wears((path, 1.0))(checkpoint.pipeline)
     expected = ReferencePainter(checkpoint, spec).frame(asked)
@@ -104,4 +111,26 @@ def test_a_run_leaves_a_file_that_swaps_in_and_that_diffusers_wears(checkpoints:
     painter = ReferencePainter(dressed(checkpoint, spec), spec)
     found = painter.frame(asked)
     assert (found - expected).abs().max() <= 1e-4 and (found - plain).abs().max() > 1e-3
-    assert (painter.frame(replace(asked, weights=(("wool", 0.0),))) - plain).abs().max() <= 1e-4
+    assert (painter.frame(replace(asked, weights=((name, 0.0),))) - plain).abs().max() <= 1e-4
+
+
+@pytest.mark.parametrize("family", ["flux", "klein-base", "z-image-turbo"])
+def test_a_run_that_was_killed_ends_in_the_very_weights_of_one_that_was_not(
+    checkpoints: Path, tmp_path: Path, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of each kind of flow; what its noise is drawn from goes on where it was."""
+    monkeypatch.setattr(PairLooks, "look", lambda self, twin, done: {"mean": 0.0})  # which takes longest, and is seen above
+    folder = folder_of(checkpoints, family)
+    whole, cut = (config(tmp_path / name / "mine", folder, style="of wool", updates=2, rate=0.1) for name in ("whole", "cut"))
+    train(whole, quiet)
+    with monkeypatch.context() as patch:
+        killed_at(1, patch)
+        with pytest.raises(Kill):
+            train(cut, quiet)
+    assert not same(weights(whole.out), weights(cut.out)) and load_state(cut.out, print)["position"]["done"] == 1
+    torch.manual_seed(99)
+    train(TrainConfig(cut.out, resume=True, **begun_with(cut.out)), quiet)
+    assert same(weights(whole.out), weights(cut.out))
+    first, second = (out / "checkpoint" / "mine.safetensors" for out in (whole.out, cut.out))
+    assert same(load_file(first), load_file(second))
+    worn_as_diffusers_wears_it(folder, first)

@@ -13,19 +13,23 @@ from safetensors.torch import load_file
 
 from engine.errors import InputError
 from engine.painter import Words
+from models.catalog import open_painter
 from models.synthetic.shots import random_shot
 from models.training import adapting
-from models.training.adapting import NAMES, Adapting, pair_batch
+from models.training.adapting import NAMES, Adapting, PairLooks, pair_batch
 from models.training.config import LORA_BUDGETS, TrainConfig, begun_with, check
 from models.training.loop import train
 from models.training.pool import crop_of
 from models.training.state import load_state
 from tests.checkpoints import tiny_checkpoint
+from tests.test_datasets import SIZE as RECORDED
+from tests.test_datasets import TRACE
 from tests.test_families import opened, painter_of, request, stock
 from tests.test_loras import wears
 from tests.test_training import Kill, quiet, refused, same, weights
 from tests.tiny_families import tiny_folder
 from ui import cli
+from ui.options import Choice
 
 N = 2
 
@@ -100,6 +104,27 @@ def test_a_run_that_was_killed_ends_in_the_very_weights_of_one_that_was_not(
     assert same(load_file(first), load_file(second))
     assert {"config.json", "metrics.jsonl", "metrics.png", "sheet_000000.png", "sheet_000004.png"} <= {path.name for path in whole.out.iterdir()}
     worn_as_diffusers_wears_it(home / "sd1", first)
+
+
+def test_it_is_taught_what_was_recorded(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trace, as `pixelos record` leaves it, is what the crops are of; what was learned is put on by its name."""
+    monkeypatch.setattr(PairLooks, "look", lambda self, twin, done: {"mean": 0.0})
+    recorded, batch_of = tmp_path / "mine.jsonl", adapting.pair_batch
+    seen: list[tuple[int, int]] = []
+    recorded.write_text("\n".join(TRACE))
+
+    def looked_at(crops: Any, rng: Any) -> Any:
+        seen.extend(crop.shot.size for crop in crops)
+        return batch_of(crops, rng)
+
+    monkeypatch.setattr(adapting, "pair_batch", looked_at)
+    profile = tmp_path / "profile"
+    train(config(profile / "loras" / "wool", home / "sd1", data=str(recorded), style="of wool", updates=1), quiet)
+    assert len(seen) == 2 and set(seen) == {RECORDED}
+    path = profile / "loras" / "wool" / "checkpoint" / "wool.safetensors"
+    path.rename(profile / "loras" / "wool.safetensors")
+    spec = Choice(checkpoint=str(home / "sd1"), lora=["wool:0.7"], profile=profile, device="cpu", size="256x192", steps=1).spec()
+    assert [(lora.name, lora.weight) for lora in open_painter(spec).info.loras] == [("wool", 0.7)]
 
 
 def worn_as_diffusers_wears_it(folder: Path, path: Path) -> None:

@@ -66,7 +66,7 @@ def _parts(row: Family, scheduler: Any, tiny_vae: bool) -> dict[str, Any]:
     if wide:
         parts |= {"text_encoder_2": transformers.CLIPTextModelWithProjection(text), "tokenizer_2": save_clip}
     if row.control:
-        parts["controlnet"] = _loud(diffusers.ControlNetModel.from_unet(parts["unet"], conditioning_embedding_out_channels=(8, 8, 8, 8)))
+        parts["controlnet"] = loud(diffusers.ControlNetModel.from_unet(parts["unet"], conditioning_embedding_out_channels=(8, 8, 8, 8)))
     return parts
 
 
@@ -93,7 +93,7 @@ def _scheduler(row: Family) -> Any:
     return diffusers.EulerDiscreteScheduler(**betas, timestep_spacing="trailing" if row.name == "sd-turbo" else "leading", steps_offset=1)
 
 
-def _loud(controlnet: Any) -> Any:
+def loud(controlnet: Any) -> Any:
     """Its last layers begin at nothing; noise in them, so that leaving it out would be seen."""
     for parameter in controlnet.parameters():
         torch.nn.init.normal_(parameter, std=0.05)

@@ -90,8 +90,8 @@ def seeing() -> Any:
     return transformers.Qwen2_5_VLForConditionalGeneration(transformers.Qwen2_5_VLConfig(text_config=text, vision_config=eyes, **marks()))
 
 
-def seeing_3() -> Any:
-    text = {"vocab_size": WORDS, "hidden_size": WIDTH, "intermediate_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2,
+def seeing_3(layers: int = 3) -> Any:
+    text = {"vocab_size": WORDS, "hidden_size": WIDTH, "intermediate_size": 16, "num_hidden_layers": layers, "num_attention_heads": 2,
             "num_key_value_heads": 1, "head_dim": 8, "rope_theta": 5e6,
             "rope_scaling": {"rope_type": "default", "mrope_section": [2, 1, 1], "mrope_interleaved": True}}  # fmt: skip
     eyes = {"depth": 2, "hidden_size": 8, "intermediate_size": 8, "num_heads": 1, "out_hidden_size": WIDTH,
@@ -281,6 +281,18 @@ def fibo() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def fibo_2() -> dict[str, Any]:
+    return {
+        "transformer": diffusers.BriaFibo2Transformer2DModel(
+            in_channels=4, dim=32, n_layers=5, n_refiner_layers=1, n_heads=2, cap_feat_dim=3 * WIDTH, injection_layer_ids=(0, 1, 2, 3, 4),
+            perceiver_num_layers=1, min_num_gist_tokens=8, max_num_gist_tokens=16, gist_step=8, axes_dims=(4, 6, 6),
+        ),
+        "vae": diffusers.AutoencoderKLFlux2(latent_channels=4, **CODER),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+        "text_encoder": seeing_3(35), "processor": tiny_words.save_qwen3_vl,
+    }  # fmt: skip
+
+
 def dream_lite() -> dict[str, Any]:
     widths = (8, 8, 8, 8)
     return {
@@ -301,5 +313,5 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "longcat-edit": longcat, "klein-kv": klein, "kandinsky5-edit": kandinsky, "qwen-image-2": qwen_21,
     "joy-edit": joy, "joy-edit-plus": joy_plus, "z-image-turbo": z_image, "sana-sprint": sprint, "flux-schnell": schnell, "flux": kontext,
     "qwen-image": qwen_image, "chroma": chroma, "sd3": sd3,
-    "z-image-omni": z_omni, "fibo-edit": fibo, "dreamlite": dream_lite, "dreamlite-mobile": dream_lite,
+    "z-image-omni": z_omni, "fibo-edit": fibo, "fibo2": fibo_2, "dreamlite": dream_lite, "dreamlite-mobile": dream_lite,
 }  # fmt: skip

@@ -43,12 +43,13 @@ def _made(name: str, **settings: Any) -> Callable[[Any], Any]:
     return lambda config: getattr(diffusers, name).from_config(config, **settings)
 
 
-# How each is marked, and what it asks for. Of a diffusion transformer, a flow, only the number of steps changes, and
+# How each is marked, and what it asks for. DDIM clips where settings of another scheduler do not tell, and latents
+# are not to be clipped. Of a diffusion transformer, a flow, only the number of steps changes, and
 # for Qwen-Image the shift of its times.
 SAMPLERS: dict[str, tuple[str, Sampler]] = {
     "lcm": (r"lcm|latent[-_ ]?consistency|dmd2", Sampler("lcm", _made("LCMScheduler"), 4)),
     "tcd": (r"tcd", Sampler("tcd", _made("TCDScheduler"), 4)),
-    "hyper": (r"hyper[-_ ]?(sd|flux)", Sampler("hyper", _made("DDIMScheduler", timestep_spacing="trailing"), 8)),
+    "hyper": (r"hyper[-_ ]?(sd|flux)", Sampler("hyper", _made("DDIMScheduler", timestep_spacing="trailing", clip_sample=False), 8)),
     "lightning": (r"lightning", Sampler("lightning", _made("EulerDiscreteScheduler", timestep_spacing="trailing"), 4)),
     "turbo": (r"turbo", Sampler("turbo", _made("EulerAncestralDiscreteScheduler", timestep_spacing="trailing"), 8)),
 }

@@ -65,6 +65,9 @@ class Sketch:
         pipeline, config = self._pipeline, self._pipeline.vae.config
         latents = self._laid_out(self._clean.double().cpu() / getattr(pipeline.scheduler.config, "sigma_data", 1))
         if (normal := getattr(pipeline.vae, "bn", None)) is not None:  # FLUX.2's, of cells in fours
+            if len(latents) == self._channels:  # Fibo 2's, which come one by one
+                c, h, w = latents.shape
+                latents = latents.view(c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3).reshape(4 * c, h // 2, w // 2)
             spread = (normal.running_var.double().cpu() + config.batch_norm_eps).sqrt()
             latents = latents * spread.view(-1, 1, 1) + normal.running_mean.double().cpu().view(-1, 1, 1)
         if len(latents) == 4 * self._channels:
