@@ -1,7 +1,8 @@
 """How long a change of checkpoints takes, and whether the window goes on meanwhile.
 
 `python -m benchmarks.swap` runs the real window (on SDL's dummy driver where no display is named) on the bundled checkpoint
-and a copy of it, there and back, while somebody types, and prints one JSON document. Times in milliseconds: `loading`, until
+and copies of it while somebody types: to one of them by a command nobody expected, to the other as after some seconds in the
+picker, and back to the first, and prints one JSON document. Times in milliseconds: `loading`, until
 the checkpoint was open; `taking_over`, from there to its frame in the window; `held_up`, the longest turn of the window's
 loop beside waiting for input, which is how long no frame could be presented; `held_up_before`, the same over the seconds
 before, in which no checkpoint was changed; `load`: programs that wanted a core, over the last minute.
@@ -25,33 +26,38 @@ from engine.painter import PainterSpec
 from engine.session import Session
 from engine.settings import Settings
 from engine.swap_mailbox import SwapMailbox
-from models.catalog import BUNDLED, open_carefully
+from models.catalog import BUNDLED, LIBRARIES, open_carefully
 from ui.display import open_window
 from ui.window import Window
 
 LONGEST_S = 180.0
 WARM_UP_S = 3.0
+CHOOSING_S = 6.0  # that somebody looks at the picker
 
 
 def measure(size: tuple[int, int] = (512, 384)) -> dict[str, Any]:
-    """Swap to a copy of the bundled checkpoint, then back to the one that is kept ready."""
+    """Swap to copies of the bundled checkpoint, then back to the one that is kept ready."""
     with tempfile.TemporaryDirectory() as home:
-        shutil.copytree(BUNDLED, Path(home) / "copy")
+        for name in ("copy", "other"):
+            shutil.copytree(BUNDLED, Path(home) / name)
         first = PainterSpec(size=size, device="auto")
-        mailbox = SwapMailbox(open_carefully, first)
+        mailbox = SwapMailbox(open_carefully, first, libraries=LIBRARIES)
         session = Session(Desktop(size), mailbox)
         try:
             session.settle(LONGEST_S)
             with open_window(size, fullscreen=False) as screen:
                 loop = WindowLoop(session, Window(screen, session, Settings.load(Path(home) / "settings.toml")), Typing())
                 loop.run(WARM_UP_S)
+                unexpected = _swap(loop, mailbox, replace(first, checkpoint=str(Path(home) / "other")))
+                mailbox.spares.expect(True)
+                loop.run(CHOOSING_S)
                 there = _swap(loop, mailbox, replace(first, checkpoint=str(Path(home) / "copy")))
                 loop.run(WARM_UP_S)
                 back = _swap(loop, mailbox, first)
         finally:
             session.close()
     return {"machine": machine_facts(), "load": os.getloadavg() if hasattr(os, "getloadavg") else None, "size": list(size),
-            "there": there, "back": back}  # fmt: skip
+            "unexpected": unexpected, "there": there, "back": back}  # fmt: skip
 
 
 def _swap(loop: WindowLoop, mailbox: SwapMailbox, spec: PainterSpec) -> dict[str, float]:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from time import perf_counter
@@ -30,6 +31,7 @@ from engine.frame_memory import SLOTS, FrameMemory, LatentMemory
 from engine.geometry import Rect
 from engine.letters import (
     Attach,
+    Begin,
     Dropped,
     Failed,
     Guess,
@@ -74,6 +76,23 @@ PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "20000", "KMP
 def run_child(letters: Connection, opener: bytes, spec: PainterSpec, frames_name: str) -> None:
     """The process's whole life. opener: a pickled OpenPainter, unpickled once the environment is set."""
     _settle()
+    _live(letters, opener, spec, frames_name)
+
+
+def run_spare(letters: Connection, opener: bytes, libraries: Sequence[str]) -> None:
+    """The same for a process that is started before it is known what it is to open: it takes `libraries` in, and waits."""
+    _settle()
+    with suppress(ImportError):  # whoever opens a painter says so
+        for name in libraries:
+            import_module(name)
+    try:
+        begin: Begin = letters.recv()
+    except (EOFError, OSError):
+        os._exit(0)  # nobody will need it any more
+    _live(letters, opener, begin.spec, begin.frames)
+
+
+def _live(letters: Connection, opener: bytes, spec: PainterSpec, frames_name: str) -> None:
     frames = FrameMemory(spec.size, frames_name)
     threading.Thread(target=_beat, args=(frames.beats,), name="beat", daemon=True).start()
     try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.geometry import Rect
-from engine.painter import PainterInfo, PaintRequest, Readiness
+from engine.painter import PainterInfo, PainterSpec, PaintRequest, Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,17 @@ class LatentForm:
 
     shape: tuple[int, ...]
     dtype: str
+
+
+# To a process that waits to be needed
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Open this painter; frames: the name of the shared memory."""
+
+    spec: PainterSpec
+    frames: str
 
 
 # From the process to the mailbox

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
 import signal
 import threading
@@ -14,8 +13,9 @@ from multiprocessing.connection import Connection
 
 from engine.child import run_child
 from engine.frame_memory import FrameMemory
-from engine.letters import Dropped, Failed, Opened, Paint, Painted, ToChild, ToMailbox
+from engine.letters import Begin, Dropped, Failed, Opened, Paint, Painted, ToChild, ToMailbox
 from engine.painter import PainterSpec
+from engine.spare import KILL_S, Spare, started
 
 TICK_S = 0.25
 # A clock that jumped (the machine slept, the program was stopped) is no sign of a hanging painter.
@@ -23,7 +23,6 @@ LONGEST_TICK_S = 1.0
 # What every platform's pipe takes without anyone reading at the other end.
 SURELY_TAKEN = 4096
 END_S = 0.7
-KILL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +53,22 @@ class ProcessLost(Exception):
 
 
 class PainterProcess:
-    """One process with one painter. Used by one thread, but for `send` and `kill`."""
+    """One process with one painter. Used by one thread, but for `send` and `kill`. spare: a process that waits to be needed, of the
+    same opener; it is taken where it is still there, else ended."""
 
-    def __init__(self, opener: bytes, spec: PainterSpec, frames: FrameMemory, limits: Limits) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._letters, theirs = context.Pipe()
-        self._process = context.Process(
-            target=run_child, args=(theirs, opener, spec, frames.name), name="pixelos-painter", daemon=True
-        )
+    def __init__(self, opener: bytes, spec: PainterSpec, frames: FrameMemory, limits: Limits, spare: Spare | None = None) -> None:
         self._writer: threading.Thread | None = None
         self._frames = frames
         self._limits = limits
         frames.beats[0] = frames.read[0] = 0
         frames.card[:] = 0
-        self._process.start()
-        theirs.close()  # or its end would never be seen
+        if spare is not None and spare.alive:
+            self._letters, self._process = spare.letters, spare.process
+            _write(self._letters, pickle.dumps(Begin(spec, frames.name)))
+        else:
+            if spare is not None:
+                spare.end()
+            self._letters, self._process = started(run_child, opener, spec, frames.name)
         self._looked = time.monotonic()
         self._beats = 0
         self._silent_s = 0.0

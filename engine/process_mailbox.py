@@ -36,6 +36,7 @@ from engine.mailbox import MailboxState, MailboxStatus
 from engine.pace import Caps, Pace
 from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest, Readiness
 from engine.painter_process import TICK_S, Limits, PainterProcess, ProcessLost
+from engine.spare import Spare
 
 CLOSE_S = 2.0
 FAILURES = 3  # paints that raise, one after the other, before a fresh process is tried
@@ -49,16 +50,18 @@ EVENTS_KEPT = 4096
 class ProcessMailbox:
     """Paints in a process that calls `open_painter(spec)`; it must be a module-level callable.
 
-    limits: may be set anew at any time; they count from the next process on. caps: how much the painter may do.
-    Raises PixelOSError where the machine has no shared memory for the frames.
+    limits: may be set anew at any time; they count from the next process on. caps: how much the painter may do. spare: a process
+    of the same opener that waits to be needed, for the first time. Raises PixelOSError where the machine has no shared memory for the frames.
     """
 
-    def __init__(self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, caps: Caps = NO_CAPS) -> None:
+    def __init__(
+        self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, caps: Caps = NO_CAPS, spare: Spare | None = None,
+    ) -> None:  # fmt: skip
         self._opener = pickle.dumps(open_painter)
         self._spec = spec
         self.limits = limits or Limits()
         self._exchange = Exchange(spec.size)
-        self.caps, self._pace = caps, Pace(caps)
+        self.caps, self._pace, self._spare = caps, Pace(caps), spare
         self._guessing, self._ahead = False, 0
         self._changed = threading.Condition()
         self._status = STARTING
@@ -210,11 +213,14 @@ class ProcessMailbox:
     def _run(self) -> None:
         """The mailbox's thread: one process after the other, until the mailbox is closed or gives up."""
         while self._may_start():
+            spare, self._spare = self._spare, None
             try:
-                self._serve(PainterProcess(self._opener, self._spec, self._exchange.frames, self.limits))
+                self._serve(PainterProcess(self._opener, self._spec, self._exchange.frames, self.limits, spare))
             # Whatever it is, this thread must outlive it, or nothing would be painted any more.
             except Exception as error:  # noqa: BLE001
                 self._count_death(error)
+        if self._spare is not None:
+            self._spare.end()
         with self._changed:
             self._exchange.close()
             self._tell("closed")

@@ -24,6 +24,7 @@ from engine.pace import Caps
 from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest, Readiness
 from engine.painter_process import Limits
 from engine.process_mailbox import NO_CAPS, ProcessMailbox
+from engine.spare import Spares
 
 WARM = 2  # painters kept ready beside the one that paints, at most
 CATCH_UP_S = 0.3  # how long a first frame waits for what was typed meanwhile
@@ -54,12 +55,14 @@ class Swap:
 
 
 class SwapMailbox:
-    """Paints with `spec` until `swap` names another. caps: how much each painter may do. Raises PixelOSError where there is no shared memory for frames."""
+    """Paints with `spec` until `swap` names another. caps: how much each painter may do; libraries: modules, by name, that opening a
+    painter takes in; spares: told when a swap is to be expected. Raises PixelOSError where there is no shared memory for frames."""
 
     def __init__(
         self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, room: Room = lambda spec, gone: True,
-        caps: Caps = NO_CAPS,
+        caps: Caps = NO_CAPS, libraries: Sequence[str] = (),
     ) -> None:  # fmt: skip
+        self.spares = Spares(open_painter, libraries)
         self._open_painter, self._limits, self._room, self.caps = open_painter, limits or Limits(), room, caps
         self._spec = spec
         self._active: ProcessMailbox | None = self._opened(spec, self._limits)
@@ -158,6 +161,7 @@ class SwapMailbox:
         self._swap = replace(self._swap, state="trying", since=monotonic(), share=1.0)
 
     def close(self) -> None:
+        self.spares.expect(False)
         for mailbox in (self._coming, self._active, *self._warm.values()):
             if mailbox is not None:
                 self._end(mailbox)
@@ -368,7 +372,7 @@ class SwapMailbox:
                 self._active.restore(self._left)
 
     def _opened(self, spec: PainterSpec, limits: Limits) -> ProcessMailbox:
-        return ProcessMailbox(self._open_painter, spec, limits, self.caps)
+        return ProcessMailbox(self._open_painter, spec, limits, self.caps, self.spares.take())
 
     def _end(self, mailbox: ProcessMailbox) -> None:
         """End a painter's process; never waits."""

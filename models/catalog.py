@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NO_LORAS = "takes no LoRAs and no other sampler; leave --lora and --sampler out, or give an open checkpoint with --checkpoint"
 ALWAYS = ("bundled", "guide")
 BUNDLED = Path(__file__).parent / "bundled"
+LIBRARIES = ("models.latent_painter", "models.prompted.painter", "models.probe", "models.ladder", "models.survey")  # to open a painter with
 RANDOM = "random:"  # and the name of a preset: its architecture with random weights, see models.presets
 
 

@@ -51,7 +51,7 @@ class Place:
         self.folder = folder
         journal = Journal(folder / "journal.sqlite")
         self.desktop, _ = recover(journal, None, SIZE, NAMES)
-        self.mailbox = SwapMailbox(by_name_counted, spec_of(str(self.desktop.context.preferences.get("checkpoint", "guide"))))
+        self.mailbox = SwapMailbox(by_name_counted, spec_of(str(self.desktop.context.preferences.get("checkpoint", "guide"))), libraries=("fractions",))
         self.session = Session(self.desktop, self.mailbox, Keeper(journal))
         self.session.begin()
         self.gallery = Gallery(self.session, self.mailbox, lambda: FACTS, lambda: Memory(16_000.0), spec_of, folder / "pictures", CheckpointNotes(folder))
@@ -174,9 +174,12 @@ def test_the_key_opens_it_and_what_is_typed_then_reaches_no_document(place: Plac
 
     try:
         assert read(down(pygame.K_F2)) == [] and window._picker is not None
+        assert place.mailbox.spares.pid is not None, "a choice is to be expected"
         assert read([*down(ord("x"), text="x"), event(pygame.MOUSEWHEEL, y=-1, x=0)]) == [] and window._picker.chosen == 1
-        assert read(down(pygame.K_ESCAPE)) == [] and window._picker is None
+        assert read(down(pygame.K_ESCAPE)) == [] and window._picker is None and place.mailbox.spares.pid is None
+        place.gallery.memory = Memory(100.0, tight=True)
         read(down(pygame.K_F2))
+        assert place.mailbox.spares.pid is None, "there is no memory for it"
         (asked,) = read(down(ord("s"), text="s"))
         assert getattr(asked, "text", "") == "settings" and window._picker is None
     finally:

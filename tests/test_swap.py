@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from engine.desktop.desktop import Desktop
@@ -237,3 +238,61 @@ def test_who_is_kept_ready_goes_first_where_room_is_short() -> None:
         assert mailbox.latest is not None and mailbox.latest.beside and mailbox.warm == (spec("tinted"),)
         mailbox.cool()
         assert mailbox.warm == () and (shown(session) == 255 - session.guide.pixels).all()
+
+
+@contextmanager
+def with_spares(*libraries: str) -> Iterator[tuple[Session, SwapMailbox]]:
+    mailbox = SwapMailbox(by_name_counted, SPEC, libraries=libraries)
+    session = Session(Desktop(SIZE), mailbox)
+    try:
+        shown(session)
+        yield session, mailbox
+    finally:
+        session.close()
+        assert own_segments() == [] and mailbox.spares.pid is None
+
+
+def gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_swap_that_was_expected_takes_the_process_that_waits() -> None:
+    """Once: the next one starts its own."""
+    with with_spares("fractions", "no_such_library") as (session, mailbox):
+        mailbox.spares.expect(True)
+        waiting = mailbox.spares.pid
+        mailbox.spares.expect(True)
+        assert waiting is not None and mailbox.spares.pid == waiting
+        assert swapped(session, mailbox, "tinted") == "done" and mailbox.pid == waiting and mailbox.spares.pid is None
+        assert (shown(session) == 255 - session.guide.pixels).all()
+        session.step([Text(1.0, "on")], 1.0)
+        assert (shown(session) == 255 - session.guide.pixels).all()
+        assert swapped(session, mailbox, "flat") == "refused" and mailbox.pid == waiting
+
+
+def test_a_process_that_waits_for_nothing_ends_and_one_that_died_is_no_loss() -> None:
+    with with_spares("fractions") as (session, mailbox):
+        mailbox.spares.expect(True)
+        unneeded = mailbox.spares.pid
+        assert unneeded is not None
+        mailbox.spares.expect(False)
+        run_until(session, lambda: gone(unneeded))
+        mailbox.spares.expect(True)
+        dead = mailbox.spares.pid
+        assert dead is not None and dead != unneeded
+        os.kill(dead, signal.SIGKILL)
+        run_until(session, lambda: gone(dead))
+        assert swapped(session, mailbox, "tinted") == "done" and mailbox.pid not in (dead, None)
+        mailbox.spares.expect(True)
+        left = mailbox.spares.pid
+    assert left is not None
+    end = time.monotonic() + LONG_S
+    while not gone(left):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_nothing_waits_where_no_libraries_are_named() -> None:
+    with with_spares() as (_, mailbox):
+        mailbox.spares.expect(True)
+        assert mailbox.spares.pid is None

@@ -114,6 +114,10 @@ class Gallery:
         self.remember()
         self._mailbox.swap(self._spec_of(name))
 
+    def expect(self, choice: bool) -> None:
+        """Whether somebody is about to choose: then a process is kept for it, if there is memory."""
+        self._mailbox.spares.expect(choice and not self.memory.tight)
+
     def follow(self) -> None:
         """Once a loop: see what was wished for in Settings, what came of the latest choice, whether memory is short."""
         if (wish := self._preference()) != self._wish:

@@ -32,6 +32,7 @@ class Picker:
         names = self.gallery.names()
         self.chosen = names.index(self.gallery.painting) if self.gallery.painting in names else 0
         self.gallery.remember()
+        self.gallery.expect(True)
 
     def key(self, name: str) -> None:
         """A key went down."""

@@ -57,7 +57,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
     from engine.mirror import Mirror
     from engine.session import Session
     from engine.swap_mailbox import SwapMailbox
-    from models.catalog import check_spec, names, open_carefully, resolve
+    from models.catalog import LIBRARIES, check_spec, names, open_carefully, resolve
     from ui.gallery import Gallery
 
     journal, mirror = Journal(profile.journal_path), Mirror(profile.documents)
@@ -90,7 +90,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
             desktop.say(f"{error}; bundled paints")
             spec = replace(spec, checkpoint="bundled")
     here = _Here(spec)
-    mailbox = SwapMailbox(open_carefully, spec, room=here.room, caps=settings.caps)
+    mailbox = SwapMailbox(open_carefully, spec, room=here.room, caps=settings.caps, libraries=LIBRARIES)
     if past.latents is not None:
         mailbox.restore(past.latents)
     session = Session(desktop, mailbox, Keeper(journal, mirror), live=True)

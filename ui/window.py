@@ -254,6 +254,7 @@ class Window:
         """After the picker was worked: whether it is over."""
         self._dirty = True
         if self._picker and self._picker.ended:
+            self._picker.gallery.expect(False)
             if self._picker.ended == "settings":
                 yield Ask(t, "settings")
             self._picker = None
