@@ -15,9 +15,10 @@ import torch
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.errors import CheckpointError, InputError
-from engine.events import Ask, Click, Key
+from engine.events import Ask, Click, Down, Key, Move, Up
 from engine.mailbox import DirectMailbox
 from engine.painter import PainterSpec, PaintRequest, Words
+from engine.scene import find
 from engine.session import Session
 from models.catalog import dressed, open_painter
 from models.families import FAMILIES
@@ -197,6 +198,12 @@ def test_a_weight_is_changed_in_settings_while_it_paints(home: Path, tmp_path: P
     assert asked[-1].weights == (("rounder", 0.0),) and painter.info.loras[0].weight == 0.0
     assert seen.damage == ((0, 0, *spec.size),) and (seen.pixels != before).mean() > 0.2
     assert any(widget.text == "rounder 0.00" for widget in desktop.widgets)
+    slider = next(widget for widget in desktop.widgets if widget.role == "slider" and widget.name == "Weight of rounder")
+    x, y, w, h = slider.rect
+    session.step([Down(0.7, "left", x + w // 3, y + h // 2), Move(0.8, x + w - 1, y + h // 2), Up(0.9, "left", x + w - 1, y + h // 2)], 0.9)
+    assert asked[-1].weights == (("rounder", 2.0),) and painter.info.loras[0].weight == 2.0
+    session.step([Key(1.0, "left")], 1.0)
+    assert asked[-1].weights == (("rounder", 1.95),) and find(desktop.widgets, slider.path).value == 1.95
     assert "rounder" not in " ".join(desktop.known())  # it is no word for a checkpoint
 
 

@@ -245,5 +245,29 @@ class Canvas:
         thumb = Rect(rect.x + 2, top, rect.w - 4, size)
         self.fill(thumb, Role.ACCENT if active else Role.BORDER, "thumb")
 
+    def slider(self, name: str, rect: Rect, value: float, span: tuple[float, float], step: float, change: Callable[[float], None]) -> None:
+        """A horizontal slider from span[0] to span[1], dragged, or moved by `step` with the arrow keys; `change(value)` sets it, in
+        hundredths at the finest."""
+        (low, high), knob = span, min(10, rect.w)
+        room = max(rect.w - knob, 1)
+
+        def to(x: int) -> None:
+            share = min(max((x - rect.x - knob / 2) / room, 0.0), 1.0)
+            change(round(round((low + share * (high - low)) / step) * step, 2))
+
+        def key(key: str, mods: tuple[str, ...]) -> bool:
+            moves = {"left": value - step, "right": value + step, "home": low, "end": high}
+            if mods or key not in moves:
+                return False
+            change(round(min(max(moves[key], low), high), 2))
+            return True
+
+        touch = Touch(press=lambda x, y, clicks, mods: to(x), drag=lambda x, y: to(x), key=key, focusable=True)
+        widget = self.widget("slider", name, rect, touch, text=f"{value:.2f}", value=value)
+        lit = {"pressed", "focused", "hovered"} & set(widget.state)
+        left = round(room * (min(max(value, low), high) - low) / (high - low))
+        self.fill(Rect(rect.x, rect.y + rect.h // 2 - 2, rect.w, 4), Role.BORDER, "thumb")
+        self.fill(Rect(rect.x + left, rect.y + (rect.h - 16) // 2, knob, 16), Role.ACCENT if lit else Role.INK, "thumb")
+
     def _under(self, name: str) -> str:
         return f"{self.path}/{name}" if self.path else name

@@ -23,6 +23,7 @@ MODES = ("guided", "dream")
 PREVIEW = (64, 38)  # pixels of a style's little picture
 PAD = 10
 STEP, MOST = 0.1, 4.0  # of a LoRA's weight: at a time, and on either side of 0
+USUAL, FINE = (-1.0, 2.0), 0.05  # of the slider's: what it spans, and its step
 Draw = Callable[[Canvas, Rect], None]
 
 
@@ -168,18 +169,18 @@ class Settings(App):
         if loras := self.system.preference("loras"):
             parts += _lines(canvas, parts[-1].rect.bottom + 12, room, "LoRAs", bold=True)
             for name in loras:
-                parts += self._stepper(canvas, parts[-1].rect.bottom + 5, room, name, loras)
+                parts += self._weight(canvas, parts[-1].rect.bottom + 5, room, name, loras)
         return parts
 
-    def _stepper(self, canvas: Canvas, y: int, room: int, name: str, loras: Mapping[str, float]) -> list[Part]:
-        """A LoRA's name and weight, and two buttons that change it at once."""
+    def _weight(self, canvas: Canvas, y: int, room: int, name: str, loras: Mapping[str, float]) -> list[Part]:
+        """A LoRA's name and weight, and two buttons and a slider that change it at once."""
         side, line = canvas.row + 6, Rect(0, y, room, canvas.row)
         value = f"{loras[name]:.2f}"
 
         def draw(page: Canvas, place: Rect) -> None:
             page.text_in(place._replace(w=place.w - 2 * side - 52), name, Role.INK)
             page.text_in(Rect(place.right - side - 48, place.y, 44, place.h), value, Role.INK, align="centre")
-            page.widget("label", f"Weight of {name}", place, text=f"{name} {value}", value=loras[name])
+            page.widget("label", name, place, text=f"{name} {value}", value=loras[name])
 
         parts = [Part(line, draw)]
         for word, sign, x in (("Less", "−", room - 2 * side - 48), ("More", "+", room - side)):
@@ -190,7 +191,11 @@ class Settings(App):
                 page.button(f"{word} {name}", place, click, text=sign)
 
             parts.append(Part(Rect(x, y, side, canvas.row), button, f"{word} {name}"))
-        return parts
+
+        def slider(page: Canvas, place: Rect) -> None:
+            page.slider(f"Weight of {name}", place, loras[name], USUAL, FINE, lambda weight: self.system.prefer("loras", {**loras, name: weight}))
+
+        return [*parts, Part(Rect(0, y + canvas.row + 2, room, canvas.row - 4), slider, f"Weight of {name}")]
 
     def _about(self, canvas: Canvas, room: int) -> list[Part]:
         parts = [*_lines(canvas, 0, room, "What Pixel OS knows", bold=True)]
