@@ -266,8 +266,10 @@ class Canvas:
         widget = self.widget("slider", name, rect, touch, text=f"{value:.2f}", value=value)
         lit = {"pressed", "focused", "hovered"} & set(widget.state)
         left = round(room * (min(max(value, low), high) - low) / (high - low))
-        self.fill(Rect(rect.x, rect.y + rect.h // 2 - 2, rect.w, 4), Role.BORDER, "thumb")
-        self.fill(Rect(rect.x + left, rect.y + (rect.h - 16) // 2, knob, 16), Role.ACCENT if lit else Role.INK, "thumb")
+        self.fill(Rect(rect.x, rect.y + rect.h // 2 - 1, rect.w, 2), Role.BORDER, "line")
+        handle = Rect(rect.x + left, rect.y + (rect.h - 16) // 2, knob, 16)
+        self.fill(handle, Role.HOVER if lit else Role.ACCENT, "button")
+        self.outline(handle, Role.ACCENT)
 
     def _under(self, name: str) -> str:
         return f"{self.path}/{name}" if self.path else name
