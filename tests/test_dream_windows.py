@@ -146,6 +146,30 @@ def test_whether_windows_were_laid_is_told(book: Book) -> None:
     assert known.turn(closed, desktop.features()).laid and not known.turn(None, desktop.features()).laid
 
 
+def test_an_event_reaches_where_it_lands() -> None:
+    desktop = two_windows()
+    known = woken(desktop)
+    front, behind = desktop.stack.windows[-1].rect, desktop.stack.windows[0].rect
+    clock, icon = (find(desktop.widgets, path).rect for path in ("taskbar/clock", "icons/Files"))
+
+    def reached(event: Event | None, *pointers: tuple[int, int]) -> list[bool]:
+        cells = known.within_reach(event, pointers or ((0, 0),))
+        assert cells.shape == (SIZE[1] // 8, SIZE[0] // 8)
+        places = front.centre, (behind.right - 12, behind.bottom - 12), icon.centre, clock.centre
+        return [bool(cells[y // 8, x // 8]) for x, y in places]
+
+    x, y = front.centre
+    for event in (None, Key(3.0, "left"), Text(3.0, "a"), Move(3.0, x, y), Down(3.0, "left", x, y)):
+        assert reached(event, front.centre) == [True, False, False, False], event
+    assert reached(Move(3.0, *icon.centre), icon.centre, front.centre) == [True, False, True, False]
+    assert reached(Up(3.0, "left", *clock.centre), clock.centre) == [False, False, False, True]
+    assert reached(Down(3.0, "right", *icon.centre), icon.centre)[:3] == [True, False, True], "a menu opens over it"
+    assert reached(Ask(3.0, "sing")) == [True] * 4
+    bare = Recollection(SIZE, Book())
+    bare.begin(planes_of(shown(Desktop(SIZE))), Desktop(SIZE).features())
+    assert bare.within_reach(Key(1.0, "a"), ((0, 0),))[10, 40]
+
+
 def test_larger_text_is_laid_from_the_book() -> None:
     width, height = SIZE
     page = torch.full((height, width), int(Role.BAR), dtype=torch.uint8)

@@ -22,7 +22,7 @@ from models.dreaming.steps import Step, steps_of
 from models.inputs import held
 
 WHOLE, GOING_ON = 0.4, 0.02  # share of a letter's pixels that are picked from which all of it is shown; right after another letter
-SURE, BESIDE, LAID = -0.5, 2.5, 6.0  # logits from which a cell changes; beside a letter, and when windows were just laid, more is asked for
+SURE, BESIDE, AWAY, LAID = -0.5, 2.5, 4.0, 6.0  # logits from which a cell changes: more is asked for beside a letter, where an event hardly reaches, and when windows were just laid
 
 
 class Written(NamedTuple):
@@ -41,6 +41,7 @@ class Dream:
         self._size = size
         self._known = Recollection(size, dreamer.book)
         self._written: Written | None = None
+        self._pointer = (0, 0)  # where it was
         self._book = torch.from_numpy(BOOK)
 
     def begin(self, request: PaintRequest) -> None:
@@ -85,7 +86,9 @@ class Dream:
         place = Place(corner, size, (height // CELL, width // CELL))
         pointer = torch.tensor([step.pointer], device=device).float()
         change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens, alike)
-        found, came = change[0] > (LAID if laid else SURE), False
+        near = self._known.within_reach(step.event, (step.pointer, self._pointer)).to(device)
+        self._pointer = step.pointer
+        found, came = change[0] > (LAID if laid else torch.where(near, SURE, AWAY)), False
         if found.any():
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()

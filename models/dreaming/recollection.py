@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from engine.context import text_size_of
-from engine.events import Event
-from engine.geometry import Rect
+from engine.events import Down, Event, Key, Move, Text, Up, Wheel
+from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures
 from models.dreaming.book import Book
 from models.dreaming.codes import NOWHERE, codes_of
@@ -18,6 +19,7 @@ from models.dreaming.windows import Windows
 from models.memory import PictureMemory, wide
 
 GUESSED = 4  # of the pictures at hand, the one with the typed letter
+NEAR = 20  # cells around the pointer in which a menu opens
 
 
 class AtHand(NamedTuple):
@@ -59,6 +61,22 @@ class Recollection:
         codes = torch.stack([first if p is self.planes else codes_of(p[:3], p[3]) for p in [*pictures, self.planes]])
         codes[1:3][~wide(recalled.known)] = NOWHERE
         return AtHand([*pictures, self.planes], codes, before is not self.planes)
+
+    def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]]) -> Tensor:
+        """Where an event is likely to change something, bool (h, w). The pointer's: the windows, desktop or taskbar where it is and was,
+        and near it where a menu may open; of keys and of time: the window in front, or the desktop; of all else: anywhere."""
+        seen = self._windows.seen()
+        if not (event is None or isinstance(event, Key | Text | Move | Down | Up | Wheel)):
+            return torch.ones_like(seen, dtype=torch.bool)
+        if event is None or isinstance(event, Key | Text):
+            return seen == min(int(seen.max()), 1)
+        near = torch.zeros_like(seen, dtype=torch.bool)
+        for x, y in pointers:
+            row, column = min(max(y // GRID, 0), len(seen) - 1), min(max(x // GRID, 0), seen.shape[1] - 1)
+            near |= seen == seen[row, column]
+            if isinstance(event, Down) and event.button == "right":
+                near[max(row - NEAR, 0) : row + NEAR + 1, max(column - NEAR, 0) : column + NEAR + 1] = True
+        return near
 
     def show(self, planes: Tensor) -> None:
         """The guide is another now."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of, text_size_of
 from engine.desktop.shell import bar_height
 from engine.drawing import Fill
-from engine.geometry import Rect
+from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures
 from engine.theme import Role
 from engine.typeface import Face, line_height
@@ -113,6 +113,16 @@ class Windows:
         """Where windows are seen: above the taskbar."""
         width, height = self._size
         return Rect(0, 0, width, height - bar_height(line_height(Face(self._text_size))))
+
+    def seen(self) -> Tensor:
+        """What each cell belongs to: 0 the desktop, from 1 on the windows, front to back, -1 the taskbar. int8 (h, w)."""
+        width, height = self._size
+        found = torch.zeros(height // GRID, width // GRID, dtype=torch.int8)
+        for back, window in reversed(list(enumerate(self._shown, 1))):
+            x, y, w, h = window.rect.snap().meet(Rect(0, 0, width, height))
+            found[y // GRID : (y + h) // GRID, x // GRID : (x + w) // GRID] = back
+        found[self.area.h // GRID :] = -1
+        return found
 
     def _take(self, planes: Tensor) -> None:
         """Keep what is seen of every window, and of what lies under them."""
