@@ -64,7 +64,8 @@ class Recollection:
 
     def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]]) -> Tensor:
         """Where an event is likely to change something, bool (h, w). The pointer's: the windows, desktop or taskbar where it is and was,
-        and near it where a menu may open; of keys and of time: the window in front, or the desktop; of all else: anywhere."""
+        near it where a menu may open, and anywhere where a button in the taskbar was pressed; of keys and of time: the window in front,
+        or the desktop; of all else: anywhere."""
         seen = self._windows.seen()
         if not (event is None or isinstance(event, Key | Text | Move | Down | Up | Wheel)):
             return torch.ones_like(seen, dtype=torch.bool)
@@ -73,7 +74,7 @@ class Recollection:
         near = torch.zeros_like(seen, dtype=torch.bool)
         for x, y in pointers:
             row, column = min(max(y // GRID, 0), len(seen) - 1), min(max(x // GRID, 0), seen.shape[1] - 1)
-            near |= seen == seen[row, column]
+            near |= (seen == seen[row, column]) | bool(seen[row, column] < 0 and isinstance(event, Down | Up))
             if isinstance(event, Down) and event.button == "right":
                 near[max(row - NEAR, 0) : row + NEAR + 1, max(column - NEAR, 0) : column + NEAR + 1] = True
         return near
