@@ -142,7 +142,10 @@ class Family:
 
 _SD = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
 _XL = ("StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline")
+_SD_CONTROL = ("StableDiffusionControlNetPipeline", "StableDiffusionControlNetImg2ImgPipeline")
+_XL_CONTROL = ("StableDiffusionXLControlNetPipeline", "StableDiffusionXLControlNetImg2ImgPipeline")
 _TRAILING = ("scheduler", "timestep_spacing", "trailing")
+_UNTOLD = ("unet", "time_cond_proj_dim", None)  # a U-Net that is not told the guidance, as a Latent Consistency Model's is
 _NEW = ("unet", "use_linear_projection", True)  # Stable Diffusion 2's attention, which 1 does not have
 
 # The more particular rows stand first: the first that fits is taken.
@@ -152,16 +155,18 @@ FAMILIES: tuple[Family, ...] = (
            "LatentConsistencyModelImg2ImgPipeline", SD, (("unet", "time_cond_proj_dim", ...),), guidance=8.5, turning=0.8),
     Family("sd2", "Stable Diffusion 2.x", _SD, "StableDiffusionImg2ImgPipeline", SD, (_NEW,), steps=8, guidance=5.0, turning=0.8),
     Family("sd1", "Stable Diffusion 1.x", _SD, "StableDiffusionImg2ImgPipeline", SD, steps=8, guidance=5.0, turning=0.8),
-    Family("sd-control", "Stable Diffusion with a ControlNet",
-           ("StableDiffusionControlNetPipeline", "StableDiffusionControlNetImg2ImgPipeline"),
-           "StableDiffusionControlNetImg2ImgPipeline", {**SD, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8, turning=0.8),
+    Family("sd-turbo-control", "SD-Turbo with a ControlNet", _SD_CONTROL, "StableDiffusionControlNetImg2ImgPipeline", {**SD, **CONTROL},
+           (_UNTOLD, _NEW, _TRAILING), steps=1, control=0.8),
+    Family("sd-control", "Stable Diffusion with a ControlNet", _SD_CONTROL, "StableDiffusionControlNetImg2ImgPipeline",
+           {**SD, **CONTROL}, (_UNTOLD,), steps=8, guidance=5.0, strength=0.7, control=0.8, turning=0.8),
     Family("pix2pix", "InstructPix2Pix", ("StableDiffusionInstructPix2PixPipeline",), "StableDiffusionInstructPix2PixPipeline",
            SD, steps=8, guidance=7.5, image_guidance=1.5, strength=0.0),
     Family("sdxl-turbo", "SDXL-Turbo", _XL, "StableDiffusionXLImg2ImgPipeline", SDXL, (_TRAILING,), steps=1),
     Family("sdxl", "Stable Diffusion XL", _XL, "StableDiffusionXLImg2ImgPipeline", SDXL, steps=8, guidance=5.0, turning=0.7),
-    Family("sdxl-control", "Stable Diffusion XL with a ControlNet",
-           ("StableDiffusionXLControlNetPipeline", "StableDiffusionXLControlNetImg2ImgPipeline"),
-           "StableDiffusionXLControlNetImg2ImgPipeline", {**SDXL, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8, turning=0.8),
+    Family("sdxl-turbo-control", "SDXL-Turbo with a ControlNet", _XL_CONTROL, "StableDiffusionXLControlNetImg2ImgPipeline",
+           {**SDXL, **CONTROL}, (_UNTOLD, _TRAILING), steps=1, control=0.8),
+    Family("sdxl-control", "Stable Diffusion XL with a ControlNet", _XL_CONTROL, "StableDiffusionXLControlNetImg2ImgPipeline",
+           {**SDXL, **CONTROL}, (_UNTOLD,), steps=8, guidance=5.0, strength=0.7, control=0.8, turning=0.8),
     Family("pix2pix-xl", "InstructPix2Pix XL", ("StableDiffusionXLInstructPix2PixPipeline",),
            "StableDiffusionXLInstructPix2PixPipeline", SDXL, steps=8, guidance=3.0, image_guidance=1.5, strength=0.0),
     Family("kontext", "FLUX.1 Kontext", ("FluxKontextPipeline", "FluxKontextInpaintPipeline"), "FluxKontextPipeline", FLUX,
@@ -213,7 +218,12 @@ FAMILIES: tuple[Family, ...] = (
            SD3, steps=10, guidance=5.0, references=1),
 )  # fmt: skip
 
-ELSEWHERE = {  # pipelines of the library that edit pictures by words, and why they are no row
+ELSEWHERE = {  # pipelines of the library that edit pictures by words, and why they, or what is of no row of theirs, cannot
+    **dict.fromkeys(
+        (*_SD_CONTROL, *_XL_CONTROL),
+        "its U-Net is a Latent Consistency Model's, told the guidance, which the stock image-to-image pipelines with a ControlNet cannot do; "
+        "take a U-Net of Stable Diffusion and an LCM LoRA",
+    ),
     "OmniGenPipeline": "OmniGen's pipeline needs torchvision, which Pixel OS does not install",
     "GlmImagePipeline": "GLM-Image has a language model draw a plan of the picture first, a token at a time, which its pipeline neither reports "
     "nor stops; a painter must do both",

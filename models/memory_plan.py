@@ -21,7 +21,10 @@ LAYERS = 100  # and one layer so large
 CODERS = ("vae", "tokenizer", "scheduler")
 OWN = ("denoiser", "context_encoder", "dreamer")  # the bundled family's
 OWN_PIXEL = 160  # numbers a pixel of the bundled family: 120 MB for 512x384, measured in float32
-OLD_HALF = ("sd1", "sd2", "sd-turbo", "lcm", "sd-control", "pix2pix", "sdxl", "sdxl-turbo", "sdxl-control", "pix2pix-xl")
+OLD_HALF = (
+    "sd1", "sd2", "sd-turbo", "lcm", "sd-control", "sd-turbo-control", "pix2pix",
+    "sdxl", "sdxl-turbo", "sdxl-control", "sdxl-turbo-control", "pix2pix-xl",
+)  # fmt: skip
 
 Offload = Literal["none", "model", "group", "sequential"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +110,15 @@ def test_a_controlnet_of_stable_diffusion_2_paints_as_in_the_stock_pipeline(tmp_
     asked = request(words=Words("paper"))
     found = painter.frame(asked)
     assert (stock(folder, painter, asked) - found).abs().max() <= 1e-4
+
+
+@pytest.mark.parametrize("family", [row.name for row in FAMILIES if row.control])
+def test_a_controlnet_of_a_latent_consistency_model_is_refused_by_name(folders: Path, tmp_path: Path, family: str) -> None:
+    """The stock pipeline would not tell its U-Net the guidance."""
+    folder = Path(shutil.copytree(folders / family, tmp_path / family))
+    edit_json(folder / "unet" / "config.json", time_cond_proj_dim=32)
+    with pytest.raises(CheckpointError, match=r"ControlNet.*Latent Consistency Model.*take a U-Net of Stable Diffusion and an LCM LoRA"):
+        painter_of(folder)
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)

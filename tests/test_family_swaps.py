@@ -45,7 +45,7 @@ class InThisProcess(DirectMailbox):
 
     guesses, card, readiness = False, None, None
 
-    def __init__(self, open_painter: OpenPainter, spec: PainterSpec, limits: object = None, caps: object = None) -> None:
+    def __init__(self, open_painter: OpenPainter, spec: PainterSpec, limits: object = None, caps: object = None, spare: object = None) -> None:
         super().__init__(open_painter(spec))
         self.limits, self.caps, self.share = limits, caps, 1.0
 

@@ -50,7 +50,7 @@ def _parts(row: Family, scheduler: Any, tiny_vae: bool) -> dict[str, Any]:
         "layers_per_block": 1, "attention_head_dim": 8, "norm_num_groups": 8,
         "cross_attention_dim": 2 * WIDTH if wide else WIDTH,
         "use_linear_projection": bool(wide or marks.get(("unet", "use_linear_projection"))),
-        "time_cond_proj_dim": WIDTH if ("unet", "time_cond_proj_dim") in marks else None,
+        "time_cond_proj_dim": WIDTH if marks.get(("unet", "time_cond_proj_dim")) else None,
     }  # fmt: skip
     if wide:
         unet |= {"addition_embed_type": "text_time", "addition_time_embed_dim": 8,
@@ -88,9 +88,10 @@ def _scheduler(row: Family) -> Any:
         return diffusers.DDIMScheduler(**betas, clip_sample=False, set_alpha_to_one=False, steps_offset=1, prediction_type="v_prediction")
     if row.name == "sd1":
         return diffusers.PNDMScheduler(**betas, skip_prk_steps=True, steps_offset=1)
-    if row.name == "sdxl-turbo":
-        return diffusers.EulerAncestralDiscreteScheduler(**betas, timestep_spacing="trailing")
-    return diffusers.EulerDiscreteScheduler(**betas, timestep_spacing="trailing" if row.name == "sd-turbo" else "leading", steps_offset=1)
+    spacing = next((value for part, key, value in row.marks if (part, key) == ("scheduler", "timestep_spacing")), "leading")
+    if spacing == "trailing" and "text_encoder_2" in row.components:
+        return diffusers.EulerAncestralDiscreteScheduler(**betas, timestep_spacing=spacing)
+    return diffusers.EulerDiscreteScheduler(**betas, timestep_spacing=spacing, steps_offset=1)
 
 
 def loud(controlnet: Any) -> Any:
