@@ -15,12 +15,14 @@ GRID = 8  # of damage
 @dataclass(frozen=True, slots=True)
 class Cells:
     """What crops a denoiser takes, in pixels. align: where they start, its coarsest cell, so that a crop sees the cells
-    the whole frame would; step: their sides are multiples of it; margin: what is painted around the damage and thrown away;
-    least: the shortest side; most: the longest, 0 for any; sizes: (width, height) of the only crops there are beside the whole
-    frame, the smallest first; empty: any of those sides."""
+    the whole frame would; step: their sides are multiples of it: few shapes, for each takes time at first and memory for good;
+    fine: up to this many pixels, multiples of `align` too; margin: what is painted around the damage and thrown away; least: the
+    shortest side; most: the longest, 0 for any; sizes: (width, height) of the only crops there are beside the whole frame, the
+    smallest first; empty: any of those sides."""
 
     align: int = 16
-    step: int = 16
+    step: int = 32
+    fine: int = 96
     margin: int = 12  # a typed letter's crop is 64 to 80 pixels wide and high
     least: int = 64
     most: int = 0
@@ -106,7 +108,7 @@ def _spans(start: int, end: int, limit: int, cells: Cells) -> list[tuple[int, in
 
 def _span(start: int, end: int, limit: int, cells: Cells) -> tuple[int, int]:
     """Start and length of the shortest allowed side around [start, end) with its margin, inside [0, limit)."""
-    for length in range(cells.least, limit, cells.step):
+    for length in (*range(cells.least, cells.fine, cells.align), *range(max(cells.least, cells.fine), limit, cells.step)):
         first = _first(start, end, limit, length, cells)
         if first is not None:
             return first, length
