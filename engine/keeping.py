@@ -89,7 +89,7 @@ class Keeper:
         blobs |= {f"{_STEP}{number}": picture for number, picture in desktop.turning.strip.pictures.items()}
         state: dict[str, Any] = {
             "start": desktop.clock.start.isoformat(), "size": list(desktop.size), "desktop": desktop.state(),
-            "names": sorted(self._names),
+            "names": sorted(self._names | set(self._waiting[2] if self._waiting else ())),  # what waits, files will have after this
         }  # fmt: skip
         self._take_latents(session)
         if self._latents is not None:

@@ -14,7 +14,7 @@ import pytest
 from engine import keeping
 from engine.desktop.desktop import Desktop
 from engine.errors import ProfileError
-from engine.events import Ask, Down, Event, Key, Move, Text, Up
+from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait
 from engine.journal import Journal
 from engine.keeping import Keeper, recover
 from engine.mailbox import DirectMailbox
@@ -74,6 +74,25 @@ def test_a_random_session_comes_back_from_any_moment(tmp_path: Path, monkeypatch
         again = machine.after_a_power_cut(tmp_path / str(life))
         assert again.past.notes == ()
         assert lasting(again.desktop) == lasting(machine.desktop), f"life {life}"
+
+
+def test_a_name_that_the_files_get_after_it_was_given_up_is_no_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files follow later than snapshots: what waits to be written may have a name that the snapshot's documents do not."""
+    monkeypatch.setattr(keeping, "SNAPSHOT_EVENTS", 1)
+    monkeypatch.setattr(keeping, "MIRROR_SECONDS", 1e9)
+    machine = Machine(tmp_path / "a")
+    t = machine.desktop.t
+    machine.takes(Ask(t + 0.1, "notes"), Text(t + 0.2, "Plan"), Wait(t + 3.0))
+    first = set(machine.desktop.documents.names())
+    machine.takes(Key(t + 3.1, "home"), Text(t + 3.2, "My "), Wait(t + 6.0), Key(t + 6.1, "end"))
+    assert first.isdisjoint(machine.desktop.documents.names()), "it has another name"
+    machine.journal.flush(10)
+    monkeypatch.setattr(keeping, "MIRROR_SECONDS", 0.0)
+    machine.session.step((), t + 6.2)
+    machine.mirror.flush(10)
+    assert all((machine.folder / "documents" / name).exists() for name in first)
+    again = machine.after_a_power_cut(tmp_path / "b")
+    assert again.past.notes == () and lasting(again.desktop) == lasting(machine.desktop)
 
 
 def test_a_half_typed_question_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
