@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
-from typing import Literal
 
 import numpy as np
 
@@ -25,33 +24,14 @@ from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, Pain
 from engine.painter_process import Limits
 from engine.process_mailbox import NO_CAPS, ProcessMailbox
 from engine.spare import Spares
+from engine.swap import Swap, flat
 
 WARM = 2  # painters kept ready beside the one that paints, at most
 CATCH_UP_S = 0.3  # how long a first frame waits for what was typed meanwhile
-FLAT = 4  # a frame whose channels each span fewer levels shows nothing
 AT_REST_S = 2.0  # how long a dream's painter is waited for before what it remembers is handed on
 CLOSE_S = 2.5
 SLICE_S = 0.02
 Room = Callable[[PainterSpec, Sequence[PainterSpec]], bool]  # does the first fit, once the others are let go?
-
-
-@dataclass(frozen=True, slots=True)
-class Swap:
-    """The latest change of painters. share: of the checkpoint that was read, 0 to 1; why: what keeps it from painting;
-    beside: whether the painter before goes on meanwhile; lent: it is part of giving the card back or taking it again, and nobody's
-    choice; since: when this state began, monotonic seconds."""
-
-    spec: PainterSpec
-    state: Literal["loading", "trying", "refused", "done"]
-    since: float
-    share: float = 0.0
-    why: str = ""
-    beside: bool = True
-    lent: bool = False
-
-    @property
-    def under_way(self) -> bool:
-        return self.state in ("loading", "trying")
 
 
 class SwapMailbox:
@@ -306,7 +286,7 @@ class SwapMailbox:
         self._first += coming.collect()
         if not self._first:
             return []
-        if _flat(self._first[0]):
+        if flat(self._first[0]):
             self._refuse(f"the checkpoint {coming.info.name if coming.info else ''} paints one flat colour; get a clean copy, or try other --steps")
             return []
         caught_up = self._first[-1].seq >= self._latest
@@ -379,10 +359,3 @@ class SwapMailbox:
         thread = threading.Thread(target=mailbox.close, name="ending", daemon=True)
         thread.start()
         self._ending = [one for one in self._ending if one.is_alive()] + [thread]
-
-
-def _flat(painting: Painting) -> bool:
-    """Whether a painting of the whole frame shows one colour."""
-    spans = [np.ptp(patch.pixels.reshape(-1, 3), axis=0).max() for patch in painting.patches]
-    first = [patch.pixels[0, 0].astype(int) for patch in painting.patches]
-    return bool(max(spans, default=0) < FLAT and all(abs(one - first[0]).max() < FLAT for one in first))

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.geometry import Rect
 from engine.materials import LEVEL, STRONG, Paints
 from engine.styles import PALETTE_SIZE
 from models.denoiser import CORNERS, PATCH, PIXELS, Materials, moved, pack, unpack
@@ -30,6 +31,15 @@ def event_maps(verbatim: Tensor, present: Tensor, pointer: Tensor, buttons: Tens
 def held(buttons: tuple[str, ...]) -> Tensor:
     """Which of the pointer's buttons are down: (3,)."""
     return torch.tensor([float(name in buttons) for name in ("left", "middle", "right")])
+
+
+def pressed(area: Rect, pointer: tuple[int, int], buttons: tuple[str, ...], side: int) -> tuple[Tensor, Tensor]:
+    """Where in an area of cells of `side` pixels the pointer is, (1, h, w), and which of its buttons are down there, (1, 3)."""
+    spot, down = torch.zeros(1, area.h // side, area.w // side), torch.zeros(1, 3)
+    if area.holds(*pointer):
+        spot[0, (pointer[1] - area.y) // side, (pointer[0] - area.x) // side] = 1.0
+        down[0] = held(buttons)
+    return spot, down
 
 
 def remembered(pixels: Tensor, known: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ from models.eight_bits import INT8, chosen, in_eight_bits
 from models.ferry import Ferry
 from models.frame_cache import FrameCache, name_of_patch
 from models.graphs import Graphs
-from models.inputs import held, materials_of, palette_of, planes_of, remembered
+from models.inputs import materials_of, palette_of, planes_of, pressed, remembered
 from models.ladder import Ladder
 from models.loading import BundledCheckpoint
 from models.memory import PictureMemory, Recalled
@@ -285,7 +285,9 @@ class LatentPainter:
         shown, content, shapes = (None if plane is None else plane[rows, columns] for plane in planes)
         guide, verbatim, corners = (None if plane is None else self._ferry.up(plane[::scale, ::scale]) for plane in (shown, content, shapes))
         previous = self._pixels[0, :, rows, columns][fewer] if guide is None else None
-        pointer, buttons = (None, None) if guide is not None else self._pressed(crop.area, request)
+        pointer, buttons = None, None
+        if guide is None:
+            pointer, buttons = (x.to(self._device) for x in pressed(crop.area, request.pointer, request.buttons, PATCH * scale))
         memory = None
         if recalled is not None:
             memory = remembered(recalled.pixels[fewer].permute(0, 2, 3, 1), recalled.known[fewer][None]).to(self._dtype)
@@ -307,16 +309,6 @@ class LatentPainter:
                 pixels[content > 0] = shown[content > 0]  # pictures are the user's: at their own size, too
         self._watch.stage("")
         return pixels, painted if scale == 1 else None
-
-    def _pressed(self, area: Rect, request: PaintRequest) -> tuple[Tensor, Tensor]:
-        """Where the pointer is, (1, h / 4, w / 4), and which of its buttons are down there, (1, 3)."""
-        side = PATCH * self.ladder.scale
-        pointer, buttons = torch.zeros(1, area.h // side, area.w // side), torch.zeros(1, 3)
-        if area.holds(*request.pointer):
-            x, y = request.pointer
-            pointer[0, (y - area.y) // side, (x - area.x) // side] = 1.0
-            buttons[0] = held(request.buttons)
-        return pointer.to(self._device), buttons.to(self._device)
 
     def _place_patches(self, crop: PaintCrop, pixels: np.ndarray, here: Tensor | None = None) -> list[Patch]:
         """Take the damaged rects of a painted crop into the latents and hand them out. here: the same pixels, where they lie on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -48,7 +49,16 @@ def need(tool: str, package: str) -> str:
     found = shutil.which(tool)
     if found:
         return found
-    message = f"{tool} is missing; install it (Debian: apt-get install {package})"
+    absent(f"{tool} is missing; install it (Debian: apt-get install {package})")
+
+
+def need_package(name: str) -> None:
+    if importlib.util.find_spec(name) is None:
+        absent(f"the package {name} is missing; install it (pip install {name})")
+
+
+def absent(message: str) -> NoReturn:
+    """What a test needs is not here: no reason to fail on a user's machine; where everything is to be installed it is one."""
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from models.catalog import open_checkpoint
 from models.packed import in_bits, unpacked
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
+from tests.conftest import need_package
 from tests.hostile import FILE, edit_json
 from tests.test_references import SPEC, request
 from tests.tiny_families import tiny_folder
@@ -33,11 +33,7 @@ STATE = f"{KEY}.quant_state.bitsandbytes__nf4"
 
 @pytest.fixture(scope="module")
 def library() -> None:
-    if importlib.util.find_spec("bitsandbytes") is None:
-        message = "the package bitsandbytes is missing; install it (pip install bitsandbytes)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+    need_package("bitsandbytes")
 
 
 @pytest.fixture(scope="module")

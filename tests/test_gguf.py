@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +18,7 @@ from models.gguf_file import open_gguf
 from models.packed import is_packed, unpacked
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
+from tests.conftest import need_package
 from tests.fuzzing import gguf
 from tests.one_denoiser import NAMED, packed_file
 from tests.test_references import SPEC, request
@@ -29,11 +29,7 @@ HEAD = gguf([("a.weight", (2, 32), 8, 0, bytes(68))])
 
 @pytest.fixture
 def library() -> None:
-    if importlib.util.find_spec("gguf") is None:
-        message = "the package gguf is missing; install it (pip install gguf)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+    need_package("gguf")
 
 
 @pytest.mark.usefixtures("library")

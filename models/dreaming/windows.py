@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of, text_size_of
+from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of
 from engine.desktop.shell import bar_height
 from engine.drawing import Fill
 from engine.geometry import GRID, Rect
@@ -72,14 +72,13 @@ class Windows:
         self.ground = torch.zeros(PLANES, height, width, dtype=torch.uint8)
         self._pictures: OrderedDict[_Form, _Picture] = OrderedDict()
         self._shown: tuple[Placed, ...] = ()  # front to back
-        self._text_size = 0
         self._tasks = Tasks()
 
     def begin(self, planes: Tensor, context: ContextFeatures, ground: Tensor | None = None) -> None:
         """Know nothing but what `planes` show, uint8 (PLANES, H, W); ground: what is known to lie under all windows. Where it is
         not, the book says what lies under those that there are."""
         self._pictures.clear()
-        self._shown, self._text_size = _told(context, self._size, ()), text_size_of(context.slow)
+        self._shown = _told(context, self._size, ())
         self._tasks = Tasks.of(context, _apps(self._shown))
         self.ground = planes.clone() if ground is None else ground.clone()
         believed = self._believed_ground()
@@ -91,14 +90,13 @@ class Windows:
     def laid(self, planes: Tensor, context: ContextFeatures) -> Tensor:
         """What is shown, `planes`, with the windows that the context tells of, and their buttons in the taskbar; the same tensor
         where none is another."""
-        told, text_size = _told(context, self._size, self._shown), text_size_of(context.slow)
+        told = _told(context, self._size, self._shown)
         tasks = Tasks.of(context, _apps(told))
         if (told, tasks) == (self._shown, self._tasks):
             return planes
         self._take(planes)
-        other_size, self._shown, self._text_size = text_size != self._text_size, told, text_size
-        before, self._tasks = self._tasks, tasks
-        if other_size and (believed := self._believed_ground()) is not None:
+        before, self._shown, self._tasks = self._tasks, told, tasks
+        if before.text_size != tasks.text_size and (believed := self._believed_ground()) is not None:
             self.ground = believed
         out = self.ground.clone()
         for back, window in reversed(list(enumerate(told))):
@@ -107,6 +105,10 @@ class Windows:
         while sum(picture.planes.numel() for picture in self._pictures.values()) > self._room:
             self._pictures.popitem(last=False)
         return taskbar.laid(out, before, tasks, self._book)
+
+    @property
+    def _text_size(self) -> int:
+        return self._tasks.text_size
 
     @property
     def area(self) -> Rect:
@@ -188,8 +190,8 @@ class Windows:
         """Take back what `state` gave."""
         self.ground = state[:PLANES].clone()
         flat = state[PLANES:].flatten()
-        count, self._text_size, *numbers = flat[: 2 * _HEAD].numpy().view(np.int16)[:5].tolist()
-        self._tasks = Tasks.from_numbers(self._text_size, *numbers)
+        count, *numbers = flat[: 2 * _HEAD].numpy().view(np.int16)[:5].tolist()
+        self._tasks = Tasks.from_numbers(*numbers)
         heads = flat[2 * _HEAD : 2 * _HEAD * (count + 1)].numpy().view(np.int16).reshape(count, _HEAD).tolist()
         at, shown = 2 * _HEAD * (count + 1), {}
         self._pictures.clear()
