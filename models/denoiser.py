@@ -26,6 +26,7 @@ from engine.materials import BASE, SLOPE
 from engine.theme import NEUTRAL
 from models.corners import Corner, Rounded
 from models.layers import PATCH, PIXELS, Steering, UNet, frequencies
+from models.relief import Relief
 
 CHANNELS = 3 * PIXELS
 PLACE = 22  # channels that say where on the screen a cell is
@@ -110,7 +111,8 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     memories: remembered pictures it can put back, 0 for a checkpoint that knows of none; given_palette: 1 where the first
     token begins with the palette itself. A palette that is learned on the way wanders off and is mixed back into place,
     and then no pick stands for the colour it is named after. The neutral colours are given with it. corners: 1 where it
-    rounds the corners that the guide draws square; how much, it reads from the context.
+    rounds the corners that the guide draws square; how much, it reads from the context. edges: 1 where it paints what stands beside
+    the guide's edges pixel by pixel.
     """
 
     _repeated_blocks = ["Block"]  # noqa: RUF012 - of diffusers' `compile_repeated_blocks`
@@ -126,6 +128,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         memories: int = MEMORIES,
         given_palette: int = 1,
         corners: int = 1,
+        edges: int = 1,
     ) -> None:
         super().__init__()
         fine, _, deep = widths
@@ -146,6 +149,9 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.rounds = corners > 0
         if corners:
             self.corner = Corner(fine, tokens * token_width)
+        if edges:
+            self.relief = Relief(fine, tokens * token_width)
+        self.raises = edges > 0
         neutral = torch.from_numpy(NEUTRAL.astype("float32")) / 127.5 - 1
         if given_palette:
             self.register_buffer("prototypes", neutral, persistent=False)
@@ -177,11 +183,12 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         given, tokens = self.config.given_palette, steering.tokens  # type: ignore[attr-defined]
         palette = tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])
         around = self.corner(fine, corners, steering.of(self.corner), static) if self.rounds and corners is not None else None
-        return self._paint(fine, previous, guide, maps, memory, palette, around, materials)
+        raised = steering.of(self.relief) if self.raises else None
+        return self._paint(fine, previous, guide, maps, memory, palette, around, raised, materials, static)
 
     def _paint(
         self, fine: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, memory: Tensor | None, palette: Tensor,
-        corners: Rounded | None, materials: Materials,
+        corners: Rounded | None, raised: Tensor | None, materials: Materials, static: bool,
     ) -> Prediction:  # fmt: skip
         b, _, h, w = fine.shape
         rows = self.head(fine).permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
@@ -204,6 +211,8 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
             for at in strips
         ]  # fmt: skip
         painted, kept = (torch.cat(parts, 1) if len(strips) > 1 else parts[0] for parts in list(zip(*mixed, strict=True))[:2])
+        if raised is not None:
+            painted = self.relief.over(painted, fine, guide, raised, paints, ground, texture, static)
         if corners is not None:
             painted = corners.over(painted)
         residual = rows[..., PIXELS * self.picks + 1 :]

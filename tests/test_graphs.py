@@ -24,9 +24,10 @@ from engine.painter import (
 )
 from models.catalog import open_carefully, open_painter
 from models.crops import BUNDLED_CELLS, plan
-from models.denoiser import Materials
+from models.denoiser import Materials, pack
 from models.graphs import Graphs
-from models.inputs import corner_maps, palette_of
+from models.inputs import corner_maps, palette_of, to_latents
+from models.relief import RAISED, Relief, roles_of, sides_of
 from tests.checkpoints import tiny_checkpoint, tiny_networks
 from tests.stand_in_gpu import FakeRecorder, UnfitForCapture
 from tests.test_painters import SIZE, WHOLE, ask, context, drawn, empty, show
@@ -194,6 +195,25 @@ def test_corners_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
     with torch.no_grad():
         few, dense = (denoiser.corner(fine, some, told, static).over(painted) for static in (False, True))
     assert torch.allclose(few, dense, atol=1e-5) and not torch.allclose(few, painted, atol=1e-2)
+
+
+def test_edges_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
+    guide, relief = drawn(2), Relief(8, 96)
+    torch.nn.init.normal_(relief.out.weight)
+    generator = torch.Generator().manual_seed(0)
+    cells = SIZE[1] // 4, SIZE[0] // 4
+    fine, painted = torch.randn(1, 8, *cells, generator=generator), torch.randn(1, *cells, 16, 3, generator=generator)
+    told, paints = torch.randn(1, 32, generator=generator), torch.randn(1, 21, 7, generator=generator)
+    ground, texture = torch.randn(1, *cells, 16, 3, generator=generator), torch.randn(1, *cells, 16, 1, generator=generator)
+    shown = to_latents(guide.pixels[None])
+    with torch.no_grad():
+        few, dense = (relief.over(painted, fine, shown, told, paints, ground, texture, static) for static in (False, True))
+    assert torch.allclose(few, dense, atol=1e-5)
+    roles = roles_of(shown)
+    raised = (roles.unsqueeze(-1) == torch.tensor(RAISED)).any(-1)
+    beside = pack(((sides_of(roles) > 0) & raised)[:, None].float()).permute(0, 2, 3, 1) > 0
+    assert 0.02 < beside.float().mean() < 0.5
+    assert (few != painted).any(-1)[beside].all() and (few == painted).all(-1)[~beside].all()
 
 
 def test_a_crop_is_of_few_sizes_and_holds_its_damage_with_the_margin() -> None:

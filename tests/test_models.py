@@ -108,7 +108,7 @@ def test_a_checkpoint_without_memories_and_of_a_shorter_context_still_paints(tmp
     denoiser, encoder = older_networks()
     save_bundled(tmp_path, denoiser, encoder, torch.float16)
     for component, newer in (("denoiser", "memories"), ("context_encoder", "history"), ("context_encoder", "windows"),
-                             ("denoiser", "given_palette"), ("context_encoder", "palette"), ("denoiser", "corners")):  # fmt: skip
+                             ("denoiser", "given_palette"), ("context_encoder", "palette"), ("denoiser", "corners"), ("denoiser", "edges")):  # fmt: skip
         path = tmp_path / component / "config.json"
         path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != newer}))
     painter = open_painter(PainterSpec(str(tmp_path), size=SIZE, threads=1, device="cpu"))
@@ -124,7 +124,7 @@ def made_of(count: int, side: int = 8, ground: float = 0.25) -> Materials:
 
 def test_what_is_added_to_grown_networks_changes_nothing_at_first() -> None:
     denoiser, encoder = older_networks()
-    bigger = Denoiser(**{**dict(denoiser.config), "memories": 2, "corners": 1})
+    bigger = Denoiser(**{**dict(denoiser.config), "memories": 2, "corners": 1, "edges": 1})
     longer = ContextEncoder(slow_size=SLOW_SIZE, history=0, windows=0, palette=0)
     grow(bigger, denoiser)
     grow(longer, encoder)
