@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from engine.desktop.text_buffer import TextBuffer
@@ -66,6 +67,13 @@ def toggle_list(buffer: TextBuffer, numbered: bool = False) -> None:
         _remark(buffer, lambda line, i: "")
     else:
         _remark(buffer, lambda line, i: f"{i + 1}. " if numbered else "- ")
+
+
+KEYS: dict[tuple[str, bool, bool], Callable[[TextBuffer], None]] = {
+    ("l", True, False): toggle_list,
+    ("l", True, True): partial(toggle_list, numbered=True),
+    **{(str(level), True, False): partial(set_heading, level=level) for level in range(3)},
+}  # by key, whether with Ctrl and whether with Shift
 
 
 def level_at(buffer: TextBuffer) -> int:

@@ -15,6 +15,7 @@ from engine.guide import rects_of
 from engine.painter import PaintRequest
 from models.dreaming.codes import BOOK, COLOURS
 from models.dreaming.dreamer import CELL, PIXELS, Dreamer, Place, by_cell, maps_of
+from models.dreaming.field import Field
 from models.dreaming.letters import Guess, Pen, carets, letter_of, typed
 from models.dreaming.planes import SEEN, stacked
 from models.dreaming.recollection import AtHand, Recollection, guessed
@@ -41,6 +42,7 @@ class Dream:
         self._size = size
         self._known = Recollection(size, dreamer.book)
         self._written: Written | None = None
+        self._field = Field()
         self._pointer = (0, 0)  # where it was
         self._book = torch.from_numpy(BOOK)
 
@@ -49,6 +51,7 @@ class Dream:
         assert request.guide is not None
         self._known.begin(stacked(request.guide, request.verbatim, request.corners), request.context)
         self._written = None
+        self._field.clear()
 
     def answer(self, request: PaintRequest) -> tuple[Rect, ...]:
         """Carry the dream on by the request's events; returns where its guide is no longer the same, on the grid."""
@@ -72,6 +75,7 @@ class Dream:
         """Take back what `state` gave; None: forget everything."""
         self._known.restore(state)
         self._written = None
+        self._field.clear()
 
     @torch.inference_mode()
     def _take(self, step: Step) -> None:
@@ -89,11 +93,11 @@ class Dream:
         near = self._known.within_reach(step.event, (step.pointer, self._pointer)).to(device)
         self._pointer = step.pointer
         found, came = change[0] > (LAID if laid else torch.where(near, SURE, AWAY)), False
-        if found.any():
+        if found.any() or guess.sure:
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()
             pixels = _by_pixel(picks.unsqueeze(2))[0]
-            came = bool(guess.spots) and self._comes(pictures, pixels, guess.spots)
+            came = guess.sure or (bool(guess.spots) and self._comes(pictures, pixels, guess.spots))
             if came:
                 doubtful = (change[0] < BESIDE).cpu().repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)
                 pixels[doubtful] = COLOURS  # what a letter changes elsewhere is little: a count, a title
@@ -101,11 +105,15 @@ class Dream:
                     pixels[spot.slices] = COLOURS + len(pictures) - 1
             self._show(pictures, pixels)
         if step.event is not None:
-            self._written = Written(letter_of(step.event), guess.behind) if came else None
+            self._written = Written(letter_of(step.event), guess.behind) if came and not guess.sure else None
 
     def _at_hand(self, step: Step, tokens: Tensor) -> tuple[AtHand, Guess]:
         """What can be copied from, and the last of it as a guess."""
         hand, letter = self._known.turn(step.event, step.context), letter_of(step.event)
+        if (written := self._field.answer(self._known.planes, self._known.front, step)) is not None:
+            (spot, shown), planes = written, self._known.planes.clone()
+            planes[:, *spot.slices] = shown
+            return guessed(hand, planes), Guess(planes, (spot,), (0, 0), sure=True)
         if not letter:
             return hand, Guess(self._known.planes, (), (0, 0))
         last = self._written

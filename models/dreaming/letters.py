@@ -27,11 +27,12 @@ Pen = tuple[int, int]  # where a glyph is put: x of the pen, top of the line, fr
 
 class Guess(NamedTuple):
     """planes: as a dream has them, with the letter; spots: where it, and a word it takes along, stand or stood, nothing
-    where it cannot be put; behind: where the next letter would go."""
+    where it cannot be put; behind: where the next letter would go; sure: whether it follows from what is written."""
 
     planes: Tensor
     spots: tuple[Rect, ...]
     behind: Pen
+    sure: bool = False
 
 
 def letter_of(event: Event | None) -> str:

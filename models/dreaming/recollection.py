@@ -62,6 +62,11 @@ class Recollection:
         codes[1:3][~wide(recalled.known)] = NOWHERE
         return AtHand([*pictures, self.planes], codes, before is not self.planes)
 
+    @property
+    def front(self) -> Rect | None:
+        """Where the window in front stands, frame pixels."""
+        return self._windows.front
+
     def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]]) -> Tensor:
         """Where an event is likely to change something, bool (h, w). The pointer's: the windows, desktop or taskbar where it is and was,
         near it where a menu may open, and anywhere where a button in the taskbar was pressed; of keys and of time: the window in front,

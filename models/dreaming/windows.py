@@ -116,6 +116,11 @@ class Windows:
         width, height = self._size
         return Rect(0, 0, width, height - bar_height(line_height(Face(self._text_size))))
 
+    @property
+    def front(self) -> Rect | None:
+        """Where the window in front stands, frame pixels."""
+        return self._shown[0].rect if self._shown else None
+
     def seen(self) -> Tensor:
         """What each cell belongs to: 0 the desktop, from 1 on the windows, front to back, -1 the taskbar. int8 (h, w)."""
         width, height = self._size

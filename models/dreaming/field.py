@@ -1,0 +1,243 @@
+"""The text field in focus, read off a dream's guide, and what an event makes of it.
+
+Where a caret goes and what a letter pushes on follows from what is written; there is nothing to dream about it. So where a
+guide shows an editor that can be read to the last pixel (`models.dreaming.reading`), its text is given to an editor, then the
+event, and what that draws is laid into the guide, as windows are. A text's other pages are not seen and so not known: where an
+event would need them, and where anything cannot be read, the dreamer alone answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.context import text_size_of
+from engine.desktop import markdown
+from engine.desktop.app import System
+from engine.desktop.canvas import Canvas, Sheet
+from engine.desktop.editor import BAR, PADDING, Editor
+from engine.desktop.routing import DOUBLE, SLACK
+from engine.desktop.text_field import CARET
+from engine.desktop.text_history import History
+from engine.events import Down, Event, Key, Move, Text, Up
+from engine.geometry import Rect
+from engine.scene import Touch
+from engine.theme import NEUTRAL, Role
+from engine.typeface import MARGIN
+from models.dreaming.letters import carets, letter_of
+from models.dreaming.pictures import drawn
+from models.dreaming.reading import read
+from models.dreaming.steps import Step
+
+LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
+NAME = "text"
+UNSEEN = {"pageup", "pagedown"}  # keys that show what is not in view
+
+
+@dataclass
+class _Clipboard:
+    clipboard: str = ""
+
+
+@dataclass
+class _Open:
+    """A field that was read. box: frame pixels; begins, ends: whether the text's first and last row are in view; shown: what
+    was drawn of it last, uint8 (PLANES, h, w); caret_on: whether the caret is seen; resting: ticks since the text changed."""
+
+    box: Rect
+    size: int
+    editor: Editor
+    begins: bool
+    ends: bool
+    shown: Tensor
+    touch: Touch
+    caret_on: bool
+    resting: int = 1
+
+
+class Field:
+    """What is known of the field in focus from one event to the next: nothing that was not seen, typed or cut there."""
+
+    def __init__(self) -> None:
+        self._system = _Clipboard()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything but what was cut."""
+        self._open: _Open | None = None
+        self._unread: Tensor | None = None  # what could not be read
+        self._pressed = (-DOUBLE, 0, 0, 0)  # when, where, how often in a row
+        self._held = False
+
+    def answer(self, planes: Tensor, front: Rect | None, step: Step) -> tuple[Rect, Tensor] | None:
+        """What an event makes of the text of the window in front: where, in frame pixels, and how that looks then, uint8 (PLANES, h, w).
+        None where the event does nothing that is known to it."""
+        event = step.event
+        box = _focused(planes, front) if front else None
+        now = self._opened(planes, box, text_size_of(step.context.slow)) if box else None
+        if now is None:
+            return None
+        buffer = now.editor.buffer
+        before = buffer.text
+        on = now.caret_on if isinstance(event, Move) else event is not None or not (now.resting and now.caret_on)
+        if event is not None and not self._does(now, event, step.buttons):
+            return None
+        now.resting = 0 if buffer.text != before else now.resting + 1
+        if not now.begins:
+            _filled(now.editor)
+        if (buffer.caret == 0 and not now.begins) or (buffer.caret == len(buffer.text) and not now.ends):
+            self._open = None
+            return None
+        self._draw(now, on)
+        part = _inside(now.box)
+        return part, now.shown[:, *part.shift(-now.box.x, -now.box.y).slices]
+
+    def _does(self, now: _Open, event: Event, buttons: tuple[str, ...]) -> bool:
+        """Give an event to the editor; whether it was one for it."""
+        editor, buffer = now.editor, now.editor.buffer
+        letter = event.text if isinstance(event, Text) else letter_of(event)
+        if letter:
+            editor.type(letter)
+        elif isinstance(event, Key):
+            before = buffer.text
+            if event.key in UNSEEN and not (now.begins and now.ends):
+                return False
+            change = markdown.KEYS.get((event.key, "ctrl" in event.mods, "shift" in event.mods))
+            if change is not None:
+                editor.act(lambda: change(buffer))
+                return True
+            used = editor.key(event.key, event.mods)
+            unknown = "ctrl" in event.mods and event.key in "zyv" and buffer.text == before  # done, or cut, before it was read
+            return used and not unknown
+        elif isinstance(event, Down):
+            self._held = event.button == "left" and _inside(now.box).holds(event.x, event.y)
+            if self._held and now.touch.press:
+                t, x, y, clicks = self._pressed
+                again = event.t - t <= DOUBLE and abs(event.x - x) <= SLACK and abs(event.y - y) <= SLACK
+                self._pressed = event.t, event.x, event.y, clicks + 1 if again else 1
+                now.touch.press(event.x - now.box.x, event.y - now.box.y, self._pressed[3], event.mods)
+            return self._held
+        elif isinstance(event, Move) and self._held and "left" in buttons and now.touch.drag:
+            now.touch.drag(event.x - now.box.x, event.y - now.box.y)
+        else:
+            return isinstance(event, Move | Up)  # which leave a text as it is
+        return True
+
+    def _opened(self, planes: Tensor, box: Rect, size: int) -> _Open | None:
+        """What stands in a field: as it was left, where it still looks so, else as it is read."""
+        seen = planes[:3, *_inside(box).slices]
+        known, at = self._open, _inside(Rect(0, 0, box.w, box.h)).slices
+        if known and (known.box, known.size) == (box, size) and torch.equal(known.shown[:3, *at], seen):
+            return known
+        if self._unread is not None and torch.equal(self._unread, seen):
+            return None
+        self._open, self._held = self._read(planes[:, *box.slices], box, size), False
+        self._unread = seen.clone() if self._open is None else None
+        return self._open
+
+    def _read(self, planes: Tensor, box: Rect, size: int) -> _Open | None:
+        """planes: of the box alone."""
+        pixels = planes[:3].permute(1, 2, 0).numpy()
+        outer = Rect(0, 0, box.w, box.h)
+        room, inner = _room(outer), _inside(outer)
+        accent = _shows(planes, Role.ACCENT)
+        accent[:, : inner.x], accent[:, inner.right :], accent[: inner.y], accent[inner.bottom :] = False, False, False, False
+        strokes = carets(np.where(accent, np.uint8(Role.ACCENT), np.uint8(255)))
+        if len(strokes) != 1:
+            return None
+        x, y = strokes[0]
+        high = int(np.argmin(np.append(accent[y:, x], False)))
+        caret = Rect(x - 1, y, CARET, high)
+        text = read(pixels, room, size, caret)
+        if text is None:
+            return None
+        editor = Editor(cast(System, self._system), lambda *_: None)
+        editor.load(text, {"top": 0})
+        begins, ends = _in_view(planes)
+        now = _Open(box, size, editor, begins, ends, planes, Touch(), True)
+        self._draw(now, True)
+        at = editor.view.offset_at(x, y + 1)
+        low, high = _selection(editor, planes)
+        editor.buffer.select(low + high - at if at in (low, high) else at, at)
+        self._draw(now, True)
+        return now if torch.equal(now.shown[:3, *inner.slices], planes[:3, *inner.slices]) else None
+
+    def _draw(self, now: _Open, caret_on: bool) -> None:
+        outer = Rect(0, 0, now.box.w, now.box.h)
+        sheet = Sheet(now.size, focus=NAME, caret_on=caret_on)
+        widget = now.editor.draw(Canvas(sheet, outer), NAME, outer)
+        now.touch, now.caret_on = widget.touch or Touch(), caret_on
+        now.shown = drawn(sheet.items, now.box.w, now.box.h)
+
+
+def _filled(editor: Editor) -> None:
+    """Where a text grew shorter, rows come into view from above it that were never seen: blank ones stand for them."""
+    buffer, view = editor.buffer, editor.view
+    while view.rows()[-1].y + 2 * view.height(view.layout.count - 1) <= view.rect.bottom:
+        buffer.text, ends = "\n" + buffer.text, (buffer.anchor + 1, buffer.caret + 1)
+        buffer.history = History()  # its steps tell of other places
+        buffer.select(*ends)
+        view.fit(buffer.text, view.rect, view.layout.size, buffer.caret)
+        view.scroll_to(0)
+
+
+def _room(box: Rect) -> Rect:
+    """Where an editor's text stands in its field."""
+    return box.inset(PADDING[0], PADDING[1], PADDING[0] + BAR - 4, PADDING[1])
+
+
+def _inside(box: Rect) -> Rect:
+    """Where an editor's text can be seen, with what its glyphs reach over: not its edge, nor its scroll bar."""
+    return box.inset(PADDING[0] - MARGIN, PADDING[1], BAR + 2, PADDING[1])
+
+
+def _shows(planes: Tensor, *roles: Role) -> np.ndarray:
+    """Where planes show one of these roles' colours: bool (h, w)."""
+    pixels = planes[:3].numpy()
+    return np.logical_or.reduce([(pixels == NEUTRAL[role][:, None, None]).all(0) for role in roles])
+
+
+def _focused(planes: Tensor, window: Rect) -> Rect | None:
+    """The box in a window that is edged as what has the focus is, if it is as large as an editor, frame pixels."""
+    part = window.meet(Rect(0, 0, planes.shape[2], planes.shape[1]))
+    accent = _shows(planes[:, *part.slices], Role.ACCENT)
+    columns = np.flatnonzero(accent.sum(0) >= LEAST[1])
+    if not len(columns):
+        return None
+    left, right = int(columns[0]), int(columns[-1])
+    rows = np.flatnonzero(accent[:, left])
+    top, bottom = int(rows[0]), int(rows[-1])
+    whole = accent[top : bottom + 1, [left, right]].all() and accent[[top, bottom], left : right + 1].all()
+    if right + 1 - left < LEAST[0] or not whole:
+        return None
+    return Rect(part.x + left, part.y + top, right + 1 - left, bottom + 1 - top)
+
+
+def _in_view(planes: Tensor) -> tuple[bool, bool]:
+    """Whether the first and the last row of a text are in view, by the scroll bar of its field, whose planes these are."""
+    _, height, width = planes.shape
+    bar = Rect(width - BAR - 2, 3, BAR, height - 6)
+    column = planes[:, bar.y : bar.bottom, bar.x + BAR // 2 : bar.x + BAR // 2 + 1]
+    thumb = np.flatnonzero(_shows(column, Role.BORDER, Role.ACCENT))
+    if not len(thumb):
+        return True, True
+    return bool(thumb[0] == 0), bool(thumb[-1] == bar.h - 1)
+
+
+def _selection(editor: Editor, planes: Tensor) -> tuple[int, int]:
+    """What is selected in an editor that shows `planes`, by offsets; twice 0 where nothing is."""
+    lit = _shows(planes, Role.SELECTION)
+    found: list[int] = []
+    for row in editor.view.rows():
+        top = row.y + row.height - 3  # below the letters
+        columns = np.flatnonzero(lit[top])
+        if len(columns):
+            found.append(editor.view.offset_at(int(columns[0]), top))
+            end = editor.view.offset_at(int(columns[-1]) + 1, top)
+            pen = editor.view.rect.x + editor.view.layout.pen(row.number, row.end)
+            found.append(end + (end == row.end and int(columns[-1]) + 1 > pen and end < len(editor.buffer.text)))
+    return (min(found), max(found)) if found else (0, 0)

@@ -1,0 +1,175 @@
+"""Texts in dreams: read off the guide to the last pixel or not at all, and carried on as an editor would."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
+from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait
+from engine.geometry import Rect
+from engine.guide import Guide
+from engine.scene import Widget, find
+from engine.theme import NEUTRAL, Role
+from models.dreaming.field import Field
+from models.dreaming.planes import planes_of
+from models.dreaming.steps import Step
+
+SIZE = (384, 320)
+SHORT = "Milk, bread\nand a dozen eggs"
+LOOKS = "# Shopping\n\n- milk, the fresh one from the farm behind the hill, two bottles of it\n- bread\n\n> not too much\n\n1. Zürich (Größe 3½)\n## Жук, λόγος"
+LONG = "\n".join(f"line {i} of a list" for i in range(40))
+
+
+def notes(text: str, size: int = 13) -> Desktop:
+    """Notes with a document in front, its caret at the start."""
+    desktop = Desktop(SIZE, Documents({"A.md": text}))
+    desktop.prefer("text_size", size)
+    desktop.handle(Ask(0.1, "a.md"))
+    return desktop
+
+
+def shown(desktop: Desktop) -> Tensor:
+    guide = Guide(desktop.size)
+    guide.update(desktop.items)
+    return planes_of(guide)
+
+
+def editor(desktop: Desktop) -> Widget:
+    return find(desktop.widgets, "Notes/text")
+
+
+def step(desktop: Desktop, event: Event | None) -> Step:
+    return Step(event, desktop.features(), desktop.router.pointer, desktop.router.buttons)
+
+
+def front(desktop: Desktop) -> Rect:
+    window = desktop.stack.front
+    assert window is not None
+    return window.rect
+
+
+class Dreamt:
+    """A field beside the desktop that it dreams of: `planes` is what the dream shows."""
+
+    def __init__(self, desktop: Desktop) -> None:
+        self.desktop, self.field, self.planes = desktop, Field(), shown(desktop)
+
+    def feed(self, event: Event) -> bool:
+        """Both answer, once time has passed; whether the field knew an answer. Where it did not, the dream is shown what there is."""
+        while (t := round(self.desktop.t + 0.1, 3)) <= event.t:
+            before = self.desktop.items
+            self.desktop.advance(t)
+            if self.desktop.items is not before:
+                self._answer(None)
+        self.desktop.handle(event)
+        return self._answer(event)
+
+    def _answer(self, event: Event | None) -> bool:
+        told = self.field.answer(self.planes, front(self.desktop), step(self.desktop, event))
+        if told is None:
+            self.planes = shown(self.desktop)
+            return False
+        part, look = told
+        self.planes = self.planes.clone()
+        self.planes[:, *part.slices] = look
+        return True
+
+    def agrees(self) -> bool:
+        """Whether the dream shows the text as the desktop does."""
+        part = editor(self.desktop).rect.inset(6, 6, 13, 6)
+        return torch.equal(self.planes[:3, *part.slices], shown(self.desktop)[:3, *part.slices])
+
+
+@pytest.mark.parametrize("size", [11, 13, 16])
+@pytest.mark.parametrize("text", [SHORT, LOOKS, LONG, ""])
+def test_a_text_is_read_and_goes_on_as_it_is_edited(text: str, size: int) -> None:
+    dreamt = Dreamt(notes(text, size))
+    keys = [Key(1.0, "down"), Key(1.1, "end"), Text(1.2, "é"), Key(1.3, "left", ("shift",)), Text(1.4, "x"), Key(1.5, "enter"), Key(1.6, "backspace"),
+            Key(1.7, "z", ("ctrl",)), Text(1.75, "y"), Key(1.8, "home", ("shift",)), Key(1.9, "x", ("ctrl",)), Key(2.0, "v", ("ctrl",)), Text(2.2, " ")]  # fmt: skip
+    for key in keys:
+        assert dreamt.feed(key), key
+        assert dreamt.agrees(), key
+
+
+def test_what_cannot_be_read_to_the_last_pixel_is_left_to_the_dreamer() -> None:
+    dreamt = Dreamt(notes(SHORT))
+    box = editor(dreamt.desktop).rect
+    dreamt.planes[1, box.y + 14, box.x + 20] ^= 40
+    dreamt.desktop.handle(Text(1.0, "a"))
+    assert dreamt.field.answer(dreamt.planes, front(dreamt.desktop), step(dreamt.desktop, Text(1.0, "a"))) is None
+
+
+def test_what_is_not_in_view_is_not_known() -> None:
+    for key in ("pagedown", "end"):
+        dreamt = Dreamt(notes(LONG))
+        assert not dreamt.feed(Key(1.0, key, ("ctrl",) * (key == "end")))
+    dreamt = Dreamt(notes(LONG))
+    assert not dreamt.feed(Key(1.0, "z", ("ctrl",)))  # nothing that was done in the dream
+    assert not dreamt.feed(Key(1.2, "v", ("ctrl",)))
+
+
+def test_rows_that_come_into_view_from_above_are_blank() -> None:
+    desktop = notes(LONG)
+    desktop.handle(Key(0.5, "end", ("ctrl",)))
+    dreamt = Dreamt(desktop)
+    assert dreamt.feed(Key(1.0, "home", ("shift",))) and dreamt.feed(Key(1.1, "backspace")) and dreamt.agrees()
+    assert dreamt.feed(Key(1.2, "backspace"))
+    box, truth = editor(desktop).rect, shown(desktop)
+    row = 19
+    below, first = Rect(box.x + 6, box.y + 6 + row, box.w - 19, box.h - 12 - row), Rect(box.x + 6, box.y + 6, box.w - 19, row)
+    assert torch.equal(dreamt.planes[:3, *below.slices], truth[:3, *below.slices])
+    assert (dreamt.planes[:3, *first.slices] == torch.from_numpy(NEUTRAL[Role.FIELD])[:, None, None]).all()
+
+
+def test_the_pointer_puts_the_caret_selects_and_leaves_a_text_as_it_is() -> None:
+    dreamt = Dreamt(notes(SHORT))
+    box = editor(dreamt.desktop).rect
+    x, y = box.x + 60, box.y + 14
+    events: list[Event] = [Move(1.0, x, y), Down(1.1, "left", x, y), Move(1.2, x + 30, y + 19), Up(1.3, "left", x + 30, y + 19), Move(1.4, x, y),
+                           Down(2.0, "left", x, y), Up(2.05, "left", x, y), Down(2.1, "left", x, y), Up(2.2, "left", x, y)]  # fmt: skip
+    for event in events:
+        assert dreamt.feed(event) and dreamt.agrees(), event
+
+
+def test_the_caret_blinks_and_the_first_tick_after_a_letter_is_no_blink() -> None:
+    dreamt = Dreamt(notes(SHORT))
+    for t in (0.6, 1.1, 1.6):
+        dreamt.feed(Wait(t))
+        assert dreamt.agrees(), t
+    assert dreamt.feed(Text(2.0, "a"))
+    for t in (2.4, 2.5, 3.0):  # the letters are counted, then it blinks
+        dreamt.feed(Wait(t))
+        assert dreamt.agrees(), t
+
+
+def test_a_field_that_is_not_in_focus_or_not_in_front_answers_nothing() -> None:
+    dreamt = Dreamt(notes(SHORT))
+    assert dreamt.field.answer(dreamt.planes, None, step(dreamt.desktop, Text(1.0, "a"))) is None
+    assert dreamt.field.answer(dreamt.planes, Rect(0, 0, 40, 40), step(dreamt.desktop, Text(1.0, "a"))) is None
+    dreamt.desktop.handle(Key(1.0, "f", ("ctrl",)))
+    asked = shown(dreamt.desktop)
+    assert dreamt.field.answer(asked, front(dreamt.desktop), step(dreamt.desktop, Text(1.1, "a"))) is None
+
+
+KEYS = st.sampled_from(["left", "right", "up", "down", "home", "end", "backspace", "delete", "enter", "tab"])
+EVENTS = st.one_of(
+    st.tuples(KEYS, st.sampled_from([(), ("shift",), ("ctrl",), ("ctrl", "shift")])),
+    st.tuples(st.sampled_from("axcvzyl012"), st.just(("ctrl",))),
+    st.sampled_from("aB -#>1é.").map(lambda char: (char, None)),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(EVENTS, max_size=25))
+def test_whatever_is_done_to_a_text_that_is_all_in_view_a_dream_agrees(events: list[tuple[str, tuple[str, ...] | None]]) -> None:
+    dreamt = Dreamt(notes("one two\n\n- three"))
+    for i, (name, mods) in enumerate(events):
+        event = Text(1 + i / 10, name) if mods is None else Key(1 + i / 10, name, mods)
+        if dreamt.feed(event):
+            assert dreamt.agrees(), (event, np.argwhere((dreamt.planes[:3] != shown(dreamt.desktop)[:3]).any(0).numpy())[:3])
