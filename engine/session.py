@@ -19,6 +19,7 @@ import numpy as np
 
 from engine.desktop.desktop import Desktop
 from engine.events import Event
+from engine.freed import Freed
 from engine.geometry import Rect, merge
 from engine.guide import Guide
 from engine.keeping import Keeper
@@ -98,6 +99,7 @@ class Session:
         self._told: tuple[str, ...] = ()  # what the unsent events did, in words
         self._unchecked: list[Rect] = []
         self._checker = Checker()
+        self._freed = Freed()
         self.turner = Turner(desktop, mailbox)
         self._dreamt = 0  # step of the strip that a dream goes on from
         self._left: np.ndarray | None = None  # what was dreamt last by who was let go: the next dream goes on from it
@@ -144,6 +146,8 @@ class Session:
         self._count(paintings, source, ms, damage, repaired)
         if events and not damage:
             self.statistics.skipped += 1
+        if self._live and not events and not damage and not self._posted:
+            self._freed.give_back()
         view = self._frame.view()
         view.flags.writeable = False
         frame = Frame(view, merge((*shown, *changed)), damage, source, ms, repaired, self.label)

@@ -72,18 +72,19 @@ class Dreamt:
 
     def _answer(self, event: Event | None) -> bool:
         told = self.field.answer(self.planes, front(self.desktop), step(self.desktop, event))
-        if told is None:
+        if not told:
             self.planes = shown(self.desktop)
             return False
-        part, look = told
         self.planes = self.planes.clone()
-        self.planes[:, *part.slices] = look
+        for part, look in told:
+            self.planes[:, *part.slices] = look
         return True
 
     def agrees(self) -> bool:
-        """Whether the dream shows the text as the desktop does."""
-        part = editor(self.desktop).rect.inset(6, 6, 13, 6)
-        return torch.equal(self.planes[:3, *part.slices], shown(self.desktop)[:3, *part.slices])
+        """Whether the dream shows the text, and how long it is, as the desktop does."""
+        truth, box = shown(self.desktop), editor(self.desktop).rect
+        parts = [box.inset(6, 6, 13, 6), *(widget.rect for widget in self.desktop.widgets if widget.path == "Notes/status")]
+        return all(torch.equal(self.planes[:3, *part.slices], truth[:3, *part.slices]) for part in parts)
 
 
 @pytest.mark.parametrize("size", [11, 13, 16])
@@ -102,7 +103,7 @@ def test_what_cannot_be_read_to_the_last_pixel_is_left_to_the_dreamer() -> None:
     box = editor(dreamt.desktop).rect
     dreamt.planes[1, box.y + 14, box.x + 20] ^= 40
     dreamt.desktop.handle(Text(1.0, "a"))
-    assert dreamt.field.answer(dreamt.planes, front(dreamt.desktop), step(dreamt.desktop, Text(1.0, "a"))) is None
+    assert dreamt.field.answer(dreamt.planes, front(dreamt.desktop), step(dreamt.desktop, Text(1.0, "a"))) == []
 
 
 def test_what_is_not_in_view_is_not_known() -> None:
@@ -150,11 +151,11 @@ def test_the_caret_blinks_and_the_first_tick_after_a_letter_is_no_blink() -> Non
 
 def test_a_field_that_is_not_in_focus_or_not_in_front_answers_nothing() -> None:
     dreamt = Dreamt(notes(SHORT))
-    assert dreamt.field.answer(dreamt.planes, None, step(dreamt.desktop, Text(1.0, "a"))) is None
-    assert dreamt.field.answer(dreamt.planes, Rect(0, 0, 40, 40), step(dreamt.desktop, Text(1.0, "a"))) is None
+    assert dreamt.field.answer(dreamt.planes, None, step(dreamt.desktop, Text(1.0, "a"))) == []
+    assert dreamt.field.answer(dreamt.planes, Rect(0, 0, 40, 40), step(dreamt.desktop, Text(1.0, "a"))) == []
     dreamt.desktop.handle(Key(1.0, "f", ("ctrl",)))
     asked = shown(dreamt.desktop)
-    assert dreamt.field.answer(asked, front(dreamt.desktop), step(dreamt.desktop, Text(1.1, "a"))) is None
+    assert dreamt.field.answer(asked, front(dreamt.desktop), step(dreamt.desktop, Text(1.1, "a"))) == []
 
 
 KEYS = st.sampled_from(["left", "right", "up", "down", "home", "end", "backspace", "delete", "enter", "tab"])

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine import freed
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.events import Ask, Key, Text
+from engine.freed import Freed
 from engine.geometry import Rect
 from engine.journal import Journal
 from engine.keeping import Keeper, recover
@@ -275,3 +277,31 @@ def test_text_typed_in_a_dream_is_kept(tmp_path: Path) -> None:
     session.step([Text(1.0, "Dreamt, and kept.")], 1.0)
     session.close()
     assert any("Dreamt, and kept." in path.read_text() for path in (tmp_path / "documents").iterdir())
+
+
+def test_freed_memory_goes_back_now_and_then_and_nowhere_else_than_with_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
+    trimmed: list[int] = []
+    monkeypatch.setattr(freed, "_trim", lambda: trimmed.append)
+    Freed().give_back()
+    assert not trimmed  # it is too early
+    often = Freed(every=0.0)
+    often.give_back()
+    often.give_back()
+    assert trimmed == [0, 0]
+    monkeypatch.undo()
+    freed._trim.cache_clear()
+    monkeypatch.setattr(freed.ctypes, "CDLL", lambda _: object())
+    Freed(every=0.0).give_back()
+    freed._trim.cache_clear()
+
+
+def test_a_live_session_at_rest_gives_back_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[bool] = []
+    monkeypatch.setattr(Freed, "give_back", lambda _: given.append(True))
+    for live in (False, True):
+        session = session_of(GuidePainter, live=live)
+        session.begin()
+        session.settle(5.0)
+        session.step((), 0.01)
+        assert bool(given) == live
+        session.close()

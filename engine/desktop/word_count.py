@@ -22,6 +22,12 @@ class WordCount:
         self.words += count(text[start:end]) - count(text[start:at] + removed + text[behind:end])
 
 
+def told(words: int, characters: int) -> str:
+    """As the desktop says it."""
+    counted = f"{words:,} word{'s' * (words != 1)}"
+    return f"{counted} · {characters:,} character{'s' * (characters != 1)}"
+
+
 def count(text: str) -> int:
     return sum(1 for _ in _WORD.finditer(text))
 

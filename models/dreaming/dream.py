@@ -110,10 +110,11 @@ class Dream:
     def _at_hand(self, step: Step, tokens: Tensor) -> tuple[AtHand, Guess]:
         """What can be copied from, and the last of it as a guess."""
         hand, letter = self._known.turn(step.event, step.context), letter_of(step.event)
-        if (written := self._field.answer(self._known.planes, self._known.front, step)) is not None:
-            (spot, shown), planes = written, self._known.planes.clone()
-            planes[:, *spot.slices] = shown
-            return guessed(hand, planes), Guess(planes, (spot,), (0, 0), sure=True)
+        if written := self._field.answer(self._known.planes, self._known.front, step):
+            planes = self._known.planes.clone()
+            for spot, shown in written:
+                planes[:, *spot.slices] = shown
+            return guessed(hand, planes), Guess(planes, tuple(spot for spot, _ in written), (0, 0), sure=True)
         if not letter:
             return hand, Guess(self._known.planes, (), (0, 0))
         last = self._written

@@ -8,6 +8,7 @@ event would need them, and where anything cannot be read, the dreamer alone answ
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import cast
 
@@ -23,19 +24,23 @@ from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.routing import DOUBLE, SLACK
 from engine.desktop.text_field import CARET
 from engine.desktop.text_history import History
+from engine.desktop.word_count import count, told
 from engine.events import Down, Event, Key, Move, Text, Up
 from engine.geometry import Rect
 from engine.scene import Touch
 from engine.theme import NEUTRAL, Role
-from engine.typeface import MARGIN
+from engine.typeface import MARGIN, Face, line_height
 from models.dreaming.letters import carets, letter_of
 from models.dreaming.pictures import drawn
-from models.dreaming.reading import read
+from models.dreaming.reading import read, read_label
 from models.dreaming.steps import Step
 
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
 NAME = "text"
+COUNT = re.compile(r"([\d,]+) words? · ([\d,]+) characters?")
 UNSEEN = {"pageup", "pagedown"}  # keys that show what is not in view
+
+Laid = tuple[Rect, Tensor]
 
 
 @dataclass
@@ -46,7 +51,8 @@ class _Clipboard:
 @dataclass
 class _Open:
     """A field that was read. box: frame pixels; begins, ends: whether the text's first and last row are in view; shown: what
-    was drawn of it last, uint8 (PLANES, h, w); caret_on: whether the caret is seen; resting: ticks since the text changed."""
+    was drawn of it last, uint8 (PLANES, h, w); caret_on: whether the caret is seen; resting: ticks since the text changed; counted:
+    words and characters, where they are told below it; owed: characters that were typed since and will be counted at rest."""
 
     box: Rect
     size: int
@@ -57,6 +63,8 @@ class _Open:
     touch: Touch
     caret_on: bool
     resting: int = 1
+    counted: tuple[int, int] | None = None
+    owed: int = 0
 
 
 class Field:
@@ -73,28 +81,29 @@ class Field:
         self._pressed = (-DOUBLE, 0, 0, 0)  # when, where, how often in a row
         self._held = False
 
-    def answer(self, planes: Tensor, front: Rect | None, step: Step) -> tuple[Rect, Tensor] | None:
+    def answer(self, planes: Tensor, front: Rect | None, step: Step) -> list[Laid]:
         """What an event makes of the text of the window in front: where, in frame pixels, and how that looks then, uint8 (PLANES, h, w).
-        None where the event does nothing that is known to it."""
+        Nothing where what it does is not known."""
         event = step.event
         box = _focused(planes, front) if front else None
         now = self._opened(planes, box, text_size_of(step.context.slow)) if box else None
         if now is None:
-            return None
+            return []
         buffer = now.editor.buffer
         before = buffer.text
         on = now.caret_on if isinstance(event, Move) else event is not None or not (now.resting and now.caret_on)
         if event is not None and not self._does(now, event, step.buttons):
-            return None
+            return []
+        label = _counted(now, before, rests=event is None)
         now.resting = 0 if buffer.text != before else now.resting + 1
         if not now.begins:
             _filled(now.editor)
         if (buffer.caret == 0 and not now.begins) or (buffer.caret == len(buffer.text) and not now.ends):
             self._open = None
-            return None
+            return []
         self._draw(now, on)
         part = _inside(now.box)
-        return part, now.shown[:, *part.shift(-now.box.x, -now.box.y).slices]
+        return [(part, now.shown[:, *part.shift(-now.box.x, -now.box.y).slices]), *label]
 
     def _does(self, now: _Open, event: Event, buttons: tuple[str, ...]) -> bool:
         """Give an event to the editor; whether it was one for it."""
@@ -136,6 +145,8 @@ class Field:
         if self._unread is not None and torch.equal(self._unread, seen):
             return None
         self._open, self._held = self._read(planes[:, *box.slices], box, size), False
+        if self._open:
+            self._open.counted = _told_below(planes, box, size)
         self._unread = seen.clone() if self._open is None else None
         return self._open
 
@@ -183,6 +194,40 @@ def _filled(editor: Editor) -> None:
         buffer.select(*ends)
         view.fit(buffer.text, view.rect, view.layout.size, buffer.caret)
         view.scroll_to(0)
+
+
+def _told_below(planes: Tensor, box: Rect, size: int) -> tuple[int, int] | None:
+    """Words and characters, as they are told below a field."""
+    where = _label_of(box, size)
+    if where.bottom > planes.shape[1]:
+        return None
+    label = read_label(planes[:3].permute(1, 2, 0).numpy(), where.right, where.y, Face(size))
+    found = COUNT.fullmatch(label or "")
+    words, characters = (int(number.replace(",", "")) for number in found.groups()) if found else (0, 0)
+    return (words, characters) if found else None
+
+
+def _counted(now: _Open, before: str, rests: bool) -> list[Laid]:
+    """The label below a field whose text was `before`: words are counted at once, characters when nobody has typed for a moment."""
+    text = now.editor.buffer.text
+    if now.counted is None or (text == before and not (rests and now.owed)):
+        return []
+    words, characters = now.counted
+    now.owed += len(text) - len(before)
+    if rests:
+        characters, now.owed = characters + now.owed, 0
+    now.counted = words + count(text) - count(before), characters
+    where = _label_of(now.box, now.size)
+    sheet, outer = Sheet(now.size), Rect(0, 0, where.w, where.h)
+    canvas = Canvas(sheet, outer)
+    canvas.fill(outer, Role.SURFACE)
+    canvas.text_in(outer, told(*now.counted), Role.MUTED, align="right")
+    return [(where, drawn(sheet.items, where.w, where.h))]
+
+
+def _label_of(box: Rect, size: int) -> Rect:
+    """Where Notes tells below the field how long a text is."""
+    return Rect(box.x, box.bottom + 2, box.w - 3, line_height(Face(size)))
 
 
 def _room(box: Rect) -> Rect:

@@ -22,7 +22,7 @@ from engine.typeface import MARGIN, Face, glyph, line_height, width
 TRIES = 4000  # letters tried in one line before it is given up
 _RANGES = ((0x20, 0x7F), (0xA0, 0x180), (0x370, 0x460), (0x2010, 0x2028), (0x2030, 0x2040), (0x20AC, 0x20AD), (0x2190, 0x2194))
 LETTERS = "".join(char for first, end in _RANGES for char in map(chr, range(first, end)) if char.isprintable())
-PAPERS, INKS = (Role.FIELD, Role.SELECTION), (Role.INK, Role.MUTED)
+GAP = 12  # columns without ink that end a label
 _LEVEL = NEUTRAL[:, 1].astype(np.int32)  # one colour channel is enough to read by
 _MARKERS = ("", "# ", "## ", "### ", "> ")  # what a paragraph begins with, by the looks it can have
 
@@ -112,21 +112,38 @@ class _Paper:
         if caret.y < box.bottom and caret.bottom > box.y:
             hidden[caret.x : caret.right] = True
         selected = (part == _LEVEL[Role.SELECTION]).sum(0) > (part == _LEVEL[Role.FIELD]).sum(0)
-        paper = np.where(selected, _LEVEL[Role.SELECTION], _LEVEL[Role.FIELD])
-        inked = np.flatnonzero((part != paper).any(0) & ~hidden)
+        papers = np.where(selected, Role.SELECTION, Role.FIELD)
+        inked = np.flatnonzero((part != _LEVEL[papers]).any(0) & ~hidden)
         inked = inked[(inked >= box.x - MARGIN) & (inked < box.right + MARGIN)]
         end = int(inked[-1]) + 1 if len(inked) else box.x
-        text = _Reader(part, paper, selected, hidden, face, end).read(box.x)
+        text = _Reader(part, papers, hidden, face, end).read(box.x)
         if text is None or not hidden.any():
             return text
         return text + " " * (max(caret.x + 1 - box.x - width(face, text), 0) // width(face, " "))  # of spaces at the end, the caret tells
 
 
-class _Reader:
-    """Reads one line, (line height, W), up to the column `end` behind its last ink."""
+def read_label(pixels: np.ndarray, right: int, y: int, face: Face) -> str | None:
+    """A muted label on a window's surface, whose last pen is at `right`, its line box at `y`; None where none is to be read.
+    pixels: of a guide, uint8 (H, W, 3)."""
+    part = pixels[y : y + line_height(face), :right, 1].astype(np.int32)
+    inked = (part != _LEVEL[Role.SURFACE]).any(0)
+    first = right
+    while first > 0 and inked[max(first - GAP, 0) : first].any():
+        first -= 1
+    papers, hidden = np.full(right, Role.SURFACE), np.zeros(right, bool)
+    for start in range(first, max(first - MARGIN, 0) - 1, -1):
+        text = _Reader(part, papers, hidden, face, int(np.flatnonzero(inked)[-1]) + 1).read(start) if inked.any() else None
+        if text and start + width(face, text) == right:
+            return text
+    return None
 
-    def __init__(self, part: np.ndarray, paper: np.ndarray, selected: np.ndarray, hidden: np.ndarray, face: Face, end: int) -> None:
-        self._part, self._paper, self._selected, self._hidden = part, paper, selected, hidden
+
+class _Reader:
+    """Reads one line, int32 (line height, W), up to the column `end` behind its last ink. papers: the role of what each column is written
+    on, (W,); hidden: which columns are not looked at."""
+
+    def __init__(self, part: np.ndarray, papers: np.ndarray, hidden: np.ndarray, face: Face, end: int) -> None:
+        self._part, self._papers, self._hidden = part, papers, hidden
         self._columns = np.ascontiguousarray(part.T.astype(np.uint8))
         self._face, self._end = face, end
         self._left = TRIES
@@ -160,7 +177,7 @@ class _Reader:
     def _candidates(self, x: int, ink: Role) -> Iterator[tuple[str, Role]]:
         """Letters whose own columns, the outermost apart, are what stands at a pen, the widest first. A muted marker stands at most at
         the beginning."""
-        paper = PAPERS[int(self._selected[min(x + 1, len(self._selected) - 1)])]
+        paper = Role(int(self._papers[min(x + 1, len(self._papers) - 1)]))
         for role in (Role.MUTED, Role.INK) if ink is Role.MUTED else (Role.INK,):
             for step, known in _index(self._face, paper, role):
                 for char in known.get(self._columns[x + 1 : x + step - 1].tobytes(), ""):
@@ -170,7 +187,7 @@ class _Reader:
         """Whether columns look as the coverage says."""
         if first >= end:
             return True
-        paper, coverage = self._paper[first:end], sheet[:, first:end].astype(np.int32)
+        paper, coverage = _LEVEL[self._papers[first:end]], sheet[:, first:end].astype(np.int32)
         shown = (paper * 255 + (_LEVEL[ink] - paper) * coverage + 127) // 255
         return bool(((shown == self._part[:, first:end]) | self._hidden[first:end]).all())
 

@@ -14,7 +14,7 @@ from engine.desktop.find_bar import FindBar
 from engine.desktop.notebook import Notebook
 from engine.desktop.text_field import TextField
 from engine.desktop.toolbar import Tool
-from engine.desktop.word_count import WordCount
+from engine.desktop.word_count import WordCount, told
 from engine.errors import InputError
 from engine.geometry import Rect
 from engine.theme import Role
@@ -249,7 +249,7 @@ class Notes(App):
         bottom = area.bottom - 4
         if counted:
             status = Rect(area.x + 3, area.bottom - canvas.line - 1, area.w - 6, canvas.line)
-            canvas.label("status", status, self._counted(), Role.MUTED, align="right")
+            canvas.label("status", status, told(self.count.words, self._characters), Role.MUTED, align="right")
             bottom = status.y - 2
         page = Rect(area.x, top, area.w, bottom - top)
         if self.list.shown:
@@ -264,11 +264,6 @@ class Notes(App):
             self._draw_naming(canvas, row, self.naming)
         else:
             self.finder.draw(canvas, row)
-
-    def _counted(self) -> str:
-        words, characters = self.count.words, self._characters
-        told = f"{words:,} word{'s' * (words != 1)}"
-        return f"{told} · {characters:,} character{'s' * (characters != 1)}"
 
     def _tools(self) -> list[list[Tool]]:
         """The buttons above the text, in groups."""
