@@ -28,6 +28,7 @@ import numpy as np
 
 from engine.errors import InputError, PixelOSError, Shortage
 from engine.frame_memory import SLOTS, FrameMemory, LatentMemory
+from engine.freed import Freed
 from engine.geometry import Rect
 from engine.letters import (
     Attach,
@@ -138,6 +139,7 @@ class _Work:
         self._frames = frames
         self._painter = painter
         self._told = painter.info
+        self._freed = Freed()
         start = painter.latents()
         self._form = LatentForm(start.shape, start.dtype.str)
         self._memory: LatentMemory | None = None
@@ -169,6 +171,8 @@ class _Work:
         one piece at most."""
         while self._held and not self._letters.poll(QUIET_S) and self._got_ready():
             """One piece more."""
+        if not self._letters.poll(QUIET_S):
+            self._freed.give_back()
         letter: ToChild = self._letters.recv()
         return letter
 
