@@ -7,7 +7,6 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +21,6 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from engine.geometry import Rect
 from engine.painter import (
-    CACHE,
     CROPS,
     EMBEDDINGS,
     GRAPHS,
@@ -40,7 +38,6 @@ from models.compiling import compile_blocks
 from models.crops import Cells, PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
-from models.frame_cache import FrameCache
 from models.graphs import Graphs
 from models.held_frame import BLEND, EMPTY, HeldFrame, Kept
 from models.instructions import templates_of
@@ -51,12 +48,16 @@ from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
 from models.prompted.prediction import Prediction
+from models.prompted.recall import Recall
 from models.prompted.trajectory import Trajectory, stock_path
 from models.stopwatch import Stopwatch
 
-CACHED_AREA = 384 * 384  # pixels: larger crops rarely come back
 NEGATIVE = "blurry, illegible text, distorted"
 CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
+# Where time goes by the pixel, as on a CPU: the smallest that holds a letter and its margins wherever it stands. A denoiser that was
+# trained on whole pictures knows less of the place there, and its coarser cells begin elsewhere than the frame's, so that what a
+# crop shows is further from what the whole frame would: `docs/benchmarks.md` says how far. `least_crop` asks for larger ones.
+SMALL_CELLS = replace(CELLS, align=16, least=128)
 
 
 class PromptedPainter:
@@ -87,14 +88,15 @@ class PromptedPainter:
             steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
             strength=0.0 if self.family.edits else self.family.turning,
         )  # fmt: skip
-        cells = replace(CELLS, least=spec.least_crop or CELLS.least)
-        self.cells = cells.few(spec.size) if self.graphs.on else cells
+        cells, small = (replace(cells, least=spec.least_crop or cells.least) for cells in (CELLS, SMALL_CELLS))
+        self._ample = cells.few(spec.size) if self.graphs.on else cells  # for edits, which more depends on and nobody waits for
+        self.cells = small if device.type == "cpu" and not self.graphs.on else self._ample
         self._frame = HeldFrame(spec.size, device)
         self._fields = self._noise(self._path)
         self._latents = torch.zeros_like(self._fields[0])
         self._unread = True  # whether the frame has no latents yet
         self._told: tuple[tuple[str, str], Conditioning] | None = None
-        self._cache: FrameCache[Kept] = FrameCache(spec.cache_mb)
+        self._recall = Recall(spec)
         self._vocabulary = Vocabulary(self.pipeline, Path(spec.profile) if spec.profile else None)
         self._known: tuple[str, Known] | None = None
         self.on_step: OnStep | None = None
@@ -150,17 +152,22 @@ class PromptedPainter:
         self._read(anew=bool(patches))
         damage = (whole,) if request.guide is None else damage
         fresh = bool(patches)
+        asked = repr((self.ladder.scale, self._told and self._told[0], self.info.loras))
+        returned = self._recall.begin(request, asked, damage, self._held)
+        if returned is not None:
+            patches += self._put_back(damage, returned.part(damage, self._within))
+            damage = ()
         for crop in plan(damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without):
-            key = self._key(crop, request)
-            known = self._cache.get(key)
+            known = self._recall.crop(crop)
             if known is None:
                 fresh, known = True, self._painted(crop, request, told)
-                self._cache.put(key, known, known.nbytes)
+                self._recall.keep(crop, known)
+                patches += known.patches
             else:
-                self._put_back(crop, known)
-            patches += known.patches
+                patches += self._put_back(crop.damage, known)
+        self._recall.end()
         source = "painted" if fresh else "cached" if patches else "skipped"
-        return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._cache.lookups())
+        return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._recall.lookups())
 
     def _painted(self, crop: PaintCrop, request: PaintRequest, told: Conditioning) -> Kept:
         painted = self._paint_area(crop.area, request, told, crop.damage)
@@ -170,24 +177,19 @@ class PromptedPainter:
             patches.append(self._frame.take_for(request, rect, painted[..., y, x] / 2 + 0.5))
         return Kept(tuple(patches), tuple(self._latents[self._within(rect)].clone() for rect in crop.damage))
 
-    def _put_back(self, crop: PaintCrop, known: Kept) -> None:
-        for rect, patch, latents in zip(crop.damage, known.patches, known.latents, strict=True):
+    def _put_back(self, damage: tuple[Rect, ...], known: Kept) -> tuple[Patch, ...]:
+        for rect, patch, latents in zip(damage, known.patches, known.latents, strict=True):
             self._frame.hold(rect, patch.pixels)
             self._latents[self._within(rect)] = latents
+        return known.patches
+
+    def _held(self) -> Kept:
+        """All of the frame."""
+        return Kept((Patch(self._frame.whole, self._frame.array()),), (self._latents.clone(),))
 
     def _within(self, rect: Rect) -> tuple[Any, ...]:
         """The latent cells that a rect touches."""
         return (..., *(slice(s.start // self._coder.factor, -(-s.stop // self._coder.factor)) for s in rect.slices))
-
-    def _key(self, crop: PaintCrop, request: PaintRequest) -> bytes | None:
-        """Names a patch by what is on the screen there and how it is asked for; not by what was painted around it, which blended
-        margins never leave quite the same. None where it is not kept."""
-        if request.guide is None or crop.area.area > CACHED_AREA or CACHE in self._spec.without:
-            return None
-        digest = hashlib.blake2b(repr((crop, self.ladder.scale, self._told and self._told[0], self.info.loras)).encode(), digest_size=16)
-        for plane in (request.guide, request.verbatim):
-            digest.update(b"" if plane is None else plane[crop.area.slices].tobytes())
-        return digest.digest()
 
     @torch.inference_mode()
     def frame(self, request: PaintRequest, area: Rect | None = None) -> Tensor:
@@ -209,6 +211,7 @@ class PromptedPainter:
 
     @torch.inference_mode()
     def restore(self, latents: np.ndarray | None) -> None:
+        self._recall.lost()
         count = self._frame.pixels.numel()
         if latents is None:
             self._frame.pixels.fill_(EMPTY)
@@ -221,7 +224,7 @@ class PromptedPainter:
 
     def close(self) -> None:
         self._told = self._known = self.on_step = self.on_preview = None
-        self._cache.clear()
+        self._recall.clear()
 
     def prompt(self, request: PaintRequest) -> str:
         return self._templates.words(request)
@@ -249,7 +252,7 @@ class PromptedPainter:
             try:
                 self._read(anew=True)
                 told = self.conditioning(request)
-                for crop in plan(request.damage, self._spec.size, self.cells.at_most(self.ladder.most)):
+                for crop in plan(request.damage, self._spec.size, self._ample.at_most(self.ladder.most)):
                     painted = self._paint_area(crop.area, request, told, crop.damage)
                     for rect in crop.damage:
                         y, x = rect.shift(-crop.area.x, -crop.area.y).slices
