@@ -8,7 +8,6 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
 
 from engine.geometry import Rect
 from engine.painter import (
@@ -38,6 +36,7 @@ from models.compiling import compile_blocks
 from models.crops import Cells, PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
+from models.families import Family
 from models.graphs import Graphs
 from models.held_frame import BLEND, EMPTY, HeldFrame, Kept
 from models.instructions import templates_of
@@ -49,7 +48,7 @@ from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
 from models.prompted.prediction import Prediction
 from models.prompted.recall import Recall
-from models.prompted.trajectory import Trajectory, stock_path
+from models.prompted.run import Run
 from models.stopwatch import Stopwatch
 
 NEGATIVE = "blurry, illegible text, distorted"
@@ -81,8 +80,7 @@ class PromptedPainter:
         self._predict = self.graphs.wrap(Prediction(self.pipeline, self.family))
         self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor, self.graphs)
         steps = spec.steps or self.family.steps
-        self._path = stock_path(self.pipeline, self.family, steps)
-        self._times = list(self._path.timesteps.to(device))
+        self._run = self._run_of(self.family, steps)
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
@@ -92,8 +90,7 @@ class PromptedPainter:
         self._ample = cells.few(spec.size) if self.graphs.on else cells  # for edits, which more depends on and nobody waits for
         self.cells = small if device.type == "cpu" and not self.graphs.on else self._ample
         self._frame = HeldFrame(spec.size, device)
-        self._fields = self._noise(self._path)
-        self._latents = torch.zeros_like(self._fields[0])
+        self._latents = torch.zeros_like(self._run.fields[0])
         self._unread = True  # whether the frame has no latents yet
         self._told: tuple[tuple[str, str], Conditioning] | None = None
         self._recall = Recall(spec)
@@ -106,8 +103,7 @@ class PromptedPainter:
         if spec.compiled:
             compiled = compile_blocks([self.pipeline.unet], self._try)
             self.info = replace(self.info, compile_s=compiled.seconds, note=" ".join(filter(None, (self.info.note, compiled.note))))
-        areas = [Rect(0, 0, *size) for size in (*self.cells.sizes, spec.size)]
-        self.graphs.rehearse([partial(self._paint_unseen, area) for area in areas])
+        self.graphs.rehearse([partial(self._paint_unseen, Rect(0, 0, *size)) for size in (*self.cells.sizes, spec.size)])
 
     def _try(self) -> None:
         """Paint the whole frame and a small crop of nothing, and forget it."""
@@ -140,7 +136,6 @@ class PromptedPainter:
         """
         if request.edit is not None:
             return self._edited(request)
-        whole = Rect(0, 0, *self._spec.size)
         self._watch.begin()
         self._watch.stage("embed")
         self._weigh(request)
@@ -150,7 +145,7 @@ class PromptedPainter:
             self._last = request
         patches, damage = self._frame.begin(request)
         self._read(anew=bool(patches))
-        damage = (whole,) if request.guide is None else damage
+        damage = (self._frame.whole,) if request.guide is None else damage
         fresh = bool(patches)
         asked = repr((self.ladder.scale, self._told and self._told[0], self.info.loras))
         returned = self._recall.begin(request, asked, damage, self._held)
@@ -242,11 +237,10 @@ class PromptedPainter:
         self._watch.begin()
         self._watch.stage("encode")
         self._read()
-        kept = self._latents, self._told, self._path, self._times, self._fields
+        kept = self._latents, self._told, self._run
         row = self.family.turned(request.edit.strength)
         if row is not self.family:
-            self._path = stock_path(self.pipeline, row, row.calls(self.info.steps))
-            self._times, self._fields = list(self._path.timesteps.to(self._device)), self._noise(self._path)
+            self._run = self._run_of(row, row.calls(self.info.steps))
         patches: list[Patch] = []
         with self._frame.lent(request.guide):
             try:
@@ -258,7 +252,7 @@ class PromptedPainter:
                         y, x = rect.shift(-crop.area.x, -crop.area.y).slices
                         patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
             finally:
-                self._latents, self._told, self._path, self._times, self._fields = kept
+                self._latents, self._told, self._run = kept
         return Painting(request.seq, tuple(patches), "painted", self._watch.ms())
 
     def conditioning(self, request: PaintRequest) -> Conditioning:
@@ -278,15 +272,11 @@ class PromptedPainter:
             self._known = context, context_tokens(self.pipeline, context)
         return self._known[1]
 
-    def _noise(self, path: Trajectory) -> list[Tensor]:
-        """Fields over the whole frame: the posterior's, the start's, then each step's that takes any."""
-        generator = torch.Generator().manual_seed(self._spec.seed)
+    def _run_of(self, family: Family, steps: int) -> Run:
         width, height = (side // self._coder.factor for side in self._spec.size)
         shape = (1, self.pipeline.vae.config.latent_channels, height, width)
         sampled = not self.family.edits and not self._coder.local
-        count = sampled + 1 + sum(weight != 0 for weight in path.fresh)
-        fields = [torch.randn(shape, generator=generator, dtype=self._dtype).to(self._device) for _ in range(count)]
-        return fields if sampled else [torch.zeros_like(fields[0]), *fields]
+        return Run(self.pipeline, family, steps, shape, self._spec.seed, sampled, self._device, self._dtype)
 
     def _paint_area(self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...]) -> Tensor:
         """New pixels of the area, float32 (1, 3, h, w) in [-1, 1]; its latents are kept where it was damaged."""
@@ -294,47 +284,37 @@ class PromptedPainter:
         rows, columns = area.slices
         cells: tuple[Any, ...] = (..., *(slice(s.start // self._coder.factor, s.stop // self._coder.factor) for s in (rows, columns)))
         scale = self.ladder.scale
-        fields = [field[cells][..., ::scale, ::scale] for field in self._fields]
+        fields = [field[cells][..., ::scale, ::scale] for field in self._run.fields]
         guide = None
         shown = self._frame.pixels[..., rows, columns]
         if request.guide is not None:
             guide = self._frame.ferry.up(request.guide[rows, columns]).permute(2, 0, 1)[None]
             shown = self._frame.showing(request.guide, damage)[..., rows, columns]
-        edited = self._coder.mode(self._less(self._floats(self._seen(shown, area, request)))) if self.family.edits else None
+        edited = self._coder.mode(self.ladder.less(self._coder.floats(self._seen(shown, area, request)))) if self.family.edits else None
         if edited is not None or request.guide is None:
-            start = self._less(self._latents[cells])
+            start = self.ladder.less(self._latents[cells])
         else:
-            start = self._coder.encode(self._less(self._floats(shown)), fields[0])
-        control = self._less(self._floats(guide if guide is not None else shown)) / 2 + 0.5 if self.family.control else None
+            start = self._coder.encode(self.ladder.less(self._coder.floats(shown)), fields[0])
+        control = self.ladder.less(self._coder.floats(guide if guide is not None else shown)) / 2 + 0.5 if self.family.control else None
         self._watch.stage("denoise")
         size, corner = (self._spec.size[1] // scale, self._spec.size[0] // scale), (area.y // scale, area.x // scale)
-        show = partial(self._show, request, area, damage) if request.edit is not None else None
-        clean = self._denoise(start, edited, control, told, fields[1:], told.added(size, corner), show)
+        stepped = partial(self._stepped, request, area, damage)
+        clean = self._run.clean(self._predict, start, edited, control, told, fields[1:], told.added(size, corner), stepped)
         self._watch.stage("decode")
-        kept = self._as_kept(clean)
+        kept = self.ladder.as_kept(clean)
         for rect in damage:
             _, y, x = self._within(rect)
             top, left = area.y // self._coder.factor, area.x // self._coder.factor
             self._latents[..., y, x] = kept[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
         return self._decode(clean, cells, area)
 
-    def _denoise(
-        self, start: Tensor, edited: Tensor | None, control: Tensor | None, told: Conditioning, fields: list[Tensor],
-        added: dict[str, Tensor], show: Callable[[Tensor], None] | None = None,
-    ) -> Tensor:  # fmt: skip
-        path = self._path
-        image, noise = path.start
-        samples, outputs = [image * start + noise * fields[0]], list[Tensor]()
-        fresh, pooled, ids = iter(fields[1:]), added.get("text_embeds"), added.get("time_ids")
-        for i, t in enumerate(self._times):
-            seen = samples[-1] * path.scale[i].to(samples[-1])
-            outputs.append(self._predict(seen, t, told.embeds, told.weights, told.shown, told.guidance, pooled, ids, edited, control))
-            samples.append(path.next(i, samples, outputs, next(fresh) if path.fresh[i] else None))
-            if show is not None and self.on_preview is not None and i + 1 < len(path.timesteps):
-                show(path.clean(i, samples[i], outputs[i]))
-            if self.on_step is not None and not self.on_step(i + 1, len(path.timesteps)):
-                raise Cancelled(f"painting was given up after {i + 1} of {len(path.timesteps)} steps; the frame is as it was")
-        return samples[-1]
+    def _stepped(self, request: PaintRequest, area: Rect, damage: tuple[Rect, ...], i: int, sample: Tensor, output: Tensor) -> None:
+        """A call of the denoiser is done: tell of it, show what an edit is like by now. Raises Cancelled where it is given up."""
+        path, calls = self._run.path, len(self._run.path.timesteps)
+        if request.edit is not None and self.on_preview is not None and i + 1 < calls:
+            self._show(request, area, damage, path.clean(i, sample, output))
+        if self.on_step is not None and not self.on_step(i + 1, calls):
+            raise Cancelled(f"painting was given up after {i + 1} of {calls} steps; the frame is as it was")
 
     def _seen(self, shown: Tensor, area: Rect, request: PaintRequest) -> Tensor:
         """What an editing checkpoint is shown of the area: in a dream with a mark of the click, where that helps."""
@@ -346,7 +326,7 @@ class PromptedPainter:
     def _show(self, request: PaintRequest, area: Rect, damage: tuple[Rect, ...], clean: Tensor) -> None:
         """A preview: the picture that is edited, with what the damage would be like by now."""
         assert request.guide is not None and self.on_preview is not None
-        decoded = (self._more(self._coder.decode(clean)) / 2 + 0.5).clamp(0, 1)[0].permute(1, 2, 0)
+        decoded = (self.ladder.more(self._coder.decode(clean)) / 2 + 0.5).clamp(0, 1)[0].permute(1, 2, 0)
         pixels, seen = request.guide.copy(), (decoded * 255).round().to(torch.uint8).cpu().numpy()
         for rect in damage:
             pixels[rect.slices] = seen[rect.shift(-area.x, -area.y).slices]
@@ -355,30 +335,14 @@ class PromptedPainter:
     def _decode(self, clean: Tensor, cells: tuple[Any, ...], area: Rect) -> Tensor:
         """The area's pixels. An autoencoder that sees the whole picture decodes the whole: crops would not fit in."""
         if self._coder.local or area == Rect(0, 0, *self._spec.size):
-            return self._more(self._coder.decode(clean))
-        scale, frame = self.ladder.scale, self._less(self._latents).clone()
+            return self.ladder.more(self._coder.decode(clean))
+        scale, frame = self.ladder.scale, self.ladder.less(self._latents).clone()
         y, x = (slice(s.start // scale, s.stop // scale) for s in cells[1:])
         frame[..., y, x] = clean
-        return self._more(self._coder.decode(frame))[(..., *area.slices)]
+        return self.ladder.more(self._coder.decode(frame))[(..., *area.slices)]
 
     def _read(self, anew: bool = False) -> None:
         """Have the latents of the frame that is held, where it has none yet, or others by now."""
         if anew or self._unread:
-            self._latents = self._as_kept(self._coder.encode(self._less(self._floats(self._frame.pixels)), None))
+            self._latents = self.ladder.as_kept(self._coder.encode(self.ladder.less(self._coder.floats(self._frame.pixels)), None))
             self._unread = False
-
-    def _as_kept(self, latents: Tensor) -> Tensor:
-        """Latents as they are kept: of the frame's size."""
-        return latents.repeat_interleave(self.ladder.scale, -2).repeat_interleave(self.ladder.scale, -1)
-
-    def _less(self, whole: Tensor) -> Tensor:
-        """Pictures or latents as large as the checkpoint paints them: the frame's size, unless memory ran out."""
-        return whole if self.ladder.scale == 1 else avg_pool2d(whole, self.ladder.scale)
-
-    def _more(self, painted: Tensor) -> Tensor:
-        """And back to the frame's size."""
-        return painted if self.ladder.scale == 1 else interpolate(painted, scale_factor=self.ladder.scale, mode="bicubic")
-
-    def _floats(self, pixels: Tensor) -> Tensor:
-        """uint8 to [-1, 1]."""
-        return pixels.to(self._dtype) / 127.5 - 1
