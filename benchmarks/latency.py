@@ -64,6 +64,7 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
     # Only now: torch in this process is no part of what a user's two processes hold.
     from benchmarks.cost import costs
     from benchmarks.side_by_side import side_by_side
+    from models.devices import all_threads
 
     checkpoint, random = asdict(info), spec.checkpoint.startswith(RANDOM)
     facts: dict[str, Any] = dict(watch.facts)
@@ -76,6 +77,7 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
         "mode": spec.mode,
         "size": list(spec.size),
         "steps": info.steps,
+        **({"threads": spec.threads or all_threads()} if info.device == "cpu" else {}),
         "seed": spec.seed,
         "quick": quick,
         "scenarios": scenarios,

@@ -88,6 +88,7 @@ class Bench(Form):
     mode: str
     size: Annotated[list[int], Field(min_length=2, max_length=2)]
     steps: int
+    threads: int | None = None  # of a painter on a CPU
     seed: int
     quick: bool
     scenarios: Annotated[dict[str, Scenario], Field(min_length=1)]

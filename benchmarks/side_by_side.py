@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from benchmarks.cost import made_ready
@@ -19,7 +20,7 @@ from engine.events import Ask, Event, Key, Move, Text
 from engine.geometry import Rect
 from engine.painter import COMPILING, GRAPHS, TECHNIQUES, Painter, PainterSpec, Painting, PaintRequest, Patch
 from models.catalog import open_painter, opened
-from models.devices import device_of
+from models.devices import device_of, lay_out
 from models.eight_bits import INT8
 from models.loading import BundledCheckpoint
 from models.pipeline import PixelOSPipeline
@@ -125,6 +126,9 @@ class _StockPrompted:
 
     def __init__(self, ours: PromptedPainter, spec: PainterSpec) -> None:
         self._ours, self._spec, self.info = ours, spec, ours.info
+        for network in ours.pipeline.components.values():
+            if isinstance(network, nn.Module):  # weights lie as the library lays them: another layout is a technique of ours
+                lay_out(network, torch.contiguous_format)
 
     def paint(self, request: PaintRequest) -> Painting:
         assert request.guide is not None

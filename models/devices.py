@@ -29,11 +29,11 @@ def device_of(name: str) -> torch.device:
         raise CheckpointError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from error
 
 
-def lay_channels_last(network: nn.Module) -> None:
-    """Lay the weights of convolutions over pictures out as they are computed quickest; those over films have another layout."""
+def lay_out(network: nn.Module, order: torch.memory_format = torch.channels_last) -> None:
+    """Lay the weights of convolutions over pictures out, as they are computed quickest; those over films have another layout."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
-            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
+            layer.weight.data = layer.weight.data.contiguous(memory_format=order)
 
 
 def name_of(device: torch.device) -> str:

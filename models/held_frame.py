@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +24,11 @@ class Kept:
 
     patches: tuple[Patch, ...]
     latents: tuple[Tensor, ...]
+
+    def part(self, rects: tuple[Rect, ...], cells: Callable[[Rect], Any]) -> Kept:
+        """Of a whole frame, what is in rects. cells: the index of a rect's latents."""
+        pixels, latents = self.patches[0].pixels, self.latents[0]
+        return Kept(tuple(Patch(rect, pixels[rect.slices].copy()) for rect in rects), tuple(latents[cells(rect)] for rect in rects))
 
     @property
     def nbytes(self) -> int:

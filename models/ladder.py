@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
 
 from engine.card import Reading
 from engine.errors import PixelOSError, Shortage
@@ -67,6 +69,18 @@ class Ladder:
         own = [f"crops of at most {self.most} pixels" * (self.most > 0), "half the size, scaled up" * (self.scale > 1)]
         how, colon, needs = str(self._placement.plan if self._placement is not None else "").partition(":")
         return ", ".join(part for part in (how, *own) if part) + colon + needs
+
+    def less(self, whole: Tensor) -> Tensor:
+        """Pictures or latents, (B, C, h, w), as large as the checkpoint paints them: the frame's size, unless memory ran out."""
+        return whole if self.scale == 1 else avg_pool2d(whole, self.scale)
+
+    def more(self, painted: Tensor) -> Tensor:
+        """A picture back to the frame's size."""
+        return painted if self.scale == 1 else interpolate(painted, scale_factor=self.scale, mode="bicubic")
+
+    def as_kept(self, latents: Tensor) -> Tensor:
+        """Latents as they are kept: of the frame's size."""
+        return latents.repeat_interleave(self.scale, -2).repeat_interleave(self.scale, -1)
 
     def _crop(self) -> bool:
         longest = self.most or max(self._size)

@@ -40,7 +40,7 @@ from models.compiling import compile_blocks
 from models.crop_painting import CropPainting
 from models.crops import BUNDLED_CELLS, PaintCrop, plan
 from models.denoiser import PATCH, pack, place, unpack
-from models.devices import all_threads, device_of, dtype_of, lay_channels_last, name_of
+from models.devices import all_threads, device_of, dtype_of, lay_out, name_of
 from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
 from models.eight_bits import INT8, chosen, in_eight_bits
@@ -74,7 +74,7 @@ class LatentPainter:
         self.ladder = Ladder(spec.size)
         # nn.Module's own `to`: diffusers' prints a warning about float32 modules even where there are none
         self._denoiser = nn.Module.to(checkpoint.denoiser, device, dtype)
-        lay_channels_last(self._denoiser)
+        lay_out(self._denoiser)
         if eight:
             self._denoiser, dreamer = in_eight_bits(self._denoiser), dreamer and in_eight_bits(dreamer)
         self._encoder = nn.Module.to(checkpoint.context_encoder, device)

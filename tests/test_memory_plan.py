@@ -221,6 +221,8 @@ def forget(painter: Careful) -> None:
     if hasattr(inner, "_cache"):
         inner._tokens = None
         inner._cache.clear()
+    if hasattr(inner, "_recall"):
+        inner._recall.clear()
 
 
 @pytest.mark.parametrize("kind", ["sd-turbo", "kontext"])

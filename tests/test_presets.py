@@ -27,17 +27,25 @@ SIZES = {  # millions of weights of what is run at every step, as published
 
 
 def test_the_presets_are_those_that_are_promised() -> None:
-    promised = "bundled sd-turbo sd15-lcm sdxl-turbo instruct-pix2pix flux2-klein-4b flux1-kontext qwen-image-edit"
+    promised = "bundled sd-mini sd-turbo sd15-lcm sdxl-turbo instruct-pix2pix flux2-klein-4b flux1-kontext qwen-image-edit"
     assert set(NAMES) == set(promised.split())
     with pytest.raises(InputError, match="flux1-kontext"):
         random_name("flux9")
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", SIZES)
 def test_a_preset_has_the_size_of_the_real_one(name: str) -> None:
     parts = PRESETS[name][1]
     network = _made(parts.get("unet") or parts["transformer"])
     assert round(sum(weight.numel() for weight in network.parameters()) / 1e6) == pytest.approx(SIZES[name], abs=1)
+
+
+def test_the_small_one_is_as_deep_as_the_real_one_and_a_fifth_as_wide() -> None:
+    small, real = (_made(PRESETS[name][1]["unet"]) for name in ("sd-mini", "sd-turbo"))
+    kinds = [[type(layer) for layer in network.modules()] for network in (small, real)]
+    assert kinds[0] == kinds[1]
+    assert [5 * width for width in small.config.block_out_channels] == list(real.config.block_out_channels)
+    assert set(PRESETS) == {*SIZES, "sd-mini"}
 
 
 @pytest.mark.parametrize("name", PRESETS)

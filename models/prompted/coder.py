@@ -27,6 +27,10 @@ class Coder:
         if self.dtype == torch.float16 and vae.config.get("force_upcast"):
             self.vae.to(torch.float32)  # it overflows in half precision, as its config says
 
+    def floats(self, pixels: Tensor) -> Tensor:
+        """uint8 to [-1, 1], in the painter's number format."""
+        return pixels.to(self.dtype) / 127.5 - 1
+
     def encode(self, pixels: Tensor, noise: Tensor | None) -> Tensor:
         """float (1, 3, h, w) in [-1, 1] to scaled latents; noise: what the posterior is sampled with, else its mode."""
         latents = self._unscaled(pixels, noise)

@@ -7,9 +7,7 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 
 from __future__ import annotations
 
-import hashlib
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,11 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
 
 from engine.geometry import Rect
 from engine.painter import (
-    CACHE,
     CROPS,
     EMBEDDINGS,
     GRAPHS,
@@ -40,7 +36,7 @@ from models.compiling import compile_blocks
 from models.crops import Cells, PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
-from models.frame_cache import FrameCache
+from models.families import Family
 from models.graphs import Graphs
 from models.held_frame import BLEND, EMPTY, HeldFrame, Kept
 from models.instructions import templates_of
@@ -51,12 +47,16 @@ from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
 from models.prompted.prediction import Prediction
-from models.prompted.trajectory import Trajectory, stock_path
+from models.prompted.recall import Recall
+from models.prompted.run import Run
 from models.stopwatch import Stopwatch
 
-CACHED_AREA = 384 * 384  # pixels: larger crops rarely come back
 NEGATIVE = "blurry, illegible text, distorted"
 CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
+# Where time goes by the pixel, as on a CPU: the smallest that holds a letter and its margins wherever it stands. A denoiser that was
+# trained on whole pictures knows less of the place there, and its coarser cells begin elsewhere than the frame's, so that what a
+# crop shows is further from what the whole frame would: `docs/benchmarks.md` says how far. `least_crop` asks for larger ones.
+SMALL_CELLS = replace(CELLS, align=16, least=128)
 
 
 class PromptedPainter:
@@ -80,21 +80,20 @@ class PromptedPainter:
         self._predict = self.graphs.wrap(Prediction(self.pipeline, self.family))
         self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor, self.graphs)
         steps = spec.steps or self.family.steps
-        self._path = stock_path(self.pipeline, self.family, steps)
-        self._times = list(self._path.timesteps.to(device))
+        self._run = self._run_of(self.family, steps)
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
             strength=0.0 if self.family.edits else self.family.turning,
         )  # fmt: skip
-        cells = replace(CELLS, least=spec.least_crop or CELLS.least)
-        self.cells = cells.few(spec.size) if self.graphs.on else cells
+        cells, small = (replace(cells, least=spec.least_crop or cells.least) for cells in (CELLS, SMALL_CELLS))
+        self._ample = cells.few(spec.size) if self.graphs.on else cells  # for edits, which more depends on and nobody waits for
+        self.cells = small if device.type == "cpu" and not self.graphs.on else self._ample
         self._frame = HeldFrame(spec.size, device)
-        self._fields = self._noise(self._path)
-        self._latents = torch.zeros_like(self._fields[0])
+        self._latents = torch.zeros_like(self._run.fields[0])
         self._unread = True  # whether the frame has no latents yet
         self._told: tuple[tuple[str, str], Conditioning] | None = None
-        self._cache: FrameCache[Kept] = FrameCache(spec.cache_mb)
+        self._recall = Recall(spec)
         self._vocabulary = Vocabulary(self.pipeline, Path(spec.profile) if spec.profile else None)
         self._known: tuple[str, Known] | None = None
         self.on_step: OnStep | None = None
@@ -104,8 +103,7 @@ class PromptedPainter:
         if spec.compiled:
             compiled = compile_blocks([self.pipeline.unet], self._try)
             self.info = replace(self.info, compile_s=compiled.seconds, note=" ".join(filter(None, (self.info.note, compiled.note))))
-        areas = [Rect(0, 0, *size) for size in (*self.cells.sizes, spec.size)]
-        self.graphs.rehearse([partial(self._paint_unseen, area) for area in areas])
+        self.graphs.rehearse([partial(self._paint_unseen, Rect(0, 0, *size)) for size in (*self.cells.sizes, spec.size)])
 
     def _try(self) -> None:
         """Paint the whole frame and a small crop of nothing, and forget it."""
@@ -138,7 +136,6 @@ class PromptedPainter:
         """
         if request.edit is not None:
             return self._edited(request)
-        whole = Rect(0, 0, *self._spec.size)
         self._watch.begin()
         self._watch.stage("embed")
         self._weigh(request)
@@ -148,19 +145,24 @@ class PromptedPainter:
             self._last = request
         patches, damage = self._frame.begin(request)
         self._read(anew=bool(patches))
-        damage = (whole,) if request.guide is None else damage
+        damage = (self._frame.whole,) if request.guide is None else damage
         fresh = bool(patches)
+        asked = repr((self.ladder.scale, self._told and self._told[0], self.info.loras))
+        returned = self._recall.begin(request, asked, damage, self._held)
+        if returned is not None:
+            patches += self._put_back(damage, returned.part(damage, self._within))
+            damage = ()
         for crop in plan(damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without):
-            key = self._key(crop, request)
-            known = self._cache.get(key)
+            known = self._recall.crop(crop)
             if known is None:
                 fresh, known = True, self._painted(crop, request, told)
-                self._cache.put(key, known, known.nbytes)
+                self._recall.keep(crop, known)
+                patches += known.patches
             else:
-                self._put_back(crop, known)
-            patches += known.patches
+                patches += self._put_back(crop.damage, known)
+        self._recall.end()
         source = "painted" if fresh else "cached" if patches else "skipped"
-        return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._cache.lookups())
+        return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._recall.lookups())
 
     def _painted(self, crop: PaintCrop, request: PaintRequest, told: Conditioning) -> Kept:
         painted = self._paint_area(crop.area, request, told, crop.damage)
@@ -170,24 +172,19 @@ class PromptedPainter:
             patches.append(self._frame.take_for(request, rect, painted[..., y, x] / 2 + 0.5))
         return Kept(tuple(patches), tuple(self._latents[self._within(rect)].clone() for rect in crop.damage))
 
-    def _put_back(self, crop: PaintCrop, known: Kept) -> None:
-        for rect, patch, latents in zip(crop.damage, known.patches, known.latents, strict=True):
+    def _put_back(self, damage: tuple[Rect, ...], known: Kept) -> tuple[Patch, ...]:
+        for rect, patch, latents in zip(damage, known.patches, known.latents, strict=True):
             self._frame.hold(rect, patch.pixels)
             self._latents[self._within(rect)] = latents
+        return known.patches
+
+    def _held(self) -> Kept:
+        """All of the frame."""
+        return Kept((Patch(self._frame.whole, self._frame.array()),), (self._latents.clone(),))
 
     def _within(self, rect: Rect) -> tuple[Any, ...]:
         """The latent cells that a rect touches."""
         return (..., *(slice(s.start // self._coder.factor, -(-s.stop // self._coder.factor)) for s in rect.slices))
-
-    def _key(self, crop: PaintCrop, request: PaintRequest) -> bytes | None:
-        """Names a patch by what is on the screen there and how it is asked for; not by what was painted around it, which blended
-        margins never leave quite the same. None where it is not kept."""
-        if request.guide is None or crop.area.area > CACHED_AREA or CACHE in self._spec.without:
-            return None
-        digest = hashlib.blake2b(repr((crop, self.ladder.scale, self._told and self._told[0], self.info.loras)).encode(), digest_size=16)
-        for plane in (request.guide, request.verbatim):
-            digest.update(b"" if plane is None else plane[crop.area.slices].tobytes())
-        return digest.digest()
 
     @torch.inference_mode()
     def frame(self, request: PaintRequest, area: Rect | None = None) -> Tensor:
@@ -209,6 +206,7 @@ class PromptedPainter:
 
     @torch.inference_mode()
     def restore(self, latents: np.ndarray | None) -> None:
+        self._recall.lost()
         count = self._frame.pixels.numel()
         if latents is None:
             self._frame.pixels.fill_(EMPTY)
@@ -221,7 +219,7 @@ class PromptedPainter:
 
     def close(self) -> None:
         self._told = self._known = self.on_step = self.on_preview = None
-        self._cache.clear()
+        self._recall.clear()
 
     def prompt(self, request: PaintRequest) -> str:
         return self._templates.words(request)
@@ -239,23 +237,22 @@ class PromptedPainter:
         self._watch.begin()
         self._watch.stage("encode")
         self._read()
-        kept = self._latents, self._told, self._path, self._times, self._fields
+        kept = self._latents, self._told, self._run
         row = self.family.turned(request.edit.strength)
         if row is not self.family:
-            self._path = stock_path(self.pipeline, row, row.calls(self.info.steps))
-            self._times, self._fields = list(self._path.timesteps.to(self._device)), self._noise(self._path)
+            self._run = self._run_of(row, row.calls(self.info.steps))
         patches: list[Patch] = []
         with self._frame.lent(request.guide):
             try:
                 self._read(anew=True)
                 told = self.conditioning(request)
-                for crop in plan(request.damage, self._spec.size, self.cells.at_most(self.ladder.most)):
+                for crop in plan(request.damage, self._spec.size, self._ample.at_most(self.ladder.most)):
                     painted = self._paint_area(crop.area, request, told, crop.damage)
                     for rect in crop.damage:
                         y, x = rect.shift(-crop.area.x, -crop.area.y).slices
                         patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
             finally:
-                self._latents, self._told, self._path, self._times, self._fields = kept
+                self._latents, self._told, self._run = kept
         return Painting(request.seq, tuple(patches), "painted", self._watch.ms())
 
     def conditioning(self, request: PaintRequest) -> Conditioning:
@@ -275,15 +272,11 @@ class PromptedPainter:
             self._known = context, context_tokens(self.pipeline, context)
         return self._known[1]
 
-    def _noise(self, path: Trajectory) -> list[Tensor]:
-        """Fields over the whole frame: the posterior's, the start's, then each step's that takes any."""
-        generator = torch.Generator().manual_seed(self._spec.seed)
+    def _run_of(self, family: Family, steps: int) -> Run:
         width, height = (side // self._coder.factor for side in self._spec.size)
         shape = (1, self.pipeline.vae.config.latent_channels, height, width)
         sampled = not self.family.edits and not self._coder.local
-        count = sampled + 1 + sum(weight != 0 for weight in path.fresh)
-        fields = [torch.randn(shape, generator=generator, dtype=self._dtype).to(self._device) for _ in range(count)]
-        return fields if sampled else [torch.zeros_like(fields[0]), *fields]
+        return Run(self.pipeline, family, steps, shape, self._spec.seed, sampled, self._device, self._dtype)
 
     def _paint_area(self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...]) -> Tensor:
         """New pixels of the area, float32 (1, 3, h, w) in [-1, 1]; its latents are kept where it was damaged."""
@@ -291,47 +284,37 @@ class PromptedPainter:
         rows, columns = area.slices
         cells: tuple[Any, ...] = (..., *(slice(s.start // self._coder.factor, s.stop // self._coder.factor) for s in (rows, columns)))
         scale = self.ladder.scale
-        fields = [field[cells][..., ::scale, ::scale] for field in self._fields]
+        fields = [field[cells][..., ::scale, ::scale] for field in self._run.fields]
         guide = None
         shown = self._frame.pixels[..., rows, columns]
         if request.guide is not None:
             guide = self._frame.ferry.up(request.guide[rows, columns]).permute(2, 0, 1)[None]
             shown = self._frame.showing(request.guide, damage)[..., rows, columns]
-        edited = self._coder.mode(self._less(self._floats(self._seen(shown, area, request)))) if self.family.edits else None
+        edited = self._coder.mode(self.ladder.less(self._coder.floats(self._seen(shown, area, request)))) if self.family.edits else None
         if edited is not None or request.guide is None:
-            start = self._less(self._latents[cells])
+            start = self.ladder.less(self._latents[cells])
         else:
-            start = self._coder.encode(self._less(self._floats(shown)), fields[0])
-        control = self._less(self._floats(guide if guide is not None else shown)) / 2 + 0.5 if self.family.control else None
+            start = self._coder.encode(self.ladder.less(self._coder.floats(shown)), fields[0])
+        control = self.ladder.less(self._coder.floats(guide if guide is not None else shown)) / 2 + 0.5 if self.family.control else None
         self._watch.stage("denoise")
         size, corner = (self._spec.size[1] // scale, self._spec.size[0] // scale), (area.y // scale, area.x // scale)
-        show = partial(self._show, request, area, damage) if request.edit is not None else None
-        clean = self._denoise(start, edited, control, told, fields[1:], told.added(size, corner), show)
+        stepped = partial(self._stepped, request, area, damage)
+        clean = self._run.clean(self._predict, start, edited, control, told, fields[1:], told.added(size, corner), stepped)
         self._watch.stage("decode")
-        kept = self._as_kept(clean)
+        kept = self.ladder.as_kept(clean)
         for rect in damage:
             _, y, x = self._within(rect)
             top, left = area.y // self._coder.factor, area.x // self._coder.factor
             self._latents[..., y, x] = kept[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
         return self._decode(clean, cells, area)
 
-    def _denoise(
-        self, start: Tensor, edited: Tensor | None, control: Tensor | None, told: Conditioning, fields: list[Tensor],
-        added: dict[str, Tensor], show: Callable[[Tensor], None] | None = None,
-    ) -> Tensor:  # fmt: skip
-        path = self._path
-        image, noise = path.start
-        samples, outputs = [image * start + noise * fields[0]], list[Tensor]()
-        fresh, pooled, ids = iter(fields[1:]), added.get("text_embeds"), added.get("time_ids")
-        for i, t in enumerate(self._times):
-            seen = samples[-1] * path.scale[i].to(samples[-1])
-            outputs.append(self._predict(seen, t, told.embeds, told.weights, told.shown, told.guidance, pooled, ids, edited, control))
-            samples.append(path.next(i, samples, outputs, next(fresh) if path.fresh[i] else None))
-            if show is not None and self.on_preview is not None and i + 1 < len(path.timesteps):
-                show(path.clean(i, samples[i], outputs[i]))
-            if self.on_step is not None and not self.on_step(i + 1, len(path.timesteps)):
-                raise Cancelled(f"painting was given up after {i + 1} of {len(path.timesteps)} steps; the frame is as it was")
-        return samples[-1]
+    def _stepped(self, request: PaintRequest, area: Rect, damage: tuple[Rect, ...], i: int, sample: Tensor, output: Tensor) -> None:
+        """A call of the denoiser is done: tell of it, show what an edit is like by now. Raises Cancelled where it is given up."""
+        path, calls = self._run.path, len(self._run.path.timesteps)
+        if request.edit is not None and self.on_preview is not None and i + 1 < calls:
+            self._show(request, area, damage, path.clean(i, sample, output))
+        if self.on_step is not None and not self.on_step(i + 1, calls):
+            raise Cancelled(f"painting was given up after {i + 1} of {calls} steps; the frame is as it was")
 
     def _seen(self, shown: Tensor, area: Rect, request: PaintRequest) -> Tensor:
         """What an editing checkpoint is shown of the area: in a dream with a mark of the click, where that helps."""
@@ -343,7 +326,7 @@ class PromptedPainter:
     def _show(self, request: PaintRequest, area: Rect, damage: tuple[Rect, ...], clean: Tensor) -> None:
         """A preview: the picture that is edited, with what the damage would be like by now."""
         assert request.guide is not None and self.on_preview is not None
-        decoded = (self._more(self._coder.decode(clean)) / 2 + 0.5).clamp(0, 1)[0].permute(1, 2, 0)
+        decoded = (self.ladder.more(self._coder.decode(clean)) / 2 + 0.5).clamp(0, 1)[0].permute(1, 2, 0)
         pixels, seen = request.guide.copy(), (decoded * 255).round().to(torch.uint8).cpu().numpy()
         for rect in damage:
             pixels[rect.slices] = seen[rect.shift(-area.x, -area.y).slices]
@@ -352,30 +335,14 @@ class PromptedPainter:
     def _decode(self, clean: Tensor, cells: tuple[Any, ...], area: Rect) -> Tensor:
         """The area's pixels. An autoencoder that sees the whole picture decodes the whole: crops would not fit in."""
         if self._coder.local or area == Rect(0, 0, *self._spec.size):
-            return self._more(self._coder.decode(clean))
-        scale, frame = self.ladder.scale, self._less(self._latents).clone()
+            return self.ladder.more(self._coder.decode(clean))
+        scale, frame = self.ladder.scale, self.ladder.less(self._latents).clone()
         y, x = (slice(s.start // scale, s.stop // scale) for s in cells[1:])
         frame[..., y, x] = clean
-        return self._more(self._coder.decode(frame))[(..., *area.slices)]
+        return self.ladder.more(self._coder.decode(frame))[(..., *area.slices)]
 
     def _read(self, anew: bool = False) -> None:
         """Have the latents of the frame that is held, where it has none yet, or others by now."""
         if anew or self._unread:
-            self._latents = self._as_kept(self._coder.encode(self._less(self._floats(self._frame.pixels)), None))
+            self._latents = self.ladder.as_kept(self._coder.encode(self.ladder.less(self._coder.floats(self._frame.pixels)), None))
             self._unread = False
-
-    def _as_kept(self, latents: Tensor) -> Tensor:
-        """Latents as they are kept: of the frame's size."""
-        return latents.repeat_interleave(self.ladder.scale, -2).repeat_interleave(self.ladder.scale, -1)
-
-    def _less(self, whole: Tensor) -> Tensor:
-        """Pictures or latents as large as the checkpoint paints them: the frame's size, unless memory ran out."""
-        return whole if self.ladder.scale == 1 else avg_pool2d(whole, self.ladder.scale)
-
-    def _more(self, painted: Tensor) -> Tensor:
-        """And back to the frame's size."""
-        return painted if self.ladder.scale == 1 else interpolate(painted, scale_factor=self.ladder.scale, mode="bicubic")
-
-    def _floats(self, pixels: Tensor) -> Tensor:
-        """uint8 to [-1, 1]."""
-        return pixels.to(self._dtype) / 127.5 - 1

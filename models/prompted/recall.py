@@ -1,0 +1,93 @@
+"""What a prompted painter has painted, by the name of everything it came from: crops, and whole frames that a large change left.
+
+A caret that blinks brings back a crop; a window that closes brings back the frame as it was before it opened, whichever crops
+that was painted in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from engine.geometry import Rect
+from engine.painter import CACHE, PainterSpec, PaintRequest, Pixels
+from models.crops import PaintCrop
+from models.frame_cache import FrameCache
+from models.held_frame import Kept
+
+CACHED_AREA = 384 * 384  # pixels: larger crops rarely come back, only whole frames
+LARGE = 0.25  # share of the frame: a change like that is a window that opens or closes
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a frame shows. asked: all that says how; guide, verbatim: uint8 (H, W, 3) and (H, W), what."""
+
+    asked: str
+    guide: Pixels
+    verbatim: Pixels | None
+
+    def name(self, crop: PaintCrop) -> bytes:
+        """Of a patch: what is on the screen there and how it is asked for; not what was painted around it, which blended margins
+        never leave quite the same."""
+        digest = hashlib.blake2b(repr((crop, self.asked)).encode(), digest_size=16)
+        for plane in (self.guide, self.verbatim):
+            digest.update(b"" if plane is None else plane[crop.area.slices].tobytes())
+        return digest.digest()
+
+    def kept(self) -> Shown:
+        """A copy: who draws a guide draws over it."""
+        return replace(self, guide=self.guide.copy(), verbatim=None if self.verbatim is None else self.verbatim.copy())
+
+
+class Recall:
+    """Paint by paint: `begin`, then `crop` and `keep` for each crop that is not there any more, then `end`."""
+
+    def __init__(self, spec: PainterSpec) -> None:
+        whole = Rect(0, 0, *spec.size)
+        self._whole = PaintCrop(whole, (whole,))
+        self._off = CACHE in spec.without
+        self._cache: FrameCache[Kept] = FrameCache(spec.cache_mb)
+        self._held: Shown | None = None  # by the frame that is held, where all of it shows that
+        self._now: Shown | None = None
+        self._all = False  # whether the frame will show all that is asked for when this paint is done
+
+    def begin(self, request: PaintRequest, asked: str, damage: Sequence[Rect], held: Callable[[], Kept]) -> Kept | None:
+        """The whole frame where it comes back by a large change, None where the damage is to be painted. held: the whole frame
+        as it is, which is kept where such a change leaves it."""
+        left, self._held = self._held, None  # half painted it shows nothing
+        self._now = None if self._off or request.guide is None else Shown(asked, request.guide, request.verbatim)
+        self._all = left is not None or self._whole.area in request.damage
+        if self._now is None or sum(rect.area for rect in damage) < LARGE * self._whole.area.area:
+            return None
+        if left is not None:
+            kept = held()
+            self._cache.put(left.name(self._whole), kept, kept.nbytes)
+        return self._cache.get(self._now.name(self._whole))
+
+    def crop(self, crop: PaintCrop) -> Kept | None:
+        """What was painted there for the same."""
+        return self._cache.get(self._key(crop))
+
+    def keep(self, crop: PaintCrop, painted: Kept) -> None:
+        self._cache.put(self._key(crop), painted, painted.nbytes)
+
+    def end(self) -> None:
+        """All of the damage is there."""
+        self._held = self._now.kept() if self._now is not None and self._all else None
+
+    def lost(self) -> None:
+        """The frame is another one now, nobody knows of what."""
+        self._held = None
+
+    def lookups(self) -> tuple[int, int]:
+        return self._cache.lookups()
+
+    def clear(self) -> None:
+        self._cache.clear()
+        self._held = self._now = None
+
+    def _key(self, crop: PaintCrop) -> bytes | None:
+        """None where it is not kept."""
+        return None if self._now is None or crop.area.area > CACHED_AREA else self._now.name(crop)

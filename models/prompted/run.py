@@ -1,0 +1,48 @@
+"""A sampler's run over a crop: from what painting starts with to clean latents, call by call of the denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.families import Family
+from models.graphs import Static
+from models.prompted.conditioning import Conditioning
+from models.prompted.trajectory import stock_path
+
+Stepped = Callable[[int, Tensor, Tensor], None]  # after each call: its number, the sample before it, the prediction
+
+
+class Run:
+    """path: the stock pipeline's for so many calls of the denoiser. fields: noise over the whole frame, (1, C, h, w) each, one
+    order for every family: the posterior's, the start's, then each step's that takes any. sampled: whether the posterior is."""
+
+    def __init__(
+        self, pipeline: Any, family: Family, steps: int, shape: tuple[int, ...], seed: int, sampled: bool, device: torch.device, dtype: torch.dtype,
+    ) -> None:  # fmt: skip
+        self.path = stock_path(pipeline, family, steps)
+        self._times = list(self.path.timesteps.to(device))
+        generator = torch.Generator().manual_seed(seed)
+        count = sampled + 1 + sum(weight != 0 for weight in self.path.fresh)
+        fields = [torch.randn(shape, generator=generator, dtype=dtype).to(device) for _ in range(count)]
+        self.fields = fields if sampled else [torch.zeros_like(fields[0]), *fields]
+
+    def clean(
+        self, predict: Static, start: Tensor, edited: Tensor | None, control: Tensor | None, told: Conditioning, fields: list[Tensor],
+        added: dict[str, Tensor], stepped: Stepped,
+    ) -> Tensor:  # fmt: skip
+        """Clean latents of a crop. start, edited: (1, C, h, w); control: (1, 3, H, W) in [0, 1]; fields: the crop's part of
+        `fields` but the posterior's; added: as of `told`. What `stepped` raises ends it."""
+        path = self.path
+        image, noise = path.start
+        samples, outputs = [image * start + noise * fields[0]], list[Tensor]()
+        fresh, pooled, ids = iter(fields[1:]), added.get("text_embeds"), added.get("time_ids")
+        for i, t in enumerate(self._times):
+            seen = samples[-1] * path.scale[i].to(samples[-1])
+            outputs.append(predict(seen, t, told.embeds, told.weights, told.shown, told.guidance, pooled, ids, edited, control))
+            samples.append(path.next(i, samples, outputs, next(fresh) if path.fresh[i] else None))
+            stepped(i, samples[i], outputs[i])
+        return samples[-1]
