@@ -214,7 +214,7 @@ class LatentPainter:
     def _answered(self, request: PaintRequest) -> list[Patch]:
         """Let the denoiser answer the request's events in their order; patches for all that is different in the end."""
         whole, first = self._bounds, self._pixels[0].clone()
-        for step in steps_of(request):
+        for step in (step for step in steps_of(request) if not step.past):
             one = replace(request, context=step.context, pointer=step.pointer)
             recalled = self._memory.recall(whole) if self._memory is not None else None
             pixels, _ = self._paint_crop(PaintCrop(whole, ()), one, self._embed(step.context), recalled)

@@ -74,7 +74,7 @@ def techniques(result: dict[str, Any]) -> str:
 
 def preset(result: dict[str, Any]) -> str:
     """What was measured, where the table of techniques is all there is to show."""
-    machine, checkpoint, threads = result["machine"], result["checkpoint"], result["threads"]
+    machine, threads = result["machine"], result["threads"]
     disturbed = f" Meanwhile {'; '.join(result['disturbed'])}: only what is laid side by side can be compared." if result["disturbed"] else ""
     return (
         f"Preset {result['title']}: {machine['cpu']}, {threads} thread{'s' * (threads > 1)}, torch {machine['torch']}, {result['mode']}, "

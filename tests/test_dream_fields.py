@@ -14,11 +14,14 @@ from engine.desktop.documents import Documents
 from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait
 from engine.geometry import Rect
 from engine.guide import Guide
+from engine.painter import PaintRequest
 from engine.scene import Widget, find
 from engine.theme import NEUTRAL, Role
+from models.dreaming.dream import Dream
+from models.dreaming.dreamer import Dreamer
 from models.dreaming.field import Field
 from models.dreaming.planes import planes_of
-from models.dreaming.steps import Step
+from models.dreaming.steps import LATEST, Step, steps_of
 
 SIZE = (384, 320)
 SHORT = "Milk, bread\nand a dozen eggs"
@@ -174,3 +177,22 @@ def test_whatever_is_done_to_a_text_that_is_all_in_view_a_dream_agrees(events: l
         event = Text(1 + i / 10, name) if mods is None else Key(1 + i / 10, name, mods)
         if dreamt.feed(event):
             assert dreamt.agrees(), (event, np.argwhere((dreamt.planes[:3] != shown(dreamt.desktop)[:3]).any(0).numpy())[:3])
+
+
+def test_letters_of_a_long_request_are_all_written_however_far_back_they_lie() -> None:
+    desktop = notes("")
+    asleep = desktop.features()
+    letters = [Text(1 + i / 10, char) for i, char in enumerate("The quick brown fox")]
+    for letter in letters:
+        desktop.handle(letter)
+    request = PaintRequest(1, tuple(letters), (), None, None, desktop.features(), desktop.router.pointer, desktop.router.buttons)
+    steps = list(steps_of(request))
+    assert [one.event for one in steps] == letters and [one.past for one in steps] == [True] * (len(letters) - LATEST) + [False] * LATEST
+    dream = Dream(Dreamer().eval(), SIZE)  # untaught: what is not sure is left out, or nonsense
+    before = notes("")
+    guide = Guide(SIZE)
+    guide.update(before.items)
+    dream.begin(PaintRequest(0, (), (), guide.pixels, guide.verbatim, asleep, (0, 0), corners=guide.corners))
+    dream.answer(request)
+    box, truth = editor(desktop).rect.inset(6, 6, 13, 6), shown(desktop)
+    assert (dream.guide[0][box.slices] == truth[:3, *box.slices].permute(1, 2, 0).numpy()).all()

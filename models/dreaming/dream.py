@@ -79,6 +79,11 @@ class Dream:
 
     @torch.inference_mode()
     def _take(self, step: Step) -> None:
+        if step.past:
+            self._known.lay(step.context)
+            if text := self._text(step):
+                self._known.show(text.planes)
+            return
         context, device = step.context, self._dreamer.device
         slow, recent = (torch.from_numpy(x)[None].to(device) for x in (context.slow, context.recent))
         tokens = self._dreamer.tokens(slow, recent)
@@ -110,17 +115,24 @@ class Dream:
     def _at_hand(self, step: Step, tokens: Tensor) -> tuple[AtHand, Guess]:
         """What can be copied from, and the last of it as a guess."""
         hand, letter = self._known.turn(step.event, step.context), letter_of(step.event)
-        if written := self._field.answer(self._known.planes, self._known.front, step):
-            planes = self._known.planes.clone()
-            for spot, shown in written:
-                planes[:, *spot.slices] = shown
-            return guessed(hand, planes), Guess(planes, tuple(spot for spot, _ in written), (0, 0), sure=True)
+        if text := self._text(step):
+            return guessed(hand, text.planes), text
         if not letter:
             return hand, Guess(self._known.planes, (), (0, 0))
         last = self._written
         pen = last.behind if last else self._pen(hand.codes, tokens)
         guess = typed(self._known.planes, letter, text_size_of(step.context.slow), pen, last.letter if last else "")
         return guessed(hand, guess.planes), guess
+
+    def _text(self, step: Step) -> Guess | None:
+        """What follows from what is written in the field in focus, if that can be read."""
+        planes, written = self._known.planes, self._field.answer(self._known.planes, self._known.front, step)
+        if not written:
+            return None
+        planes = planes.clone()
+        for spot, shown in written:
+            planes[:, *spot.slices] = shown
+        return Guess(planes, tuple(spot for spot, _ in written), (0, 0), sure=True)
 
     def _pen(self, codes: Tensor, tokens: Tensor) -> Pen:
         """Where a letter goes that is typed now: to the caret that the dreamer believes in most, of those that are seen or,

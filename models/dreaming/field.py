@@ -146,7 +146,7 @@ class Field:
             return None
         self._open, self._held = self._read(planes[:, *box.slices], box, size), False
         if self._open:
-            self._open.counted = _told_below(planes, box, size)
+            self._open.counted = _told_below(planes, self._open)
         self._unread = seen.clone() if self._open is None else None
         return self._open
 
@@ -196,15 +196,17 @@ def _filled(editor: Editor) -> None:
         view.scroll_to(0)
 
 
-def _told_below(planes: Tensor, box: Rect, size: int) -> tuple[int, int] | None:
-    """Words and characters, as they are told below a field."""
-    where = _label_of(box, size)
-    if where.bottom > planes.shape[1]:
+def _told_below(planes: Tensor, now: _Open) -> tuple[int, int] | None:
+    """Words and characters, as they are told below a field; None where nothing is told. A label that is not to be read, as one out
+    of the book of windows, is believed to be right."""
+    where, text = _label_of(now.box, now.size), now.editor.buffer.text
+    if where.bottom > planes.shape[1] or _shows(planes[:, *where.slices], Role.SURFACE).all():
         return None
-    label = read_label(planes[:3].permute(1, 2, 0).numpy(), where.right, where.y, Face(size))
-    found = COUNT.fullmatch(label or "")
-    words, characters = (int(number.replace(",", "")) for number in found.groups()) if found else (0, 0)
-    return (words, characters) if found else None
+    label = read_label(planes[:3].permute(1, 2, 0).numpy(), where.right, where.y, Face(now.size))
+    if found := COUNT.fullmatch(label or ""):
+        words, characters = (int(number.replace(",", "")) for number in found.groups())
+        return words, characters
+    return (count(text), len(text)) if now.begins and now.ends else None
 
 
 def _counted(now: _Open, before: str, rests: bool) -> list[Laid]:

@@ -52,15 +52,20 @@ class Recollection:
     def turn(self, event: Event | None, context: ContextFeatures) -> AtHand:
         """An event came, and the context is as given: lay the windows anew where it tells of others, and say what can be
         copied from, as yet without a typed letter."""
-        before = self.planes
-        self.show(self._windows.laid(before, context))
+        laid = self.lay(context)
         recalled = self._places.recall(self.bounds)
         dx, dy = movement(event, text_size_of(context.slow))
         pictures = [self.planes, *recalled.pixels, moved(self.planes, dx, dy) if dx or dy else self.planes]
         first = codes_of(self.planes[:3], self.planes[3])
         codes = torch.stack([first if p is self.planes else codes_of(p[:3], p[3]) for p in [*pictures, self.planes]])
         codes[1:3][~wide(recalled.known)] = NOWHERE
-        return AtHand([*pictures, self.planes], codes, before is not self.planes)
+        return AtHand([*pictures, self.planes], codes, laid)
+
+    def lay(self, context: ContextFeatures) -> bool:
+        """Lay the windows anew where the context tells of others than before; whether it did."""
+        before = self.planes
+        self.show(self._windows.laid(before, context))
+        return before is not self.planes
 
     @property
     def front(self) -> Rect | None:

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.context import atoms, earlier, ticked
+from engine.context import RECENT, atoms, earlier, ticked
 from engine.events import Event
 from engine.painter import ContextFeatures, PaintRequest
 
-LATEST = 8  # events of one request that are dreamt one after another; older ones are only remembered
+LATEST = 8  # events of one request that are dreamt one after another
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """event: None for a tick; pointer: where it was, frame pixels."""
+    """event: None for a tick; pointer: where it was, frame pixels; past: whether so many events of the request came after it that
+    only what follows from it for sure is answered."""
 
     event: Event | None
     context: ContextFeatures
     pointer: tuple[int, int]
     buttons: tuple[str, ...]
+    past: bool = False
 
 
 def steps_of(request: PaintRequest) -> Iterator[Step]:
@@ -28,8 +30,8 @@ def steps_of(request: PaintRequest) -> Iterator[Step]:
     events = [atom for event in request.events for atom in atoms(event, request.pointer)]
     if not events:
         yield Step(None, ContextFeatures(slow, ticked(recent)), request.pointer, request.buttons)
-    for later, event in zip(range(min(len(events), LATEST) - 1, -1, -1), events[-LATEST:], strict=True):
+    for later, event in zip(range(len(events) - 1, -1, -1), events, strict=True):
         pointer = getattr(event, "x", request.pointer[0]), getattr(event, "y", request.pointer[1])
-        yield Step(event, ContextFeatures(slow, earlier(recent, later)), pointer, request.buttons)
+        yield Step(event, ContextFeatures(slow, earlier(recent, min(later, RECENT))), pointer, request.buttons, later >= LATEST)
 
 
