@@ -22,6 +22,9 @@ FIRST, OPEN, XL_FIRST, XL_OPEN = ("cond_stage_model.transformer.", "cond_stage_m
                                   "conditioner.embedders.1.model.")  # fmt: skip
 
 
+CLIP_L, T5_XXL = "text_encoders.clip_l.transformer.", "text_encoders.t5xxl.transformer."  # as ComfyUI saves FLUX.1 with all its parts
+
+
 class Announced(Tensor):
     """A tensor without numbers that knows which of a file's tensors it was made of."""
 
@@ -70,6 +73,11 @@ def _open_clip(beginning: str) -> Rename:
         return library.convert_open_clip_checkpoint(network, tensors, prefix=beginning)
 
     return rename
+
+
+def _without(beginning: str) -> Rename:
+    """Of tensors that have the library's own names behind a beginning."""
+    return lambda tensors, config: {name.removeprefix(beginning): tensor for name, tensor in tensors.items()}
 
 
 def _bare(rename: Callable[[Tensors], Tensors]) -> Rename:
@@ -133,10 +141,11 @@ class Arrangement(NamedTuple):
     rename: Rename
 
 
-WHOLE = (  # parts of Stable Diffusion's files
+WHOLE = (  # parts of Stable Diffusion's files, and those of FLUX.1
     Arrangement(DENOISER, "unet", _unet), Arrangement(CODER, "vae", _coder), Arrangement("vae.", "vae", _coder),
     Arrangement(FIRST, "text_encoder", _clip), Arrangement(OPEN, "text_encoder", _open_clip(OPEN)),
     Arrangement(XL_FIRST, "text_encoder", _clip), Arrangement(XL_OPEN, "text_encoder_2", _open_clip(XL_OPEN)),
+    Arrangement(CLIP_L, "text_encoder", _without(CLIP_L)), Arrangement(T5_XXL, "text_encoder_2", _without(T5_XXL)),
 )  # fmt: skip
 
 
@@ -167,4 +176,5 @@ BEGINNINGS = (DENOISER, "diffusion_model.")  # of a denoiser's names, where ther
 HARMLESS = re.compile(
     r"model_ema\.|(\w+\.)*(position_ids|logit_scale|num_batches_tracked)$|(alphas|betas|sqrt|log_one|posterior)\w*$|global_step$"
     r"|(v_pred|ztsnr)$|denoiser\.sigmas$|first_stage_model\.loss\.|cond_stage_model\.model\.(text_projection$|transformer\.resblocks\.23\.)"
+    rf"|{CLIP_L}text_projection\.weight$"
 )  # what training left in the files, and what no text encoder of a family asks for

@@ -1,11 +1,12 @@
-"""Weights that bitsandbytes packed into four bits (Dettmers et al., 2023, arXiv:2305.14314), as diffusers folders hold them.
+"""Weights in four bits, by bitsandbytes (Dettmers et al., 2023, arXiv:2305.14314): as diffusers folders hold them, or packed here.
 
-Each lies in a file as bytes, with how large its blocks are and how they are to be unpacked beside it. What is said there is
+In a folder each lies in a file as bytes, with how large its blocks are and how they are to be unpacked beside it. What is said there is
 looked over here, and the library's own layer is given no more than numbers that are known to go together.
 """
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import math
 import re
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from engine.errors import CheckpointError
 from models.plain_files import parsed
 from models.rows import parameter, pieces_in
+from models.safetensors_file import FLOATS
 
 PIECE = re.compile(r"(?P<weight>.+\.weight)\.(?P<piece>absmax|quant_map|nested_absmax|nested_quant_map|quant_state\.bitsandbytes__(nf4|fp4))")
 STATE = re.compile(r"quant_state\.bitsandbytes__(nf4|fp4)")
@@ -27,6 +29,7 @@ BLOCKS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 EIGHT = ("int8", "float8")  # of quanto's kinds, those that `models.rows` reads
 INSTEAD = "get the checkpoint in half precision, or its transformer as GGUF"
+WHOLE = re.compile(r"(^|\.)(shared|wo|lm_head|\w*embed\w*|relative_attention_bias)\.weight$")  # two-dimensional, and never packed
 BETWEEN = "|"  # in no tensor's name: between a weight's and its piece's
 
 
@@ -54,7 +57,7 @@ def check_packing(config: Mapping[str, Any], path: Path) -> None:
         )
     if method == "quanto" and (kind not in EIGHT or told.get("activations") is not None):
         raise CheckpointError(f"{path}: its weights are packed by quanto into {kind}; only {' and '.join(EIGHT)} weights are read here; {INSTEAD}")
-    if method == "bitsandbytes" and not told.get("load_in_8bit") and importlib.util.find_spec(method) is None:
+    if method == "bitsandbytes" and not told.get("load_in_8bit") and not can_pack():
         raise CheckpointError(f"{path}: its weights are packed into four bits by {method}, which needs the package {method} (pip install {method}); or {INSTEAD}")
 
 
@@ -90,10 +93,61 @@ def gathered(tensors: Mapping[str, Tensor], packed: Mapping[str, Packed], path: 
     return found
 
 
+def linear_numbers(network: nn.Module) -> int:
+    """How many of a network's numbers `pack` would put into four bits."""
+    return sum(layer.weight.numel() for _, layer in _packable(network)) if can_pack() else 0
+
+
+def linear_entries(entries: Mapping[str, Any]) -> int:
+    """The same by a file's header."""
+    floats = [(name, entry.shape) for name, entry in entries.items() if entry.dtype in FLOATS and name.endswith(".weight")]
+    return sum(math.prod(shape) for name, shape in floats if len(shape) == 2 and not WHOLE.search(name)) if can_pack() else 0
+
+
+def can_pack() -> bool:
+    """Whether the package is there that does it."""
+    return importlib.util.find_spec("bitsandbytes") is not None
+
+
+def pack(network: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
+    """Put the weights of its linear layers into four bits (nf4), one after the other, each on the device; what was packed stays
+    as it is. dtype: what they are unpacked to.
+
+    diffusers' BitsAndBytesConfig comes to the same weights, but only through `from_pretrained`, which no checkpoint is given to
+    here: what is packed was read by `models.weights`.
+    """
+    from bitsandbytes.nn import Params4bit
+
+    for name, plain in _packable(network):
+        above, _, own = name.rpartition(".")
+        whole: Any = Params4bit(plain.weight.data.to(device, dtype), requires_grad=False, quant_type="nf4", compress_statistics=False)
+        layer = layer_for(plain, whole.to(device))
+        layer.bias, layer.compute_dtype = plain.bias, dtype  # in what numbers it wants to be asked, as some networks look up
+        setattr(network.get_submodule(above), own, layer)
+
+
+def _packable(network: nn.Module) -> list[tuple[str, nn.Linear]]:
+    """Linear layers by name, but for those that the libraries keep whole: named so by the network, a LoRA's, and the one that
+    gives words their likelihood, whose weight may be the words' own."""
+    kept = {*(getattr(network, "_keep_in_fp32_modules", None) or ()), "lora_A", "lora_B"}
+    head = getattr(network, "get_output_embeddings", lambda: None)()
+    every = [(name, layer) for name, layer in network.named_modules() if type(layer) is nn.Linear and layer is not head]
+    return [(name, layer) for name, layer in every if kept.isdisjoint(name.split("."))]
+
+
 def unpacked_bits(weight: Any) -> Tensor:
+    """In float32."""
+    return _unpacked(weight).float()
+
+
+def _unpacked(weight: Any) -> Tensor:
+    """In the number format that it was packed from. As one row: on a CPU the library (0.50) takes every row for blocks of its own,
+    and a width that is no multiple of a block comes out wrong."""
     from bitsandbytes.functional import dequantize_4bit
 
-    return dequantize_4bit(weight.data, weight.quant_state).float()
+    told = copy.copy(weight.quant_state)
+    shape, told.shape = told.shape, torch.Size((told.shape.numel(),))
+    return dequantize_4bit(weight.data, told).view(shape)  # type: ignore[no-any-return]
 
 
 def layer_for(linear: nn.Linear, weight: Any) -> Any:
@@ -112,7 +166,7 @@ def _layer() -> type[Any]:
 
     class Unpacking(Linear4bit):  # type: ignore[misc]
         def forward(self, given: Tensor) -> Tensor:
-            weight = unpacked_bits(self.weight).to(given.dtype)
+            weight = _unpacked(self.weight).to(given.dtype)
             return torch.nn.functional.linear(given, weight, None if self.bias is None else self.bias.to(given.dtype))
 
     return Unpacking

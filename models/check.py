@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
@@ -105,15 +105,17 @@ def _activations(found: BundledCheckpoint | PromptedCheckpoint) -> float:
 
 
 def _plan(found: BundledCheckpoint | PromptedCheckpoint) -> str:
+    from models.bits import linear_numbers
+
     numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in found.parts.items()}
-    return _planned(found.family, numbers)
+    return _planned(Sizes(found.family, numbers, {name: linear_numbers(part) for name, part in found.parts.items()}))
 
 
-def _planned(family: str, parts: dict[str, int]) -> str:
+def _planned(sizes: Sizes) -> str:
     """In words."""
     from models.facts import planned_for
 
-    return str(planned_for(family, parts, PainterSpec()))
+    return str(planned_for(sizes, PainterSpec()))
 
 
 def listing(profile: str | None = None) -> list[Verdict]:
@@ -130,20 +132,29 @@ def glance(found: Found) -> Verdict:
     try:
         if found.path.is_file():
             refuse_foreign(found.path)
-        family, parts = parts_of(found)
-        parameters = sum(parts.values())
+        sizes = sizes_of(found)
+        family, parameters = sizes.family, sum(sizes.parts.values())
         if not whole(found.path):
             raise CheckpointError(f"{found.path} {UNFINISHED}")
     except CheckpointError as error:
         return Verdict(found.name, str(found.path), "unknown", False, str(error), **known)
     checkpoint = found.kind == "checkpoint"
     memory = _memory(family, parameters) if checkpoint else 0.0
-    plan = _planned(family, parts) if checkpoint else ""
+    plan = _planned(sizes) if checkpoint else ""
     return Verdict(found.name, str(found.path), family, True, "", "", parameters, _megabytes(found.path), memory, plan=plan, **known)
 
 
-def parts_of(found: Found) -> tuple[str, dict[str, int]]:
-    """The family and how many numbers each part holds, from headers alone. Raises CheckpointError."""
+class Sizes(NamedTuple):
+    """parts: how many numbers each holds; linear: how many of them could be packed into four bits."""
+
+    family: str
+    parts: dict[str, int]
+    linear: dict[str, int]
+
+
+def sizes_of(found: Found) -> Sizes:
+    """From headers alone. Raises CheckpointError."""
+    from models.bits import linear_entries
     from models.embeddings import suits, widths_of
     from models.loras.origins import origin
     from models.prompted.from_file import opened_file, part_family
@@ -159,22 +170,26 @@ def parts_of(found: Found) -> tuple[str, dict[str, int]]:
         family = "bundled" if ours else recognised(surveyed)[0].name
         parts = [str(part) for part, told in surveyed.index.items() if isinstance(told, list)]
         counts = {part: 0 for part in parts if (found.path / part / "config.json").is_file()}
+        linear = dict(counts)
         for part in counts:
             for weights in files_of(found.path / part, READING):
                 with open_safetensors(weights, READING.largest) as header:
                     counts[part] += _numbers(header.entries)
-        return family, counts
+                    linear[part] += linear_entries(header.entries)
+        return Sizes(family, counts, linear)
     with opened_file(found.path, TAUGHT_NAME) as file:
         kind = kind_of(file.entries)
         if found.kind == "vae":
-            return "autoencoder", {"vae": _numbers(file.entries)}
+            return Sizes("autoencoder", {"vae": _numbers(file.entries)}, {})
         if kind == "lora":
             made_for = origin(cast("Mapping[str, Entry]", file.entries), file.metadata)
-            return f"LoRA for {made_for or 'something its names do not tell'}", {"lora": _numbers(file.entries)}
+            return Sizes(f"LoRA for {made_for or 'something its names do not tell'}", {"lora": _numbers(file.entries)}, {})
         if kind == "embedding":
-            return f"textual inversion for {suits(widths_of(file.entries, found.path))}", {"embedding": _numbers(file.entries)}
+            return Sizes(f"textual inversion for {suits(widths_of(file.entries, found.path))}", {"embedding": _numbers(file.entries)}, {})
         contents = contents_of(file, Findings())
-        return part_family(contents), {part: _numbers({name: file.entries[name] for name in piece.names.values()}) for part, piece in contents.pieces.items()}
+        held = {part: {name: file.entries[name] for name in piece.names.values()} for part, piece in contents.pieces.items()}
+        counted = ({part: count(entries) for part, entries in held.items()} for count in (_numbers, linear_entries))
+        return Sizes(part_family(contents), *counted)
 
 
 def _numbers(entries: Mapping[str, Any]) -> int:

@@ -10,7 +10,7 @@ from engine.checkpoints import CheckpointFacts
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
 from models.catalog import BUNDLED
-from models.check import UNFINISHED, parts_of
+from models.check import UNFINISHED, Sizes, sizes_of
 from models.limits import weights_size
 from models.memory_plan import MemoryPlan, plan
 from models.places import Found, found_in
@@ -32,10 +32,11 @@ def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
     try:
         if not whole(found.path):
             raise CheckpointError(f"{found.path} {UNFINISHED}")
-        family, parts = parts_of(found)
+        sizes = sizes_of(found)
     except CheckpointError as error:
         return CheckpointFacts(found.name, "unknown", why=str(error), licence=licence_of(found.path))
-    planned = planned_for(family, parts, spec)
+    family, parts, _ = sizes
+    planned = planned_for(sizes, spec)
     told = "" if family == "bundled" else str(planned)  # how it computes, it finds out where it does
     return CheckpointFacts(
         found.name, family, sum(parts.values()), weights_size(found.path) / 1e6, planned.needs / 1e6, told, planned.fits,
@@ -43,10 +44,10 @@ def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
     )  # fmt: skip
 
 
-def planned_for(family: str, parts: dict[str, int], spec: PainterSpec) -> MemoryPlan:
-    """The plan of a checkpoint of such parts on the device that `spec` names, with what is free there now."""
+def planned_for(sizes: Sizes, spec: PainterSpec) -> MemoryPlan:
+    """The plan of a checkpoint of such sizes on the device that `spec` names, with what is free there now."""
     device, free = free_on(spec.device)
-    return plan(parts, spec.size, free, device, family, spec.dtype, spec.vram_budget)
+    return plan(sizes.parts, spec.size, free, device, sizes.family, spec.dtype, spec.vram_budget, sizes.linear)
 
 
 def free_on(device: str) -> tuple[str, int]:

@@ -1,7 +1,7 @@
 """The way down when memory runs out while a checkpoint paints: what is given up, in what order, and what is painted again.
 
-Caches are emptied first, then CUDA graphs let go: they read weights where these lay. Then, one step at a time: attention and autoencoder work in pieces; large changes are painted in
-smaller crops; weights wait in the main memory; the checkpoint paints at half the frame's size. Each step holds from then on.
+Caches are emptied first, then CUDA graphs let go: they read weights where these lay. Then, one step at a time: attention and
+autoencoder work in pieces; large changes are painted in smaller crops; weights are packed into four bits, or wait in the main memory; the checkpoint paints at half the frame's size. Each step holds from then on.
 Where none is left the painter fails, and whoever holds it opens another checkpoint.
 """
 
@@ -40,6 +40,7 @@ GRID = 64  # of a crop's sides
 SMALLER = 2  # by how much smaller than the frame a checkpoint paints, along each side, at the last
 TILED = "attention and autoencoder work piece by piece, which takes longer"
 CROPPED = "large changes are painted in smaller crops, whose seams may show"
+PACKED = "large networks lie in four bits, and paint a little less exactly"
 WAITING = "weights wait in the main memory, which takes longer"
 SHRUNK = "it paints at half the size, scaled up: text stays exact, all else is less sharp"
 
@@ -52,8 +53,8 @@ class Ladder:
         self.most, self.scale = 0, 1
         self.gave_up: tuple[str, ...] = ()
         self._size, self._placement = size, placement
-        placed = (placement.tile, placement.down) if placement is not None else (_no_way, _no_way)
-        self._ways = ((placed[0], TILED), (self._crop, CROPPED), (placed[1], WAITING), (self._shrink, SHRUNK))
+        tile, pack, wait = (placement.tile, placement.pack, placement.down) if placement is not None else (_no_way,) * 3
+        self._ways = ((tile, TILED), (self._crop, CROPPED), (pack, PACKED), (wait, WAITING), (self._shrink, SHRUNK))
 
     def down(self) -> bool:
         """Take the next step; False where there is none."""

@@ -1,4 +1,4 @@
-"""Puts a checkpoint's networks where its memory plan says, and by a thriftier one where memory runs out meanwhile."""
+"""Puts a checkpoint's networks where and how its memory plan says, and by a thriftier one where memory runs out meanwhile."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 from accelerate import cpu_offload_with_hook
+from diffusers.models.attention_processor import Attention
 from torch import nn
 
 from engine.painter import PainterSpec
+from models.bits import linear_numbers, pack
 from models.devices import device_of, lay_out
 from models.limits import REFUSED
 from models.memory_plan import MemoryPlan, plans, room
@@ -26,17 +28,22 @@ class Placement:
         self.device = device_of(spec.device)
         self._pipeline, self._parts = pipeline, parts
         numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in parts.items()}
-        ladder = plans(numbers, spec.size, room(free_bytes(self.device), spec.vram_budget), self.device.type, family, spec.dtype)
+        linear = {name: linear_numbers(part) for name, part in parts.items()}
+        ladder = plans(numbers, spec.size, room(free_bytes(self.device), spec.vram_budget), self.device.type, family, spec.dtype, linear)
         fitting = next((i for i, one in enumerate(ladder) if one.fits), len(ladder) - 1)
         self._ladder = ladder[fitting:]
-        self.plan = self._ladder.pop(0)
+        self._next()
         self.dtype: torch.dtype = getattr(torch, self.plan.dtype)
         self._coming: list[Any] = []  # hooks of text encoders, which bring these to the device when they are called
         self._put()
 
     def tile(self) -> bool:
-        """`down`, where that leaves the weights on the device."""
-        return bool(self._ladder) and self._ladder[0].offload == "none" and self.down()
+        """`down`, where that leaves the weights on the device, as exact as they are."""
+        return bool(self._ladder) and (self._ladder[0].offload, self._ladder[0].packed) == ("none", self.plan.packed) and self.down()
+
+    def pack(self) -> bool:
+        """`down`, where that puts weights into four bits."""
+        return bool(self._ladder) and self._ladder[0].packed != self.plan.packed and self.down()
 
     def let_encoders_come(self) -> None:
         """From now on text encoders are on a GPU only from when they are called until `rest`. Where the plan offloads networks
@@ -56,9 +63,14 @@ class Placement:
         """Place everything by the next thriftier plan; False where there is none."""
         if not self._ladder:
             return False
-        self.plan = self._ladder.pop(0)
+        self._next()
         self._put()
         return True
+
+    def _next(self) -> None:
+        """Take the next plan. What was packed is not made whole again: plans after it that would need it so are left out."""
+        self.plan = self._ladder.pop(0)
+        self._ladder = [one for one in self._ladder if one.packed or not self.plan.packed]
 
     def _put(self) -> None:
         """By the plan, or by the first after it that does not run out of memory meanwhile."""
@@ -71,34 +83,44 @@ class Placement:
                 if not ran_out(error) or not self._ladder:
                     raise
                 empty_caches()
-                self.plan = self._ladder.pop(0)
+                self._next()
 
 
 def place(pipeline: Any, parts: Mapping[str, nn.Module], plan: MemoryPlan, device: torch.device, dtype: torch.dtype) -> None:
     """As the plan says, through diffusers' own switches. What was placed before by another plan is taken back first."""
     if plan.sliced:
-        if hasattr(pipeline, "enable_attention_slicing"):
+        if hasattr(pipeline, "enable_attention_slicing") and not any(map(_shares_keys, parts.values())):
             pipeline.enable_attention_slicing()
         vae = getattr(pipeline, "vae", None)
-        for switch in ("enable_slicing", "enable_tiling"):
+        tiny = type(vae).__name__ == "AutoencoderTiny"  # which takes little, and whose tiles come back in float32, of four channels
+        for switch in ("enable_slicing", *([] if tiny else ["enable_tiling"])):
             if hasattr(vae, switch):
                 getattr(vae, switch)()
+    if plan.offload != "none":
+        if hasattr(pipeline, "remove_all_hooks"):
+            pipeline.remove_all_hooks()
+        for part in parts.values():
+            nn.Module.to(part, "cpu", dtype)
+    for name in plan.packed:
+        pack(parts[name], device, dtype)
+        if plan.offload != "none":
+            nn.Module.to(parts[name], "cpu")
     if plan.offload == "none":
         for name, part in parts.items():
             nn.Module.to(part, device, dtype)  # the libraries' own `to` prints warnings about nothing
             if device.type == "cuda" or name == "vae":  # on a CPU it halves an autoencoder's time, and a U-Net's not at all
                 lay_out(part)
-        return
-    if hasattr(pipeline, "remove_all_hooks"):
-        pipeline.remove_all_hooks()
-    for part in parts.values():
-        nn.Module.to(part, "cpu", dtype)
-    if plan.offload == "model":
+    elif plan.offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
     elif plan.offload == "group":
         pipeline.enable_group_offload(onload_device=device, offload_device=torch.device("cpu"), **GROUP)
     else:
         pipeline.enable_sequential_cpu_offload(device=device)
+
+
+def _shares_keys(network: nn.Module) -> bool:
+    """Whether several heads of its attention have the same keys, which the library's way to go head by head cannot do."""
+    return any(layer.inner_kv_dim != layer.inner_dim for layer in network.modules() if isinstance(layer, Attention))
 
 
 def ran_out(error: BaseException) -> bool:

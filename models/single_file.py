@@ -190,13 +190,20 @@ def _refuse_others(file: File) -> None:
         raise CheckpointError(f"{file.path} is a file of {kind!r}, which no family here is painted from; those that are read from one file stand in the README")
 
 
+def _unread(file: File, pieces: Mapping[str, Piece]) -> list[str]:
+    """What is said of text encoders that no part of a family here is made of."""
+    taken = {name for piece in pieces.values() for name in piece.names.values()}
+    others = {name.split(".")[1] for name in file.entries if name.startswith("text_encoders.") and name not in taken and not HARMLESS.match(name)}
+    return [f"its text encoder {name} is not read" for name in sorted(others)]
+
+
 def _described(file: File, pieces: dict[str, Piece], network: str) -> Contents:
     """With the layout that fits, by what the file's names and its own words say."""
     names = file.entries.keys()
     words = {beginning for beginning in (FIRST, OPEN, XL_FIRST, XL_OPEN) if any(name.startswith(beginning) for name in names)}
     family = {frozenset((FIRST,)): "sd1", frozenset((OPEN,)): "sd2", frozenset((XL_FIRST, XL_OPEN)): "sdxl"}.get(frozenset(words))
     if family is None or "vae" not in pieces:
-        return Contents(file.path, pieces, network, None)
+        return Contents(file.path, pieces, network, None, tuple(_unread(file, pieces)))
     entry = file.entries.get(pieces["unet"].names.get(f"{DENOISER}input_blocks.0.0.weight", ""))
     channels = entry.shape[1] if entry is not None and len(entry.shape) == 4 else 4
     said = " ".join([file.path.stem, *(file.metadata.get(f"modelspec.{key}", "") for key in ("title", "architecture"))]).casefold()

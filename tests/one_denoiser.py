@@ -14,7 +14,7 @@ from diffusers.loaders import single_file_utils as library
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tests.one_file import Tensors, config, part
+from tests.one_file import Tensors, clip_tensors, coder_tensors, config, part
 
 FLUX = (
     ("time_text_embed.timestep_embedder.linear_1", "time_in.in_layer"), ("time_text_embed.timestep_embedder.linear_2", "time_in.out_layer"),
@@ -77,6 +77,18 @@ NAMED: Mapping[str, Callable[[Tensors], Tensors]] = {
     "kontext": flux_tensors, "flux": flux_tensors, "flux-schnell": flux_tensors, "klein": lambda t: flux_tensors(t, FLUX2),
     "flux2": lambda t: flux_tensors(t, FLUX2), "qwen-edit": as_named, "qwen-image": as_named, "sd1": as_named,
 }  # fmt: skip
+
+
+def flux_file(folder: Path, path: Path) -> Path:
+    """FLUX.1 with its autoencoder and both text encoders in one file, as ComfyUI saves it."""
+    held = {f"model.diffusion_model.{name}": tensor for name, tensor in flux_tensors(part(folder, "transformer")).items()}
+    held |= {name.replace("first_stage_model.", "vae."): tensor for name, tensor in coder_tensors(part(folder, "vae")).items()}
+    held |= clip_tensors(part(folder, "text_encoder"), "text_encoders.clip_l.transformer.")
+    held |= {f"text_encoders.t5xxl.transformer.{name}": tensor for name, tensor in part(folder, "text_encoder_2").items()}
+    held["text_encoders.clip_l.transformer.text_projection.weight"] = torch.eye(32)  # there, and not used
+    held |= {f"text_encoders.{name}.logit_scale": torch.ones(()) for name in ("clip_l", "t5xxl")}
+    save_file({name: tensor.clone() for name, tensor in held.items()}, path)
+    return path
 
 
 def denoiser_file(folder: Path, path: Path, named: Callable[[Tensors], Tensors], begins: str = "") -> Path:

@@ -27,6 +27,7 @@ from tests.tiny_families import tiny_folder
 
 SD = {"unet": 860_000_000, "text_encoder": 123_000_000, "vae": 84_000_000}
 KONTEXT = {"transformer": 11_900_000_000, "text_encoder": 123_000_000, "text_encoder_2": 4_760_000_000, "vae": 84_000_000}
+LINEAR = {"transformer": 11_900_000_000, "text_encoder": 85_000_000, "text_encoder_2": 3_620_000_000, "vae": 2_000_000}
 OURS = {"denoiser": 5_000_000, "context_encoder": 100_000, "dreamer": 3_000_000}
 SPEC = PainterSpec(size=SIZE, seed=5, threads=1, device="cpu", steps=1)
 
@@ -56,6 +57,32 @@ def test_what_fits_is_the_quickest_way(
     assert (found.dtype, found.sliced, found.offload) == wanted, str(found)
 
 
+@pytest.mark.parametrize(
+    ("free_gb", "device", "wished", "wanted"),
+    [
+        (80, "cuda", "auto", (False, "none", False)),
+        (32, "cuda", "auto", (True, "none", True)),
+        (16, "cuda", "auto", (True, "none", True)),
+        (12, "cuda", "auto", (True, "model", True)),
+        (6, "cuda", "auto", (True, "group", False)),
+        (3.5, "cuda", "auto", (True, "sequential", False)),
+        (32, "cuda", "bfloat16", (True, "model", False)),
+        (32, "cpu", "auto", (True, "none", False)),
+    ],
+)
+def test_four_bits_come_before_anything_waits_and_are_no_number_format_that_was_asked_for(
+    free_gb: float, device: str, wished: str, wanted: tuple[bool, str, bool]
+) -> None:
+    found = plan(KONTEXT, (512, 384), round(free_gb * GB), device, "kontext", wished, linear=LINEAR)
+    assert (found.sliced, found.offload, bool(found.packed)) == wanted, str(found)
+    assert found.packed in ((), ("transformer", "text_encoder_2")) and ("four bits" in str(found)) == bool(found.packed)
+
+
+def test_what_lies_in_four_bits_is_counted_with_its_scales_and_the_rest_as_it_was() -> None:
+    weights = plan({"transformer": 10**10}, (0, 0), 10**10, "cuda", "flux", linear={"transformer": 8 * 10**9})
+    assert weights.packed == ("transformer",) and weights.needs == 8 * 10**9 * 4.5 / 8 + 2 * 10**9 * 2
+
+
 def test_a_budget_bounds_what_is_taken_and_never_makes_memory() -> None:
     assert room(24 * 10**9) == pytest.approx(24 * GB * 0.92)
     assert room(2 * 10**9) == pytest.approx(2 * GB - RESERVE)
@@ -67,20 +94,22 @@ def test_a_budget_bounds_what_is_taken_and_never_makes_memory() -> None:
 @given(
     st.dictionaries(st.sampled_from(["unet", "transformer", "text_encoder", "vae", "controlnet"]), st.integers(1, 10**11), min_size=1),
     st.tuples(st.integers(4, 32), st.integers(3, 32)), st.integers(0, 10**11), st.sampled_from(["cpu", "cuda"]),
-    st.sampled_from(["auto", "float32", "float16", "bfloat16", "int8"]), st.none() | st.floats(0.1, 100),
+    st.sampled_from(["auto", "float32", "float16", "bfloat16", "int8"]), st.none() | st.floats(0.1, 100), st.floats(0, 1),
 )  # fmt: skip
 def test_every_plan_holds_what_it_promises(
-    parts: dict[str, int], cells: tuple[int, int], free: int, device: str, dtype: str, budget: float | None
+    parts: dict[str, int], cells: tuple[int, int], free: int, device: str, dtype: str, budget: float | None, share: float
 ) -> None:
     size = cells[0] * 64, cells[1] * 64
-    found = plan(parts, size, free, device, "sd1", dtype, budget)
-    ladder = plans(parts, size, room(free, budget), device, "sd1", dtype)
+    linear = {name: round(count * share) for name, count in parts.items()}
+    found = plan(parts, size, free, device, "sd1", dtype, budget, linear)
+    ladder = plans(parts, size, room(free, budget), device, "sd1", dtype, linear)
     assert found in ladder and found.dtype == dtype_for("sd1", device, dtype)
     assert found.fits == (found.needs <= room(free, budget)) and (found.fits or not any(one.fits for one in ladder))
     assert [one.needs for one in ladder] == sorted((one.needs for one in ladder), reverse=True)
     assert device == "cuda" or {one.offload for one in ladder} == {"none"}
-    more = plan(parts, size, free + 10**10, device, "sd1", dtype, budget)
-    assert ladder.index(found) >= [(one.sliced, one.offload) for one in ladder].index((more.sliced, more.offload))
+    assert all(one.packed == () or (device == "cuda" and dtype == "auto") for one in ladder) and not ladder[0].packed
+    more = plan(parts, size, free + 10**10, device, "sd1", dtype, budget, linear)
+    assert ladder.index(found) >= [(one.sliced, one.offload, one.packed) for one in ladder].index((more.sliced, more.offload, more.packed))
 
 
 class Pipeline:
@@ -235,6 +264,12 @@ def test_a_second_shortage_is_met_by_a_thriftier_plan(folders: Path, kind: str) 
         got = painter.paint(ask(drawn(0)))
     assert left == [0] and inner.placement.plan.sliced and inner.placement._pipeline.vae.use_tiling
     assert got.patches and all(np.ptp(patch.pixels) > 0 for patch in got.patches)
+
+
+def test_a_tiny_autoencoder_goes_on_in_half_precision_where_others_work_in_tiles(tmp_path: Path) -> None:
+    painter: Any = opened(tmp_path, tiny_folder(tmp_path / "dreamlite", "dreamlite").name, dtype="bfloat16")
+    assert painter.painter.placement.tile()
+    assert all(np.ptp(patch.pixels) > 0 for patch in painter.paint(ask(drawn(0))).patches)
 
 
 @pytest.mark.parametrize("kind", STAGES)

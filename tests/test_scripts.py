@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -24,6 +26,7 @@ import torch_build
 from engine.desktop.apps import registry
 from engine.desktop.desktop import Desktop
 from engine.events import Ask, Key
+from tests.test_offline import unshared
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = ("python3 scripts/run.py", "python3 scripts/test.py")
@@ -211,6 +214,31 @@ def test_a_failure_is_one_message_and_an_exit_code(capsys: pytest.CaptureFixture
         environment.run([sys.executable, "-c", "import sys; sys.exit(3)"], "do this next")
     assert end.value.code == 1 and "do this next" in capsys.readouterr().err
     assert environment.run([sys.executable, "-c", "import sys; sys.exit(3)"], None) == 3
+
+
+def test_the_suite_is_run_without_a_network_where_that_is_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = importlib.util.spec_from_file_location("suite", ROOT / "scripts" / "test.py")
+    assert spec is not None and spec.loader is not None
+    suite = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(suite)
+    ran: list[list[str]] = []
+    monkeypatch.setattr(environment, "ready", lambda tests: Path(sys.executable))
+    monkeypatch.setattr(environment, "become", ran.append)
+    monkeypatch.setattr(os, "chdir", lambda path: None)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(sys, "argv", ["test.py", "-x"])
+    suite.main()
+    assert ran == [[sys.executable, "-m", "pytest", "-x"]]
+    monkeypatch.setattr(sys, "argv", ["test.py", "--no-network", "-x"])
+    if unshared()[-1:] == ["-rn"] and shutil.which("ip"):
+        suite.main()
+        assert Path(ran[1][0]).is_absolute() and ran[1][-4:] == ran[0]
+        seen = subprocess.run([*ran[1][:-4], "cat", "/proc/net/dev"], capture_output=True, text=True, check=True).stdout
+        assert [line.partition(":")[0].strip() for line in seen.splitlines() if ":" in line] == ["lo"]
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(SystemExit):
+        suite.main()
+    assert "--no-network needs Linux" in capsys.readouterr().err
 
 
 def test_a_folder_of_wheels_is_installed_from_without_a_network(commands: list[list[str]], tree: Path) -> None:

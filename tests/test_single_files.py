@@ -16,9 +16,11 @@ from engine.errors import CheckpointError
 from engine.painter import PainterSpec
 from models.arrangements import DENOISERS
 from models.catalog import open_checkpoint
+from models.findings import Findings
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.painter import PromptedPainter
-from tests.one_denoiser import NAMED, denoiser_file, flux_tensors, library_flux
+from models.reference.painter import ReferencePainter
+from tests.one_denoiser import NAMED, denoiser_file, flux_file, flux_tensors, library_flux
 from tests.one_file import layout_of, part, whole_file
 from tests.test_families import request
 from tests.test_painters import SIZE
@@ -80,6 +82,36 @@ def test_a_denoiser_alone_takes_the_rest_from_a_folder_of_its_kind(home: Path, t
     ours, wanted, other = found.pipeline.components[name].state_dict(), part(whole, name), beside.pipeline.components[name].state_dict()
     assert ours.keys() == wanted.keys() and all(torch.equal(ours[key], wanted[key]) for key in wanted)
     assert not all(torch.equal(ours[key], other[key]) for key in wanted)
+
+
+@pytest.mark.parametrize("family", ["flux", "kontext"])
+def test_flux_with_all_its_parts_takes_its_words_and_settings_from_a_folder_without_weights(tmp_path: Path, family: str) -> None:
+    whole, profile = tiny_folder(tmp_path / "whole", family), tmp_path / "profile"
+    file = flux_file(whole, tmp_path / f"{family}-all-in-one.safetensors")
+    with pytest.raises(CheckpointError, match=r"holds the .* alone; put .* the other parts \(tokenizer, scheduler; of what the file holds, its settings alone\)"):
+        opened(file, profile)
+    lent = Path(shutil.copytree(whole, profile / "checkpoints" / "words", ignore=shutil.ignore_patterns("*.safetensors")))
+    found, beside = opened(file, profile), opened(whole)
+    assert found.family == family and not list(lent.rglob("*.safetensors"))
+    for name, network in beside.parts.items():
+        theirs, ours = network.state_dict(), found.parts[name].state_dict()
+        assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in theirs), name
+    assert torch.equal(ReferencePainter(found, SPEC).frame(request()), ReferencePainter(beside, SPEC).frame(request()))
+
+
+def test_flux_with_all_its_parts_is_not_filled_up_from_a_folder_and_says_what_it_does_not_read(tmp_path: Path) -> None:
+    """A part that does not fit is refused, not taken from elsewhere."""
+    whole, profile = tiny_folder(tmp_path / "whole", "flux"), tmp_path / "profile"
+    tiny_folder(profile / "checkpoints" / "words", "flux", seed=1)
+    file = flux_file(whole, tmp_path / "all.safetensors")
+    held = load_file(file)
+    save_file({**held, "text_encoders.other.weight": torch.zeros(2)}, file)
+    findings = Findings()
+    open_checkpoint(file, findings, profile=str(profile))
+    assert "its text encoder other is not read" in findings.notes
+    save_file({name: tensor for name, tensor in held.items() if not name.endswith("t5xxl.transformer.encoder.final_layer_norm.weight")}, file)
+    with pytest.raises(CheckpointError, match=r"words cannot lend them: .*final_layer_norm.weight of its text_encoder_2 is missing"):
+        opened(file, profile)
 
 
 def test_flux_is_renamed_as_the_library_does(home: Path, tmp_path: Path) -> None:

@@ -76,9 +76,16 @@ def _lent(brought: Brought, folders: Sequence[Path], held: Held) -> PromptedChec
         return found
     with findings.row("family"):
         raise CheckpointError(
-            f"{contents.path} holds the {_listed(list(contents.pieces))} alone; put a diffusers folder with the other parts (text encoder, tokenizer, "
-            f"autoencoder, scheduler) of the same family into the profile's checkpoints folder, one of {part_family(contents)}{why}"
+            f"{contents.path} holds the {_listed(list(contents.pieces))} alone; put a diffusers folder with the other parts ({_lacking(contents)}) "
+            f"of the same family into the profile's checkpoints folder, one of {part_family(contents)}{why}"
         )
+
+
+def _lacking(contents: Contents) -> str:
+    """What a folder has to lend. Of what the file holds its settings do, without weights."""
+    wanted = {"text_encoder": "text encoder", "tokenizer": "tokenizer", "vae": "autoencoder", "scheduler": "scheduler"}
+    settings = "; of what the file holds, its settings alone" if {"text_encoder", "vae"} <= contents.pieces.keys() else ""
+    return ", ".join(words for part, words in wanted.items() if part not in contents.pieces) + settings
 
 
 def _listed(names: list[str]) -> str:
