@@ -188,7 +188,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def _paint(
         self, fine: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, memory: Tensor | None, palette: Tensor,
-        corners: Rounded | None, raised: Tensor | None, materials: Materials, static: bool,
+        corners: Rounded | None, raised: tuple[Tensor, Tensor] | None, materials: Materials, static: bool,
     ) -> Prediction:  # fmt: skip
         b, _, h, w = fine.shape
         rows = self.head(fine).permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last

@@ -35,7 +35,7 @@ class Relief(nn.Module):
     def __init__(self, width: int, context: int, hidden: int = 32) -> None:
         super().__init__()
         self.from_fine = nn.Linear(width, hidden)
-        self.from_context = nn.Linear(context, hidden)
+        self.from_context = nn.Linear(context, 2 * hidden)
         self.from_role = nn.Embedding((NONE + 1) * PIXELS, hidden)  # and from which of a cell's pixels it is
         self.from_sides = nn.Embedding(SIDES, hidden)
         self.middle = nn.Linear(hidden, hidden)
@@ -43,20 +43,21 @@ class Relief(nn.Module):
         for table in (self.from_role, self.from_sides):
             nn.init.normal_(table.weight, std=0.3)
         nn.init.zeros_(self.out.weight)
-        nn.init.constant_(self.out.bias, -3.0)
+        nn.init.zeros_(self.out.bias)
 
-    def steered(self, steering: Steering) -> Tensor:
-        """(B, hidden)."""
-        return self.from_context(steering.tokens.flatten(1))  # type: ignore[no-any-return]
+    def steered(self, steering: Steering) -> tuple[Tensor, Tensor]:
+        """Scale and shift: (B, hidden) each."""
+        scale, shift = self.from_context(steering.tokens.flatten(1)).chunk(2, 1)
+        return 1 + scale, shift
 
     def over(
-        self, painted: Tensor, fine: Tensor, guide: Tensor, context: Tensor, paints: Tensor, ground: Tensor, texture: Tensor,
-        static: bool = False,
+        self, painted: Tensor, fine: Tensor, guide: Tensor, context: tuple[Tensor, Tensor], paints: Tensor, ground: Tensor,
+        texture: Tensor, static: bool = False,
     ) -> Tensor:  # fmt: skip
         """`painted`, (B, h, w, 16, 3), with crisp edges.
 
-        fine: (B, C, h, w); guide: (B, 48, h, w), packed pixels in [-1, 1]; context: (B, hidden), see `steered`; paints,
-        ground, texture: as of `Prediction`.
+        fine: (B, C, h, w); guide: (B, 48, h, w), packed pixels in [-1, 1]; context: see `steered`; paints, ground,
+        texture: as of `Prediction`.
         """
         roles = roles_of(guide)
         sides = sides_of(roles)
@@ -64,14 +65,15 @@ class Relief(nn.Module):
         batch, y, x = _everywhere(near) if static else near.nonzero(as_tuple=True)
         cell, pixel = (batch, y // PATCH, x // PATCH), y % PATCH * PATCH + x % PATCH
         role = roles[batch, y, x].long()
-        cells = self.from_fine(fine.permute(0, 2, 3, 1)) + context[:, None, None]
-        hidden = cells[cell] + self.from_role(role * PIXELS + pixel) + self.from_sides(sides[batch, y, x].long())
-        choice = self.out(F.silu(self.middle(F.silu(hidden))))
-        share = torch.softmax(torch.cat([torch.zeros_like(choice[:, :1]), choice], 1), 1).unsqueeze(-1)
+        scale, shift = context
+        cells = self.from_fine(fine.permute(0, 2, 3, 1))
+        known = cells[cell] + self.from_role(role * PIXELS + pixel) + self.from_sides(sides[batch, y, x].long())
+        share = self.out(F.silu(self.middle(F.silu(known * scale[batch] + shift[batch])))).unsqueeze(-1)
         paint, places = paints[batch, role], (*cell, pixel)
         plain = paint[:, :3] + paint[:, 3:6] * texture[places] + paint[:, 6:] * ground[places]
         before = painted[places]
-        crisp = share[:, 0] * before + share[:, 1] * plain + share[:, 2] - share[:, 3]
+        # Shares in a softmax would hardly learn: nearly all of them begin at nothing.
+        crisp = before + share[:, 0] * (plain - before) + share[:, 1] * (1 - before) - share[:, 2] * (1 + before)
         if static:
             crisp = torch.where(near[batch, y, x].unsqueeze(-1), crisp, before)
         return painted.index_put(places, crisp.to(painted.dtype))

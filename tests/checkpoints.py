@@ -28,8 +28,10 @@ def tiny_checkpoint(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def older_networks() -> tuple[Denoiser, ContextEncoder]:
-    """As the first version was: no memories, no history, fewer numbers of the style."""
+def older_networks(palette: int = 0) -> tuple[Denoiser, ContextEncoder]:
+    """As the first version was: no memories, no history, fewer numbers of the style; palette: how many of them the first token begins
+    with, 0 or 57."""
     torch.manual_seed(0)
-    denoiser = Denoiser(widths=(8, 16, 16), blocks=(1, 1, 1, 1, 1), tokens=10, memories=0, given_palette=0, corners=0, edges=0).eval()
-    return denoiser, ContextEncoder(slow_size=101, history=0, windows=0, palette=0).eval()
+    given = int(palette > 0)
+    denoiser = Denoiser(widths=(8, 16, 16), blocks=(1, 1, 1, 1, 1), tokens=10, memories=0, given_palette=given, corners=0, edges=0).eval()
+    return denoiser, ContextEncoder(slow_size=101, history=0, windows=0, palette=palette).eval()

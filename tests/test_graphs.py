@@ -203,7 +203,8 @@ def test_edges_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
     generator = torch.Generator().manual_seed(0)
     cells = SIZE[1] // 4, SIZE[0] // 4
     fine, painted = torch.randn(1, 8, *cells, generator=generator), torch.randn(1, *cells, 16, 3, generator=generator)
-    told, paints = torch.randn(1, 32, generator=generator), torch.randn(1, 21, 7, generator=generator)
+    told = torch.randn(1, 32, generator=generator), torch.randn(1, 32, generator=generator)
+    paints = torch.randn(1, 21, 7, generator=generator)
     ground, texture = torch.randn(1, *cells, 16, 3, generator=generator), torch.randn(1, *cells, 16, 1, generator=generator)
     shown = to_latents(guide.pixels[None])
     with torch.no_grad():

@@ -141,11 +141,23 @@ def test_what_is_added_to_grown_networks_changes_nothing_at_first() -> None:
     assert torch.allclose(unasked.clean, after.clean, atol=1e-4)
 
 
-def test_training_from_a_checkpoint_adds_memory_history_windows_and_corners(tmp_path: Path) -> None:
+def test_training_from_a_checkpoint_gives_it_the_palette(tmp_path: Path) -> None:
     denoiser, encoder = older_networks()
+    torch.nn.init.normal_(encoder.slow.bias)  # it wandered off
     save_bundled(tmp_path, denoiser, encoder, torch.float32)
     grown = networks_from(tmp_path)
-    assert grown.denoiser.remembers and grown.denoiser.rounds and grown.encoder.tokens == encoder.tokens + 4
+    slow, recent = torch.randn(1, SLOW_SIZE), torch.zeros(1, RECENT_SIZE)
+    tokens, more = encoder(slow, recent), grown.encoder(slow, recent)
+    assert torch.equal(more[:, 0, :57], slow[:, :57]) and not torch.equal(tokens[:, 0, :57], slow[:, :57])
+    assert torch.equal(more[:, 0, 57:], tokens[:, 0, 57:]) and torch.equal(more[:, 1 : encoder.tokens], tokens[:, 1:])
+    assert grown.denoiser.config.given_palette and not isinstance(grown.denoiser.prototypes, torch.nn.Parameter)
+
+
+def test_training_from_a_checkpoint_adds_memory_history_windows_corners_and_edges(tmp_path: Path) -> None:
+    denoiser, encoder = older_networks(palette=57)
+    save_bundled(tmp_path, denoiser, encoder, torch.float32)
+    grown = networks_from(tmp_path)
+    assert grown.denoiser.remembers and grown.denoiser.rounds and grown.denoiser.raises and grown.encoder.tokens == encoder.tokens + 4
     slow, recent = torch.randn(1, SLOW_SIZE), torch.zeros(1, RECENT_SIZE)
     tokens, more = encoder(slow, recent), grown.encoder(slow, recent)
     assert torch.equal(more[:, : encoder.tokens], tokens)

@@ -43,14 +43,14 @@ class Networks(nn.Module):
 
 
 def networks_from(init: Path | None) -> Networks:
-    """New networks, or those of a checkpoint, grown to what new ones take in: it paints as before with a guide, and as
-    fast, for memory is only looked into where there is none. Where it has its palette from, it keeps. Raises
-    CheckpointError."""
+    """New networks, or those of a checkpoint, grown to what new ones take in: it paints as before with a guide, and about as
+    fast, for memory is only looked into where there is none. One that had learned its palette is given it: what it made up
+    for by mixing it must learn anew. Raises CheckpointError."""
     if init is None:
         return Networks(Denoiser(), ContextEncoder(slow_size=SLOW_SIZE))
     start = load_bundled(init, init.name)
-    encoder = ContextEncoder(slow_size=SLOW_SIZE, **_kept(start.context_encoder, "events", "slow_tokens", "token_width", "palette"))
-    kept = _kept(start.denoiser, "palette_size", "token_width", "widths", "blocks", "given_palette")
+    encoder = ContextEncoder(slow_size=SLOW_SIZE, **_kept(start.context_encoder, "events", "slow_tokens", "token_width"))
+    kept = _kept(start.denoiser, "palette_size", "token_width", "widths", "blocks")
     new = Networks(Denoiser(tokens=encoder.tokens, **kept), encoder)
     grow(new.denoiser, start.denoiser)
     grow(new.encoder, start.context_encoder)
