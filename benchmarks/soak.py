@@ -173,7 +173,7 @@ def told(result: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--filling", type=float, default=15.0, metavar="MINUTES", help="before those that count")
+    parser.add_argument("--filling", type=float, default=25.0, metavar="MINUTES", help="before those that count")
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="of the painter")
