@@ -132,8 +132,10 @@ class Field:
             return self._held
         elif isinstance(event, Move) and self._held and "left" in buttons and now.touch.drag:
             now.touch.drag(event.x - now.box.x, event.y - now.box.y)
+        elif isinstance(event, Up) and self._held:
+            self._held = False
         else:
-            return isinstance(event, Move | Up)  # which leave a text as it is
+            return isinstance(event, Move) and not buttons  # which leaves a text as it is
         return True
 
     def _opened(self, planes: Tensor, box: Rect, size: int) -> _Open | None:

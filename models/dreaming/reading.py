@@ -19,7 +19,7 @@ from engine.geometry import Rect
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, glyph, line_height, width
 
-TRIES = 4000  # letters tried in one line before it is given up
+TRIES = 500  # letters tried in one line before it is given up
 _RANGES = ((0x20, 0x7F), (0xA0, 0x180), (0x370, 0x460), (0x2010, 0x2028), (0x2030, 0x2040), (0x20AC, 0x20AD), (0x2190, 0x2194))
 LETTERS = "".join(char for first, end in _RANGES for char in map(chr, range(first, end)) if char.isprintable())
 GAP = 12  # columns without ink that end a label
