@@ -146,7 +146,7 @@ class Session:
         self._count(paintings, source, ms, damage, repaired)
         if events and not damage:
             self.statistics.skipped += 1
-        if self._live and not events and not damage and not self._posted:
+        if self._live and not events and not damage:
             self._freed.give_back()
         view = self._frame.view()
         view.flags.writeable = False
