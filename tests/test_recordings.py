@@ -167,7 +167,7 @@ def _near(shot: Shot) -> bool:
     return bool(shot.changed[max(y - 40, 0) : y + 40, max(x - 40, 0) : x + 40].any())
 
 
-def _learn(source: RecordingSource, updates: int = 30) -> tuple[float, float]:
+def _learn(source: RecordingSource, updates: int = 50) -> tuple[float, float]:
     """The loss on the same crops of the recording, before and after a few updates of tiny networks."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
