@@ -110,8 +110,8 @@ def place(pipeline: Any, parts: Mapping[str, nn.Module], plan: MemoryPlan, devic
             nn.Module.to(part, device, dtype)  # the libraries' own `to` prints warnings about nothing
             if device.type == "cuda":
                 lay_out(part)
-            elif name == "vae" and hasattr(part, "decoder"):
-                lay_out(part.decoder)  # in half the time; what comes before the denoiser stays as it is: that would make more of the last bits
+            elif name == "vae" and isinstance(decoder := getattr(part, "decoder", None), nn.Module):
+                lay_out(decoder)  # in half the time; what comes before the denoiser stays as it is: that would make more of the last bits
     elif plan.offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
     elif plan.offload == "group":
