@@ -23,6 +23,7 @@ LONGEST_TICK_S = 1.0
 # What every platform's pipe takes without anyone reading at the other end.
 SURELY_TAKEN = 4096
 END_S = 0.7
+LONGEST_BACKOFF_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,27 @@ class Limits:
     deaths: int = 3
     quick: float = 60.0
     backoff: float = 0.2
+
+
+class Deaths:
+    """When processes of one painter died lately, by its limits."""
+
+    def __init__(self) -> None:
+        self._when: list[float] = []
+
+    def count(self, limits: Limits) -> int:
+        """One died now: how many did within `quick`."""
+        now = time.monotonic()
+        self._when = [t for t in self._when if now - t <= limits.quick] + [now]
+        return len(self._when)
+
+    def pause(self, limits: Limits) -> float:
+        """Seconds until another one should be started."""
+        return min(limits.backoff * 4 ** (len(self._when) - 1), LONGEST_BACKOFF_S) if self._when else 0.0
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self._when.clear()
 
 
 class ProcessLost(Exception):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import pickle
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -35,12 +34,11 @@ from engine.letters import (
 from engine.mailbox import MailboxState, MailboxStatus
 from engine.pace import Caps, Pace
 from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, PaintRequest, Readiness
-from engine.painter_process import TICK_S, Limits, PainterProcess, ProcessLost
+from engine.painter_process import TICK_S, Deaths, Limits, PainterProcess, ProcessLost
 from engine.spare import Spare
 
 CLOSE_S = 2.0
 FAILURES = 3  # paints that raise, one after the other, before a fresh process is tried
-LONGEST_BACKOFF_S = 10.0
 NO_CAPS = Caps()
 STARTING = MailboxStatus("starting", "starting the painter's process")
 # While nobody paints, events would pile up as long as the program runs; the guide shows what they did.
@@ -73,7 +71,7 @@ class ProcessMailbox:
         self._closing = False
         self._needs_full = True
         self._failures = 0
-        self._recent_deaths: list[float] = []
+        self._deaths = Deaths()
         self._done: list[Painting] = []
         atexit.register(self.close)
         self._pump = threading.Thread(target=self._run, name="mailbox", daemon=True)
@@ -191,7 +189,7 @@ class ProcessMailbox:
         """Start the painter again after the mailbox gave up."""
         with self._changed:
             if self._status.state == "gave up":
-                self._recent_deaths.clear()
+                self._deaths.forget()
                 self._tell("starting", STARTING.why)
 
     def close(self) -> None:
@@ -229,8 +227,7 @@ class ProcessMailbox:
         """Wait until a process should be started: True; or until the mailbox is closing: False."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._status.state != "gave up")
-            if deaths := len(self._recent_deaths):
-                pause = min(self.limits.backoff * 4 ** (deaths - 1), LONGEST_BACKOFF_S)
+            if pause := self._deaths.pause(self.limits):
                 self._changed.wait_for(lambda: self._closing, pause)
             return not self._closing
 
@@ -319,11 +316,10 @@ class ProcessMailbox:
 
     def _count_death(self, error: Exception) -> None:
         why = str(error) or type(error).__name__
-        now, limits = time.monotonic(), self.limits
+        limits = self.limits
         with self._changed:
             self._leave_out_what_was_fatal()
-            self._recent_deaths = [t for t in self._recent_deaths if now - t <= limits.quick] + [now]
-            count = len(self._recent_deaths)
+            count = self._deaths.count(limits)
             self._status = replace(self._status, deaths=self._status.deaths + (not self._closing), short=isinstance(error, ProcessLost) and error.short)
             if isinstance(error, ProcessLost) and error.hopeless:
                 self._tell("gave up", why)

@@ -81,7 +81,7 @@ class Relief(nn.Module):
 
 def roles_of(guide: Tensor) -> Tensor:
     """The roles whose colours packed pixels in [-1, 1], (B, 48, h, w), show: (B, H, W), NONE where they show none."""
-    levels = ((F.pixel_shuffle(guide.float(), PATCH) + 1) * 127.5).round().clamp(0, 255).to(torch.int32)
+    levels = F.pixel_shuffle(guide.float(), PATCH).mul_(127.5).add_(128.0).clamp_(0, 255).to(torch.int32)  # to the nearest
     red, green, blue = (levels // _STEP).unbind(1)
     side = 256 // _STEP
     return _table(guide.device)[(red * side + green) * side + blue]

@@ -42,6 +42,8 @@ def dropped(file: str, size: tuple[int, int], t: float) -> Drop:
 def clipboard_picture(size: tuple[int, int], t: float) -> Drop:
     """The clipboard's picture as an event. Raises InputError where it holds none, or nothing here can read it."""
     data = _from_tool() if sys.platform == "linux" else _from_system()
+    if isinstance(data, str):
+        return dropped(data, size, t)
     if not data:
         raise InputError("the clipboard holds no picture here; drop a picture file on the window instead")
     return _event("Pasted", data, size, t)
@@ -62,13 +64,13 @@ def _from_tool() -> bytes:
     return b""
 
 
-def _from_system() -> bytes:
-    """On Windows and macOS, where Pillow knows how; of copied files the first."""
+def _from_system() -> bytes | str:
+    """On Windows and macOS, where Pillow knows how; of copied files the path of the first. Nothing where another program holds
+    the clipboard, or Pillow does not know how: both are as if there were no picture."""
     try:
         found = ImageGrab.grabclipboard()
         if isinstance(found, list):
-            with open(found[0], "rb") as file:
-                return file.read(LARGEST)
+            return str(found[0])
         if found is None:
             return b""
         out = io.BytesIO()
