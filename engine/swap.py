@@ -1,13 +1,16 @@
-"""A change of painters, as it goes, and what a first frame must not be."""
+"""A change of painters, as it goes, what a first frame must not be, when a dream goes on, and the ending of who is not needed."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from time import monotonic
 from typing import Literal
 
 import numpy as np
 
 from engine.painter import PainterSpec, Painting
+from engine.process_mailbox import ProcessMailbox
 
 FLAT = 4  # a frame whose channels each span fewer levels shows nothing
 
@@ -36,3 +39,31 @@ def flat(painting: Painting) -> bool:
     spans = [np.ptp(patch.pixels.reshape(-1, 3), axis=0).max() for patch in painting.patches]
     first = [patch.pixels[0, 0].astype(int) for patch in painting.patches]
     return bool(max(spans, default=0) < FLAT and all(abs(one - first[0]).max() < FLAT for one in first))
+
+
+def goes_on(before: ProcessMailbox | None, coming: ProcessMailbox) -> bool:
+    """Whether the coming painter can take over all that the one before dreamt: they are of a family, and hold alike things."""
+    old, new = before.info if before is not None else None, coming.info
+    if before is None or old is None or new is None or "guided" in (old.mode, new.mode) or old.family != new.family:
+        return False
+    held, own = before.latents(), coming.latents()
+    return held is not None and own is not None and (held.shape, held.dtype) == (own.shape, own.dtype)
+
+
+class Endings:
+    """Painters' processes that are being ended, each by a thread of its own: who paints never waits for it."""
+
+    def __init__(self) -> None:
+        self._threads: list[threading.Thread] = []
+
+    def end(self, mailbox: ProcessMailbox) -> None:
+        """Returns at once."""
+        thread = threading.Thread(target=mailbox.close, name="ending", daemon=True)
+        thread.start()
+        self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+
+    def wait(self, seconds: float) -> None:
+        """Until all are over, at most so long."""
+        until = monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(until - monotonic(), 0.0))

@@ -9,7 +9,6 @@ paint, while there is room. Everything but the ending of processes happens on th
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import monotonic
@@ -24,7 +23,7 @@ from engine.painter import OpenPainter, PainterInfo, PainterSpec, Painting, Pain
 from engine.painter_process import Limits
 from engine.process_mailbox import NO_CAPS, ProcessMailbox
 from engine.spare import Spares
-from engine.swap import Swap, flat
+from engine.swap import Endings, Swap, flat, goes_on
 
 WARM = 2  # painters kept ready beside the one that paints, at most
 CATCH_UP_S = 0.3  # how long a first frame waits for what was typed meanwhile
@@ -48,7 +47,7 @@ class SwapMailbox:
         self._active: ProcessMailbox | None = self._opened(spec, self._limits)
         self._coming: ProcessMailbox | None = None
         self._warm: dict[PainterSpec, ProcessMailbox] = {}  # the longest unused first
-        self._ending: list[threading.Thread] = []
+        self._endings = Endings()
         self._swap: Swap | None = None
         self._tried: int | None = None  # seq of the request that the coming painter shows itself with
         self._latest = 0  # seq of the last request
@@ -144,10 +143,8 @@ class SwapMailbox:
         self.spares.expect(False)
         for mailbox in (self._coming, self._active, *self._warm.values()):
             if mailbox is not None:
-                self._end(mailbox)
-        until = monotonic() + CLOSE_S
-        for thread in self._ending:
-            thread.join(max(until - monotonic(), 0.0))
+                self._endings.end(mailbox)
+        self._endings.wait(CLOSE_S)
 
     # Changing the painter
 
@@ -194,7 +191,7 @@ class SwapMailbox:
             self._coming, self._swap = warm, Swap(spec, "loading", monotonic(), 1.0, lent=lent)
             return
         if warm is not None:
-            self._end(warm)
+            self._endings.end(warm)
         self._begin(spec, self._make_room(spec), lent)
 
     def _begin(self, spec: PainterSpec, beside: bool, lent: bool) -> None:
@@ -239,14 +236,14 @@ class SwapMailbox:
     def cool(self) -> None:
         """Let go of who is kept ready: memory is needed."""
         for spec in [*self._warm]:
-            self._end(self._warm.pop(spec))
+            self._endings.end(self._warm.pop(spec))
 
     def _make_room(self, spec: PainterSpec) -> bool:
         """Let go of as many as must be; whether the one that paints may stay."""
         gone: list[PainterSpec] = []
         while self._warm and not self._room(spec, gone):
             oldest = next(iter(self._warm))
-            self._end(self._warm.pop(oldest))
+            self._endings.end(self._warm.pop(oldest))
             gone.append(oldest)
         if self._active is None or self._room(spec, gone):
             return self._active is not None
@@ -257,7 +254,7 @@ class SwapMailbox:
         """End who paints; its latents are kept."""
         if self._active is not None:
             self._left, leaving, self._active = self._active.latents(), self._active, None
-            self._end(leaving)
+            self._endings.end(leaving)
 
     def _open_with_more_room(self) -> bool:
         """Begin anew after who is kept ready is let go, then who paints; False where nobody is left to go."""
@@ -267,9 +264,7 @@ class SwapMailbox:
             self.cool()
         else:
             self._let_go()
-        coming, self._coming, self._tried, self._first = self._coming, None, None, []
-        if coming is not None:
-            self._end(coming)
+        self._drop()
         self._begin(self._swap.spec, beside=self._active is not None, lent=self._swap.lent)
         return True
 
@@ -292,21 +287,13 @@ class SwapMailbox:
         caught_up = self._first[-1].seq >= self._latest
         if not caught_up and monotonic() - self._first_at < CATCH_UP_S:
             return []
-        if self._goes_on(coming) and self._active is not None and self._active.status.state != "ready" and monotonic() - self._first_at < AT_REST_S:
+        if goes_on(self._active, coming) and self._active is not None and self._active.status.state != "ready" and monotonic() - self._first_at < AT_REST_S:
             return []  # until what it dreams of last is whole
         return self._take_over(coming)
 
-    def _goes_on(self, coming: ProcessMailbox) -> bool:
-        """Whether the coming painter can take over all that the one before dreamt: they are of a family, and hold alike things."""
-        old, new = self._active.info if self._active is not None else None, coming.info
-        if self._active is None or old is None or new is None or "guided" in (old.mode, new.mode) or old.family != new.family:
-            return False
-        held, own = self._active.latents(), coming.latents()
-        return held is not None and own is not None and (held.shape, held.dtype) == (own.shape, own.dtype)
-
     def _take_over(self, coming: ProcessMailbox) -> list[Painting]:
         before, first, swap = self._active, self._first, self._swap
-        if before is not None and before.status.state == "ready" and self._goes_on(coming):
+        if before is not None and before.status.state == "ready" and goes_on(before, coming):
             first, held = before.collect(), before.latents()
             if held is not None:
                 coming.restore(held)
@@ -321,9 +308,9 @@ class SwapMailbox:
             if before.status.state in ("ready", "painting") and not lent:
                 self._warm[self._spec] = before
             else:
-                self._end(before)
+                self._endings.end(before)
         while len(self._warm) > WARM:
-            self._end(self._warm.pop(next(iter(self._warm))))
+            self._endings.end(self._warm.pop(next(iter(self._warm))))
         coming.limits = self._limits  # from now on it is started again where it is lost
         self._active, self._coming = coming, None
         self._tried, self._first, self._left = None, [], None
@@ -342,7 +329,7 @@ class SwapMailbox:
         coming, self._coming = self._coming, None
         self._tried, self._first = None, []
         if coming is not None:
-            self._end(coming)
+            self._endings.end(coming)
 
     def _give_up(self) -> None:
         self._drop()
@@ -353,9 +340,3 @@ class SwapMailbox:
 
     def _opened(self, spec: PainterSpec, limits: Limits) -> ProcessMailbox:
         return ProcessMailbox(self._open_painter, spec, limits, self.caps, self.spares.take())
-
-    def _end(self, mailbox: ProcessMailbox) -> None:
-        """End a painter's process; never waits."""
-        thread = threading.Thread(target=mailbox.close, name="ending", daemon=True)
-        thread.start()
-        self._ending = [one for one in self._ending if one.is_alive()] + [thread]
