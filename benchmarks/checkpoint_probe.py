@@ -192,7 +192,7 @@ def _request(spec: PainterSpec, app: str = "notes") -> PaintRequest:
     guide.update(desktop.items)
     context = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
     whole = Rect(0, 0, *spec.size)
-    return PaintRequest(0, (), (whole,), guide.pixels.copy(), guide.verbatim.copy(), context, corners=guide.corners.copy(), words=Words(STYLE))
+    return PaintRequest(0, (), (whole,), guide.pixels.copy(), guide.verbatim.copy(), context, forms=guide.forms.copy(), words=Words(STYLE))
 
 
 def _pixels(frame: Any) -> np.ndarray:

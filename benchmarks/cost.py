@@ -131,5 +131,5 @@ class Timed:
         pixels = guide.pixels.copy()
         pixels[damage.y, damage.x : damage.x + 8] = self._count % 256  # each paint is of something new
         return PaintRequest(
-            self._count, (), (damage,), pixels, guide.verbatim, self._features, corners=guide.corners, words=Words("clean")
+            self._count, (), (damage,), pixels, guide.verbatim, self._features, forms=guide.forms, words=Words("clean")
         )

@@ -63,11 +63,11 @@ class Easel:
         if not damage:
             return ()
         shown = self.guide
-        pixels, verbatim, corners = (shown.pixels, shown.verbatim, shown.corners) if guided else (None,) * 3
+        pixels, verbatim, forms = (shown.pixels, shown.verbatim, shown.forms) if guided else (None,) * 3
         router = self.desktop.router
         request = PaintRequest(
             self.painted, tuple(events), damage, pixels, verbatim, self.desktop.features(), router.pointer, router.buttons,
-            corners,
+            forms,
         )  # fmt: skip
         self.painted += 1
         for patch in self.painter.paint(request).patches:

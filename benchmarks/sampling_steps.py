@@ -26,7 +26,7 @@ def main() -> None:
     report = {}
     for steps in STEPS:
         frames = (
-            pipeline(s.context, s.guide, None, s.verbatim, s.corners, num_inference_steps=steps, output_type="np").images[0]
+            pipeline(s.context, s.guide, None, s.verbatim, s.forms, num_inference_steps=steps, output_type="np").images[0]
             for s in shots
         )
         report[str(steps)] = round(float(np.mean([psnr(np.asarray(f), s.frame) for f, s in zip(frames, shots, strict=True)])), 3)

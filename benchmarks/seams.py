@@ -95,7 +95,7 @@ def _edges(rect: Rect, width: int, size: tuple[int, int]) -> list[Rect]:
 
 def _flat(guide: Guide) -> np.ndarray:
     """Where the guide is one colour for FLAT pixels around, and rounds nothing: bool (H, W)."""
-    pixels = np.concatenate([guide.pixels, guide.corners, guide.verbatim[..., None]], -1).astype(int)
+    pixels = np.concatenate([guide.pixels, guide.forms, guide.verbatim[..., None]], -1).astype(int)
     changes = np.zeros(pixels.shape[:2], bool)
     changes[:, 1:] |= (pixels[:, 1:] != pixels[:, :-1]).any(-1)
     changes[1:] |= (pixels[1:] != pixels[:-1]).any(-1)
@@ -110,13 +110,13 @@ def _inner(rng: np.random.Generator, size: tuple[int, int]) -> Rect:
 
 
 def _put(guide: Guide, other: Guide, rect: Rect) -> None:
-    for name in ("pixels", "ink", "verbatim", "corners"):
+    for name in ("pixels", "ink", "verbatim", "forms"):
         getattr(guide, name)[rect.slices] = getattr(other, name)[rect.slices]
 
 
 def _damage(before: Guide, after: Guide, reach: int, size: tuple[int, int]) -> Rect:
     """Around all that differs, as a session would ask for it."""
-    rows, columns = np.nonzero((before.pixels != after.pixels).any(-1) | (before.corners != after.corners).any(-1))
+    rows, columns = np.nonzero((before.pixels != after.pixels).any(-1) | (before.forms != after.forms).any(-1))
     if not len(rows):
         return Rect(0, 0, 0, 0)
     x, y = int(columns.min()), int(rows.min())
@@ -130,7 +130,7 @@ def _guide(items: list[Item], size: tuple[int, int]) -> Guide:
 
 
 def _request(guide: Guide, damage: Rect, context: ContextFeatures) -> PaintRequest:
-    return PaintRequest(0, (), (damage,), guide.pixels, guide.verbatim, context, corners=guide.corners)
+    return PaintRequest(0, (), (damage,), guide.pixels, guide.verbatim, context, forms=guide.forms)
 
 
 def _pixels(painter: Painter, request: PaintRequest, size: tuple[int, int]) -> np.ndarray:

@@ -111,7 +111,7 @@ class _StockBundled:
 
     def paint(self, request: PaintRequest) -> Painting:
         out = self._pipeline(
-            request.context, request.guide, self._frame, request.verbatim, request.corners,
+            request.context, request.guide, self._frame, request.verbatim, request.forms,
             num_inference_steps=self.info.steps, seed=self._spec.seed, output_type="np",
         )  # fmt: skip
         self._frame = np.asarray(out.images[0])

@@ -56,8 +56,8 @@ class FrameMemory:
     """What a request and its answer need, for frames of one size.
 
     beats: int64 (1,), counts while the painter's process lives; read: int64 (1,), of what its checkpoint holds, in
-    thousandths; card: int64 (3,), bytes of the painter's card that are free, that it has in all, and that the painter has; guide, corners: uint8 (5, H, W, 3) and verbatim:
-    uint8 (5, H, W), one slot being painted, one waiting, and AHEAD for guesses; painted: uint8 (H, W, 3), valid between an
+    thousandths; card: int64 (3,), bytes of the painter's card that are free, that it has in all, and that the painter has; guide: uint8 (5, H, W, 3), verbatim:
+    uint8 (5, H, W) and forms: uint8 (5, H, W, 4), one slot being painted, one waiting, and AHEAD for guesses; painted: uint8 (H, W, 3), valid between an
     answer and the next request; stopped: int64 (1,), the number of a request to give up; previews: int64 (1,), counts the
     pictures that were put into preview, uint8 (H, W, 3).
     """
@@ -65,13 +65,13 @@ class FrameMemory:
     def __init__(self, size: tuple[int, int], name: str | None = None) -> None:
         width, height = size
         pixels, slots = width * height, SLOTS + AHEAD
-        self._segment = Segment(sum(map(aligned, (8, 8, 24, slots * pixels * 3, slots * pixels, slots * pixels * 3, pixels * 3, 8, 8, pixels * 3))), name)
+        self._segment = Segment(sum(map(aligned, (8, 8, 24, slots * pixels * 3, slots * pixels, slots * pixels * 4, pixels * 3, 8, 8, pixels * 3))), name)
         self.beats = self._segment.array((1,), "int64")
         self.read = self._segment.array((1,), "int64")
         self.card = self._segment.array((3,), "int64")
         self.guide = self._segment.array((slots, height, width, 3), "uint8")
         self.verbatim = self._segment.array((slots, height, width), "uint8")
-        self.corners = self._segment.array((slots, height, width, 3), "uint8")
+        self.forms = self._segment.array((slots, height, width, 4), "uint8")
         self.painted = self._segment.array((height, width, 3), "uint8")
         self.stopped = self._segment.array((1,), "int64")
         self.previews = self._segment.array((1,), "int64")
@@ -82,7 +82,7 @@ class FrameMemory:
         return self._segment.name
 
     def close(self) -> None:
-        del self.beats, self.read, self.card, self.guide, self.verbatim, self.corners, self.painted, self.stopped, self.previews, self.preview
+        del self.beats, self.read, self.card, self.guide, self.verbatim, self.forms, self.painted, self.stopped, self.previews, self.preview
         self._segment.close()
 
 

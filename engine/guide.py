@@ -1,7 +1,7 @@
 """The guide: the desktop's items drawn plainly in the neutral theme, kept up to date by redrawing only what changed.
 
 Beside the picture it keeps three masks: `ink`, how much of each pixel is text (the text layer's raster), `verbatim`,
-where content pictures stand, and `corners`, where a style may round what the guide draws square.
+where content pictures stand, and `forms`, where a style may round or raise what the guide draws square and flat.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ import numpy as np
 
 from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline, Picture, mark
 from engine.geometry import GRID, Rect, merge
-from engine.theme import NEUTRAL, ROUNDNESS, ROUNDS, Role
+from engine.theme import NEUTRAL, RAISED, ROUNDNESS, ROUNDS, Role
 from engine.typeface import MARGIN, line
 
-CUTS = 16  # steps of `corners` a pixel of radius
-_NO_ROLE = 255  # of pixels that show a picture
+CUTS = 16  # steps of the first of `forms` a pixel of radius
+LIT, SHADED = 32, 64  # of the fourth: the bits beside the role
+_ROLE = 31
 
 
 class Guide:
     """pixels: uint8 (H, W, 3); ink, verbatim: uint8 (H, W). `size` is (width, height).
 
-    corners: uint8 (H, W, 3). Where a shape's corner may be cut off: how easily, 255 - CUTS * the least radius of a style's
-    windows that cuts the pixel (at least 1); the role that lies beneath; the role of the shape's edge. Zeros elsewhere.
+    forms: uint8 (H, W, 4). Where a shape's corner may be cut off: how easily, 255 - CUTS * the least radius of a style's
+    windows that cuts the pixel (at least 1); the role that lies beneath; the role of the shape's edge. Zeros elsewhere. And
+    of every pixel, what was filled last: 1 and its role, with LIT and SHADED where a style may light or shade it as the
+    edge of what is raised; 0 for a picture. A shape that is cut off has no edge there, which the pixels alone do not say.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -38,8 +41,8 @@ class Guide:
         self.pixels[:] = NEUTRAL[Role.WALLPAPER]
         self.ink = np.zeros((height, width), np.uint8)
         self.verbatim = np.zeros((height, width), np.uint8)
-        self.corners = np.zeros((height, width, 3), np.uint8)
-        self._roles = np.zeros((height, width), np.uint8)  # of what was filled last
+        self.forms = np.zeros((height, width, 4), np.uint8)
+        self.forms[..., 3] = 1 + Role.WALLPAPER
         self._open: _Group | None = None
         self.items: tuple[Item, ...] = ()
 
@@ -55,7 +58,7 @@ class Guide:
     def copy(self) -> Guide:
         """One that shows the same, and goes its own way from here."""
         twin = copy(self)
-        for name in ("pixels", "ink", "verbatim", "corners", "_roles"):
+        for name in ("pixels", "ink", "verbatim", "forms"):
             setattr(twin, name, getattr(self, name).copy())
         return twin
 
@@ -80,16 +83,16 @@ class Guide:
         """Draw all items inside `rect` (on the grid) and return what really changed, on the grid."""
         at = rect.slices
         touching = _touching(self.items, rect)
-        before = self.pixels[at].copy(), self.ink[at].copy(), self.verbatim[at].copy(), self.corners[at].copy()
+        before = self.pixels[at].copy(), self.ink[at].copy(), self.verbatim[at].copy(), self.forms[at].copy()
+        self.forms[at] = 0
         self._fill(rect, Role.WALLPAPER)
-        self.corners[at] = 0
         self._open = None
         for item in touching:
             self._draw(item, item.rect.meet(rect))
         self._close_group()
         changed = np.logical_or.reduce([
             _cells_apart(one, other[at])
-            for one, other in zip(before, (self.pixels, self.ink, self.verbatim, self.corners), strict=True)
+            for one, other in zip(before, (self.pixels, self.ink, self.verbatim, self.forms), strict=True)
         ])  # fmt: skip
         return _rects_of_cells(changed, rect)
 
@@ -112,7 +115,7 @@ class Guide:
             self.pixels[at] = item.pixels[part.shift(-item.whole.x, -item.whole.y).slices]
             self.ink[at] = 0
             self.verbatim[at] = 255
-            self._roles[at] = _NO_ROLE
+            self.forms[at][..., 3] = 0
 
     def _shape(self, item: Fill, part: Rect) -> None:
         """A fill, and where its corners may be cut. Those of a window or menu hold for all that is drawn in it."""
@@ -120,11 +123,20 @@ class Guide:
         if item.shape in GROUPS:
             self._close_group()
             self._open = _Group(item.whole, int(Role.BORDER if item.shape == "window" else item.role), cut)
-            self.corners[part.slices] = 0
+            self.forms[part.slices] = 0
         else:
             for at, easily, beneath in cut:
                 self._mark(at, easily, beneath, int(item.role))
         self._fill(part, item.role)
+        if item.shape in RAISED:
+            self._raise(item.whole, part)
+
+    def _raise(self, whole: Rect, part: Rect) -> None:
+        """Mark the edges of what is raised, inside `part`."""
+        for strip, bit in bevels(whole):
+            inside = strip.meet(part)
+            if inside:
+                self.forms[inside.slices][..., 3] |= bit
 
     def _edge(self, item: Outline, part: Rect) -> None:
         """An outline's role is the edge of the shape it goes round; on its own it has corners, too."""
@@ -132,8 +144,8 @@ class Guide:
             self._open.edge = int(item.role)
         elif item.shape in ROUNDNESS:
             for at, easily, beneath in self._cuts(item, part):
-                known = self.corners[at][..., 0] == easily
-                beneath = np.where(known, self.corners[at][..., 1], beneath)
+                known = self.forms[at][..., 0] == easily
+                beneath = np.where(known, self.forms[at][..., 1] + 1, beneath)
                 self._mark(at, easily, beneath, int(item.role))
 
     def _cuts(self, item: Fill | Outline, part: Rect) -> list[_Cut]:
@@ -146,7 +158,7 @@ class Guide:
             for x, box in ((whole.x, rows), (whole.right - side, rows[:, ::-1])):
                 inside = Rect(x, y, side, side).meet(part)
                 if inside:
-                    found.append((inside.slices, box[inside.shift(-x, -y).slices], self._roles[inside.slices].copy()))
+                    found.append((inside.slices, box[inside.shift(-x, -y).slices], self.forms[inside.slices][..., 3] & _ROLE))
         return found
 
     def _close_group(self) -> None:
@@ -156,9 +168,9 @@ class Guide:
         self._open = None
 
     def _mark(self, at: tuple[slice, slice], easily: np.ndarray, beneath: np.ndarray, edge: int) -> None:
-        where, corners = (easily > 0) & (beneath != _NO_ROLE), self.corners[at]
-        for i, told in enumerate((easily, beneath, np.full_like(easily, edge))):
-            np.copyto(corners[..., i], told, where=where)
+        where, forms = (easily > 0) & (beneath > 0), self.forms[at]
+        for i, told in enumerate((easily, beneath - 1, np.full_like(easily, edge))):
+            np.copyto(forms[..., i], told, where=where)
 
     def _fill(self, part: Rect, role: Role) -> None:
         at, width = part.slices, self.frame.w
@@ -167,10 +179,10 @@ class Guide:
         self.pixels.reshape(-1, 3 * width)[rows, 3 * columns.start : 3 * columns.stop] = _row_of(role, width)[: 3 * part.w]
         self.ink[at] = 0
         self.verbatim[at] = 0
-        self._roles[at] = role
+        self.forms[at][..., 3] = 1 + role
 
 
-_Cut = tuple[tuple[slice, slice], np.ndarray, np.ndarray]  # where, how easily, the roles beneath
+_Cut = tuple[tuple[slice, slice], np.ndarray, np.ndarray]  # where, how easily, 1 and the roles beneath
 
 
 @dataclass
@@ -184,7 +196,7 @@ class _Group:
 
 @lru_cache(maxsize=64)
 def cut_off(shape: str, most: int) -> np.ndarray:
-    """The left top corner of a shape whose radius is at most `most` pixels, as the first of `Guide.corners`: uint8
+    """The left top corner of a shape whose radius is at most `most` pixels, as the first of `Guide.forms`: uint8
     (side, side). Read only.
 
     A circle of radius r in the corner leaves out the pixel (x, y), counted from the corner, where r > x + y + sqrt(2 x y).
@@ -208,6 +220,15 @@ def edges(rect: Rect, width: int) -> tuple[Rect, Rect, Rect, Rect]:
         Rect(r.x, r.y + w, w, r.h - 2 * w),
         Rect(r.right - w, r.y + w, w, r.h - 2 * w),
     )
+
+
+def bevels(whole: Rect) -> tuple[tuple[Rect, int], ...]:
+    """The strips along the inside of a raised shape's edges, each from corner to corner: LIT above and on the left, then, over
+    it, SHADED on the other sides."""
+    r, wide = whole, 2 if min(whole.w, whole.h) >= 12 else 1
+    above, left = Rect(r.x, r.y, r.w, wide), Rect(r.x, r.y, wide, r.h)
+    below, right = Rect(r.x, r.bottom - wide, r.w, wide), Rect(r.right - wide, r.y, wide, r.h)
+    return (above, LIT), (left, LIT), (below, SHADED), (right, SHADED)
 
 
 def glyph_coverage(item: Glyphs, part: Rect) -> np.ndarray:

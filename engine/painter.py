@@ -143,7 +143,7 @@ class PaintRequest:
     """Paint `damage` so that the frame shows what `guide` shows, in the context's style.
 
     guide: uint8 (H, W, 3), the whole frame; None in dream mode. verbatim: uint8 (H, W), 255 where the guide's own
-    pixels are content (pictures) that no style may change. corners: uint8 (H, W, 3), see `Guide`. damage: rects on the 8-pixel grid, inside the frame,
+    pixels are content (pictures) that no style may change. forms: uint8 (H, W, 4), see `Guide`. damage: rects on the 8-pixel grid, inside the frame,
     already grown by the painter's reach. weights: of LoRAs, by name, from now on; one that is not named keeps its own.
 
 
@@ -159,13 +159,13 @@ class PaintRequest:
     context: ContextFeatures
     pointer: tuple[int, int] = (0, 0)
     buttons: tuple[str, ...] = ()
-    corners: np.ndarray | None = None
+    forms: np.ndarray | None = None
     words: Words = Words()
     weights: tuple[tuple[str, float], ...] = ()
     edit: Edit | None = None
 
 
-ARRAYS = ("guide", "verbatim", "corners")  # what of a request is as large as the frame
+ARRAYS = ("guide", "verbatim", "forms")  # what of a request is as large as the frame
 
 
 @dataclass(frozen=True, slots=True)

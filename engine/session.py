@@ -254,16 +254,16 @@ class Session:
         """The next one. shown: whether the guide goes with it; dreamt: a frame that a dream is to go on from instead."""
         self._seq += 1
         guide, router = self.guide, self.desktop.router
-        pixels, verbatim, corners = (guide.pixels, guide.verbatim, guide.corners) if shown else (None, None, None)
+        pixels, verbatim, forms = (guide.pixels, guide.verbatim, guide.forms) if shown else (None, None, None)
         turning = self.desktop.turning
         if dreamt is None and shown and turning.shown and self._dreams():
             dreamt = turning.strip.pixels(turning.shown, self.desktop.size)
         if dreamt is not None:  # a dream begins with the picture alone
             pixels = dreamt
-            verbatim, corners = np.full_like(guide.verbatim, 255), np.zeros_like(guide.corners)
+            verbatim, forms = np.full_like(guide.verbatim, 255), np.zeros_like(guide.forms)
         weights = tuple(self.desktop.loras.items())
         return PaintRequest(
-            self._seq, events, damage, pixels, verbatim, self.desktop.features(), router.pointer, router.buttons, corners, words, weights
+            self._seq, events, damage, pixels, verbatim, self.desktop.features(), router.pointer, router.buttons, forms, words, weights
         )
 
     def _words(self) -> Words:

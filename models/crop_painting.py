@@ -21,14 +21,14 @@ class CropPainting:
         self._steering: tuple[Tensor, dict[float, Steering]] | None = None  # of which tokens, by noise level
 
     def __call__(
-        self, previous: Tensor | None, guide: Tensor | None, verbatim: Tensor | None, corners: Tensor | None, pointer: Tensor | None,
+        self, previous: Tensor | None, guide: Tensor | None, verbatim: Tensor | None, forms: Tensor | None, pointer: Tensor | None,
         buttons: Tensor | None, memory: Tensor | None, tokens: Tensor, palette: Tensor, clear: Tensor, depth: Tensor, ground: Tensor,
         texture: Tensor, place: Tensor, noise: Tensor,
     ) -> Tensor:  # fmt: skip
         """New pixels, uint8 (h, w, 3).
 
-        previous: uint8 (3, h, w), None where there is a guide, which says all; guide, corners: uint8 (h, w, 3) and verbatim:
-        uint8 (h, w), as the guide has them, None without one; pointer: (1, h / 4, w / 4) and buttons: (1, 3) where events are answered; palette: (1, P, 3) in [-1, 1];
+        previous: uint8 (3, h, w), None where there is a guide, which says all; guide: uint8 (h, w, 3), verbatim:
+        uint8 (h, w) and forms: uint8 (h, w, 4), as the guide has them, None without one; pointer: (1, h / 4, w / 4) and buttons: (1, 3) where events are answered; palette: (1, P, 3) in [-1, 1];
         place: (1, PLACE, h / 4, w / 4); the rest as of Denoiser.forward.
         """
         self._watch.stage("encode")
@@ -45,12 +45,13 @@ class CropPainting:
         maps = torch.cat([events, place], 1).contiguous(memory_format=torch.channels_last)
         materials = Materials(clear, depth, ground, texture)
         rounded = None
-        if self._denoiser.rounds and corners is not None and (self._static or bool(corners.any())):
-            rounded = corner_maps(corners[None], palette, materials, self._static)
+        if self._denoiser.rounds and forms is not None and (self._static or bool(forms[..., 0].any())):
+            rounded = corner_maps(forms[None], palette, materials, self._static)
         self._watch.stage("denoise")
         clean = sample(
             self._denoiser, before, shown, maps, tokens, memory, rounded, materials,
             noise.contiguous(memory_format=torch.channels_last), self._steps, static=self._static, known=self._known(tokens),
+            filled=None if forms is None else forms[None, ..., 3],
         )  # fmt: skip
         self._watch.stage("decode")
         pixels = to_bytes(clean)[0]

@@ -112,7 +112,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     token begins with the palette itself. A palette that is learned on the way wanders off and is mixed back into place,
     and then no pick stands for the colour it is named after. The neutral colours are given with it. corners: 1 where it
     rounds the corners that the guide draws square; how much, it reads from the context. edges: 1 where it paints what stands beside
-    the guide's edges pixel by pixel.
+    the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised.
     """
 
     _repeated_blocks = ["Block"]  # noqa: RUF012 - of diffusers' `compile_repeated_blocks`
@@ -128,7 +128,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         memories: int = MEMORIES,
         given_palette: int = 1,
         corners: int = 1,
-        edges: int = 1,
+        edges: int = 2,
     ) -> None:
         super().__init__()
         fine, _, deep = widths
@@ -150,7 +150,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         if corners:
             self.corner = Corner(fine, tokens * token_width)
         if edges:
-            self.relief = Relief(fine, tokens * token_width)
+            self.relief = Relief(fine, tokens * token_width, told=edges > 1)
         self.raises = edges > 0
         neutral = torch.from_numpy(NEUTRAL.astype("float32")) / 127.5 - 1
         if given_palette:
@@ -166,7 +166,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def forward(
         self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, steering: Steering, memory: Tensor | None,
-        corners: Tensor | None, materials: Materials, static: bool = False,
+        corners: Tensor | None, materials: Materials, static: bool = False, filled: Tensor | None = None,
     ) -> Prediction:  # fmt: skip
         """Predict the clean latents.
 
@@ -174,6 +174,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         (B, MAPS + PLACE, h, w); steering: of the noise level and the context;
         memory: (B, REMEMBERED, h, w), zeros where nothing is known, None where nothing need be: every crop has a guide;
         corners: (B, CORNERS, h, w), zeros where there are none, None where there are none at all. h and w are multiples of 4.
+        filled: uint8 (B, H, W), the last of `Guide.forms`, 0 or None where it is not known.
         static: launch the same whatever the numbers are, as a CUDA graph must: see `Corner`.
         """
         fine = self.stem(torch.cat([noisy, previous, guide, maps], 1))
@@ -184,11 +185,11 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         palette = tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])
         around = self.corner(fine, corners, steering.of(self.corner), static) if self.rounds and corners is not None else None
         raised = steering.of(self.relief) if self.raises else None
-        return self._paint(fine, previous, guide, maps, memory, palette, around, raised, materials, static)
+        return self._paint(fine, previous, guide, maps, memory, palette, around, raised, filled, materials, static)
 
     def _paint(
         self, fine: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, memory: Tensor | None, palette: Tensor,
-        corners: Rounded | None, raised: tuple[Tensor, Tensor] | None, materials: Materials, static: bool,
+        corners: Rounded | None, raised: tuple[Tensor, Tensor] | None, filled: Tensor | None, materials: Materials, static: bool,
     ) -> Prediction:  # fmt: skip
         b, _, h, w = fine.shape
         rows = self.head(fine).permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
@@ -212,7 +213,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         ]  # fmt: skip
         painted, kept = (torch.cat(parts, 1) if len(strips) > 1 else parts[0] for parts in list(zip(*mixed, strict=True))[:2])
         if raised is not None:
-            painted = self.relief.over(painted, fine, guide, raised, paints, ground, texture, static)
+            painted = self.relief.over(painted, fine, guide, filled, raised, paints, ground, texture, static)
         if corners is not None:
             painted = corners.over(painted)
         residual = rows[..., PIXELS * self.picks + 1 :]

@@ -65,7 +65,7 @@ def name_of_patch(area: Rect, request: PaintRequest, scale: int = 1) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((area, scale)).encode())
     digest.update(request.context.slow.tobytes())
-    for plane in (request.guide, request.verbatim, request.corners):
+    for plane in (request.guide, request.verbatim, request.forms):
         if plane is not None:
             digest.update(plane[area.slices].tobytes())
     return digest.digest()

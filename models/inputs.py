@@ -51,19 +51,19 @@ def remembered(pixels: Tensor, known: Tensor) -> Tensor:
     return torch.cat([(latents.unflatten(0, (b, count)) * share.unsqueeze(2)).flatten(1, 2), share], 1)
 
 
-def corner_maps(corners: Tensor, palette: Tensor, materials: Materials, static: bool = False) -> Tensor:
+def corner_maps(forms: Tensor, palette: Tensor, materials: Materials, static: bool = False) -> Tensor:
     """Corners as the denoiser takes them: (B, CORNERS, h, w), what cuts them, then what lies beneath and their edge, as
     packed pixels in the style's paints.
 
-    corners: uint8 (B, H, W, 3) as `Guide` has them; palette: (B, PALETTE_SIZE, 3) in [-1, 1]; static: launch the same
-    whatever the corners are: the same numbers, computed of every pixel.
+    forms: uint8 (B, H, W, 4) as `Guide` has them; palette: (B, PALETTE_SIZE, 3) in [-1, 1]; static: launch the same
+    whatever the forms are: the same numbers, computed of every pixel.
     """
     if static:
-        return _corner_maps_everywhere(corners, palette, materials)
-    b, height, width, _ = corners.shape
+        return _corner_maps_everywhere(forms, palette, materials)
+    b, height, width, _ = forms.shape
     maps = palette.new_zeros(b, height // PATCH, width // PATCH, CORNERS)  # channels last
-    batch, y, x = corners[..., 0].nonzero(as_tuple=True)
-    marks = corners[batch, y, x].long()
+    batch, y, x = forms[..., 0].nonzero(as_tuple=True)
+    marks = forms[batch, y, x].long()
     row, column, pixel = y // PATCH, x // PATCH, y % PATCH * PATCH + x % PATCH
     maps[batch, row, column, pixel] = marks[:, 0].to(maps.dtype) / 255
     ground = materials.ground.unflatten(1, (3, PIXELS))[batch, :, pixel, row, column]
@@ -77,12 +77,12 @@ def corner_maps(corners: Tensor, palette: Tensor, materials: Materials, static: 
     return maps.permute(0, 3, 1, 2)
 
 
-def _corner_maps_everywhere(corners: Tensor, palette: Tensor, materials: Materials) -> Tensor:
-    cut = corners[..., :1].permute(0, 3, 1, 2).to(palette.dtype) / 255
+def _corner_maps_everywhere(forms: Tensor, palette: Tensor, materials: Materials) -> Tensor:
+    cut = forms[..., :1].permute(0, 3, 1, 2).to(palette.dtype) / 255
     ground, texture = unpack(materials.ground).permute(0, 2, 3, 1), unpack(materials.texture).permute(0, 2, 3, 1)
-    batch = torch.arange(len(corners), device=corners.device).view(-1, 1, 1)
+    batch = torch.arange(len(forms), device=forms.device).view(-1, 1, 1)
     maps = [pack(cut)]
-    for role in (corners[..., 1].long(), corners[..., 2].long()):
+    for role in (forms[..., 1].long(), forms[..., 2].long()):
         colour, clear, depth = palette[batch, role], materials.clear[batch, role].unsqueeze(-1), materials.depth[batch, role].unsqueeze(-1)
         mixed = colour + clear * (ground - colour) + texture * depth * moved(colour)
         maps.append(pack(mixed.permute(0, 3, 1, 2) * (cut > 0)))

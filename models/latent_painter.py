@@ -192,10 +192,10 @@ class LatentPainter:
         if self._threads:
             torch.set_num_threads(self._threads)
         changed = self._dream.answer(request)
-        pixels, verbatim, corners = self._dream.guide
+        pixels, verbatim, forms = self._dream.guide
         damage = (self._bounds,) if other_look else merge(rect.grow(REACH).snap().meet(self._bounds) for rect in changed)
         self._watch.stage("")
-        return replace(request, guide=pixels, verbatim=verbatim, corners=corners, damage=damage)
+        return replace(request, guide=pixels, verbatim=verbatim, forms=forms, damage=damage)
 
     def _take_look(self, vector: np.ndarray) -> bool:
         """Get the paints of another look ready, if it is one; what is remembered of the last one is forgotten."""
@@ -281,9 +281,9 @@ class LatentPainter:
         cells = (..., slice(rows.start // PATCH, rows.stop // PATCH), slice(columns.start // PATCH, columns.stop // PATCH))
         scale = self.ladder.scale
         fewer = (..., slice(None, None, scale), slice(None, None, scale))  # all, unless memory ran out
-        planes = (request.guide, request.verbatim, request.corners) if request.guide is not None else (None,) * 3
+        planes = (request.guide, request.verbatim, request.forms) if request.guide is not None else (None,) * 3
         shown, content, shapes = (None if plane is None else plane[rows, columns] for plane in planes)
-        guide, verbatim, corners = (None if plane is None else self._ferry.up(plane[::scale, ::scale]) for plane in (shown, content, shapes))
+        guide, verbatim, forms = (None if plane is None else self._ferry.up(plane[::scale, ::scale]) for plane in (shown, content, shapes))
         previous = self._pixels[0, :, rows, columns][fewer] if guide is None else None
         pointer, buttons = None, None
         if guide is None:
@@ -298,7 +298,7 @@ class LatentPainter:
             ground, texture = pack(unpack(ground)[fewer]), pack(unpack(texture)[fewer])
         self._watch.stage("denoise")
         painted = self._repaint(
-            previous, guide, verbatim, corners, pointer, buttons, memory, tokens, self._palette, whole.clear, whole.depth, ground, texture,
+            previous, guide, verbatim, forms, pointer, buttons, memory, tokens, self._palette, whole.clear, whole.depth, ground, texture,
             self._place[cells][fewer], self._noise[cells][fewer],
         )  # fmt: skip
         self._watch.stage("decode")
@@ -345,6 +345,6 @@ class LatentPainter:
         """Paint a crop of an empty guide, as any guide is, and forget it."""
         width, height = self._spec.size
         empty = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
-        guide = np.zeros((height, width, 3), np.uint8)
-        request = PaintRequest(0, (), (), guide, guide[..., 0], empty, corners=guide)
+        guide = np.zeros((height, width, 4), np.uint8)
+        request = PaintRequest(0, (), (), guide[..., :3], guide[..., 0], empty, forms=guide)
         self._paint_crop(PaintCrop(area, ()), request, self._tokens[1] if self._tokens else self._embed(empty), None)

@@ -55,7 +55,7 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
         guide: np.ndarray | None = None,
         image: np.ndarray | None = None,
         verbatim: np.ndarray | None = None,
-        corners: np.ndarray | None = None,
+        forms: np.ndarray | None = None,
         size: tuple[int, int] = (512, 384),
         num_inference_steps: int = 1,
         strength: float = STRENGTH,
@@ -66,7 +66,7 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
 
         guide, image (the previous frame): uint8 (H, W, 3); without a guide the denoiser answers alone, with one it takes
         nothing from the previous frame. verbatim: uint8 (H, W) and
-        corners: uint8 (H, W, 3), as the guide has them.
+        forms: uint8 (H, W, 4), as the guide has them.
         size: (width, height), used where neither is given. strength: noise level painting starts from, (0, 1].
         """
         shown = guide if guide is not None else image
@@ -88,12 +88,12 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
         paints = paints_of(look_of(context.slow), (width, height))
         planes = torch.from_numpy(np.array(planes_of(paints, (width, height))))[None].to(device)
         materials = materials_of([paints], planes).to(device, dtype)
-        shapes = np.zeros((height, width, 3), np.uint8) if corners is None else corners
+        shapes = torch.from_numpy(np.zeros((height, width, 4), np.uint8) if forms is None else forms)[None].to(device)
         palette = palette_of(torch.from_numpy(context.slow)[None]).to(device, dtype)
-        rounded = corner_maps(torch.from_numpy(shapes)[None].to(device), palette, materials)
+        rounded = corner_maps(shapes, palette, materials)
         clean = sample(
             network, before, shown_latents, placed, tokens.to(dtype), None, rounded, materials, noise,
-            num_inference_steps, strength,
+            num_inference_steps, strength, filled=shapes[..., 3],
         )
         frames = to_pixels(clean)
         images = [Image.fromarray(frame) for frame in frames] if output_type == "pil" else frames

@@ -37,9 +37,9 @@ def first_request(size: tuple[int, int], area: Rect) -> PaintRequest:
     """Noise, to be painted in an area."""
     width, height = size
     guide = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    plain = np.zeros((height, width), np.uint8), np.zeros((height, width, 3), np.uint8)
+    plain = np.zeros((height, width), np.uint8), np.zeros((height, width, 4), np.uint8)
     context = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
-    return PaintRequest(0, (), (area,), guide, plain[0], context, corners=plain[1], words=Words("clean"))
+    return PaintRequest(0, (), (area,), guide, plain[0], context, forms=plain[1], words=Words("clean"))
 
 
 @contextmanager

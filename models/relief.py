@@ -1,8 +1,8 @@
 """What makes edges crisp: the layers that decide, pixel by pixel, what stands beside an edge of the guide.
 
 A bevel is a line of light or shade one or two pixels wide along a shape's edges. What the body knows it knows by cells of four
-pixels, too coarse for such lines; where the guide's edges are can be read off it exactly, and then only what stands
-there is left to learn.
+pixels, too coarse for such lines; where the guide's edges are can be read off it exactly, which of them are a raised shape's own
+and not where it is cut off the guide tells, and then only what stands there is left to learn.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.guide import LIT
 from engine.theme import NEUTRAL, Role
 from models.layers import PATCH, PIXELS, Steering
 
@@ -21,23 +22,29 @@ REACH = 2  # pixels from an edge
 RAISED = (Role.TITLE, Role.TITLE_IDLE, Role.BORDER, Role.BUTTON, Role.ACCENT, Role.BAR, Role.HOVER, Role.SELECTION)  # what a style may bevel, and its edges
 GROUNDS = (*RAISED, Role.WALLPAPER, Role.SURFACE, Role.FIELD)  # what makes an edge where it ends: letters and marks do not
 SIDES = 2 ** (4 * REACH)  # on which sides an edge is near, and how near: a bit each
+KINDS = 5  # of what was filled: not known, flat, lit, shaded, both
 NONE = len(NEUTRAL)  # a pixel that shows no role's colour
-_STEP, _NEAR = 4, 4  # grey levels that are looked up as one; how far off a role's colour they may be
+_STEP, _NEAR = 2, 4  # grey levels that are looked up as one, as bits; how far off a role's colour they may be
+_LIT_BIT = LIT.bit_length() - 1
 
 
 class Relief(nn.Module):
     """What the pixels beside the guide's edges show: what was painted, their role's plain paint, light, or shade.
 
     Only those few are computed; all pixels where it is to be static, for how many there are is known to the host only after it
-    has waited for the device.
+    has waited for the device. told: whether it takes in what was filled.
     """
 
-    def __init__(self, width: int, context: int, hidden: int = 32) -> None:
+    def __init__(self, width: int, context: int, hidden: int = 32, told: bool = True) -> None:
         super().__init__()
         self.from_fine = nn.Linear(width, hidden)
         self.from_context = nn.Linear(context, 2 * hidden)
         self.from_role = nn.Embedding((NONE + 1) * PIXELS, hidden)  # and from which of a cell's pixels it is
         self.from_sides = nn.Embedding(SIDES, hidden)
+        if told:
+            self.from_kind = nn.Embedding(KINDS, hidden)
+            nn.init.zeros_(self.from_kind.weight)  # what is begun from weights that were not told paints as before
+        self.told = told
         self.middle = nn.Linear(hidden, hidden)
         self.out = nn.Linear(hidden, 3)
         for table in (self.from_role, self.from_sides):
@@ -51,46 +58,58 @@ class Relief(nn.Module):
         return 1 + scale, shift
 
     def over(
-        self, painted: Tensor, fine: Tensor, guide: Tensor, context: tuple[Tensor, Tensor], paints: Tensor, ground: Tensor,
+        self, painted: Tensor, fine: Tensor, guide: Tensor, filled: Tensor | None, context: tuple[Tensor, Tensor], paints: Tensor, ground: Tensor,
         texture: Tensor, static: bool = False,
     ) -> Tensor:  # fmt: skip
         """`painted`, (B, h, w, 16, 3), with crisp edges.
 
-        fine: (B, C, h, w); guide: (B, 48, h, w), packed pixels in [-1, 1]; context: see `steered`; paints, ground,
+        fine: (B, C, h, w); guide: (B, 48, h, w), packed pixels in [-1, 1]; filled: as of Denoiser.forward; context: see `steered`; paints, ground,
         texture: as of `Prediction`.
         """
         roles = roles_of(guide)
-        sides = sides_of(roles)
-        near = (sides > 0) & _one_of(RAISED, roles.device)[roles.int()]
-        batch, y, x = _everywhere(near) if static else near.nonzero(as_tuple=True)
-        cell, pixel = (batch, y // PATCH, x // PATCH), y % PATCH * PATCH + x % PATCH
-        role = roles[batch, y, x].long()
+        sides, kinds = sides_of(roles), kinds_of(filled) if self.told and filled is not None else None
+        near = (sides if kinds is None else sides | (kinds > 1)) > 0
+        near &= _one_of(roles, RAISED)
+        at = torch.arange(near.numel(), device=near.device) if static else near.flatten().nonzero().squeeze(1)
+        b, h, w, _, _ = painted.shape
+        row, column = at // (w * PATCH), at % (w * PATCH)  # of all crops' rows
+        crop, cell, pixel = row // (h * PATCH), row // PATCH * w + column // PATCH, row % PATCH * PATCH + column % PATCH
+        place = cell * PIXELS + pixel
+        role = roles.flatten().index_select(0, at).int()
         scale, shift = context
-        cells = self.from_fine(fine.permute(0, 2, 3, 1))
-        known = cells[cell] + self.from_role(role * PIXELS + pixel) + self.from_sides(sides[batch, y, x].long())
-        share = self.out(F.silu(self.middle(F.silu(known * scale[batch] + shift[batch])))).unsqueeze(-1)
-        paint, places = paints[batch, role], (*cell, pixel)
-        plain = paint[:, :3] + paint[:, 3:6] * texture[places] + paint[:, 6:] * ground[places]
-        before = painted[places]
+        known = self.from_fine(fine.permute(0, 2, 3, 1)).flatten(0, 2).index_select(0, cell)
+        known = known + self.from_role(role * PIXELS + pixel) + self.from_sides(sides.flatten().index_select(0, at).int())
+        if kinds is not None:
+            known = known + self.from_kind(kinds.flatten().index_select(0, at).int())
+        known = known * scale + shift if b == 1 else known * scale[crop] + shift[crop]
+        share = self.out(F.silu(self.middle(F.silu(known)))).unsqueeze(-1)
+        paint = paints.flatten(0, 1).index_select(0, crop * paints.shape[1] + role)
+        before, here, under = (plane.reshape(-1, plane.shape[-1]).index_select(0, place) for plane in (painted, texture, ground))
+        plain = paint[:, :3] + paint[:, 3:6] * here + paint[:, 6:] * under
         # Shares in a softmax would hardly learn: nearly all of them begin at nothing.
         crisp = before + share[:, 0] * (plain - before) + share[:, 1] * (1 - before) - share[:, 2] * (1 + before)
         if static:
-            crisp = torch.where(near[batch, y, x].unsqueeze(-1), crisp, before)
-        return painted.index_put(places, crisp.to(painted.dtype))
+            crisp = torch.where(near.view(-1, 1), crisp, before)
+        return painted.reshape(-1, 3).index_copy(0, place, crisp.to(painted.dtype)).view(painted.shape)
+
+
+def kinds_of(filled: Tensor) -> Tensor:
+    """As which of KINDS a guide's filled pixels, the last of `Guide.forms`, may be painted: uint8, of the same shape."""
+    return (filled >> _LIT_BIT).add_(filled > 0)
 
 
 def roles_of(guide: Tensor) -> Tensor:
-    """The roles whose colours packed pixels in [-1, 1], (B, 48, h, w), show: (B, H, W), NONE where they show none."""
-    levels = F.pixel_shuffle(guide.float(), PATCH).mul_(127.5).add_(128.0).clamp_(0, 255).to(torch.int32)  # to the nearest
-    red, green, blue = (levels // _STEP).unbind(1)
-    side = 256 // _STEP
-    return _table(guide.device)[(red * side + green) * side + blue]
+    """The roles whose colours packed pixels in [-1, 1], (B, 48, h, w), show: uint8 (B, H, W), NONE where they show none."""
+    levels = guide.float().mul(127.5).add_(128.0).clamp_(0, 255).to(torch.int32)  # to the nearest
+    red, green, blue = (levels >> _STEP).unflatten(1, (3, PIXELS)).unbind(1)
+    bits = 8 - _STEP
+    return F.pixel_shuffle(_table(guide.device)[((red << bits) + green << bits) + blue], PATCH)[:, 0]
 
 
 def sides_of(roles: Tensor) -> Tensor:
     """On which sides of a pixel, at most REACH away in its row or column, another ground is: uint8 (B, H, W), a bit each for so
     far to the left, right, above and below."""
-    ground, sides = _one_of(GROUNDS, roles.device)[roles.int()], torch.zeros_like(roles)
+    ground, sides = _one_of(roles, GROUNDS), torch.zeros_like(roles)
     for far in range(1, REACH + 1):
         for axis, bit in ((2, 4 * far - 4), (1, 4 * far - 2)):
             many = roles.shape[axis] - far
@@ -101,25 +120,16 @@ def sides_of(roles: Tensor) -> Tensor:
     return sides
 
 
-def _everywhere(plane: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Where all of a plane's pixels are: batch, row and column."""
-    _, high, wide = plane.shape
-    at = torch.arange(plane.numel(), device=plane.device)
-    return at // (high * wide), at // wide % high, at % wide
-
-
-@lru_cache(maxsize=4)
-def _one_of(some: tuple[Role, ...], device: torch.device) -> Tensor:
-    """Whether a role is one of `some`: bool (NONE + 1,)."""
-    found = torch.zeros(NONE + 1, dtype=torch.bool)
-    found[list(some)] = True
-    return found.to(device)
+def _one_of(roles: Tensor, some: tuple[Role, ...]) -> Tensor:
+    """Whether each role is one of `some`: bool."""
+    return torch.bitwise_right_shift(sum(1 << role for role in some), roles.int()).bitwise_and_(1) > 0
 
 
 @lru_cache(maxsize=2)
 def _table(device: torch.device) -> Tensor:
-    """The role of each colour, in steps of _STEP a channel, or NONE: uint8 (64 * 64 * 64,)."""
-    side = np.arange(0, 256, _STEP, dtype=np.int32) + (_STEP - 1) // 2
+    """The role of each colour, without its last _STEP bits a channel, or NONE: uint8 (64 * 64 * 64,)."""
+    step = 1 << _STEP
+    side = np.arange(0, 256, step, dtype=np.int32) + (step - 1) // 2
     colours = np.stack(np.meshgrid(side, side, side, indexing="ij"), -1).reshape(-1, 1, 3)
     apart = np.abs(colours - NEUTRAL.astype(np.int32)).max(-1)
     return torch.from_numpy(np.where(apart.min(1) <= _NEAR, apart.argmin(1), NONE).astype(np.uint8)).to(device)

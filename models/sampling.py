@@ -36,8 +36,9 @@ def sample(
     strength: float = STRENGTH,
     static: bool = False,
     known: dict[float, Steering] | None = None,
+    filled: Tensor | None = None,
 ) -> Tensor:
-    """Euler steps along the straight path of `models.training.objective`; shapes, and what is static, as of Denoiser.forward.
+    """Euler steps along the straight path of `models.training.objective`; shapes, what is static, and `filled` as of Denoiser.forward.
 
     known: by noise level, what these tokens make of the layers; what is missing is put in.
 
@@ -53,7 +54,7 @@ def sample(
     for level, lower in zip(path[:-1], path[1:], strict=True):
         if level not in known:
             known[level] = denoiser.steering(x.new_full((len(x),), level), tokens)
-        predicted = denoiser(x, previous, guide, maps, known[level], memory, corners, materials, static)
+        predicted = denoiser(x, previous, guide, maps, known[level], memory, corners, materials, static, filled)
         x = predicted.clean + (x - predicted.clean) * (lower / level)
         share = level / sum(path)
         clean, kept = clean + share * predicted.clean, kept + share * predicted.kept

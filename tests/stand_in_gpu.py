@@ -28,7 +28,7 @@ class Capturing(TorchDispatchMode):
     """Refuses what CUDA would, as far as a CPU can know."""
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        masks = [one for one in args[1] if one is not None and one.dtype == torch.bool] if "index" in str(function) and len(args) > 1 else []
+        masks = [one for one in args[1] if one is not None and one.dtype == torch.bool] if str(function).startswith(("aten.index.", "aten.index_put")) else []
         if function in UNFIT or masks:
             raise UnfitForCapture(f"operation not permitted when stream is capturing: {function}")
         with self:  # what an operation is made of counts, too

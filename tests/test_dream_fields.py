@@ -192,7 +192,7 @@ def test_letters_of_a_long_request_are_all_written_however_far_back_they_lie() -
     before = notes("")
     guide = Guide(SIZE)
     guide.update(before.items)
-    dream.begin(PaintRequest(0, (), (), guide.pixels, guide.verbatim, asleep, (0, 0), corners=guide.corners))
+    dream.begin(PaintRequest(0, (), (), guide.pixels, guide.verbatim, asleep, (0, 0), forms=guide.forms))
     dream.answer(request)
     box, truth = editor(desktop).rect.inset(6, 6, 13, 6), shown(desktop)
     assert (dream.guide[0][box.slices] == truth[:3, *box.slices].permute(1, 2, 0).numpy()).all()

@@ -89,7 +89,7 @@ def test_a_dream_is_painted_anew_in_another_look_and_goes_on() -> None:
     assert (now[0] != imagined[0]).any(-1).mean() < 0.2
     features = session.desktop.features()
     guided = open_painter(replace(SPEC, mode="guided"))
-    whole = PaintRequest(1, (), (Rect(0, 0, *SIZE),), now[0], now[1], features, corners=now[2])
+    whole = PaintRequest(1, (), (Rect(0, 0, *SIZE),), now[0], now[1], features, forms=now[2])
     assert (guided.paint(whole).patches[0].pixels == after).all()
 
 

@@ -85,8 +85,8 @@ def shown(desktop: Desktop) -> Guide:
 
 
 def request(desktop: Desktop, events: tuple[Event, ...] = (), guide: Guide | None = None) -> PaintRequest:
-    given = (guide.pixels, guide.verbatim, guide.corners) if guide else (None,) * 3
-    return PaintRequest(1, events, (), given[0], given[1], desktop.features(), desktop.router.pointer, corners=given[2])
+    given = (guide.pixels, guide.verbatim, guide.forms) if guide else (None,) * 3
+    return PaintRequest(1, events, (), given[0], given[1], desktop.features(), desktop.router.pointer, forms=given[2])
 
 
 def caret(desktop: Desktop) -> tuple[int, int]:

@@ -180,7 +180,7 @@ def test_a_dream_answers_what_the_events_did(folders: Path, family: str) -> None
     frame = show(painter, np.zeros((SIZE[1], SIZE[0], 3), np.uint8), request())
     other = painter_of(folders / family, mode="dream", steps=1)
     other.restore(painter.latents())
-    dreamt = replace(request(), guide=None, verbatim=None, corners=None)
+    dreamt = replace(request(), guide=None, verbatim=None, forms=None)
     opened = show(painter, frame.copy(), dreamt)
     closed = show(other, frame.copy(), replace(dreamt, words=replace(WORDS, told=("The user closed the window.",))))
     assert (opened != frame).any() and (opened != closed).any()

@@ -27,7 +27,7 @@ from models.crops import BUNDLED_CELLS, plan
 from models.denoiser import Materials, pack
 from models.graphs import Graphs
 from models.inputs import corner_maps, palette_of, to_latents
-from models.relief import RAISED, Relief, roles_of, sides_of
+from models.relief import RAISED, Relief, kinds_of, roles_of, sides_of
 from tests.checkpoints import tiny_checkpoint, tiny_networks
 from tests.stand_in_gpu import FakeRecorder, UnfitForCapture
 from tests.test_painters import SIZE, WHOLE, ask, context, drawn, empty, show
@@ -179,7 +179,7 @@ def test_the_bundled_family_paints_the_same_from_graphs(tiny: PainterSpec, recor
 def test_corners_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
     """A CUDA graph cannot know how many there are."""
     guide, denoiser = drawn(2), tiny_networks()[0]
-    assert (guide.corners[..., 0] > 0).sum() > 50
+    assert (guide.forms[..., 0] > 0).sum() > 50
     generator = torch.Generator().manual_seed(0)
     slow = torch.from_numpy(context("candy").slow)[None]
     cells = SIZE[1] // 4, SIZE[0] // 4
@@ -187,7 +187,7 @@ def test_corners_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
         torch.rand(1, 19, generator=generator), torch.rand(1, 19, generator=generator), torch.randn(1, 48, *cells, generator=generator),
         torch.randn(1, 16, *cells, generator=generator),
     )  # fmt: skip
-    corners = torch.from_numpy(guide.corners)[None]
+    corners = torch.from_numpy(guide.forms)[None]
     some, every = (corner_maps(corners, palette_of(slow), materials, static) for static in (False, True))
     assert torch.allclose(some, every, atol=1e-6)
     fine, painted = torch.randn(1, 8, *cells, generator=generator), torch.randn(1, *cells, 16, 3, generator=generator)
@@ -206,13 +206,14 @@ def test_edges_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
     told = torch.randn(1, 32, generator=generator), torch.randn(1, 32, generator=generator)
     paints = torch.randn(1, 21, 7, generator=generator)
     ground, texture = torch.randn(1, *cells, 16, 3, generator=generator), torch.randn(1, *cells, 16, 1, generator=generator)
-    shown = to_latents(guide.pixels[None])
+    shown, filled = to_latents(guide.pixels[None]), torch.from_numpy(guide.forms[None, ..., 3])
+    torch.nn.init.normal_(relief.from_kind.weight)
     with torch.no_grad():
-        few, dense = (relief.over(painted, fine, shown, told, paints, ground, texture, static) for static in (False, True))
+        few, dense = (relief.over(painted, fine, shown, filled, told, paints, ground, texture, static) for static in (False, True))
     assert torch.allclose(few, dense, atol=1e-5)
     roles = roles_of(shown)
     raised = (roles.unsqueeze(-1) == torch.tensor(RAISED)).any(-1)
-    beside = pack(((sides_of(roles) > 0) & raised)[:, None].float()).permute(0, 2, 3, 1) > 0
+    beside = pack((((sides_of(roles) > 0) | (kinds_of(filled) > 1)) & raised)[:, None].float()).permute(0, 2, 3, 1) > 0
     assert 0.02 < beside.float().mean() < 0.5
     assert (few != painted).any(-1)[beside].all() and (few == painted).all(-1)[~beside].all()
 

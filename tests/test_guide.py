@@ -29,7 +29,7 @@ def afresh(desktop: Desktop) -> Guide:
 
 
 def same(one: Guide, other: Guide) -> bool:
-    pairs = ((one.pixels, other.pixels), (one.ink, other.ink), (one.verbatim, other.verbatim), (one.corners, other.corners))
+    pairs = ((one.pixels, other.pixels), (one.ink, other.ink), (one.verbatim, other.verbatim), (one.forms, other.forms))
     return all(np.array_equal(a, b) for a, b in pairs)
 
 

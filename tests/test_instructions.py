@@ -27,7 +27,7 @@ from tests.tiny_families import tiny_folder
 ROWS = {family.name: family for family in FAMILIES}
 WORDS = Words("dark blue", ("The user clicked the button 'Open'.",), "You like wood.")
 GUIDED = replace(ask(drawn(0)), words=WORDS)
-DREAMT = replace(GUIDED, guide=None, verbatim=None, corners=None)
+DREAMT = replace(GUIDED, guide=None, verbatim=None, forms=None)
 CLICKED = replace(DREAMT, events=(Down(0.1, "left", 60, 50),))
 
 
@@ -105,7 +105,7 @@ def test_an_editing_transformer_is_shown_the_picture_and_the_reference(tmp_path:
     painter = open_painter(PainterSpec(str(tiny_folder(tmp_path / "klein", "klein")), size=SIZE, threads=1, device="cpu", steps=1))
     assert isinstance(painter, ReferencePainter) and painter.info.turns and painter.info.refers
     base, other = (np.random.default_rng(i).integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8) for i in (1, 2))
-    request = replace(GUIDED, guide=base, verbatim=None, corners=None, damage=(Rect(64, 64, 64, 64),), edit=Edit("as this", encode(other)))
+    request = replace(GUIDED, guide=base, verbatim=None, forms=None, damage=(Rect(64, 64, 64, 64),), edit=Edit("as this", encode(other)))
     called = painter.call(request, request.damage)
     assert called["prompt"] == "as this"
     assert [np.array_equal(np.array(shown), real) for shown, real in zip(called["image"], (base, other), strict=True)] == [True, True]

@@ -147,7 +147,7 @@ def test_dreams_and_edits_go_the_same_way_down(opened: dict[str, Careful], kind:
     assert ladder is not None
     hook = network_of(painter, NETWORK[kind]).register_forward_pre_hook(lambda module, given: None if ladder.scale == 2 else run_out())
     asked = ask(drawn(1))
-    request = replace(asked, edit=Edit("a cat")) if told == "edit" else replace(asked, guide=None, verbatim=None, corners=None, words=Words(told=("x",)))
+    request = replace(asked, edit=Edit("a cat")) if told == "edit" else replace(asked, guide=None, verbatim=None, forms=None, words=Words(told=("x",)))
     frame = whole_frame(painter, request)
     hook.remove()
     assert np.ptp(frame) > 0 and SHRUNK in painter.info.gave_up

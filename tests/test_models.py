@@ -81,7 +81,7 @@ def test_the_pipeline_and_the_painter_paint_the_same(tmp_path: Path) -> None:
     folder = tiny_checkpoint(tmp_path)
     request = ask(drawn(8), style="forest")
     painted = show(open_painter(PainterSpec(str(folder), size=SIZE, threads=1, device="cpu")), empty(), request)
-    out = PixelOSPipeline.open(folder)(request.context, request.guide, None, request.verbatim, request.corners, output_type="np")
+    out = PixelOSPipeline.open(folder)(request.context, request.guide, None, request.verbatim, request.forms, output_type="np")
     off = np.abs(painted.astype(int) - out.images[0])
     assert off[request.verbatim == 0].max() <= 1  # type: ignore[operator]
 
@@ -92,7 +92,7 @@ def test_a_dream_wakes_from_the_guide_and_then_answers_events_alone(tmp_path: Pa
     painter = open_painter(spec)
     woken = show(painter, empty(), first)
     assert (woken == show(open_painter(PainterSpec(spec.checkpoint, size=SIZE, threads=1)), empty(), first)).all()
-    typed = replace(other, guide=None, verbatim=None, corners=None, events=(Text(1.0, "ab"),))
+    typed = replace(other, guide=None, verbatim=None, forms=None, events=(Text(1.0, "ab"),))
     dreamt = painter.paint(typed)
     assert dreamt.source == "painted" and (painter.latents()[0] == show_patches(woken, dreamt).transpose(2, 0, 1)).all()
 

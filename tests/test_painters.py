@@ -47,7 +47,7 @@ def drawn(seed: int) -> Guide:
 
 
 def ask(guide: Guide, damage: tuple[Rect, ...] = WHOLE, style: str | Style = "light") -> PaintRequest:
-    return PaintRequest(1, (), damage, guide.pixels, guide.verbatim, context(style), corners=guide.corners)
+    return PaintRequest(1, (), damage, guide.pixels, guide.verbatim, context(style), forms=guide.forms)
 
 
 def blocks(painter: Painter) -> list[Block]:

@@ -47,7 +47,7 @@ class Desk:
 
 def changed(guide: Guide, damage: tuple[Rect, ...], level: int) -> Guide:
     other = Guide(SIZE)
-    for name in ("pixels", "verbatim", "corners"):
+    for name in ("pixels", "verbatim", "forms"):
         getattr(other, name)[:] = getattr(guide, name)
     for rect in damage:
         other.pixels[rect.slices] = level

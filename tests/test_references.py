@@ -88,7 +88,7 @@ def request(seed: int = 0, damage: tuple[Rect, ...] = (Rect(0, 0, *SIZE),), word
 
 
 def dreamt(words: Words = WORDS) -> PaintRequest:
-    return replace(request(words=words), guide=None, verbatim=None, corners=None)
+    return replace(request(words=words), guide=None, verbatim=None, forms=None)
 
 
 def stock(folder: Path, painter: ReferencePainter) -> Any:

@@ -154,7 +154,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def guessed(session: Session) -> PaintRequest:
     guide = session.guide
-    return PaintRequest(0, (), (Rect(0, 0, 64, 64),), guide.pixels, guide.verbatim, session.desktop.features(), corners=guide.corners)
+    return PaintRequest(0, (), (Rect(0, 0, 64, 64),), guide.pixels, guide.verbatim, session.desktop.features(), forms=guide.forms)
 
 
 def test_a_request_drops_a_guess_at_once() -> None:

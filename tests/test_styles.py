@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.drawing import Glyphs
 from engine.events import Ask
 from engine.geometry import Rect
-from engine.guide import CUTS, Guide, glyph_coverage
+from engine.guide import CUTS, LIT, SHADED, Guide, glyph_coverage
 from engine.legibility import INKS, contrast
 from engine.materials import DEPTH, TEXTURES, moved
 from engine.style_pictures import from_picture
@@ -23,6 +23,7 @@ from engine.wallpaper import KINDS, SEEDS, mixture
 from models.synthetic.random_styles import random_style
 from models.synthetic.renderer import REACH, StyledRenderer
 from models.synthetic.screens import Screen
+from models.synthetic.sessions import random_desktop
 from tests.user import User
 
 SIZE = (256, 192)
@@ -116,16 +117,32 @@ def test_the_guide_says_what_round_corners_change_and_what_lies_beneath(radius: 
         items, guide = Screen.random(rng, SIZE).items(), Guide(SIZE)
         guide.update(items)
         square, rounded = (StyledRenderer(replace(plain, radius=r), SIZE).render(items) for r in (0.0, radius))
-        marked = guide.corners[..., 0] > 0
+        marked = guide.forms[..., 0] > 0
         sharp_tiles = (square != rounded).any(-1) & ~marked
         assert not sharp_tiles.any()
-        needed = (255.0 - guide.corners[..., 0]) / CUTS
+        needed = (255.0 - guide.forms[..., 0]) / CUTS
         gone = marked & (needed < radius - 1.5)
-        away = np.abs(rounded[gone].astype(int) - plain.palette()[guide.corners[gone][:, 1]]).max(-1)
+        away = np.abs(rounded[gone].astype(int) - plain.palette()[guide.forms[gone][:, 1]]).max(-1)
         right, cut_off = right + int((away < 40).sum()), cut_off + int(gone.sum())
         kept = marked & (needed > radius + 4)
         assert (square[kept] == rounded[kept]).all(-1).mean() > 0.95 if kept.any() else True
     assert right >= 0.9 * cut_off
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_guide_says_which_pixels_a_style_may_light_or_shade(seed: int) -> None:
+    """Shapes that are cut off, by a window over them or by scrolling, have no edge there."""
+    flat, raised = (replace(PRESETS["pixel"], bevel=bevel, shadow=0.0) for bevel in (0.0, 1.0))
+    rng, guide = np.random.default_rng(seed), Guide(SIZE)
+    for items in (Screen.random(rng, SIZE).items(), random_desktop(rng, SIZE).items):
+        guide.update(items)
+        plain, lit = (StyledRenderer(style, SIZE).render(items).astype(int) for style in (flat, raised))
+        told = guide.forms[..., 3]
+        bare = (guide.ink == 0) & (guide.pixels == NEUTRAL[(told & 31).clip(1) - 1]).all(-1)  # no text or mark over it
+        lighter, darker = ((sign * (lit - plain)).max(-1) > 0 for sign in (1, -1))
+        assert not (lighter & (told & LIT == 0)).any() and not (darker & (told & SHADED == 0)).any()
+        assert lighter[bare & (told & (LIT | SHADED) == LIT)].mean() > 0.9
+        assert darker[bare & (told & (LIT | SHADED) == SHADED)].mean() > 0.9
 
 
 def test_the_same_items_give_the_same_picture() -> None:

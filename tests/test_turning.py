@@ -163,7 +163,7 @@ def test_who_cannot_do_it_says_what_can_and_starts_from_a_picture_all_the_same()
 
 def test_cancelling_between_steps_leaves_everything_as_it_was(painter: PromptedPainter) -> None:
     latents, pixels = painter.latents(), picture(2)
-    request = replace(requested(drawn(0)), guide=pixels, verbatim=None, corners=None, edit=Edit(CAT))
+    request = replace(requested(drawn(0)), guide=pixels, verbatim=None, forms=None, edit=Edit(CAT))
     seen: list[np.ndarray] = []
     painter.on_step, painter.on_preview = (lambda done, steps: False), seen.append
     try:

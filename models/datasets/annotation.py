@@ -30,7 +30,7 @@ HALF = 128  # coverage from which a pixel belongs to a glyph or mark
 @dataclass(frozen=True)
 class Annotation:
     """frame, guide: uint8 (H, W, 3); ink, verbatim: uint8 (H, W), as the guide has them; shaped: bool (H, W), see
-    `Shot`; corners: uint8 (H, W, 3), see `Guide`; semantic: uint8 (H, W), each pixel's role in `Role`, or CONTENT;
+    `Shot`; forms: uint8 (H, W, 4), see `Guide`; semantic: uint8 (H, W), each pixel's role in `Role`, or CONTENT;
     record: everything else as JSON values."""
 
     state: State
@@ -39,7 +39,7 @@ class Annotation:
     ink: np.ndarray
     verbatim: np.ndarray
     shaped: np.ndarray
-    corners: np.ndarray
+    forms: np.ndarray
     semantic: np.ndarray
     record: dict[str, Any]
 
@@ -65,7 +65,7 @@ class Annotator:
             state.items, state.style, frame, memory[0], state.slow, state.recent, state.pointer, memory, known
         )
         return Annotation(
-            state, frame, shot.guide, shot.ink, shot.verbatim, shot.shaped, shot.corners,
+            state, frame, shot.guide, shot.ink, shot.verbatim, shot.shaped, shot.forms,
             semantic_mask(state.items, state.size),
             {**_record(state), "damage": [list(rect) for rect in damage], "text": text_layer(self._guide)},
         )  # fmt: skip

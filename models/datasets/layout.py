@@ -9,12 +9,12 @@ from typing import Any
 
 from engine.errors import InputError
 
-VERSION = 3
+VERSION = 4
 HEADER = "dataset.json"  # written last: a folder without it is not whole
 PLAN = "plan.json"  # written first: what an interrupted writing goes on with
 SAMPLES = "samples.jsonl"
 GROUND = "ground.png"
-PLANES = ("frame", "guide", "ink", "verbatim", "shaped", "corners", "semantic")
+PLANES = ("frame", "guide", "ink", "verbatim", "shaped", "forms", "semantic")
 LICENCE = "Apache-2.0; sentences from Python's own documentation: PSF-2.0"
 
 

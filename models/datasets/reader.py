@@ -49,7 +49,7 @@ class DatasetSource:
     def _samples(self, episode: Path) -> list[tuple[int, dict[str, Any]]]:
         """An episode's lines without what no shot needs."""
         if episode not in self._read:
-            kept = {"frame", "before", "guide", "ink", "verbatim", "shaped", "corners", "ground", "style", "context", "events",
+            kept = {"frame", "before", "guide", "ink", "verbatim", "shaped", "forms", "ground", "style", "context", "events",
                     "pointer", "buttons", "explained", "hidden"}  # fmt: skip
             lines = []
             for number, record in read_lines(episode / SAMPLES):
@@ -73,7 +73,7 @@ class DatasetSource:
                 guide=self._plane(episode / record["guide"], "RGB"),
                 verbatim=self._plane(episode / record["verbatim"], "L"), ink=self._plane(episode / record["ink"], "L"),
                 shaped=self._plane(episode / record["shaped"], "L") > 0,
-                corners=self._plane(episode / record["corners"], "RGB"), slow=slow, recent=recent,
+                forms=self._plane(episode / record["forms"], "RGBA"), slow=slow, recent=recent,
                 pointer=(record["pointer"][0], record["pointer"][1]), memory=memory,
                 known=known, buttons=tuple(record["buttons"]), explained=bool(record["explained"]),
             )  # fmt: skip

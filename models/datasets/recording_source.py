@@ -59,7 +59,7 @@ class RecordingSource:
         return Shot(
             size=self.size, frame=self._frame(moments[i]), before=self._frame(moments[i - 1]),
             guide=np.zeros_like(self._first), verbatim=nothing, ink=nothing, shaped=nothing > 0,
-            corners=np.zeros_like(self._first), slow=self.slow,
+            forms=np.zeros((*nothing.shape, 4), np.uint8), slow=self.slow,
             recent=recent, pointer=pointer, memory=memory, known=known,
             buttons=buttons, explained=True, guided=False,
         )  # fmt: skip

@@ -49,7 +49,7 @@ class Dream:
     def begin(self, request: PaintRequest) -> None:
         """Wake from the request's guide: it lies under all that follows."""
         assert request.guide is not None
-        self._known.begin(stacked(request.guide, request.verbatim, request.corners), request.context)
+        self._known.begin(stacked(request.guide, request.verbatim, request.forms), request.context)
         self._written = None
         self._field.clear()
 
@@ -63,7 +63,7 @@ class Dream:
 
     @property
     def guide(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pixels, verbatim mask and corners, as a request has them."""
+        """Pixels, verbatim mask and forms, as a request has them."""
         planes = self._known.planes.numpy()
         return planes[:3].transpose(1, 2, 0), planes[3], planes[4:].transpose(1, 2, 0)
 

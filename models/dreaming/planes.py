@@ -14,23 +14,24 @@ from engine.events import Event, Key, Wheel
 from engine.guide import Guide
 from engine.typeface import Face, line_height
 
-PLANES = 7  # a guide's pixels, its verbatim mask, its corners
+PLANES = 8  # a guide's pixels, its verbatim mask, its forms
 SEEN = 4  # of them, those that say what a pixel shows
+FILLED = 7  # what was filled last, see `Guide.forms`; 0 where that is not known
 
 
 def planes_of(guide: Guide) -> Tensor:
     """uint8 (PLANES, H, W)."""
-    return stacked(guide.pixels, guide.verbatim, guide.corners)
+    return stacked(guide.pixels, guide.verbatim, guide.forms)
 
 
-def stacked(pixels: np.ndarray, verbatim: np.ndarray | None, corners: np.ndarray | None) -> Tensor:
-    """What a request holds of a guide, uint8 (H, W, 3), (H, W) and (H, W, 3), as planes: uint8 (PLANES, H, W)."""
+def stacked(pixels: np.ndarray, verbatim: np.ndarray | None, forms: np.ndarray | None) -> Tensor:
+    """What a request holds of a guide, uint8 (H, W, 3), (H, W) and (H, W, 4), as planes: uint8 (PLANES, H, W)."""
     planes = np.zeros((PLANES, *pixels.shape[:2]), np.uint8)
     planes[:3] = pixels.transpose(2, 0, 1)
     if verbatim is not None:
         planes[3] = verbatim
-    if corners is not None:
-        planes[SEEN:] = corners.transpose(2, 0, 1)
+    if forms is not None:
+        planes[SEEN:] = forms.transpose(2, 0, 1)
     return torch.from_numpy(planes)
 
 

@@ -103,10 +103,10 @@ class Recollection:
         return joined([self.planes, self._windows.state(), *self._places.state()])
 
     def restore(self, state: Tensor | None) -> None:
-        """Take back what `state` gave; None: forget everything."""
+        """Take back what `state` gave; None, or what another version kept: forget everything."""
         self._places.clear()
         self._windows.clear()
-        if state is None:
+        if state is None or len(state) != len(self.state()):
             self.planes = torch.zeros_like(self.planes)
             return
         flat, kept = state.flatten(0, 1), PLANES + Windows.PLANES_KEPT

@@ -84,8 +84,9 @@ def laid(planes: Tensor, before: Tasks, after: Tasks, book: Book) -> Tensor:
             seen = planes[:SEEN, *box.slices]
             kept[app] = _Button(seen, (_paper(seen), before.inks(app)[1]))
     out, bare = planes.clone(), strip(size, after.text_size)
-    whole, line = Rect(0, 0, bare.w, bare.h), Rect(0, 0, bare.w, 1)
-    out[:, *bare.slices] = drawn([Fill(whole, Role.BAR, "bar", whole), Fill(line, Role.BORDER, "line", line)], bare.w, bare.h)
+    part, line = Rect(0, 0, bare.w, bare.h), Rect(0, 0, bare.w, 1)
+    whole = _bar(size, after.text_size).shift(-bare.x, -bare.y)
+    out[:, *bare.slices] = drawn([Fill(part, Role.BAR, "bar", whole), Fill(line, Role.BORDER, "line", line)], bare.w, bare.h)
     for app, box in zip(after.apps, _boxes(size, after), strict=True):
         out[:, *box.slices] = _drawn(app, box, kept.get(app), after, book)
     return out

@@ -26,7 +26,7 @@ from engine.typeface import Face, line_height
 from models.dreaming import taskbar
 from models.dreaming.book import GROUND, Book
 from models.dreaming.pictures import drawn, reinked, stretched
-from models.dreaming.planes import PLANES, SEEN
+from models.dreaming.planes import FILLED, PLANES, SEEN
 from models.dreaming.taskbar import Tasks
 
 POOL = 4  # frames' worth of pictures that are kept
@@ -172,6 +172,7 @@ class Windows:
         planes = drawn([Fill(outer, Role.SURFACE, "window", outer)], w, h)
         if (page := self._book.page(app, text_size)) is not None:
             planes[:SEEN] = stretched(page, w, h, RIGHT, BELOW)
+            planes[FILLED] = 0
         return _Picture(planes, True)
 
     def state(self) -> Tensor:

@@ -13,14 +13,13 @@ import numpy as np
 
 from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline
 from engine.geometry import Rect
-from engine.guide import glyph_coverage, mark_coverage
+from engine.guide import LIT, bevels, glyph_coverage, mark_coverage
 from engine.legibility import DIM, GLOW, LIFT, SHADE
 from engine.styles import Style
-from engine.theme import Role, radius_of
+from engine.theme import RAISED, Role, radius_of
 
 REACH = 8  # pixels a shadow falls beyond its window
 _DROP = 2  # how far down the light throws it
-_BEVELLED = ("title", "title_idle", "bar", "button", "tile", "thumb", "menu")
 _LIT, _SHADED = 0.5, 0.35  # of white, of black, on the edges of what is raised
 
 
@@ -76,7 +75,7 @@ class StyledRenderer:
             self._blend(item.rect, colour, mask[item.rect.shift(-item.whole.x, -item.whole.y).slices])
         else:
             self._frame[item.rect.slices] = colour
-        if item.shape in _BEVELLED and self.style.bevel:
+        if item.shape in RAISED and self.style.bevel:
             self._bevel(item)
 
     def _shaded(self, item: Fill) -> np.ndarray:
@@ -96,15 +95,11 @@ class StyledRenderer:
         self._blend(item.rect, self.palette[item.role], ring[item.rect.shift(-item.whole.x, -item.whole.y).slices])
 
     def _bevel(self, item: Fill) -> None:
-        """Light along the upper and left edge, shade along the others, two pixels wide."""
-        whole, strength = item.whole, self.style.bevel
-        wide = 2 if min(whole.w, whole.h) >= 12 else 1
-        lit = (Rect(whole.x, whole.y, whole.w, wide), Rect(whole.x, whole.y, wide, whole.h))
-        shaded = (Rect(whole.x, whole.bottom - wide, whole.w, wide), Rect(whole.right - wide, whole.y, wide, whole.h))
-        for edges, towards, share in ((lit, 255.0, _LIT), (shaded, 0.0, _SHADED)):
-            for edge in edges:
-                part = self._frame[edge.meet(item.rect).slices]
-                part += (np.float32(towards) - part) * np.float32(share * strength)
+        """Light along the upper and left edge, shade along the others."""
+        for edge, kind in bevels(item.whole):
+            towards, share = (255.0, _LIT) if kind == LIT else (0.0, _SHADED)
+            part = self._frame[edge.meet(item.rect).slices]
+            part += (np.float32(towards) - part) * np.float32(share * self.style.bevel)
 
     def _glow(self, rect: Rect) -> None:
         """The light of windows and menus on the wallpaper in `rect`."""

@@ -29,7 +29,7 @@ SHAPED = 12  # grey levels off its role's paint from which a pixel counts as sha
 class Shot:
     """frame, before, guide: uint8 (H, W, 3), before may be grey where no frame is known; verbatim, ink: uint8 (H, W);
     shaped: bool (H, W), corners, edges, gradients, shadows: whatever is not simply the style's paint of the guide's role;
-    corners: uint8 (H, W, 3), as the guide has them; slow: float32
+    forms: uint8 (H, W, 4), as the guide has them; slow: float32
     (SLOW_SIZE,), recent: float32 (RECENT_SIZE,). memory: uint8 (2, H, W, 3) and known: bool
     (2, H, W), what models.memory would recall. explained: `recent` holds the events that led from `before`
     to `frame`, so that it can be learned without the guide."""
@@ -41,7 +41,7 @@ class Shot:
     verbatim: np.ndarray
     ink: np.ndarray
     shaped: np.ndarray
-    corners: np.ndarray
+    forms: np.ndarray
     slow: np.ndarray
     recent: np.ndarray
     pointer: tuple[int, int]
@@ -139,7 +139,7 @@ def shot_of(
     guide = Guide(size)
     guide.update(items)
     shot = Shot(
-        size, frame, before, guide.pixels, guide.verbatim, guide.ink, _shaped(frame, guide, style), guide.corners, slow,
+        size, frame, before, guide.pixels, guide.verbatim, guide.ink, _shaped(frame, guide, style), guide.forms, slow,
         recent, pointer, memory, known, buttons, explained,
     )  # fmt: skip
     assert shot.paints is not None  # made now, while what it was drawn with is at hand

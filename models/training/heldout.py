@@ -31,13 +31,13 @@ TRIES = 12  # asking a source for shots that events explain
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A screen in a style: guide, frame as the source draws it, uint8 (H, W, 3); verbatim uint8 (H, W); corners uint8 (H, W, 3)."""
+    """A screen in a style: guide, frame as the source draws it, uint8 (H, W, 3); verbatim uint8 (H, W); forms uint8 (H, W, 4)."""
 
     name: str
     context: ContextFeatures
     guide: np.ndarray
     verbatim: np.ndarray
-    corners: np.ndarray
+    forms: np.ndarray
     frame: np.ndarray
 
 
@@ -53,14 +53,14 @@ def held_out(seed: int = SEED) -> list[HeldOut]:
         slow = slow_features(style, screen.text_size, np.zeros((2, APP_SLOTS)), int(rng.integers(24)))
         context = ContextFeatures(slow, np.zeros(RECENT_SIZE, np.float32))
         frame = StyledRenderer(style, SIZE).render(items)
-        shots.append(HeldOut(name, context, guide.pixels, guide.verbatim, guide.corners, frame))
+        shots.append(HeldOut(name, context, guide.pixels, guide.verbatim, guide.forms, frame))
     return shots
 
 
 def paint(denoiser: Denoiser, encoder: ContextEncoder, shots: list[HeldOut]) -> list[np.ndarray]:
     """Each screen painted from an empty frame in one step: uint8 (H, W, 3)."""
     pipeline = PixelOSPipeline(denoiser, encoder)
-    frames = (pipeline(s.context, s.guide, None, s.verbatim, s.corners, output_type="np").images[0] for s in shots)
+    frames = (pipeline(s.context, s.guide, None, s.verbatim, s.forms, output_type="np").images[0] for s in shots)
     return [np.asarray(frame) for frame in frames]
 
 
@@ -95,7 +95,7 @@ def dreamt(denoiser: Denoiser, encoder: ContextEncoder, crops: list[Crop]) -> np
     batch = Batch(**{name: value.to(denoiser.device) for name, value in vars(batch).items()})
     noise = noise_field(0, (crops[0].side,) * 2).to(denoiser.device).expand(len(crops), -1, -1, -1)
     tokens = encoder(batch.slow, batch.recent)
-    return to_pixels(sample(denoiser, batch.previous, batch.guide, batch.maps, tokens, batch.memory, batch.corners, batch.materials, noise, steps=1))
+    return to_pixels(sample(denoiser, batch.previous, batch.guide, batch.maps, tokens, batch.memory, batch.corners, batch.materials, noise, steps=1, filled=batch.filled))
 
 
 def around_change(shot: Shot, side: int) -> Crop:

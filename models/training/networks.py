@@ -39,7 +39,7 @@ class Networks(nn.Module):
 
     def forward(self, noisy: Tensor, previous: Tensor, batch: Batch, level: Tensor) -> Prediction:
         steering = self.denoiser.steering(level, self.encoder(batch.slow, batch.recent))
-        return self.denoiser(noisy, previous, batch.guide, batch.maps, steering, batch.memory, batch.corners, batch.materials)  # type: ignore[no-any-return]
+        return self.denoiser(noisy, previous, batch.guide, batch.maps, steering, batch.memory, batch.corners, batch.materials, filled=batch.filled)  # type: ignore[no-any-return]
 
 
 def networks_from(init: Path | None) -> Networks:

@@ -102,7 +102,7 @@ def crop_of(shot: Shot, side: int, rng: np.random.Generator) -> Crop:
     x, y = int(rng.integers(width)), int(rng.integers(height))
     kind = rng.random()
     if kind < (0.75 if shot.explained else 0.35):
-        shapes = shot.shaped if kind > CORNERS else shot.corners[..., 0] > 0
+        shapes = shot.shaped if kind > CORNERS else shot.forms[..., 0] > 0
         x, y = _place(shot.changed if shot.explained else shapes, rng) or (x, y)
     for _ in range(3 if kind > 0.65 and not shot.explained else 0):
         if shot.ink[y, x] or (shot.before[y, x] != shot.frame[y, x]).any():
