@@ -27,7 +27,7 @@ from engine.theme import NEUTRAL, Role
 from engine.typeface import Face, line_height
 from models.dreaming.book import BUTTON, Book
 from models.dreaming.pictures import Inks, drawn, reinked, stretched
-from models.dreaming.planes import SEEN
+from models.dreaming.planes import FILLED, SEEN
 
 GAP = 6  # pixels between the launcher and the first button
 EDGE = 2  # pixels: of a button's right and lower edge
@@ -127,6 +127,7 @@ def _drawn(app: int, box: Rect, kept: _Button | None, tasks: Tasks, book: Book) 
     icon, name = planes[:3, 1:-1, 1:begins], planes[:3, 1:-1, begins:-1]
     icon.copy_(reinked(icon, (paper, Role.INK), (new_paper, Role.INK), ROUGH))  # never muted
     name.copy_(reinked(name, (paper, ink), (new_paper, new_ink), ROUGH))
+    planes[FILLED] = _blank(box.w, box.h, new_paper)[FILLED]
     return planes
 
 
