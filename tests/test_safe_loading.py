@@ -49,7 +49,8 @@ from ui import cli
 
 ROOT = Path(__file__).parent.parent
 SPEC = PainterSpec(size=SIZE, threads=1, device="cpu", steps=1)
-SOON_S = 1.0  # of this process alone: others may keep the machine busy
+SOON_S = 1.0  # of this process alone, in the best of TRIES: on a busy machine even that takes longer at times
+TRIES = 3
 ROOM_MB = 256.0  # more memory than before
 ALL = ["bundled", *(row.name for row in FAMILIES)]
 
@@ -81,6 +82,20 @@ def painted_by(painter: Painter) -> np.ndarray:
     return show(painter, empty(), ask(drawn(1)))
 
 
+def refused_soon(act: Callable[[], object], message: str) -> str:
+    """What is said where `act` is refused, as it must be, in little time and memory."""
+    room, took = largest_mb(), SOON_S
+    for _ in range(TRIES):
+        begun = time.process_time()
+        with pytest.raises(CheckpointError, match=message) as refusal:
+            act()
+        took = time.process_time() - begun
+        if took < SOON_S:
+            break
+    assert took < SOON_S and largest_mb() - room < ROOM_MB
+    return str(refusal.value)
+
+
 @pytest.fixture
 def refused(old: Painter, wanted: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, str], str]:
     """Opens a checkpoint that must be refused: soon, with one clear message, and without a trace."""
@@ -89,12 +104,7 @@ def refused(old: Painter, wanted: np.ndarray, tmp_path: Path, monkeypatch: pytes
     monkeypatch.syspath_prepend(tmp_path)
 
     def refuse(folder: Path, message: str) -> str:
-        room = largest_mb()
-        begun = time.process_time()
-        with pytest.raises(CheckpointError, match=message) as refusal:
-            open_painter(replace(SPEC, checkpoint=str(folder)))
-        assert time.process_time() - begun < SOON_S and largest_mb() - room < ROOM_MB
-        said = str(refusal.value)
+        said = refused_soon(lambda: open_painter(replace(SPEC, checkpoint=str(folder))), message)
         assert "\n" not in said and len(said) < 700 and (str(tmp_path) in said or "can paint here" in said)
         assert not (tmp_path / "ran").exists()
         assert (painted_by(old) == wanted).all()
