@@ -90,18 +90,23 @@ class Materials:
 
 @dataclass
 class Prediction:
-    """clean: (B, 48, h, w) latents; kept: (B, h, w, 16), per pixel the share that is the previous frame's own; logits:
-    (B, h, w, 16, P), what was picked; paints: (B, C, 7), the first C picks: colour, what a texture
+    """clean: (B, 48, h, w) latents; kept: (B, h, w, 16), per pixel the share that is the previous frame's own; strips: of
+    `logits`, one below the other; paints: (B, C, 7), the first C picks: colour, what a texture
     moves it, how much of the ground shows through; ground: (B, h, w, 16, 3) and texture: (B, h, w, 16, 1), what they are
     used with; pictures: (B, h, w, 16, 3) each, the rest of the picks."""
 
     clean: Tensor
     kept: Tensor
-    logits: Tensor
+    strips: list[Tensor]
     paints: Tensor
     ground: Tensor
     texture: Tensor
     pictures: list[Tensor]
+
+    @property
+    def logits(self) -> Tensor:
+        """What was picked: (B, h, w, 16, P)."""
+        return torch.cat(self.strips, 1) if len(self.strips) > 1 else self.strips[0]
 
 
 class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -211,14 +216,15 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
             )
             for at in strips
         ]  # fmt: skip
-        painted, kept = (torch.cat(parts, 1) if len(strips) > 1 else parts[0] for parts in list(zip(*mixed, strict=True))[:2])
+        paintings, keeps, logits = zip(*mixed, strict=True)
+        painted, kept = (torch.cat(parts, 1) if len(strips) > 1 else parts[0] for parts in (paintings, keeps))
         if raised is not None:
             painted = self.relief.over(painted, fine, guide, filled, raised, paints, ground, texture, static)
         if corners is not None:
             painted = corners.over(painted)
         residual = rows[..., PIXELS * self.picks + 1 :]
         clean = (painted.transpose(-1, -2).reshape(b, h, w, CHANNELS) + residual).permute(0, 3, 1, 2)
-        return Prediction(clean, kept, mixed[0][2], paints, ground, texture, pictures)
+        return Prediction(clean, kept, list(logits), paints, ground, texture, pictures)
 
     def _mixed(
         self, rows: Tensor, fine: Tensor, maps: Tensor, memory: Tensor | None, paints: Tensor, ground: Tensor, texture: Tensor,

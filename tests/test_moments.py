@@ -102,7 +102,7 @@ def test_a_pick_learns_though_its_share_is_next_to_nothing(shots: list[Shot]) ->
     share = torch.softmax(logits, -1)
     painted = (share[..., :2] @ colours.view(2, 3)).transpose(-1, -2).reshape(b, h, w, 3 * PIXELS).permute(0, 3, 1, 2)
     paints = F.pad(colours.view(1, 2, 3), (0, 4))
-    loss_of(Prediction(painted, share[..., 3], logits, paints, *bare(b, h, w), pictures), batch).backward()
+    loss_of(Prediction(painted, share[..., 3], [logits], paints, *bare(b, h, w), pictures), batch).backward()
     assert logits.grad is not None and logits.grad[batch.matters][0, 0] < -1e-7
 
 
@@ -116,6 +116,21 @@ def test_the_objective_falls_when_the_picture_is_right(shots: list[Shot]) -> Non
         out = denoiser(noisy, previous, batch.guide, batch.maps, steering, batch.memory, batch.corners, batch.materials)
     right = replace(out, clean=batch.clean, kept=batch.keep)
     assert float(loss_of(right, batch)) < float(loss_of(out, batch))
+
+
+def test_a_look_scores_as_an_update_does(shots: list[Shot]) -> None:
+    """Without a gradient a CPU mixes pixels strip by strip; what was picked is scored of all of them."""
+    rng = np.random.default_rng(0)
+    batch = batch_of([crop_of(shots[i % 3], SIDE, rng) for i in range(12)], rng, guide_dropped=1.0)
+    denoiser, encoder = tiny_networks()
+    noisy, previous, level = corrupt(batch, torch.Generator().manual_seed(0))
+    losses = []
+    for graded in (True, False):
+        with torch.set_grad_enabled(graded):
+            steering = denoiser.steering(level, encoder(batch.slow, batch.recent))
+            out = denoiser(noisy, previous, batch.guide, batch.maps, steering, batch.memory, batch.corners, batch.materials)
+            losses.append(loss_of(out, batch).item())
+    assert batch.matters.any() and len(out.strips) > 1 and losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
 def test_the_synthetic_source_has_two_halves_with_names() -> None:

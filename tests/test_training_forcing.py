@@ -44,7 +44,7 @@ def off_by(much: float) -> Any:
 
     def paint(noisy: Tensor, previous: Tensor, given: Batch, level: Tensor) -> Prediction:
         empty = torch.zeros(())
-        return Prediction(given.clean + much, torch.zeros_like(given.keep), empty, empty, empty, empty, [])
+        return Prediction(given.clean + much, torch.zeros_like(given.keep), [empty], empty, empty, empty, [])
 
     return paint
 
