@@ -154,6 +154,20 @@ def test_a_scheduler_that_clips_is_refused_by_name(tmp_path: Path) -> None:
         painter_of(folder)
 
 
+@pytest.mark.parametrize("padding", ["<|endoftext|>", "!"])
+def test_a_tokenizer_as_newer_libraries_save_it_says_the_same(tmp_path: Path, padding: str) -> None:
+    """Both tables in one file, what fills up in another; Stable Diffusion 2 fills up with an exclamation mark."""
+    folder = tiny_folder(tmp_path / "sd", "sd2")
+    edit_json(folder / "tokenizer" / "tokenizer_config.json", pad_token=padding)
+    older = opened(folder).pipeline.tokenizer
+    shutil.rmtree(folder / "tokenizer")
+    older.save_pretrained(folder / "tokenizer")
+    assert not (folder / "tokenizer" / "vocab.json").exists()
+    newer, words = opened(folder).pipeline.tokenizer, "The user clicked: Open! Ünï"
+    assert newer.pad_token == older.pad_token == padding
+    assert newer(words, padding="max_length")["input_ids"] == older(words, padding="max_length")["input_ids"]
+
+
 def test_a_trajectory_takes_noise_where_its_scheduler_does() -> None:
     scheduler = diffusers.LCMScheduler(**BETAS)
     scheduler.set_timesteps(4)

@@ -32,6 +32,7 @@ from models.prompted.checkpoint import PromptedCheckpoint
 from models.readers import READERS, reader
 from models.single_file import Brought, Network
 from models.survey import Survey, check_components
+from models.vocabularies import added_to, pairs_of
 from models.weights import Reading, filled
 
 READING = Reading(
@@ -154,19 +155,32 @@ def component(surveyed: Survey, part: str, config: dict[str, Any]) -> Any:
 
 
 def tokenizer_of(folder: Path, padding: str | None = None) -> Any:
-    """From its two tables alone: what else a tokenizer's folder may say (templates, classes) is not used. padding: the word
-    that fills up, where that is known already."""
-    tables = folder / "vocab.json", folder / "merges.txt"
+    """From its tables alone, two, or the one that newer libraries save: what else a tokenizer's folder may say (templates, classes)
+    is not used. padding: the word that fills up, where that is known already."""
+    named = folder / "vocab.json"
+    if not named.is_file() and (folder / "tokenizer.json").is_file():
+        named, (vocabulary, merges) = folder / "tokenizer.json", pairs_of(folder)
+        vocabulary |= added_to(folder)
+    else:
+        vocabulary, merges = _tables(folder)
+    padding = padding or next((word for word in map(_padding, (folder / "special_tokens_map.json", folder / "tokenizer_config.json")) if word), END)
+    padding = padding if padding in vocabulary else END
+    return built(lambda: transformers.CLIPTokenizer(vocabulary, merges, pad_token=padding, model_max_length=77), named)
+
+
+def _tables(folder: Path) -> tuple[dict[str, Any], Any]:
+    """Words by number and the pairs that are joined, of a table each. Raises CheckpointError."""
     vocabulary, lines = clip_tables(folder)
     if not all(type(number) is int and 0 <= number < LARGEST_NUMBER for number in vocabulary.values()):
-        raise CheckpointError(f"{tables[0]} must number its words; get a clean copy")
-    merges: Any = [tuple(line.rstrip("\r").split(" ")) for line in lines if line.strip() and not line.startswith("#version")]
+        raise CheckpointError(f"{folder / 'vocab.json'} must number its words; get a clean copy")
+    merges = [tuple(line.rstrip("\r").split(" ")) for line in lines if line.strip() and not line.startswith("#version")]
     if not all(len(merge) == 2 for merge in merges):
-        raise CheckpointError(f"{tables[1]} must hold two parts a line; get a clean copy")
-    special = read_json(folder / "special_tokens_map.json") if (folder / "special_tokens_map.json").is_file() else {}
-    told: Any = padding or special.get("pad_token", END)
-    padding = told.get("content") if isinstance(told, dict) else told
-    padding = padding if isinstance(padding, str) and padding in vocabulary else END
-    return built(
-        lambda: transformers.CLIPTokenizer(vocabulary, merges, pad_token=str(padding), model_max_length=77), tables[0]
-    )
+        raise CheckpointError(f"{folder / 'merges.txt'} must hold two parts a line; get a clean copy")
+    return vocabulary, merges
+
+
+def _padding(path: Path) -> str:
+    """The word that fills up, as a tokenizer's settings name it; "" where they do not. Raises CheckpointError."""
+    told: Any = read_json(path).get("pad_token") if path.is_file() else None
+    word = told.get("content") if isinstance(told, dict) else told
+    return word if isinstance(word, str) else ""
