@@ -86,7 +86,7 @@ def assembled(
     for part in ("tokenizer", "processor"):
         if family.chat and part in components:
             getattr(components[part], "tokenizer", components[part]).chat_template = family.chat
-    cls = getattr(diffusers, family.pipeline)
+    cls = getattr(diffusers, family.holder or family.pipeline)
     pipeline = cls(**components, **_unused(cls, index))
     pipeline.set_progress_bar_config(disable=True)
     return PromptedCheckpoint(name, family, pipeline, sha256)
