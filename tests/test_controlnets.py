@@ -6,6 +6,7 @@ among all families in `tests.test_families`). Here that measure itself is held t
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import torch
 from engine.errors import CheckpointError
 from engine.painter import Words
 from models.check import check
-from models.families import FAMILIES, Family, family_of
+from models.families import FAMILIES, family_of, pipeline_of
 from models.prompted.stock import stock_frame
 from tests.hostile import edit_json
 from tests.test_families import SPEC, opened, painter_of, request, stock
@@ -34,10 +35,10 @@ def test_every_latent_family_has_one_with_a_controlnet() -> None:
     assert plain == {row.pipeline.replace("ControlNet", "") for row in FAMILIES if row.control} and len(HELD) == 4
 
 
-def beside(folder: Path, controlnet: Any, row: Family) -> Path:
-    """The folder, with a ControlNet put into it."""
+def beside(folder: Path, controlnet: Any) -> Path:
+    """The folder, with a ControlNet put into it and named there."""
     controlnet.save_pretrained(folder / "controlnet")
-    edit_json(folder / "model_index.json", _class_name=row.indexes[0], controlnet=["diffusers", "ControlNetModel"])
+    edit_json(folder / "model_index.json", controlnet=["diffusers", "ControlNetModel"])
     return folder
 
 
@@ -49,10 +50,10 @@ def test_one_that_was_not_trained_yet_leaves_the_stock_pipelines_frame(tmp_path:
     before = painter_of(folder)
     expected = stock(folder, before, ASKED)
     unet = diffusers.UNet2DConditionModel(**{**before.pipeline.unet.config, "in_channels": 4, "time_cond_proj_dim": None})
-    painter = painter_of(beside(folder, diffusers.ControlNetModel.from_unet(unet), ROWS[family]))
+    painter = painter_of(beside(folder, diffusers.ControlNetModel.from_unet(unet)))
     assert painter.info.family == family and painter.family.pipeline == before.family.pipeline
     assert (painter.frame(ASKED) - expected).abs().max() <= 1e-4
-    beside(folder, tiny_controlnet(unet), ROWS[family])
+    beside(folder, tiny_controlnet(unet))
     assert (painter_of(folder).frame(ASKED) - expected).abs().max() > 0.01
 
 
@@ -111,6 +112,16 @@ def test_the_stock_pipelines_with_a_controlnet_save_what_is_opened_as_such(
     edits, control = (opened(folder_of(checkpoints, name)).pipeline for name in of)
     getattr(diffusers, cls)(**edits.components, controlnet=control.controlnet, **given).save_pretrained(tmp_path / "made")
     assert painter_of(tmp_path / "made").info.family == f"{of[0]}-control"
+
+
+@pytest.mark.parametrize("family", [row.name for row in FAMILIES if not row.references and not row.control and row.name != "sd2"])
+def test_one_that_is_put_into_a_folder_and_named_there_is_painted_with(checkpoints: Path, family: str) -> None:
+    folder = folder_of(checkpoints, family)
+    told = json.loads((folder / "model_index.json").read_text())
+    assert pipeline_of(told) == told["_class_name"]
+    named = pipeline_of(told | {"controlnet": ["diffusers", "ControlNetModel"]})
+    configs = {part: json.loads((folder / part / file).read_text()) for part, file in (("unet", "config.json"), ("scheduler", "scheduler_config.json"))}
+    assert family_of(named, configs).name == {"sd1": "sd"}.get(family, family) + "-control"
 
 
 @pytest.mark.parametrize("pipeline", ["StableDiffusionControlNetPipeline", "StableDiffusionControlNetImg2ImgPipeline"])

@@ -25,7 +25,7 @@ from engine.errors import CheckpointError
 from models.bits import check_packing
 from models.configs import LARGEST_NUMBER, bounded, built, known
 from models.encoders import PREFIX, configured, older
-from models.families import SPARE, Family, allowed, family_of
+from models.families import SPARE, Family, allowed, family_of, pipeline_of
 from models.layout import clip_tables, tables_of
 from models.plain_files import read_json
 from models.prompted.checkpoint import PromptedCheckpoint
@@ -95,7 +95,7 @@ def assembled(
 def recognised(surveyed: Survey) -> tuple[Family, dict[str, dict[str, Any]]]:
     """The family of a folder that was looked over, and the settings of its components. Raises CheckpointError."""
     folder, index, findings = surveyed.folder, surveyed.index, surveyed.findings
-    pipeline, rows = index["_class_name"], allowed()
+    pipeline, rows = pipeline_of(index), allowed()
     with findings.row("family"):
         if pipeline not in rows:
             family_of(pipeline, {})  # refuses it by name
