@@ -161,23 +161,34 @@ def dressed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpe
 
 
 def probed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> Painter:
-    """A painter of the checkpoint that has shown that it paints. Raises CheckpointError."""
+    """A painter of the checkpoint that has shown that it paints. Raises CheckpointError where its parts, each of them sound, do not
+    fit together."""
     from models.ladder import careful
+    from models.placing import ran_out
     from models.probe import probe
 
     spec = _tuned(spec, checkpoint.sha256)
+    try:
+        painter = _painter(checkpoint, spec)
+        probe(careful(painter), checkpoint.networks, spec)
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:  # what libraries raise then
+        if ran_out(error):
+            raise
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+        raise CheckpointError(f"the checkpoint {spec.checkpoint} does not paint: its parts do not fit together ({why}); get a clean copy") from error
+    return painter
+
+
+def _painter(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> Painter:
     if checkpoint.family == "bundled":
         from models.latent_painter import LatentPainter
 
-        painter: Painter = LatentPainter(cast("BundledCheckpoint", checkpoint), spec)
-    else:
-        from models.prompted.painter import PromptedPainter
-        from models.reference.painter import ReferencePainter
+        return LatentPainter(cast("BundledCheckpoint", checkpoint), spec)
+    from models.prompted.painter import PromptedPainter
+    from models.reference.painter import ReferencePainter
 
-        prompted = cast("PromptedCheckpoint", checkpoint)
-        painter = (ReferencePainter if prompted.row.references else PromptedPainter)(prompted, spec)
-    probe(careful(painter), checkpoint.networks, spec)
-    return painter
+    prompted = cast("PromptedCheckpoint", checkpoint)
+    return (ReferencePainter if prompted.row.references else PromptedPainter)(prompted, spec)
 
 
 def _tuned(spec: PainterSpec, sha256: str) -> PainterSpec:

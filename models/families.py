@@ -86,8 +86,8 @@ SD3 = _flow("SD3Transformer2DModel", "AutoencoderKL", text_encoder="CLIPTextMode
 class Family:
     """One row.
 
-    indexes: values of `_class_name` in a model_index.json that mean it; pipeline: the stock pipeline; components: what may
-    stand where; marks: what tells it from other rows of the same pipeline, as (component, setting, value) of the configs,
+    indexes: values of `_class_name` in a model_index.json that mean it; pipeline: the stock pipeline; holder: another that holds
+    its networks, where `pipeline` has no place for a ControlNet; components: what may stand where; marks: what tells it from other rows of the same pipeline, as (component, setting, value) of the configs,
     value `...` for any that is not None. steps, guidance, image_guidance, strength: as of the stock pipeline, where
     the user says nothing; strength 0: painting starts from noise, and the frame is shown beside it. control: how much
     a ControlNet counts that is shown the guide; 0: the family has none. references: how many pictures its pipeline
@@ -112,6 +112,7 @@ class Family:
     settings: Mapping[str, Any] = field(default_factory=dict)
     keyed: str = ""
     chat: str = ""
+    holder: str = ""
 
     @property
     def edits(self) -> bool:
@@ -144,31 +145,44 @@ _SD = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
 _XL = ("StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline")
 _SD_CONTROL = ("StableDiffusionControlNetPipeline", "StableDiffusionControlNetImg2ImgPipeline")
 _XL_CONTROL = ("StableDiffusionXLControlNetPipeline", "StableDiffusionXLControlNetImg2ImgPipeline")
+_LCM = ("LatentConsistencyModelPipeline", "LatentConsistencyModelImg2ImgPipeline")
+_EDITS, _XL_EDITS = "StableDiffusionInstructPix2PixPipeline", "StableDiffusionXLInstructPix2PixPipeline"
+_WITH_CONTROL = {**dict.fromkeys((*_SD, *_LCM, _EDITS), _SD_CONTROL[0]), **dict.fromkeys((*_XL, _XL_EDITS), _XL_CONTROL[0])}
 _TRAILING = ("scheduler", "timestep_spacing", "trailing")
-_UNTOLD = ("unet", "time_cond_proj_dim", None)  # a U-Net that is not told the guidance, as a Latent Consistency Model's is
+TOLD = ("unet", "time_cond_proj_dim", ...)  # a Latent Consistency Model's U-Net, which is told the guidance
+_SHOWN = ("unet", "in_channels", 8)  # InstructPix2Pix's, which is shown the latents of the picture that is edited
 _NEW = ("unet", "use_linear_projection", True)  # Stable Diffusion 2's attention, which 1 does not have
 
 # The more particular rows stand first: the first that fits is taken.
 FAMILIES: tuple[Family, ...] = (
     Family("sd-turbo", "SD-Turbo", _SD, "StableDiffusionImg2ImgPipeline", SD, (_NEW, _TRAILING), steps=1),
-    Family("lcm", "Latent Consistency Model", ("LatentConsistencyModelPipeline", "LatentConsistencyModelImg2ImgPipeline", *_SD),
-           "LatentConsistencyModelImg2ImgPipeline", SD, (("unet", "time_cond_proj_dim", ...),), guidance=8.5, turning=0.8),
+    Family("lcm", "Latent Consistency Model", (*_LCM, *_SD),
+           "LatentConsistencyModelImg2ImgPipeline", SD, (TOLD,), guidance=8.5, turning=0.8),
     Family("sd2", "Stable Diffusion 2.x", _SD, "StableDiffusionImg2ImgPipeline", SD, (_NEW,), steps=8, guidance=5.0, turning=0.8),
     Family("sd1", "Stable Diffusion 1.x", _SD, "StableDiffusionImg2ImgPipeline", SD, steps=8, guidance=5.0, turning=0.8),
+    Family("lcm-control", "Latent Consistency Model with a ControlNet", _SD_CONTROL, "LatentConsistencyModelImg2ImgPipeline",
+           {**SD, **CONTROL}, (TOLD,), guidance=8.5, control=0.8, turning=0.8, holder="StableDiffusionControlNetPipeline"),
+    Family("pix2pix-control", "InstructPix2Pix with a ControlNet", _SD_CONTROL, _EDITS,
+           {**SD, **CONTROL}, (_SHOWN,), steps=8, guidance=7.5, image_guidance=1.5, strength=0.0, control=0.8,
+           holder="StableDiffusionControlNetPipeline"),
     Family("sd-turbo-control", "SD-Turbo with a ControlNet", _SD_CONTROL, "StableDiffusionControlNetImg2ImgPipeline", {**SD, **CONTROL},
-           (_UNTOLD, _NEW, _TRAILING), steps=1, control=0.8),
+           (_NEW, _TRAILING), steps=1, control=0.8),
     Family("sd-control", "Stable Diffusion with a ControlNet", _SD_CONTROL, "StableDiffusionControlNetImg2ImgPipeline",
-           {**SD, **CONTROL}, (_UNTOLD,), steps=8, guidance=5.0, strength=0.7, control=0.8, turning=0.8),
-    Family("pix2pix", "InstructPix2Pix", ("StableDiffusionInstructPix2PixPipeline",), "StableDiffusionInstructPix2PixPipeline",
-           SD, steps=8, guidance=7.5, image_guidance=1.5, strength=0.0),
+           {**SD, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8, turning=0.8),
+    Family("pix2pix", "InstructPix2Pix", (_EDITS,), _EDITS, SD, steps=8, guidance=7.5, image_guidance=1.5, strength=0.0),
+    Family("lcm-xl", "Latent Consistency Model XL", _XL, "StableDiffusionXLImg2ImgPipeline", SDXL, (TOLD,), guidance=8.0, turning=0.7),
     Family("sdxl-turbo", "SDXL-Turbo", _XL, "StableDiffusionXLImg2ImgPipeline", SDXL, (_TRAILING,), steps=1),
     Family("sdxl", "Stable Diffusion XL", _XL, "StableDiffusionXLImg2ImgPipeline", SDXL, steps=8, guidance=5.0, turning=0.7),
+    Family("lcm-xl-control", "Latent Consistency Model XL with a ControlNet", _XL_CONTROL, "StableDiffusionXLImg2ImgPipeline",
+           {**SDXL, **CONTROL}, (TOLD,), guidance=8.0, control=0.8, turning=0.7, holder="StableDiffusionXLControlNetImg2ImgPipeline"),
+    Family("pix2pix-xl-control", "InstructPix2Pix XL with a ControlNet", _XL_CONTROL, _XL_EDITS,
+           {**SDXL, **CONTROL}, (_SHOWN,), steps=8, guidance=3.0, image_guidance=1.5, strength=0.0, control=0.8,
+           holder="StableDiffusionXLControlNetPipeline"),
     Family("sdxl-turbo-control", "SDXL-Turbo with a ControlNet", _XL_CONTROL, "StableDiffusionXLControlNetImg2ImgPipeline",
-           {**SDXL, **CONTROL}, (_UNTOLD, _TRAILING), steps=1, control=0.8),
+           {**SDXL, **CONTROL}, (_TRAILING,), steps=1, control=0.8),
     Family("sdxl-control", "Stable Diffusion XL with a ControlNet", _XL_CONTROL, "StableDiffusionXLControlNetImg2ImgPipeline",
-           {**SDXL, **CONTROL}, (_UNTOLD,), steps=8, guidance=5.0, strength=0.7, control=0.8, turning=0.8),
-    Family("pix2pix-xl", "InstructPix2Pix XL", ("StableDiffusionXLInstructPix2PixPipeline",),
-           "StableDiffusionXLInstructPix2PixPipeline", SDXL, steps=8, guidance=3.0, image_guidance=1.5, strength=0.0),
+           {**SDXL, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8, turning=0.8),
+    Family("pix2pix-xl", "InstructPix2Pix XL", (_XL_EDITS,), _XL_EDITS, SDXL, steps=8, guidance=3.0, image_guidance=1.5, strength=0.0),
     Family("kontext", "FLUX.1 Kontext", ("FluxKontextPipeline", "FluxKontextInpaintPipeline"), "FluxKontextPipeline", FLUX,
            steps=20, guidance=2.5, strength=0.0, references=1, settings={"_auto_resize": False}),
     Family("klein", "FLUX.2 klein", ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"), "Flux2KleinPipeline", KLEIN,
@@ -218,12 +232,7 @@ FAMILIES: tuple[Family, ...] = (
            SD3, steps=10, guidance=5.0, references=1),
 )  # fmt: skip
 
-ELSEWHERE = {  # pipelines of the library that edit pictures by words, and why they, or what is of no row of theirs, cannot
-    **dict.fromkeys(
-        (*_SD_CONTROL, *_XL_CONTROL),
-        "its U-Net is a Latent Consistency Model's, told the guidance, which the stock image-to-image pipelines with a ControlNet cannot do; "
-        "take a U-Net of Stable Diffusion and an LCM LoRA",
-    ),
+ELSEWHERE = {  # pipelines of the library that edit pictures by words, and why they cannot
     "OmniGenPipeline": "OmniGen's pipeline needs torchvision, which Pixel OS does not install",
     "GlmImagePipeline": "GLM-Image has a language model draw a plan of the picture first, a token at a time, which its pipeline neither reports "
     "nor stops; a painter must do both",
@@ -235,8 +244,14 @@ def allowed() -> dict[str, Mapping[str, Collection[Pair]]]:
     return {index: family.components for family in reversed(FAMILIES) for index in family.indexes}
 
 
+def pipeline_of(index: Mapping[str, Any]) -> str:
+    """The stock pipeline that a model_index.json means: where it names a ControlNet beside its pipeline's own parts, one with both."""
+    name = str(index["_class_name"])
+    return name if index.get("controlnet") in (None, [None, None]) else _WITH_CONTROL.get(name, name)
+
+
 def family_of(index: str, configs: Mapping[str, Mapping[str, Any]]) -> Family:
-    """The row of a checkpoint. index: its `_class_name`; configs: of its components. Raises CheckpointError."""
+    """The row of a checkpoint. index: its `_class_name`, or what `pipeline_of` makes of it; configs: of its components. Raises CheckpointError."""
     for family in FAMILIES:
         if index in family.indexes and all(_fits(configs.get(component, {}).get(key), value) for component, key, value in family.marks):
             return family

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from models.families import FAMILIES
+
 GB = 1e9
 RESERVE, RESERVE_SHARE = 0.7 * GB, 0.08  # of what is free that is left alone: a desktop and a driver need some
 WIDTH = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 4}  # bytes; for int8 they are read and kept in float32
@@ -25,10 +27,7 @@ PACKED = ("transformer", "text_encoder")  # a U-Net is mostly convolutions, an a
 CODERS = ("vae", "tokenizer", "scheduler")
 OWN = ("denoiser", "context_encoder", "dreamer")  # the bundled family's
 OWN_PIXEL = 160  # numbers a pixel of the bundled family: 120 MB for 512x384, measured in float32
-OLD_HALF = (
-    "sd1", "sd2", "sd-turbo", "lcm", "sd-control", "sd-turbo-control", "pix2pix",
-    "sdxl", "sdxl-turbo", "sdxl-control", "sdxl-turbo-control", "pix2pix-xl",
-)  # fmt: skip
+OLD_HALF = frozenset(row.name for row in FAMILIES if not row.references)
 
 Offload = Literal["none", "model", "group", "sequential"]
 

@@ -33,8 +33,8 @@ PATTERNS = (  # of Qwen 2, of Llama 3, of Mistral's Tekken
 
 def qwen2(folder: Path) -> Any:
     """Bytes in pairs, as of Qwen 2, 2.5 and 3; words that were added later stand in a list of their own."""
-    vocabulary, merges = _pairs(folder)
-    added = _added(folder)
+    vocabulary, merges = pairs_of(folder)
+    added = added_to(folder)
     tokenizer = transformers.Qwen2Tokenizer(
         vocabulary | added, merges, pad_token="<|endoftext|>", eos_token="<|im_end|>", padding_side=_side(folder), model_max_length=2**17
     )
@@ -51,15 +51,15 @@ def smollm(folder: Path) -> Any:
     """The same, of SmolLM3: what fills up is named beside the table, else it is what ends."""
     told = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
     said: Table = {key: word.get("content") if isinstance(word := told.get(key), dict) else word for key in ("eos_token", "pad_token")}
-    known = _pairs(folder)[0] | _added(folder)
+    known = pairs_of(folder)[0] | added_to(folder)
     names: dict[str, str] = {key: word for key, word in said.items() if isinstance(word, str) and word in known}
     return _split(folder, **{"pad_token": names.get("eos_token", "<|im_end|>"), **names})
 
 
 def _split(folder: Path, **special: str) -> Any:
     table = _read(folder / "tokenizer.json", LARGEST_TABLE)
-    vocabulary, merges = _pairs(folder)
-    added = _added(folder)
+    vocabulary, merges = pairs_of(folder)
+    added = added_to(folder)
     model = BPE(vocabulary | added, merges, ignore_merges=table["model"].get("ignore_merges") is True)
     whole = Tokenizer(model)
     whole.pre_tokenizer = pre_tokenizers.Sequence([
@@ -72,9 +72,9 @@ def _split(folder: Path, **special: str) -> Any:
 
 def gemma(folder: Path) -> Any:
     """Pieces in pairs, with bytes for what no piece covers; every text has its beginning marked."""
-    vocabulary, merges = _pairs(folder)
+    vocabulary, merges = pairs_of(folder)
     tokenizer = transformers.GemmaTokenizer(vocabulary, merges, padding_side=_side(folder), add_bos_token=True)
-    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in _added(folder)])
+    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in added_to(folder)])
     return tokenizer
 
 
@@ -125,7 +125,7 @@ def _scored(path: Path) -> tuple[list[tuple[str, float]], bytes]:
     return [(word, float(score)) for word, score in pieces], found
 
 
-def _pairs(folder: Path) -> tuple[dict[str, int], Any]:
+def pairs_of(folder: Path) -> tuple[dict[str, int], Any]:
     """Words by number and the pairs that are joined, from the two tables, or from the one that newer folders hold."""
     if (folder / "vocab.json").is_file():
         vocabulary: Any = _read(folder / "vocab.json")
@@ -144,7 +144,7 @@ def _pairs(folder: Path) -> tuple[dict[str, int], Any]:
     return vocabulary, [(str(a), str(b)) for a, b in lines]
 
 
-def _added(folder: Path) -> dict[str, int]:
+def added_to(folder: Path) -> dict[str, int]:
     """Words that were added to a vocabulary, with their numbers."""
     if (folder / "added_tokens.json").is_file():
         found = _read(folder / "added_tokens.json")

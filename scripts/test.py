@@ -1,7 +1,8 @@
 """Run the whole test suite: set up what is missing, then pytest with the given arguments.
 
 With `--no-network` first among them, in a network namespace of its own (Linux): there is none but the loopback, over which two
-training processes talk to each other.
+training processes talk to each other. X servers tell by the network's own sockets which display numbers are taken, and would not
+see those outside, so the folder where they leave their files is one of its own too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import sys
 import environment
 
 NO_NETWORK = "--no-network"
+DISPLAYS = "/tmp/.X11-unix"
+ALONE = f'ip link set lo up && mkdir -p {DISPLAYS} && mount -t tmpfs -o mode=1777 tmpfs {DISPLAYS} && exec "$@"'
 
 
 def main() -> int:
@@ -30,9 +33,9 @@ def main() -> int:
 
 def without_network() -> list[str]:
     """The words before a command that leave it nothing but the loopback. Ends the script with a message where that cannot be had."""
-    words = [shutil.which("unshare") or "", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    words = [shutil.which("unshare") or "", "-rnm", "sh", "-c", ALONE, "sh"]
     if not words[0] or subprocess.run([*words, "true"], capture_output=True).returncode:
-        environment.fail(f"{NO_NETWORK} needs Linux, unshare and ip (packages util-linux, iproute2), and leave to make a network namespace", 2)
+        environment.fail(f"{NO_NETWORK} needs Linux, unshare, mount and ip (packages util-linux, iproute2), and leave to make namespaces", 2)
     return words
 
 

@@ -32,7 +32,7 @@ from models.prompted.stock import stock_frame
 from models.prompted.trajectory import trajectory
 from tests.hostile import FILE, edit_json
 from tests.test_painters import SIZE, ask, drawn, show
-from tests.tiny_families import folder_of, loud, tiny_folder
+from tests.tiny_families import folder_of, tiny_controlnet, tiny_folder
 
 BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 LATENT = [row.name for row in FAMILIES if not row.references]
@@ -102,23 +102,13 @@ def test_the_whole_frame_is_the_stock_pipelines(folders: Path, family: str) -> N
 def test_a_controlnet_of_stable_diffusion_2_paints_as_in_the_stock_pipeline(tmp_path: Path) -> None:
     """Its attention is laid out otherwise, and it predicts velocity."""
     folder = tiny_folder(tmp_path / "sd", "sd2")
-    controlnet = loud(diffusers.ControlNetModel.from_unet(opened(folder).pipeline.unet, conditioning_embedding_out_channels=(8, 8, 8, 8)))
-    controlnet.save_pretrained(folder / "controlnet")
+    tiny_controlnet(opened(folder).pipeline.unet).save_pretrained(folder / "controlnet")
     edit_json(folder / "model_index.json", _class_name="StableDiffusionControlNetPipeline", controlnet=["diffusers", "ControlNetModel"])
     painter = painter_of(folder, steps=2)
     assert painter.info.family == "sd-control" and painter.pipeline.scheduler.config.prediction_type == "v_prediction"
     asked = request(words=Words("paper"))
     found = painter.frame(asked)
     assert (stock(folder, painter, asked) - found).abs().max() <= 1e-4
-
-
-@pytest.mark.parametrize("family", [row.name for row in FAMILIES if row.control])
-def test_a_controlnet_of_a_latent_consistency_model_is_refused_by_name(folders: Path, tmp_path: Path, family: str) -> None:
-    """The stock pipeline would not tell its U-Net the guidance."""
-    folder = Path(shutil.copytree(folders / family, tmp_path / family))
-    edit_json(folder / "unet" / "config.json", time_cond_proj_dim=32)
-    with pytest.raises(CheckpointError, match=r"ControlNet.*Latent Consistency Model.*take a U-Net of Stable Diffusion and an LCM LoRA"):
-        painter_of(folder)
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)
@@ -152,6 +142,26 @@ def test_a_scheduler_that_clips_is_refused_by_name(tmp_path: Path) -> None:
     folder = tiny_folder(tmp_path / "sd", "sd1", scheduler=diffusers.DDIMScheduler(**BETAS, clip_sample=False, thresholding=True))
     with pytest.raises(CheckpointError, match="DDIMScheduler does more than add"):
         painter_of(folder)
+
+
+def test_a_latent_consistency_model_with_another_scheduler_is_refused_by_name(tmp_path: Path) -> None:
+    folder = tiny_folder(tmp_path / "lcm", "lcm", scheduler=diffusers.EulerDiscreteScheduler(**BETAS))
+    with pytest.raises(CheckpointError, match="painted with LCMScheduler, not with EulerDiscreteScheduler"):
+        painter_of(folder)
+
+
+@pytest.mark.parametrize("padding", ["<|endoftext|>", "!"])
+def test_a_tokenizer_as_newer_libraries_save_it_says_the_same(tmp_path: Path, padding: str) -> None:
+    """Both tables in one file, what fills up in another; Stable Diffusion 2 fills up with an exclamation mark."""
+    folder = tiny_folder(tmp_path / "sd", "sd2")
+    edit_json(folder / "tokenizer" / "tokenizer_config.json", pad_token=padding)
+    older = opened(folder).pipeline.tokenizer
+    shutil.rmtree(folder / "tokenizer")
+    older.save_pretrained(folder / "tokenizer")
+    assert not (folder / "tokenizer" / "vocab.json").exists()
+    newer, words = opened(folder).pipeline.tokenizer, "The user clicked: Open! Ünï"
+    assert newer.pad_token == older.pad_token == padding
+    assert newer(words, padding="max_length")["input_ids"] == older(words, padding="max_length")["input_ids"]
 
 
 def test_a_trajectory_takes_noise_where_its_scheduler_does() -> None:

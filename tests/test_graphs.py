@@ -261,7 +261,7 @@ def test_where_memory_runs_out_graphs_are_what_goes_first(tiny: PainterSpec, rec
     assert [str(one) for one in made_ready(painter)] == ["painting without: memory was needed"]
 
 
-@pytest.mark.parametrize("family", ["pix2pix", "sdxl-control"])
+@pytest.mark.parametrize("family", ["pix2pix", "pix2pix-control", "sdxl-control"])
 def test_prompted_painters_paint_the_same_from_graphs(family: str, tmp_path: Path, recorder: FakeRecorder) -> None:
     """Denoiser, ControlNet, both kinds of autoencoder, with two branches and three."""
     spec = replace(SPEC, checkpoint=str(tiny_folder(tmp_path / family, family, tiny_vae=family == "sdxl-control")), steps=2, least_crop=128)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import pytest
@@ -216,11 +217,24 @@ def test_a_failure_is_one_message_and_an_exit_code(capsys: pytest.CaptureFixture
     assert environment.run([sys.executable, "-c", "import sys; sys.exit(3)"], None) == 3
 
 
-def test_the_suite_is_run_without_a_network_where_that_is_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def suite() -> Any:
+    """scripts/test.py, whose name is the standard library's."""
     spec = importlib.util.spec_from_file_location("suite", ROOT / "scripts" / "test.py")
     assert spec is not None and spec.loader is not None
-    suite = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(suite)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def can_unshare() -> bool:
+    """Whether the system lets this process have a network of its own, and a view of the files."""
+    return unshared()[-1:] == ["-rn"] and not subprocess.run(["unshare", "-rnm", "true"], capture_output=True).returncode and bool(shutil.which("ip"))
+
+
+def test_the_suite_is_run_without_a_network_where_that_is_asked(
+    suite: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     ran: list[list[str]] = []
     monkeypatch.setattr(environment, "ready", lambda tests: Path(sys.executable))
     monkeypatch.setattr(environment, "become", ran.append)
@@ -230,7 +244,7 @@ def test_the_suite_is_run_without_a_network_where_that_is_asked(monkeypatch: pyt
     suite.main()
     assert ran == [[sys.executable, "-m", "pytest", "-x"]]
     monkeypatch.setattr(sys, "argv", ["test.py", "--no-network", "-x"])
-    if unshared()[-1:] == ["-rn"] and shutil.which("ip"):
+    if can_unshare():
         suite.main()
         assert Path(ran[1][0]).is_absolute() and ran[1][-4:] == ran[0]
         seen = subprocess.run([*ran[1][:-4], "cat", "/proc/net/dev"], capture_output=True, text=True, check=True).stdout
@@ -239,6 +253,18 @@ def test_the_suite_is_run_without_a_network_where_that_is_asked(monkeypatch: pyt
     with pytest.raises(SystemExit):
         suite.main()
     assert "--no-network needs Linux" in capsys.readouterr().err
+
+
+def test_an_x_server_without_a_network_leaves_the_one_outside_its_socket(suite: Any, xvfb: str) -> None:
+    """Of the same number, which a network of its own takes for free."""
+    if not can_unshare():
+        pytest.skip("this system gives no network namespace; on Linux allow user namespaces")
+    outside = Path(suite.DISPLAYS, f"X{xvfb[1:]}")
+    before = outside.stat().st_ino
+    inside = f"Xvfb {xvfb} -screen 0 64x64x24 -nolisten tcp & sleep 2; ls {suite.DISPLAYS}; kill $!; wait"
+    seen = subprocess.run([*suite.without_network(), "sh", "-c", inside], capture_output=True, text=True, timeout=60)
+    assert seen.stdout.split() == [outside.name], seen.stderr
+    assert outside.is_socket() and outside.stat().st_ino == before
 
 
 def test_a_folder_of_wheels_is_installed_from_without_a_network(commands: list[list[str]], tree: Path) -> None:

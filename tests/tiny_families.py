@@ -11,7 +11,7 @@ import diffusers
 import torch
 import transformers
 
-from models.families import FAMILIES, Family
+from models.families import FAMILIES, TOLD, Family
 from tests.tiny_references import reference_parts
 from tests.tiny_words import save_clip
 
@@ -66,7 +66,7 @@ def _parts(row: Family, scheduler: Any, tiny_vae: bool) -> dict[str, Any]:
     if wide:
         parts |= {"text_encoder_2": transformers.CLIPTextModelWithProjection(text), "tokenizer_2": save_clip}
     if row.control:
-        parts["controlnet"] = loud(diffusers.ControlNetModel.from_unet(parts["unet"], conditioning_embedding_out_channels=(8, 8, 8, 8)))
+        parts["controlnet"] = tiny_controlnet(diffusers.UNet2DConditionModel(**unet | {"in_channels": 4, "time_cond_proj_dim": None}))
     return parts
 
 
@@ -82,7 +82,7 @@ def _vae(tiny: bool) -> Any:
 
 def _scheduler(row: Family) -> Any:
     betas: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
-    if row.name == "lcm":
+    if TOLD in row.marks:
         return diffusers.LCMScheduler(**betas)
     if row.name == "sd2":
         return diffusers.DDIMScheduler(**betas, clip_sample=False, set_alpha_to_one=False, steps_offset=1, prediction_type="v_prediction")
@@ -94,8 +94,9 @@ def _scheduler(row: Family) -> Any:
     return diffusers.EulerDiscreteScheduler(**betas, timestep_spacing=spacing, steps_offset=1)
 
 
-def loud(controlnet: Any) -> Any:
-    """Its last layers begin at nothing; noise in them, so that leaving it out would be seen."""
+def tiny_controlnet(unet: Any) -> Any:
+    """For U-Nets as this one. Its last layers begin at nothing; noise in them, so that leaving it out would be seen."""
+    controlnet = diffusers.ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 8, 8))
     for parameter in controlnet.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     return controlnet

@@ -14,7 +14,7 @@ from typing import Any
 import diffusers
 
 from engine.errors import CheckpointError
-from models.families import Family
+from models.families import TOLD, Family
 
 AUTO, OWN = "auto", "own"
 MANY = 8  # a family of fewer steps was distilled itself
@@ -64,7 +64,7 @@ def fast_sampler(wish: str, hints: Sequence[str], family: Family) -> Sampler | N
         return None
     if wish not in (AUTO, *SAMPLERS):
         raise CheckpointError(f"--sampler {wish!r} is not known; use {AUTO}, {OWN}, {', '.join(SAMPLERS)}")
-    if wish != AUTO and family.distilled:
+    if wish != AUTO and TOLD in family.marks:
         raise CheckpointError(f"{family.title} brings its own sampler, which is the only one it can be painted with; leave --sampler out")
     found = [(name, hint) for hint in hints for name, (mark, _) in SAMPLERS.items() if re.search(rf"(?<![a-z])({mark})", hint)]
     name, hint = (wish, " ".join(hints)) if wish != AUTO else found[0] if found else ("", "")

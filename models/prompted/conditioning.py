@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from diffusers import LatentConsistencyModelPipeline
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool1d
 
 from models.families import Family
 
 CONTEXT_TOKENS = 8
+EMBEDDING = LatentConsistencyModelPipeline.get_guidance_scale_embedding  # the numbers' alone; not every pipeline has it
 AESTHETIC, POOR = 6.0, 2.5  # the scores that SDXL's stock pipelines ask for, and ask to avoid
 
 
@@ -75,7 +77,7 @@ def conditioned(pipeline: Any, family: Family, prompt: str, negative: str, conte
     embedded = None
     if distilled:
         scale = torch.tensor([guidance - 1])
-        embedded = pipeline.get_guidance_scale_embedding(scale, embedding_dim=distilled).to(text)
+        embedded = EMBEDDING(pipeline, scale, embedding_dim=distilled).to(text)
     return Conditioning(
         _branches(order, nothing, text),
         torch.tensor(weights).to(text), torch.tensor(shown).to(text),

@@ -25,13 +25,14 @@ from engine.errors import CheckpointError
 from models.bits import check_packing
 from models.configs import LARGEST_NUMBER, bounded, built, known
 from models.encoders import PREFIX, configured, older
-from models.families import SPARE, Family, allowed, family_of
+from models.families import SPARE, Family, allowed, family_of, pipeline_of
 from models.layout import clip_tables, tables_of
 from models.plain_files import read_json
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.readers import READERS, reader
 from models.single_file import Brought, Network
 from models.survey import Survey, check_components
+from models.vocabularies import added_to, pairs_of
 from models.weights import Reading, filled
 
 READING = Reading(
@@ -85,7 +86,7 @@ def assembled(
     for part in ("tokenizer", "processor"):
         if family.chat and part in components:
             getattr(components[part], "tokenizer", components[part]).chat_template = family.chat
-    cls = getattr(diffusers, family.pipeline)
+    cls = getattr(diffusers, family.holder or family.pipeline)
     pipeline = cls(**components, **_unused(cls, index))
     pipeline.set_progress_bar_config(disable=True)
     return PromptedCheckpoint(name, family, pipeline, sha256)
@@ -94,7 +95,7 @@ def assembled(
 def recognised(surveyed: Survey) -> tuple[Family, dict[str, dict[str, Any]]]:
     """The family of a folder that was looked over, and the settings of its components. Raises CheckpointError."""
     folder, index, findings = surveyed.folder, surveyed.index, surveyed.findings
-    pipeline, rows = index["_class_name"], allowed()
+    pipeline, rows = pipeline_of(index), allowed()
     with findings.row("family"):
         if pipeline not in rows:
             family_of(pipeline, {})  # refuses it by name
@@ -154,19 +155,32 @@ def component(surveyed: Survey, part: str, config: dict[str, Any]) -> Any:
 
 
 def tokenizer_of(folder: Path, padding: str | None = None) -> Any:
-    """From its two tables alone: what else a tokenizer's folder may say (templates, classes) is not used. padding: the word
-    that fills up, where that is known already."""
-    tables = folder / "vocab.json", folder / "merges.txt"
+    """From its tables alone, two, or the one that newer libraries save: what else a tokenizer's folder may say (templates, classes)
+    is not used. padding: the word that fills up, where that is known already."""
+    named = folder / "vocab.json"
+    if not named.is_file() and (folder / "tokenizer.json").is_file():
+        named, (vocabulary, merges) = folder / "tokenizer.json", pairs_of(folder)
+        vocabulary |= added_to(folder)
+    else:
+        vocabulary, merges = _tables(folder)
+    padding = padding or next((word for word in map(_padding, (folder / "special_tokens_map.json", folder / "tokenizer_config.json")) if word), END)
+    padding = padding if padding in vocabulary else END
+    return built(lambda: transformers.CLIPTokenizer(vocabulary, merges, pad_token=padding, model_max_length=77), named)
+
+
+def _tables(folder: Path) -> tuple[dict[str, Any], Any]:
+    """Words by number and the pairs that are joined, of a table each. Raises CheckpointError."""
     vocabulary, lines = clip_tables(folder)
     if not all(type(number) is int and 0 <= number < LARGEST_NUMBER for number in vocabulary.values()):
-        raise CheckpointError(f"{tables[0]} must number its words; get a clean copy")
-    merges: Any = [tuple(line.rstrip("\r").split(" ")) for line in lines if line.strip() and not line.startswith("#version")]
+        raise CheckpointError(f"{folder / 'vocab.json'} must number its words; get a clean copy")
+    merges = [tuple(line.rstrip("\r").split(" ")) for line in lines if line.strip() and not line.startswith("#version")]
     if not all(len(merge) == 2 for merge in merges):
-        raise CheckpointError(f"{tables[1]} must hold two parts a line; get a clean copy")
-    special = read_json(folder / "special_tokens_map.json") if (folder / "special_tokens_map.json").is_file() else {}
-    told: Any = padding or special.get("pad_token", END)
-    padding = told.get("content") if isinstance(told, dict) else told
-    padding = padding if isinstance(padding, str) and padding in vocabulary else END
-    return built(
-        lambda: transformers.CLIPTokenizer(vocabulary, merges, pad_token=str(padding), model_max_length=77), tables[0]
-    )
+        raise CheckpointError(f"{folder / 'merges.txt'} must hold two parts a line; get a clean copy")
+    return vocabulary, merges
+
+
+def _padding(path: Path) -> str:
+    """The word that fills up, as a tokenizer's settings name it; "" where they do not. Raises CheckpointError."""
+    told: Any = read_json(path).get("pad_token") if path.is_file() else None
+    word = told.get("content") if isinstance(told, dict) else told
+    return word if isinstance(word, str) else ""

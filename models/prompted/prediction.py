@@ -11,7 +11,13 @@ from models.families import Family
 
 
 class Prediction:
-    """Of a stock pipeline's denoiser, with its ControlNet where the family has one. Networks are looked up at every call."""
+    """Of a stock pipeline's denoiser, with its ControlNet where the family has one. Networks are looked up at every call.
+
+    A ControlNet sees as many channels of the U-Net's input as it was made for: beside InstructPix2Pix the noisy latents alone, as
+    in diffusers' StableDiffusionControlNetInpaintPipeline, whose U-Net is shown a picture in further channels too. It counts in
+    every branch of the guidance, each with its own words, as in diffusers' pipelines but for their guess mode; and it is not
+    told the guidance that a Latent Consistency Model's U-Net is told, as in StableDiffusionControlNetPipeline.
+    """
 
     def __init__(self, pipeline: Any, family: Family) -> None:
         self._pipeline, self._family = pipeline, family
@@ -27,16 +33,17 @@ class Prediction:
         [0, 1], for those with a ControlNet.
         """
         seen = sample.expand(len(weights), -1, -1, -1)
+        if edited is not None:
+            seen = torch.cat([seen, edited.to(seen) * shown.view(-1, 1, 1, 1)], 1)
         added = {} if pooled is None else {"text_embeds": pooled, "time_ids": ids}
         residuals: dict[str, Any] = {}
         if control is not None:
-            down, mid = self._pipeline.controlnet(
-                seen, t, embeds, control.to(seen).expand(len(weights), -1, -1, -1), self._family.control,
+            controlnet = self._pipeline.controlnet
+            down, mid = controlnet(
+                seen[:, : controlnet.config.in_channels], t, embeds, control.to(seen).expand(len(weights), -1, -1, -1), self._family.control,
                 added_cond_kwargs=added, return_dict=False,
             )  # fmt: skip
             residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
-        if edited is not None:
-            seen = torch.cat([seen, edited.to(seen) * shown.view(-1, 1, 1, 1)], 1)
         predicted: Tensor = self._pipeline.unet(
             seen, t, embeds, timestep_cond=guidance, added_cond_kwargs=added, return_dict=False, **residuals
         )[0]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import diffusers
 import torch
 from torch import Tensor
 
@@ -26,7 +30,36 @@ def stock_frame(pipeline: Any, family: Family, prompt: str, picture: Pixels, ste
     else:
         settings["image_guidance_scale"] = family.image_guidance
         settings |= {"width": width, "height": height} if hasattr(pipeline, "tokenizer_2") else {}
-    if family.control:
+    if family.control and not family.holder:
         settings |= {"control_image": shown, "controlnet_conditioning_scale": family.control, "guess_mode": False}
     generator = torch.Generator().manual_seed(seed)
-    return pipeline(**told, image=shown, generator=generator, output_type="pt", **settings).images.float().cpu()
+    with _painting(pipeline, family, shown) as stock:
+        return stock(**told, image=shown, generator=generator, output_type="pt", **settings).images.float().cpu()  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _painting(pipeline: Any, family: Family, control: Tensor) -> Iterator[Any]:
+    """The stock pipeline that paints. Where it has no place for the ControlNet that `pipeline` holds, the U-Net is given what that
+    network adds as it is called; the loop and all else are the library's. control: float (1, 3, H, W) in [0, 1]."""
+    if not family.holder:
+        yield pipeline
+        return
+    cls = getattr(diffusers, family.pipeline)
+    parts = {key: value for key, value in {**pipeline.config, **pipeline.components}.items() if key in inspect.signature(cls.__init__).parameters}
+    stock, controlnet = cls(**parts), pipeline.controlnet
+    stock.set_progress_bar_config(disable=True)
+
+    def add(unet: Any, given: tuple[Tensor, Tensor], named: dict[str, Any]) -> tuple[tuple[Tensor, Tensor], dict[str, Any]]:
+        seen, t = given
+        down, mid = controlnet(
+            seen[:, : controlnet.config.in_channels], t, encoder_hidden_states=named["encoder_hidden_states"],
+            controlnet_cond=torch.cat([control.to(seen)] * len(seen)), conditioning_scale=family.control,
+            added_cond_kwargs=named.get("added_cond_kwargs"), return_dict=False,
+        )  # fmt: skip
+        return given, {**named, "down_block_additional_residuals": down, "mid_block_additional_residual": mid}
+
+    hook = stock.unet.register_forward_pre_hook(add, with_kwargs=True)
+    try:
+        yield stock
+    finally:
+        hook.remove()

@@ -60,8 +60,10 @@ class Trajectory:
 
 
 def stock_path(pipeline: Any, family: Family, steps: int) -> Trajectory:
-    """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them."""
+    """The stock pipeline's timesteps for so many calls of the denoiser, and what happens between them. Raises CheckpointError."""
     scheduler, strength = pipeline.scheduler, family.strength
+    if family.distilled and "strength" not in inspect.signature(scheduler.set_timesteps).parameters:
+        raise CheckpointError(f"a {family.title} is painted with LCMScheduler, not with {type(scheduler).__name__}; name that in model_index.json and in scheduler_config.json")
     stock = family.stock_steps(steps)
     scheduler.set_timesteps(stock, **({"strength": strength} if family.distilled else {}))
     timesteps = scheduler.timesteps
