@@ -222,6 +222,7 @@ def edges(rect: Rect, width: int) -> tuple[Rect, Rect, Rect, Rect]:
     )
 
 
+@lru_cache(maxsize=1024)
 def bevels(whole: Rect) -> tuple[tuple[Rect, int], ...]:
     """The strips along the inside of a raised shape's edges, each from corner to corner: LIT above and on the left, then, over
     it, SHADED on the other sides."""

@@ -44,6 +44,19 @@ def test_forgetting_asks_a_second_time() -> None:
     assert not any("opened Settings" in name for name in user.names("label"))
 
 
+@pytest.mark.parametrize("notches", range(9))
+def test_whatever_is_in_sight_answers_the_first_click(notches: int) -> None:
+    """A page that scrolled under the pointer when something at its edge was pressed would swallow the click."""
+    user = User("settings", size=(256, 192))
+    user.clicks("System")
+    user.turns_wheel("Settings/page", -notches)
+    rows = [w for w in user.desktop.widgets if w.role in ("row", "toggle") and w.rect.y > user.sees("Settings/System").rect.bottom]
+    for name in [w.name for w in rows if w.rect]:
+        user.clicks(f"Settings/{name}")
+        chosen = {user.desktop.preference(key) for key in ("size", "mode", "checkpoint")}
+        assert name in chosen or name.casefold() in chosen
+
+
 def test_settings_by_keyboard_in_the_smallest_window() -> None:
     user = User("settings", size=(256, 192))
     for _ in range(60):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from benchmarks.machine import machine_facts
 from engine.checkpoint_notes import FILE, CheckpointNotes
 from engine.checkpoints import CheckpointFacts
 from engine.desktop.desktop import Desktop
-from engine.events import Text
+from engine.events import Ask, Click, Event, Key, Move, Text, Wheel
 from engine.journal import Journal
 from engine.keeping import Keeper, recover
 from engine.painter import PainterSpec
@@ -184,6 +185,30 @@ def test_the_key_opens_it_and_what_is_typed_then_reaches_no_document(place: Plac
         assert getattr(asked, "text", "") == "settings" and window._picker is None
     finally:
         pygame.display.quit()
+
+
+def test_a_process_waits_while_settings_offer_checkpoints(place: Place) -> None:
+    spares = place.mailbox.spares
+
+    def does(kind: type[Event], *values: Any) -> None:
+        event = kind(place.desktop.t + 1, *values)
+        place.session.step((event,), event.t)
+
+    does(Ask, "settings")
+    for _ in range(3):
+        place.gallery._listed = -1.0
+        place.gallery.follow()
+    assert spares.pid is None, "looks are offered first"
+    does(Click, "System")
+    does(Move, SIZE[0] // 2, SIZE[1] // 2)
+    does(Wheel, -5)
+    place.until(lambda: spares.pid is not None)
+    waiting = spares.pid
+    does(Click, "tinted")
+    place.until(lambda: place.gallery.painting == "tinted" and not place.gallery.busy)
+    assert place.mailbox.pid == waiting
+    does(Key, "w", ("ctrl",))
+    place.until(lambda: spares.pid is None)
 
 
 def test_memory_that_is_short_lets_go_of_who_is_kept_ready(place: Place) -> None:

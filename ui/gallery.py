@@ -29,6 +29,7 @@ from engine.swap_mailbox import SwapMailbox
 THUMBNAIL = (160, 120)  # pixels
 KEPT_SHA = 16  # hexadecimal digits of a checkpoint's hash in a file's name
 TIGHT_S = 2.0  # how often it is seen whether memory has become short
+CHOICE_S = 0.5  # and whether Settings offer checkpoints
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Gallery:
         self._to_keep = False
         self._due = False  # a picture is to be kept
         self._looked, self.memory = -TIGHT_S, Memory(0.0)
+        self._offering, self._listed = False, -CHOICE_S
 
     def cards(self) -> list[Card]:
         """In the order in which they are offered."""
@@ -115,8 +117,14 @@ class Gallery:
         self._mailbox.swap(self._spec_of(name))
 
     def expect(self, choice: bool) -> None:
-        """Whether somebody is about to choose: then a process is kept for it, if there is memory."""
-        self._mailbox.spares.expect(choice and not self.memory.tight)
+        """Whether somebody is about to choose in the picker."""
+        self._offering = choice
+        self._keep_spare()
+
+    def _keep_spare(self) -> None:
+        """A process for what may be chosen soon, in the picker or in Settings, if there is memory."""
+        listed = any(widget.role == "row" and widget.name in self.names() for widget in self._session.desktop.widgets)
+        self._mailbox.spares.expect((self._offering or listed) and not self.memory.tight)
 
     def follow(self) -> None:
         """Once a loop: see what was wished for in Settings, what came of the latest choice, whether memory is short."""
@@ -143,7 +151,11 @@ class Gallery:
         if self._to_keep and self._session.desktop.resting and self._session.keeper is not None:
             self._to_keep = False
             self._session.keeper.snapshot(self._session)
-        if (now := monotonic()) - self._looked >= TIGHT_S:
+        now, swapping = monotonic(), latest is not None and latest.under_way
+        if now - self._listed >= CHOICE_S and not swapping:
+            self._listed = now
+            self._keep_spare()
+        if now - self._looked >= TIGHT_S:
             self._looked, self.memory = now, self._memory()
             if self.memory.tight:
                 self._mailbox.cool()

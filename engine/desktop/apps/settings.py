@@ -126,13 +126,14 @@ class Settings(App):
         page.scrollbar(bar, self.scroll, view.h, height, self._scroll_to)
 
     def _reveal(self, canvas: Canvas, parts: Sequence[Part], room: int) -> None:
-        """Scroll to what has just got the focus (or another place), with a glimpse of its neighbours for Tab to find."""
+        """Scroll to what has just got the focus (or another place), with a glimpse of its neighbours for Tab to find. Not where it
+        was pressed: it is in sight, and must still be under the pointer when that is released."""
         focused = canvas.sheet.focus.removeprefix(canvas.path + "/")
         if (focused, canvas.sheet.text_size) == (self._focused, self._set_in):
             return
         self._focused, self._set_in = focused, canvas.sheet.text_size
         for part in parts:
-            if part.name == focused:
+            if part.name == focused and canvas.sheet.pressed != canvas.sheet.focus:
                 top, bottom = part.rect.y + PAD - canvas.row, part.rect.bottom + PAD + canvas.row
                 self.scroll = min(max(self.scroll, bottom - room), top)
 
