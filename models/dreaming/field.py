@@ -52,7 +52,7 @@ class _Clipboard:
 class _Open:
     """A field that was read. box: frame pixels; begins, ends: whether the text's first and last row are in view; shown: what
     was drawn of it last, uint8 (PLANES, h, w); caret_on: whether the caret is seen; resting: ticks since the text changed; counted:
-    words and characters, where they are told below it; owed: characters that were typed since and will be counted at rest."""
+    words and characters, where they are told below it; owed: characters that were typed since and are not counted yet."""
 
     box: Rect
     size: int
@@ -212,15 +212,16 @@ def _told_below(planes: Tensor, now: _Open) -> tuple[int, int] | None:
 
 
 def _counted(now: _Open, before: str, rests: bool) -> list[Laid]:
-    """The label below a field whose text was `before`: words are counted at once, characters when nobody has typed for a moment."""
+    """The label below a field whose text was `before`: words are counted at once, characters with them and when nobody has typed
+    for a moment."""
     text = now.editor.buffer.text
     if now.counted is None or (text == before and not (rests and now.owed)):
         return []
-    words, characters = now.counted
+    (words, characters), more = now.counted, count(text) - count(before)
     now.owed += len(text) - len(before)
-    if rests:
+    if rests or more:
         characters, now.owed = characters + now.owed, 0
-    now.counted = words + count(text) - count(before), characters
+    now.counted = words + more, characters
     where = _label_of(now.box, now.size)
     sheet, outer = Sheet(now.size), Rect(0, 0, where.w, where.h)
     canvas = Canvas(sheet, outer)
