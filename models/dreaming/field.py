@@ -52,7 +52,7 @@ class _Clipboard:
 class _Open:
     """A field that was read. box: frame pixels; begins, ends: whether the text's first and last row are in view; shown: what
     was drawn of it last, uint8 (PLANES, h, w); caret_on: whether the caret is seen; resting: ticks since the text changed; counted:
-    words and characters, where they are told below it; owed: characters that were typed since and are not counted yet."""
+    words and characters, where they are told below it; owed: characters that were typed since and will be counted at rest."""
 
     box: Rect
     size: int
@@ -212,16 +212,15 @@ def _told_below(planes: Tensor, now: _Open) -> tuple[int, int] | None:
 
 
 def _counted(now: _Open, before: str, rests: bool) -> list[Laid]:
-    """The label below a field whose text was `before`: words are counted at once, characters with them and when nobody has typed
-    for a moment."""
+    """The label below a field whose text was `before`: words are counted at once, characters when nobody has typed for a moment."""
     text = now.editor.buffer.text
     if now.counted is None or (text == before and not (rests and now.owed)):
         return []
-    (words, characters), more = now.counted, count(text) - count(before)
+    words, characters = now.counted
     now.owed += len(text) - len(before)
-    if rests or more:
+    if rests:
         characters, now.owed = characters + now.owed, 0
-    now.counted = words + more, characters
+    now.counted = words + count(text) - count(before), characters
     where = _label_of(now.box, now.size)
     sheet, outer = Sheet(now.size), Rect(0, 0, where.w, where.h)
     canvas = Canvas(sheet, outer)

@@ -47,7 +47,7 @@ class Notes(App):
         self.list = DocumentList(self.book.names, self.turn_to, self._to_text, state.get("list", {}))
         naming = state.get("naming")
         self.naming = None if naming is None else TextField(system, naming)
-        self._characters: int = state.get("characters", len(self.book.text))  # as shown, counted with each word and at rest
+        self._characters: int = state.get("characters", len(self.book.text))  # as shown, counted at rest
         self._rest: int = state.get("rest", REST)  # ticks since the last change
         self.title = self.book.name or NEW
         if not state:
@@ -126,10 +126,8 @@ class Notes(App):
         self.system.retitle(self, self.title)
 
     def _edited(self, at: int, removed: str, inserted: str) -> None:
-        text, words = self.editor.buffer.text, self.count.words
+        text = self.editor.buffer.text
         self.count.edit(text, at, removed, inserted)
-        if self.count.words != words:
-            self._characters = len(text)
         self.book.write(text)
         self._rest = 0
         self._name_window()
