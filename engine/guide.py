@@ -16,13 +16,10 @@ from functools import lru_cache
 import numpy as np
 
 from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline, Picture, mark
+from engine.forms import ROLE, bevels, cut_off
 from engine.geometry import GRID, Rect, merge
-from engine.theme import NEUTRAL, RAISED, ROUNDNESS, ROUNDS, Role
+from engine.theme import BEVELLED, NEUTRAL, ROUNDNESS, ROUNDS, Role
 from engine.typeface import MARGIN, line
-
-CUTS = 16  # steps of the first of `forms` a pixel of radius
-LIT, SHADED = 32, 64  # of the fourth: the bits beside the role
-_ROLE = 31
 
 
 class Guide:
@@ -128,7 +125,7 @@ class Guide:
             for at, easily, beneath in cut:
                 self._mark(at, easily, beneath, int(item.role))
         self._fill(part, item.role)
-        if item.shape in RAISED:
+        if item.shape in BEVELLED:
             self._raise(item.whole, part)
 
     def _raise(self, whole: Rect, part: Rect) -> None:
@@ -158,7 +155,7 @@ class Guide:
             for x, box in ((whole.x, rows), (whole.right - side, rows[:, ::-1])):
                 inside = Rect(x, y, side, side).meet(part)
                 if inside:
-                    found.append((inside.slices, box[inside.shift(-x, -y).slices], self.forms[inside.slices][..., 3] & _ROLE))
+                    found.append((inside.slices, box[inside.shift(-x, -y).slices], self.forms[inside.slices][..., 3] & ROLE))
         return found
 
     def _close_group(self) -> None:
@@ -194,23 +191,6 @@ class _Group:
     cuts: list[_Cut]
 
 
-@lru_cache(maxsize=64)
-def cut_off(shape: str, most: int) -> np.ndarray:
-    """The left top corner of a shape whose radius is at most `most` pixels, as the first of `Guide.forms`: uint8
-    (side, side). Read only.
-
-    A circle of radius r in the corner leaves out the pixel (x, y), counted from the corner, where r > x + y + sqrt(2 x y).
-    """
-    factor, offset, least, most_of_shape = ROUNDNESS[shape]
-    side = min(most, math.ceil(most_of_shape))
-    x = np.arange(side) + 0.5
-    own = x[None] + x[:, None] + np.sqrt(2 * x[None] * x[:, None])  # radius of the shape itself
-    style = np.maximum((own - offset) / factor, least)
-    easily = np.clip(np.round(255 - CUTS * style), 1, 255).astype(np.uint8)
-    easily.flags.writeable = False
-    return easily
-
-
 def edges(rect: Rect, width: int) -> tuple[Rect, Rect, Rect, Rect]:
     """The four strips along the inside of a rect's edges: top, bottom, left, right."""
     r, w = rect, width
@@ -220,16 +200,6 @@ def edges(rect: Rect, width: int) -> tuple[Rect, Rect, Rect, Rect]:
         Rect(r.x, r.y + w, w, r.h - 2 * w),
         Rect(r.right - w, r.y + w, w, r.h - 2 * w),
     )
-
-
-@lru_cache(maxsize=1024)
-def bevels(whole: Rect) -> tuple[tuple[Rect, int], ...]:
-    """The strips along the inside of a raised shape's edges, each from corner to corner: LIT above and on the left, then, over
-    it, SHADED on the other sides."""
-    r, wide = whole, 2 if min(whole.w, whole.h) >= 12 else 1
-    above, left = Rect(r.x, r.y, r.w, wide), Rect(r.x, r.y, wide, r.h)
-    below, right = Rect(r.x, r.bottom - wide, r.w, wide), Rect(r.right - wide, r.y, wide, r.h)
-    return (above, LIT), (left, LIT), (below, SHADED), (right, SHADED)
 
 
 def glyph_coverage(item: Glyphs, part: Rect) -> np.ndarray:

@@ -42,7 +42,7 @@ class Chrome(NamedTuple):
 
 
 PLAIN = Chrome()
-RAISED = frozenset({"title", "title_idle", "bar", "button", "tile", "thumb", "menu"})  # shapes whose edges a style may light and shade
+BEVELLED = frozenset({"title", "title_idle", "bar", "button", "tile", "thumb", "menu"})  # shapes whose edges a style may light and shade
 ROUNDS = 12.0  # pixels: the largest radius of a style's windows
 ROUNDNESS: dict[str, tuple[float, float, float, float]] = {
     "window": (1.0, 0.0, 0.0, ROUNDS),

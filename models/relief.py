@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.guide import LIT
+from engine.forms import LIT
 from engine.theme import NEUTRAL, Role
 from models.layers import PATCH, PIXELS, Steering
 

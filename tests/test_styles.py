@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from engine.drawing import Glyphs
 from engine.events import Ask
+from engine.forms import CUTS, LIT, SHADED
 from engine.geometry import Rect
-from engine.guide import CUTS, LIT, SHADED, Guide, glyph_coverage
+from engine.guide import Guide, glyph_coverage
 from engine.legibility import INKS, contrast
 from engine.materials import DEPTH, TEXTURES, moved
 from engine.style_pictures import from_picture

@@ -123,7 +123,8 @@ class Gallery:
 
     def _keep_spare(self) -> None:
         """A process for what may be chosen soon, in the picker or in Settings, if there is memory."""
-        listed = any(widget.role == "row" and widget.name in self.names() for widget in self._session.desktop.widgets)
+        names = self.names()
+        listed = any(widget.role == "row" and widget.name in names for widget in self._session.desktop.widgets)
         self._mailbox.spares.expect((self._offering or listed) and not self.memory.tight)
 
     def follow(self) -> None:

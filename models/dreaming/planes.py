@@ -16,7 +16,7 @@ from engine.typeface import Face, line_height
 
 PLANES = 8  # a guide's pixels, its verbatim mask, its forms
 SEEN = 4  # of them, those that say what a pixel shows
-FILLED = 7  # what was filled last, see `Guide.forms`; 0 where that is not known
+FILLED = PLANES - 1  # what was filled last, see `Guide.forms`; 0 where that is not known
 
 
 def planes_of(guide: Guide) -> Tensor:

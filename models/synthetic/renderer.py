@@ -12,11 +12,12 @@ from functools import lru_cache
 import numpy as np
 
 from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline
+from engine.forms import LIT, bevels
 from engine.geometry import Rect
-from engine.guide import LIT, bevels, glyph_coverage, mark_coverage
+from engine.guide import glyph_coverage, mark_coverage
 from engine.legibility import DIM, GLOW, LIFT, SHADE
 from engine.styles import Style
-from engine.theme import RAISED, Role, radius_of
+from engine.theme import BEVELLED, Role, radius_of
 
 REACH = 8  # pixels a shadow falls beyond its window
 _DROP = 2  # how far down the light throws it
@@ -75,7 +76,7 @@ class StyledRenderer:
             self._blend(item.rect, colour, mask[item.rect.shift(-item.whole.x, -item.whole.y).slices])
         else:
             self._frame[item.rect.slices] = colour
-        if item.shape in RAISED and self.style.bevel:
+        if item.shape in BEVELLED and self.style.bevel:
             self._bevel(item)
 
     def _shaded(self, item: Fill) -> np.ndarray:

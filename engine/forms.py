@@ -1,0 +1,45 @@
+"""What a style may do to the shapes that the guide draws square and flat: round their corners, raise their edges.
+
+`Guide.forms` tells it pixel by pixel; which pixels those are of a shape stands here.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from engine.geometry import Rect
+from engine.theme import ROUNDNESS
+
+CUTS = 16  # steps of the first of `Guide.forms` a pixel of radius
+LIT, SHADED = 32, 64  # of the fourth: the bits beside the role
+ROLE = 31  # and those of the role
+
+
+@lru_cache(maxsize=64)
+def cut_off(shape: str, most: int) -> np.ndarray:
+    """The left top corner of a shape whose radius is at most `most` pixels, as the first of `Guide.forms`: uint8
+    (side, side). Read only.
+
+    A circle of radius r in the corner leaves out the pixel (x, y), counted from the corner, where r > x + y + sqrt(2 x y).
+    """
+    factor, offset, least, most_of_shape = ROUNDNESS[shape]
+    side = min(most, math.ceil(most_of_shape))
+    x = np.arange(side) + 0.5
+    own = x[None] + x[:, None] + np.sqrt(2 * x[None] * x[:, None])  # radius of the shape itself
+    style = np.maximum((own - offset) / factor, least)
+    easily = np.clip(np.round(255 - CUTS * style), 1, 255).astype(np.uint8)
+    easily.flags.writeable = False
+    return easily
+
+
+@lru_cache(maxsize=1024)
+def bevels(whole: Rect) -> tuple[tuple[Rect, int], ...]:
+    """The strips along the inside of a raised shape's edges, each from corner to corner: LIT above and on the left, then, over
+    it, SHADED on the other sides."""
+    r, wide = whole, 2 if min(whole.w, whole.h) >= 12 else 1
+    above, left = Rect(r.x, r.y, r.w, wide), Rect(r.x, r.y, wide, r.h)
+    below, right = Rect(r.x, r.bottom - wide, r.w, wide), Rect(r.right - wide, r.y, wide, r.h)
+    return (above, LIT), (left, LIT), (below, SHADED), (right, SHADED)
