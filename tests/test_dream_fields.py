@@ -101,6 +101,15 @@ def test_a_text_is_read_and_goes_on_as_it_is_edited(text: str, size: int) -> Non
         assert dreamt.agrees(), key
 
 
+@pytest.mark.parametrize("size", [19, 22])
+def test_letters_of_a_font_that_reach_far_over_their_own_room_do_no_harm(size: int) -> None:
+    dreamt = Dreamt(notes("> to do", size))  # oblique: its J begins four pixels before the pen
+    assert dreamt.feed(Key(1.0, "end")) and dreamt.agrees()
+    dreamt.feed(Text(1.1, "Jľ"))
+    dreamt.feed(Text(1.2, "x"))
+    assert dreamt.agrees()
+
+
 def test_what_cannot_be_read_to_the_last_pixel_is_left_to_the_dreamer() -> None:
     dreamt = Dreamt(notes(SHORT))
     box = editor(dreamt.desktop).rect

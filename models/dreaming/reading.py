@@ -17,7 +17,7 @@ from engine.desktop.text_view import ABOVE, LEADING
 from engine.desktop.text_wrap import hang
 from engine.geometry import Rect
 from engine.theme import NEUTRAL, Role
-from engine.typeface import MARGIN, Face, glyph, line_height, width
+from engine.typeface import MARGIN, Face, Glyph, glyph, line_height, width
 
 TRIES = 500  # letters tried in one line before it is given up
 _RANGES = ((0x20, 0x7F), (0xA0, 0x180), (0x370, 0x460), (0x2010, 0x2028), (0x2030, 0x2040), (0x20AC, 0x20AD), (0x2190, 0x2194))
@@ -166,9 +166,7 @@ class _Reader:
             step, kept = x + mark.advance, sheet
             if mark.coverage.size:
                 kept = sheet.copy()
-                rows = slice(max(mark.top, 0), mark.top + mark.coverage.shape[0])
-                into = kept[rows, x + mark.left : x + mark.left + mark.coverage.shape[1]]
-                np.maximum(into, mark.coverage[rows.start - mark.top :][: len(into)], out=into)
+                _set(kept, x, mark)
             to = max(step - 2, checked)
             if self._agrees(checked, min(to, self._part.shape[1]), kept, role) and (rest := self._from(step, to, kept, role)) is not None:
                 return char + rest
@@ -192,18 +190,24 @@ class _Reader:
         return bool(((shown == self._part[:, first:end]) | self._hidden[first:end]).all())
 
 
+def _set(sheet: np.ndarray, x: int, mark: Glyph) -> None:
+    """Put a glyph's coverage at the pen `x` into a line's, as far as it lies on it: some reach far over their own room."""
+    left = x + mark.left
+    coverage = mark.coverage[max(-mark.top, 0) :, max(-left, 0) :]
+    into = sheet[max(mark.top, 0) :, max(left, 0) :][: len(coverage), : coverage.shape[1]]
+    np.maximum(into, coverage[: len(into), : into.shape[1]], out=into)
+
+
 @lru_cache(maxsize=32)
 def _index(face: Face, paper: Role, ink: Role) -> list[tuple[int, dict[bytes, str]]]:
     """By advance, the widest first: letters by their own columns, the outermost apart, on this paper in this ink."""
     height, found = line_height(face), dict[int, dict[bytes, str]]()
     for char in LETTERS:
         mark = glyph(face, char)
-        sheet = np.zeros((height, mark.advance + 4 * MARGIN + mark.coverage.shape[1]), np.int32)
+        sheet = np.zeros((height, mark.advance), np.uint8)
         if mark.coverage.size:
-            rows = slice(max(mark.top, 0), mark.top + mark.coverage.shape[0])
-            into = sheet[rows, MARGIN + mark.left :][:, : mark.coverage.shape[1]]
-            into[:] = mark.coverage[rows.start - mark.top :][: len(into)]
-        own = sheet[:, MARGIN + 1 : MARGIN + mark.advance - 1]
+            _set(sheet, 0, mark)
+        own = sheet[:, 1:-1].astype(np.int32)
         shown = (_LEVEL[paper] * 255 + (_LEVEL[ink] - _LEVEL[paper]) * own + 127) // 255
         known, key = found.setdefault(mark.advance, {}), shown.T.astype(np.uint8).tobytes()
         known[key] = known.get(key, "") + char
