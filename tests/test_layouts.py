@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,13 +11,16 @@ import pytest
 import torch
 from diffusers.loaders.single_file_utils import infer_diffusers_model_type
 
+from engine.errors import CheckpointError
 from models.findings import Findings
-from models.layout import LAYOUTS, layout
+from models.layout import LAYOUTS, layout, packed
 from models.prompted.opening import READING, component, recognised, tokenizer_of
+from models.readers import reader
 from models.safetensors_file import Entry
 from models.single_file import Brought, Network, contents_of
 from models.survey import Survey
 from tests.one_file import clip_tensors, coder_tensors, open_clip_tensors, unet_names
+from tests.t5_words import NUMBERED
 
 UNETS = {"sd1": 859_520_964, "sd2": 865_910_724, "sdxl": 2_567_463_684}  # as their papers and model cards have them
 KINDS = {"sd1": "v1", "sd2": "v2", "sdxl": "xl_base", "pix2pix": "instruct-pix2pix", "pix2pix-xl": "xl_base", "sd-turbo": "v2", "sdxl-turbo": "xl_base", "lcm": "v1"}
@@ -63,3 +67,18 @@ def test_words_are_numbered_as_clip_numbers_them() -> None:
     words = tokenizer_of(LAYOUTS / "clip")
     assert words("a photo of a cat").input_ids == [49406, 320, 1125, 539, 320, 2368, 49407]
     assert len(words) == 49408 and words.pad_token == "<|endoftext|>" and tokenizer_of(LAYOUTS / "clip", "!").pad_token_id == 0
+
+
+def test_words_are_numbered_as_t5_numbers_them() -> None:
+    words = reader("T5TokenizerFast", LAYOUTS / "t5")
+    assert {text: words(text).input_ids for text, _ in NUMBERED} == dict(NUMBERED)
+    marks = ["<pad>", "</s>", "<unk>", *(f"<extra_id_{i}>" for i in reversed(range(100)))]
+    assert words.convert_tokens_to_ids(marks) == [0, 1, 2, *range(32000, 32100)]
+    assert len(words) == 32100 and words.pad_token_id == 0 and words.model_max_length == 512
+
+
+def test_what_is_packed_is_unpacked_in_a_folder_of_ours_alone(tmp_path: Path) -> None:
+    for name, table in (("clip", "merges.txt"), ("t5", "spiece.model")):
+        assert packed(LAYOUTS / name / table) and packed(Path(shutil.copytree(LAYOUTS / name, tmp_path / name)) / table) is None
+    with pytest.raises(CheckpointError, match=r"spiece\.model cannot be read"):
+        reader("T5TokenizerFast", tmp_path / "t5")
