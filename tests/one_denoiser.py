@@ -79,15 +79,20 @@ NAMED: Mapping[str, Callable[[Tensors], Tensors]] = {
 }  # fmt: skip
 
 
-def flux_file(folder: Path, path: Path) -> Path:
-    """FLUX.1 with its autoencoder and both text encoders in one file, as ComfyUI saves it."""
-    held = {f"model.diffusion_model.{name}": tensor for name, tensor in flux_tensors(part(folder, "transformer")).items()}
-    held |= {name.replace("first_stage_model.", "vae."): tensor for name, tensor in coder_tensors(part(folder, "vae")).items()}
-    held |= clip_tensors(part(folder, "text_encoder"), "text_encoders.clip_l.transformer.")
-    held |= {f"text_encoders.t5xxl.transformer.{name}": tensor for name, tensor in part(folder, "text_encoder_2").items()}
+def whole_flux(own: Mapping[str, Tensors]) -> Tensors:
+    """FLUX.1 with its autoencoder and both text encoders, named as ComfyUI names them. own: by part, in diffusers' names."""
+    held = {f"model.diffusion_model.{name}": tensor for name, tensor in flux_tensors(own["transformer"]).items()}
+    held |= {name.replace("first_stage_model.", "vae."): tensor for name, tensor in coder_tensors(own["vae"]).items()}
+    held |= clip_tensors(own["text_encoder"], "text_encoders.clip_l.transformer.")
+    held |= {f"text_encoders.t5xxl.transformer.{name}": tensor for name, tensor in own["text_encoder_2"].items()}
     held["text_encoders.clip_l.transformer.text_projection.weight"] = torch.eye(32)  # there, and not used
-    held |= {f"text_encoders.{name}.logit_scale": torch.ones(()) for name in ("clip_l", "t5xxl")}
-    save_file({name: tensor.clone() for name, tensor in held.items()}, path)
+    return held | {f"text_encoders.{name}.logit_scale": torch.ones(()) for name in ("clip_l", "t5xxl")}
+
+
+def flux_file(folder: Path, path: Path, told: Mapping[str, str] | None = None, **instead: Tensor | None) -> Path:
+    """In one file. told: what it says of itself; instead: tensors by name, None for one that is left out."""
+    held = whole_flux({name: part(folder, name) for name in ("transformer", "vae", "text_encoder", "text_encoder_2")})
+    save_file({name: tensor.clone() for name, tensor in {**held, **instead}.items() if tensor is not None}, path, dict(told or {}))
     return path
 
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -19,11 +20,14 @@ from models.readers import reader
 from models.safetensors_file import Entry
 from models.single_file import Brought, Network, contents_of
 from models.survey import Survey
+from tests.one_denoiser import whole_flux
 from tests.one_file import clip_tensors, coder_tensors, open_clip_tensors, unet_names
 from tests.t5_words import NUMBERED
 
-UNETS = {"sd1": 859_520_964, "sd2": 865_910_724, "sdxl": 2_567_463_684}  # as their papers and model cards have them
-KINDS = {"sd1": "v1", "sd2": "v2", "sdxl": "xl_base", "pix2pix": "instruct-pix2pix", "pix2pix-xl": "xl_base", "sd-turbo": "v2", "sdxl-turbo": "xl_base", "lcm": "v1"}
+DENOISERS = {"sd1": 859_520_964, "sd2": 865_910_724, "sdxl": 2_567_463_684, "flux": 11_901_408_320, "flux-schnell": 11_891_178_560}  # as their papers and model cards have them
+KINDS = {"flux": "flux-dev", "kontext": "flux-dev", "flux-schnell": "flux-schnell", "lcm-xl": "xl_base",
+         "sd1": "v1", "sd2": "v2", "sdxl": "xl_base", "pix2pix": "instruct-pix2pix", "pix2pix-xl": "xl_base", "sd-turbo": "v2", "sdxl-turbo": "xl_base", "lcm": "v1"}  # fmt: skip
+OTHERS = {"vae": 83_653_863, "flux vae": 83_819_683, "flux text_encoder": 123_060_480, "flux text_encoder_2": 4_762_310_656}
 
 
 def networks(name: str) -> tuple[Survey, dict[str, Network]]:
@@ -35,7 +39,9 @@ def networks(name: str) -> tuple[Survey, dict[str, Network]]:
 
 
 def original(name: str, own: dict[str, dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """A file of the real size, as those who trained it name its tensors."""
+    """A file of the real size, as those who trained it name its tensors; of FLUX.1, as ComfyUI does."""
+    if "transformer" in own:
+        return whole_flux(own)
     names = unet_names(list(own["unet"]), layout(name)["unet"]["layers_per_block"])
     found = {names[key]: tensor for key, tensor in own["unet"].items()} | coder_tensors(own["vae"])
     if "text_encoder_2" in own:
@@ -51,15 +57,19 @@ def test_a_layout_is_what_files_of_its_family_hold(name: str) -> None:
     surveyed, parts = networks(name)
     with torch.device("meta"):
         own = {part: network.build().state_dict() for part, network in parts.items()}
-    if name in UNETS:
-        assert sum(tensor.numel() for tensor in own["unet"].values()) == UNETS[name]
-    assert sum(tensor.numel() for tensor in own["vae"].values()) == 83_653_863
+    sizes = {part: sum(tensor.numel() for tensor in tensors.values()) for part, tensors in own.items()}
+    flux = "transformer" in own
+    if name in DENOISERS:
+        assert sizes["transformer" if flux else "unet"] == DENOISERS[name]
+    for part in ("vae", "text_encoder", "text_encoder_2") if flux else ("vae",):
+        assert sizes[part] - (32128 * 4096 if part == "text_encoder_2" else 0) == OTHERS[f"flux {part}" if flux else part]  # its words have two names
     entries = {key: Entry("F16", tuple(tensor.shape), 0, 0) for key, tensor in original(name, own).items()}
     assert infer_diffusers_model_type(entries) == KINDS[name]  # the library takes it for the same
-    file: Any = SimpleNamespace(path=Path("turbo.safetensors" if "turbo" in name else "dream.safetensors"), entries=entries, metadata={})
+    called = next((word for word in ("turbo", "kontext") if word in name), "dream")
+    file: Any = SimpleNamespace(path=Path(f"{called}.safetensors"), entries=entries, metadata={})
     contents = contents_of(file, Findings())
-    assert contents.layout is not None and contents.layout["model_index"] == surveyed.index
-    if name in UNETS:  # the others differ from these in a number or two
+    assert contents.layout == layout(name) | ({} if flux else {"scheduler": {"prediction_type": mock.ANY, **layout(name)["scheduler"]}})
+    if name in DENOISERS:  # the others differ from these in a number or two
         Brought(file, contents, READING, Findings()).fit(parts)
 
 
