@@ -20,7 +20,7 @@ Rename = Callable[[Tensors, Mapping[str, Any]], Tensors]  # of the file's tensor
 DENOISER, CODER = "model.diffusion_model.", "first_stage_model."
 FIRST, OPEN, XL_FIRST, XL_OPEN = ("cond_stage_model.transformer.", "cond_stage_model.model.", "conditioner.embedders.0.transformer.",
                                   "conditioner.embedders.1.model.")  # fmt: skip
-CLIP_L, T5_XXL = "text_encoders.clip_l.transformer.", "text_encoders.t5xxl.transformer."  # as ComfyUI saves FLUX.1 with all its parts
+CLIP_L, CLIP_G, T5_XXL = (f"text_encoders.{name}.transformer." for name in ("clip_l", "clip_g", "t5xxl"))  # as ComfyUI saves FLUX.1 and SD3 whole
 
 
 class Announced(Tensor):
@@ -83,6 +83,13 @@ def _t5(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
     found = _without(T5_XXL)(tensors, config)
     words = next((found[name] for name in ("shared.weight", "encoder.embed_tokens.weight") if name in found), None)
     return found if words is None else {"shared.weight": words, **found}
+
+
+def _clip_l_plain(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    """Stable Diffusion 3's, whose pooled words go on unchanged: whatever projection its file may hold was never used."""
+    found = _without(CLIP_L)(tensors, config)
+    like = next(iter(found.values()))
+    return {**found, "text_projection.weight": torch.eye(int(config["hidden_size"]), dtype=like.dtype, device=like.device)}
 
 
 def _bare(rename: Callable[[Tensors], Tensors]) -> Rename:
@@ -157,28 +164,33 @@ WHOLE = (  # parts of Stable Diffusion's files, and those of FLUX.1
 
 
 class Denoiser(NamedTuple):
-    """What is a denoiser of its own. mark: a tensor that tells it; network: its class in diffusers; rename: to its names."""
+    """What is a denoiser of its own. mark: a tensor that tells it; network: its class in diffusers; rename: to its names; beside:
+    parts that are others than in WHOLE where it stands in the file."""
 
     mark: str
     network: str
     rename: Rename
+    beside: tuple[Arrangement, ...] = ()
 
 
 def _as_named(tensors: Tensors) -> Tensors:
     return tensors
 
 
+SD3 = (Arrangement(CLIP_L, "text_encoder", _clip_l_plain), Arrangement(CLIP_G, "text_encoder_2", _without(CLIP_G)), Arrangement(T5_XXL, "text_encoder_3", _t5))
 # The more particular rows stand first: the first whose mark is there is taken.
 DENOISERS = (
     Denoiser("single_stream_modulation.lin.weight", "Flux2Transformer2DModel", _bare(library.convert_flux2_transformer_checkpoint_to_diffusers)),
     Denoiser("double_blocks.0.img_attn.norm.key_norm.scale", "FluxTransformer2DModel", _flux),
+    Denoiser("joint_blocks.0.context_block.attn.qkv.weight", "SD3Transformer2DModel",
+             _bare(library.convert_sd3_transformer_checkpoint_to_diffusers), SD3),
     Denoiser("input_blocks.0.0.weight", "UNet2DConditionModel", _unet),
     Denoiser("down_blocks.0.resnets.0.norm1.weight", "UNet2DConditionModel", _bare(_as_named)),
     Denoiser("single_stream_modulation.linear.weight", "Flux2Transformer2DModel", _bare(_as_named)),
     Denoiser("single_transformer_blocks.0.norm.linear.weight", "FluxTransformer2DModel", _bare(_as_named)),
     Denoiser("transformer_blocks.0.img_mod.1.weight", "QwenImageTransformer2DModel", _bare(_as_named)),
 )  # fmt: skip
-READ = frozenset({"v1", "v2", "xl_base", "instruct-pix2pix", "flux-dev", "flux-schnell", "flux-2-dev"})  # the library's names for what is read here
+READ = frozenset({"v1", "v2", "xl_base", "instruct-pix2pix", "flux-dev", "flux-schnell", "flux-2-dev", "sd3", "sd35_medium", "sd35_large"})  # the library's names for what is read here
 BEGINNINGS = (DENOISER, "diffusion_model.")  # of a denoiser's names, where there are any
 HARMLESS = re.compile(
     r"model_ema\.|(\w+\.)*(position_ids|logit_scale|num_batches_tracked|spiece_model|scaled_fp8)$|(alphas|betas|sqrt|log_one|posterior)\w*$|global_step$"

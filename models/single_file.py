@@ -2,7 +2,7 @@
 
 A file is untrusted, as a folder is. Its header is looked over, what it is follows from its tensors' names, and every
 part of it is known to fit before a tensor is read. Settings and words are ours (`models.layout`), or, for a file that
-holds a denoiser alone and for FLUX.1, those of a folder that the user has.
+holds a denoiser alone and for FLUX.1 and Stable Diffusion 3, those of a folder that the user has.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ from models.weights import Plan, Reading, assembled, finite, planned
 
 READABLE = {*FLOATS, *(kind.name for kind in KINDS.values())}
 File = SafetensorsFile | GgufFile
-FLUX_PARTS = {"transformer", "vae", "text_encoder", "text_encoder_2"}
+PARTS = {  # of a file that is whole, by its denoiser's class
+    "FluxTransformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2"},
+    "SD3Transformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"},
+}
 
 
 class Network(NamedTuple):
@@ -157,8 +160,8 @@ def contents_of(file: File, findings: Findings) -> Contents:
 def _pieces(file: File) -> dict[str, Piece]:
     """The file's parts. Raises CheckpointError for a tensor that belongs to none."""
     found: dict[str, Piece] = {}
-    beginning, arrangement, _ = _denoiser(file.entries.keys())
-    arrangements = WHOLE if arrangement is None else (arrangement, *WHOLE[1:])
+    beginning, own, _ = _denoiser(file.entries.keys())
+    arrangements = (*own, *WHOLE[1:]) if own else WHOLE
     other: list[str] = []
     for name in file.entries:
         for row in arrangements:
@@ -175,14 +178,14 @@ def _pieces(file: File) -> dict[str, Piece]:
     return found
 
 
-def _denoiser(names: Any) -> tuple[str, Arrangement | None, str]:
-    """What the denoiser's tensors begin with, how they are arranged, and its class; None where it is not known."""
+def _denoiser(names: Any) -> tuple[str, tuple[Arrangement, ...], str]:
+    """What the denoiser's tensors begin with, how they and what goes with it are arranged, and its class; none where it is not known."""
     for beginning in (*BEGINNINGS, ""):
         for row in DENOISERS:
             if beginning + row.mark in names:
                 part = "unet" if row.network == "UNet2DConditionModel" else "transformer"
-                return beginning, Arrangement(DENOISER, part, row.rename), row.network
-    return DENOISER, None, ""
+                return beginning, (Arrangement(DENOISER, part, row.rename), *row.beside), row.network
+    return DENOISER, (), ""
 
 
 def _refuse_others(file: File) -> None:
@@ -203,7 +206,7 @@ def _unread(file: File, pieces: Mapping[str, Piece]) -> list[str]:
     return [f"its text encoder {name} is not read" for name in sorted(others)]
 
 
-def _flux_family(transformer: Piece, said: str) -> tuple[str, str]:
+def _flux_layout(transformer: Piece, said: str) -> tuple[str, str]:
     """Which FLUX.1 a file with all its parts is, and what is said of that. said: what it calls itself."""
     if not any("guidance" in name for name in transformer.names):
         return "flux-schnell", "taken for flux-schnell, since it is not told the guidance"
@@ -212,12 +215,18 @@ def _flux_family(transformer: Piece, said: str) -> tuple[str, str]:
     return "flux", "taken for flux, since it does not call itself kontext"
 
 
+def _sd3_layout(transformer: Piece) -> tuple[str]:
+    """Which Stable Diffusion 3: medium 3.5 looks at the picture twice in a block, and 3.5 norms what it looks for."""
+    marks = {".attn2.": "sd35-medium", ".ln_q.": "sd35-large"}
+    return (next((name for mark, name in marks.items() if any(mark in key for key in transformer.names)), "sd3"),)
+
+
 def _described(file: File, pieces: dict[str, Piece], network: str) -> Contents:
     """With the layout that fits, by what the file's names and its own words say."""
     said = " ".join([file.path.stem, *(file.metadata.get(f"modelspec.{key}", "") for key in ("title", "architecture"))]).casefold()
-    if network == "FluxTransformer2DModel" and pieces.keys() >= FLUX_PARTS:
-        family, note = _flux_family(pieces["transformer"], said)
-        return Contents(file.path, pieces, network, layout(family), (note, *_unread(file, pieces)))
+    if network in PARTS and pieces.keys() >= PARTS[network]:
+        name, *notes = _flux_layout(pieces["transformer"], said) if network == "FluxTransformer2DModel" else _sd3_layout(pieces["transformer"])
+        return Contents(file.path, pieces, network, layout(name), (*notes, *_unread(file, pieces)))
     names = file.entries.keys()
     words = {beginning for beginning in (FIRST, OPEN, XL_FIRST, XL_OPEN) if any(name.startswith(beginning) for name in names)}
     family = {frozenset((FIRST,)): "sd1", frozenset((OPEN,)): "sd2", frozenset((XL_FIRST, XL_OPEN)): "sdxl"}.get(frozenset(words), "")

@@ -20,20 +20,22 @@ from models.readers import reader
 from models.safetensors_file import Entry
 from models.single_file import Brought, Network, contents_of
 from models.survey import Survey
-from tests.one_denoiser import whole_flux
+from tests.one_denoiser import whole_flux, whole_sd3
 from tests.one_file import clip_tensors, coder_tensors, open_clip_tensors, unet_names
 from tests.t5_words import NUMBERED
 
-DENOISERS = {"sd1": 859_520_964, "sd2": 865_910_724, "sdxl": 2_567_463_684, "flux": 11_901_408_320, "flux-schnell": 11_891_178_560}  # as their papers and model cards have them
-KINDS = {"flux": "flux-dev", "kontext": "flux-dev", "flux-schnell": "flux-schnell", "lcm-xl": "xl_base",
+DENOISERS = {"sd1": 859_520_964, "sd2": 865_910_724, "sdxl": 2_567_463_684, "flux": 11_901_408_320, "flux-schnell": 11_891_178_560,
+              "sd3": 2_084_951_104, "sd35-medium": 2_469_663_936, "sd35-large": 8_146_280_768}  # as published, with the tables of places  # fmt: skip
+KINDS = {"flux": "flux-dev", "kontext": "flux-dev", "flux-schnell": "flux-schnell", "lcm-xl": "xl_base", "sd3": "sd3", "sd35-medium": "sd35_medium", "sd35-large": "sd35_large",
          "sd1": "v1", "sd2": "v2", "sdxl": "xl_base", "pix2pix": "instruct-pix2pix", "pix2pix-xl": "xl_base", "sd-turbo": "v2", "sdxl-turbo": "xl_base", "lcm": "v1"}  # fmt: skip
-OTHERS = {"vae": 83_653_863, "flux vae": 83_819_683, "flux text_encoder": 123_060_480, "flux text_encoder_2": 4_762_310_656}
+CODERS = {4: 83_653_863, 16: 83_819_683}  # by the channels of what they make
+ENCODERS = {"CLIPTextModel": {768: 123_060_480, 1024: 340_387_840}, "CLIPTextModelWithProjection": {768: 123_650_304, 1280: 694_659_840}, "T5EncoderModel": {4096: 4_762_310_656}}
 
 
 def networks(name: str) -> tuple[Survey, dict[str, Network]]:
     surveyed = Survey(Path(name), layout(name)["model_index"], Findings(), layout(name))
     family, configs = recognised(surveyed)
-    assert family.name == name
+    assert family.name == ("sd3" if name.startswith("sd35") else name)
     made = {part: component(surveyed, part, configs[part]) for part in family.components}
     return surveyed, {part: network for part, network in made.items() if isinstance(network, Network)}
 
@@ -41,7 +43,7 @@ def networks(name: str) -> tuple[Survey, dict[str, Network]]:
 def original(name: str, own: dict[str, dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     """A file of the real size, as those who trained it name its tensors; of FLUX.1, as ComfyUI does."""
     if "transformer" in own:
-        return whole_flux(own)
+        return whole_sd3(own) if "text_encoder_3" in own else whole_flux(own)
     names = unet_names(list(own["unet"]), layout(name)["unet"]["layers_per_block"])
     found = {names[key]: tensor for key, tensor in own["unet"].items()} | coder_tensors(own["vae"])
     if "text_encoder_2" in own:
@@ -58,17 +60,21 @@ def test_a_layout_is_what_files_of_its_family_hold(name: str) -> None:
     with torch.device("meta"):
         own = {part: network.build().state_dict() for part, network in parts.items()}
     sizes = {part: sum(tensor.numel() for tensor in tensors.values()) for part, tensors in own.items()}
-    flux = "transformer" in own
+    denoiser = "transformer" if "transformer" in own else "unet"
     if name in DENOISERS:
-        assert sizes["transformer" if flux else "unet"] == DENOISERS[name]
-    for part in ("vae", "text_encoder", "text_encoder_2") if flux else ("vae",):
-        assert sizes[part] - (32128 * 4096 if part == "text_encoder_2" else 0) == OTHERS[f"flux {part}" if flux else part]  # its words have two names
+        assert sizes[denoiser] == DENOISERS[name]
+    assert sizes["vae"] == CODERS[layout(name)["vae"]["latent_channels"]]
+    for part in (part for part in own if part.startswith("text_encoder")):
+        words = own[part].get("encoder.embed_tokens.weight", torch.empty(0))  # T5's have two names
+        config, kind = layout(name)[part], surveyed.index[part][1]
+        assert sizes[part] - words.numel() == ENCODERS[kind][config.get("hidden_size") or config["d_model"]]
     entries = {key: Entry("F16", tuple(tensor.shape), 0, 0) for key, tensor in original(name, own).items()}
     assert infer_diffusers_model_type(entries) == KINDS[name]  # the library takes it for the same
     called = next((word for word in ("turbo", "kontext") if word in name), "dream")
     file: Any = SimpleNamespace(path=Path(f"{called}.safetensors"), entries=entries, metadata={})
     contents = contents_of(file, Findings())
-    assert contents.layout == layout(name) | ({} if flux else {"scheduler": {"prediction_type": mock.ANY, **layout(name)["scheduler"]}})
+    said = {} if denoiser == "transformer" else {"scheduler": {"prediction_type": mock.ANY, **layout(name)["scheduler"]}}
+    assert contents.layout == layout(name) | said
     if name in DENOISERS:  # the others differ from these in a number or two
         Brought(file, contents, READING, Findings()).fit(parts)
 

@@ -27,7 +27,7 @@ from models.places import Found
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.painter import PromptedPainter
 from models.reference.painter import ReferencePainter
-from tests.one_denoiser import NAMED, denoiser_file, flux_file, flux_tensors, library_flux
+from tests.one_denoiser import NAMED, denoiser_file, flux_tensors, library_flux, transformer_file
 from tests.one_file import layout_of, part, whole_file
 from tests.test_families import request
 from tests.test_painters import SIZE, ask, drawn, empty, show
@@ -39,8 +39,8 @@ SHIPPED = models.layout.LAYOUTS
 
 SPEC = PainterSpec(size=SIZE, seed=5, threads=1, device="cpu", steps=1)
 WHOLE = {"sd1": "dream", "sd2": "v2-1", "sd-turbo": "sd_turbo", "lcm": "lcm", "pix2pix": "edits", "sdxl": "xl", "sdxl-turbo": "xl_turbo",
-         "pix2pix-xl": "xl-edits", "lcm-xl": "lcm-xl", "flux": "flux-dev", "flux-schnell": "flux-schnell", "kontext": "flux-kontext-dev"}  # fmt: skip
-FLUX = ("flux", "flux-schnell", "kontext")
+         "pix2pix-xl": "xl-edits", "lcm-xl": "lcm-xl", "flux": "flux-dev", "flux-schnell": "flux-schnell", "kontext": "flux-kontext-dev", "sd3": "sd3"}  # fmt: skip
+TRANSFORMERS = {"flux": "tokenizer_2", "flux-schnell": "tokenizer_2", "kontext": "tokenizer_2", "sd3": "tokenizer_3"}  # and where T5's words are
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +60,18 @@ def folder_of(home: Path, family: str) -> Path:
         tiny_folder(home / family, family)
         (home / "layouts").mkdir(exist_ok=True)
         (home / "layouts" / f"{family}.json").write_text(json.dumps(layout_of(home / family)))
-        for words, name in (("tokenizer", "words"), ("tokenizer_2", "pieces")):
-            if words == "tokenizer" or family in FLUX:
+        if family == "sd3":  # as it was trained
+            encoder = home / family / "text_encoder" / "model.safetensors"
+            save_file({**load_file(encoder), "text_projection.weight": torch.eye(16)}, encoder)
+        for words, name in (("tokenizer", "words"), (TRANSFORMERS.get(family), "pieces")):
+            if words is not None:
                 shutil.copytree(home / family / words, home / "layouts" / name, dirs_exist_ok=True)
     return home / family
 
 
 def file_of(home: Path, family: str) -> Path:
     """With nothing beside it but other files."""
-    return (flux_file if family in FLUX else whole_file)(folder_of(home, family), home / f"{WHOLE[family]}.safetensors")
+    return (transformer_file if family in TRANSFORMERS else whole_file)(folder_of(home, family), home / f"{WHOLE[family]}.safetensors")
 
 
 def painted(found: PromptedCheckpoint, spec: PainterSpec = SPEC) -> torch.Tensor:
@@ -88,7 +91,7 @@ def test_a_file_paints_as_the_folder_it_was_made_of(home: Path, family: str) -> 
     assert torch.equal(painted(file), painted(folder))
 
 
-@pytest.mark.parametrize("family", ["kontext", "flux-schnell", "flux", "klein", "qwen-image", "qwen-edit", "sd1"])
+@pytest.mark.parametrize("family", ["kontext", "flux-schnell", "flux", "klein", "qwen-image", "qwen-edit", "sd1", "sd3"])
 def test_a_denoiser_alone_takes_the_rest_from_a_folder_of_its_kind(home: Path, tmp_path: Path, family: str) -> None:
     """The folder's own denoiser is another: what is painted comes of the file's."""
     whole, lent = tiny_folder(tmp_path / "whole", family), tmp_path / "profile" / "checkpoints" / "parts"
@@ -116,7 +119,7 @@ def test_flux_paints_guided_with_the_words_that_ship(home: Path, tmp_path: Path,
     (tmp_path / "layouts" / "flux.json").write_text(json.dumps(told))
     monkeypatch.setattr(models.layout, "LAYOUTS", tmp_path / "layouts")
     (tmp_path / "alone").mkdir()
-    file = flux_file(folder, tmp_path / "alone" / "all.safetensors")
+    file = transformer_file(folder, tmp_path / "alone" / "all.safetensors")
     painter = open_painter(replace(SPEC, checkpoint=str(file)))
     frame = show(painter, empty(), ask(drawn(1)))
     assert painter.info.family == "flux" and np.unique(frame).size > 10
@@ -129,7 +132,7 @@ def test_flux_paints_guided_with_the_words_that_ship(home: Path, tmp_path: Path,
 def test_flux_takes_words_and_settings_from_a_folder_of_its_family_first(home: Path, tmp_path: Path, family: str) -> None:
     """Which needs no weights: what does not fit ours may fit theirs, and they may know better."""
     whole, profile = folder_of(home, family), tmp_path / "profile"
-    file = flux_file(whole, tmp_path / f"{family}-all-in-one.safetensors")
+    file = transformer_file(whole, tmp_path / f"{family}-all-in-one.safetensors")
     lent = Path(shutil.copytree(whole, profile / "checkpoints" / "words", ignore=shutil.ignore_patterns("*.safetensors")))
     change(lent / "scheduler" / "scheduler_config.json", shift=2.0)
     findings = Findings()
@@ -149,7 +152,7 @@ def sorted_parts(note: str) -> str:
 
 def test_a_folder_of_another_family_or_of_other_sizes_is_passed_over(home: Path, tmp_path: Path) -> None:
     profile = tmp_path / "profile"
-    file = flux_file(folder_of(home, "flux"), tmp_path / "all.safetensors")
+    file = transformer_file(folder_of(home, "flux"), tmp_path / "all.safetensors")
     shutil.copytree(folder_of(home, "kontext"), profile / "checkpoints" / "kontext")
     other = Path(shutil.copytree(folder_of(home, "flux"), profile / "checkpoints" / "other"))
     change(other / "text_encoder_2" / "config.json", d_ff=48)
@@ -166,7 +169,7 @@ def test_flux_is_told_apart_by_its_tensors_and_its_own_words(home: Path, tmp_pat
         ("flux-schnell", "kontext", {}, "since it is not told the guidance"),
     ):  # fmt: skip
         findings = Findings()
-        file = flux_file(home / family, tmp_path / f"{name}.safetensors", told)
+        file = transformer_file(home / family, tmp_path / f"{name}.safetensors", told)
         assert open_checkpoint(file, findings).family == family and any(f"taken for {family}, {note}" in line for line in findings.notes)
         assert glance(Found(file.name, file, "checkpoint")).family == family
 
@@ -181,7 +184,7 @@ def test_the_words_of_t5_may_have_either_name_and_what_is_not_read_is_said(home:
     for held in ({}, {f"{name}encoder.embed_tokens.weight": None}, {f"{name}encoder.embed_tokens.weight": wanted, f"{name}shared.weight": None},
                  {f"{name}encoder.embed_tokens.weight": wanted}):  # fmt: skip
         findings = Findings()
-        found: Any = open_checkpoint(flux_file(folder, tmp_path / "all.safetensors", **held, **spare), findings)
+        found: Any = open_checkpoint(transformer_file(folder, tmp_path / "all.safetensors", **held, **spare), findings)
         words = found.pipeline.text_encoder_2
         assert torch.equal(words.shared.weight, wanted) and torch.equal(words.encoder.embed_tokens.weight, wanted)
         assert [note for note in findings.notes if "text encoder" in note] == ["its text encoder other is not read"]
@@ -206,7 +209,7 @@ def test_flux_that_does_not_fit_is_refused_in_one_message_whatever_lies_beside_i
     instead, row, message = UNFIT[name]
     if beside:
         shutil.copytree(folder_of(home, "flux"), tmp_path / "profile" / "checkpoints" / "words")
-    file = flux_file(folder_of(home, "flux"), tmp_path / "all.safetensors", **instead)
+    file = transformer_file(folder_of(home, "flux"), tmp_path / "all.safetensors", **instead)
     findings = Findings()
     with pytest.raises(CheckpointError, match=message) as refused:
         open_checkpoint(file, findings, profile=str(tmp_path / "profile"))
@@ -215,17 +218,19 @@ def test_flux_that_does_not_fit_is_refused_in_one_message_whatever_lies_beside_i
 
 def test_flux_of_other_sizes_than_the_real_one_is_refused_with_exit_code_2(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By the layout that ships: the command looks at it in a process of its own."""
-    file = flux_file(folder_of(home, "flux"), tmp_path / "all.safetensors")
+    file = transformer_file(folder_of(home, "flux"), tmp_path / "all.safetensors")
     assert status(["models", "check", str(file), "--profile", str(tmp_path / "profile")]) == 2
     said = capsys.readouterr().err
     assert "Traceback" not in said and said.count("\n") == 1 and "of its transformer is" in said and "damaged" in said
 
 
-def test_flux_that_lacks_a_part_says_which_and_takes_it_from_a_folder(home: Path, tmp_path: Path) -> None:
-    whole, profile = folder_of(home, "flux"), tmp_path / "profile"
-    without: dict[str, Any] = {f"text_encoders.t5xxl.{name}": None for name in ("logit_scale", *(f"transformer.{key}" for key in part(whole, "text_encoder_2")))}
-    file = flux_file(whole, tmp_path / "all.safetensors", **without)
-    with pytest.raises(CheckpointError, match=r"holds the .* alone; put .* the other parts \(second text encoder, tokenizer, scheduler; of what the file holds"):
+@pytest.mark.parametrize(("family", "which"), [("flux", "second"), ("sd3", "third")])
+def test_a_transformer_that_lacks_an_encoder_says_which_and_takes_it_from_a_folder(home: Path, tmp_path: Path, family: str, which: str) -> None:
+    whole, profile = folder_of(home, family), tmp_path / "profile"
+    held = transformer_file(whole, tmp_path / "all.safetensors")
+    without: dict[str, Any] = {name: None for name in load_file(held) if "t5xxl" in name}
+    file = transformer_file(whole, tmp_path / "lacks.safetensors", **without)
+    with pytest.raises(CheckpointError, match=rf"holds the .* alone; put .* the other parts \({which} text encoder, tokenizer, scheduler; of what the file holds"):
         opened(file, profile)
     shutil.copytree(whole, profile / "checkpoints" / "parts")
     assert torch.equal(painted(opened(file, profile)), painted(opened(whole)))

@@ -16,7 +16,7 @@ from models.plain_files import opened, read_exactly, read_json
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.opening import READING, Held, build_prompted, in_float32
 from models.safetensors_file import PLAIN_NAME, SafetensorsFile, open_safetensors
-from models.single_file import Brought, Contents, contents_of
+from models.single_file import PARTS, Brought, Contents, contents_of
 from models.survey import INDEX, Survey, check_link, survey
 
 LARGEST = 64 * 2**30
@@ -39,7 +39,7 @@ def build_from_file(path: Path, findings: Findings, folders: Sequence[Path], hel
         for note in contents.notes:
             findings.note(note)
         brought = Brought(file, contents, READING, findings)
-        # nothing but its names tells what a FLUX.1 is, so a folder of its family that the user has may know better than ours
+        # nothing but names tells what a transformer's file is, so a folder of its family that the user has may know better than ours
         asked = _alike(contents, folders) if contents.layout is None or "transformer" in contents.pieces else []
         lent, why = _lent(brought, asked, held)
         return lent or _whole(brought, held, why)
@@ -102,10 +102,10 @@ def _lent(brought: Brought, folders: Sequence[Path], held: Held) -> tuple[Prompt
 
 def _lacking(contents: Contents) -> str:
     """What a folder has to lend. Of what the file holds its settings do, without weights."""
-    second = {"text_encoder_2": "second text encoder"} if contents.pieces.keys() >= {"transformer", "text_encoder"} else {}
-    wanted = {"text_encoder": "text encoder", **second, "tokenizer": "tokenizer", "vae": "autoencoder", "scheduler": "scheduler"}
+    words = {"text_encoder": "text encoder", "text_encoder_2": "second text encoder", "text_encoder_3": "third text encoder", "vae": "autoencoder"}
+    lacking = PARTS.get(contents.network, {"text_encoder", "vae"}) - contents.pieces.keys()
     settings = "; of what the file holds, its settings alone" if {"text_encoder", "vae"} <= contents.pieces.keys() else ""
-    return ", ".join(words for part, words in wanted.items() if part not in contents.pieces) + settings
+    return ", ".join([*(word for part, word in words.items() if part in lacking), "tokenizer", "scheduler"]) + settings
 
 
 def _listed(names: list[str]) -> str:
