@@ -20,9 +20,7 @@ Rename = Callable[[Tensors, Mapping[str, Any]], Tensors]  # of the file's tensor
 DENOISER, CODER = "model.diffusion_model.", "first_stage_model."
 FIRST, OPEN, XL_FIRST, XL_OPEN = ("cond_stage_model.transformer.", "cond_stage_model.model.", "conditioner.embedders.0.transformer.",
                                   "conditioner.embedders.1.model.")  # fmt: skip
-
-
-CLIP_L, T5_XXL = "text_encoders.clip_l.transformer.", "text_encoders.t5xxl.transformer."  # as ComfyUI saves FLUX.1 with all its parts
+CLIP_L, CLIP_G, T5_XXL = (f"text_encoders.{name}.transformer." for name in ("clip_l", "clip_g", "t5xxl"))  # as ComfyUI saves FLUX.1 and SD3 whole
 
 
 class Announced(Tensor):
@@ -80,6 +78,20 @@ def _without(beginning: str) -> Rename:
     return lambda tensors, config: {name.removeprefix(beginning): tensor for name, tensor in tensors.items()}
 
 
+def _t5(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    """What reads a word is one tensor under two names, of which a file may have either."""
+    found = _without(T5_XXL)(tensors, config)
+    words = next((found[name] for name in ("shared.weight", "encoder.embed_tokens.weight") if name in found), None)
+    return found if words is None else {"shared.weight": words, **found}
+
+
+def _clip_l_plain(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    """Stable Diffusion 3's, whose pooled words go on unchanged: whatever projection its file may hold was never used."""
+    found = _without(CLIP_L)(tensors, config)
+    like = next(iter(found.values()))
+    return {**found, "text_projection.weight": torch.eye(int(config["hidden_size"]), dtype=like.dtype, device=like.device)}
+
+
 def _bare(rename: Callable[[Tensors], Tensors]) -> Rename:
     """Of a converter that knows no beginnings, and may empty what it is given."""
     return lambda tensors, config: rename({name.removeprefix(DENOISER): tensor for name, tensor in tensors.items()})
@@ -116,9 +128,11 @@ def _flux(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
         renamed = _flux_name(f"{owner}.{kind}")
         for ending, names in TOGETHER.items():
             if owner.endswith(ending):
-                sizes = [width, width, width, len(tensor) - 3 * width][: len(names)]
+                rows = len(tensor) if tensor.ndim else 0
+                sizes = [width, width, width, rows - 3 * width][: len(names)]
+                pieces = tensor.split(sizes) if min(sizes) > 0 and sum(sizes) == rows else (tensor,)  # one that does not fit, by its name
                 block = _flux_name(owner.removesuffix(ending) + ".").rstrip(".")
-                found |= {f"{block}.{part}.{kind}": piece for part, piece in zip(names, tensor.split(sizes), strict=True)}
+                found |= {f"{block}.{part}.{kind}": piece for part, piece in zip(names, pieces, strict=False)}
                 break
         else:
             if renamed.startswith("norm_out."):  # the file says shift, then scale
@@ -145,36 +159,42 @@ WHOLE = (  # parts of Stable Diffusion's files, and those of FLUX.1
     Arrangement(DENOISER, "unet", _unet), Arrangement(CODER, "vae", _coder), Arrangement("vae.", "vae", _coder),
     Arrangement(FIRST, "text_encoder", _clip), Arrangement(OPEN, "text_encoder", _open_clip(OPEN)),
     Arrangement(XL_FIRST, "text_encoder", _clip), Arrangement(XL_OPEN, "text_encoder_2", _open_clip(XL_OPEN)),
-    Arrangement(CLIP_L, "text_encoder", _without(CLIP_L)), Arrangement(T5_XXL, "text_encoder_2", _without(T5_XXL)),
+    Arrangement(CLIP_L, "text_encoder", _without(CLIP_L)), Arrangement(T5_XXL, "text_encoder_2", _t5),
 )  # fmt: skip
 
 
 class Denoiser(NamedTuple):
-    """What is a denoiser of its own. mark: a tensor that tells it; network: its class in diffusers; rename: to its names."""
+    """What is a denoiser of its own. mark: a tensor that tells it; network: its class in diffusers; rename: to its names; beside:
+    parts that are others than in WHOLE where it stands in the file."""
 
     mark: str
     network: str
     rename: Rename
+    beside: tuple[Arrangement, ...] = ()
 
 
 def _as_named(tensors: Tensors) -> Tensors:
     return tensors
 
 
+SD3 = (Arrangement(CLIP_L, "text_encoder", _clip_l_plain), Arrangement(CLIP_G, "text_encoder_2", _without(CLIP_G)), Arrangement(T5_XXL, "text_encoder_3", _t5))
 # The more particular rows stand first: the first whose mark is there is taken.
 DENOISERS = (
     Denoiser("single_stream_modulation.lin.weight", "Flux2Transformer2DModel", _bare(library.convert_flux2_transformer_checkpoint_to_diffusers)),
     Denoiser("double_blocks.0.img_attn.norm.key_norm.scale", "FluxTransformer2DModel", _flux),
+    Denoiser("joint_blocks.0.context_block.attn.qkv.weight", "SD3Transformer2DModel",
+             _bare(library.convert_sd3_transformer_checkpoint_to_diffusers), SD3),
     Denoiser("input_blocks.0.0.weight", "UNet2DConditionModel", _unet),
     Denoiser("down_blocks.0.resnets.0.norm1.weight", "UNet2DConditionModel", _bare(_as_named)),
     Denoiser("single_stream_modulation.linear.weight", "Flux2Transformer2DModel", _bare(_as_named)),
     Denoiser("single_transformer_blocks.0.norm.linear.weight", "FluxTransformer2DModel", _bare(_as_named)),
     Denoiser("transformer_blocks.0.img_mod.1.weight", "QwenImageTransformer2DModel", _bare(_as_named)),
 )  # fmt: skip
-READ = frozenset({"v1", "v2", "xl_base", "instruct-pix2pix", "flux-dev", "flux-schnell", "flux-2-dev"})  # the library's names for what is read here
+READ = frozenset({"v1", "v2", "xl_base", "instruct-pix2pix", "flux-dev", "flux-schnell", "flux-2-dev", "sd3", "sd35_medium", "sd35_large"})  # the library's names for what is read here
 BEGINNINGS = (DENOISER, "diffusion_model.")  # of a denoiser's names, where there are any
 HARMLESS = re.compile(
-    r"model_ema\.|(\w+\.)*(position_ids|logit_scale|num_batches_tracked)$|(alphas|betas|sqrt|log_one|posterior)\w*$|global_step$"
+    r"model_ema\.|(\w+\.)*(position_ids|logit_scale|num_batches_tracked|spiece_model|scaled_fp8)$|(alphas|betas|sqrt|log_one|posterior)\w*$|global_step$"
     r"|(v_pred|ztsnr)$|denoiser\.sigmas$|first_stage_model\.loss\.|cond_stage_model\.model\.(text_projection$|transformer\.resblocks\.23\.)"
     rf"|{CLIP_L}text_projection\.weight$"
-)  # what training left in the files, and what no text encoder of a family asks for
+)  # what training left in the files, how ComfyUI marks them, and what no text encoder of a family asks for
+SCALES = (".scale_weight", ".weight_scale", ".scale_input", ".input_scale")  # of numbers that mean nothing without them

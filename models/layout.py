@@ -28,21 +28,26 @@ def layout(name: str) -> Layout:
     return found
 
 
+def packed(path: Path) -> bytes | None:
+    """A file of a folder of ours, which holds it packed; None of anybody else's: what is packed there could be of any size."""
+    held = path.with_name(f"{path.name}.gz")
+    return gzip.decompress(held.read_bytes()) if held.parent.parent == LAYOUTS and held.is_file() else None
+
+
 def clip_tables(folder: Path) -> tuple[dict[str, Any], list[str]]:
     """A CLIP tokenizer's words by number, and its merges, a line each. Raises CheckpointError.
 
     A folder of ours holds the merges alone: words are the bytes, the bytes that end a word, what merging makes of them,
     and two marks, in this order (OpenAI's CLIP, `simple_tokenizer.py`).
     """
-    packed = folder / "merges.txt.gz"
-    if folder.parent == LAYOUTS and packed.is_file():  # one of somebody else's could be of any size unpacked
-        return _unpacked(packed)
+    if (merges := packed(folder / "merges.txt")) is not None:
+        return _merged(merges)
     return read_json(folder / "vocab.json"), read_bytes(folder / "merges.txt", LARGEST_JSON).decode("utf-8", "replace").split("\n")
 
 
 @cache
-def _unpacked(packed: Path) -> tuple[dict[str, Any], list[str]]:
-    merges = gzip.decompress(packed.read_bytes()).decode().split("\n")
+def _merged(told: bytes) -> tuple[dict[str, Any], list[str]]:
+    merges = told.decode().split("\n")
     letters = [*map(chr, (*range(33, 127), *range(161, 173), *range(174, 256))), *map(chr, range(256, 324))]
     words = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(merge.split(" ")) for merge in merges if merge)]
     return {word: number for number, word in enumerate([*words, "<|startoftext|>", "<|endoftext|>"])}, merges

@@ -1,5 +1,5 @@
 """The table of pieces in a SentencePiece model, a protocol buffer (protobuf.dev/programming-guides/encoding): older folders
-of T5 hold nothing else."""
+of T5 hold nothing else, and nor does ours."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import CheckpointError
+from models.layout import packed
 
 LARGEST = 16 * 2**20  # bytes; T5's is 0.8 MB
 PIECE, NORMALIZER = 1, 3  # fields of the model
@@ -18,9 +19,12 @@ SPELLING = 2  # of the normalizer
 def pieces_of(path: Path) -> tuple[list[tuple[str, float]], bytes]:
     """Pieces with their scores, and the table by which text is spelled before it is cut. Raises CheckpointError."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise CheckpointError(f"{path} is larger than {LARGEST >> 20} MB; no table of pieces is")
-        fields = list(_fields(path.read_bytes()))
+        message = packed(path)
+        if message is None:
+            if path.stat().st_size > LARGEST:
+                raise CheckpointError(f"{path} is larger than {LARGEST >> 20} MB; no table of pieces is")
+            message = path.read_bytes()
+        fields = list(_fields(message))
         pieces = [dict(_fields(value)) for number, value in fields if number == PIECE]
         table = [(piece[TEXT].decode(), struct.unpack("<f", piece.get(SCORE, bytes(4)))[0]) for piece in pieces]
         spelling = dict(_fields(dict(fields).get(NORMALIZER, b""))).get(SPELLING, b"")

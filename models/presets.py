@@ -1,7 +1,7 @@
 """Architectures at their real size with random weights, without any download: latency is real, pictures are noise.
 
 Settings are the published ones of each model's own config files, but for `sd-mini`, which nobody published: SD-Turbo with every
-network an eighth to a fifth as wide, for CPUs. Where the words are not CLIP's they are bytes (`models.byte_words`), so a sentence is
+network an eighth to a fifth as wide, for CPUs. Where the words are neither CLIP's nor T5's they are bytes (`models.byte_words`), so a sentence is
 longer than in a trained vocabulary; encoders that pad do not notice.
 """
 
@@ -31,21 +31,16 @@ from models.devices import device_of, dtype_of
 from models.dreaming.dreamer import Dreamer
 from models.families import FAMILIES
 from models.findings import Findings
-from models.layout import LAYOUTS, layout
+from models.layout import layout
 from models.loading import BundledCheckpoint
 from models.prompted.checkpoint import PromptedCheckpoint
-from models.prompted.opening import assembled, component, tokenizer_of
+from models.prompted.opening import assembled, component
 from models.readers import reader
 from models.single_file import Network
 from models.survey import Survey
 
 Parts = Mapping[str, Any]  # a network's class and settings, or what writes a tokenizer's folder
 TINY = partial(diffusers.AutoencoderTiny)  # its defaults are TAESD's
-KL = partial(
-    diffusers.AutoencoderKL, block_out_channels=(128, 256, 512, 512), layers_per_block=2, sample_size=512,
-    down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-)  # fmt: skip
-FLUX_KL = partial(KL, latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False)
 
 
 def _laid_out(name: str, others: Mapping[str, Mapping[str, Any]] | None = None, **instead: Any) -> Parts:
@@ -55,18 +50,6 @@ def _laid_out(name: str, others: Mapping[str, Mapping[str, Any]] | None = None, 
     return {
         part: instead.get(part) or partial(component, surveyed, part, settings) for part, settings in told.items() if part != "model_index"
     }
-
-
-def _clip_l() -> nn.Module:
-    return transformers.CLIPTextModel(transformers.CLIPTextConfig(
-        hidden_size=768, intermediate_size=3072, num_attention_heads=12, num_hidden_layers=12, projection_dim=768, vocab_size=49408,
-    ))  # fmt: skip
-
-
-def _t5() -> nn.Module:
-    return transformers.T5EncoderModel(transformers.T5Config(
-        vocab_size=32128, d_model=4096, d_kv=64, d_ff=10240, num_layers=24, num_heads=64, feed_forward_proj="gated-gelu",
-    ))  # fmt: skip
 
 
 def _qwen3() -> nn.Module:
@@ -111,14 +94,7 @@ PRESETS: Mapping[str, tuple[str, Parts]] = {
         ),
         "vae": diffusers.AutoencoderKLFlux2, "scheduler": _shifted, "text_encoder": _qwen3, "tokenizer": byte_words.save_qwen,
     }),
-    "flux1-kontext": ("kontext", {
-        "transformer": partial(
-            diffusers.FluxTransformer2DModel, in_channels=64, num_layers=19, num_single_layers=38, num_attention_heads=24,
-            attention_head_dim=128, joint_attention_dim=4096, pooled_projection_dim=768, guidance_embeds=True,
-        ),
-        "vae": FLUX_KL, "scheduler": _shifted, "text_encoder": _clip_l, "tokenizer": partial(tokenizer_of, LAYOUTS / "clip"),
-        "text_encoder_2": _t5, "tokenizer_2": byte_words.save_t5,
-    }),
+    "flux1-kontext": ("kontext", _laid_out("kontext")),
     "qwen-image-edit": ("qwen-edit", {
         "transformer": partial(
             diffusers.QwenImageTransformer2DModel, in_channels=64, out_channels=16, num_layers=60, num_attention_heads=24,

@@ -2,7 +2,7 @@
 
 A file is untrusted, as a folder is. Its header is looked over, what it is follows from its tensors' names, and every
 part of it is known to fit before a tensor is read. Settings and words are ours (`models.layout`), or, for a file that
-holds a denoiser alone, those of a folder that the user has.
+holds a denoiser alone and for FLUX.1 and Stable Diffusion 3, those of a folder that the user has.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from models.arrangements import (
     HARMLESS,
     OPEN,
     READ,
+    SCALES,
     WHOLE,
     XL_FIRST,
     XL_OPEN,
@@ -39,6 +40,10 @@ from models.weights import Plan, Reading, assembled, finite, planned
 
 READABLE = {*FLOATS, *(kind.name for kind in KINDS.values())}
 File = SafetensorsFile | GgufFile
+PARTS = {  # of a file that is whole, by its denoiser's class
+    "FluxTransformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2"},
+    "SD3Transformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"},
+}
 
 
 class Network(NamedTuple):
@@ -60,8 +65,8 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file's header says. pieces: by part; layout: the settings that go with it, None where it holds a denoiser alone
-    or lacks a part; network: the denoiser's class."""
+    """What a file's header says. pieces: by part; network: the denoiser's class; layout: the settings that go with it, None where
+    it holds a denoiser alone or lacks a part."""
 
     path: Path
     pieces: Mapping[str, Piece]
@@ -72,12 +77,13 @@ class Contents:
 
 @dataclass
 class Brought:
-    """The networks of an open file."""
+    """The networks of an open file. begun: whether its tensors were read, which they can be once."""
 
     file: File
     contents: Contents
     reading: Reading
     findings: Findings
+    begun: bool = False
     _plans: dict[str, Plan] = field(default_factory=dict)
     _tensors: dict[str, Tensor] = field(default_factory=dict)
 
@@ -94,6 +100,7 @@ class Brought:
 
     def read(self, digest: Digest) -> None:
         """Every byte, once. Raises CheckpointError for a number that is none."""
+        self.begun = True
         with self.findings.row("finite"):
             self._tensors = finite(self.file, {name: name for name in self._needed}, digest, self.reading.dtype)
             self.findings.tell("finite", self.file.path.name)
@@ -153,8 +160,8 @@ def contents_of(file: File, findings: Findings) -> Contents:
 def _pieces(file: File) -> dict[str, Piece]:
     """The file's parts. Raises CheckpointError for a tensor that belongs to none."""
     found: dict[str, Piece] = {}
-    beginning, arrangement, _ = _denoiser(file.entries.keys())
-    arrangements = WHOLE if arrangement is None else (arrangement, *WHOLE[1:])
+    beginning, own, _ = _denoiser(file.entries.keys())
+    arrangements = (*own, *WHOLE[1:]) if own else WHOLE
     other: list[str] = []
     for name in file.entries:
         for row in arrangements:
@@ -171,14 +178,14 @@ def _pieces(file: File) -> dict[str, Piece]:
     return found
 
 
-def _denoiser(names: Any) -> tuple[str, Arrangement | None, str]:
-    """What the denoiser's tensors begin with, how they are arranged, and its class; None where it is not known."""
+def _denoiser(names: Any) -> tuple[str, tuple[Arrangement, ...], str]:
+    """What the denoiser's tensors begin with, how they and what goes with it are arranged, and its class; none where it is not known."""
     for beginning in (*BEGINNINGS, ""):
         for row in DENOISERS:
             if beginning + row.mark in names:
                 part = "unet" if row.network == "UNet2DConditionModel" else "transformer"
-                return beginning, Arrangement(DENOISER, part, row.rename), row.network
-    return DENOISER, None, ""
+                return beginning, (Arrangement(DENOISER, part, row.rename), *row.beside), row.network
+    return DENOISER, (), ""
 
 
 def _refuse_others(file: File) -> None:
@@ -186,6 +193,8 @@ def _refuse_others(file: File) -> None:
         kind = infer_diffusers_model_type(file.entries)  # asks for names and shapes alone
     except (LookupError, AttributeError, ValueError, UnboundLocalError):
         kind = "v1"
+    if scale := next((name for name in file.entries if name.endswith(SCALES)), None):
+        raise CheckpointError(f"{file.path}: its weights are scaled ({scale}), which is not read here; get a copy in half precision, or a GGUF file")
     if kind not in READ:
         raise CheckpointError(f"{file.path} is a file of {kind!r}, which no family here is painted from; those that are read from one file stand in the README")
 
@@ -197,21 +206,39 @@ def _unread(file: File, pieces: Mapping[str, Piece]) -> list[str]:
     return [f"its text encoder {name} is not read" for name in sorted(others)]
 
 
+def _flux_layout(transformer: Piece, said: str) -> tuple[str, str]:
+    """Which FLUX.1 a file with all its parts is, and what is said of that. said: what it calls itself."""
+    if not any("guidance" in name for name in transformer.names):
+        return "flux-schnell", "taken for flux-schnell, since it is not told the guidance"
+    if "kontext" in said:
+        return "kontext", "taken for kontext, since it calls itself so"
+    return "flux", "taken for flux, since it does not call itself kontext"
+
+
+def _sd3_layout(transformer: Piece) -> tuple[str]:
+    """Which Stable Diffusion 3: medium 3.5 looks at the picture twice in a block, and 3.5 norms what it looks for."""
+    marks = {".attn2.": "sd35-medium", ".ln_q.": "sd35-large"}
+    return (next((name for mark, name in marks.items() if any(mark in key for key in transformer.names)), "sd3"),)
+
+
 def _described(file: File, pieces: dict[str, Piece], network: str) -> Contents:
     """With the layout that fits, by what the file's names and its own words say."""
+    said = " ".join([file.path.stem, *(file.metadata.get(f"modelspec.{key}", "") for key in ("title", "architecture"))]).casefold()
+    if network in PARTS and pieces.keys() >= PARTS[network]:
+        name, *notes = _flux_layout(pieces["transformer"], said) if network == "FluxTransformer2DModel" else _sd3_layout(pieces["transformer"])
+        return Contents(file.path, pieces, network, layout(name), (*notes, *_unread(file, pieces)))
     names = file.entries.keys()
     words = {beginning for beginning in (FIRST, OPEN, XL_FIRST, XL_OPEN) if any(name.startswith(beginning) for name in names)}
-    family = {frozenset((FIRST,)): "sd1", frozenset((OPEN,)): "sd2", frozenset((XL_FIRST, XL_OPEN)): "sdxl"}.get(frozenset(words))
-    if family is None or "vae" not in pieces:
+    family = {frozenset((FIRST,)): "sd1", frozenset((OPEN,)): "sd2", frozenset((XL_FIRST, XL_OPEN)): "sdxl"}.get(frozenset(words), "")
+    if not family or "vae" not in pieces:
         return Contents(file.path, pieces, network, None, tuple(_unread(file, pieces)))
     entry = file.entries.get(pieces["unet"].names.get(f"{DENOISER}input_blocks.0.0.weight", ""))
     channels = entry.shape[1] if entry is not None and len(entry.shape) == 4 else 4
-    said = " ".join([file.path.stem, *(file.metadata.get(f"modelspec.{key}", "") for key in ("title", "architecture"))]).casefold()
     notes = []
     if channels == 8:
         family = {"sd1": "pix2pix", "sdxl": "pix2pix-xl"}.get(family, family)
-    elif f"{DENOISER}time_embed.cond_proj.weight" in pieces["unet"].names and family == "sd1":
-        family = "lcm"
+    elif f"{DENOISER}time_embed.cond_proj.weight" in pieces["unet"].names and family in ("sd1", "sdxl"):
+        family = {"sd1": "lcm", "sdxl": "lcm-xl"}[family]
     elif "turbo" in said and family in ("sd2", "sdxl"):
         family = {"sd2": "sd-turbo", "sdxl": "sdxl-turbo"}[family]
         notes.append(f"taken for {family}, since it calls itself turbo")

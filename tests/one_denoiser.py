@@ -69,25 +69,72 @@ def flux_tensors(tensors: Tensors, table: tuple[tuple[str, str], ...] = FLUX) ->
     return out | {name: torch.cat([parts[piece] for piece in ORDER if piece in parts]) for name, parts in together.items()}
 
 
+SD3 = (
+    ("pos_embed.pos_embed", "pos_embed"), ("pos_embed.proj", "x_embedder.proj"), ("time_text_embed.timestep_embedder.linear_1", "t_embedder.mlp.0"),
+    ("time_text_embed.timestep_embedder.linear_2", "t_embedder.mlp.2"), ("time_text_embed.text_embedder.linear_1", "y_embedder.mlp.0"),
+    ("time_text_embed.text_embedder.linear_2", "y_embedder.mlp.2"), ("proj_out", "final_layer.linear"), ("norm_out.linear", "final_layer.adaLN_modulation.1"),
+    ("attn.norm_added_q", "context_block.attn.ln_q"), ("attn.norm_added_k", "context_block.attn.ln_k"), ("attn.norm_q", "x_block.attn.ln_q"),
+    ("attn.norm_k", "x_block.attn.ln_k"), ("attn2.norm_q", "x_block.attn2.ln_q"), ("attn2.norm_k", "x_block.attn2.ln_k"),
+    ("attn.to_out.0", "x_block.attn.proj"), ("attn2.to_out.0", "x_block.attn2.proj"), ("attn.to_add_out", "context_block.attn.proj"),
+    ("norm1_context.linear", "context_block.adaLN_modulation.1"), ("norm1.linear", "x_block.adaLN_modulation.1"),
+    ("ff.net.0.proj", "x_block.mlp.fc1"), ("ff.net.2", "x_block.mlp.fc2"), ("ff_context.net.0.proj", "context_block.mlp.fc1"),
+    ("ff_context.net.2", "context_block.mlp.fc2"), ("attn.to_", "x_block.attn.qkv "), ("attn2.to_", "x_block.attn2.qkv "),
+    ("attn.add_", "context_block.attn.qkv "),
+)  # fmt: skip
+
+
+def sd3_tensors(tensors: Tensors) -> Tensors:
+    """Of Stable Diffusion 3."""
+    out, together = {}, dict[str, dict[str, Tensor]]()
+    last = max(int(found[1]) for name in tensors if (found := re.match(r"transformer_blocks\.(\d+)", name)))
+    for name, tensor in tensors.items():
+        block, inner = found.groups() if (found := re.match(r"transformer_blocks\.(\d+)\.(.*)", name)) else ("", name)
+        if inner.startswith("norm_out.") or (inner.startswith("norm1_context.") and int(block) == last):
+            tensor = torch.cat(tensor.chunk(2)[::-1])  # there shift comes first
+        ours, theirs = next((row for row in SD3 if inner.startswith(row[0])), ("", ""))
+        told = (f"joint_blocks.{block}." if block else "") + theirs + inner.removeprefix(ours)
+        if " " in told:
+            where, _, which = told.partition(" ")
+            together.setdefault(f"{where}.{which.rpartition('.')[2]}", {})[which[0]] = tensor
+        else:
+            out[told] = tensor.contiguous()
+    return out | {name: torch.cat([three[letter] for letter in "qkv"]) for name, three in together.items()}
+
+
 def as_named(tensors: Tensors) -> Tensors:
     return tensors
 
 
 NAMED: Mapping[str, Callable[[Tensors], Tensors]] = {
     "kontext": flux_tensors, "flux": flux_tensors, "flux-schnell": flux_tensors, "klein": lambda t: flux_tensors(t, FLUX2),
-    "flux2": lambda t: flux_tensors(t, FLUX2), "qwen-edit": as_named, "qwen-image": as_named, "sd1": as_named,
+    "flux2": lambda t: flux_tensors(t, FLUX2), "qwen-edit": as_named, "qwen-image": as_named, "sd1": as_named, "sd3": sd3_tensors,
 }  # fmt: skip
 
 
-def flux_file(folder: Path, path: Path) -> Path:
-    """FLUX.1 with its autoencoder and both text encoders in one file, as ComfyUI saves it."""
-    held = {f"model.diffusion_model.{name}": tensor for name, tensor in flux_tensors(part(folder, "transformer")).items()}
-    held |= {name.replace("first_stage_model.", "vae."): tensor for name, tensor in coder_tensors(part(folder, "vae")).items()}
-    held |= clip_tensors(part(folder, "text_encoder"), "text_encoders.clip_l.transformer.")
-    held |= {f"text_encoders.t5xxl.transformer.{name}": tensor for name, tensor in part(folder, "text_encoder_2").items()}
+def whole_flux(own: Mapping[str, Tensors]) -> Tensors:
+    """FLUX.1 with its autoencoder and both text encoders, named as ComfyUI names them. own: by part, in diffusers' names."""
+    held = {f"model.diffusion_model.{name}": tensor for name, tensor in flux_tensors(own["transformer"]).items()}
+    held |= {name.replace("first_stage_model.", "vae."): tensor for name, tensor in coder_tensors(own["vae"]).items()}
+    held |= clip_tensors(own["text_encoder"], "text_encoders.clip_l.transformer.")
+    held |= {f"text_encoders.t5xxl.transformer.{name}": tensor for name, tensor in own["text_encoder_2"].items()}
     held["text_encoders.clip_l.transformer.text_projection.weight"] = torch.eye(32)  # there, and not used
-    held |= {f"text_encoders.{name}.logit_scale": torch.ones(()) for name in ("clip_l", "t5xxl")}
-    save_file({name: tensor.clone() for name, tensor in held.items()}, path)
+    return held | {f"text_encoders.{name}.logit_scale": torch.ones(()) for name in ("clip_l", "t5xxl")}
+
+
+def whole_sd3(own: Mapping[str, Tensors]) -> Tensors:
+    """Stable Diffusion 3 with its autoencoder and all three text encoders, named as those who trained it name them."""
+    held = {f"model.diffusion_model.{name}": tensor for name, tensor in sd3_tensors(own["transformer"]).items()} | coder_tensors(own["vae"])
+    for name, encoder in (("clip_l", "text_encoder"), ("clip_g", "text_encoder_2"), ("t5xxl", "text_encoder_3")):
+        held |= {f"text_encoders.{name}.transformer.{key}": tensor for key, tensor in own[encoder].items()}
+    held["text_encoders.clip_l.transformer.text_projection.weight"] = torch.ones(8, 8)  # there, and not used
+    return held
+
+
+def transformer_file(folder: Path, path: Path, told: Mapping[str, str] | None = None, **instead: Tensor | None) -> Path:
+    """FLUX.1 or Stable Diffusion 3 in one file. told: what it says of itself; instead: tensors by name, None for one that is left out."""
+    own = {name: part(folder, name) for name in ("transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3") if (folder / name).is_dir()}
+    held = whole_sd3(own) if "text_encoder_3" in own else whole_flux(own)
+    save_file({name: tensor.clone() for name, tensor in {**held, **instead}.items() if tensor is not None}, path, dict(told or {}))
     return path
 
 

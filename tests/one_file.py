@@ -29,10 +29,11 @@ def config(folder: Path, name: str) -> dict[str, Any]:
 
 
 def layout_of(folder: Path) -> Layout:
-    """What a layout of ours says of such a checkpoint; its words are tables in a folder "words"."""
+    """What a layout of ours says of such a checkpoint; its words are tables in the folder "words", T5's in "pieces"."""
     index = json.loads((folder / "model_index.json").read_text())
-    parts = [name for name, told in index.items() if isinstance(told, list) and told[0] is not None]
-    return {"model_index": index, **{name: {"tables": "words"} if "tokenizer" in name else config(folder, name) for name in parts}}
+    parts = {name: told[1] for name, told in index.items() if isinstance(told, list) and told[0] is not None}
+    tables = {name: {"tables": "pieces" if kind.startswith("T5") else "words"} for name, kind in parts.items() if "tokenizer" in name}
+    return {"model_index": index, **{name: tables.get(name) or config(folder, name) for name in parts}}
 
 
 def unet_names(names: list[str], layers: int) -> dict[str, str]:

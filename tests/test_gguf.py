@@ -33,7 +33,7 @@ def library() -> None:
 
 
 @pytest.mark.usefixtures("library")
-@pytest.mark.parametrize(("family", "kind"), [("kontext", "Q8_0"), ("flux-schnell", "Q4_0"), ("qwen-image", "Q5_1"), ("klein", "BF16")])
+@pytest.mark.parametrize(("family", "kind"), [("kontext", "Q8_0"), ("flux-schnell", "Q4_0"), ("qwen-image", "Q5_1"), ("klein", "BF16"), ("sd3", "Q8_0")])
 def test_a_packed_transformer_paints_as_it_does_unpacked(tmp_path: Path, family: str, kind: str) -> None:
     folder = tiny_folder(tmp_path / "profile" / "checkpoints" / "parts", family)
     file = packed_file(folder, tmp_path / "model.gguf", NAMED[family], kind)

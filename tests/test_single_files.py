@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
 import models.layout
 from engine.errors import CheckpointError
+from engine.geometry import Rect
 from engine.painter import PainterSpec
 from models.arrangements import DENOISERS
-from models.catalog import open_checkpoint
+from models.catalog import open_checkpoint, open_painter
+from models.check import glance
 from models.findings import Findings
+from models.places import Found
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.painter import PromptedPainter
 from models.reference.painter import ReferencePainter
-from tests.one_denoiser import NAMED, denoiser_file, flux_file, flux_tensors, library_flux
+from tests.one_denoiser import NAMED, denoiser_file, flux_tensors, library_flux, transformer_file
 from tests.one_file import layout_of, part, whole_file
 from tests.test_families import request
-from tests.test_painters import SIZE
+from tests.test_painters import SIZE, ask, drawn, empty, show
+from tests.test_reference_tables import change
 from tests.tiny_families import tiny_folder
+from ui.cli import status
+
+SHIPPED = models.layout.LAYOUTS
 
 SPEC = PainterSpec(size=SIZE, seed=5, threads=1, device="cpu", steps=1)
 WHOLE = {"sd1": "dream", "sd2": "v2-1", "sd-turbo": "sd_turbo", "lcm": "lcm", "pix2pix": "edits", "sdxl": "xl", "sdxl-turbo": "xl_turbo",
-         "pix2pix-xl": "xl-edits"}  # fmt: skip
+         "pix2pix-xl": "xl-edits", "lcm-xl": "lcm-xl", "flux": "flux-dev", "flux-schnell": "flux-schnell", "kontext": "flux-kontext-dev", "sd3": "sd3"}  # fmt: skip
+TRANSFORMERS = {"flux": "tokenizer_2", "flux-schnell": "tokenizer_2", "kontext": "tokenizer_2", "sd3": "tokenizer_3"}  # and where T5's words are
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +60,22 @@ def folder_of(home: Path, family: str) -> Path:
         tiny_folder(home / family, family)
         (home / "layouts").mkdir(exist_ok=True)
         (home / "layouts" / f"{family}.json").write_text(json.dumps(layout_of(home / family)))
-        if not (home / "layouts" / "words").is_dir():
-            shutil.copytree(home / family / "tokenizer", home / "layouts" / "words")
+        if family == "sd3":  # as it was trained
+            encoder = home / family / "text_encoder" / "model.safetensors"
+            save_file({**load_file(encoder), "text_projection.weight": torch.eye(16)}, encoder)
+        for words, name in (("tokenizer", "words"), (TRANSFORMERS.get(family), "pieces")):
+            if words is not None:
+                shutil.copytree(home / family / words, home / "layouts" / name, dirs_exist_ok=True)
     return home / family
 
 
-def file_of(home: Path, family: str, **how: Any) -> Path:
-    return whole_file(folder_of(home, family), home / f"{WHOLE[family]}.safetensors", **how)
+def file_of(home: Path, family: str) -> Path:
+    """With nothing beside it but other files."""
+    return (transformer_file if family in TRANSFORMERS else whole_file)(folder_of(home, family), home / f"{WHOLE[family]}.safetensors")
+
+
+def painted(found: PromptedCheckpoint, spec: PainterSpec = SPEC) -> torch.Tensor:
+    return (ReferencePainter if found.row.references else PromptedPainter)(found, spec).frame(request())
 
 
 def opened(path: Path, profile: Path | None = None) -> PromptedCheckpoint:
@@ -66,11 +87,11 @@ def opened(path: Path, profile: Path | None = None) -> PromptedCheckpoint:
 @pytest.mark.parametrize("family", WHOLE)
 def test_a_file_paints_as_the_folder_it_was_made_of(home: Path, family: str) -> None:
     file, folder = opened(file_of(home, family)), opened(folder_of(home, family))
-    assert file.family == family
-    assert torch.equal(PromptedPainter(file, SPEC).frame(request()), PromptedPainter(folder, SPEC).frame(request()))
+    assert file.family == folder.family == family
+    assert torch.equal(painted(file), painted(folder))
 
 
-@pytest.mark.parametrize("family", ["kontext", "flux-schnell", "flux", "klein", "qwen-image", "qwen-edit", "sd1"])
+@pytest.mark.parametrize("family", ["kontext", "flux-schnell", "flux", "klein", "qwen-image", "qwen-edit", "sd1", "sd3"])
 def test_a_denoiser_alone_takes_the_rest_from_a_folder_of_its_kind(home: Path, tmp_path: Path, family: str) -> None:
     """The folder's own denoiser is another: what is painted comes of the file's."""
     whole, lent = tiny_folder(tmp_path / "whole", family), tmp_path / "profile" / "checkpoints" / "parts"
@@ -84,34 +105,135 @@ def test_a_denoiser_alone_takes_the_rest_from_a_folder_of_its_kind(home: Path, t
     assert not all(torch.equal(ours[key], other[key]) for key in wanted)
 
 
+def test_flux_paints_guided_with_the_words_that_ship(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their tables are of their real size, all else is tiny, and nothing lies beside the file."""
+    folder = Path(shutil.copytree(folder_of(home, "flux"), tmp_path / "flux"))
+    for name, cls, config, words in (
+        ("text_encoder", transformers.CLIPTextModel, {"bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 49407}, 49408),
+        ("text_encoder_2", transformers.T5EncoderModel, {}, 32128),
+    ):  # fmt: skip
+        settings = {**json.loads((folder / name / "config.json").read_text()), **config, "vocab_size": words}
+        cls(cls.config_class(**settings)).save_pretrained(folder / name)
+    told = layout_of(folder) | {"tokenizer": {"tables": "clip"}, "tokenizer_2": {"tables": "t5"}}
+    shutil.copytree(SHIPPED, tmp_path / "layouts")
+    (tmp_path / "layouts" / "flux.json").write_text(json.dumps(told))
+    monkeypatch.setattr(models.layout, "LAYOUTS", tmp_path / "layouts")
+    (tmp_path / "alone").mkdir()
+    file = transformer_file(folder, tmp_path / "alone" / "all.safetensors")
+    painter = open_painter(replace(SPEC, checkpoint=str(file)))
+    frame = show(painter, empty(), ask(drawn(1)))
+    assert painter.info.family == "flux" and np.unique(frame).size > 10
+    before = frame.copy()
+    after = show(painter, frame, ask(drawn(2), (Rect(0, 0, 64, 64),)))
+    assert (after[:64, :64] != before[:64, :64]).any() and (after[128:] == before[128:]).all()
+
+
 @pytest.mark.parametrize("family", ["flux", "kontext"])
-def test_flux_with_all_its_parts_takes_its_words_and_settings_from_a_folder_without_weights(tmp_path: Path, family: str) -> None:
-    whole, profile = tiny_folder(tmp_path / "whole", family), tmp_path / "profile"
-    file = flux_file(whole, tmp_path / f"{family}-all-in-one.safetensors")
-    with pytest.raises(CheckpointError, match=r"holds the .* alone; put .* the other parts \(tokenizer, scheduler; of what the file holds, its settings alone\)"):
-        opened(file, profile)
+def test_flux_takes_words_and_settings_from_a_folder_of_its_family_first(home: Path, tmp_path: Path, family: str) -> None:
+    """Which needs no weights: what does not fit ours may fit theirs, and they may know better."""
+    whole, profile = folder_of(home, family), tmp_path / "profile"
+    file = transformer_file(whole, tmp_path / f"{family}-all-in-one.safetensors")
     lent = Path(shutil.copytree(whole, profile / "checkpoints" / "words", ignore=shutil.ignore_patterns("*.safetensors")))
-    found, beside = opened(file, profile), opened(whole)
-    assert found.family == family and not list(lent.rglob("*.safetensors"))
+    change(lent / "scheduler" / "scheduler_config.json", shift=2.0)
+    findings = Findings()
+    found, beside = open_checkpoint(file, findings, str(profile)), opened(whole)
+    assert isinstance(found, PromptedCheckpoint) and found.family == family and not list(lent.rglob("*.safetensors"))
+    assert found.pipeline.scheduler.config.shift == 2.0 != beside.pipeline.scheduler.config.shift
+    assert f"all but the text_encoder, text_encoder_2, transformer, vae comes from {lent}" in [sorted_parts(note) for note in findings.notes]
     for name, network in beside.parts.items():
         theirs, ours = network.state_dict(), found.parts[name].state_dict()
         assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in theirs), name
-    assert torch.equal(ReferencePainter(found, SPEC).frame(request()), ReferencePainter(beside, SPEC).frame(request()))
 
 
-def test_flux_with_all_its_parts_is_not_filled_up_from_a_folder_and_says_what_it_does_not_read(tmp_path: Path) -> None:
-    """A part that does not fit is refused, not taken from elsewhere."""
-    whole, profile = tiny_folder(tmp_path / "whole", "flux"), tmp_path / "profile"
-    tiny_folder(profile / "checkpoints" / "words", "flux", seed=1)
-    file = flux_file(whole, tmp_path / "all.safetensors")
-    held = load_file(file)
-    save_file({**held, "text_encoders.other.weight": torch.zeros(2)}, file)
+def sorted_parts(note: str) -> str:
+    found = re.fullmatch(r"all but the (.*) comes from (.*)", note)
+    return f"all but the {', '.join(sorted(found[1].split(', ')))} comes from {found[2]}" if found else note
+
+
+def test_a_folder_of_another_family_or_of_other_sizes_is_passed_over(home: Path, tmp_path: Path) -> None:
+    profile = tmp_path / "profile"
+    file = transformer_file(folder_of(home, "flux"), tmp_path / "all.safetensors")
+    shutil.copytree(folder_of(home, "kontext"), profile / "checkpoints" / "kontext")
+    other = Path(shutil.copytree(folder_of(home, "flux"), profile / "checkpoints" / "other"))
+    change(other / "text_encoder_2" / "config.json", d_ff=48)
     findings = Findings()
-    open_checkpoint(file, findings, profile=str(profile))
-    assert "its text encoder other is not read" in findings.notes
-    save_file({name: tensor for name, tensor in held.items() if not name.endswith("t5xxl.transformer.encoder.final_layer_norm.weight")}, file)
-    with pytest.raises(CheckpointError, match=r"words cannot lend them: .*final_layer_norm.weight of its text_encoder_2 is missing"):
+    found = open_checkpoint(file, findings, profile=str(profile))
+    assert found.family == "flux" and "taken for flux, since it does not call itself kontext" in findings.notes
+    assert any(re.match("its settings and words are ours; other cannot lend them: .*of its text_encoder_2 is", note) for note in findings.notes)
+
+
+def test_flux_is_told_apart_by_its_tensors_and_its_own_words(home: Path, tmp_path: Path) -> None:
+    folder_of(home, "flux"), folder_of(home, "kontext"), folder_of(home, "flux-schnell")
+    for family, name, told, note in (
+        ("kontext", "edits", {"modelspec.title": "FLUX.1 Kontext [dev]"}, "since it calls itself so"), ("flux", "dev", {}, "since it does not"),
+        ("flux-schnell", "kontext", {}, "since it is not told the guidance"),
+    ):  # fmt: skip
+        findings = Findings()
+        file = transformer_file(home / family, tmp_path / f"{name}.safetensors", told)
+        assert open_checkpoint(file, findings).family == family and any(f"taken for {family}, {note}" in line for line in findings.notes)
+        assert glance(Found(file.name, file, "checkpoint")).family == family
+
+
+def test_the_words_of_t5_may_have_either_name_and_what_is_not_read_is_said(home: Path, tmp_path: Path) -> None:
+    folder, name = folder_of(home, "flux"), "text_encoders.t5xxl.transformer."
+    wanted = part(folder, "text_encoder_2")["shared.weight"]
+    spare: Any = {
+        "text_encoders.other.weight": torch.zeros(2), "text_encoders.t5xxl.spiece_model": torch.zeros(4, dtype=torch.uint8),
+        "text_encoders.t5xxl.transformer.scaled_fp8": torch.zeros(0).to(torch.float8_e4m3fn), "model.diffusion_model.scaled_fp8": torch.zeros(2),
+    }  # fmt: skip
+    for held in ({}, {f"{name}encoder.embed_tokens.weight": None}, {f"{name}encoder.embed_tokens.weight": wanted, f"{name}shared.weight": None},
+                 {f"{name}encoder.embed_tokens.weight": wanted}):  # fmt: skip
+        findings = Findings()
+        found: Any = open_checkpoint(transformer_file(folder, tmp_path / "all.safetensors", **held, **spare), findings)
+        words = found.pipeline.text_encoder_2
+        assert torch.equal(words.shared.weight, wanted) and torch.equal(words.encoder.embed_tokens.weight, wanted)
+        assert [note for note in findings.notes if "text encoder" in note] == ["its text encoder other is not read"]
+
+
+NORM, BLOCK = "text_encoders.t5xxl.transformer.encoder.final_layer_norm.weight", "model.diffusion_model.double_blocks.0.img_attn"
+UNFIT: dict[str, tuple[dict[str, Any], str, str]] = {
+    "a part of another size": ({NORM: torch.zeros(17)}, "tensors", r"final_layer_norm.weight of its text_encoder_2 is \(17,\), wanted \(16,\)"),
+    "a tensor that is missing": ({NORM: None}, "tensors", "final_layer_norm.weight of its text_encoder_2 is missing"),
+    "a tensor too many": ({"model.diffusion_model.double_blocks.0.more.weight": torch.zeros(2)}, "tensors", "double_blocks.0.more.weight does not belong"),
+    "a number that is none": ({NORM: torch.full((16,), torch.nan)}, "finite", "final_layer_norm.weight holds values that are not finite"),
+    "numbers that another scales": ({f"{BLOCK}.qkv.scale_weight": torch.ones(())}, "family", "its weights are scaled .*half precision"),
+    "a tensor that cannot be cut": ({f"{BLOCK}.qkv.weight": torch.ones(())}, "tensors", r"attn.to_q.weight of its transformer is \(\), wanted \(32, 32\)"),
+    "a tensor that is cut elsewhere": ({f"{BLOCK}.qkv.bias": torch.ones(95)}, "tensors", r"attn.to_q.bias of its transformer is \(95,\), wanted \(32,\)"),
+}  # by what is in the place of a tensor: the row that refuses it, and what is said
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("name", UNFIT)
+def test_flux_that_does_not_fit_is_refused_in_one_message_whatever_lies_beside_it(home: Path, tmp_path: Path, name: str, beside: bool) -> None:
+    """Neither is a part that does not fit taken from elsewhere."""
+    instead, row, message = UNFIT[name]
+    if beside:
+        shutil.copytree(folder_of(home, "flux"), tmp_path / "profile" / "checkpoints" / "words")
+    file = transformer_file(folder_of(home, "flux"), tmp_path / "all.safetensors", **instead)
+    findings = Findings()
+    with pytest.raises(CheckpointError, match=message) as refused:
+        open_checkpoint(file, findings, profile=str(tmp_path / "profile"))
+    assert "\n" not in str(refused.value) and str(file) in str(refused.value) and findings.refused == row
+
+
+def test_flux_of_other_sizes_than_the_real_one_is_refused_with_exit_code_2(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the layout that ships: the command looks at it in a process of its own."""
+    file = transformer_file(folder_of(home, "flux"), tmp_path / "all.safetensors")
+    assert status(["models", "check", str(file), "--profile", str(tmp_path / "profile")]) == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said and said.count("\n") == 1 and "of its transformer is" in said and "damaged" in said
+
+
+@pytest.mark.parametrize(("family", "which"), [("flux", "second"), ("sd3", "third")])
+def test_a_transformer_that_lacks_an_encoder_says_which_and_takes_it_from_a_folder(home: Path, tmp_path: Path, family: str, which: str) -> None:
+    whole, profile = folder_of(home, family), tmp_path / "profile"
+    held = transformer_file(whole, tmp_path / "all.safetensors")
+    without: dict[str, Any] = {name: None for name in load_file(held) if "t5xxl" in name}
+    file = transformer_file(whole, tmp_path / "lacks.safetensors", **without)
+    with pytest.raises(CheckpointError, match=rf"holds the .* alone; put .* the other parts \({which} text encoder, tokenizer, scheduler; of what the file holds"):
         opened(file, profile)
+    shutil.copytree(whole, profile / "checkpoints" / "parts")
+    assert torch.equal(painted(opened(file, profile)), painted(opened(whole)))
 
 
 def test_flux_is_renamed_as_the_library_does(home: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Opens a checkpoint that is one file: whole, or a denoiser whose other parts a folder of the same family has."""
+"""Opens a checkpoint that is one file: whole, or what lacks parts, or settings of its own, that a folder of the same family has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from engine.errors import CheckpointError
-from models.families import FAMILIES, allowed, family_of
+from models.families import FAMILIES, family_of
 from models.findings import Findings
 from models.gguf_file import MAGIC, GgufFile, open_gguf
 from models.packed import need_gguf
@@ -16,7 +16,7 @@ from models.plain_files import opened, read_exactly, read_json
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.opening import READING, Held, build_prompted, in_float32
 from models.safetensors_file import PLAIN_NAME, SafetensorsFile, open_safetensors
-from models.single_file import Brought, Contents, contents_of
+from models.single_file import PARTS, Brought, Contents, contents_of
 from models.survey import INDEX, Survey, check_link, survey
 
 LARGEST = 64 * 2**30
@@ -39,9 +39,10 @@ def build_from_file(path: Path, findings: Findings, folders: Sequence[Path], hel
         for note in contents.notes:
             findings.note(note)
         brought = Brought(file, contents, READING, findings)
-        if contents.layout is None:
-            return _lent(brought, folders, held)
-        return build_prompted(Survey(path, contents.layout["model_index"], findings, contents.layout), path.name, brought, held)
+        # nothing but names tells what a transformer's file is, so a folder of its family that the user has may know better than ours
+        asked = _alike(contents, folders) if contents.layout is None or "transformer" in contents.pieces else []
+        lent, why = _lent(brought, asked, held)
+        return lent or _whole(brought, held, why)
 
 
 @contextmanager
@@ -57,35 +58,54 @@ def opened_file(path: Path, plain: re.Pattern[str] = PLAIN_NAME) -> Iterator[Saf
         yield other
 
 
-def _lent(brought: Brought, folders: Sequence[Path], held: Held) -> PromptedCheckpoint:
-    """With the other parts of the first folder that the denoiser fits, those whose name stands in the file's first."""
+def _whole(brought: Brought, held: Held, why: str) -> PromptedCheckpoint:
+    """With our own settings and words. why: no folder could lend others. Raises CheckpointError where there are none of ours."""
+    contents, findings = brought.contents, brought.findings
+    if contents.layout is None:
+        with findings.row("family"):
+            raise CheckpointError(
+                f"{contents.path} holds the {_listed(list(contents.pieces))} alone; put a diffusers folder with the other parts ({_lacking(contents)}) "
+                f"of the same family into the profile's checkpoints folder, one of {part_family(contents)}{why}"
+            )
+    try:
+        found = build_prompted(Survey(contents.path, contents.layout["model_index"], findings, contents.layout), contents.path.name, brought, held)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}{why}") from error
+    if why:
+        findings.note(f"its settings and words are ours{why}")
+    return found
+
+
+def _lent(brought: Brought, folders: Sequence[Path], held: Held) -> tuple[PromptedCheckpoint | None, str]:
+    """With what the file lacks from the first folder that it fits, those whose name stands in the file's first; and why there was
+    none. Raises CheckpointError where a file that fits cannot be used."""
     contents, findings = brought.contents, brought.findings
     why = ""
-    for folder in sorted(_alike(contents, folders), key=lambda folder: not _named(folder, contents.path)):
+    for folder in sorted(folders, key=lambda folder: not _named(folder, contents.path)):
+        brought.findings = Findings()
         try:
-            surveyed = survey(folder, Findings())
-            brought.findings = surveyed.findings
-            found = build_prompted(surveyed, contents.path.name, brought, held)
+            found = build_prompted(survey(folder, brought.findings), contents.path.name, brought, held)
         except CheckpointError as error:
+            if brought.begun:
+                findings.refused = findings.refused or brought.findings.refused
+                raise
             why = f"; {folder.name} cannot lend them: {error}"
             continue
-        for row, told in surveyed.findings.told.items():
+        for row, told in brought.findings.told.items():
             if row not in ("structure", "links", "code", "templates", "pickles"):
                 findings.told[row] = findings.told.get(row, []) + told
         findings.note(f"all but the {', '.join(contents.pieces)} comes from {folder}")
-        return found
-    with findings.row("family"):
-        raise CheckpointError(
-            f"{contents.path} holds the {_listed(list(contents.pieces))} alone; put a diffusers folder with the other parts ({_lacking(contents)}) "
-            f"of the same family into the profile's checkpoints folder, one of {part_family(contents)}{why}"
-        )
+        return found, ""
+    brought.findings = findings
+    return None, why
 
 
 def _lacking(contents: Contents) -> str:
     """What a folder has to lend. Of what the file holds its settings do, without weights."""
-    wanted = {"text_encoder": "text encoder", "tokenizer": "tokenizer", "vae": "autoencoder", "scheduler": "scheduler"}
+    words = {"text_encoder": "text encoder", "text_encoder_2": "second text encoder", "text_encoder_3": "third text encoder", "vae": "autoencoder"}
+    lacking = PARTS.get(contents.network, {"text_encoder", "vae"}) - contents.pieces.keys()
     settings = "; of what the file holds, its settings alone" if {"text_encoder", "vae"} <= contents.pieces.keys() else ""
-    return ", ".join(words for part, words in wanted.items() if part not in contents.pieces) + settings
+    return ", ".join([*(word for part, word in words.items() if part in lacking), "tokenizer", "scheduler"]) + settings
 
 
 def _listed(names: list[str]) -> str:
@@ -101,7 +121,9 @@ def part_family(contents: Contents) -> str:
 
 
 def _alike(contents: Contents, folders: Sequence[Path]) -> list[Path]:
-    """Folders whose denoiser is of the file's class."""
+    """Folders whose denoiser is of the file's class, and whose pipeline is of its family where that is known."""
+    ours = contents.layout["model_index"]["_class_name"] if contents.layout is not None else None
+    pipelines = {index for row in FAMILIES if ours is None or ours in row.indexes for index in row.indexes}
     found = []
     for folder in folders:
         try:
@@ -109,7 +131,7 @@ def _alike(contents: Contents, folders: Sequence[Path]) -> list[Path]:
         except CheckpointError:
             continue
         part = "unet" if "unet" in contents.pieces else "transformer"
-        if index.get("_class_name") in allowed() and index.get(part) == ["diffusers", contents.network]:
+        if index.get("_class_name") in pipelines and index.get(part) == ["diffusers", contents.network]:
             found.append(folder)
     return found
 

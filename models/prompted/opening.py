@@ -132,7 +132,7 @@ def component(surveyed: Survey, part: str, config: dict[str, Any]) -> Any:
             return tokenizer_of(tables_of(config) or folder, config.get("pad_token"))
     if name in READERS:
         with findings.row("settings"):
-            return reader(name, folder)
+            return reader(name, tables_of(config) or folder)
     cls: Any = getattr(transformers if library == "transformers" else diffusers, name)
     path = folder / ("scheduler_config.json" if name.endswith("Scheduler") else "config.json")
     if library == "transformers":
