@@ -232,7 +232,11 @@ FAMILIES: tuple[Family, ...] = (
            SD3, steps=10, guidance=5.0, references=1),
 )  # fmt: skip
 
+_MASKED = "it was taught to fill a hole, which is to be cut by a mask beside the picture; give the checkpoint that it was made from"
 ELSEWHERE = {  # pipelines of the library that edit pictures by words, and why they cannot
+    **dict.fromkeys(("FluxFillPipeline", "StableDiffusionInpaintPipeline", "StableDiffusionXLInpaintPipeline"), _MASKED),
+    "ChronoEditPipeline": "ChronoEdit answers with a film",
+    "QwenImageLayeredPipeline": "Qwen-Image-Layered takes a picture apart into layers",
     "OmniGenPipeline": "OmniGen's pipeline needs torchvision, which Pixel OS does not install",
     "GlmImagePipeline": "GLM-Image has a language model draw a plan of the picture first, a token at a time, which its pipeline neither reports "
     "nor stops; a painter must do both",

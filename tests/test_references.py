@@ -251,7 +251,10 @@ def test_a_session_goes_on_with_a_reference_painter(checkpoints: Path) -> None:
     assert (opened.pixels != first).any()
 
 
-@pytest.mark.parametrize(("pipeline", "why"), [("OmniGenPipeline", "torchvision"), ("GlmImagePipeline", "a token at a time")])
+@pytest.mark.parametrize(("pipeline", "why"), [
+    ("OmniGenPipeline", "torchvision"), ("GlmImagePipeline", "a token at a time"), ("FluxFillPipeline", "a mask beside the picture"),
+    ("ChronoEditPipeline", "a film"), ("QwenImageLayeredPipeline", "layers"),
+])  # fmt: skip
 def test_families_that_cannot_paint_here_are_refused_by_name_with_the_reason(tmp_path: Path, pipeline: str, why: str) -> None:
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
     with pytest.raises(CheckpointError, match=f"{pipeline}.*{why}"):
