@@ -16,7 +16,12 @@ import numpy as np
 
 from benchmarks.easel import Easel
 from benchmarks.pictures_compared import ssim
-from benchmarks.quality_sessions import dreamt_persistency, dreamt_session, guided_persistency, guided_session
+from benchmarks.quality_sessions import (
+    dreamt_persistency,
+    dreamt_sessions,
+    guided_persistency,
+    guided_session,
+)
 from benchmarks.quality_styles import style_scores
 from benchmarks.quality_text import page_scores, typed_scores, visible_text
 from benchmarks.scenes import Kind
@@ -45,6 +50,7 @@ class Extent:
     drift_frames: int
     typed: int
     typed_styles: int
+    dream_sessions: int
     dream_seconds: float
     persist_seconds: float
     styles: tuple[str, ...]
@@ -59,9 +65,9 @@ def extent(quick: bool, mode: str, drift_frames: int | None) -> Extent:
     dream = mode == "dream"
     if quick:
         few = ("terminal", "light", "ocean") if not dream else ("light", "terminal")
-        found = Extent(1, 10 if dream else 3, 1, 1, 60, 24, 1, 5.0, 4.0, few)
+        found = Extent(1, 10 if dream else 3, 1, 1, 60, 24, 1, 1, 5.0, 4.0, few)
     else:
-        found = Extent(6, 1, 1 if dream else 4, 4, 400, 200, 4, 60.0, 30.0, tuple(PRESETS))
+        found = Extent(6, 1, 1 if dream else 4, 4, 400, 200, 4, 6, 60.0, 30.0, tuple(PRESETS))
     return replace(found, drift_frames=drift_frames) if drift_frames else found
 
 
@@ -118,7 +124,7 @@ def _text(painter: Painter, spec: PainterSpec, size: Extent, rng: np.random.Gene
 def _session(painter: Painter, spec: PainterSpec, size: Extent, rng: np.random.Generator, say: Say) -> dict[str, Any]:
     """Untouched pixels, drift and persistency."""
     if spec.mode == "dream":
-        scores = dreamt_session(painter, spec, size.dream_seconds, rng, say)
+        scores = dreamt_sessions(painter, spec, size.dream_seconds, size.dream_sessions, rng, say)
         return {**scores, "persistency": dreamt_persistency(painter, spec, size.persist_seconds, rng, say)}
     scores = guided_session(painter, spec, size.drift_frames, rng, say)
     return {**scores, "persistency": guided_persistency(painter, spec, rng, say)}

@@ -78,10 +78,26 @@ def guided_session(
     return {"untouched": {"pixels": touched}, "drift": drift.scores()}
 
 
-def dreamt_session(
-    painter: Painter, spec: PainterSpec, seconds: float, rng: np.random.Generator, say: Say
+def dreamt_sessions(
+    painter: Painter, spec: PainterSpec, seconds: float, count: int, rng: np.random.Generator, say: Say
 ) -> dict[str, Any]:
-    """A random user's session that is dreamt from the bare desktop on, every tick and every event."""
+    """Sessions of random users, dreamt from the bare desktop on, every tick and every event: what one session shows depends on what
+    its user happens to open. What is looked at is the mean of all; `by_session` has the likeness to the source of each."""
+    drifts, touched, outside = list[Drift](), 0, 0
+    for _ in range(count):
+        drift, own, others = _dreamt_session(painter, spec, seconds, rng, say)
+        drifts.append(drift)
+        touched, outside = touched + own, outside + others
+    each = [drift.scores() for drift in drifts]
+    means = {key: np.round(np.mean([scores[key] for scores in each], 0), 2).tolist() for key in each[0]}
+    told = {**means, "sessions": count, "by_session": [drift.to_source for drift in drifts]}
+    return {"untouched": {"pixels": touched, "share": round(touched / max(outside, 1), 5)}, "drift": told}
+
+
+def _dreamt_session(
+    painter: Painter, spec: PainterSpec, seconds: float, rng: np.random.Generator, say: Say
+) -> tuple[Drift, int, int]:
+    """One; how many pixels were touched outside what changed, and of how many that could have been."""
     painter.restore(None)
     desktop = setting(rng, spec.size, "light").desktop()
     easel, user = Easel(painter, desktop), User(rng, desktop, styles=False)
@@ -100,7 +116,7 @@ def dreamt_session(
             drift.look()
             marks = [mark for mark in marks if mark > desktop.t - start]
         events = [letter for event in user.act() for letter in letters(event)]
-    return {"untouched": {"pixels": touched, "share": round(touched / max(outside, 1), 5)}, "drift": drift.scores()}
+    return drift, touched, outside
 
 
 def _dreamt(easel: Easel, event: Event) -> None:

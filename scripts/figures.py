@@ -139,7 +139,7 @@ def dream_figures(result: dict[str, Any]) -> str:
         f"other outcomes | {moves['accuracy']:.1%} (some of {right} kinds) |",
         f"| letters typed in a row, {text['characters']} characters: error rate (the guide's own {text['cer_guide']:.1%}) | "
         f"{text['cer']:.1%} |",
-        f"| likeness to the screen that should be there, a random user's session | {seconds} |",
+        f"| likeness to the screen that should be there, the mean of {drift['sessions']} random users' sessions | {seconds} |",
         f"| still there while other things go on, share of frames in {kept['seconds']:.0f} s | {by_kind} |",
         f"| pixels touched outside what changed | {result['untouched']['share']:.1%} |",
         "",

@@ -10,7 +10,12 @@ import pytest
 
 from benchmarks.easel import Easel, source_of
 from benchmarks.pictures_compared import damaged, ssim
-from benchmarks.quality_sessions import dreamt_persistency, dreamt_session, guided_persistency, guided_session
+from benchmarks.quality_sessions import (
+    dreamt_persistency,
+    dreamt_sessions,
+    guided_persistency,
+    guided_session,
+)
 from benchmarks.quality_styles import is_flat, style_scores
 from benchmarks.quality_text import typed_scores
 from benchmarks.transition_kinds import KINDS
@@ -210,10 +215,11 @@ def test_a_guided_session_of_the_guide_neither_drifts_nor_touches() -> None:
     assert guided_persistency(painter, GUIDE, np.random.default_rng(2), quiet) == {"share": 1.0, "frames": 30}
 
 
-def test_a_dreamt_session_of_who_sees(seer: Callable[..., Seer]) -> None:
+def test_dreamt_sessions_of_who_sees(seer: Callable[..., Seer]) -> None:
     painter = seer(truth)
-    scores = dreamt_session(painter, DREAM, 3, np.random.default_rng(2), quiet)
+    scores = dreamt_sessions(painter, DREAM, 3, 2, np.random.default_rng(2), quiet)
     assert scores["untouched"] == {"pixels": 0, "share": 0.0}
+    assert scores["drift"]["sessions"] == 2 and scores["drift"]["by_session"] == [[99.0], [99.0]]
     assert scores["drift"]["psnr_db"] == scores["drift"]["psnr_to_source_db"] == [99.0]
     assert scores["drift"]["seconds"][0] >= 3
 
