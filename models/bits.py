@@ -7,7 +7,6 @@ looked over here, and the library's own layer is given no more than numbers that
 from __future__ import annotations
 
 import copy
-import importlib.util
 import math
 import re
 from collections.abc import Mapping
@@ -19,16 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import CheckpointError
+from models.number_formats import FLOATS
+from models.packing import can_pack
 from models.plain_files import parsed
 from models.rows import parameter, pieces_in
-from models.safetensors_file import FLOATS
 
 PIECE = re.compile(r"(?P<weight>.+\.weight)\.(?P<piece>absmax|quant_map|nested_absmax|nested_quant_map|quant_state\.bitsandbytes__(nf4|fp4))")
 STATE = re.compile(r"quant_state\.bitsandbytes__(nf4|fp4)")
 BLOCKS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
-EIGHT = ("int8", "float8")  # of quanto's kinds, those that `models.rows` reads
-INSTEAD = "get the checkpoint in half precision, or its transformer as GGUF"
 WHOLE = re.compile(r"(^|\.)(shared|wo|lm_head|\w*embed\w*|relative_attention_bias)\.weight$")  # two-dimensional, and never packed
 BETWEEN = "|"  # in no tensor's name: between a weight's and its piece's
 
@@ -39,26 +37,6 @@ class Packed(NamedTuple):
     names: dict[str, str]
     shape: tuple[int, ...]
     rows: bool = False  # whether it is kept as `models.rows` reads it
-
-
-def check_packing(config: Mapping[str, Any], path: Path) -> None:
-    """Raises CheckpointError where a part's settings say that it is packed in a way that is not read here, or that a package is
-    needed which is not there."""
-    told = config.get("quantization_config")
-    if not isinstance(told, dict):
-        return
-    method, kind = str(told.get("quant_method"))[:40], str(told.get("weights_dtype", told.get("weights")))[:40]
-    if method not in ("bitsandbytes", "quanto", "torchao"):
-        raise CheckpointError(f"{path}: its weights are packed by {method!r}, which is not read here; {INSTEAD}")
-    if method == "torchao":
-        raise CheckpointError(
-            f"{path}: its weights are packed by torchao, whose files are pickles, or in newer ones name the classes they are to become; "
-            f"neither is read here; {INSTEAD}"
-        )
-    if method == "quanto" and (kind not in EIGHT or told.get("activations") is not None):
-        raise CheckpointError(f"{path}: its weights are packed by quanto into {kind}; only {' and '.join(EIGHT)} weights are read here; {INSTEAD}")
-    if method == "bitsandbytes" and not told.get("load_in_8bit") and not can_pack():
-        raise CheckpointError(f"{path}: its weights are packed into four bits by {method}, which needs the package {method} (pip install {method}); or {INSTEAD}")
 
 
 def pieces_of(entries: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], path: Path) -> dict[str, Packed]:
@@ -102,11 +80,6 @@ def linear_entries(entries: Mapping[str, Any]) -> int:
     """The same by a file's header."""
     floats = [(name, entry.shape) for name, entry in entries.items() if entry.dtype in FLOATS and name.endswith(".weight")]
     return sum(math.prod(shape) for name, shape in floats if len(shape) == 2 and not WHOLE.search(name)) if can_pack() else 0
-
-
-def can_pack() -> bool:
-    """Whether the package is there that does it."""
-    return importlib.util.find_spec("bitsandbytes") is not None
 
 
 def pack(network: nn.Module, device: torch.device, dtype: torch.dtype) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from models.findings import Findings
     from models.loading import BundledCheckpoint
     from models.prompted.checkpoint import PromptedCheckpoint
+    from models.survey import Survey
 
 NO_LORAS = "takes no LoRAs and no other sampler; leave --lora and --sampler out, or give an open checkpoint with --checkpoint"
 ALWAYS = ("bundled", "guide")
@@ -69,19 +70,19 @@ def open_checkpoint(
 
     Raises CheckpointError, saying what and where, for one that is not sound.
     """
+    from models.findings import Findings
     from models.limits import limited_memory
-    from models.survey import survey
 
+    findings = findings if findings is not None else Findings()
+    surveyed = _looked_at(path, findings)
     extra = (_held(spec),) if spec is not None else ()
-    if path.is_file():
-        from models.findings import Findings
+    if surveyed is None:
         from models.prompted.from_file import build_from_file
 
         folders = lenders(profile)
         with limited_memory(path, *folders):
-            return build_from_file(path, findings if findings is not None else Findings(), folders, *extra)
+            return build_from_file(path, findings, folders, *extra)
     name = "bundled" if path == BUNDLED else path.name
-    surveyed = survey(path, findings)
     if surveyed.index["_class_name"] == "PixelOSPipeline":
         from models.loading import build_bundled as build
     else:
@@ -91,6 +92,27 @@ def open_checkpoint(
             return build_prompted(surveyed, name, None, *extra)
     with limited_memory(path):
         return build(surveyed, name)
+
+
+def _looked_at(path: Path, findings: Findings) -> Survey | None:
+    """Refuse what needs no library to be refused, before any is taken in. What a folder is made of; None of a file. Raises CheckpointError."""
+    from models.first_look import look_at_file, look_at_folder
+    from models.survey import survey
+
+    if path.is_file():
+        look_at_file(path, findings)
+        return None
+    surveyed = survey(path, findings)
+    look_at_folder(surveyed)
+    return surveyed
+
+
+def first_look(spec: PainterSpec) -> None:
+    """Refuse the checkpoint that `spec` names where its files give reason to, which takes no library and so no time. Raises CheckpointError."""
+    from models.findings import Findings
+
+    if spec.checkpoint != "guide" and not spec.checkpoint.startswith(RANDOM):
+        _looked_at(resolve(spec.checkpoint, spec.profile), Findings())
 
 
 def _held(spec: PainterSpec) -> Callable[[str], torch.dtype]:
@@ -143,6 +165,8 @@ def open_carefully(spec: PainterSpec) -> Painter:
     """The same, outliving that memory runs out while it is opened and while it paints. For a session. Raises Shortage too."""
     if spec.checkpoint == "guide":
         return open_painter(spec)
+    check_spec(spec)
+    first_look(spec)
     from models.devices import device_of
     from models.ladder import careful, opened
 

@@ -201,7 +201,8 @@ def _place(checkpoint: str, profile: str | None) -> Path:
     try:
         return resolve(checkpoint, profile)
     except CheckpointError:
-        every = found_in(Path(profile)) if profile is not None else []
+        elsewhere = profile is not None and not Path(checkpoint).expanduser().exists()
+        every = found_in(Path(str(profile))) if elsewhere else []
         path = next((found.path for found in every if checkpoint in (found.name, Path(found.name).stem)), None)
         if path is None:
             raise
@@ -210,11 +211,11 @@ def _place(checkpoint: str, profile: str | None) -> Path:
 
 def _kind(path: Path) -> str:
     """By what a file holds. Raises CheckpointError."""
-    from models.prompted.from_file import opened_file
-    from models.safetensors_file import TAUGHT_NAME
-
     if path.is_dir():
         return "checkpoint"
+    from models.safetensors_file import TAUGHT_NAME
+    from models.weight_files import opened_file
+
     with opened_file(path, TAUGHT_NAME) as file:
         return kind_of(file.entries)
 

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from engine.errors import CheckpointError
 from models.findings import Findings
+from models.number_formats import FLOATS
 from models.places import found_in
-from models.safetensors_file import FLOATS, TAUGHT_NAME, open_safetensors
+from models.safetensors_file import TAUGHT_NAME, open_safetensors
 from models.survey import check_link
 from models.weights import finite
 

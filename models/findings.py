@@ -24,6 +24,16 @@ class Findings:
         self.notes.append(what)
 
     @contextmanager
+    def trial(self) -> Iterator[Findings]:
+        """Findings that become these where something is refused; where nothing is, all of it will be told again."""
+        tried = Findings({name: list(found) for name, found in self.told.items()}, list(self.notes), self.refused)
+        try:
+            yield tried
+        except Exception:
+            self.told, self.notes, self.refused = tried.told, tried.notes, tried.refused
+            raise
+
+    @contextmanager
     def row(self, name: str) -> Iterator[None]:
         """What is raised inside is this row's."""
         try:

@@ -27,16 +27,16 @@ from models.dreaming.book import Book
 from models.dreaming.dreamer import Dreamer
 from models.eight_bits import checked_ranges
 from models.findings import Findings
+from models.first_look import PIPELINE, our_parts
 from models.plain_files import read_json
 from models.safetensors_file import open_safetensors
-from models.survey import INDEX, Survey, check_components, survey
+from models.survey import INDEX, Survey, survey
+from models.weight_files import OURS
 from models.weights import Digest, Reading, filled
 
-PIPELINE = "PixelOSPipeline"
 COMPONENTS: dict[str, type[Any]] = {"denoiser": Denoiser, "context_encoder": ContextEncoder, "dreamer": Dreamer}
-OPTIONAL = ("dreamer",)  # older checkpoints, and those that learned from programs without a guide, have none
-WEIGHTS = "diffusion_pytorch_model.safetensors"
-READING = Reading((WEIGHTS,), largest=512 * 2**20)
+WEIGHTS = OURS.names[0]
+READING = Reading(*OURS)
 BOOK = "book.safetensors"  # beside the weights of a dreamer
 LARGEST_BOOK = 64 * 2**20  # bytes
 LARGEST_NUMBER = 4096  # in a config
@@ -89,13 +89,8 @@ def build_bundled(surveyed: Survey, name: str) -> BundledCheckpoint:
     with findings.row("family"):
         if index["_class_name"] != PIPELINE:
             raise CheckpointError(f"{folder} is of the family {index['_class_name'][:60]!r}, wanted {PIPELINE}; give one of that")
-        wanted = {name: {("models", cls.__name__)} for name, cls in COMPONENTS.items() if name in index or name not in OPTIONAL}
-        check_components(surveyed, wanted, {})
-        findings.tell("family", "bundled")
-    digest = hashlib.sha256()
-    networks = {
-        component: _network(folder / component, cls, digest, findings) for component, cls in COMPONENTS.items() if component in index
-    }
+    parts, digest = our_parts(surveyed), hashlib.sha256()
+    networks = {part: _network(folder / part, COMPONENTS[part], digest, findings) for part in parts}
     return BundledCheckpoint(name, sha256=digest.hexdigest(), **networks)
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.settings import Settings
 from models.plain_files import read_bytes
 
 FILES = (".safetensors", ".gguf")
@@ -62,6 +61,8 @@ def _named(every: list[Found]) -> list[Found]:
 
 def folders_of(profile: Path) -> list[Path]:
     """The folders of other programs, as the profile's settings name them."""
+    from engine.settings import Settings  # dear, and no need of it for a path
+
     return [Path(text).expanduser() for text in Settings.load(profile / "settings.toml").folders]
 
 

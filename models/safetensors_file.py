@@ -2,7 +2,7 @@
 
 Ours rather than the library's reader, because what is hashed must be what is used, a header must be known to be sane
 before it is believed, and a tensor must be known to be wanted before there is memory for it. The format, of Hugging Face:
-the header's length, the header as JSON, and the tensors without gaps.
+the header's length, the header as JSON, and the tensors without gaps. Knows no torch before a tensor is asked for.
 """
 
 from __future__ import annotations
@@ -13,26 +13,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from reprlib import repr as short
-from typing import Any, BinaryIO, NamedTuple, Protocol
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from engine.errors import CheckpointError
 from engine.opening import count
 from models.formats import LARGEST_HEADER, foreign_kind, refusal
 from models.plain_files import opened, parsed, read_exactly
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
 MOST_TENSORS = 20_000
 MOST_DIMENSIONS = 8
 LONGEST_NAME = 512
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_:\-]+(\.[A-Za-z0-9_:\-]+)*")
 TAUGHT_NAME = re.compile(rf"{PLAIN_NAME.pattern}|<[A-Za-z0-9_ \-]{{1,80}}>")  # of a textual inversion too: the word itself
-FLOATS = {
-    "F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64, "F8_E4M3": torch.float8_e4m3fn,
-    "F8_E5M2": torch.float8_e5m2,
-}  # fmt: skip
-WHOLE = {"I32": torch.int32, "I64": torch.int64}
 BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
     "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8, "C64": 8,
@@ -60,11 +56,16 @@ class SafetensorsFile:
         self.path, self.entries, self.metadata = path, entries, metadata
         self._file, self._header = file, header
 
-    def tensors(self, digest: Digest, read: Mapping[str, torch.dtype] = FLOATS) -> Iterator[tuple[str, Tensor | None]]:
-        """Each tensor by name as the file is read on, None for one that is not of floats (of `read`); `digest` sees every byte.
+    def tensors(self, digest: Digest, read: Mapping[str, torch.dtype] | None = None) -> Iterator[tuple[str, Tensor | None]]:
+        """Each tensor by name as the file is read on, None for one that is not of `read`, which is floats unless told; `digest` sees every byte.
 
         Once only. Raises CheckpointError where the file ends too early.
         """
+        import torch
+
+        from models.number_formats import FLOATS
+
+        read = FLOATS if read is None else read
         digest.update(self._header)
         for name, entry in self.entries.items():
             data = read_exactly(self._file, entry.end - entry.start, self.path)

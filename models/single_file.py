@@ -35,7 +35,8 @@ from models.configs import built
 from models.findings import Findings
 from models.gguf_file import KINDS, GgufFile
 from models.layout import Layout, layout
-from models.safetensors_file import FLOATS, Digest, SafetensorsFile
+from models.number_formats import FLOATS
+from models.safetensors_file import Digest, SafetensorsFile
 from models.weights import Plan, Reading, assembled, finite, planned
 
 READABLE = {*FLOATS, *(kind.name for kind in KINDS.values())}

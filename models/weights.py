@@ -20,13 +20,12 @@ from models.bits import BETWEEN, Packed, gathered, pieces_of
 from models.configs import built
 from models.findings import Findings
 from models.gguf_file import GgufFile
+from models.number_formats import FLOATS
 from models.packed import is_packed, packed_network, unpacked
-from models.plain_files import read_json
 from models.rows import DATA
-from models.safetensors_file import FLOATS, Digest, SafetensorsFile, open_safetensors
+from models.safetensors_file import Digest, SafetensorsFile, open_safetensors
+from models.weight_files import files_of as files_of
 
-MOST_SHARDS = 1000
-SHARD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*\.safetensors")
 BYTES = {**FLOATS, "U8": torch.uint8, "I8": torch.int8}
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -105,38 +104,6 @@ def filled(
                 tensors |= _unfolded(finite(shard, {**names, **pieces}, digest, reading.dtype), packed, shard.path)
             findings.tell("finite", folder.name)
     return assembled(empty, folder / "config.json", tensors, shared)
-
-
-def files_of(folder: Path, reading: Reading) -> list[Path]:
-    """The one file, or the shards that an index names. Raises CheckpointError."""
-    for name in reading.names:
-        if (folder / name).is_file():
-            return [folder / name]
-    for index in (folder / index for name in reading.names for index in _indexes(name)):
-        if index.is_file():
-            return shards_of(index)
-    raise CheckpointError(f"{folder / reading.names[0]} is missing; the checkpoint is incomplete, copy it again")
-
-
-def _indexes(name: str) -> tuple[str, ...]:
-    """What the index of shards is called where the whole file would be called `name`; of half precision in two ways."""
-    return f"{name}.index.json", f"{name.replace('.fp16', '')}.index.fp16.json"
-
-
-def shards_of(index: Path) -> list[Path]:
-    """The files that an index names, each a plain name beside it. Raises CheckpointError."""
-    told = read_json(index).get("weight_map")
-    if not isinstance(told, dict) or not told or not all(isinstance(name, str) for name in told.values()):
-        raise CheckpointError(f"{index}: weight_map must name a file for every tensor; get a clean copy")
-    names = sorted(set(told.values()))
-    if len(names) > MOST_SHARDS:
-        raise CheckpointError(f"{index} names {len(names)} files; at most {MOST_SHARDS} are allowed, get a clean copy")
-    for name in names:
-        if not SHARD.fullmatch(name):
-            raise CheckpointError(f"{index}: {name[:80]!r} is no plain file name inside the folder; get a clean copy")
-        if not (index.parent / name).is_file():
-            raise CheckpointError(f"{index.parent / name} is missing; the checkpoint is incomplete, copy it again")
-    return [index.parent / name for name in names]
 
 
 def _packed(

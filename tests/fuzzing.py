@@ -32,7 +32,7 @@ from models.plain_files import read_json
 from models.prompted.opening import recognised, tokenizer_of
 from models.safetensors_file import open_safetensors
 from models.survey import survey
-from models.weights import shards_of
+from models.weight_files import shards_of
 
 LONGEST_S = 2.0
 MOST_BYTES = 256 * 2**20

@@ -23,6 +23,9 @@ def evaluate_to(choice: Choice, out: Path | None, quick: bool, drift_frames: int
     page = beside(out, ".html")
     for file in (out, page):
         check_file(file)
+    from models.catalog import first_look
+
+    first_look(spec)
     from benchmarks.quality import evaluated
     from benchmarks.quality_report import quality_page
 

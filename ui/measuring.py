@@ -32,6 +32,9 @@ def bench_to(choice: Choice, out: Path | None, quick: bool, preset: str | None, 
 
         spec = replace(spec, checkpoint=random_name(preset))
     check_file(out)
+    from models.catalog import first_look
+
+    first_look(spec)
     from benchmarks.latency import bench
 
     write_results({out: (json.dumps(bench(spec, quick, say), indent=1) + "\n").encode()})

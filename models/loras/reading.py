@@ -22,8 +22,9 @@ from torch import Tensor
 from engine.errors import CheckpointError
 from models.findings import Findings
 from models.loras.origins import origin
+from models.number_formats import FLOATS, WHOLE
 from models.plain_files import parsed
-from models.safetensors_file import FLOATS, WHOLE, Entry, SafetensorsFile, open_safetensors
+from models.safetensors_file import Entry, SafetensorsFile, open_safetensors
 
 LARGEST_FILE = 8 * 2**30  # bytes
 LARGEST_RANK = 1024

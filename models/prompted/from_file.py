@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from engine.errors import CheckpointError
 from models.families import FAMILIES, family_of
 from models.findings import Findings
-from models.gguf_file import MAGIC, GgufFile, open_gguf
+from models.first_look import ONE_FILE
+from models.gguf_file import GgufFile
 from models.packed import need_gguf
-from models.plain_files import opened, read_exactly, read_json
+from models.plain_files import read_json
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.opening import READING, Held, build_prompted, in_float32
-from models.safetensors_file import PLAIN_NAME, SafetensorsFile, open_safetensors
 from models.single_file import PARTS, Brought, Contents, contents_of
 from models.survey import INDEX, Survey, check_link, survey
-
-LARGEST = 64 * 2**30
+from models.weight_files import opened_file as opened_file
 
 
 def build_from_file(path: Path, findings: Findings, folders: Sequence[Path], held: Held = in_float32) -> PromptedCheckpoint:
     """folders: checkpoints that may lend the parts which the file lacks; held: in what number format weights are held. Raises CheckpointError."""
     with findings.row("links"):
         findings.tell("links", check_link(path))
-    for row, found in (("structure", "one file"), ("code", "none"), ("templates", "none")):  # a file of tensors has no room for them
+    for row, found in ONE_FILE:
         findings.tell(row, found)
     with ExitStack() as files:
         with findings.row("headers"):
@@ -43,19 +41,6 @@ def build_from_file(path: Path, findings: Findings, folders: Sequence[Path], hel
         asked = _alike(contents, folders) if contents.layout is None or "transformer" in contents.pieces else []
         lent, why = _lent(brought, asked, held)
         return lent or _whole(brought, held, why)
-
-
-@contextmanager
-def opened_file(path: Path, plain: re.Pattern[str] = PLAIN_NAME) -> Iterator[SafetensorsFile | GgufFile]:
-    """By what the file holds, whatever its name. plain: what a tensor may be called."""
-    with opened(path, LARGEST) as (head, size):
-        packed = read_exactly(head, min(size, 4), path) == MAGIC
-    if not packed:
-        with open_safetensors(path, LARGEST, plain) as file:
-            yield file
-        return
-    with open_gguf(path, LARGEST) as other:
-        yield other
 
 
 def _whole(brought: Brought, held: Held, why: str) -> PromptedCheckpoint:

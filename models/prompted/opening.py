@@ -22,27 +22,26 @@ import transformers
 from accelerate import init_empty_weights
 
 from engine.errors import CheckpointError
-from models.bits import check_packing
-from models.configs import LARGEST_NUMBER, bounded, built, known
+from models.configs import LARGEST_NUMBER, built, known
 from models.encoders import PREFIX, configured, older
-from models.families import SPARE, Family, allowed, family_of, pipeline_of
+from models.families import SPARE, Family
+from models.first_look import recognised as recognised
 from models.layout import clip_tables, tables_of
 from models.plain_files import read_json
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.readers import READERS, reader
 from models.single_file import Brought, Network
-from models.survey import Survey, check_components
+from models.survey import Survey
 from models.vocabularies import added_to, pairs_of
+from models.weight_files import OPEN
 from models.weights import Reading, filled
 
 READING = Reading(
-    ("diffusion_pytorch_model.safetensors", "model.safetensors", "diffusion_pytorch_model.fp16.safetensors", "model.fp16.safetensors"),
-    largest=32 * 2**30,
+    *OPEN,
     spelled=lambda name: name.removeprefix(PREFIX),
     spelling=lambda network: partial(older, network),
     harmless=re.compile(r"(^|\.)(position_ids|num_batches_tracked)$|^model_ema\."),  # what older libraries saved too
 )
-WORDS = ("tokenizer", "tokenizer_2", "tokenizer_3", "processor", "text_processor", "siglip_processor")  # without weights and config.json
 END = "<|endoftext|>"
 Held = Callable[[str], torch.dtype]  # by a family's name
 
@@ -90,28 +89,6 @@ def assembled(
     pipeline = cls(**components, **_unused(cls, index))
     pipeline.set_progress_bar_config(disable=True)
     return PromptedCheckpoint(name, family, pipeline, sha256)
-
-
-def recognised(surveyed: Survey) -> tuple[Family, dict[str, dict[str, Any]]]:
-    """The family of a folder that was looked over, and the settings of its components. Raises CheckpointError."""
-    folder, index, findings = surveyed.folder, surveyed.index, surveyed.findings
-    pipeline, rows = pipeline_of(index), allowed()
-    with findings.row("family"):
-        if pipeline not in rows:
-            family_of(pipeline, {})  # refuses it by name
-        check_components(surveyed, rows[pipeline], SPARE)
-    configs: dict[str, dict[str, Any]] = {}
-    with findings.row("settings"):
-        for component in rows[pipeline]:
-            path = folder / component / ("scheduler_config.json" if component == "scheduler" else "config.json")
-            ours = surveyed.given.get(component)
-            configs[component] = ours if ours is not None else {} if component in WORDS else dict(bounded(read_json(path), path))
-            check_packing(configs[component], path)
-            findings.tell("settings", f"{component} {len(configs[component])}")
-    with findings.row("family"):
-        family = family_of(pipeline, {**configs, "model_index": index})
-        findings.tell("family", f"{family.name}, {family.title}")
-    return family, configs
 
 
 def _unused(cls: Any, index: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,162 @@
+"""What files tell of a checkpoint is refused before any library is taken in: at once, by every command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.errors import CheckpointError
+from engine.painter import PainterSpec
+from models.catalog import open_carefully
+from models.check import Verdict, check
+from models.findings import Findings
+from models.first_look import PARTS
+from models.loading import COMPONENTS
+from tests.checkpoints import tiny_checkpoint
+from tests.hostile import BASES, CASES, GGUF, PICKLE
+from tests.tiny_families import tiny_folder
+
+ROOT = Path(__file__).parent.parent
+NETWORKS = {
+    "a size of many gigabytes", "a tensor that is missing", "a tensor too many", "a tensor too many, but known", "a tensor of another shape",
+    "a tensor of whole numbers", "a setting that is no number", "settings that do not go together", "a number that is none", "a number without end",
+}  # fmt: skip - what nobody can tell who does not build any, or read their numbers
+MORE_S = 1.0  # than to show the help
+TRIES = 3
+READ_ALL = """
+import json, sys
+from models.check import check
+print(json.dumps([[[row.name, row.state, row.found] for row in told.rows] + [told.why] for told in map(check, json.load(sys.stdin))]))
+sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)
+"""
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("sound")
+    tiny_checkpoint(home / "bundled")
+    tiny_folder(home / "sd1", "sd1")
+    return home
+
+
+@pytest.fixture(scope="module")
+def hostile(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Path]:
+    """Every hostile folder that needs no network to be seen through, by its name and its family's."""
+    home, folders = tmp_path_factory.mktemp("hostile"), {}
+    for name, case in CASES.items():
+        for family in case.where if name not in NETWORKS else ():
+            folder = home / str(len(folders)) / family
+            shutil.copytree(sound / family, folder, symlinks=True)
+            try:
+                case.hostile(folder, BASES[family])
+            except pytest.skip.Exception:
+                continue
+            folders[name, family] = folder
+    return folders
+
+
+def without_a_look(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Verdict:
+    """What is told of a folder by those who build it."""
+    with monkeypatch.context() as patch:
+        patch.setattr("models.first_look.look_at_folder", lambda surveyed: None)
+        return check(str(folder), paint=False)
+
+
+def test_what_files_tell_is_refused_without_a_library(
+    hostile: dict[tuple[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the message and in the row that it has where a library was taken in; so are the rows, to the last that needs none."""
+    paths = json.dumps([str(folder) for folder in hostile.values()])
+    done = subprocess.run([sys.executable, "-c", READ_ALL], cwd=ROOT, input=paths, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    for folder, (*rows, why) in zip(hostile.values(), json.loads(done.stdout), strict=True):
+        built = without_a_look(folder, monkeypatch)
+        assert why == built.why and not built.loadable
+        pairs = [(tuple(row), (full.name, full.state, full.found)) for row, full in zip(rows, built.rows, strict=True)]
+        refused = next(name for (name, state, _), _ in pairs if state == "refused")
+        for told, full in pairs:
+            assert told == full or (refused == "headers" and told[1] in ("not reached", "sound") and full[1] in ("not reached", "sound")), folder
+
+
+def test_a_sound_checkpoint_is_told_of_as_if_nobody_had_looked_before(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in sound.iterdir():
+        verdict = check(str(folder), paint=False)
+        assert verdict.loadable and verdict == without_a_look(folder, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [("code", "sd1"), ("a class of the standard library", "bundled"), ("a pipeline nobody knows", "sd1"), ("a header of a million values", "bundled"),
+     ("half a file", "sd1"), ("layers without end", "bundled")],
+)  # fmt: skip
+def test_the_command_answers_within_a_second(hostile: dict[tuple[str, str], Path], tmp_path: Path, name: str, family: str) -> None:
+    refused_at_once(tmp_path, CASES[name].message.replace(".*", ""), "models", "check", str(hostile[name, family]))
+
+
+@pytest.mark.parametrize(("content", "message"), [(PICKLE, "is a pickle"), (GGUF, "announces"), (b"\xff\0\0\0\0\0\0\0{}", "not a whole")], ids=["pickle", "GGUF", "half"])
+def test_so_it_does_of_a_file(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    refused_at_once(tmp_path, message, "models", "check", str(path))
+
+
+@pytest.mark.parametrize("command", [("replay", "ui/demo.jsonl", "--out", "OUT"), ("eval", "--out", "OUT.json"), ("bench", "--out", "OUT.json")])
+def test_so_do_the_commands_that_paint(hostile: dict[tuple[str, str], Path], tmp_path: Path, command: tuple[str, ...]) -> None:
+    told = [word.replace("OUT", str(tmp_path / "out")) for word in command]
+    refused_at_once(tmp_path, "model.PY is code", *told, "--checkpoint", str(hostile["code", "sd1"]))
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_so_does_the_painters_process(hostile: dict[tuple[str, str], Path]) -> None:
+    spec = PainterSpec(checkpoint=str(hostile["half a file", "bundled"]), device="cpu")
+    code = f"from engine.painter import PainterSpec; import models.catalog, sys\ntry: models.catalog.open_carefully({spec!r})\nexcept Exception as error: print(error)\nsys.exit('torch' in sys.modules)"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and "not a whole safetensors file" in done.stdout
+    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+        open_carefully(spec)
+
+
+def refused_at_once(home: Path, message: str, *command: str) -> None:
+    """By the command in a process of its own, whose processes take no torch in; in the best of TRIES, beside what it takes to say
+    how it is used."""
+    environ = {**os.environ, "PIXELOS_HOME": str(home / "profile")}
+    took = MORE_S
+    for _ in range(TRIES):
+        begun = time.monotonic()
+        pixelos(environ, "--help")
+        least, begun = time.monotonic() - begun, time.monotonic()
+        done = pixelos(environ, *command)
+        took = time.monotonic() - begun - least
+        assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+        if took < MORE_S:
+            break
+    assert took < MORE_S
+    seen = pixelos({**environ, "PYTHONPROFILEIMPORTTIME": "1"}, *command).stderr  # of every process that the command starts
+    assert "models.first_look" in seen or "models.survey" in seen or "models.whole" in seen
+    assert not [line for line in seen.splitlines() if line.rpartition("|")[2].strip() in ("torch", "diffusers", "transformers")]
+
+
+def pixelos(environ: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "ui.cli", *command], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_parts_of_the_bundled_family_are_those_that_are_built() -> None:
+    assert {part: cls.__name__ for part, cls in COMPONENTS.items()} == PARTS
+
+
+def test_what_was_tried_counts_only_where_it_was_refused() -> None:
+    findings = Findings({"structure": ["3 files"]})
+    with findings.trial() as tried:
+        tried.tell("family", "sd1")
+    assert findings == Findings({"structure": ["3 files"]})
+    with pytest.raises(CheckpointError), findings.trial() as tried, tried.row("headers"):
+        tried.tell("family", "sd1")
+        raise CheckpointError("no")
+    assert findings == Findings({"structure": ["3 files"], "family": ["sd1"]}, refused="headers")
