@@ -14,7 +14,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -64,6 +63,7 @@ from engine.painter import (
     ReadyingPainter,
     SteppingPainter,
 )
+from engine.trouble import noted
 
 BEAT_S, METER_S = 0.25, 1.0
 QUIET_S = 0.03  # without a letter, until the painter gets on with what makes it quicker
@@ -83,7 +83,7 @@ def run_child(letters: Connection, opener: bytes, spec: PainterSpec, frames_name
 def run_spare(letters: Connection, opener: bytes, libraries: Sequence[str]) -> None:
     """The same for a process that is started before it is known what it is to open: it takes `libraries` in, and waits."""
     _settle()
-    with suppress(ImportError):  # whoever opens a painter says so
+    with suppress(Exception):  # whoever opens a painter says so
         for name in libraries:
             import_module(name)
     try:
@@ -94,9 +94,9 @@ def run_spare(letters: Connection, opener: bytes, libraries: Sequence[str]) -> N
 
 
 def _live(letters: Connection, opener: bytes, spec: PainterSpec, frames_name: str) -> None:
-    frames = FrameMemory(spec.size, frames_name)
-    threading.Thread(target=_beat, args=(frames.beats,), name="beat", daemon=True).start()
     try:
+        frames = FrameMemory(spec.size, frames_name)
+        threading.Thread(target=_beat, args=(frames.beats,), name="beat", daemon=True).start()
         with heard(partial(_note, frames.read)):
             painter = _open(letters, opener, spec)
         if isinstance(painter, MeteredPainter) and painter.card() is not None:
@@ -106,9 +106,8 @@ def _live(letters: Connection, opener: bytes, spec: PainterSpec, frames_name: st
             painter.close()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         os._exit(0)  # the parent is gone: nobody is left to tell
-    except BaseException:  # noqa: BLE001
-        traceback.print_exc()
-        sys.stderr.flush()
+    except BaseException as error:  # noqa: BLE001
+        noted(error)
         os._exit(1)
     # Without the interpreter's own end, which could wait for a library's threads.
     sys.stderr.flush()
@@ -123,8 +122,7 @@ def _open(letters: Connection, opener: bytes, spec: PainterSpec) -> Painter | No
         painter = open_painter(spec)
         latents = painter.latents()
     except Exception as error:  # noqa: BLE001
-        if not isinstance(error, PixelOSError):
-            traceback.print_exc()
+        _note_unforeseen(error)
         letters.send(Refused(_words(error), isinstance(error, InputError), isinstance(error, Shortage)))
         return None
     letters.send(Opened(painter.info, LatentForm(latents.shape, latents.dtype.str)))
@@ -189,7 +187,7 @@ class _Work:
             self._restore(self._held)
             return Dropped()
         except Exception as error:  # noqa: BLE001
-            traceback.print_exc()
+            _note_unforeseen(error)
             self._restore(self._held)
             return Failed(_words(error), isinstance(error, Shortage))
 
@@ -212,8 +210,8 @@ class _Work:
         requests = [self._whole(request, SLOTS + i, ARRAYS) for i, request in enumerate(letter.requests)]
         try:
             return self._painter.guess(requests, self._letters.poll)
-        except Exception:  # noqa: BLE001
-            traceback.print_exc()
+        except Exception as error:  # noqa: BLE001
+            _note_unforeseen(error)
             return 0
 
     def _whole(self, request: PaintRequest, slot: int, given: Sequence[str]) -> PaintRequest:
@@ -227,7 +225,7 @@ class _Work:
         except Cancelled as stopped:
             return Painting(request.seq, (), "skipped", why=str(stopped))
         except Exception as error:  # noqa: BLE001
-            traceback.print_exc()
+            _note_unforeseen(error)
             self._restore(self._held)
             return Painting(request.seq, (), "skipped", why=_words(error))
 
@@ -259,8 +257,9 @@ class _Work:
 
 
 def _settle() -> None:
-    """Be a quiet process: low priority, passive waiting, no Ctrl-C, nothing on standard output."""
+    """Be a quiet process: low priority, passive waiting, no Ctrl-C, nothing on standard output, no traceback on the terminal."""
     os.environ.update(PASSIVE_WAITING)
+    threading.excepthook = _note_thread
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends this process
     if sys.platform == "win32":
         import psutil
@@ -289,6 +288,16 @@ def _meter(painter: MeteredPainter, card: np.ndarray) -> None:
     while (reading := painter.card()) is not None:
         card[:] = reading.free, reading.total, reading.own
         time.sleep(METER_S)
+
+
+def _note_unforeseen(error: Exception) -> None:
+    """What is foreseen says all of it in its words."""
+    if not isinstance(error, PixelOSError):
+        noted(error)
+
+
+def _note_thread(failed: threading.ExceptHookArgs) -> None:
+    noted(failed.exc_value)
 
 
 def _note(read: np.ndarray, share: float) -> None:

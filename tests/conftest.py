@@ -45,6 +45,14 @@ def offline() -> Iterator[None]:
     assert not asked, asked
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What fails in a test is not written to the log of whoever tests, where the system's log folder can be named (Linux)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 def need(tool: str, package: str) -> str:
     found = shutil.which(tool)
     if found:

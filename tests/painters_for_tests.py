@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -183,6 +184,17 @@ class FrozenPainter(FaultyPainter):
 
 class CrashingPainter(FaultyPainter):
     fault = staticmethod(_exit)
+
+
+class ThreadedPainter(FaultyPainter):
+    """Fails in a thread of its own, too, as a library's might."""
+
+    @staticmethod
+    def fault() -> None:
+        thread = threading.Thread(target=_raise)
+        thread.start()
+        thread.join()
+        os._exit(7)
 
 
 class OnceFailingPainter(RememberingPainter):

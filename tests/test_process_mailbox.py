@@ -9,8 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
+import platformdirs
 import psutil
 import pytest
 
@@ -42,6 +44,7 @@ from tests.painters_for_tests import (
     SlowPainter,
     SteadyPainter,
     StrayPainter,
+    ThreadedPainter,
     broken_opener,
     hanging_opener,
     missing_checkpoint,
@@ -282,6 +285,30 @@ def test_an_opener_that_fails_for_another_reason_is_tried_three_times() -> None:
     with mailbox_of(broken_opener, NO_PAUSE) as mailbox:
         until(lambda: mailbox.status.state == "gave up")
         assert NAMED in mailbox.status.why and mailbox.status.deaths == 3
+
+
+@pytest.mark.parametrize("painter", [RaisingPainter, broken_opener, ThreadedPainter])
+def test_where_it_failed_is_for_the_log_and_not_for_the_terminal(
+    painter: OpenPainter, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIXELOS_DEBUG", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    log = platformdirs.user_log_path("pixelos", appauthor=False) / "pixelos.log"
+    before = log.read_text() if log.exists() else ""  # only on Linux it is the test's own
+    _fail(painter)
+    assert "Traceback" not in capfd.readouterr().err
+    told = log.read_text().removeprefix(before)
+    assert "Traceback" in told and f"RuntimeError: {NAMED}" in told
+    monkeypatch.setenv("PIXELOS_DEBUG", "1")
+    _fail(painter)
+    assert f"RuntimeError: {NAMED}" in capfd.readouterr().err and log.read_text() == before + told
+
+
+def _fail(painter: OpenPainter) -> None:
+    with mailbox_of(painter, Limits(backoff=0.0, deaths=1)) as mailbox:
+        mailbox.post(noisy(1, "!"))
+        until(lambda: mailbox.status.state == "gave up")
+        assert mailbox.status.why and "Traceback" not in mailbox.status.why
 
 
 def test_a_checkpoint_that_does_not_open_in_time_is_given_up() -> None:

@@ -318,21 +318,14 @@ def _tell(message: str, code: int) -> int:
 
 
 def _unexpected(error: Exception) -> int:
-    import traceback
+    from engine.trouble import debugging, noted
 
-    if os.environ.get("PIXELOS_DEBUG") == "1":
-        traceback.print_exception(error)
+    log = noted(error)
+    if debugging():
         return 1
-    import platformdirs
-
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     what = " ".join(what.split())
-    log = platformdirs.user_log_path("pixelos", appauthor=False) / "pixelos.log"
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with open(log, "a", encoding="utf-8", errors="replace") as file:
-            traceback.print_exception(error, file=file)
-    except OSError:
+    if log is None:
         return _tell(f"something failed: {what}; PIXELOS_DEBUG=1 shows where", 1)
     return _tell(f"something failed: {what}; details are in {log}", 1)
 
