@@ -33,8 +33,10 @@ from models.prompted.opening import recognised, tokenizer_of
 from models.safetensors_file import open_safetensors
 from models.survey import survey
 from models.weight_files import shards_of
+from tests.bounds import alarmed
 
-LONGEST_S = 2.0
+LONGEST_S = 2.0  # of the processor's time
+HUNG_S = 60.0  # by the clock on the wall, however busy the machine is
 MOST_BYTES = 256 * 2**20
 LARGEST = 18 * 2**20  # bytes of one input
 TOKENS: tuple[bytes, ...] = (
@@ -169,13 +171,14 @@ TARGETS: dict[str, Target] = {
 def outcome(target: Target, data: bytes) -> str:
     """What reading one input came to: "sound", or the refusal without its names and numbers.
 
-    Raises whatever is no CheckpointError, and AssertionError for an input that took too long or too much.
+    Raises whatever is no CheckpointError, and AssertionError for an input that took too long, too much or hung.
     """
     with tempfile.TemporaryDirectory() as home:
         tracemalloc.start()
         begun = time.process_time()  # of this process alone: others may keep the machine busy
         try:
-            target.read(data, Path(home))
+            with alarmed(HUNG_S):
+                target.read(data, Path(home))
             said = "sound"
         except CheckpointError as error:
             said = re.sub(r"\d+|'[^']*'", "_", str(error).replace(home, ""))

@@ -32,8 +32,12 @@ MORE_S = 1.0  # than to show the help
 TRIES = 3
 READ_ALL = """
 import json, sys
+import models.first_look
 from models.check import check
+from tests.bounds import Memory
+memory = Memory()
 print(json.dumps([[[row.name, row.state, row.found] for row in told.rows] + [told.why] for told in map(check, json.load(sys.stdin))]))
+assert memory.more_mb < 128, memory.more_mb
 sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)
 """
 

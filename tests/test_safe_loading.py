@@ -27,6 +27,7 @@ from models.families import FAMILIES
 from models.findings import ROWS, Findings
 from models.limits import limited_memory
 from models.safetensors_file import SafetensorsFile
+from tests.bounds import Memory
 from tests.checkpoints import tiny_checkpoint
 from tests.hostile import (
     BASES,
@@ -51,7 +52,7 @@ ROOT = Path(__file__).parent.parent
 SPEC = PainterSpec(size=SIZE, threads=1, device="cpu", steps=1)
 SOON_S = 1.0  # of this process alone, in the best of TRIES: on a busy machine even that takes longer at times
 TRIES = 3
-ROOM_MB = 256.0  # more memory than before
+ROOM_MB = 256.0  # more memory than it had
 ALL = ["bundled", *(row.name for row in FAMILIES)]
 
 
@@ -84,7 +85,7 @@ def painted_by(painter: Painter) -> np.ndarray:
 
 def refused_soon(act: Callable[[], object], message: str) -> str:
     """What is said where `act` is refused, as it must be, in little time and memory."""
-    room, took = largest_mb(), SOON_S
+    memory, took = Memory(), SOON_S
     for _ in range(TRIES):
         begun = time.process_time()
         with pytest.raises(CheckpointError, match=message) as refusal:
@@ -92,7 +93,7 @@ def refused_soon(act: Callable[[], object], message: str) -> str:
         took = time.process_time() - begun
         if took < SOON_S:
             break
-    assert took < SOON_S and largest_mb() - room < ROOM_MB
+    assert took < SOON_S and memory.more_mb < ROOM_MB
     return str(refusal.value)
 
 
@@ -111,15 +112,6 @@ def refused(old: Painter, wanted: np.ndarray, tmp_path: Path, monkeypatch: pytes
         return said
 
     return refuse
-
-
-def largest_mb() -> float:
-    """The most memory that this process ever took; 0 where the system does not say."""
-    if sys.platform == "win32":
-        return 0.0
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def copied(folder: Path, to: Path) -> Path:
