@@ -2,7 +2,7 @@
 
 `python -m benchmarks.swap` runs the real window (on SDL's dummy driver where no display is named) on the bundled checkpoint
 and copies of it while somebody types: to one of them by a command nobody expected, to the other as after some seconds in the
-picker, and back to the first, and prints one JSON document. Times in milliseconds: `loading`, until
+picker, and back to the first, and prints one JSON document, which `--out FILE.json` keeps too. Times in milliseconds: `loading`, until
 the checkpoint was open; `taking_over`, from there to its frame in the window; `held_up`, the longest turn of the window's
 loop beside waiting for input, which is how long no frame could be presented; `held_up_before`, the same over the seconds
 before, in which no checkpoint was changed; `load`: programs that wanted a core, over the last minute.
@@ -10,10 +10,12 @@ before, in which no checkpoint was changed; `load`: programs that wanted a core,
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -22,6 +24,7 @@ from typing import Any
 from benchmarks.machine import machine_facts
 from benchmarks.window_loop import Typing, WindowLoop, with_some_display
 from engine.desktop.desktop import Desktop
+from engine.geometry import parse_size
 from engine.painter import PainterSpec
 from engine.session import Session
 from engine.settings import Settings
@@ -73,10 +76,22 @@ def _swap(loop: WindowLoop, mailbox: SwapMailbox, spec: PainterSpec) -> dict[str
         loop.turn()
     if latest.state != "done":
         raise SystemExit(f"it was refused: {latest.why}")
+    opened = opened or monotonic()  # within one turn of the loop
     told = {"loading": opened - begun, "taking_over": monotonic() - opened, "held_up": max(loop.turns), "held_up_before": before}
     return {name: round(seconds * 1e3, 1) for name, seconds in told.items()}
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", default="512x384")
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args(arguments)
     with_some_display()
-    print(json.dumps(measure(), indent=2))
+    result = json.dumps(measure(parse_size(given.size)), indent=2)
+    if given.out:
+        given.out.write_text(result + "\n")
+    print(result)
+
+
+if __name__ == "__main__":
+    main()
