@@ -68,7 +68,7 @@ class Dreamt:
         while (t := round(self.desktop.t + 0.1, 3)) <= event.t:
             before = self.desktop.items
             self.desktop.advance(t)
-            if self.desktop.items is not before:
+            if self.desktop.items != before:
                 self._answer(None)
         self.desktop.handle(event)
         return self._answer(event)

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from engine.desktop.desktop import Desktop
 from engine.errors import CheckpointError
-from engine.events import Ask, Down, Event, Key, Move, Text, Up
+from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
 from engine.geometry import Rect
 from engine.scene import find
 from engine.theme import NEUTRAL, Role
@@ -152,20 +152,21 @@ def test_an_event_reaches_where_it_lands() -> None:
     front, behind = desktop.stack.windows[-1].rect, desktop.stack.windows[0].rect
     clock, icon = (find(desktop.widgets, path).rect for path in ("taskbar/clock", "icons/Files"))
 
-    def reached(event: Event | None, *pointers: tuple[int, int]) -> list[bool]:
-        cells = known.within_reach(event, pointers or ((0, 0),))
+    def reached(event: Event | None, *pointers: tuple[int, int], spots: tuple[Rect, ...] = ()) -> list[bool]:
+        cells = known.within_reach(event, pointers or ((0, 0),), spots)
         assert cells.shape == (SIZE[1] // 8, SIZE[0] // 8)
         places = front.centre, (behind.right - 12, behind.bottom - 12), icon.centre, clock.centre
         return [bool(cells[y // 8, x // 8]) for x, y in places]
 
     x, y = front.centre
-    for event in (None, Key(3.0, "left"), Text(3.0, "a"), Move(3.0, x, y), Down(3.0, "left", x, y)):
+    for event in (None, Key(3.0, "left"), Move(3.0, x, y)):
         assert reached(event, front.centre) == [True, False, False, False], event
     assert reached(Move(3.0, *icon.centre), icon.centre, front.centre) == [True, False, True, False]
     assert reached(Move(3.0, *clock.centre), clock.centre) == [False, False, False, True]
-    assert reached(Up(3.0, "left", *clock.centre), clock.centre) == [True] * 4, "the launcher may open"
+    assert reached(Text(3.0, "a"), spots=(Rect(x, y, 9, 16),)) == [True, False, False, False], "where the letter is put"
     assert reached(Down(3.0, "right", *icon.centre), icon.centre)[:3] == [True, False, True], "a menu opens over it"
-    assert reached(Ask(3.0, "sing")) == [True] * 4
+    for other in (Ask(3.0, "sing"), Down(3.0, "left", x, y), Up(3.0, "left", x, y), Wheel(3.0, 1)):
+        assert reached(other, front.centre) == [False] * 4, other
     bare = Recollection(SIZE, Book())
     bare.begin(planes_of(shown(Desktop(SIZE))), Desktop(SIZE).features())
     assert bare.within_reach(Key(1.0, "a"), ((0, 0),))[10, 40]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.context import text_size_of
-from engine.events import Down, Event, Key, Move, Text, Up, Wheel
+from engine.events import Down, Event, Key, Move, Text
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures
 from models.dreaming.book import Book
@@ -72,22 +72,26 @@ class Recollection:
         """Where the window in front stands, frame pixels."""
         return self._windows.front
 
-    def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]]) -> Tensor:
-        """Where an event is likely to change something, bool (h, w). The pointer's: the windows, desktop or taskbar where it is and was,
-        near it where a menu may open, and anywhere where a button in the taskbar was pressed; of keys and of time: the window in front,
-        or the desktop; of all else: anywhere."""
+    def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]], spots: Sequence[Rect] = ()) -> Tensor:
+        """Where an event is likely to change what can be told, bool (h, w). Of keys and of time: the window in front, or the desktop;
+        of a moving pointer: the windows, desktop or taskbar where it is and was; of a right button: around it, where a menu opens; of a
+        letter: `spots`, where it is put. Of all else nowhere: what is asked for, pressed or scrolled to was mostly never seen."""
         seen = self._windows.seen()
-        if not (event is None or isinstance(event, Key | Text | Move | Down | Up | Wheel)):
-            return torch.ones_like(seen, dtype=torch.bool)
-        if event is None or isinstance(event, Key | Text):
+        if event is None or isinstance(event, Key):
             return seen == min(int(seen.max()), 1)
         near = torch.zeros_like(seen, dtype=torch.bool)
-        for x, y in pointers:
-            row, column = min(max(y // GRID, 0), len(seen) - 1), min(max(x // GRID, 0), seen.shape[1] - 1)
-            near |= (seen == seen[row, column]) | bool(seen[row, column] < 0 and isinstance(event, Down | Up))
+        for row, column in (self._cell(x, y) for x, y in pointers):
+            if isinstance(event, Move):
+                near |= seen == seen[row, column]
             if isinstance(event, Down) and event.button == "right":
                 near[max(row - NEAR, 0) : row + NEAR + 1, max(column - NEAR, 0) : column + NEAR + 1] = True
+        for spot in spots if isinstance(event, Text) else ():
+            near[cells_of(spot.meet(self.bounds))] = True
         return near
+
+    def _cell(self, x: int, y: int) -> tuple[int, int]:
+        """Row and column of the cell that a pixel lies in, the nearest one of those outside."""
+        return min(max(y // GRID, 0), self.bounds.h // GRID - 1), min(max(x // GRID, 0), self.bounds.w // GRID - 1)
 
     def show(self, planes: Tensor) -> None:
         """The guide is another now."""
@@ -114,6 +118,12 @@ class Recollection:
         self._windows.restore(flat[PLANES:kept])
         places = flat[kept : kept + (len(flat) - kept) // PLANES * PLANES]
         self._places.restore(places.unflatten(0, (-1, PLANES)))
+
+
+def cells_of(rect: Rect) -> tuple[slice, slice]:
+    """The cells that a rect touches: rows and columns."""
+    x, y, w, h = rect.snap()
+    return slice(y // GRID, (y + h) // GRID), slice(x // GRID, (x + w) // GRID)
 
 
 def guessed(hand: AtHand, planes: Tensor) -> AtHand:
