@@ -62,14 +62,19 @@ def survey(folder: Path, findings: Findings | None = None) -> Survey:
 def check_components(surveyed: Survey, allowed: Mapping[str, Collection[Pair]], spare: Mapping[str, Collection[Pair]]) -> None:
     """Every part that the index names is of a class that may stand there. allowed: parts that must be there; spare: parts
     that are not used, and passed over. Raises CheckpointError."""
-    named = {key: value for key, value in surveyed.index.items() if isinstance(value, list) and value != [None, None]}
+    named = parts_named(surveyed)
     for component in [*allowed, *(key for key in named if key not in allowed)]:
         pairs = allowed.get(component, spare.get(component, ()))
         if (told := named.get(component)) not in [list(pair) for pair in pairs]:
             wanted = ", ".join(sorted(".".join(pair) for pair in pairs)) or "none under this name"
-            raise CheckpointError(f"{surveyed.folder / INDEX}: {component} is {short(told)}; allowed are {wanted}")
+            raise CheckpointError(f"{surveyed.folder / INDEX}: {component[:60]} is {short(told)}; allowed are {wanted}")
         if component not in allowed:
             surveyed.findings.note(f"{component} is ignored: this family paints without it")
+
+
+def parts_named(surveyed: Survey) -> dict[str, Any]:
+    """The parts that the index says are there, and of what class; until `check_components` they may be called anything."""
+    return {key: value for key, value in surveyed.index.items() if isinstance(value, list) and value != [None, None]}
 
 
 def check_link(path: Path) -> str:

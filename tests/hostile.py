@@ -181,6 +181,8 @@ CASES: dict[str, Case] = {
     "a module that runs when imported": Case(1, part_class(["planted", "Denoiser"]), part_class(None), "allowed are"),
     "a class that is a list": Case(1, part_class([["os"], ["system"]]), part_class(None), "allowed are"),
     "one part more, of another class": Case(1, index(helper=["os", "system"]), index(helper=[None, None]), "helper is .*allowed are none"),
+    "a part in another checkpoint": Case(1, index(**{f"../lent/{name}": ["models", "Denoiser"] for name in ("unet", "denoiser")}), index(**{f"../lent/{name}": [None, None] for name in ("unet", "denoiser")}), "../lent/unet is .*allowed are none"),
+    "a part of a name without end": Case(1, index(**{"x" * 300: ["models", "Denoiser"]}), index(**{"x" * 300: [None, None]}), "x is .*allowed are none"),
     "a pipeline that is a file": Case(1, index(_class_name=["pipeline", "Mine"]), nothing, "_class_name must be a text"),
     "a pipeline nobody knows": Case(1, index(_class_name="os.system"), nothing, "those that can are bundled"),
     "an index that is no JSON": Case(1, file("model_index.json", "{"), nothing, "is not JSON"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,10 +23,12 @@ from engine.painter import Painter, PainterSpec, Words
 from engine.process_mailbox import ProcessMailbox
 from models.apart import apart
 from models.catalog import open_checkpoint, open_painter, resolve
-from models.check import check
+from models.check import check, glance
+from models.facts import fact
 from models.families import FAMILIES
 from models.findings import ROWS, Findings
 from models.limits import limited_memory
+from models.places import Found
 from models.safetensors_file import SafetensorsFile
 from tests.bounds import Memory
 from tests.checkpoints import tiny_checkpoint
@@ -135,6 +138,30 @@ def test_what_is_hostile_is_refused_and_its_twin_loads(
     hostile = copied(sound / where, tmp_path / "hostile")
     case.hostile(hostile, base)
     refused(hostile, case.message)
+
+
+@pytest.mark.parametrize(("name", "where"), [(name, where) for name, case in CASES.items() if case.row == 1 for where in case.where])
+def test_a_list_of_checkpoints_reads_no_part_that_its_family_has_not(sound: Path, tmp_path: Path, name: str, where: str) -> None:
+    """Row 1, where no more than headers are read: one hostile folder does not spoil the list, nor does it lead to another."""
+    case, base = CASES[name], BASES[where]
+    copied(sound / where, tmp_path / "lent")
+    case.twin(copied(sound / where, tmp_path / "twin"), base)
+    case.hostile(copied(sound / where, tmp_path / "hostile"), base)
+    whole, twin, hostile = (Found(folder, tmp_path / folder, "checkpoint") for folder in ("lent", "twin", "hostile"))
+    verdict = glance(twin)
+    assert verdict.loadable and verdict.parameters == glance(whole).parameters and fact(twin, SPEC).family == where
+    verdict = glance(hostile)
+    assert not verdict.loadable and re.search(case.message, verdict.why) and "\n" not in verdict.why and fact(hostile, SPEC).why
+
+
+def test_what_goes_while_it_is_listed_is_one_line_of_the_list(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(path: Path) -> int:
+        raise FileNotFoundError(2, "No such file or directory", str(path))
+
+    monkeypatch.setattr("models.check.weights_size", gone)
+    monkeypatch.setattr("models.facts.weights_size", gone)
+    found = Found("sd1", sound / "sd1", "checkpoint")
+    assert "cannot be read (No such file or directory)" in glance(found).why == fact(found, SPEC).why
 
 
 @pytest.mark.parametrize("family", ALL)
