@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +23,6 @@ from engine.process_mailbox import ProcessMailbox
 from models.apart import apart
 from models.catalog import open_checkpoint, open_painter, resolve
 from models.check import check, glance
-from models.facts import fact
 from models.families import FAMILIES
 from models.findings import ROWS, Findings
 from models.limits import limited_memory
@@ -140,30 +138,6 @@ def test_what_is_hostile_is_refused_and_its_twin_loads(
     refused(hostile, case.message)
 
 
-@pytest.mark.parametrize(("name", "where"), [(name, where) for name, case in CASES.items() if case.row == 1 for where in case.where])
-def test_a_list_of_checkpoints_reads_no_part_that_its_family_has_not(sound: Path, tmp_path: Path, name: str, where: str) -> None:
-    """Row 1, where no more than headers are read: one hostile folder does not spoil the list, nor does it lead to another."""
-    case, base = CASES[name], BASES[where]
-    copied(sound / where, tmp_path / "lent")
-    case.twin(copied(sound / where, tmp_path / "twin"), base)
-    case.hostile(copied(sound / where, tmp_path / "hostile"), base)
-    whole, twin, hostile = (Found(folder, tmp_path / folder, "checkpoint") for folder in ("lent", "twin", "hostile"))
-    verdict = glance(twin)
-    assert verdict.loadable and verdict.parameters == glance(whole).parameters and fact(twin, SPEC).family == where
-    verdict = glance(hostile)
-    assert not verdict.loadable and re.search(case.message, verdict.why) and "\n" not in verdict.why and fact(hostile, SPEC).why
-
-
-def test_what_goes_while_it_is_listed_is_one_line_of_the_list(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(path: Path) -> int:
-        raise FileNotFoundError(2, "No such file or directory", str(path))
-
-    monkeypatch.setattr("models.check.weights_size", gone)
-    monkeypatch.setattr("models.facts.weights_size", gone)
-    found = Found("sd1", sound / "sd1", "checkpoint")
-    assert "cannot be read (No such file or directory)" in glance(found).why == fact(found, SPEC).why
-
-
 @pytest.mark.parametrize("family", ALL)
 def test_every_family_is_guarded_and_a_whole_checkpoint_passes(
     sound: Path, tmp_path: Path, refused: Callable[[Path, str], str], family: str, monkeypatch: pytest.MonkeyPatch
@@ -225,6 +199,19 @@ def test_pickles_beside_safetensors_are_named_and_left_alone(sound: Path, tmp_pa
     folder = copied(sound / "sd1", tmp_path / "sd1")
     (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(PICKLE)
     assert "unet/diffusion_pytorch_model.bin is ignored: it is a pickle" in notes(folder)
+
+
+def test_an_export_for_other_programs_is_named_and_left_alone(sound: Path, tmp_path: Path) -> None:
+    """Row 6, as the repositories of Stable Diffusion XL hold them beside their parts."""
+    folder = copied(sound / "sd1", tmp_path / "sd1")
+    (folder / "vae_decoder").mkdir()
+    (folder / "vae_decoder" / "model.onnx").write_bytes(PICKLE)
+    (folder / "vae_decoder" / "config.json").write_text("{}")
+    assert "vae_decoder/model.onnx is ignored: it is a pickle, which may run code when loaded, and the checkpoint has no part vae_decoder" in notes(folder)
+    assert glance(Found("sd1", folder, "checkpoint")).loadable
+    (folder / "model_index.json").write_text("{")
+    with pytest.raises(CheckpointError, match="onnx is a pickle"):  # nobody knows what is a part
+        open_checkpoint(folder)
 
 
 def test_what_git_keeps_of_a_clone_is_no_part_of_it(sound: Path, tmp_path: Path) -> None:
