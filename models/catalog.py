@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from engine.errors import CheckpointError
 from engine.painter import GuidePainter, Painter, PainterSpec
+from engine.paths import path_said
 from models.places import INDEX, found_in
 from models.whole import refuse_foreign, whole
 
@@ -41,7 +42,7 @@ def resolve(checkpoint: str, profile: str | None = None) -> Path:
         if not (BUNDLED / INDEX).is_file():
             raise CheckpointError(f"the bundled checkpoint is missing in {BUNDLED}; install Pixel OS again")
         return BUNDLED
-    path = Path(checkpoint).expanduser()
+    path = path_said(checkpoint, CheckpointError)
     if profile is not None and not path.exists():
         path = Path(profile) / "checkpoints" / checkpoint
     if profile is not None and not path.exists():

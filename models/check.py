@@ -6,6 +6,7 @@ Imports torch only where something is read: who has it looked at in another proc
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,7 +207,7 @@ def _place(checkpoint: str, profile: str | None) -> Path:
     try:
         return resolve(checkpoint, profile)
     except CheckpointError:
-        elsewhere = profile is not None and not Path(checkpoint).expanduser().exists()
+        elsewhere = profile is not None and not os.path.exists(os.path.expanduser(checkpoint))
         every = found_in(Path(str(profile))) if elsewhere else []
         path = next((found.path for found in every if checkpoint in (found.name, Path(found.name).stem)), None)
         if path is None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.paths import path_said
 from models.plain_files import read_bytes
 
 FILES = (".safetensors", ".gguf")
@@ -63,7 +64,7 @@ def folders_of(profile: Path) -> list[Path]:
     """The folders of other programs, as the profile's settings name them."""
     from engine.settings import Settings  # dear, and no need of it for a path
 
-    return [Path(text).expanduser() for text in Settings.load(profile / "settings.toml").folders]
+    return [path_said(text) for text in Settings.load(profile / "settings.toml").folders]
 
 
 def watched_in(profile: Path) -> list[Path]:

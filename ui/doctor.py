@@ -57,9 +57,10 @@ def diagnose(
     profile: Path | None, machine: Callable[[], dict[str, Any]], checkpoints: Callable[[str], list[Any]]
 ) -> list[Finding]:
     """Everything worth knowing, each with what mends it."""
+    from engine.paths import path_said
     from engine.profile import default_folder
 
-    folder = (profile or default_folder()).expanduser().absolute()
+    folder = path_said(profile or default_folder()).absolute()
     findings = [*_machine(machine), _display(), _pygame(), _fonts(), _disk(folder), _profile(folder)]
     return findings + _checkpoints(folder, checkpoints)
 
