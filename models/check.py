@@ -17,7 +17,7 @@ from engine.painter import PainterSpec
 from models.catalog import NO_LORAS, open_checkpoint, probed, resolve
 from models.findings import ROWS, Findings
 from models.limits import weights_size
-from models.places import Found, found_in
+from models.places import Found, found_in, named
 from models.whole import refuse_foreign, whole
 
 if TYPE_CHECKING:
@@ -208,8 +208,7 @@ def _place(checkpoint: str, profile: str | None) -> Path:
         return resolve(checkpoint, profile)
     except CheckpointError:
         elsewhere = profile is not None and not os.path.exists(os.path.expanduser(checkpoint))
-        every = found_in(Path(str(profile))) if elsewhere else []
-        path = next((found.path for found in every if checkpoint in (found.name, Path(found.name).stem)), None)
+        path = named(checkpoint, Path(str(profile))) if elsewhere else None
         if path is None:
             raise
         return path

@@ -14,7 +14,7 @@ from models.check import UNFINISHED, Sizes, reason, sizes_of
 from models.limits import weights_size
 from models.memory_plan import MemoryPlan, plan
 from models.places import Found, found_in
-from models.whole import whole
+from models.whole import refuse_foreign, whole
 
 LICENCES = ("license", "licence", "copying", "use_policy")
 
@@ -30,6 +30,8 @@ def facts(spec: PainterSpec) -> list[CheckpointFacts]:
 def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
     """Of one. Never raises for a bad one."""
     try:
+        if found.path.is_file():
+            refuse_foreign(found.path)
         if not whole(found.path):
             raise CheckpointError(f"{found.path} {UNFINISHED}")
         sizes, megabytes = sizes_of(found), weights_size(found.path) / 1e6

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 KEPT = ("bundled", "guide")  # names that are not the profile's to give or take
 FOLDERS = {"checkpoint": "checkpoints", "lora": "loras", "embedding": "embeddings"}
 USES = {"checkpoint": "use it with --checkpoint {}", "lora": "use it with --lora {}", "embedding": "say {} in a style to use it"}
+NOT_USED = ", not used: a checkpoint paints with the autoencoder of its own"
 BLOCK = 8 * 2**20  # bytes copied at a time
 
 
@@ -41,7 +42,7 @@ def _line(verdict: Verdict) -> str:
     if verdict.family == "guide":
         return f"{verdict.name:<24} {verdict.family:<12} no model: shows the desktop's plain drawing"
     size = f"{verdict.parameters / 1e6:8.1f} M parameters  {verdict.file_mb:8.1f} MB"
-    memory = f"  about {verdict.memory_mb:.0f} MB when painting" if verdict.memory_mb else f"  {verdict.kind}"
+    memory = f"  about {verdict.memory_mb:.0f} MB when painting" if verdict.memory_mb else f"  {verdict.kind}{NOT_USED if verdict.kind == 'vae' else ''}"
     digest = f"  {verdict.sha256[:12]}" if verdict.sha256 else ""
     return f"{verdict.name:<24} {verdict.family:<12} {size}{memory}{digest}{where}"
 

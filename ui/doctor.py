@@ -81,7 +81,7 @@ def _checkpoints(folder: Path, checkpoints: Callable[[str], list[Any]]) -> list[
                 gave_up = f"memory ran short on {short.when}: {'; '.join(short.gave_up)}"
                 findings.append(Finding("memory", f"{verdict.name}: {gave_up} ({short.plan})", "limits", LESS))
         else:
-            removed = f"pixelos models remove {verdict.name}" if verdict.place == "profile" else f"remove {verdict.path}"
+            removed = f"pixelos models remove {verdict.name}" if verdict.place == "profile" else f"leave it, or remove {verdict.path}"
             mend = "git checkout -- models/bundled" if bundled else removed
             findings.append(Finding("checkpoint", f"{verdict.name}: {verdict.why}", "stops" if bundled else "limits", mend))
     return findings
