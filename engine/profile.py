@@ -17,6 +17,7 @@ from typing import IO
 
 from engine.durable import clear_temporaries
 from engine.errors import ProfileError
+from engine.paths import path_said
 
 HOME_VARIABLE = "PIXELOS_HOME"
 FOLDERS = ("documents", "checkpoints", "loras", "embeddings", "captures")
@@ -50,7 +51,7 @@ class Profile:
 
         Raises ProfileError if it is not a folder, cannot be written, or is open in another Pixel OS.
         """
-        folder = (folder or default_folder()).expanduser().absolute()
+        folder = path_said(folder or default_folder(), ProfileError).absolute()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name in FOLDERS:

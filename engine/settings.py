@@ -28,6 +28,7 @@ from engine.errors import InputError, ProfileError
 from engine.events import MODS, is_key
 from engine.geometry import LARGEST_SIZE, SIZE_STEP, SMALLEST_SIZE, parse_size
 from engine.pace import Caps
+from engine.paths import path_said
 
 ENV_PREFIX = "PIXELOS_"
 ENV_NESTED = "__"
@@ -163,6 +164,16 @@ class Settings(BaseSettings):
             raise ValueError("not one of the text sizes")
         return size
 
+    @field_validator("folders")
+    @classmethod
+    def _paths(cls, folders: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            for text in folders:
+                path_said(text)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return folders
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -260,4 +271,6 @@ def _explain(error: ValidationError, path: Path) -> str:
         return f"{where}: there is no setting {key!r}; there are {', '.join(model.model_fields)}"
     if first["type"] == "value_error" and key == "keys":
         return f"{where}: {first['ctx']['error']}"
+    if first["type"] == "value_error" and key == "folders":
+        return f"{where}: {key}: {first['ctx']['error']}"
     return f"{where}: {key} cannot be {first['input']!r}; it is {_allowed(model, parts[-1])}"

@@ -9,3 +9,5 @@ os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
 # bitsandbytes, where it is installed, is taken in by diffusers for every checkpoint, and on some processors complains then
 # that a kernel is missing which it would have to fetch.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+# transformers tells on standard error, of every pipeline that diffusers takes in, that it does without torchvision.
+logging.getLogger("transformers.utils.import_utils").setLevel(logging.ERROR)

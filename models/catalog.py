@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from engine.errors import CheckpointError
 from engine.painter import GuidePainter, Painter, PainterSpec
-from models.places import INDEX, found_in
+from engine.paths import path_said
+from models.places import INDEX, found_in, named
 from models.whole import refuse_foreign, whole
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def names(checkpoints: Path | None = None) -> list[str]:
     """Names that `--checkpoint` takes: bundled, guide, and what is whole in the profile whose `checkpoints/` is given, or in
     the folders of other programs that its settings name."""
     every = found_in(checkpoints.parent) if checkpoints is not None else []
-    return [*ALWAYS, *(found.name for found in every if found.kind == "checkpoint" and whole(found.path))]
+    return [*ALWAYS, *(found.name for found in every if found.kind == "checkpoint" and not found.foreign and whole(found.path))]
 
 
 def resolve(checkpoint: str, profile: str | None = None) -> Path:
@@ -41,12 +42,11 @@ def resolve(checkpoint: str, profile: str | None = None) -> Path:
         if not (BUNDLED / INDEX).is_file():
             raise CheckpointError(f"the bundled checkpoint is missing in {BUNDLED}; install Pixel OS again")
         return BUNDLED
-    path = Path(checkpoint).expanduser()
+    path = path_said(checkpoint, CheckpointError)
     if profile is not None and not path.exists():
         path = Path(profile) / "checkpoints" / checkpoint
     if profile is not None and not path.exists():
-        every = [found for found in found_in(Path(profile)) if found.kind == "checkpoint"]
-        path = next((found.path for found in every if checkpoint in (found.name, Path(found.name).stem)), path)
+        path = named(checkpoint, Path(profile), "checkpoint") or path
     if not path.exists():
         known = ", ".join(names(Path(profile) / "checkpoints" if profile else None))
         raise CheckpointError(f"there is no checkpoint {checkpoint!r}; known are {known}, or give a folder or a file")

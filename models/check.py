@@ -6,6 +6,7 @@ Imports torch only where something is read: who has it looked at in another proc
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from engine.painter import PainterSpec
 from models.catalog import NO_LORAS, open_checkpoint, probed, resolve
 from models.findings import ROWS, Findings
 from models.limits import weights_size
-from models.places import Found, found_in
+from models.places import Found, found_in, named
 from models.whole import refuse_foreign, whole
 
 if TYPE_CHECKING:
@@ -133,15 +134,20 @@ def glance(found: Found) -> Verdict:
         if found.path.is_file():
             refuse_foreign(found.path)
         sizes = sizes_of(found)
-        family, parameters = sizes.family, sum(sizes.parts.values())
+        family, parameters, megabytes = sizes.family, sum(sizes.parts.values()), _megabytes(found.path)
         if not whole(found.path):
             raise CheckpointError(f"{found.path} {UNFINISHED}")
-    except CheckpointError as error:
-        return Verdict(found.name, str(found.path), "unknown", False, str(error), **known)
+    except (CheckpointError, OSError) as error:
+        return Verdict(found.name, str(found.path), "unknown", False, reason(error, found.path), **known)
     checkpoint = found.kind == "checkpoint"
     memory = _memory(family, parameters) if checkpoint else 0.0
     plan = _planned(sizes) if checkpoint else ""
-    return Verdict(found.name, str(found.path), family, True, "", "", parameters, _megabytes(found.path), memory, plan=plan, **known)
+    return Verdict(found.name, str(found.path), family, True, "", "", parameters, megabytes, memory, plan=plan, **known)
+
+
+def reason(error: CheckpointError | OSError, path: Path) -> str:
+    """What went wrong with a checkpoint, in one message."""
+    return str(error) if isinstance(error, CheckpointError) else f"{path} cannot be read ({error.strerror or error}); copy it again"
 
 
 class Sizes(NamedTuple):
@@ -156,19 +162,19 @@ def sizes_of(found: Found) -> Sizes:
     """From headers alone. Raises CheckpointError."""
     from models.bits import linear_entries
     from models.embeddings import suits, widths_of
+    from models.first_look import PIPELINE, our_parts, recognised
     from models.loras.origins import origin
     from models.prompted.from_file import opened_file, part_family
-    from models.prompted.opening import READING, recognised
+    from models.prompted.opening import READING
     from models.safetensors_file import TAUGHT_NAME, open_safetensors
     from models.single_file import contents_of
-    from models.survey import survey
+    from models.survey import parts_named, survey
     from models.weights import files_of
 
     if found.path.is_dir():
         surveyed = survey(found.path)
-        ours = surveyed.index["_class_name"] == "PixelOSPipeline"
-        family = "bundled" if ours else recognised(surveyed)[0].name
-        parts = [str(part) for part, told in surveyed.index.items() if isinstance(told, list)]
+        ours = surveyed.index["_class_name"] == PIPELINE
+        family, parts = ("bundled", our_parts(surveyed)) if ours else (recognised(surveyed)[0].name, parts_named(surveyed))
         counts = {part: 0 for part in parts if (found.path / part / "config.json").is_file()}
         linear = dict(counts)
         for part in counts:
@@ -201,9 +207,8 @@ def _place(checkpoint: str, profile: str | None) -> Path:
     try:
         return resolve(checkpoint, profile)
     except CheckpointError:
-        elsewhere = profile is not None and not Path(checkpoint).expanduser().exists()
-        every = found_in(Path(str(profile))) if elsewhere else []
-        path = next((found.path for found in every if checkpoint in (found.name, Path(found.name).stem)), None)
+        elsewhere = profile is not None and not os.path.exists(os.path.expanduser(checkpoint))
+        path = named(checkpoint, Path(str(profile))) if elsewhere else None
         if path is None:
             raise
         return path

@@ -99,7 +99,7 @@ class Vocabulary:
         told = []
         for found in found_in(self._profile):
             word = found.path.stem
-            if found.kind == "embedding" and word in new:
+            if found.kind == "embedding" and word in new and not found.foreign:
                 new.discard(word)  # the profile's own comes first
                 try:
                     self._take(word, read_embedding(found.path))

@@ -10,11 +10,11 @@ from engine.checkpoints import CheckpointFacts
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
 from models.catalog import BUNDLED
-from models.check import UNFINISHED, Sizes, sizes_of
+from models.check import UNFINISHED, Sizes, reason, sizes_of
 from models.limits import weights_size
 from models.memory_plan import MemoryPlan, plan
 from models.places import Found, found_in
-from models.whole import whole
+from models.whole import refuse_foreign, whole
 
 LICENCES = ("license", "licence", "copying", "use_policy")
 
@@ -30,18 +30,19 @@ def facts(spec: PainterSpec) -> list[CheckpointFacts]:
 def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
     """Of one. Never raises for a bad one."""
     try:
+        if found.path.is_file():
+            refuse_foreign(found.path)
         if not whole(found.path):
             raise CheckpointError(f"{found.path} {UNFINISHED}")
-        sizes = sizes_of(found)
-    except CheckpointError as error:
-        return CheckpointFacts(found.name, "unknown", why=str(error), licence=licence_of(found.path))
+        sizes, megabytes = sizes_of(found), weights_size(found.path) / 1e6
+    except (CheckpointError, OSError) as error:
+        return CheckpointFacts(found.name, "unknown", why=reason(error, found.path), licence=licence_of(found.path))
     family, parts, _ = sizes
     planned = planned_for(sizes, spec)
     told = "" if family == "bundled" else str(planned)  # how it computes, it finds out where it does
     return CheckpointFacts(
-        found.name, family, sum(parts.values()), weights_size(found.path) / 1e6, planned.needs / 1e6, told, planned.fits,
-        licence_of(found.path),
-    )  # fmt: skip
+        found.name, family, sum(parts.values()), megabytes, planned.needs / 1e6, told, planned.fits, licence_of(found.path)
+    )
 
 
 def planned_for(sizes: Sizes, spec: PainterSpec) -> MemoryPlan:
@@ -62,8 +63,11 @@ def free_on(device: str) -> tuple[str, int]:
 
 
 def licence_of(path: Path) -> str:
-    """The name of the file that states under what terms it may be used; "" where there is none."""
+    """The name of the file that states under what terms it may be used; "" where there is none to be seen."""
     folder = path if path.is_dir() else path.parent
     stem = "" if path.is_dir() else path.stem.casefold()
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_file()) if folder.is_dir() else []
+    try:
+        names = sorted(entry.name for entry in folder.iterdir() if entry.is_file()) if folder.is_dir() else []
+    except OSError:
+        return ""
     return next((name for name in names if name.casefold().startswith(LICENCES) and (path.is_dir() or stem in name.casefold())), "")

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.paths import path_said
+from models.formats import PICKLES
 from models.plain_files import read_bytes
 
 FILES = (".safetensors", ".gguf")
@@ -34,10 +36,22 @@ class Found(NamedTuple):
         """Whether it is the profile's."""
         return self.place == "profile"
 
+    @property
+    def foreign(self) -> bool:
+        """Whether it is called as what is never opened: it stands in lists, with the reason."""
+        return self.path.suffix.casefold() in PICKLES and not self.path.is_dir()
+
 
 def found_in(profile: Path | None) -> list[Found]:
     """Everything, the profile's own first; a name stands once for each kind. Raises InputError for broken settings."""
     return _named([*own_in(profile), *used_by(profile)]) if profile is not None else []
+
+
+def named(name: str, profile: Path, kind: str = "") -> Path | None:
+    """Where it lies that lists call so, with its ending or without; of any kind where none is said. Raises InputError for broken settings."""
+    alike = [found for found in found_in(profile) if kind in ("", found.kind) and name in (found.name, Path(found.name).stem)]
+    best = min(alike, key=lambda found: (found.name != name, found.foreign), default=None)
+    return best.path if best is not None else None
 
 
 def own_in(profile: Path) -> list[Found]:
@@ -63,7 +77,7 @@ def folders_of(profile: Path) -> list[Path]:
     """The folders of other programs, as the profile's settings name them."""
     from engine.settings import Settings  # dear, and no need of it for a path
 
-    return [Path(text).expanduser() for text in Settings.load(profile / "settings.toml").folders]
+    return [path_said(text) for text in Settings.load(profile / "settings.toml").folders]
 
 
 def watched_in(profile: Path) -> list[Path]:
@@ -91,7 +105,7 @@ def _kinds(home: Path, kinds: Mapping[str, tuple[str, ...]], place: str) -> Iter
 
 
 def _within(folder: Path, kind: str, place: str) -> Iterator[Found]:
-    """Files and diffusers folders, however deep; links to folders are not followed, and what is hidden is left out."""
+    """Files and diffusers folders, however deep, and what somebody may have taken for one; links to folders are not followed, and what is hidden is left out."""
     seen = 0
     for home, folders, files in os.walk(folder):
         at = Path(home)
@@ -104,7 +118,7 @@ def _within(folder: Path, kind: str, place: str) -> Iterator[Found]:
         if seen > MOST_FILES:
             return
         for name in sorted(files):
-            if name.casefold().endswith(FILES) and not name.startswith("."):
+            if name.casefold().endswith(FILES if kind == "vae" else (*FILES, *PICKLES)) and not name.startswith("."):
                 yield Found(name, at / name, kind, place)
 
 

@@ -62,14 +62,23 @@ def survey(folder: Path, findings: Findings | None = None) -> Survey:
 def check_components(surveyed: Survey, allowed: Mapping[str, Collection[Pair]], spare: Mapping[str, Collection[Pair]]) -> None:
     """Every part that the index names is of a class that may stand there. allowed: parts that must be there; spare: parts
     that are not used, and passed over. Raises CheckpointError."""
-    named = {key: value for key, value in surveyed.index.items() if isinstance(value, list) and value != [None, None]}
+    named = parts_named(surveyed)
     for component in [*allowed, *(key for key in named if key not in allowed)]:
         pairs = allowed.get(component, spare.get(component, ()))
         if (told := named.get(component)) not in [list(pair) for pair in pairs]:
             wanted = ", ".join(sorted(".".join(pair) for pair in pairs)) or "none under this name"
-            raise CheckpointError(f"{surveyed.folder / INDEX}: {component} is {short(told)}; allowed are {wanted}")
+            raise CheckpointError(f"{surveyed.folder / INDEX}: {component[:60]} is {short(told)}; allowed are {wanted}")
         if component not in allowed:
             surveyed.findings.note(f"{component} is ignored: this family paints without it")
+
+
+def parts_named(surveyed: Survey) -> dict[str, Any]:
+    """The parts that the index says are there, and of what class; until `check_components` they may be called anything."""
+    return _named(surveyed.index)
+
+
+def _named(index: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in index.items() if isinstance(value, list) and value != [None, None]}
 
 
 def check_link(path: Path) -> str:
@@ -143,8 +152,9 @@ def _templates(folder: Path, files: Sequence[Path], findings: Findings) -> str:
 
 
 def _pickles(folder: Path, files: Sequence[Path], findings: Findings) -> str:
-    """Other forms of weights are passed over where the same part has safetensors too, as in a hub's cache."""
-    ignored = 0
+    """Other forms of weights are passed over where the same part has safetensors too, as in a hub's cache, and in a folder that is
+    no part, as where a repository holds exports for other programs. What calls itself safetensors and is none never is."""
+    ignored, named = 0, _folders_named(folder)
     for path in files:
         if not path.is_file():
             continue
@@ -152,12 +162,23 @@ def _pickles(folder: Path, files: Sequence[Path], findings: Findings) -> str:
             kind = foreign_kind(bytes(read_exactly(file, min(size, 8), path)), path.name)
         if kind is None:
             continue
-        spare = path.suffix != ".safetensors" and any(other.parent == path.parent and other.suffix == ".safetensors" for other in files)
-        if not spare:
+        home = path.relative_to(folder).parts[:-1]
+        beside = any(other.parent == path.parent and other.suffix == ".safetensors" for other in files)
+        apart = named is not None and home and home[0].casefold() not in named
+        if path.suffix == ".safetensors" or not (beside or apart):
             raise CheckpointError(refusal(path, kind))
-        findings.note(f"{path.relative_to(folder)} is ignored: it is {kind.name}, and the same part has safetensors too")
+        why = "the same part has safetensors too" if beside else f"the checkpoint has no part {home[0][:60]}"
+        findings.note(f"{path.relative_to(folder)} is ignored: it is {kind.name}, and {why}")
         ignored += 1
     return f"{ignored} ignored, never opened" if ignored else "none"
+
+
+def _folders_named(folder: Path) -> set[str] | None:
+    """Of the parts that the index names, as a system that knows no case would find them; None where it cannot be read."""
+    try:
+        return {part.casefold() for part in _named(read_json(folder / INDEX))}
+    except CheckpointError:
+        return None  # which is refused when its turn comes
 
 
 Look = Callable[[Path, Sequence[Path], Findings], str]

@@ -1,4 +1,4 @@
-"""Watches the profile's folders: what is dropped into them is offered once it is there to its end, without a restart.
+"""Watches the profile's folders: what is dropped into them is offered once it is there to its end, or refused, without a restart.
 
 Knows no torch. The look itself is taken on a thread of its own; whoever shows what there is asks for `news` when it suits.
 """
@@ -18,6 +18,7 @@ from watchdog.observers.polling import PollingObserver
 
 from engine.background import Background
 from models.catalog import ALWAYS
+from models.formats import PICKLE, refusal
 from models.places import Found, own_in, used_by, watched_in
 from models.whole import whole
 
@@ -66,17 +67,18 @@ class Watch:
     def _look(self) -> None:
         mine = own_in(self._profile)
         if self._others is None:
-            self._others = [found for found in used_by(self._profile) if whole(found.path)]
+            self._others = [found for found in used_by(self._profile) if not found.foreign and whole(found.path)]
         stamps = {found.path: _stamp(found.path) for found in mine}
         first = self._offered is None
         settled = [found for found in mine if first or stamps[found.path] == self._stamps.get(found.path)]
         unsettled = len(settled) < len(mine)
-        ready = [found for found in settled if whole(found.path)]
-        come = [] if first else [found for found in ready if found.path not in (self._offered or ())]
-        before, self._stamps, self._offered = self._offered, stamps, {found.path for found in ready}
+        ready = [found for found in settled if not found.foreign and whole(found.path)]
+        told = [*ready, *(found for found in settled if found.foreign)]
+        come = [] if first else [found for found in told if found.path not in (self._offered or ())]
+        before, self._stamps, self._offered = self._offered, stamps, {found.path for found in told}
         if self._offered != before:
             names = tuple(found.name for found in (*ready, *self._others) if found.kind == "checkpoint")
-            said = tuple(SAID[found.kind].format(found.name) for found in come)
+            said = tuple(refusal(found.path, PICKLE) if found.foreign else SAID[found.kind].format(found.name) for found in come)
             with self._lock:
                 self._news = News((*ALWAYS, *names), (*(self._news.said if self._news else ()), *said))
         if unsettled:

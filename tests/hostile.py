@@ -74,9 +74,15 @@ def file(name: str, content: bytes | str) -> Change:
 
     def add(folder: Path, base: Base) -> None:
         path = folder / name.format(part=base.part)
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     return add
+
+
+def both(*changes: Change) -> Change:
+    """One behind the other."""
+    return lambda folder, base: [change(folder, base) for change in changes]
 
 
 def part_class(pair: list[Any] | None) -> Change:
@@ -181,6 +187,8 @@ CASES: dict[str, Case] = {
     "a module that runs when imported": Case(1, part_class(["planted", "Denoiser"]), part_class(None), "allowed are"),
     "a class that is a list": Case(1, part_class([["os"], ["system"]]), part_class(None), "allowed are"),
     "one part more, of another class": Case(1, index(helper=["os", "system"]), index(helper=[None, None]), "helper is .*allowed are none"),
+    "a part in another checkpoint": Case(1, index(**{f"../lent/{name}": ["models", "Denoiser"] for name in ("unet", "denoiser")}), index(**{f"../lent/{name}": [None, None] for name in ("unet", "denoiser")}), "../lent/unet is .*allowed are none"),
+    "a part of a name without end": Case(1, index(**{"x" * 300: ["models", "Denoiser"]}), index(**{"x" * 300: [None, None]}), "x is .*allowed are none"),
     "a pipeline that is a file": Case(1, index(_class_name=["pipeline", "Mine"]), nothing, "_class_name must be a text"),
     "a pipeline nobody knows": Case(1, index(_class_name="os.system"), nothing, "those that can are bundled"),
     "an index that is no JSON": Case(1, file("model_index.json", "{"), nothing, "is not JSON"),
@@ -198,6 +206,10 @@ CASES: dict[str, Case] = {
     "torch's zip called safetensors": Case(5, content(lambda data: b"PK\x03\x04" + PICKLE), nothing, "is a pickle"),
     "a pickle called SafeTensors": Case(5, alone("model.SafeTensors", PICKLE), file("{part}/model.SafeTensors", PICKLE), "is a pickle"),
     **{f"weights in {suffix}": Case(6, file(f"weights{suffix}", PICKLE), file(f"{{part}}/weights{suffix}", PICKLE), "may run code when loaded; convert it") for suffix in PICKLED},
+    "an export inside of a part": Case(6, file("{part}/export/model.onnx", PICKLE), file("export/model.onnx", PICKLE), "may run code when loaded; convert it"),
+    "an export of which the index makes a part": Case(6, both(file("safety_checker/model.bin", PICKLE), index(safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"])), both(file("safety_checker/model.bin", PICKLE), index(safety_checker=[None, None])), "is a pickle"),
+    "a pickle called safetensors in a folder that is no part": Case(6, file("export/model.safetensors", PICKLE), file("export/model.bin", PICKLE), "is a pickle.*by its content"),
+    "code in a folder that is no part": Case(3, file("export/model.py", PAYLOAD), file("export/model.txt", PAYLOAD), "is code"),
     "a pickle that every scanner calls clean": Case(7, file("weights.bin", CLEAN_PICKLE), file("weights.txt", "{'weights': [1.0, 2.0]}"), "may run code when loaded"),
     "a shard outside": Case(8, shards("../outside.safetensors", lambda f, n: f.parent / "outside.safetensors"), shards("b.safetensors"), "no plain file name"),
     "a shard in a folder": Case(8, shards("b/b.safetensors"), shards("b.safetensors"), "no plain file name"),

@@ -109,6 +109,17 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["replay", "none.jsonl", "--out", "OUT"], "none.jsonl"),
         (["replay", "TRACE", "--out", "TRACE"], "file"),
         (["models", "probe", "x", "--out", "y.html"], "no checkpoint 'x'"),
+        (["replay", "TRACE", "--out", "OUT", "--checkpoint", ""], "the path is empty"),
+        (["replay", "TRACE", "--out", "OUT", "--checkpoint", "x" * 300], "xxx… cannot be looked at (File name too long)"),
+        (["replay", "TRACE", "--out", "OUT", "--lora", "x" * 300], "xxx… cannot be looked at (File name too long)"),
+        (["replay", "TRACE", "--out", "OUT", "--lora", "~nosuchuser/x"], "no home folder"),
+        (["models", "check", "~nosuchuser/x"], "~nosuchuser/x: there is no home folder"),
+        (["models", "check", ""], "the path is empty"),
+        (["models", "add", ""], "the path is empty"),
+        (["models", "add", "~nosuchuser/x"], "no home folder"),
+        (["models", "probe", "", "--out", "y.html"], "the path is empty"),
+        (["train", "--out", "OUT", "--init", "~nosuchuser/x"], "no home folder"),
+        (["train", "--out", "OUT", "--data", "x" * 300, "--updates", "1"], "cannot be looked at"),
     ],
 )
 def test_wrong_input_is_one_message(
@@ -118,6 +129,14 @@ def test_wrong_input_is_one_message(
     assert said in refused(capsys, *(there.get(a, a) for a in arguments), "--profile", tmp_path / "profile")
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "profile").exists()
+
+
+def test_a_folder_that_can_be_none_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["models", "list"], ["models", "check", "x"], ["doctor"]):
+        assert "no home folder" in refused(capsys, *command, "--profile", "~nosuchuser/x")
+    (tmp_path / "settings.toml").write_text('folders = ["~nosuchuser/ComfyUI"]')
+    for command in (["models", "list"], ["models", "check", "x"]):
+        assert "settings.toml: folders: ~nosuchuser/ComfyUI: there is no home folder" in refused(capsys, *command, "--profile", tmp_path)
 
 
 def test_what_is_said_wins_over_the_header(trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

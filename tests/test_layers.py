@@ -17,7 +17,7 @@ FORBIDDEN = {
     "ui": {*TORCH, "tests"},
     "benchmarks": {"pygame", "tests"},
 }
-ROOT_OF_ALL = {"cli.py", "start.py", "playing.py", "measuring.py", "evaluating.py", "checkpoints.py", "training.py",
+ROOT_OF_ALL = {"cli.py", "start.py", "playing.py", "measuring.py", "evaluating.py", "checkpoints.py", "training.py", "options.py",
                "probing.py", "batch.py"}  # the command line's own files
 
 

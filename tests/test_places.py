@@ -15,11 +15,13 @@ import torch
 from safetensors.torch import save_file
 
 from engine.desktop.desktop import Desktop
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, InputError
 from engine.events import Ask, Click, Wheel
+from engine.painter import PainterSpec
 from models.catalog import names, resolve
 from models.check import check, glance, listing
-from models.places import found_in
+from models.facts import fact
+from models.places import Found, found_in
 from models.watching import News, Watch
 from models.whole import whole
 from tests.checkpoints import tiny_checkpoint
@@ -169,6 +171,11 @@ def test_what_is_dropped_in_appears_once_it_is_whole_and_goes_again(profile: Pat
     assert next_news(watch) == News(("bundled", "guide", "mine"))
     file(profile / "loras" / "look.safetensors")
     assert next_news(watch).said == ("look.safetensors is there: use it with --lora.",)
+    pickle = profile / "loras" / "old.pt"
+    pickle.write_bytes(PICKLE)
+    news = next_news(watch)
+    assert len(news.said) == 1 and f"{pickle} is a pickle" in news.said[0] and "convert it" in news.said[0]
+    assert "old.pt" not in str(news.checkpoints)
 
 
 def test_settings_show_what_is_offered() -> None:
@@ -258,6 +265,47 @@ def test_what_lies_elsewhere_is_listed_with_its_place_and_never_removed(
     assert [row.name for row in check("b.safetensors", str(profile)).rows if row.state == "refused"] == ["headers"]
     pickle.unlink()
     assert glance(found).path == str(path) and [verdict.name for verdict in listing(str(profile))] == ["bundled", "guide", "a.safetensors"]
+
+
+@pytest.mark.parametrize("lora", ["ComfyUI/models/loras/sub/look.safetensors", "webui/models/Lora/look.safetensors", "profile/loras/sub/look.safetensors"])
+def test_a_lora_is_worn_by_the_name_that_the_list_gives_it(profile: Path, tmp_path: Path, lora: str) -> None:
+    (tmp_path / "ComfyUI" / "models" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "webui" / "models" / "Stable-diffusion").mkdir(parents=True)
+    path = file(tmp_path / lora, **LORA)
+    use(profile, tmp_path / "ComfyUI", tmp_path / "webui")
+    for said in ("look.safetensors", "look"):
+        assert Choice(profile=profile, lora=[f"{said}:0.5"]).spec().loras == ((str(path), 0.5),)
+    other = file(profile / "loras" / "look.safetensors", **LORA)
+    names = {found.name: found.path for found in found_in(profile)}
+    assert set(names.values()) == {path, other}
+    for name, place in names.items():
+        assert Choice(profile=profile, lora=[name]).spec().loras == ((str(place), 1.0),)
+    with pytest.raises(InputError, match=r"no LoRA file 'none', and none of that name in .*loras or in the folders of settings\.toml"):
+        Choice(profile=profile, lora=["none"]).spec()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_pickle_that_is_dropped_in_is_listed_with_the_refusal_and_never_offered(
+    profile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "ComfyUI" / "models"
+    sound = file(home / "checkpoints" / "a.safetensors")
+    for path in (profile / "checkpoints" / "a.ckpt", profile / "loras" / "old.PT", home / "embeddings" / "wood.pt", home / "vae" / "v.pt"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(PICKLE)
+    (profile / "checkpoints" / "named.ckpt").write_bytes(sound.read_bytes())  # what it holds does not help it
+    file(home / "vae" / "v.safetensors")
+    use(profile, tmp_path / "ComfyUI")
+    command.show_all(Choice(profile=profile))
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    for name in ("a.ckpt", "named.ckpt", "old.PT", "wood.pt"):
+        assert "cannot be loaded" in lines[name] and "is a pickle" in lines[name] and "convert it" in lines[name]
+    why = check("a.ckpt", str(profile)).why
+    assert why in lines["a.ckpt"] and why == fact(Found("a.ckpt", profile / "checkpoints" / "a.ckpt", "checkpoint"), PainterSpec()).why
+    assert "v.pt" not in lines and "vae, not used" in lines["v.safetensors"]
+    assert names(profile / "checkpoints") == ["bundled", "guide", "a.safetensors"] and resolve("a", str(profile)) == sound
+    command.remove(Choice(profile=profile), "old.PT")
+    assert not (profile / "loras" / "old.PT").exists()
 
 
 def test_on_a_terminal_removing_asks_first(profile: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

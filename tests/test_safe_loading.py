@@ -22,10 +22,11 @@ from engine.painter import Painter, PainterSpec, Words
 from engine.process_mailbox import ProcessMailbox
 from models.apart import apart
 from models.catalog import open_checkpoint, open_painter, resolve
-from models.check import check
+from models.check import check, glance
 from models.families import FAMILIES
 from models.findings import ROWS, Findings
 from models.limits import limited_memory
+from models.places import Found
 from models.safetensors_file import SafetensorsFile
 from tests.bounds import Memory
 from tests.checkpoints import tiny_checkpoint
@@ -198,6 +199,19 @@ def test_pickles_beside_safetensors_are_named_and_left_alone(sound: Path, tmp_pa
     folder = copied(sound / "sd1", tmp_path / "sd1")
     (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(PICKLE)
     assert "unet/diffusion_pytorch_model.bin is ignored: it is a pickle" in notes(folder)
+
+
+def test_an_export_for_other_programs_is_named_and_left_alone(sound: Path, tmp_path: Path) -> None:
+    """Row 6, as the repositories of Stable Diffusion XL hold them beside their parts."""
+    folder = copied(sound / "sd1", tmp_path / "sd1")
+    (folder / "vae_decoder").mkdir()
+    (folder / "vae_decoder" / "model.onnx").write_bytes(PICKLE)
+    (folder / "vae_decoder" / "config.json").write_text("{}")
+    assert "vae_decoder/model.onnx is ignored: it is a pickle, which may run code when loaded, and the checkpoint has no part vae_decoder" in notes(folder)
+    assert glance(Found("sd1", folder, "checkpoint")).loadable
+    (folder / "model_index.json").write_text("{")
+    with pytest.raises(CheckpointError, match="onnx is a pickle"):  # nobody knows what is a part
+        open_checkpoint(folder)
 
 
 def test_what_git_keeps_of_a_clone_is_no_part_of_it(sound: Path, tmp_path: Path) -> None:

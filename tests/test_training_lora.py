@@ -22,6 +22,7 @@ from models.training.loop import train
 from models.training.pool import crop_of
 from models.training.state import load_state
 from tests.checkpoints import tiny_checkpoint
+from tests.test_cli import pixelos
 from tests.test_datasets import SIZE as RECORDED
 from tests.test_datasets import TRACE
 from tests.test_families import opened, painter_of, request, stock
@@ -160,6 +161,8 @@ def test_the_command_line(home: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert "rank 0" in refused(capsys, *to, "--init", home / "sd1", "--rank", 0)
     assert "--part lora teaches one" in refused(capsys, *to, "--init", home / "sd1", "--lora", home / "sd1" / "model_index.json")
     assert not out.exists()
+    alone = pixelos("train", *to, "--init", home / "sd1", "--family", "sdxl")  # where no library was taken in yet, which may have its say then
+    assert alone.returncode == 2 and "--family says sdxl" in alone.stderr and alone.stderr.count("\n") == 1, alone.stderr
     monkeypatch.setitem(LORA_BUDGETS, "cpu", {**LORA_BUDGETS["cpu"], "side": 64, "pool": 4})
     assert cli.status([*map(str, ("train", *to, "--init", home / "sd1", "--family", "sd1", "--updates", 1, "--device", "cpu", "--rank", 2))]) == 0
     assert capsys.readouterr().out == f"the LoRA is in {out / 'checkpoint'}\n"

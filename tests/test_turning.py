@@ -287,6 +287,38 @@ def test_the_oldest_step_that_nothing_was_made_of_goes_first() -> None:
     assert Strip(strip.state(), strip.pictures).state() == strip.state()
 
 
+def chain(length: int) -> Strip:
+    """Every step made of the one before."""
+    strip = Strip()
+    for i in range(length):
+        strip.keep(strip.ask(str(i)).number, picture())
+    return strip
+
+
+def test_of_a_long_chain_the_oldest_step_goes_and_the_rest_hangs_together(session: Session) -> None:
+    kept = [*range(3, MOST + 3)]
+    session.desktop.turning.strip = painted = chain(MOST)
+    does = Clock(session)
+    does(Ask, CAT)
+    does(Ask, HAT)
+    for strip in (chain(MOST + 2), painted):
+        assert strip.in_order() == kept and [strip.steps[n].parent for n in kept] == [0, *kept[:-1]]
+        assert strip.at == kept[-1] and not strip.pending
+        assert Strip(strip.state(), strip.pictures).state() == strip.state()
+    does(Key, "left", ("alt",))
+    does(Ask, "make it night")  # beside the last one, of which nothing was made
+    assert painted.at == MOST + 3 and painted.steps[MOST + 3].parent == MOST + 1 and MOST + 2 not in painted.steps
+
+
+def test_what_is_shown_what_is_pending_and_what_they_came_of_stay_when_the_strip_is_full() -> None:
+    strip, data = chain(MOST - 1), base64.b64decode(png(picture()))
+    strip.go(1)
+    pending = strip.ask("behind the first").number
+    strip.start("beside", data)
+    assert strip.pending == pending in strip.steps and strip.steps[pending].parent == 1 and 1 in strip.pictures
+    assert MOST - 1 not in strip.steps  # nothing was made of it
+
+
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + bytes(40), b"<svg/>"])
 def test_what_is_no_picture_is_refused_in_one_message(data: bytes) -> None:
     with pytest.raises(InputError, match="cannot be read as a picture"):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import CheckpointError, InputError, ProfileError
+from engine.paths import path_said
 from ui.options import Choice
 from ui.progress import progress
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 KEPT = ("bundled", "guide")  # names that are not the profile's to give or take
 FOLDERS = {"checkpoint": "checkpoints", "lora": "loras", "embedding": "embeddings"}
 USES = {"checkpoint": "use it with --checkpoint {}", "lora": "use it with --lora {}", "embedding": "say {} in a style to use it"}
+NOT_USED = ", not used: a checkpoint paints with the autoencoder of its own"
 BLOCK = 8 * 2**20  # bytes copied at a time
 
 
@@ -40,7 +42,7 @@ def _line(verdict: Verdict) -> str:
     if verdict.family == "guide":
         return f"{verdict.name:<24} {verdict.family:<12} no model: shows the desktop's plain drawing"
     size = f"{verdict.parameters / 1e6:8.1f} M parameters  {verdict.file_mb:8.1f} MB"
-    memory = f"  about {verdict.memory_mb:.0f} MB when painting" if verdict.memory_mb else f"  {verdict.kind}"
+    memory = f"  about {verdict.memory_mb:.0f} MB when painting" if verdict.memory_mb else f"  {verdict.kind}{NOT_USED if verdict.kind == 'vae' else ''}"
     digest = f"  {verdict.sha256[:12]}" if verdict.sha256 else ""
     return f"{verdict.name:<24} {verdict.family:<12} {size}{memory}{digest}{where}"
 
@@ -72,12 +74,12 @@ def check(choice: Choice, path: str) -> None:
     print("loadable")
 
 
-def add(choice: Choice, path: Path, move: bool = False) -> None:
+def add(choice: Choice, said: str | Path, move: bool = False) -> None:
     """Put a sound checkpoint, LoRA or textual inversion into the profile, under its own name: copied, or moved."""
     from models.apart import apart
     from models.check import check as look_over
 
-    path = path.expanduser().absolute()
+    path = path_said(said).absolute()
     if path.name in KEPT or path.name.startswith("."):
         raise InputError(f"a checkpoint in the profile cannot be called {path.name!r}; rename it first")
     taken = [choice.folder() / folder / path.name for folder in FOLDERS.values() if os.path.lexists(choice.folder() / folder / path.name)]
@@ -92,8 +94,8 @@ def add(choice: Choice, path: Path, move: bool = False) -> None:
         _take(path, home / path.name, move, verdict.sha256 if path.is_file() else "")
     except OSError as error:
         raise ProfileError(f"{home} cannot be written: {error.strerror or error}; make room or give --profile") from error
-    said = home / path.name if verdict.kind == "lora" else path.stem if verdict.kind == "embedding" else path.name
-    print(f"added; {USES[verdict.kind].format(said)}")
+    name = home / path.name if verdict.kind == "lora" else path.stem if verdict.kind == "embedding" else path.name
+    print(f"added; {USES[verdict.kind].format(name)}")
 
 
 def _take(source: Path, target: Path, move: bool, sha256: str) -> None:

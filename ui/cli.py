@@ -184,7 +184,7 @@ def check(choice: Choice, path: Annotated[str, typer.Argument(metavar="PATH", he
 @with_choice
 def add(
     choice: Choice,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint's folder or file, a LoRA, a textual inversion.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A checkpoint's folder or file, a LoRA, a textual inversion.")],
     move: Annotated[bool, typer.Option("--move", help="Move it instead of copying it.")] = False,
 ) -> None:
     """Put a sound checkpoint, or what goes with one, into the profile."""
@@ -209,7 +209,7 @@ def remove(
 @models_app.command()
 @with_choice
 def probe(
-    choice: Choice, path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint.")], out: OutPage = None
+    choice: Choice, path: Annotated[str, typer.Argument(metavar="PATH", help="A checkpoint.")], out: OutPage = None
 ) -> None:
     """What a checkpoint is like: sound, equal to its stock pipeline, legible, fast; one page and one JSON to share."""
     from ui.probing import probe_to

@@ -57,9 +57,10 @@ def diagnose(
     profile: Path | None, machine: Callable[[], dict[str, Any]], checkpoints: Callable[[str], list[Any]]
 ) -> list[Finding]:
     """Everything worth knowing, each with what mends it."""
+    from engine.paths import path_said
     from engine.profile import default_folder
 
-    folder = (profile or default_folder()).expanduser().absolute()
+    folder = path_said(profile or default_folder()).absolute()
     findings = [*_machine(machine), _display(), _pygame(), _fonts(), _disk(folder), _profile(folder)]
     return findings + _checkpoints(folder, checkpoints)
 
@@ -80,7 +81,7 @@ def _checkpoints(folder: Path, checkpoints: Callable[[str], list[Any]]) -> list[
                 gave_up = f"memory ran short on {short.when}: {'; '.join(short.gave_up)}"
                 findings.append(Finding("memory", f"{verdict.name}: {gave_up} ({short.plan})", "limits", LESS))
         else:
-            removed = f"pixelos models remove {verdict.name}" if verdict.place == "profile" else f"remove {verdict.path}"
+            removed = f"pixelos models remove {verdict.name}" if verdict.place == "profile" else f"leave it, or remove {verdict.path}"
             mend = "git checkout -- models/bundled" if bundled else removed
             findings.append(Finding("checkpoint", f"{verdict.name}: {verdict.why}", "stops" if bundled else "limits", mend))
     return findings

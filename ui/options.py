@@ -71,9 +71,10 @@ class Choice:
 
     def folder(self) -> Path:
         """The profile's folder; it need not exist."""
+        from engine.paths import path_said
         from engine.profile import default_folder
 
-        return (self.profile or default_folder()).expanduser().absolute()
+        return path_said(self.profile or default_folder()).absolute()
 
     @property
     def weighed(self) -> tuple[bool, ...]:
@@ -99,17 +100,21 @@ _WEIGHED = re.compile(r".*:[-+]?\d*\.?\d+")
 
 
 def _lora(text: str, profile: Path) -> tuple[str, float]:
-    """`FILE[:WEIGHT]` to (file, weight). A name without a folder may be one of the profile's `loras/`."""
+    """`FILE[:WEIGHT]` to (file, weight). FILE may be a name of the list of models, or what lies in the profile's `loras/`."""
     from engine.errors import InputError
+    from engine.paths import path_said
+    from models.places import named
 
     file, _, weight = text.rpartition(":") if _WEIGHED.fullmatch(text) else (text, "", "1")
     if abs(float(weight)) > LARGEST_WEIGHT:
         raise InputError(f"--lora {text}: a weight of {weight} cannot be; give one from -{LARGEST_WEIGHT:g} to {LARGEST_WEIGHT:g}")
     own = profile / "loras" / Path(file).name
-    for path in (Path(file).expanduser(), own, own.with_name(f"{own.name}.safetensors")):
-        if path.is_file():
-            return str(path), float(weight)
-    raise InputError(f"there is no LoRA file {file!r}, and none of that name in {own.parent}; give FILE or FILE:WEIGHT")
+    path = path_said(file)
+    if not path.is_file():
+        path = named(file, profile, "lora") or own
+    if not path.is_file():
+        raise InputError(f"there is no LoRA file {file!r}, and none of that name in {own.parent} or in the folders of settings.toml; give FILE or FILE:WEIGHT")
+    return str(path), float(weight)
 
 
 def with_choice(command: Callable[..., Any]) -> Callable[..., Any]:

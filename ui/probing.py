@@ -12,7 +12,7 @@ from ui.options import Choice
 from ui.playing import DEMO
 
 
-def probe_to(choice: Choice, path: Path, out: Path | None) -> None:
+def probe_to(choice: Choice, path: str, out: Path | None) -> None:
     """Look at everything and write what was found. Raises CheckpointError for one that was refused, PixelOSError where
     a part failed; the page and the JSON are there then, too, and say so."""
     if out is None:
@@ -24,9 +24,9 @@ def probe_to(choice: Choice, path: Path, out: Path | None) -> None:
         check_file(file)
     from models.catalog import resolve
 
-    resolve(str(path), str(choice.folder()))  # refused before anything is written
+    resolve(path, str(choice.folder()))  # refused before anything is written
     trace = read_trace(DEMO)
-    spec = choice.spec(checkpoint=str(path), size=trace.header.size)
+    spec = choice.spec(checkpoint=path, size=trace.header.size)
     if spec.mode != "guided":
         raise InputError("models probe looks at guided painting; leave --mode out")
     trace = replace(trace, header=replace(trace.header, size=spec.size, style=choice.style or trace.header.style))

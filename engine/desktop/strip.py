@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from engine.geometry import LARGEST_SIZE, Rect
 from engine.scene import Touch
 from engine.theme import Role
 
-MOST = 48  # steps that are kept; the oldest that nothing was made of goes first
+MOST = 48  # steps that are kept; the oldest that nothing was made of goes first, then the oldest of all
 SCREEN = "screen"  # path of the widget that a step's picture is in the scene
 THUMB = (48, 36)  # pixels
 
@@ -159,14 +159,23 @@ class Strip:
 
     def _add(self, words: str, region: Rect | None, reference: str, strength: float = 0.0) -> Step:
         while len(self.steps) >= MOST:
-            parents = {step.parent for step in self.steps.values()}
-            gone = min(n for n in self.steps if n not in parents and n != self.at)
-            del self.steps[gone]
-            self.pictures.pop(gone, None)
+            self._drop()
         step = Step(self._next, self.at, words, region, reference, strength)
         self._next += 1
         self.steps[step.number] = step
         return step
+
+    def _drop(self) -> None:
+        """Leave out the oldest step that nothing was made of; where every one has led to another, the oldest, and what was made
+        of it hangs on what it came of. The step that is shown, the pending one and what each of them came of stay."""
+        parents = {step.parent for step in self.steps.values()}
+        wanted = {self.at, self.pending}
+        free = [n for n in self.steps if n not in parents and n not in wanted]
+        wanted |= {self.steps[n].parent for n in wanted if n}
+        gone = self.steps.pop(min(free or (n for n in self.steps if n not in wanted)))
+        self.pictures.pop(gone.number, None)
+        for step in [step for step in self.steps.values() if step.parent == gone.number]:
+            self.steps[step.number] = replace(step, parent=gone.parent)
 
 
 def _fitted(picture: bytes, size: tuple[int, int]) -> np.ndarray:

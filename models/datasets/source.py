@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from engine.errors import InputError
+from engine.paths import path_said
 from models.datasets import layout
 from models.datasets.reader import DatasetSource
 from models.datasets.recording import LOG
@@ -50,7 +51,7 @@ class Mixture:
 
 def _parts(text: str) -> list[str]:
     """The sources that commas separate; a path that exists is one source, whatever is in its name."""
-    if text.strip() and Path(text).exists():
+    if text.strip() and os.path.exists(text):
         return [text]
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -58,7 +59,7 @@ def _parts(text: str) -> list[str]:
 def _weighted(part: str) -> tuple[str, float]:
     """`NAME[:WEIGHT]` to (name, weight)."""
     name, colon, weight = part.rpartition(":")
-    if not colon or not re.fullmatch(r"\d+\.?\d*|\.\d+", weight) or Path(part).exists():
+    if not colon or not re.fullmatch(r"\d+\.?\d*|\.\d+", weight) or os.path.exists(part):
         return part, 1.0
     if not name:
         raise InputError(f"--data {part!r} is a weight without a source; write for example {SYNTHETIC}:{weight}")
@@ -73,7 +74,7 @@ def _open(name: str) -> Make:
 
         make: Make = getattr(pool, name)
         return make
-    path = Path(name).expanduser()
+    path = path_said(name)
     if path.is_file():
         return TraceSource(path)
     if (path / layout.HEADER).is_file() or (path / layout.PLAN).is_file():

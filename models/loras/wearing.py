@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from engine.errors import CheckpointError
 from engine.painter import LoraInfo, PainterSpec
+from engine.paths import path_said
 from models.families import Family
 from models.findings import Findings
 from models.limits import limited_memory
@@ -66,7 +67,7 @@ def takes_loras(family: Family) -> bool:
 def worn(pipeline: Any, family: Family, spec: PainterSpec) -> tuple[Loras, Family]:
     """Put the LoRAs of `spec` on the pipeline. The family's row comes back as they make it: its steps and guidance may
     be another's. Raises CheckpointError where one is not sound, does not fit, or is there twice."""
-    files = [_read(Path(path).expanduser()) for path, _ in spec.loras]
+    files = [_read(path_said(path, CheckpointError)) for path, _ in spec.loras]
     known: dict[str, Path] = {}
     for file in files:
         if (other := known.setdefault(file.sha256, file.path)) is not file.path:
