@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import shutil
@@ -60,16 +61,22 @@ def need(tool: str, package: str) -> str:
     absent(f"{tool} is missing; install it (Debian: apt-get install {package})")
 
 
-def need_package(name: str) -> None:
+def need_package(name: str, distribution: str | None = None) -> None:
     if importlib.util.find_spec(name) is None:
-        absent(f"the package {name} is missing; install it (pip install {name})")
+        absent(f"the package {name} is missing; install it (pip install {distribution or name})")
+
+
+def needed(name: str, distribution: str | None = None) -> Any:
+    """The package itself, for a whole file of tests. distribution: what pip calls it, where that is another name."""
+    need_package(name, distribution)
+    return importlib.import_module(name)
 
 
 def absent(message: str) -> NoReturn:
     """What a test needs is not here: no reason to fail on a user's machine; where everything is to be installed it is one."""
     if os.environ.get("CI") == "true":
         pytest.fail(message)
-    pytest.skip(message)
+    pytest.skip(message, allow_module_level=True)
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,11 @@ from engine.pace import Caps
 from engine.painter import GuidePainter, PainterInfo, PainterSpec, Readiness
 from engine.session import Session
 from engine.settings import Keys, Settings
+from tests.conftest import needed
 from ui.hud import FADE_S, Panels, SavedMark, guide_shown, hud_rows, key_rows, saved_words, warnings
 from ui.view import View
 
-pygame = pytest.importorskip("pygame")
+pygame = needed("pygame", "pygame-ce")
 from ui.panel import cut, font, size, wrapped  # noqa: E402
 
 SMALL = (512, 384)

@@ -11,10 +11,11 @@ from engine.geometry import Rect
 from engine.guide import Guide
 from engine.theme import Role
 from engine.typeface import Face
+from tests.conftest import needed
 from ui.overlay import Echo, Pointer
 from ui.view import View, first_size
 
-pygame = pytest.importorskip("pygame")
+pygame = needed("pygame", "pygame-ce")
 from ui.keymap import key_event, key_of, mods_of  # noqa: E402
 
 

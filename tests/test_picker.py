@@ -24,12 +24,13 @@ from engine.painter import PainterSpec
 from engine.session import Session
 from engine.swap_mailbox import SwapMailbox
 from models.check import Verdict
+from tests.conftest import needed
 from tests.painters_for_tests import SIZE, SPEC, by_name_counted
 from ui.doctor import diagnose
 from ui.gallery import Gallery, Memory
 from ui.picker import Picker
 
-pygame = pytest.importorskip("pygame")
+pygame = needed("pygame", "pygame-ce")
 
 LONG_S = 30.0
 NAMES = ("guide", "tinted", "flat", "unsound")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import swap
+from tests.conftest import needed
 from tests.painters_for_tests import TintedPainter
 
-pygame = pytest.importorskip("pygame")
+pygame = needed("pygame", "pygame-ce")
 
 
 def test_a_change_of_checkpoints_is_measured_and_kept(

@@ -16,11 +16,12 @@ from engine.mailbox import DirectMailbox, MailboxStatus
 from engine.painter import GuidePainter, PainterSpec
 from engine.session import Session
 from engine.settings import Keys, Settings
+from tests.conftest import needed
 from ui.display import need_display, open_window
 from ui.overlay import caret_of
 from ui.window import Window, run
 
-pygame = pytest.importorskip("pygame")
+pygame = needed("pygame", "pygame-ce")
 
 HANG = 1000  # loops after which a window that should have ended is ended
 

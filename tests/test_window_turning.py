@@ -20,13 +20,13 @@ from engine.events import Drop
 from engine.mailbox import DirectMailbox, MailboxStatus
 from engine.painter import GuidePainter, PainterInfo, PainterSpec, Painting, PaintRequest, Patch
 from engine.session import Session
-from tests.conftest import need
+from tests.conftest import need, needed
 from tests.test_window_loop import down, draw, event, play, settings, typed
 from ui.bringing import clipboard_picture
 from ui.display import open_window
 from ui.window import Window
 
-pygame = pytest.importorskip("pygame")
+pygame = needed("pygame", "pygame-ce")
 SIZE = (512, 384)
 
 
