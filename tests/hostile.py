@@ -17,6 +17,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.checkpoints import tiny_checkpoint
+from tests.tiny_families import tiny_folder
+
 FILE = "diffusion_pytorch_model.safetensors"
 PAYLOAD = "open('ran', 'w').close()"
 PICKLED = (".ckpt", ".pt", ".pth", ".bin", ".pkl", ".keras", ".h5", ".onnx")
@@ -54,6 +57,13 @@ class Case:
     twin: Change
     message: str
     where: tuple[str, ...] = tuple(BASES)
+
+
+def sound_in(home: Path) -> Path:
+    """The folder itself, with a sound checkpoint of each of BASES in it."""
+    tiny_checkpoint(home / "bundled")
+    tiny_folder(home / "sd1", "sd1")
+    return home
 
 
 def edit_json(path: Path, **changes: Any) -> None:

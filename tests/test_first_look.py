@@ -19,9 +19,7 @@ from models.check import Verdict, check
 from models.findings import Findings
 from models.first_look import PARTS
 from models.loading import COMPONENTS
-from tests.checkpoints import tiny_checkpoint
-from tests.hostile import BASES, CASES, GGUF, PICKLE
-from tests.tiny_families import tiny_folder
+from tests.hostile import BASES, CASES, GGUF, PICKLE, sound_in
 
 ROOT = Path(__file__).parent.parent
 NETWORKS = {
@@ -44,10 +42,7 @@ sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("sound")
-    tiny_checkpoint(home / "bundled")
-    tiny_folder(home / "sd1", "sd1")
-    return home
+    return sound_in(tmp_path_factory.mktemp("sound"))
 
 
 @pytest.fixture(scope="module")

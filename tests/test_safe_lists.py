@@ -10,19 +10,13 @@ import pytest
 from models.check import glance
 from models.facts import fact
 from models.places import Found
-from tests.checkpoints import tiny_checkpoint
-from tests.hostile import BASES, CASES
+from tests.hostile import BASES, CASES, sound_in
 from tests.test_safe_loading import SPEC, copied
-from tests.tiny_families import tiny_folder
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a sound checkpoint of each kind that hostile ones are made of."""
-    home = tmp_path_factory.mktemp("sound")
-    tiny_checkpoint(home / "bundled")
-    tiny_folder(home / "sd1", "sd1")
-    return home
+    return sound_in(tmp_path_factory.mktemp("sound"))
 
 
 @pytest.mark.parametrize(("name", "where"), [(name, where) for name, case in CASES.items() if case.row == 1 for where in case.where])
