@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from engine.context import text_size_of
-from engine.events import Down
 from engine.geometry import Rect
 from engine.guide import rects_of
 from engine.painter import PaintRequest
@@ -19,7 +18,7 @@ from models.dreaming.dreamer import CELL, PIXELS, Dreamer, Place, by_cell, maps_
 from models.dreaming.field import Field
 from models.dreaming.letters import Guess, Pen, carets, letter_of, typed
 from models.dreaming.planes import SEEN, stacked
-from models.dreaming.recollection import AtHand, Recollection, cells_of, guessed
+from models.dreaming.recollection import AtHand, Recollection, guessed
 from models.dreaming.steps import Step, steps_of
 from models.inputs import held
 
@@ -96,10 +95,8 @@ class Dream:
         place = Place(corner, size, (height // CELL, width // CELL))
         pointer = torch.tensor([step.pointer], device=device).float()
         change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens, alike)
-        near = self._known.within_reach(step.event, (step.pointer, self._pointer), guess.spots)
-        if (box := self._field.known) and not (isinstance(step.event, Down) and step.event.button == "right"):
-            near[cells_of(box.meet(self._known.bounds))] = False  # the rule says what an event does there; only menus open over it
-        near, self._pointer = near.to(device), step.pointer
+        near = self._known.within_reach(step.event, (step.pointer, self._pointer), guess.spots).to(device)
+        self._pointer = step.pointer
         found, came = change[0] > (LAID if laid else torch.where(near, SURE, AWAY)), False
         if found.any() or guess.sure:
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own

@@ -77,15 +77,9 @@ class Field:
     def clear(self) -> None:
         """Forget everything but what was cut."""
         self._open: _Open | None = None
-        self._in_focus = False
         self._unread: Tensor | None = None  # what could not be read
         self._pressed = (-DOUBLE, 0, 0, 0)  # when, where, how often in a row
         self._held = False
-
-    @property
-    def known(self) -> Rect | None:
-        """Where the text in focus was seen at the last step, if it could be read."""
-        return _inside(self._open.box) if self._open and self._in_focus else None
 
     def answer(self, planes: Tensor, front: Rect | None, step: Step) -> list[Laid]:
         """What an event makes of the text of the window in front: where, in frame pixels, and how that looks then, uint8 (PLANES, h, w).
@@ -93,7 +87,6 @@ class Field:
         event = step.event
         box = _focused(planes, front) if front else None
         now = self._opened(planes, box, text_size_of(step.context.slow)) if box else None
-        self._in_focus = now is not None
         if now is None:
             return []
         buffer = now.editor.buffer
