@@ -42,6 +42,12 @@ class Rect(NamedTuple):
         """Index of this rect in an (H, W, ...) array."""
         return slice(self.y, self.y + self.h), slice(self.x, self.x + self.w)
 
+    @property
+    def cells(self) -> tuple[slice, slice]:
+        """Rows and columns of the grid's cells that it touches, to index an array of cells with; of a rect on the frame."""
+        x, y, right, bottom = self.x // GRID, self.y // GRID, -(-self.right // GRID), -(-self.bottom // GRID)
+        return slice(y, bottom), slice(x, right)
+
     def __bool__(self) -> bool:
         return self.w > 0 and self.h > 0
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.context import text_size_of
-from engine.events import Down, Event, Key, Move, Text
+from engine.events import Down, Event, Key, Move
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures
 from models.dreaming.book import Book
@@ -85,8 +85,8 @@ class Recollection:
                 near |= seen == seen[row, column]
             if isinstance(event, Down) and event.button == "right":
                 near[max(row - NEAR, 0) : row + NEAR + 1, max(column - NEAR, 0) : column + NEAR + 1] = True
-        for spot in spots if isinstance(event, Text) else ():
-            near[cells_of(spot.meet(self.bounds))] = True
+        for spot in spots:
+            near[spot.meet(self.bounds).cells] = True
         return near
 
     def _cell(self, x: int, y: int) -> tuple[int, int]:
@@ -118,12 +118,6 @@ class Recollection:
         self._windows.restore(flat[PLANES:kept])
         places = flat[kept : kept + (len(flat) - kept) // PLANES * PLANES]
         self._places.restore(places.unflatten(0, (-1, PLANES)))
-
-
-def cells_of(rect: Rect) -> tuple[slice, slice]:
-    """The cells that a rect touches: rows and columns."""
-    x, y, w, h = rect.snap()
-    return slice(y // GRID, (y + h) // GRID), slice(x // GRID, (x + w) // GRID)
 
 
 def guessed(hand: AtHand, planes: Tensor) -> AtHand:

@@ -126,8 +126,7 @@ class Windows:
         width, height = self._size
         found = torch.zeros(height // GRID, width // GRID, dtype=torch.int8)
         for back, window in reversed(list(enumerate(self._shown, 1))):
-            x, y, w, h = window.rect.snap().meet(Rect(0, 0, width, height))
-            found[y // GRID : (y + h) // GRID, x // GRID : (x + w) // GRID] = back
+            found[window.rect.meet(Rect(0, 0, width, height)).cells] = back
         found[self.area.h // GRID :] = -1
         return found
 
