@@ -161,6 +161,15 @@ def test_the_caret_blinks_and_the_first_tick_after_a_letter_is_no_blink() -> Non
         assert dreamt.agrees(), t
 
 
+def test_a_dream_that_wakes_while_somebody_types_counts_the_characters_at_rest() -> None:
+    desktop = notes(SHORT)
+    desktop.handle(Text(1.0, "x"))
+    dreamt = Dreamt(desktop)
+    assert dreamt.feed(Key(1.6, "right")) and dreamt.agrees()
+    status = find(desktop.widgets, "Notes/status").text
+    assert status == f"6 words · {len(SHORT) + 1} characters"
+
+
 def test_a_field_that_is_not_in_focus_or_not_in_front_answers_nothing() -> None:
     dreamt = Dreamt(notes(SHORT))
     assert dreamt.field.answer(dreamt.planes, None, step(dreamt.desktop, Text(1.0, "a"))) == []

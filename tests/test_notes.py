@@ -447,8 +447,11 @@ def test_words_and_characters_are_counted() -> None:
     user.waits(1)
     assert user.sees("Notes/status").text == "4 words · 25 characters"
     user.presses("ctrl+a", "backspace")
+    assert user.sees("Notes/status").text == "0 words", "characters are told at rest"
     user.waits(1)
     assert user.sees("Notes/status").text == "0 words · 0 characters"
+    user.types("a word")
+    assert user.sees("Notes/status").text == "2 words"
 
 
 # Many documents

@@ -22,10 +22,10 @@ class WordCount:
         self.words += count(text[start:end]) - count(text[start:at] + removed + text[behind:end])
 
 
-def told(words: int, characters: int) -> str:
-    """As the desktop says it."""
+def told(words: int, characters: int | None) -> str:
+    """As the desktop says it. characters: None while they are not counted."""
     counted = f"{words:,} word{'s' * (words != 1)}"
-    return f"{counted} · {characters:,} character{'s' * (characters != 1)}"
+    return counted if characters is None else f"{counted} · {characters:,} character{'s' * (characters != 1)}"
 
 
 def count(text: str) -> int:

@@ -37,7 +37,7 @@ from models.dreaming.steps import Step
 
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
 NAME = "text"
-COUNT = re.compile(r"([\d,]+) words? · ([\d,]+) characters?")
+COUNT = re.compile(r"([\d,]+) words?(?: · ([\d,]+) characters?)?")
 UNSEEN = {"pageup", "pagedown"}  # keys that show what is not in view
 
 Laid = tuple[Rect, Tensor]
@@ -52,7 +52,7 @@ class _Clipboard:
 class _Open:
     """A field that was read. box: frame pixels; begins, ends: whether the text's first and last row are in view; shown: what
     was drawn of it last, uint8 (PLANES, h, w); caret_on: whether the caret is seen; resting: ticks since the text changed; counted:
-    words and characters, where they are told below it; owed: characters that were typed since and will be counted at rest."""
+    words and characters, where they are told below it; typing: whether the label below tells words alone, as until somebody rests."""
 
     box: Rect
     size: int
@@ -64,7 +64,7 @@ class _Open:
     caret_on: bool
     resting: int = 1
     counted: tuple[int, int] | None = None
-    owed: int = 0
+    typing: bool = False
 
 
 class Field:
@@ -148,7 +148,7 @@ class Field:
             return None
         self._open, self._held = self._read(planes[:, *box.slices], box, size), False
         if self._open:
-            self._open.counted = _told_below(planes, self._open)
+            _look_below(planes, self._open)
         self._unread = seen.clone() if self._open is None else None
         return self._open
 
@@ -198,34 +198,33 @@ def _filled(editor: Editor) -> None:
         view.scroll_to(0)
 
 
-def _told_below(planes: Tensor, now: _Open) -> tuple[int, int] | None:
-    """Words and characters, as they are told below a field; None where nothing is told. A label that is not to be read, as one out
-    of the book of windows, is believed to be right."""
+def _look_below(planes: Tensor, now: _Open) -> None:
+    """Take in words and characters as they are told below a field, if they are. A label that is not to be read, as one out of the book
+    of windows, is believed to be right; so is the text for what it does not tell, where all of it is in view."""
     where, text = _label_of(now.box, now.size), now.editor.buffer.text
     if where.bottom > planes.shape[1] or _shows(planes[:, *where.slices], Role.SURFACE).all():
-        return None
-    label = read_label(planes[:3].permute(1, 2, 0).numpy(), where.right, where.y, Face(now.size))
-    if found := COUNT.fullmatch(label or ""):
-        words, characters = (int(number.replace(",", "")) for number in found.groups())
-        return words, characters
-    return (count(text), len(text)) if now.begins and now.ends else None
+        return
+    found = COUNT.fullmatch(read_label(planes[:3].permute(1, 2, 0).numpy(), where.right, where.y, Face(now.size)) or "")
+    now.typing = found is not None and found[2] is None
+    if found is not None and not now.typing:
+        now.counted = int(found[1].replace(",", "")), int(found[2].replace(",", ""))
+    elif now.begins and now.ends:
+        now.counted = count(text), len(text)
 
 
 def _counted(now: _Open, before: str, rests: bool) -> list[Laid]:
-    """The label below a field whose text was `before`: words are counted at once, characters when nobody has typed for a moment."""
+    """The label below a field whose text was `before`: while somebody types it tells words, at rest characters too."""
     text = now.editor.buffer.text
-    if now.counted is None or (text == before and not (rests and now.owed)):
+    if now.counted is None or (text == before and not (rests and now.typing)):
         return []
     words, characters = now.counted
-    now.owed += len(text) - len(before)
-    if rests:
-        characters, now.owed = characters + now.owed, 0
-    now.counted = words + count(text) - count(before), characters
+    now.counted = words + count(text) - count(before), characters + len(text) - len(before)
+    now.typing = not rests
     where = _label_of(now.box, now.size)
     sheet, outer = Sheet(now.size), Rect(0, 0, where.w, where.h)
     canvas = Canvas(sheet, outer)
     canvas.fill(outer, Role.SURFACE)
-    canvas.text_in(outer, told(*now.counted), Role.MUTED, align="right")
+    canvas.text_in(outer, told(now.counted[0], None if now.typing else now.counted[1]), Role.MUTED, align="right")
     return [(where, drawn(sheet.items, where.w, where.h))]
 
 

@@ -47,7 +47,7 @@ class Notes(App):
         self.list = DocumentList(self.book.names, self.turn_to, self._to_text, state.get("list", {}))
         naming = state.get("naming")
         self.naming = None if naming is None else TextField(system, naming)
-        self._characters: int = state.get("characters", len(self.book.text))  # as shown, counted at rest
+        self._characters: int | None = state.get("characters", len(self.book.text))  # as shown: none while somebody types
         self._rest: int = state.get("rest", REST)  # ticks since the last change
         self.title = self.book.name or NEW
         if not state:
@@ -129,7 +129,7 @@ class Notes(App):
         text = self.editor.buffer.text
         self.count.edit(text, at, removed, inserted)
         self.book.write(text)
-        self._rest = 0
+        self._characters, self._rest = None, 0
         self._name_window()
         self._working_on()
 
