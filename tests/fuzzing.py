@@ -173,6 +173,16 @@ def outcome(target: Target, data: bytes) -> str:
 
     Raises whatever is no CheckpointError, and AssertionError for an input that took too long, too much or hung.
     """
+    said, took, peak = _measured(target, data)
+    if took > LONGEST_S or peak > MOST_BYTES:  # the meters count what other threads of this process do, too: it must come again
+        said, took, peak = _measured(target, data)
+    if took > LONGEST_S or peak > MOST_BYTES:
+        raise AssertionError(f"took {took:.1f} s and {peak >> 20} MB: {said}")
+    return said
+
+
+def _measured(target: Target, data: bytes) -> tuple[str, float, int]:
+    """What it came to, seconds of processor time, and bytes at the most."""
     with tempfile.TemporaryDirectory() as home:
         tracemalloc.start()
         begun = time.process_time()  # of this process alone: others may keep the machine busy
@@ -182,11 +192,10 @@ def outcome(target: Target, data: bytes) -> str:
             said = "sound"
         except CheckpointError as error:
             said = re.sub(r"\d+|'[^']*'", "_", str(error).replace(home, ""))
-        took, (_, peak) = time.process_time() - begun, tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    if took > LONGEST_S or peak > MOST_BYTES:
-        raise AssertionError(f"took {took:.1f} s and {peak >> 20} MB: {said}")
-    return said
+        finally:
+            took, (_, peak) = time.process_time() - begun, tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+    return said, took, peak
 
 
 def changed(data: bytes, chance: random.Random) -> bytes:
