@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
+from models.compiling import Backend
 from models.denoiser import PATCH, Denoiser, Materials, pack
 from models.inputs import corner_maps, event_maps, to_bytes
 from models.layers import Steering
 from models.sampling import sample
 from models.stopwatch import Stopwatch
 
+DENSE = torch.ops.aten.is_non_overlapping_and_dense
+
 
 class CropPainting:
-    """static: launch the same whatever the numbers are, as a CUDA graph must."""
+    """static: launch the same whatever the numbers are, as a CUDA graph must. Compiled, it is one piece, whose stages the watch
+    does not tell apart."""
 
     def __init__(self, denoiser: Denoiser, steps: int, dtype: torch.dtype, static: bool, watch: Stopwatch) -> None:
         self._denoiser, self._steps, self._dtype, self._static = denoiser, steps, dtype, static
         self._watch = watch
         self._steering: tuple[Tensor, dict[float, Steering]] | None = None  # of which tokens, by noise level
+        self._compiled: Callable[..., Tensor] | None = None
+
+    def compile(self, backend: Backend) -> None:
+        """Compile it whole, for each size of crops; it is static."""
+        self._compiled = torch.compile(partial(self._painted, _unmarked), backend=backend, dynamic=False)
+
+    def as_it_was(self) -> None:
+        self._compiled = None
 
     def __call__(
         self, previous: Tensor | None, guide: Tensor | None, verbatim: Tensor | None, forms: Tensor | None, pointer: Tensor | None,
@@ -31,7 +46,21 @@ class CropPainting:
         uint8 (h, w) and forms: uint8 (h, w, 4), as the guide has them, None without one; pointer: (1, h / 4, w / 4) and buttons: (1, 3) where events are answered; palette: (1, P, 3) in [-1, 1];
         place: (1, PLACE, h / 4, w / 4); the rest as of Denoiser.forward.
         """
-        self._watch.stage("encode")
+        given = (
+            previous, guide, verbatim, forms, pointer, buttons, memory, tokens, palette, clear, depth, ground, texture, place, noise,
+        )  # fmt: skip
+        if self._compiled is not None:
+            self._watch.stage("denoise")
+            # It is compiled for how its inputs lie and what they are, too: they must be as the copies that a graph reads.
+            return self._compiled(*(one if one is None or one.is_inference() and DENSE(one) else one.clone() for one in given))
+        return self._painted(self._watch.stage, *given)
+
+    def _painted(
+        self, stage: Callable[[str], None], previous: Tensor | None, guide: Tensor | None, verbatim: Tensor | None, forms: Tensor | None,
+        pointer: Tensor | None, buttons: Tensor | None, memory: Tensor | None, tokens: Tensor, palette: Tensor, clear: Tensor, depth: Tensor,
+        ground: Tensor, texture: Tensor, place: Tensor, noise: Tensor,
+    ) -> Tensor:  # fmt: skip
+        stage("encode")
         given = previous if guide is None else guide.permute(2, 0, 1)
         assert given is not None
         own = self._latents(given)
@@ -47,13 +76,13 @@ class CropPainting:
         rounded = None
         if self._denoiser.rounds and forms is not None and (self._static or bool(forms[..., 0].any())):
             rounded = corner_maps(forms[None], palette, materials, self._static)
-        self._watch.stage("denoise")
+        stage("denoise")
         clean = sample(
             self._denoiser, before, shown, maps, tokens, memory, rounded, materials,
             noise.contiguous(memory_format=torch.channels_last), self._steps, static=self._static, known=self._known(tokens),
             filled=None if forms is None else forms[None, ..., 3],
         )  # fmt: skip
-        self._watch.stage("decode")
+        stage("decode")
         pixels = to_bytes(clean)[0]
         if guide is None or verbatim is None:
             return pixels
@@ -71,3 +100,7 @@ class CropPainting:
     def _latents(self, pixels: Tensor) -> Tensor:
         """uint8 (3, h, w) to packed latents in [-1, 1]."""
         return pack(pixels[None].to(self._dtype) / 127.5 - 1)
+
+
+def _unmarked(stage: str) -> None:
+    """Nobody looks at the clock in between."""

@@ -86,7 +86,8 @@ class _Buffer:
 
     def send(self, given: Tensor, target: Tensor) -> None:
         held = self._like(given)
-        held.copy_(given)
+        # numpy's copy and not torch's: that wakes a thread a core for it, and waits for all of them where other programs are busy
+        np.copyto(held.numpy(), given.numpy())
         self._under_way = self._road.copy(target, held)
 
     def fetch(self, tensor: Tensor) -> np.ndarray:

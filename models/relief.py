@@ -70,7 +70,9 @@ class Relief(nn.Module):
         sides, kinds = sides_of(roles), kinds_of(filled) if self.told and filled is not None else None
         near = (sides if kinds is None else sides | (kinds > 1)) > 0
         near &= _one_of(roles, RAISED)
-        at = torch.arange(near.numel(), device=near.device) if static else near.flatten().nonzero().squeeze(1)
+        if static:
+            return self._everywhere(painted, fine, roles, sides, kinds, near, context, paints, ground, texture)
+        at = near.flatten().nonzero().squeeze(1)
         b, h, w, _, _ = painted.shape
         row, column = at // (w * PATCH), at % (w * PATCH)  # of all crops' rows
         crop, cell, pixel = row // (h * PATCH), row // PATCH * w + column // PATCH, row % PATCH * PATCH + column % PATCH
@@ -82,15 +84,39 @@ class Relief(nn.Module):
         if kinds is not None:
             known = known + self.from_kind(kinds.flatten().index_select(0, at).int())
         known = known * scale + shift if b == 1 else known * scale[crop] + shift[crop]
-        share = self.out(F.silu(self.middle(F.silu(known)))).unsqueeze(-1)
         paint = paints.flatten(0, 1).index_select(0, crop * paints.shape[1] + role)
         before, here, under = (plane.reshape(-1, plane.shape[-1]).index_select(0, place) for plane in (painted, texture, ground))
-        plain = paint[:, :3] + paint[:, 3:6] * here + paint[:, 6:] * under
-        # Shares in a softmax would hardly learn: nearly all of them begin at nothing.
-        crisp = before + share[:, 0] * (plain - before) + share[:, 1] * (1 - before) - share[:, 2] * (1 + before)
-        if static:
-            crisp = torch.where(near.view(-1, 1), crisp, before)
+        crisp = self._crisp(known, before, paint, here, under)
         return painted.reshape(-1, 3).index_copy(0, place, crisp.to(painted.dtype)).view(painted.shape)
+
+    def _everywhere(
+        self, painted: Tensor, fine: Tensor, roles: Tensor, sides: Tensor, kinds: Tensor | None, near: Tensor, context: tuple[Tensor, Tensor],
+        paints: Tensor, ground: Tensor, texture: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """The same numbers for every pixel, near an edge or not. Tables are indexed and no embeddings looked up: a GPU's kernel
+        for those is several times slower where a row is as short as these are."""
+        role = _by_cell(roles)  # (B, h, w, 16), as all that follows
+        spot = role * PIXELS + torch.arange(PIXELS, device=role.device)
+        known = self.from_fine(fine.permute(0, 2, 3, 1)).unsqueeze(3) + self.from_role.weight[spot] + self.from_sides.weight[_by_cell(sides)]
+        if kinds is not None:
+            known = known + self.from_kind.weight[_by_cell(kinds)]
+        scale, shift = (part.view(len(part), 1, 1, 1, -1) for part in context)
+        crop = torch.arange(len(role), device=role.device).view(-1, 1, 1, 1)
+        crisp = self._crisp(known * scale + shift, painted, paints[crop, role], texture, ground)
+        return torch.where(_by_cell(near).bool().unsqueeze(-1), crisp.to(painted.dtype), painted)
+
+    def _crisp(self, known: Tensor, before: Tensor, paint: Tensor, texture: Tensor, ground: Tensor) -> Tensor:
+        """What pixels show instead of what was painted there, `before` (..., 3). known: (..., hidden); paint: (..., 7), as a row of
+        `Prediction.paints`; texture: (..., 1); ground: (..., 3)."""
+        share = self.out(F.silu(self.middle(F.silu(known)))).unsqueeze(-1)
+        plain = paint[..., :3] + paint[..., 3:6] * texture + paint[..., 6:] * ground
+        # Shares in a softmax would hardly learn: nearly all of them begin at nothing.
+        return before + share[..., 0, :] * (plain - before) + share[..., 1, :] * (1 - before) - share[..., 2, :] * (1 + before)
+
+
+def _by_cell(pixels: Tensor) -> Tensor:
+    """Small whole numbers by pixel, (B, H, W), as indices by cell: int64 (B, H / 4, W / 4, 16)."""
+    return F.pixel_unshuffle(pixels.unsqueeze(1).float(), PATCH).permute(0, 2, 3, 1).long()
 
 
 def kinds_of(filled: Tensor) -> Tensor:
@@ -125,9 +151,14 @@ def _one_of(roles: Tensor, some: tuple[Role, ...]) -> Tensor:
     return torch.bitwise_right_shift(sum(1 << role for role in some), roles.int()).bitwise_and_(1) > 0
 
 
-@lru_cache(maxsize=2)
+@torch.compiler.assume_constant_result  # a compiler need not follow how it comes about
 def _table(device: torch.device) -> Tensor:
     """The role of each colour, without its last _STEP bits a channel, or NONE: uint8 (64 * 64 * 64,)."""
+    return _made_table(device)
+
+
+@lru_cache(maxsize=2)
+def _made_table(device: torch.device) -> Tensor:
     step = 1 << _STEP
     side = np.arange(0, 256, step, dtype=np.int32) + (step - 1) // 2
     colours = np.stack(np.meshgrid(side, side, side, indexing="ij"), -1).reshape(-1, 1, 3)

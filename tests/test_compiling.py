@@ -14,7 +14,9 @@ from engine.geometry import Rect
 from engine.painter import PainterSpec, Words
 from models.catalog import open_painter
 from tests.checkpoints import tiny_checkpoint
-from tests.test_painters import SIZE, ask, drawn
+from tests.stand_in_gpu import FakeRecorder
+from tests.test_graphs import REQUESTS, made_ready
+from tests.test_painters import SIZE, ask, drawn, empty, show
 from tests.tiny_families import tiny_folder
 from ui.options import Choice
 
@@ -41,6 +43,27 @@ def test_what_is_compiled_paints_the_same(kind: str, tmp_path: Path, monkeypatch
     assert kinds and compiled.info.compile_s > 0 and not compiled.info.note and plain.info.compile_s == 0
     one, other = (painter.paint(request).patches[0].pixels.astype(int) for painter in (plain, compiled))
     assert np.abs(one - other).max() <= 1 and np.ptp(one) > 0
+
+
+def test_the_bundled_familys_crop_is_compiled_whole_where_graphs_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.graphs.recorder_for", lambda device: FakeRecorder())
+    traced: list[int] = []
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        traced.append(len(inputs))
+        return graph.forward
+
+    torch._dynamo.reset()
+    monkeypatch.setattr("models.compiling.BACKEND", backend)
+    spec = spec_of("bundled", tmp_path)
+    plain, compiled = open_painter(spec), open_painter(replace(spec, compiled=True))
+    assert len(traced) == len({*compiled.cells.sizes, SIZE}) and not compiled.info.note, "one piece for each size of crops"
+    for painter in (plain, compiled):
+        made_ready(painter)
+    for request in REQUESTS:
+        one, other = (show(painter, empty(), request).astype(int) for painter in (plain, compiled))
+        assert np.abs(one - other).max() <= 1 and np.ptp(one) > 0
+    assert len(traced) == len({*compiled.cells.sizes, SIZE}), "nothing is compiled while somebody waits"
 
 
 def test_where_there_is_no_compiler_it_is_said_and_painting_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

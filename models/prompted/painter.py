@@ -32,7 +32,7 @@ from engine.painter import (
     Patch,
     Readiness,
 )
-from models.compiling import compile_blocks
+from models.compiling import Blocks, compile_regions
 from models.crops import Cells, PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
@@ -101,7 +101,7 @@ class PromptedPainter:
         self._last = first_request(spec.size, self._frame.whole)
         self._again = False  # whether the last words were those before
         if spec.compiled:
-            compiled = compile_blocks([self.pipeline.unet], self._try)
+            compiled = compile_regions([Blocks(self.pipeline.unet)], self._try)
             self.info = replace(self.info, compile_s=compiled.seconds, note=" ".join(filter(None, (self.info.note, compiled.note))))
         self.graphs.rehearse([partial(self._paint_unseen, Rect(0, 0, *size)) for size in (*self.cells.sizes, spec.size)])
 
