@@ -18,7 +18,17 @@ from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.events import Ask, Event, Key, Move, Text
 from engine.geometry import Rect
-from engine.painter import COMPILING, GRAPHS, TECHNIQUES, Painter, PainterSpec, Painting, PaintRequest, Patch
+from engine.painter import (
+    COMPILING,
+    FUSING,
+    GRAPHS,
+    TECHNIQUES,
+    Painter,
+    PainterSpec,
+    Painting,
+    PaintRequest,
+    Patch,
+)
 from models.catalog import open_painter, opened
 from models.devices import device_of, lay_out
 from models.eight_bits import INT8
@@ -43,6 +53,8 @@ def side_by_side(spec: PainterSpec, quick: bool = False, say: Say = print) -> li
     left_out = {part: replace(spec, without=(part,)) for part in TECHNIQUES}
     if readiness is not None and not readiness.note:
         left_out[GRAPHS] = replace(spec, without=(GRAPHS,))
+    if isinstance(ours, PromptedPainter) and ours.placement.fused:
+        left_out[FUSING] = replace(spec, without=(FUSING,))
     if spec.compiled and not ours.info.note:
         left_out[COMPILING] = replace(spec, compiled=False)
     ways: dict[str, PainterSpec] = {OURS: spec, **{f"ours without {part}": way for part, way in left_out.items()}}
@@ -126,6 +138,7 @@ class _StockPrompted:
 
     def __init__(self, ours: PromptedPainter, spec: PainterSpec) -> None:
         self._ours, self._spec, self.info = ours, spec, ours.info
+        ours.placement.fused.undo()
         for network in ours.pipeline.components.values():
             if isinstance(network, nn.Module):  # weights lie as the library lays them: another layout is a technique of ours
                 lay_out(network, torch.contiguous_format)

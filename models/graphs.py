@@ -1,7 +1,7 @@
 """CUDA graphs: what a function launches for tensors of given shapes is recorded once, and sent to the GPU in one go from then on.
 
 A function that is wrapped goes on as it is, launch by launch, until it was captured for what it is given; and again where that
-failed. It takes tensors (or None) and gives one tensor, looks at no value, and brings nothing up from the host, so that a
+failed. It takes tensors (or None) and gives one tensor or several, looks at no value, and brings nothing up from the host, so that a
 recording holds for every content. Captures come about piece by piece, between paints: see `engine.child`.
 
 All graphs of a painter share one pool of memory, for they never run at once. So the next replay, of whichever graph, may write
@@ -12,7 +12,7 @@ too, and a crop's clone takes some microseconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from engine.painter import GRAPHS, Readiness
 
 WARM_UPS = 2  # runs on the capturing stream before: libraries choose their kernels and take their workspaces
 MOST = 64  # captures of one function; shapes that never end would take all memory
-Static = Callable[..., Tensor]
+Static = Callable[..., Any]  # of tensors, to one or a tuple of them
 Inputs = Sequence[Tensor | None]
 Signature = tuple[tuple[torch.Size, torch.dtype] | None, ...]
 
@@ -29,8 +29,8 @@ Signature = tuple[tuple[torch.Size, torch.dtype] | None, ...]
 class Recorder(Protocol):
     """Where what a function launches can be recorded."""
 
-    def record(self, function: Static, inputs: Inputs) -> tuple[Callable[[], None], Tensor]:
-        """(What launches it all again, the tensor that holds the result then.) inputs: read where they are, each time."""
+    def record(self, function: Static, inputs: Inputs) -> tuple[Callable[[], None], Any]:
+        """(What launches it all again, what holds the result then.) inputs: read where they are, each time."""
 
 
 class CudaRecorder:
@@ -42,7 +42,7 @@ class CudaRecorder:
             self._pool = torch.cuda.graph_pool_handle()
             self._stream = torch.cuda.Stream()
 
-    def record(self, function: Static, inputs: Inputs) -> tuple[Callable[[], None], Tensor]:
+    def record(self, function: Static, inputs: Inputs) -> tuple[Callable[[], None], Any]:
         with torch.cuda.device(self._device):
             current = torch.cuda.current_stream()
             self._stream.wait_stream(current)
@@ -162,7 +162,7 @@ class _Graphed:
         self._captures.clear()
         self._missed.clear()
 
-    def __call__(self, *inputs: Tensor | None) -> Tensor:
+    def __call__(self, *inputs: Tensor | None) -> Any:
         key: Signature = tuple(None if one is None else (one.shape, one.dtype) for one in inputs)
         capture = self._captures.get(key)
         recorder = self._owner.recorder
@@ -183,9 +183,14 @@ class _Capture:
         self._replay, self._output = recorder.record(function, self._inputs)
 
     @torch.inference_mode()
-    def __call__(self, inputs: Inputs) -> Tensor:
+    def __call__(self, inputs: Inputs) -> Any:
         for own, given in zip(self._inputs, inputs, strict=True):
             if own is not None and given is not None:
                 own.copy_(given, non_blocking=True)
         self._replay()
-        return self._output.clone()
+        return cloned(self._output)
+
+
+def cloned(found: Any) -> Any:
+    """A copy of each tensor of a function's result."""
+    return tuple(one.clone() for one in found) if isinstance(found, tuple) else found.clone()

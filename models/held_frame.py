@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -44,11 +45,17 @@ class HeldFrame:
         self.ferry = Ferry(device)
         self.pixels = torch.full((1, 3, size[1], size[0]), EMPTY, dtype=torch.uint8, device=device)
 
-    def showing(self, guide: Pixels, damage: Iterable[Rect]) -> Tensor:
-        """The frame with the guide, uint8 (H, W, 3), in the damage: uint8 (1, 3, H, W)."""
-        shown, given = self.pixels.clone(), self._brought(guide)
-        for rect in damage:
-            place = (..., *rect.slices)
+    def showing(self, guide: Pixels | None, damage: Iterable[Rect], area: Rect) -> Tensor:
+        """An area of the frame with the guide, uint8 (H, W, 3), in the damage, if there is one: uint8 (1, 3, h, w)."""
+        shown = self.pixels[(..., *area.slices)]
+        if guide is None or not (rects := [part for rect in damage if (part := rect.meet(area))]):
+            return shown
+        given = self._brought(guide[area.slices])
+        if area in rects:
+            return given
+        shown = shown.clone()
+        for rect in rects:
+            place = (..., *rect.shift(-area.x, -area.y).slices)
             shown[place] = given[place]
         return shown
 
@@ -88,9 +95,10 @@ class HeldFrame:
 
     def take(self, rect: Rect, painted: Tensor) -> Patch:
         """Take a damaged rect's new pixels, float (1, 3, h, w) in [0, 1], mixed with what was there along its edges."""
-        place = (..., *rect.slices)
-        share = self._shares(rect)
-        mixed = share * painted.float() + (1 - share) * (self.pixels[place].float() / 255)
+        place, mixed = (..., *rect.slices), painted.float()
+        if rect != self.whole:
+            sides = rect.y > 0, rect.bottom < self.size[1], rect.x > 0, rect.right < self.size[0]
+            mixed = torch.lerp(self.pixels[place].float() / 255, mixed, _shares(rect.w, rect.h, sides, self.pixels.device))
         self.pixels[place] = (mixed.clamp(0, 1) * 255).round().to(torch.uint8)
         return Patch(rect, self.ferry.down(self.pixels[place][0].permute(1, 2, 0)))
 
@@ -102,17 +110,17 @@ class HeldFrame:
         """uint8 (h, w, 3) to (1, 3, h, w) on the device."""
         return self.ferry.up(pixels).permute(2, 0, 1)[None]
 
-    def _shares(self, rect: Rect) -> Tensor:
-        """How much of the new is taken: rising over BLEND pixels from each edge inside the frame, (h, w)."""
-        sides = []
-        for length, first, last in (
-            (rect.h, rect.y > 0, rect.bottom < self.size[1]), (rect.w, rect.x > 0, rect.right < self.size[0]),
-        ):  # fmt: skip
-            steps = torch.arange(length, device=self.pixels.device, dtype=torch.float32) + 0.5
-            share = torch.ones_like(steps)
-            share = torch.minimum(share, steps / BLEND) if first else share
-            sides.append(torch.minimum(share, (length - steps) / BLEND) if last else share)
-        return sides[0][:, None] * sides[1][None]
+
+@lru_cache(maxsize=64)
+def _shares(w: int, h: int, inside: tuple[bool, bool, bool, bool], device: torch.device) -> Tensor:
+    """How much of the new is taken of so many pixels: rising over BLEND of them from each edge that is inside the frame, of the
+    upper, lower, left and right one: (h, w)."""
+    sides = []
+    for length, first, last in ((h, *inside[:2]), (w, *inside[2:])):
+        steps = torch.arange(length, dtype=torch.float32) + 0.5
+        share = torch.minimum(torch.ones_like(steps), steps / BLEND) if first else torch.ones_like(steps)
+        sides.append(torch.minimum(share, (length - steps) / BLEND) if last else share)
+    return (sides[0][:, None] * sides[1][None]).to(device)
 
 
 def _is_content(rect: Rect, request: PaintRequest) -> bool:

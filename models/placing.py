@@ -14,6 +14,7 @@ from torch import nn
 from engine.painter import PainterSpec
 from models.bits import linear_numbers, pack
 from models.devices import device_of, lay_out
+from models.fusing import Fused, fused_for
 from models.limits import REFUSED
 from models.memory_plan import MemoryPlan, plans, room
 
@@ -22,11 +23,12 @@ ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 
 
 class Placement:
-    """Of a pipeline's networks. plan: as they lie now; every call of `down` is one step towards less memory."""
+    """Of a pipeline's networks. plan: as they lie now; every call of `down` is one step towards less memory; fused: what of them is
+    computed in fewer launches."""
 
     def __init__(self, pipeline: Any, parts: Mapping[str, nn.Module], family: str, spec: PainterSpec) -> None:
         self.device = device_of(spec.device)
-        self._pipeline, self._parts = pipeline, parts
+        self._pipeline, self._parts, self._spec, self.fused = pipeline, parts, spec, Fused((), None)
         numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in parts.items()}
         linear = {name: linear_numbers(part) for name, part in parts.items()}
         ladder = plans(numbers, spec.size, room(free_bytes(self.device), spec.vram_budget), self.device.type, family, spec.dtype, linear)
@@ -77,7 +79,10 @@ class Placement:
         while True:
             try:
                 self._coming = [] if self.plan.offload != "none" else self._coming  # such a plan takes every hook off
+                self.fused.undo()
                 place(self._pipeline, self._parts, self.plan, self.device, self.dtype)
+                if self.plan.offload == "none":  # else hooks are where a layer's own way would be
+                    self.fused = fused_for(self._parts.values(), self.device, self.dtype, self._spec)
                 return
             except RuntimeError as error:
                 if not ran_out(error) or not self._ladder:

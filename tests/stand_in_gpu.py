@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from models.graphs import WARM_UPS, Inputs, Static
+from models.graphs import WARM_UPS, Inputs, Static, cloned
 
 aten = torch.ops.aten
 # What waits for the device, has a shape that depends on numbers, or brings numbers up from the host: none can be captured.
@@ -44,23 +44,28 @@ class FakeRecorder:
         self._fails, self._why = fails, why
         self._outputs: list[Tensor] = []
 
-    def record(self, function: Static, inputs: Inputs) -> tuple[Callable[[], None], Tensor]:
+    def record(self, function: Static, inputs: Inputs) -> tuple[Callable[[], None], Any]:
         self.recorded += 1
         if self.recorded == self._fails:
             raise self._why or torch.OutOfMemoryError("CUDA out of memory, injected")
         for _ in range(WARM_UPS):
             function(*inputs)
         with Capturing():
-            output = function(*inputs).clone()
-        self._outputs.append(output)
+            output = cloned(function(*inputs))
+        self._outputs += parts_of(output)
 
         def replay() -> None:
             self.replays += 1
             for other in self._outputs:  # of the same pool: the graph's own work may lie there
                 other.fill_(0x55 if other.dtype == torch.uint8 else 1e4)
-            output.copy_(function(*inputs))
+            for held, found in zip(parts_of(output), parts_of(function(*inputs)), strict=True):
+                held.copy_(found)
 
         return replay, output
+
+
+def parts_of(result: Any) -> tuple[Tensor, ...]:
+    return result if isinstance(result, tuple) else (result,)
 
 
 class LateCopy:

@@ -12,30 +12,40 @@ from models.graphs import Graphs, Static
 
 class Coder:
     """vae: an AutoencoderKL or an AutoencoderTiny of diffusers, in the painter's number format; graphs: captures it, where
-    there are any."""
+    there are any; checked: whether what comes out is looked at, which waits for the device."""
 
-    def __init__(self, vae: Any, factor: int, graphs: Graphs | None = None) -> None:
-        self.vae = vae
+    def __init__(self, vae: Any, factor: int, graphs: Graphs | None = None, checked: bool = True) -> None:
+        self.vae, self._checked = vae, checked
         self.factor = factor  # pixels a latent cell, along each side
         self.local = type(vae).__name__ == "AutoencoderTiny"  # sees no further than its convolutions: crops decode as the frame
         self.dtype = vae.dtype
         mean, deviation = (getattr(vae.config, name, None) for name in ("latents_mean", "latents_std"))
-        given = mean is not None and deviation is not None
+        self._scaling = (mean, deviation) if mean is not None and deviation is not None else None
         self._encoded, self._decoded = (graphs.wrap(run) if graphs else run for run in (self._posterior, self._pixels))
-        self._mean = torch.tensor(mean).view(1, -1, 1, 1) if given else torch.zeros(1)
-        self._deviation = torch.tensor(deviation).view(1, -1, 1, 1) if given else torch.ones(1)
+        self._brought: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}
         if self.dtype == torch.float16 and vae.config.get("force_upcast"):
             self.vae.to(torch.float32)  # it overflows in half precision, as its config says
 
     def floats(self, pixels: Tensor) -> Tensor:
-        """uint8 to [-1, 1], in the painter's number format."""
-        return pixels.to(self.dtype) / 127.5 - 1
+        """uint8 to [-1, 1], in the painter's number format; what is that already stays as it is."""
+        return pixels if pixels.is_floating_point() else pixels.to(self.dtype) / 127.5 - 1
 
     def encode(self, pixels: Tensor, noise: Tensor | None) -> Tensor:
         """float (1, 3, h, w) in [-1, 1] to scaled latents; noise: what the posterior is sampled with, else its mode."""
-        latents = self._unscaled(pixels, noise)
-        mean, deviation = self._mean.to(latents), self._deviation.to(latents)
-        return ((latents - mean) * self.vae.config.scaling_factor / deviation).to(self.dtype)
+        latents, factor = self._unscaled(pixels, noise), self.vae.config.scaling_factor
+        if self._scaling is None:
+            return (latents * factor).to(self.dtype)
+        mean, deviation = self._moments(latents)
+        return ((latents - mean) * factor / deviation).to(self.dtype)
+
+    def _moments(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """The latents' mean and deviation, (1, C, 1, 1) each, where `latents` are: brought there once."""
+        key = latents.device, latents.dtype
+        if key not in self._brought:
+            assert self._scaling is not None
+            mean, deviation = (torch.tensor(numbers).view(1, -1, 1, 1).to(latents) for numbers in self._scaling)
+            self._brought[key] = mean, deviation
+        return self._brought[key]
 
     def mode(self, pixels: Tensor) -> Tensor:
         """The most likely latents, unscaled, as InstructPix2Pix was shown them."""
@@ -54,7 +64,12 @@ class Coder:
 
     def decode(self, latents: Tensor) -> Tensor:
         """Scaled latents to float32 (1, 3, h, w), about [-1, 1]."""
-        latents = latents * self._deviation.to(latents) / self.vae.config.scaling_factor + self._mean.to(latents)
+        factor = self.vae.config.scaling_factor
+        if self._scaling is None:
+            latents = latents / factor
+        else:
+            mean, deviation = self._moments(latents)
+            latents = latents * deviation / factor + mean
         return self._tried(self._decoded, latents).float()
 
     def _pixels(self, latents: Tensor) -> Tensor:
@@ -64,7 +79,13 @@ class Coder:
         """What `run` gives in the autoencoder's format; in float32, from now on, where that is not finite."""
         form = next(self.vae.parameters()).dtype  # the library's own `dtype` goes through all of them, which took milliseconds
         found = run(given.to(form), *more)
-        if form != torch.float32 and not found.isfinite().all():
-            self.vae.to(torch.float32)
+        if self._checked and form != torch.float32 and not found.isfinite().all():
+            self.in_full()
             found = run(given.to(torch.float32), *more)
         return found
+
+    def in_full(self) -> bool:
+        """Compute in float32 from now on; whether it did not before."""
+        halved = next(self.vae.parameters()).dtype != torch.float32
+        self.vae.to(torch.float32)
+        return halved

@@ -46,7 +46,7 @@ from models.probe import first_request
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
-from models.prompted.prediction import Prediction
+from models.prompted.crop_painting import CropPainting, Given
 from models.prompted.recall import Recall
 from models.prompted.run import Run
 from models.stopwatch import Stopwatch
@@ -77,10 +77,10 @@ class PromptedPainter:
         # Networks that come and go, as a thrifty plan has it, lie nowhere for long: no graph could read them.
         self.graphs = Graphs(device, (*spec.without, *([GRAPHS] if self.placement.plan.offload != "none" else [])))
         self._watch = Stopwatch(device)
-        self._predict = self.graphs.wrap(Prediction(self.pipeline, self.family))
         self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor, self.graphs)
         steps = spec.steps or self.family.steps
         self._run = self._run_of(self.family, steps)
+        self._crops = CropPainting(self.pipeline, self.family, self._coder, self._run, self.graphs)
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
             steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
@@ -103,12 +103,12 @@ class PromptedPainter:
         if spec.compiled:
             compiled = compile_regions([Blocks(self.pipeline.unet)], self._try)
             self.info = replace(self.info, compile_s=compiled.seconds, note=" ".join(filter(None, (self.info.note, compiled.note))))
-        self.graphs.rehearse([partial(self._paint_unseen, Rect(0, 0, *size)) for size in (*self.cells.sizes, spec.size)])
+        unseen = [partial(self._paint_unseen, Rect(0, 0, *size)) for size in (*self.cells.sizes, spec.size)]
+        self.graphs.rehearse([*unseen, *[partial(self._paint_unseen, self._frame.whole, call_by_call=True)] * self._crops.whole])
 
     def _try(self) -> None:
         """Paint the whole frame and a small crop of nothing, and forget it."""
-        whole, least = self._frame.whole, Rect(0, 0, min(self.cells.least, self._spec.size[0]), min(self.cells.least, self._spec.size[1]))
-        for area in (whole, least):
+        for area in (self._frame.whole, Rect(0, 0, *(min(self.cells.least, side) for side in self._spec.size))):
             self.frame(self._last, area)
         self._told = None
 
@@ -120,11 +120,11 @@ class PromptedPainter:
             self.placement.rest()
         return self.graphs.advance()
 
-    def _paint_unseen(self, area: Rect) -> None:
-        """Paint a crop as the last request asks, and forget it."""
+    def _paint_unseen(self, area: Rect, call_by_call: bool = False) -> None:
+        """Paint a crop as the last request asks, and forget it; call_by_call: as an edit is painted."""
         stepped, self.on_step = self.on_step, None
         try:
-            self._paint_area(area, self._last, self.conditioning(self._last), ())
+            self._paint_area(area, self._last, self.conditioning(self._last), (), call_by_call)
         finally:
             self.on_step = stepped
 
@@ -247,7 +247,7 @@ class PromptedPainter:
                 self._read(anew=True)
                 told = self.conditioning(request)
                 for crop in plan(request.damage, self._spec.size, self._ample.at_most(self.ladder.most)):
-                    painted = self._paint_area(crop.area, request, told, crop.damage)
+                    painted = self._paint_area(crop.area, request, told, crop.damage, call_by_call=True)
                     for rect in crop.damage:
                         y, x = rect.shift(-crop.area.x, -crop.area.y).slices
                         patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
@@ -278,35 +278,37 @@ class PromptedPainter:
         sampled = not self.family.edits and not self._coder.local
         return Run(self.pipeline, family, steps, shape, self._spec.seed, sampled, self._device, self._dtype)
 
-    def _paint_area(self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...]) -> Tensor:
+    def _paint_area(
+        self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...], call_by_call: bool = False
+    ) -> Tensor:
         """New pixels of the area, float32 (1, 3, h, w) in [-1, 1]; its latents are kept where it was damaged."""
         self._watch.stage("encode")
-        rows, columns = area.slices
-        cells: tuple[Any, ...] = (..., *(slice(s.start // self._coder.factor, s.stop // self._coder.factor) for s in (rows, columns)))
-        scale = self.ladder.scale
-        fields = [field[cells][..., ::scale, ::scale] for field in self._run.fields]
-        guide = None
-        shown = self._frame.pixels[..., rows, columns]
-        if request.guide is not None:
-            guide = self._frame.ferry.up(request.guide[rows, columns]).permute(2, 0, 1)[None]
-            shown = self._frame.showing(request.guide, damage)[..., rows, columns]
-        edited = self._coder.mode(self.ladder.less(self._coder.floats(self._seen(shown, area, request)))) if self.family.edits else None
-        if edited is not None or request.guide is None:
-            start = self.ladder.less(self._latents[cells])
-        else:
-            start = self._coder.encode(self.ladder.less(self._coder.floats(shown)), fields[0])
-        control = self.ladder.less(self._coder.floats(guide if guide is not None else shown)) / 2 + 0.5 if self.family.control else None
+        given, done = self._given(area, request, told, damage), None
         self._watch.stage("denoise")
-        size, corner = (self._spec.size[1] // scale, self._spec.size[0] // scale), (area.y // scale, area.x // scale)
-        stepped = partial(self._stepped, request, area, damage)
-        clean = self._run.clean(self._predict, start, edited, control, told, fields[1:], told.added(size, corner), stepped)
+        if self._crops.whole and not call_by_call and self.ladder.scale == 1 and (self._coder.local or area == self._frame.whole):
+            done = self._crops.in_one(given)
+        clean = done[1] if done else self._crops.clean(given, self._run, partial(self._stepped, request, area, damage))
         self._watch.stage("decode")
         kept = self.ladder.as_kept(clean)
         for rect in damage:
             _, y, x = self._within(rect)
             top, left = area.y // self._coder.factor, area.x // self._coder.factor
             self._latents[..., y, x] = kept[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
-        return self._decode(clean, cells, area)
+        return done[0] if done else self._decode(clean, area)
+
+    def _given(self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...]) -> Given:
+        """What the area is painted from, as large as the checkpoint paints it."""
+        cells, scale = self._within(area), self.ladder.scale
+        shown = self._frame.showing(request.guide, damage, area)
+        shown = self._fewer(self._seen(shown, area, request) if self.family.edits else shown)
+        guide = self._fewer(self._frame.showing(request.guide, (area,), area)) if self.family.control else None
+        start = self.ladder.less(self._latents[cells]) if self.family.edits or request.guide is None else None
+        size, corner = (self._spec.size[1] // scale, self._spec.size[0] // scale), (area.y // scale, area.x // scale)
+        fields = tuple(field[cells][..., ::scale, ::scale] for field in self._run.fields)
+        return Given(shown, guide, start, told, told.added(size, corner), fields)
+
+    def _fewer(self, pixels: Tensor) -> Tensor:
+        return pixels if self.ladder.scale == 1 else self.ladder.less(self._coder.floats(pixels))
 
     def _stepped(self, request: PaintRequest, area: Rect, damage: tuple[Rect, ...], i: int, sample: Tensor, output: Tensor) -> None:
         """A call of the denoiser is done: tell of it, show what an edit is like by now. Raises Cancelled where it is given up."""
@@ -332,12 +334,12 @@ class PromptedPainter:
             pixels[rect.slices] = seen[rect.shift(-area.x, -area.y).slices]
         self.on_preview(pixels)
 
-    def _decode(self, clean: Tensor, cells: tuple[Any, ...], area: Rect) -> Tensor:
+    def _decode(self, clean: Tensor, area: Rect) -> Tensor:
         """The area's pixels. An autoencoder that sees the whole picture decodes the whole: crops would not fit in."""
-        if self._coder.local or area == Rect(0, 0, *self._spec.size):
+        if self._coder.local or area == self._frame.whole:
             return self.ladder.more(self._coder.decode(clean))
         scale, frame = self.ladder.scale, self.ladder.less(self._latents).clone()
-        y, x = (slice(s.start // scale, s.stop // scale) for s in cells[1:])
+        y, x = (slice(s.start // scale, s.stop // scale) for s in self._within(area)[1:])
         frame[..., y, x] = clean
         return self.ladder.more(self._coder.decode(frame))[(..., *area.slices)]
 

@@ -24,7 +24,7 @@ class Run:
         self, pipeline: Any, family: Family, steps: int, shape: tuple[int, ...], seed: int, sampled: bool, device: torch.device, dtype: torch.dtype,
     ) -> None:  # fmt: skip
         self.path = stock_path(pipeline, family, steps)
-        self._times = list(self.path.timesteps.to(device))
+        self._times, self._scales = list(self.path.timesteps.to(device)), self.path.scale.tolist()
         generator = torch.Generator().manual_seed(seed)
         count = sampled + 1 + sum(weight != 0 for weight in self.path.fresh)
         fields = [torch.randn(shape, generator=generator, dtype=dtype).to(device) for _ in range(count)]
@@ -32,17 +32,18 @@ class Run:
 
     def clean(
         self, predict: Static, start: Tensor, edited: Tensor | None, control: Tensor | None, told: Conditioning, fields: list[Tensor],
-        added: dict[str, Tensor], stepped: Stepped,
+        added: dict[str, Tensor], stepped: Stepped | None = None,
     ) -> Tensor:  # fmt: skip
         """Clean latents of a crop. start, edited: (1, C, h, w); control: (1, 3, H, W) in [0, 1]; fields: the crop's part of
-        `fields` but the posterior's; added: as of `told`. What `stepped` raises ends it."""
+        `fields` but the posterior's; added: as of `told`. What `stepped` raises ends it. Where `predict` can be captured, so can this."""
         path = self.path
         image, noise = path.start
         samples, outputs = [image * start + noise * fields[0]], list[Tensor]()
         fresh, pooled, ids = iter(fields[1:]), added.get("text_embeds"), added.get("time_ids")
         for i, t in enumerate(self._times):
-            seen = samples[-1] * path.scale[i].to(samples[-1])
+            seen = samples[-1] * self._scales[i]
             outputs.append(predict(seen, t, told.embeds, told.weights, told.shown, told.guidance, pooled, ids, edited, control))
             samples.append(path.next(i, samples, outputs, next(fresh) if path.fresh[i] else None))
-            stepped(i, samples[i], outputs[i])
+            if stepped is not None:
+                stepped(i, samples[i], outputs[i])
         return samples[-1]

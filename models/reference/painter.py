@@ -149,7 +149,7 @@ class ReferencePainter:
             return [Image.fromarray(self._templates.marked(self._frame.array(), request))]
         if self.family.references > 1:
             return [Image.fromarray(self._frame.array()), Image.fromarray(request.guide)]
-        shown = self._frame.showing(request.guide, damage)[0].permute(1, 2, 0)
+        shown = self._frame.showing(request.guide, damage, self._frame.whole)[0].permute(1, 2, 0)
         return [Image.fromarray(shown.cpu().numpy())]
 
     def _painted(self, request: PaintRequest, damage: tuple[Rect, ...], area: Rect | None = None) -> Tensor:

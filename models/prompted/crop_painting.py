@@ -1,0 +1,80 @@
+"""A prompted checkpoint's crop from bytes to pixels: call by call, or as one function of tensors that a GPU is sent in one go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from models.families import Family
+from models.graphs import Graphs
+from models.prompted.coder import Coder
+from models.prompted.conditioning import Conditioning
+from models.prompted.prediction import Prediction
+from models.prompted.run import Run, Stepped
+
+FEW = 4  # calls of the denoiser that may be sent in one go, with encoding and decoding; nothing can be given up in between
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a crop is painted from. shown: uint8 (1, 3, h, w), or as `Coder.floats`, the picture to start from, or that is edited; guide: the same where
+    the family has a ControlNet; start: latents to start from, None to encode `shown`; added: what SDXL is told beside the words;
+    fields: the crop's part of the run's."""
+
+    shown: Tensor
+    guide: Tensor | None
+    start: Tensor | None
+    told: Conditioning
+    added: dict[str, Tensor]
+    fields: tuple[Tensor, ...]
+
+
+class CropPainting:
+    """Of one checkpoint. coder: the painter's own; run: how it paints whom nobody edits."""
+
+    def __init__(self, pipeline: Any, family: Family, coder: Coder, run: Run, graphs: Graphs) -> None:
+        self._family, self.coder, self._run, self._graphs = family, coder, run, graphs
+        self._prediction = Prediction(pipeline, family)
+        self._predict = graphs.wrap(self._prediction)
+        self.whole = graphs.on and len(run.path.timesteps) <= FEW  # whether it is done in one go
+        if self.whole:
+            self._unchecked = Coder(pipeline.vae, coder.factor, checked=False)  # looking at what comes out waits for the device
+            self._in_one = graphs.wrap(self._at_once)
+
+    def in_one(self, given: Given) -> tuple[Tensor, Tensor] | None:
+        """Pixels, float32 (1, 3, h, w) in about [-1, 1], and clean latents; None where they are not finite: the autoencoder computes
+        in float32 from then on, if it did not before, and it is to be done call by call."""
+        told = given.told
+        painted, clean, finite = self._in_one(
+            given.shown, given.guide, given.start, told.embeds, told.weights, told.shown, told.pooled, told.guidance,
+            given.added.get("time_ids"), *given.fields,
+        )  # fmt: skip
+        if finite:
+            return painted, clean
+        if self.coder.in_full():
+            self._graphs.renew()  # its weights lie elsewhere by now
+        return None
+
+    def _at_once(
+        self, shown: Tensor, guide: Tensor | None, start: Tensor | None, embeds: Tensor, weights: Tensor, sees: Tensor, pooled: Tensor | None,
+        guidance: Tensor | None, ids: Tensor | None, *fields: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        """The same, and whether all are finite: bool ()."""
+        added = {} if pooled is None or ids is None else {"text_embeds": pooled, "time_ids": ids}
+        given = Given(shown, guide, start, Conditioning(embeds, weights, sees, pooled, guidance), added, fields)
+        clean = self._cleaned(given, self._unchecked, self._prediction, self._run)
+        painted = self._unchecked.decode(clean)
+        return painted, clean, painted.isfinite().all()
+
+    def clean(self, given: Given, run: Run, stepped: Stepped) -> Tensor:
+        """Clean latents, call by call. What `stepped` raises ends it."""
+        return self._cleaned(given, self.coder, self._predict, run, stepped)
+
+    def _cleaned(self, given: Given, coder: Coder, predict: Any, run: Run, stepped: Stepped | None = None) -> Tensor:
+        pixels = coder.floats(given.shown)
+        edited = coder.mode(pixels) if self._family.edits else None
+        start = coder.encode(pixels, given.fields[0]) if given.start is None else given.start
+        control = coder.floats(given.guide) / 2 + 0.5 if given.guide is not None else None
+        return run.clean(predict, start, edited, control, given.told, list(given.fields[1:]), given.added, stepped)

@@ -1,0 +1,100 @@
+"""Layers computed in fewer launches give what they gave, with torch in the place of a GPU's kernels; and are as they were after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers.models.resnet import ResnetBlock2D
+from torch import Tensor, nn
+
+from engine.painter import FUSING, PainterSpec, Words
+from models import kernels
+from models.catalog import open_painter
+from models.devices import lay_out
+from models.fusing import Fused, convolved_by_torch, fused_for
+from models.kernels import PlainKernels, kernels_for
+from models.prompted.painter import PromptedPainter
+from tests.test_painters import SIZE, ask, drawn
+from tests.tiny_families import tiny_folder
+
+
+class Counted(PlainKernels):
+    """How often each was called."""
+
+    def __init__(self) -> None:
+        self.norms: list[bool] = []
+        self.gates = 0
+
+    def norm(self, x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float, silu: bool, added: Tensor | None = None) -> Tensor:
+        self.norms.append(silu)
+        return super().norm(x, groups, weight, bias, eps, silu, added)
+
+    def gated(self, x: Tensor) -> Tensor:
+        self.gates += 1
+        return super().gated(x)
+
+
+@pytest.mark.parametrize(("family", "tiny_vae"), [("sd-turbo", True), ("sd1", False), ("sdxl-turbo", False), ("sdxl-control", True)])
+def test_a_fused_checkpoint_paints_the_same_frame(family: str, tiny_vae: bool, tmp_path: Path) -> None:
+    spec = PainterSpec(size=SIZE, threads=1, device="cpu", dtype="float32", checkpoint=str(tiny_folder(tmp_path / family, family, tiny_vae=tiny_vae)), steps=1)
+    painter = open_painter(spec)
+    assert isinstance(painter, PromptedPainter)
+    request = replace(ask(drawn(1)), words=Words("dark"))
+    networks = [part for part in painter.pipeline.components.values() if isinstance(part, nn.Module)]
+    for network in networks:
+        lay_out(network)
+    before = painter.frame(request)
+    counted, convolved = Counted(), list[bool]()
+
+    def convolution(layer: nn.Conv2d, x: Tensor, added: Tensor | None) -> Tensor:
+        convolved.append(added is not None)
+        return convolved_by_torch(layer, x, added)
+
+    fused = Fused(networks, counted, convolution)
+    after = painter.frame(request)
+    assert fused and {True, False} == set(counted.norms) and counted.gates
+    assert tiny_vae == bool(convolved) and (not tiny_vae or {True, False} == set(convolved))
+    assert float((after - before).abs().max()) <= 1e-4
+    called = len(counted.norms)
+    fused.undo()
+    assert not fused and torch.equal(painter.frame(request), before) and len(counted.norms) == called
+
+
+def test_a_convolution_that_a_lora_holds_is_asked_itself() -> None:
+    class Taught(nn.Module):
+        def __init__(self, inner: nn.Conv2d) -> None:
+            super().__init__()
+            self.inner, self.asked = inner, 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.asked += 1
+            found: Tensor = self.inner(x) + 1
+            return found
+
+    block: Any = ResnetBlock2D(in_channels=32, out_channels=64, temb_channels=16).eval()
+    block.conv1 = taught = Taught(block.conv1)
+    x, told = torch.randn(2, 32, 8, 8), torch.randn(2, 16)
+    with torch.no_grad():
+        before = block(x, told)
+        Fused([block], PlainKernels())
+        assert torch.allclose(block(x, told), before, atol=1e-5) and taught.asked == 2
+
+
+def test_nothing_is_fused_without_a_gpu_or_where_numbers_are_to_be_exact() -> None:
+    block = ResnetBlock2D(in_channels=32, temb_channels=None).eval()
+    for device, dtype, without in (("cpu", torch.float16, ()), ("cuda", torch.float32, ()), ("cuda", torch.float16, (FUSING,))):
+        assert not fused_for([block], torch.device(device), dtype, PainterSpec(without=without))
+    assert kernels_for(torch.device("cpu")) is None
+
+
+def test_kernels_that_are_wrong_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wrong(PlainKernels):
+        def gated(self, x: Tensor) -> Tensor:
+            return super().gated(x) + 0.5
+
+    cpu = torch.device("cpu")
+    assert kernels._agree(PlainKernels(), PlainKernels(), cpu) and not kernels._agree(Wrong(), PlainKernels(), cpu)
