@@ -8,7 +8,7 @@ torch's CUDA builds for Linux; where there is none, or it does not work, layers 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -39,9 +39,7 @@ if triton is not None:
     WHATEVER = ["rows", "channels", "width", "splits", "eps"]  # sizes for which no kernel of their own is compiled
 
     @triton.jit(do_not_specialize=WHATEVER)
-    def _sums(
-        x: Any, added: Any, sums: Any, rows: Any, channels: Any, width: Any, splits: Any, ROWS: tl.constexpr, WIDE: tl.constexpr, ADDS: tl.constexpr,
-    ) -> None:  # fmt: skip
+    def _sums(x, added, sums, rows, channels, width, splits, ROWS: tl.constexpr, WIDE: tl.constexpr, ADDS: tl.constexpr):  # type: ignore[no-untyped-def]
         """Sum and sum of squares of a group's part. Programs: (crop and group, part)."""
         groups = channels // width
         crop, group, part = tl.program_id(0) // groups, tl.program_id(0) % groups, tl.program_id(1)
@@ -64,10 +62,10 @@ if triton is not None:
         tl.store(sums + at + 1, tl.sum(squares))
 
     @triton.jit(do_not_specialize=WHATEVER)
-    def _normed(
-        x: Any, added: Any, sums: Any, weight: Any, bias: Any, out: Any, rows: Any, channels: Any, width: Any, splits: Any, eps: Any,
+    def _normed(  # type: ignore[no-untyped-def]
+        x, added, sums, weight, bias, out, rows, channels, width, splits, eps,
         ROWS: tl.constexpr, WIDE: tl.constexpr, SPLITS: tl.constexpr, ADDS: tl.constexpr, SILU: tl.constexpr,
-    ) -> None:  # fmt: skip
+    ):  # fmt: skip
         """Programs: (crop and group, rows)."""
         groups = channels // width
         crop, group = tl.program_id(0) // groups, tl.program_id(0) % groups
@@ -93,7 +91,7 @@ if triton is not None:
         tl.store(out + at, found.to(out.dtype.element_ty), mask=inside)
 
     @triton.jit(do_not_specialize=["count", "width"])
-    def _gated(x: Any, out: Any, count: Any, width: Any, MANY: tl.constexpr) -> None:
+    def _gated(x, out, count, width, MANY: tl.constexpr):  # type: ignore[no-untyped-def]
         at = tl.program_id(0).to(tl.int64) * MANY + tl.arange(0, MANY)
         inside = at < count
         row = at // width
