@@ -21,13 +21,14 @@ from engine.desktop.documents import Documents
 from engine.events import Ask, Key, Text
 from engine.geometry import Rect
 from engine.guide import Guide
-from engine.painter import GRAPHS, Painter, PainterSpec, PaintRequest, Words
+from engine.painter import FUSING, GRAPHS, Painter, PainterSpec, PaintRequest, Words
 from engine.session import Session
 from engine.swap_mailbox import SwapMailbox
 from models.card import DriverMeter, own_card
 from models.catalog import open_carefully, open_painter
 from models.devices import device_of
 from models.ferry import Ferry
+from models.kernels import PlainKernels, kernels_for, triton
 from models.prompted.painter import PromptedPainter
 from models.prompted.stock import stock_frame
 from models.training.loop import TrainConfig, train
@@ -128,6 +129,45 @@ def test_half_precision_gives_a_picture(family: str, tmp_path: Path) -> None:
     made_ready(painter)
     assert frame.std() > 1 and painter.info.dtype in ("float16", "bfloat16")
     assert show(painter, frame.copy(), replace(ask(drawn(2), (Rect(64, 64, 32, 32),)), words=Words("dark"))).shape == frame.shape
+
+
+@pytest.mark.parametrize("family", ["sd-turbo", "sd1", "sdxl-control"])
+def test_fused_layers_paint_the_same_in_half_precision(family: str, tmp_path: Path) -> None:
+    spec = replace(SPEC, checkpoint=str(tiny_folder(tmp_path / family, family, tiny_vae=family != "sd1")), steps=1, least_crop=128)
+    requests = [replace(request, words=Words("dark")) for request in REQUESTS[:4]]
+    fused, plain = (open_painter(replace(spec, without=without)) for without in ((), (FUSING,)))
+    assert isinstance(fused, PromptedPainter) and isinstance(plain, PromptedPainter)
+    assert fused.placement.fused and not plain.placement.fused
+    before = frames(fused, requests)  # launch by launch
+    ready(fused).restore(None)
+    fused.close()
+    for one, other, third in zip(before, frames(fused, requests), frames(plain, requests), strict=True):
+        assert (apart(one, other) > 1).mean() < 1e-3 and apart(one, third).mean() < 1.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_kernels_give_what_torch_gives(dtype: torch.dtype) -> None:
+    if triton is None:
+        assert kernels_for(device_of("cuda")) is None
+        return
+    found = kernels_for(device_of("cuda"))
+    assert found is not None
+    off = 1e-4 if dtype == torch.float32 else 0.05
+    for shape in ((1, 320, 64, 64), (2, 1920, 16, 24), (1, 960, 8, 8), (3, 128, 120, 96), (1, 2560, 8, 8)):
+        x, added, weight, bias = (torch.randn(size, device="cuda", dtype=dtype) for size in (shape, shape[:2], shape[1:2], shape[1:2]))
+        for silu, more in ((True, added), (False, None)):
+            one, other = (kernels.norm(3 * x + 1, 32, weight, bias, 1e-5, silu, more) for kernels in (found, PlainKernels()))
+            assert float((one - other).abs().max()) < off * 3
+    one, other = (kernels.gated(x) for kernels in (found, PlainKernels()))
+    assert float((one - other).abs().max()) < off
+
+
+def test_the_bundled_checkpoint_compiled_paints_the_same() -> None:
+    spec = replace(SPEC, dtype="bfloat16")
+    plain, compiled = ready(open_painter(spec)), open_painter(replace(spec, compiled=True))
+    assert not compiled.info.note, compiled.info.note
+    for one, other in zip(frames(plain, REQUESTS), frames(ready(compiled), REQUESTS), strict=True):
+        assert (apart(one, other) > 8).mean() < 0.01 and apart(one, other).mean() < 0.7
 
 
 def test_copies_are_whole_while_the_gpu_is_busy() -> None:
