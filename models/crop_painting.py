@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 import torch
@@ -19,17 +19,19 @@ DENSE = torch.ops.aten.is_non_overlapping_and_dense
 
 
 class CropPainting:
-    """static: launch the same whatever the numbers are, as a CUDA graph must. Compiled, it is one piece, whose stages the watch
-    does not tell apart."""
+    """static: launch the same whatever the numbers are, as a CUDA graph must. compiles: (width, height) of crops that are compiled
+    where that is asked for, for each takes half a minute; such a crop is one piece, whose stages the watch does not tell apart."""
 
-    def __init__(self, denoiser: Denoiser, steps: int, dtype: torch.dtype, static: bool, watch: Stopwatch) -> None:
+    def __init__(
+        self, denoiser: Denoiser, steps: int, dtype: torch.dtype, static: bool, watch: Stopwatch, compiles: Collection[tuple[int, int]] = ()
+    ) -> None:
         self._denoiser, self._steps, self._dtype, self._static = denoiser, steps, dtype, static
-        self._watch = watch
+        self._watch, self._compiles = watch, {(height // PATCH, width // PATCH) for width, height in compiles}
         self._steering: tuple[Tensor, dict[float, Steering]] | None = None  # of which tokens, by noise level
         self._compiled: Callable[..., Tensor] | None = None
 
     def compile(self, backend: Backend) -> None:
-        """Compile it whole, for each size of crops; it is static."""
+        """Compile it whole; it is static."""
         self._compiled = torch.compile(partial(self._painted, _unmarked), backend=backend, dynamic=False)
 
     def as_it_was(self) -> None:
@@ -49,7 +51,7 @@ class CropPainting:
         given = (
             previous, guide, verbatim, forms, pointer, buttons, memory, tokens, palette, clear, depth, ground, texture, place, noise,
         )  # fmt: skip
-        if self._compiled is not None:
+        if self._compiled is not None and place.shape[-2:] in self._compiles:
             self._watch.stage("denoise")
             # It is compiled for how its inputs lie and what they are, too: they must be as the copies that a graph reads.
             return self._compiled(*(one if one is None or one.is_inference() and DENSE(one) else one.clone() for one in given))

@@ -47,6 +47,11 @@ class Cells:
 BUNDLED_CELLS = Cells()
 
 
+def least(cells: Cells, size: tuple[int, int]) -> tuple[int, int]:
+    """The smallest crop of a frame of `size`, (width, height) in pixels: a letter's."""
+    return min(cells.least, size[0]), min(cells.least, size[1])
+
+
 @dataclass(frozen=True, slots=True)
 class PaintCrop:
     """Paint `area`, keep `damage` (both frame pixels, damage inside area)."""

@@ -62,11 +62,10 @@ class Ferry:
 
     def up(self, pixels: np.ndarray) -> Tensor:
         """The same on the device; it may share memory with `pixels` where that is the host."""
-        given = torch.from_numpy(np.require(pixels, requirements=("C", "W")))
         if self._road is None:
-            return given
-        target = torch.empty(given.shape, dtype=given.dtype, device=self._device)
-        next(self._outward).send(given, target)
+            return torch.from_numpy(np.require(pixels, requirements=("C", "W")))
+        target = torch.empty(pixels.shape, dtype=torch.from_numpy(np.empty(0, pixels.dtype)).dtype, device=self._device)
+        next(self._outward).send(pixels, target)
         return target
 
     def down(self, tensor: Tensor) -> np.ndarray:
@@ -84,10 +83,10 @@ class _Buffer:
         self._bytes = torch.empty(0, dtype=torch.uint8)
         self._under_way: Copy | None = None
 
-    def send(self, given: Tensor, target: Tensor) -> None:
-        held = self._like(given)
+    def send(self, given: np.ndarray, target: Tensor) -> None:
+        held = self._like(target)
         # numpy's copy and not torch's: that wakes a thread a core for it, and waits for all of them where other programs are busy
-        np.copyto(held.numpy(), given.numpy())
+        np.copyto(held.numpy(), given)
         self._under_way = self._road.copy(target, held)
 
     def fetch(self, tensor: Tensor) -> np.ndarray:

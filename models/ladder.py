@@ -81,7 +81,7 @@ class Ladder:
 
     def as_kept(self, latents: Tensor) -> Tensor:
         """Latents as they are kept: of the frame's size."""
-        return latents.repeat_interleave(self.scale, -2).repeat_interleave(self.scale, -1)
+        return latents if self.scale == 1 else latents.repeat_interleave(self.scale, -2).repeat_interleave(self.scale, -1)
 
     def _crop(self) -> bool:
         longest = self.most or max(self._size)

@@ -38,7 +38,7 @@ from engine.styles import paints_of
 from models.ahead import Ahead, Dropped, droppable
 from models.compiling import Blocks, compile_regions
 from models.crop_painting import CropPainting
-from models.crops import BUNDLED_CELLS, PaintCrop, plan
+from models.crops import BUNDLED_CELLS, PaintCrop, least, plan
 from models.denoiser import PATCH, pack, place, unpack
 from models.devices import all_threads, device_of, dtype_of, lay_out, name_of
 from models.dreaming.dream import Dream
@@ -84,7 +84,7 @@ class LatentPainter:
         cells = replace(BUNDLED_CELLS, least=spec.least_crop or BUNDLED_CELLS.least)
         self.cells = cells.few(spec.size) if self.graphs.on else cells
         static = self.graphs.on or device.type == "cuda"  # to find out how many there are of something takes a GPU longer than to do all
-        self._repaint = self.graphs.wrap(painting := CropPainting(self._denoiser, steps, dtype, static, self._watch))
+        self._repaint = self.graphs.wrap(painting := CropPainting(self._denoiser, steps, dtype, static, self._watch, {least(cells, spec.size), spec.size}))
         self.info = PainterInfo(
             checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name_of(device), INT8 if eight else str(dtype).removeprefix("torch."),
             steps, REACH, guesses=spec.mode == "guided" and CACHE not in spec.without, imagines=dreamer is not None,
@@ -103,7 +103,7 @@ class LatentPainter:
         self._cache: FrameCache[np.ndarray] = FrameCache(spec.cache_mb)
         self._ahead = Ahead(spec.cache_mb / 8)
         if spec.compiled:
-            compiled = compile_regions([painting if static else Blocks(self._denoiser)], partial(self._warm, *self.cells.sizes))
+            compiled = compile_regions([painting if static else Blocks(self._denoiser)], self._warm)
             self.info = replace(self.info, compile_s=compiled.seconds, note=compiled.note)
         self._warm()
         if self._dream is not None or spec.mode != "dream":  # else it answers by itself, which happens once an event and is not captured
@@ -316,7 +316,7 @@ class LatentPainter:
         patches = []
         for rect in crop.damage:
             rows, columns = rect.shift(-crop.area.x, -crop.area.y).slices
-            part = pixels[rows, columns].copy()
+            part = pixels if rect == crop.area and rect.area > CACHED_AREA else pixels[rows, columns].copy()  # who keeps those, keeps a copy
             y, x = rect.slices
             new = self._ferry.up(part) if here is None else here[rows, columns]
             self._pixels[0, :, y, x] = new.permute(2, 0, 1)
@@ -330,11 +330,11 @@ class LatentPainter:
             return None
         return name_of_patch(crop.area, request, self.ladder.scale)
 
-    def _warm(self, *sizes: tuple[int, int]) -> None:
-        """Paint a small crop, those of `sizes`, and the whole frame, so that the first event does not pay for kernel set-up."""
+    def _warm(self) -> None:
+        """Paint one small crop and one whole frame, so that the first event does not pay for kernel set-up."""
         self._take_look(look_of(np.zeros(SLOW_SIZE, np.float32)))
         with torch.inference_mode():
-            for area in dict.fromkeys((Rect(0, 0, 64, 64), *(Rect(0, 0, *size) for size in sizes), self._bounds)):
+            for area in (Rect(0, 0, *least(self.cells, self._spec.size)), self._bounds):
                 try:
                     self._paint_unseen(area)
                 except (RuntimeError, MemoryError) as error:

@@ -93,16 +93,19 @@ class Relief(nn.Module):
         self, painted: Tensor, fine: Tensor, roles: Tensor, sides: Tensor, kinds: Tensor | None, near: Tensor, context: tuple[Tensor, Tensor],
         paints: Tensor, ground: Tensor, texture: Tensor,
     ) -> Tensor:  # fmt: skip
-        """The same numbers for every pixel, near an edge or not. Tables are indexed and no embeddings looked up: a GPU's kernel
-        for those is several times slower where a row is as short as these are."""
+        """The same numbers for every pixel, near an edge or not."""
         role = _by_cell(roles)  # (B, h, w, 16), as all that follows
         spot = role * PIXELS + torch.arange(PIXELS, device=role.device)
-        known = self.from_fine(fine.permute(0, 2, 3, 1)).unsqueeze(3) + self.from_role.weight[spot] + self.from_sides.weight[_by_cell(sides)]
+        known = self.from_fine(fine.permute(0, 2, 3, 1)).unsqueeze(3)
+        known = known + _looked_up(self.from_role.weight, spot) + _looked_up(self.from_sides.weight, _by_cell(sides))
         if kinds is not None:
-            known = known + self.from_kind.weight[_by_cell(kinds)]
+            known = known + _looked_up(self.from_kind.weight, _by_cell(kinds))
         scale, shift = (part.view(len(part), 1, 1, 1, -1) for part in context)
         crop = torch.arange(len(role), device=role.device).view(-1, 1, 1, 1)
-        crisp = self._crisp(known * scale + shift, painted, paints[crop, role], texture, ground)
+        paint = _looked_up(paints.flatten(0, 1), crop * paints.shape[1] + role)
+        known, shape = known * scale + shift, painted.shape
+        # As rows: of more axes a product adds the bias in a launch of its own.
+        crisp = self._crisp(known.flatten(0, 3), painted.reshape(-1, 3), paint.flatten(0, 3), texture.reshape(-1, 1), ground.reshape(-1, 3)).view(shape)
         return torch.where(_by_cell(near).bool().unsqueeze(-1), crisp.to(painted.dtype), painted)
 
     def _crisp(self, known: Tensor, before: Tensor, paint: Tensor, texture: Tensor, ground: Tensor) -> Tensor:
@@ -112,6 +115,13 @@ class Relief(nn.Module):
         plain = paint[..., :3] + paint[..., 3:6] * texture + paint[..., 6:] * ground
         # Shares in a softmax would hardly learn: nearly all of them begin at nothing.
         return before + share[..., 0, :] * (plain - before) + share[..., 1, :] * (1 - before) - share[..., 2, :] * (1 + before)
+
+
+def _looked_up(table: Tensor, at: Tensor) -> Tensor:
+    """Rows of a table: (n, C) and int64 (...) to (..., C). Element by element: a GPU's kernels that copy rows are many times slower
+    where these are as short as here."""
+    found = table.gather(0, at.reshape(-1, 1).expand(-1, table.shape[1]))
+    return found.view(*at.shape, -1)
 
 
 def _by_cell(pixels: Tensor) -> Tensor:

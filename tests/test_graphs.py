@@ -27,6 +27,7 @@ from models.crops import BUNDLED_CELLS, plan
 from models.denoiser import Materials, pack
 from models.graphs import Graphs
 from models.inputs import corner_maps, palette_of, to_latents
+from models.reference.painter import ReferencePainter
 from models.relief import RAISED, Relief, kinds_of, roles_of, sides_of
 from tests.checkpoints import tiny_checkpoint, tiny_networks
 from tests.stand_in_gpu import FakeRecorder, UnfitForCapture
@@ -281,3 +282,24 @@ def test_prompted_painters_paint_the_same_from_graphs(
     after = frames(painter, requests)
     assert recorder.recorded == recorded >= 5 and recorder.replays - replays >= least
     assert max(np.abs(one.astype(int) - other).max() for one, other in zip(before, after, strict=True)) <= 1
+
+
+@pytest.mark.parametrize("family", ["klein", "kontext", "flux2"])
+def test_painters_by_reference_paint_the_same_with_their_transformer_captured(family: str, tmp_path: Path, recorder: FakeRecorder) -> None:
+    spec = replace(SPEC, checkpoint=str(tiny_folder(tmp_path / family, family)), steps=2, least_crop=128)
+    requests = [replace(request, words=Words("dark")) for request in (REQUESTS[1], REQUESTS[5])]
+    painter = reference_painter(spec)
+    before = frames(painter, requests)
+    told = made_ready(painter)
+    assert told[-1].complete and not told[-1].note and len(told) == 3 and recorder.recorded == 2
+    painter.restore(None)
+    replays = recorder.replays
+    after = frames(painter, requests)
+    assert recorder.recorded == 2 and recorder.replays - replays == 4, "two steps each of a crop and of the frame"
+    assert all((one == other).all() for one, other in zip(before, after, strict=True))
+
+
+def reference_painter(spec: PainterSpec) -> ReferencePainter:
+    painter = open_painter(spec)
+    assert isinstance(painter, ReferencePainter) and painter.graphs.on
+    return painter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import torch
@@ -12,10 +13,10 @@ from models.graphs import Graphs, Static
 
 class Coder:
     """vae: an AutoencoderKL or an AutoencoderTiny of diffusers, in the painter's number format; graphs: captures it, where
-    there are any; checked: whether what comes out is looked at, which waits for the device."""
+    there are any."""
 
-    def __init__(self, vae: Any, factor: int, graphs: Graphs | None = None, checked: bool = True) -> None:
-        self.vae, self._checked = vae, checked
+    def __init__(self, vae: Any, factor: int, graphs: Graphs | None = None) -> None:
+        self.vae, self._checked = vae, True
         self.factor = factor  # pixels a latent cell, along each side
         self.local = type(vae).__name__ == "AutoencoderTiny"  # sees no further than its convolutions: crops decode as the frame
         self.dtype = vae.dtype
@@ -25,6 +26,12 @@ class Coder:
         self._brought: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}
         if self.dtype == torch.float16 and vae.config.get("force_upcast"):
             self.vae.to(torch.float32)  # it overflows in half precision, as its config says
+
+    def unchecked(self) -> Coder:
+        """The same, launched as it is, and nobody looks at what comes out: that would wait for the device."""
+        other = copy(self)
+        other._checked, other._encoded, other._decoded = False, other._posterior, other._pixels
+        return other
 
     def floats(self, pixels: Tensor) -> Tensor:
         """uint8 to [-1, 1], in the painter's number format; what is that already stays as it is."""

@@ -40,7 +40,7 @@ class CropPainting:
         self._predict = graphs.wrap(self._prediction)
         self.whole = graphs.on and len(run.path.timesteps) <= FEW  # whether it is done in one go
         if self.whole:
-            self._unchecked = Coder(pipeline.vae, coder.factor, checked=False)  # looking at what comes out waits for the device
+            self._unchecked = coder.unchecked()
             self._in_one = graphs.wrap(self._at_once)
 
     def in_one(self, given: Given) -> tuple[Tensor, Tensor] | None:

@@ -33,7 +33,7 @@ from engine.painter import (
     Readiness,
 )
 from models.compiling import Blocks, compile_regions
-from models.crops import Cells, PaintCrop, plan
+from models.crops import Cells, PaintCrop, least, plan
 from models.devices import all_threads, device_of, name_of
 from models.embeddings import Vocabulary
 from models.families import Family
@@ -108,7 +108,7 @@ class PromptedPainter:
 
     def _try(self) -> None:
         """Paint the whole frame and a small crop of nothing, and forget it."""
-        for area in (self._frame.whole, Rect(0, 0, *(min(self.cells.least, side) for side in self._spec.size))):
+        for area in (self._frame.whole, Rect(0, 0, *least(self.cells, self._spec.size))):
             self.frame(self._last, area)
         self._told = None
 

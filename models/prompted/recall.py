@@ -9,6 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from zlib import adler32
+
+import numpy as np
 
 from engine.geometry import Rect
 from engine.painter import CACHE, PainterSpec, PaintRequest, Pixels
@@ -36,6 +39,18 @@ class Shown:
             digest.update(b"" if plane is None else plane[crop.area.slices].tobytes())
         return digest.digest()
 
+    def coarse(self) -> bytes:
+        """Of the whole frame, where `same` decides: a sum, for a digest of all its bytes takes a GPU's whole paint."""
+        return repr((self.asked, *(None if plane is None else adler32(np.ascontiguousarray(plane).data) for plane in (self.guide, self.verbatim)))).encode()
+
+    def same(self, other: Shown) -> bool:
+        pairs = (self.guide, other.guide), (self.verbatim, other.verbatim)
+        return self.asked == other.asked and all(one is two if one is None or two is None else np.array_equal(one, two) for one, two in pairs)
+
+    @property
+    def nbytes(self) -> int:
+        return self.guide.nbytes + (0 if self.verbatim is None else self.verbatim.nbytes)
+
     def kept(self) -> Shown:
         """A copy: who draws a guide draws over it."""
         return replace(self, guide=self.guide.copy(), verbatim=None if self.verbatim is None else self.verbatim.copy())
@@ -48,7 +63,8 @@ class Recall:
         whole = Rect(0, 0, *spec.size)
         self._whole = PaintCrop(whole, (whole,))
         self._off = CACHE in spec.without
-        self._cache: FrameCache[Kept] = FrameCache(spec.cache_mb)
+        self._cache: FrameCache[tuple[Shown | None, Kept]] = FrameCache(spec.cache_mb)  # Shown: of whole frames
+        self._last: tuple[PaintCrop, bytes | None] | None = None  # the crop that was asked for, and its name
         self._held: Shown | None = None  # by the frame that is held, where all of it shows that
         self._now: Shown | None = None
         self._all = False  # whether the frame will show all that is asked for when this paint is done
@@ -63,15 +79,20 @@ class Recall:
             return None
         if left is not None:
             kept = held()
-            self._cache.put(left.name(self._whole), kept, kept.nbytes)
-        return self._cache.get(self._now.name(self._whole))
+            self._cache.put(left.coarse(), (left, kept), kept.nbytes + left.nbytes)
+        shown, found = self._cache.get(self._now.coarse()) or (None, None)
+        return found if shown is not None and shown.same(self._now) else None
 
     def crop(self, crop: PaintCrop) -> Kept | None:
         """What was painted there for the same."""
-        return self._cache.get(self._key(crop))
+        self._last = crop, self._key(crop)
+        _, found = self._cache.get(self._last[1]) or (None, None)
+        return found
 
     def keep(self, crop: PaintCrop, painted: Kept) -> None:
-        self._cache.put(self._key(crop), painted, painted.nbytes)
+        """Of the crop that was asked for last."""
+        assert self._last is not None and self._last[0] == crop
+        self._cache.put(self._last[1], (None, painted), painted.nbytes)
 
     def end(self) -> None:
         """All of the damage is there."""

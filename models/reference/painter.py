@@ -25,6 +25,7 @@ from engine.geometry import Rect
 from engine.painter import (
     CROPS,
     EMBEDDINGS,
+    GRAPHS,
     Cancelled,
     OnPreview,
     OnStep,
@@ -33,22 +34,27 @@ from engine.painter import (
     Painting,
     PaintRequest,
     Patch,
+    Readiness,
 )
 from models.crops import PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
+from models.graphs import Graphs
 from models.held_frame import BLEND, EMPTY, HeldFrame
 from models.instructions import templates_of
 from models.ladder import Ladder
 from models.placing import Placement
+from models.probe import first_request
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.painter import CELLS
 from models.reference.calling import called_with
+from models.reference.captured import PADDED, Captured
 from models.reference.previews import Sketch
 from models.reference.remembered import RememberedWords
 from models.reference.steps import BFLOAT16, encode_in_own_format, watched
 from models.stopwatch import Stopwatch
 
 AROUND = 64  # pixels around a region that is edited: what it is to go with
+
 
 class ReferencePainter:
     """Paints with a checkpoint whose pipeline takes pictures and words. Its latents are the frame itself."""
@@ -77,6 +83,27 @@ class ReferencePainter:
             encode_in_own_format(self.pipeline)
         self._frame, self._watch = HeldFrame(spec.size, device), Stopwatch(device, ("denoise",))
         self._devices = [device] if device.type == "cuda" else []
+        fit = self.family.pipeline in PADDED and self.placement.plan.offload == "none"
+        self.graphs = Graphs(device, (*spec.without, *([] if fit else [GRAPHS])))
+        self._cells = replace(CELLS, least=spec.least_crop or CELLS.least)
+        if self.graphs.on:
+            Captured(self.pipeline.transformer, self.graphs)
+            self._cells = self._cells.few(spec.size)
+            self._last = first_request(spec.size, self._frame.whole)
+            self.graphs.rehearse([partial(self._paint_unseen, Rect(0, 0, *size)) for size in (*self._cells.sizes, spec.size)])
+
+    @torch.inference_mode()
+    def get_ready(self) -> Readiness | None:
+        """Capture CUDA graphs of the next size of crops, where there are any."""
+        return self.graphs.advance()
+
+    def _paint_unseen(self, area: Rect) -> None:
+        """Paint a crop as the last request asks, and forget it."""
+        stepped, self.on_step = self.on_step, None
+        try:
+            self._painted(self._last, (area,), area)
+        finally:
+            self.on_step = stepped
 
     @torch.inference_mode()
     def paint(self, request: PaintRequest) -> Painting:
@@ -86,6 +113,8 @@ class ReferencePainter:
         """
         self._watch.begin()
         self._watch.stage("denoise")
+        if self.graphs.on and request.edit is None and request.guide is not None:
+            self._last = request
         if request.edit is not None and request.guide is not None:
             with self._frame.lent(request.guide):
                 edited = self._taken(request, request.damage, self._frame.take)
@@ -126,8 +155,7 @@ class ReferencePainter:
         """What is painted so that the damage can be taken: the whole frame for what is told in words alone."""
         if request.guide is None:
             return [PaintCrop(self._frame.whole, damage)] if damage else []
-        around = AROUND if request.edit is not None else CELLS.margin
-        cells = replace(CELLS, margin=around, least=self._spec.least_crop or CELLS.least)
+        cells = replace(self._cells, margin=AROUND if request.edit is not None else CELLS.margin)
         return plan(damage, self._spec.size, cells.at_most(self.ladder.most), whole=CROPS in self._spec.without)
 
     def call(self, request: PaintRequest, damage: tuple[Rect, ...], area: Rect | None = None) -> dict[str, Any]:
@@ -157,6 +185,7 @@ class ReferencePainter:
         area = area or self._frame.whole
         if self._loras is not None and self._loras.weigh(request.weights):
             self.info = replace(self.info, loras=self._loras.infos)
+            self.graphs.renew()  # how much a LoRA counts is in what was captured
             if self.words is not None:
                 self.words.forget()
         generator = torch.Generator().manual_seed(self._spec.seed)  # on the CPU: the same noise on every device
