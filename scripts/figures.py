@@ -20,10 +20,10 @@ def main() -> int:
     if not mark:
         print(f"README.md has no {START} ... {END}; put them where the figures belong", file=sys.stderr)
         return 2
-    names = ("latency", "latency-h100", "latency-sd-mini", "quality", "dream", "latency-dream")
-    latency, gpu, mini, quality, dream, dreamt = (json.loads((RESULTS / f"{name}.json").read_text()) for name in names)
+    names = ("latency", "latency-h100", "latency-h100-sd-turbo", "latency-sd-mini", "quality", "dream", "latency-dream")
+    latency, gpu, turbo, mini, quality, dream, dreamt = (json.loads((RESULTS / f"{name}.json").read_text()) for name in names)
     parts = "\n".join((
-        latency_table(latency), techniques(latency), latency_table(gpu), techniques(gpu), preset(mini), techniques(mini), quality_table(quality), dream_figures(dream),
+        latency_table(latency), techniques(latency), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), preset(mini), techniques(mini), quality_table(quality), dream_figures(dream),
         dream_latency(dreamt),
     ))  # fmt: skip
     readme.write_text(f"{head}{START}\n{parts}\n{END}{tail}", "utf-8")
@@ -74,10 +74,11 @@ def techniques(result: dict[str, Any]) -> str:
 
 def preset(result: dict[str, Any]) -> str:
     """What was measured, where the table of techniques is all there is to show."""
-    machine, threads = result["machine"], result["threads"]
+    machine, threads = result["machine"], result.get("threads", 0)  # of a CPU
+    by = f", {threads} thread{'s' * (threads > 1)}" if threads else ""
     disturbed = f" Meanwhile {'; '.join(result['disturbed'])}: only what is laid side by side can be compared." if result["disturbed"] else ""
     return (
-        f"Preset {result['title']}: {machine['cpu']}, {threads} thread{'s' * (threads > 1)}, torch {machine['torch']}, {result['mode']}, "
+        f"Preset {result['title']}: {machine['cpu']}{by}, torch {machine['torch']}, {result['mode']}, "
         f"{result['size'][0]}x{result['size'][1]}, {result['steps']} step.{disturbed}\n"
     )
 
