@@ -1,4 +1,4 @@
-"""The bundled denoiser over one crop, from bytes to bytes, as one function of tensors."""
+"""The bundled denoiser over crops of one size, from bytes to bytes, as one function of tensors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CropPainting:
     ) -> None:
         self._denoiser, self._steps, self._dtype, self._static = denoiser, steps, dtype, static
         self._watch, self._compiles = watch, {(height // PATCH, width // PATCH) for width, height in compiles}
-        self._steering: tuple[Tensor, dict[float, Steering]] | None = None  # of which tokens, by noise level
+        self._steering: tuple[Tensor, dict[int, dict[float, Steering]]] | None = None  # of which tokens, by crops, by noise level
         self._compiled: Callable[..., Tensor] | None = None
 
     def compile(self, backend: Backend) -> None:
@@ -42,11 +42,12 @@ class CropPainting:
         buttons: Tensor | None, memory: Tensor | None, tokens: Tensor, palette: Tensor, clear: Tensor, depth: Tensor, ground: Tensor,
         texture: Tensor, place: Tensor, noise: Tensor,
     ) -> Tensor:  # fmt: skip
-        """New pixels, uint8 (h, w, 3).
+        """New pixels, uint8 (B, h, w, 3).
 
-        previous: uint8 (3, h, w), None where there is a guide, which says all; guide: uint8 (h, w, 3), verbatim:
-        uint8 (h, w) and forms: uint8 (h, w, 4), as the guide has them, None without one; pointer: (1, h / 4, w / 4) and buttons: (1, 3) where events are answered; palette: (1, P, 3) in [-1, 1];
-        place: (1, PLACE, h / 4, w / 4); the rest as of Denoiser.forward.
+        previous: uint8 (B, 3, h, w), None where there is a guide, which says all; guide: uint8 (B, h, w, 3), verbatim:
+        uint8 (B, h, w) and forms: uint8 (B, h, w, 4), as the guide has them, None without one; pointer: (B, h / 4, w / 4) and buttons: (B, 3)
+        where events are answered; tokens, palette, (1, P, 3) in [-1, 1], clear and depth: of all B; place: (B, PLACE, h / 4, w / 4); the
+        rest as of Denoiser.forward.
         """
         given = (
             previous, guide, verbatim, forms, pointer, buttons, memory, tokens, palette, clear, depth, ground, texture, place, noise,
@@ -63,45 +64,45 @@ class CropPainting:
         ground: Tensor, texture: Tensor, place: Tensor, noise: Tensor,
     ) -> Tensor:  # fmt: skip
         stage("encode")
-        given = previous if guide is None else guide.permute(2, 0, 1)
+        given = previous if guide is None else guide.permute(0, 3, 1, 2)
         assert given is not None
-        own = self._latents(given)
+        count, _, height, width = given.shape
+        own = pack(given.to(self._dtype) / 127.5 - 1)
         nothing = torch.zeros_like(own)
         before, shown = (own, nothing) if guide is None else (nothing, own)
-        mask = given.new_zeros(given.shape[1:]) if verbatim is None else verbatim
-        present = mask.new_full((1,), float(guide is not None), dtype=torch.float32)
-        spot = present.new_zeros(1, mask.shape[0] // PATCH, mask.shape[1] // PATCH) if pointer is None else pointer
-        pressed = present.new_zeros(1, 3) if buttons is None else buttons
-        events = event_maps(mask[None, None].float() / 255, present, spot, pressed).to(self._dtype)
+        mask = given.new_zeros(count, height, width) if verbatim is None else verbatim
+        present = mask.new_full((count,), float(guide is not None), dtype=torch.float32)
+        spot = present.new_zeros(count, height // PATCH, width // PATCH) if pointer is None else pointer
+        pressed = present.new_zeros(count, 3) if buttons is None else buttons
+        events = event_maps(mask[:, None].float() / 255, present, spot, pressed).to(self._dtype)
         maps = torch.cat([events, place], 1).contiguous(memory_format=torch.channels_last)
+        known = self._known(tokens, count)
+        if count > 1:
+            tokens, palette, clear, depth = (one.expand(count, *one.shape[1:]) for one in (tokens, palette, clear, depth))
         materials = Materials(clear, depth, ground, texture)
         rounded = None
         if self._denoiser.rounds and forms is not None and (self._static or bool(forms[..., 0].any())):
-            rounded = corner_maps(forms[None], palette, materials, self._static)
+            rounded = corner_maps(forms, palette, materials, self._static)
         stage("denoise")
         clean = sample(
             self._denoiser, before, shown, maps, tokens, memory, rounded, materials,
-            noise.contiguous(memory_format=torch.channels_last), self._steps, static=self._static, known=self._known(tokens),
-            filled=None if forms is None else forms[None, ..., 3],
+            noise.contiguous(memory_format=torch.channels_last), self._steps, static=self._static, known=known,
+            filled=None if forms is None else forms[..., 3],
         )  # fmt: skip
         stage("decode")
-        pixels = to_bytes(clean)[0]
+        pixels = to_bytes(clean)
         if guide is None or verbatim is None:
             return pixels
         return torch.where(verbatim.unsqueeze(-1) > 0, guide, pixels)  # pictures are the user's: not one level may be off
 
-    def _known(self, tokens: Tensor) -> dict[float, Steering] | None:
-        """What these very tokens made of the layers before. Where launches are recorded, a recording must not read what another
-        left: there it is computed each time, which costs next to nothing."""
+    def _known(self, tokens: Tensor, count: int) -> dict[float, Steering] | None:
+        """What these very tokens made of the layers before, for so many crops. Where launches are recorded, a recording must not read
+        what another left: there it is computed each time, which costs next to nothing."""
         if self._static:
             return None
         if self._steering is None or self._steering[0] is not tokens:
             self._steering = tokens, {}
-        return self._steering[1]
-
-    def _latents(self, pixels: Tensor) -> Tensor:
-        """uint8 (3, h, w) to packed latents in [-1, 1]."""
-        return pack(pixels[None].to(self._dtype) / 127.5 - 1)
+        return self._steering[1].setdefault(count, {})
 
 
 def _unmarked(stage: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from engine.geometry import Rect
@@ -58,6 +58,18 @@ class PaintCrop:
 
     area: Rect
     damage: tuple[Rect, ...]
+
+
+def alike(crops: Sequence[PaintCrop], which: Iterable[int], largest: int, most: int) -> list[list[int]]:
+    """Which of the crops can be painted at once: those of one size, up to `most` together, none of more than `largest` pixels."""
+    batches: list[list[int]] = []
+    for i in sorted(which, key=lambda i: crops[i].area[2:]):
+        last = batches[-1] if batches else []
+        if last and len(last) < most and crops[last[0]].area[2:] == crops[i].area[2:] and crops[i].area.area <= largest:
+            last.append(i)
+        else:
+            batches.append([i])
+    return batches
 
 
 def plan(damage: Iterable[Rect], size: tuple[int, int], cells: Cells = BUNDLED_CELLS, whole: bool = False) -> list[PaintCrop]:

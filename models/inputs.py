@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from engine.geometry import Rect
@@ -121,3 +122,12 @@ def to_bytes(latents: Tensor) -> Tensor:
     """The same, where they are."""
     levels = unpack(latents.float()).clamp(-1, 1).add_(1).mul_(127.5).round_()
     return levels.permute(0, 2, 3, 1).to(torch.uint8)
+
+
+def enlarged(small: np.ndarray, size: tuple[int, int], shown: np.ndarray | None, content: np.ndarray | None) -> np.ndarray:
+    """Pixels that were painted smaller, uint8 (h, w, 3), at `size`. shown, content: guide and verbatim of the same place: pictures
+    are the user's, and stay at their own size."""
+    pixels = np.array(Image.fromarray(small).resize(size, Image.Resampling.BICUBIC))
+    if shown is not None and content is not None:
+        pixels[content > 0] = shown[content > 0]
+    return pixels

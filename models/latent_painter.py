@@ -16,7 +16,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from engine.context import RECENT_SIZE, SLOW_SIZE, look_of
@@ -34,12 +33,11 @@ from engine.painter import (
     Patch,
     Readiness,
 )
-from engine.styles import paints_of
 from models.ahead import Ahead, Dropped, droppable
 from models.compiling import Blocks, compile_regions
 from models.crop_painting import CropPainting
-from models.crops import BUNDLED_CELLS, PaintCrop, least, plan
-from models.denoiser import PATCH, pack, place, unpack
+from models.crops import BUNDLED_CELLS, PaintCrop, alike, least, plan
+from models.denoiser import PATCH
 from models.devices import all_threads, device_of, dtype_of, lay_out, name_of
 from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
@@ -47,16 +45,17 @@ from models.eight_bits import INT8, chosen, in_eight_bits
 from models.ferry import Ferry
 from models.frame_cache import FrameCache, name_of_patch
 from models.graphs import Graphs
-from models.inputs import materials_of, palette_of, planes_of, pressed, remembered
+from models.inputs import enlarged, pressed, remembered
 from models.ladder import Ladder
 from models.loading import BundledCheckpoint
 from models.memory import PictureMemory, Recalled
 from models.placing import ran_out
-from models.sampling import noise_field
 from models.stopwatch import Stopwatch
 from models.synthetic.renderer import REACH
+from models.underlay import Underlay
 
 SMALL_AREA = 96 * 96  # crops up to this many pixels are painted by one thread: waking a second takes longer than it helps
+AT_ONCE = 4  # small crops, on a CPU: each alone is for a good part calls of small operations; a GPU replays a graph for each
 CACHED_AREA = 128 * 128  # larger crops are painted anew: they rarely come back exactly
 
 
@@ -90,15 +89,12 @@ class LatentPainter:
             steps, REACH, guesses=spec.mode == "guided" and CACHE not in spec.without, imagines=dreamer is not None,
         )
         width, height = spec.size
-        self._noise = noise_field(spec.seed, spec.size).to(device, dtype, memory_format=torch.channels_last)
-        rows, columns = torch.arange(height // PATCH), torch.arange(width // PATCH)
-        self._place = place(rows, columns, spec.size)[None].to(device, dtype, memory_format=torch.channels_last)
+        self._underlay = Underlay(spec.size, spec.seed, device, dtype)
         self._pixels = torch.full((1, 3, height, width), 128, dtype=torch.uint8, device=device)
         self._bounds = Rect(0, 0, width, height)
         self._dream = Dream(nn.Module.to(dreamer, device), spec.size) if dreamer is not None else None
         remembers = self._denoiser.remembers and spec.mode == "dream" and self._dream is None
         self._memory = PictureMemory(spec.size, device) if remembers else None
-        self._look: bytes = b""
         self._tokens: tuple[ContextFeatures, Tensor] | None = None
         self._cache: FrameCache[np.ndarray] = FrameCache(spec.cache_mb)
         self._ahead = Ahead(spec.cache_mb / 8)
@@ -134,7 +130,7 @@ class LatentPainter:
         try:
             with torch.inference_mode(), droppable(self._denoiser, dropped):
                 for request in requests:
-                    if look_of(request.context.slow).tobytes() != self._look:
+                    if look_of(request.context.slow).tobytes() != self._underlay.look:
                         break
                     count += self._guessed(request, dropped)
         except Dropped:
@@ -154,7 +150,7 @@ class LatentPainter:
             if known is None and (key is None or dropped()):
                 raise Dropped
             if known is None:
-                (known, _), count = self._paint_crop(crop, request, tokens, None), count + 1
+                ((known, _),), count = self._paint_crops([crop], request, tokens, None), count + 1
                 self._ahead.keep(key, known)
             self._place_patches(crop, known)
         return count
@@ -165,20 +161,28 @@ class LatentPainter:
     def _guided(self, request: PaintRequest) -> tuple[list[Patch], bool]:
         context = ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32))
         tokens = self._embed(context)
-        patches, painted = list[Patch](), False
-        for crop in self._plan(request):
-            key = self._key(crop, request)
-            known, fresh = self._cache.get(key), None
-            if known is None:
-                known = self._ahead.take(key) if self.info.guesses else None
-                if known is None:
-                    (known, fresh), painted = self._paint_crop(crop, request, tokens, None), True
-                self._cache.put(key, known, known.nbytes)
-            patches += self._place_patches(crop, known, fresh)
+        crops, patches = self._plan(request), list[Patch]()
+        keys = [self._key(crop, request) for crop in crops]
+        found: list[tuple[np.ndarray, Tensor | None] | None] = [self._kept(key) for key in keys]
+        missing = [i for i, one in enumerate(found) if one is None]
+        for batch in alike(crops, missing, SMALL_AREA, AT_ONCE if self._device.type == "cpu" else 1):
+            for i, new in zip(batch, self._paint_crops([crops[i] for i in batch], request, tokens, None), strict=True):
+                found[i] = new
+        for crop, key, one in zip(crops, keys, found, strict=True):
+            assert one is not None
+            self._cache.put(key, one[0], one[0].nbytes)
+            patches += self._place_patches(crop, *one)
         if self._memory is not None:  # what a dream begins with lies under all that follows
             self._memory.clear()
             self._memory.ground(self._bounds, self._pixels[0])
-        return patches, painted
+        return patches, bool(missing)
+
+    def _kept(self, key: bytes | None) -> tuple[np.ndarray, None] | None:
+        """What was painted of that name, or painted ahead."""
+        known = self._cache.get(key)
+        if known is None and self.info.guesses:
+            known = self._ahead.take(key)
+        return None if known is None else (known, None)
 
     def _imagined(self, request: PaintRequest, other_look: bool) -> PaintRequest:
         """The request with the guide that its events lead to where it brings none, all of it to be painted in another look; a
@@ -199,16 +203,11 @@ class LatentPainter:
 
     def _take_look(self, vector: np.ndarray) -> bool:
         """Get the paints of another look ready, if it is one; what is remembered of the last one is forgotten."""
-        look = vector.tobytes()
-        if look == self._look:
+        before = self._underlay.look
+        if not self._underlay.take(vector):
             return False
-        if self._memory is not None and self._look:
+        if self._memory is not None and before:
             self._memory.clear()
-        self._look = look
-        paints = paints_of(vector, self._spec.size)
-        planes = torch.from_numpy(np.array(planes_of(paints, self._spec.size)))[None].to(self._device)
-        self._materials = materials_of([paints], planes).to(self._device, self._dtype)
-        self._palette = palette_of(torch.from_numpy(vector)[None]).to(self._device, self._dtype)
         return True
 
     def _answered(self, request: PaintRequest) -> list[Patch]:
@@ -217,7 +216,7 @@ class LatentPainter:
         for step in (step for step in steps_of(request) if not step.past):
             one = replace(request, context=step.context, pointer=step.pointer)
             recalled = self._memory.recall(whole) if self._memory is not None else None
-            pixels, _ = self._paint_crop(PaintCrop(whole, ()), one, self._embed(step.context), recalled)
+            ((pixels, _),) = self._paint_crops([PaintCrop(whole, ())], one, self._embed(step.context), recalled)
             after = self._ferry.up(pixels).permute(2, 0, 1)
             if self._memory is not None:
                 self._memory.replace(whole, self._pixels[0], after)
@@ -270,45 +269,44 @@ class LatentPainter:
         self._watch.stage("")
         return self._tokens[1]
 
-    def _paint_crop(
-        self, crop: PaintCrop, request: PaintRequest, tokens: Tensor, recalled: Recalled | None
-    ) -> tuple[np.ndarray, Tensor | None]:
-        """New pixels of the crop's whole area, uint8 (h, w, 3); and the same where they were painted, if they are."""
+    def _paint_crops(
+        self, crops: Sequence[PaintCrop], request: PaintRequest, tokens: Tensor, recalled: Recalled | None
+    ) -> list[tuple[np.ndarray, Tensor | None]]:
+        """New pixels of the whole area of each crop, uint8 (h, w, 3); and the same where they were painted, if they are. The crops
+        are of one size; recalled: of the only one."""
         self._watch.stage("encode")
         if self._threads:
-            torch.set_num_threads(1 if crop.area.area <= SMALL_AREA else self._threads)
-        rows, columns = crop.area.slices
-        cells = (..., slice(rows.start // PATCH, rows.stop // PATCH), slice(columns.start // PATCH, columns.stop // PATCH))
+            torch.set_num_threads(1 if sum(crop.area.area for crop in crops) <= SMALL_AREA else self._threads)
         scale = self.ladder.scale
+        given = [self._given(crop.area, request, recalled) for crop in crops]
+        parts = [None if part[0] is None else torch.cat(part) if len(part) > 1 else part[0] for part in zip(*given, strict=True)]
+        self._watch.stage("denoise")
+        painted = self._repaint(*parts[:7], tokens, *self._underlay.paints, *parts[7:])
+        self._watch.stage("decode")
+        pixels = self._ferry.down(painted)
+        self._watch.stage("")
+        if scale == 1:
+            return list(zip(pixels, painted, strict=True))
+        planes = request.guide, request.verbatim
+        areas = [[None if plane is None else plane[crop.area.slices] for plane in planes] for crop in crops]
+        return [(enlarged(small, crop.area[2:], *shown), None) for small, crop, shown in zip(pixels, crops, areas, strict=True)]
+
+    def _given(self, area: Rect, request: PaintRequest, recalled: Recalled | None) -> tuple[Tensor | None, ...]:
+        """What `CropPainting` takes of one area, but for what all areas share."""
+        (rows, columns), scale = area.slices, self.ladder.scale
         fewer = (..., slice(None, None, scale), slice(None, None, scale))  # all, unless memory ran out
-        planes = (request.guide, request.verbatim, request.forms) if request.guide is not None else (None,) * 3
-        shown, content, shapes = (None if plane is None else plane[rows, columns] for plane in planes)
-        guide, verbatim, forms = (None if plane is None else self._ferry.up(plane[::scale, ::scale]) for plane in (shown, content, shapes))
-        previous = self._pixels[0, :, rows, columns][fewer] if guide is None else None
-        pointer, buttons = None, None
-        if guide is None:
-            pointer, buttons = (x.to(self._device) for x in pressed(crop.area, request.pointer, request.buttons, PATCH * scale))
+        underlay = self._underlay.of(area, scale)
+        if request.guide is not None:
+            shown = (request.guide, request.verbatim, request.forms)
+            planes = (None if plane is None else self._ferry.up(plane[rows, columns][::scale, ::scale])[None] for plane in shown)
+            return None, *planes, None, None, None, *underlay
+        previous = self._pixels[..., rows, columns][fewer]
+        pointer, buttons = (x.to(self._device) for x in pressed(area, request.pointer, request.buttons, PATCH * scale))
         memory = None
         if recalled is not None:
             memory = remembered(recalled.pixels[fewer].permute(0, 2, 3, 1), recalled.known[fewer][None]).to(self._dtype)
             memory = memory.contiguous(memory_format=torch.channels_last)
-        whole = self._materials
-        ground, texture = whole.ground[cells], whole.texture[cells]
-        if scale > 1:
-            ground, texture = pack(unpack(ground)[fewer]), pack(unpack(texture)[fewer])
-        self._watch.stage("denoise")
-        painted = self._repaint(
-            previous, guide, verbatim, forms, pointer, buttons, memory, tokens, self._palette, whole.clear, whole.depth, ground, texture,
-            self._place[cells][fewer], self._noise[cells][fewer],
-        )  # fmt: skip
-        self._watch.stage("decode")
-        pixels = self._ferry.down(painted)
-        if scale > 1:
-            pixels = np.array(Image.fromarray(pixels).resize((crop.area.w, crop.area.h), Image.Resampling.BICUBIC))
-            if shown is not None and content is not None:
-                pixels[content > 0] = shown[content > 0]  # pictures are the user's: at their own size, too
-        self._watch.stage("")
-        return pixels, painted if scale == 1 else None
+        return previous, None, None, None, pointer, buttons, memory, *underlay
 
     def _place_patches(self, crop: PaintCrop, pixels: np.ndarray, here: Tensor | None = None) -> list[Patch]:
         """Take the damaged rects of a painted crop into the latents and hand them out. here: the same pixels, where they lie on
@@ -347,4 +345,4 @@ class LatentPainter:
         empty = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
         guide = np.zeros((height, width, 4), np.uint8)
         request = PaintRequest(0, (), (), guide[..., :3], guide[..., 0], empty, forms=guide)
-        self._paint_crop(PaintCrop(area, ()), request, self._tokens[1] if self._tokens else self._embed(empty), None)
+        self._paint_crops([PaintCrop(area, ())], request, self._tokens[1] if self._tokens else self._embed(empty), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from engine.guide import Guide
 from engine.painter import CACHE, ContextFeatures, Painter, PainterSpec, PaintRequest
 from engine.styles import PRESETS, Style
 from models.catalog import BUNDLED, open_painter
+from models.crops import PaintCrop, alike
+from models.latent_painter import LatentPainter
 from models.layers import Block
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
@@ -162,3 +165,31 @@ def test_the_bundled_checkpoint_is_small_and_safe() -> None:
 
     survey(BUNDLED)
     assert sum(p.stat().st_size for p in BUNDLED.rglob("*.safetensors")) <= 20e6
+
+
+def test_small_crops_of_one_size_are_painted_at_once_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rects = (Rect(16, 16, 16, 16), Rect(200, 24, 16, 16), Rect(120, 140, 16, 16), Rect(24, 150, 24, 16), Rect(180, 120, 16, 8))
+    for dtype in ("float32", "auto"):
+        spec = PainterSpec(size=SIZE, device="cpu", threads=1, dtype=dtype, without=(CACHE,))
+        painter = open_painter(spec)
+        assert isinstance(painter, LatentPainter)
+        counts: list[int] = []
+        def counted(*given: Any, into: list[int] = counts, then: Any = painter._repaint) -> Any:
+            into.append(len(given[-1]))
+            return then(*given)
+
+        monkeypatch.setattr(painter, "_repaint", counted)
+        at_once = show(painter, empty(), ask(drawn(3), rects))
+        one_by_one = empty()
+        for rect in rects:
+            one_by_one = show(painter, one_by_one, ask(drawn(3), (rect,)))
+        assert counts == [4, 1, 1, 1, 1, 1, 1] and (at_once != empty()).any()
+        assert np.abs(at_once.astype(int) - one_by_one).max() <= 1 and (at_once != one_by_one).mean() < 1e-5
+
+
+def test_what_is_painted_at_once_is_of_one_size_and_small() -> None:
+    areas = [Rect(0, 0, 64, 64), Rect(0, 0, 80, 64), Rect(64, 0, 64, 64), Rect(0, 0, 256, 192), Rect(0, 64, 64, 64), Rect(64, 64, 64, 64), Rect(0, 0, 256, 192)]
+    crops = [PaintCrop(area, ()) for area in areas]
+    batches = alike(crops, [0, 1, 2, 3, 4, 5, 6], 96 * 96, 3)
+    assert sorted(map(sorted, batches)) == [[0, 2, 4], [1], [3], [5], [6]]
+    assert alike(crops, [2, 0], 96 * 96, 1) == [[2], [0]] and alike(crops, [], 96 * 96, 3) == []
