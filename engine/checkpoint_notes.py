@@ -1,4 +1,4 @@
-"""What is to be known of a checkpoint the next time it is opened: its LoRAs' weights, and what it gave up where memory ran out.
+"""What is to be known of a checkpoint the next time it is opened: its LoRAs and their weights, and what it gave up where memory ran out.
 
 One small file in the profile. A broken one is as good as none, and one that cannot be written costs only what it would have
 said.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from engine.painter import PainterSpec
 
 FILE = "checkpoints.json"
 LARGEST = 10.0  # of a weight, as `--lora` takes it
-MOST = 20  # things given up that are told
+MOST = 20  # things given up that are told, and LoRAs that are put on
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,20 @@ class CheckpointNotes:
         """The spec, its LoRAs weighed as they last were on that checkpoint. said: for each, whether the user says a weight now."""
         kept, pairs = self.weights(spec.checkpoint), zip(spec.loras, spec.weights, said, strict=True)
         return replace(spec, loras=tuple((path, weight if told else kept.get(name, weight)) for (path, weight), (name, _), told in pairs))
+
+    def dressed(self, spec: PainterSpec) -> PainterSpec:
+        """The spec with the LoRAs that were put on that checkpoint in the window and are still there, where it has none of its own."""
+        told = self._of(spec.checkpoint).get("worn")
+        names = [name for name in told[:MOST] if isinstance(name, str) and "\0" not in name] if isinstance(told, list) else []
+        paths = [path for path in (str(self._path.parent / name) for name in names) if os.path.isfile(path)]
+        return spec if spec.loras else self.weighed(replace(spec, loras=tuple((path, 1.0) for path in paths)), (False,) * len(paths))
+
+    def keep_worn(self, checkpoint: str, paths: Sequence[str]) -> None:
+        """Those within the profile by where they lie in it, so that it can be moved."""
+        home = self._path.parent.absolute()
+        whole = [Path(path).absolute() for path in paths]
+        if paths or "worn" in self._of(checkpoint):
+            self._keep(checkpoint, {"worn": [(path.relative_to(home) if path.is_relative_to(home) else path).as_posix() for path in whole]})
 
     def short(self, checkpoint: str) -> Short | None:
         """The last time that memory ran out for it; None where it never did."""

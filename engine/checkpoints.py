@@ -1,4 +1,4 @@
-"""What is known of a checkpoint before it is opened: plain values, for whoever lets a user choose one."""
+"""What is known of a checkpoint, or of a LoRA, before it is opened: plain values, for whoever lets a user choose one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class CheckpointFacts:
     """name: as `--checkpoint` takes it. parameters: how many numbers; megabytes: of its files; needs_mb: at most, while it
     paints, by the plan that is told in `plan`; fits: whether that is free; licence: the file that states it, "" where there
-    is none; why: what keeps it from being opened, "" where nothing is known to."""
+    is none; why: what keeps it from being opened, "" where nothing is known to; wears: the kind of LoRA that it takes, or is itself:
+    "" for none, None where that is not known; of two kinds the narrower begins with the wider."""
 
     name: str
     family: str
@@ -20,3 +21,14 @@ class CheckpointFacts:
     fits: bool = True
     licence: str = ""
     why: str = ""
+    wears: str | None = None
+
+
+def lora_row(name: str) -> str:
+    """What a LoRA is called among checkpoints."""
+    return f"+ {name}"
+
+
+def unlike(kind: str | None, other: str | None) -> bool:
+    """Whether a LoRA of one kind is known not to be for what takes another."""
+    return bool(kind and other) and not (str(kind).startswith(str(other)) or str(other).startswith(str(kind)))

@@ -193,8 +193,7 @@ DENOISERS = (
 READ = frozenset({"v1", "v2", "xl_base", "instruct-pix2pix", "flux-dev", "flux-schnell", "flux-2-dev", "sd3", "sd35_medium", "sd35_large"})  # the library's names for what is read here
 BEGINNINGS = (DENOISER, "diffusion_model.")  # of a denoiser's names, where there are any
 HARMLESS = re.compile(
-    r"model_ema\.|(\w+\.)*(position_ids|logit_scale|num_batches_tracked|spiece_model|scaled_fp8)$|(alphas|betas|sqrt|log_one|posterior)\w*$|global_step$"
+    r"model_ema\.|(\w+\.)*(position_ids|logit_scale|num_batches_tracked|spiece_model)$|(alphas|betas|sqrt|log_one|posterior)\w*$|global_step$"
     r"|(v_pred|ztsnr)$|denoiser\.sigmas$|first_stage_model\.loss\.|cond_stage_model\.model\.(text_projection$|transformer\.resblocks\.23\.)"
     rf"|{CLIP_L}text_projection\.weight$"
-)  # what training left in the files, how ComfyUI marks them, and what no text encoder of a family asks for
-SCALES = (".scale_weight", ".weight_scale", ".scale_input", ".input_scale")  # of numbers that mean nothing without them
+)  # what training left in the files and what no text encoder of a family asks for

@@ -109,10 +109,15 @@ def _looked_at(path: Path, findings: Findings) -> Survey | None:
 
 def first_look(spec: PainterSpec) -> None:
     """Refuse the checkpoint that `spec` names where its files give reason to, which takes no library and so no time. Raises CheckpointError."""
+    if spec.checkpoint != "guide" and not spec.checkpoint.startswith(RANDOM):
+        look_at(resolve(spec.checkpoint, spec.profile))
+
+
+def look_at(path: Path) -> None:
+    """The same of a checkpoint that lies there."""
     from models.findings import Findings
 
-    if spec.checkpoint != "guide" and not spec.checkpoint.startswith(RANDOM):
-        _looked_at(resolve(spec.checkpoint, spec.profile), Findings())
+    _looked_at(path, Findings())
 
 
 def _held(spec: PainterSpec) -> Callable[[str], torch.dtype]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FRAME_MEMORY_MB = 120  # activations of one 512x384 frame of the bundled family in float32, measured
 PROBE = PainterSpec(size=(256, 192), steps=1, device="cpu")
+MADE_FOR, UNTOLD = "LoRA for ", "something its names do not tell"
 UNFINISHED = "is not whole; it may still be being copied, look again in a while"
 
 
@@ -189,7 +190,7 @@ def sizes_of(found: Found) -> Sizes:
             return Sizes("autoencoder", {"vae": _numbers(file.entries)}, {})
         if kind == "lora":
             made_for = origin(cast("Mapping[str, Entry]", file.entries), file.metadata)
-            return Sizes(f"LoRA for {made_for or 'something its names do not tell'}", {"lora": _numbers(file.entries)}, {})
+            return Sizes(f"{MADE_FOR}{made_for or UNTOLD}", {"lora": _numbers(file.entries)}, {})
         if kind == "embedding":
             return Sizes(f"textual inversion for {suits(widths_of(file.entries, found.path))}", {"embedding": _numbers(file.entries)}, {})
         contents = contents_of(file, Findings())
@@ -240,7 +241,7 @@ def _lora(path: Path, fits: str | None, profile: str | None, findings: Findings)
     except CheckpointError as error:
         return Verdict(path.stem, str(path), "LoRA", False, str(error), rows=_rows(findings, LORA_ROWS), kind="lora")
     return Verdict(
-        path.stem, str(path), f"LoRA for {lora.origin or 'something its names do not tell'}", True, "", lora.sha256, lora.parameters,
+        path.stem, str(path), f"{MADE_FOR}{lora.origin or UNTOLD}", True, "", lora.sha256, lora.parameters,
         _megabytes(path), round(lora.parameters * 4 / 1e6, 1), _rows(findings, LORA_ROWS), tuple(findings.notes), "lora",
     )  # fmt: skip
 

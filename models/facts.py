@@ -6,12 +6,14 @@ from pathlib import Path
 
 import psutil
 
-from engine.checkpoints import CheckpointFacts
+from engine.checkpoints import CheckpointFacts, lora_row
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
 from models.catalog import BUNDLED
-from models.check import UNFINISHED, Sizes, reason, sizes_of
+from models.check import MADE_FOR, UNFINISHED, UNTOLD, Sizes, glance, reason, sizes_of
+from models.families import FAMILIES
 from models.limits import weights_size
+from models.loras.origins import kind_for, kind_of_lora
 from models.memory_plan import MemoryPlan, plan
 from models.places import Found, found_in
 from models.whole import refuse_foreign, whole
@@ -20,11 +22,14 @@ LICENCES = ("license", "licence", "copying", "use_policy")
 
 
 def facts(spec: PainterSpec) -> list[CheckpointFacts]:
-    """Of every checkpoint there is, were it opened as `spec` says but for its name; never raises for a bad one."""
+    """Of every checkpoint there is, were it opened as `spec` says but for its name, and of the profile's own LoRAs, each by the name of its
+    row; never raises for a bad one."""
     every = found_in(Path(spec.profile)) if spec.profile is not None else []
     others = [found for found in every if found.kind == "checkpoint"]
     ours = Found("bundled", BUNDLED, "checkpoint")
-    return [*(fact(found, spec) for found in (ours, *others)), CheckpointFacts("guide", "no model: the desktop's own plain drawing")]
+    guide = CheckpointFacts("guide", "no model: the desktop's own plain drawing", wears="")
+    loras = [lora_fact(found) for found in every if found.kind == "lora" and found.own]
+    return [*(fact(found, spec) for found in (ours, *others)), guide, *loras]
 
 
 def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
@@ -41,8 +46,24 @@ def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
     planned = planned_for(sizes, spec)
     told = "" if family == "bundled" else str(planned)  # how it computes, it finds out where it does
     return CheckpointFacts(
-        found.name, family, sum(parts.values()), megabytes, planned.needs / 1e6, told, planned.fits, licence_of(found.path)
+        found.name, family, sum(parts.values()), megabytes, planned.needs / 1e6, told, planned.fits, licence_of(found.path), wears=_wears(family)
     )
+
+
+def lora_fact(found: Found) -> CheckpointFacts:
+    """Of a LoRA. Never raises for a bad one."""
+    seen = glance(found)
+    why = seen.why if seen.why or seen.family.startswith(MADE_FOR) else f"{found.path} is no LoRA; put it where it belongs (pixelos models add)"
+    kind = kind_of_lora(seen.family.removeprefix(MADE_FOR).removesuffix(UNTOLD))
+    return CheckpointFacts(lora_row(found.name), seen.family, seen.parameters, seen.file_mb, licence=licence_of(found.path), why=why, wears=kind)
+
+
+def _wears(family: str) -> str:
+    """What LoRAs go with a family, or with those that a file could be of."""
+    from models.loras.wearing import takes_loras
+
+    row = next((row for row in FAMILIES if row.name == family.split(", ")[0]), None)
+    return kind_for(row.components) if row is not None and takes_loras(row) else ""
 
 
 def planned_for(sizes: Sizes, spec: PainterSpec) -> MemoryPlan:

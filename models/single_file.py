@@ -24,7 +24,6 @@ from models.arrangements import (
     HARMLESS,
     OPEN,
     READ,
-    SCALES,
     WHOLE,
     XL_FIRST,
     XL_OPEN,
@@ -37,6 +36,7 @@ from models.gguf_file import KINDS, GgufFile
 from models.layout import Layout, layout
 from models.number_formats import FLOATS
 from models.safetensors_file import Digest, SafetensorsFile
+from models.scaled import goes_with_weights, scales_of
 from models.weights import Plan, Reading, assembled, finite, planned
 
 READABLE = {*FLOATS, *(kind.name for kind in KINDS.values())}
@@ -165,6 +165,8 @@ def _pieces(file: File) -> dict[str, Piece]:
     arrangements = (*own, *WHOLE[1:]) if own else WHOLE
     other: list[str] = []
     for name in file.entries:
+        if goes_with_weights(name):
+            continue
         for row in arrangements:
             begins = beginning if row.begins == DENOISER else row.begins
             if name.startswith(begins):
@@ -194,8 +196,7 @@ def _refuse_others(file: File) -> None:
         kind = infer_diffusers_model_type(file.entries)  # asks for names and shapes alone
     except (LookupError, AttributeError, ValueError, UnboundLocalError):
         kind = "v1"
-    if scale := next((name for name in file.entries if name.endswith(SCALES)), None):
-        raise CheckpointError(f"{file.path}: its weights are scaled ({scale}), which is not read here; get a copy in half precision, or a GGUF file")
+    scales_of(file)
     if kind not in READ:
         raise CheckpointError(f"{file.path} is a file of {kind!r}, which no family here is painted from; those that are read from one file stand in the README")
 
@@ -203,7 +204,7 @@ def _refuse_others(file: File) -> None:
 def _unread(file: File, pieces: Mapping[str, Piece]) -> list[str]:
     """What is said of text encoders that no part of a family here is made of."""
     taken = {name for piece in pieces.values() for name in piece.names.values()}
-    others = {name.split(".")[1] for name in file.entries if name.startswith("text_encoders.") and name not in taken and not HARMLESS.match(name)}
+    others = {name.split(".")[1] for name in file.entries if name.startswith("text_encoders.") and name not in taken and not goes_with_weights(name) and not HARMLESS.match(name)}
     return [f"its text encoder {name} is not read" for name in sorted(others)]
 
 

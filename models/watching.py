@@ -28,15 +28,16 @@ REST_S = 0.5  # a file whose size and time are the same after so long is not bei
 CLOSE_S = 2.0
 CHANGES = ("created", "modified", "moved", "deleted", "closed")  # opening and reading are none: looking would set off a look
 Stamp = tuple[int, int, int]
-SAID = {"checkpoint": "{} can paint: F2 shows it.", "lora": "{} is there: use it with --lora.",
+SAID = {"checkpoint": "{} can paint: F2 shows it.", "lora": "{} is there: F2 offers it.",
         "embedding": "{} is there: say it in a style."}  # fmt: skip
 
 
 class News(NamedTuple):
-    """checkpoints: every name that can be chosen now; said: what has come, a sentence each."""
+    """checkpoints: every name that can be chosen now; said: what has come, a sentence each; loras: names and paths of the profile's own."""
 
     checkpoints: tuple[str, ...]
     said: tuple[str, ...] = ()
+    loras: tuple[tuple[str, str], ...] = ()
 
 
 class Watch:
@@ -78,9 +79,10 @@ class Watch:
         before, self._stamps, self._offered = self._offered, stamps, {found.path for found in told}
         if self._offered != before:
             names = tuple(found.name for found in (*ready, *self._others) if found.kind == "checkpoint")
+            loras = tuple((found.name, str(found.path)) for found in ready if found.kind == "lora")
             said = tuple(refusal(found.path, PICKLE) if found.foreign else SAID[found.kind].format(found.name) for found in come)
             with self._lock:
-                self._news = News((*ALWAYS, *names), (*(self._news.said if self._news else ()), *said))
+                self._news = News((*ALWAYS, *names), (*(self._news.said if self._news else ()), *said), loras)
         if unsettled:
             self._background.ask()  # looks again after a rest
 

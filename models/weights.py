@@ -24,6 +24,7 @@ from models.number_formats import FLOATS
 from models.packed import is_packed, packed_network, unpacked
 from models.rows import DATA
 from models.safetensors_file import Digest, SafetensorsFile, open_safetensors
+from models.scaled import goes_with_weights, scales_of, unscaled
 from models.weight_files import files_of as files_of
 
 BYTES = {**FLOATS, "U8": torch.uint8, "I8": torch.int8}
@@ -134,8 +135,9 @@ def _fitting(
     """For each of a file's tensors that are used, the network's name of it. Raises CheckpointError for one it has no use for."""
     names = {}
     pieces = {name: key for key, weight in packed.items() for name in weight.names.values()}
+    scales_of(shard, pieces)  # which go with their weights, or are refused
     for name, entry in shard.entries.items():
-        if reading.harmless.search(name) or name in pieces:
+        if reading.harmless.search(name) or name in pieces or goes_with_weights(name):
             continue
         key = own.get(reading.spelled(name)) or own.get(reading.spelled(spell(name)))
         if key is None:
@@ -168,9 +170,7 @@ def finite(
     """A file's tensors under the network's names, in `dtype` but for what stays packed. Raises CheckpointError for a number
     that is none."""
     found = {}
-    for name, tensor in shard.tensors(digest, BYTES):
-        if tensor is None or name not in names:
-            continue
+    for name, tensor in unscaled(shard, names, digest, BYTES):
         if tensor.dtype in (torch.uint8, torch.int8) and not is_packed(tensor):  # a piece of what is packed into bits
             found[names[name]] = tensor
             continue

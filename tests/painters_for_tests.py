@@ -269,6 +269,8 @@ def by_name(spec: PainterSpec) -> GuidePainter:
     if spec.checkpoint.startswith("greedy "):
         _be_greedy(spec)
         return TintedPainter(spec)
+    if "misfit" in dict(spec.weights):
+        raise CheckpointError("misfit.safetensors is for another family; give a LoRA made for it")
     if spec.checkpoint == "slow to open":
         for share in range(200):
             count(1)

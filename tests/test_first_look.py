@@ -106,10 +106,15 @@ def test_so_it_does_of_a_file(tmp_path: Path, content: bytes, message: str) -> N
     refused_at_once(tmp_path, message, "models", "check", str(path))
 
 
-@pytest.mark.parametrize("command", [("replay", "ui/demo.jsonl", "--out", "OUT"), ("eval", "--out", "OUT.json"), ("bench", "--out", "OUT.json")])
-def test_so_do_the_commands_that_paint(hostile: dict[tuple[str, str], Path], tmp_path: Path, command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [("replay", "ui/demo.jsonl", "--out", "OUT", "--checkpoint"), ("eval", "--out", "OUT.json", "--checkpoint"),
+     ("bench", "--out", "OUT.json", "--checkpoint"), ("models", "probe", "--out", "OUT.html"), ("train", "--part", "lora", "--out", "OUT", "--init"),
+     ("train", "--out", "OUT", "--init")],
+)  # fmt: skip
+def test_so_do_the_commands_that_paint_or_train(hostile: dict[tuple[str, str], Path], tmp_path: Path, command: tuple[str, ...]) -> None:
     told = [word.replace("OUT", str(tmp_path / "out")) for word in command]
-    refused_at_once(tmp_path, "model.PY is code", *told, "--checkpoint", str(hostile["code", "sd1"]))
+    refused_at_once(tmp_path, "model.PY is code", *told, str(hostile["code", "sd1"]))
     assert not list(tmp_path.glob("out*"))
 
 

@@ -169,8 +169,8 @@ def test_what_is_dropped_in_appears_once_it_is_whole_and_goes_again(profile: Pat
     assert next_news(watch).checkpoints == ("bundled", "guide", "a.safetensors", "mine")
     path.unlink()
     assert next_news(watch) == News(("bundled", "guide", "mine"))
-    file(profile / "loras" / "look.safetensors")
-    assert next_news(watch).said == ("look.safetensors is there: use it with --lora.",)
+    lora = file(profile / "loras" / "look.safetensors")
+    assert next_news(watch) == News(("bundled", "guide", "mine"), ("look.safetensors is there: F2 offers it.",), (("look.safetensors", str(lora)),))
     pickle = profile / "loras" / "old.pt"
     pickle.write_bytes(PICKLE)
     news = next_news(watch)

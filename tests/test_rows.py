@@ -90,7 +90,7 @@ HOSTILE: dict[str, tuple[Callable[[Tensors, str, str], object], str]] = {
     "too few rows": (lambda held, numbers, scale: held.update({numbers: held[numbers][:-1].clone()}), "do not go together"),
     "a scale that is none": (lambda held, numbers, scale: held[scale].fill_(float("nan")), "not finite"),
     "a scale without end": (lambda held, numbers, scale: held[scale].fill_(float("inf")), "not finite"),
-    "scales without a weight": (lambda held, numbers, scale: held.pop(numbers), "does not belong there|is missing"),
+    "scales without a weight": (lambda held, numbers, scale: held.pop(numbers), "does not belong there|is missing|which is not there"),
     "another layer's numbers": (lambda held, numbers, scale: held.update({numbers: held[numbers].T.contiguous()}), "do not go together"),
 }
 

@@ -196,7 +196,7 @@ UNFIT: dict[str, tuple[dict[str, Any], str, str]] = {
     "a tensor that is missing": ({NORM: None}, "tensors", "final_layer_norm.weight of its text_encoder_2 is missing"),
     "a tensor too many": ({"model.diffusion_model.double_blocks.0.more.weight": torch.zeros(2)}, "tensors", "double_blocks.0.more.weight does not belong"),
     "a number that is none": ({NORM: torch.full((16,), torch.nan)}, "finite", "final_layer_norm.weight holds values that are not finite"),
-    "numbers that another scales": ({f"{BLOCK}.qkv.scale_weight": torch.ones(())}, "family", "its weights are scaled .*half precision"),
+    "numbers that another scales": ({f"{BLOCK}.qkv.scale_weight": torch.ones(())}, "family", "qkv.weight is scaled .*half precision"),
     "a tensor that cannot be cut": ({f"{BLOCK}.qkv.weight": torch.ones(())}, "tensors", r"attn.to_q.weight of its transformer is \(\), wanted \(32, 32\)"),
     "a tensor that is cut elsewhere": ({f"{BLOCK}.qkv.bias": torch.ones(95)}, "tensors", r"attn.to_q.bias of its transformer is \(95,\), wanted \(32,\)"),
 }  # by what is in the place of a tensor: the row that refuses it, and what is said

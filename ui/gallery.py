@@ -24,7 +24,9 @@ from engine.durable import replace_file
 from engine.errors import PixelOSError
 from engine.painter import PainterSpec
 from engine.session import Session
+from engine.swap import Swap
 from engine.swap_mailbox import SwapMailbox
+from ui.wardrobe import ON, Wardrobe, wears
 
 THUMBNAIL = (160, 120)  # pixels
 KEPT_SHA = 16  # hexadecimal digits of a checkpoint's hash in a file's name
@@ -43,9 +45,9 @@ class Memory:
 
 @dataclass(frozen=True)
 class Card:
-    """One checkpoint as the picker shows it. state: "painting", "away", "kept ready", "starting", "loading 40 %", "first frame", "refused", or "";
+    """One checkpoint, or a LoRA for the one that paints, as the picker shows it. state: "painting", "on", "away", "kept ready", "starting", "loading 40 %", "first frame", "refused", or "";
     share: how much of it was read; why: what keeps it from painting; picture: uint8 (h, w, 3) of its last frame; gave_up: what it
-    does since memory ran out, with the plan that it paints by in its facts."""
+    does since memory ran out, with the plan that it paints by in its facts; lora: whether it is one."""
 
     facts: CheckpointFacts
     state: str
@@ -53,6 +55,7 @@ class Card:
     why: str = ""
     picture: np.ndarray | None = None
     gave_up: tuple[str, ...] = ()
+    lora: bool = False
 
 
 class Gallery:
@@ -67,10 +70,10 @@ class Gallery:
         self._read, self._memory, self._spec_of, self._pictures = read, memory, spec_of, pictures
         self._facts: dict[str, CheckpointFacts] = {}
         self._reading: threading.Thread | None = None
-        self._read_for: tuple[str, ...] = ()
+        self._read_for: tuple[tuple[str, ...], tuple[tuple[str, str], ...]] = (), ()
         self._refused: dict[str, str] = {}
         self._shown: dict[str, np.ndarray | None] = {}
-        self._notes = notes
+        self._notes, self.wardrobe = notes, Wardrobe(mailbox.spec, notes)
         self._weights = session.desktop.loras
         self._gave_up: tuple[str, ...] = ()  # by who paints, as far as it was told
         self._wish = self._preference()
@@ -85,9 +88,13 @@ class Gallery:
         return [self._card(name) for name in self.names()]
 
     def names(self) -> list[str]:
+        """Checkpoints, then the LoRAs that are offered for the one that paints."""
         now = self._mailbox.spec.checkpoint
         offered = list(self._session.desktop.checkpoints)
-        return offered if now in offered else [now, *offered]
+        return [*(offered if now in offered else [now, *offered]), *self._loras()]
+
+    def _loras(self) -> dict[str, str]:
+        return self.wardrobe.rows(self._mailbox.spec)
 
     @property
     def painting(self) -> str:
@@ -107,14 +114,32 @@ class Gallery:
         return known.needs_mb if known is not None and not known.why else None
 
     def choose(self, name: str) -> None:
-        """Have it paint; answers at once where it is known that it cannot."""
+        """Have it paint, or put it on the checkpoint that paints, or take it off; answers at once where it is known that it cannot."""
+        if (path := self._loras().get(name)) is not None:
+            self._wear(name, path)
+            return
         self._refused.pop(name, None)
         known = self._facts.get(name)
         if known is not None and known.why:
             self._refuse(name, known.why)
             return
         self.remember()
-        self._mailbox.swap(self._spec_of(name))
+        self._mailbox.swap(self.wardrobe.spec_of(name, self._spec_of))
+
+    def _wear(self, row: str, path: str) -> None:
+        """Whatever is on its way with the same checkpoint counts: two that are put on in a row are both on."""
+        latest, spec = self._mailbox.latest, self._mailbox.spec
+        if latest is not None and latest.under_way and latest.spec.checkpoint == spec.checkpoint:
+            spec = latest.spec
+        self.wardrobe.refused.pop(path, None)
+        if not wears(spec, path) and (why := self._misfit(row, path)):
+            self._session.desktop.say(f"{Path(path).name} is not put on: {why}")
+            return
+        self.remember()
+        self._mailbox.swap(self.wardrobe.changed(spec, path))
+
+    def _misfit(self, row: str, path: str) -> str:
+        return self.wardrobe.misfit(path, self._facts.get(row), self._facts.get(self.painting))
 
     def expect(self, choice: bool) -> None:
         """Whether somebody is about to choose in the picker."""
@@ -132,15 +157,16 @@ class Gallery:
         if (wish := self._preference()) != self._wish:
             self._wish = wish
             self.choose(wish)
-        if self._session.desktop.checkpoints != self._read_for and not (self._reading and self._reading.is_alive()):
-            self._read_for = self._session.desktop.checkpoints
+        there = self._session.desktop.checkpoints, self.wardrobe.offered
+        if there != self._read_for and not (self._reading and self._reading.is_alive()):
+            self._read_for = there
             self._reading = threading.Thread(target=self._learn, name="facts", daemon=True)
             self._reading.start()
         latest = self._mailbox.latest
         if latest is not None and latest != self._told and not latest.under_way:
             self._told = latest
             if not latest.lent:
-                self._came_of(latest.spec.checkpoint, latest.why)
+                self._came_of(latest)
         self._note()
         if self._due:
             self.remember()
@@ -148,6 +174,7 @@ class Gallery:
         if status.state == "gave up" and self.painting not in ("bundled", "guide") and (latest is None or not latest.under_way):
             self._session.desktop.say(f"{self.painting} is lost: {status.why}")
             self._refused[self.painting] = status.why
+            self.wardrobe.lost(self.painting)
             self._mailbox.swap(self._spec_of("bundled"))
         if self._to_keep and self._session.desktop.resting and self._session.keeper is not None:
             self._to_keep = False
@@ -173,20 +200,24 @@ class Gallery:
         path = self._pictures / f"{_plain(name)}.{info.sha256[:KEPT_SHA]}.png"
         threading.Thread(target=_write, args=(path, small), name="picture", daemon=True).start()
 
-    def _came_of(self, name: str, why: str) -> None:
-        desktop = self._session.desktop
+    def _came_of(self, latest: Swap) -> None:
+        desktop, name, why, now = self._session.desktop, latest.spec.checkpoint, latest.why, self._mailbox.spec
+        if why and name == now.checkpoint and latest.spec.loras != now.loras:
+            desktop.say(self.wardrobe.refuse(latest.spec, why))
+            return
         if why:
             self._refuse(name, why)
             return
         self._refused.pop(name, None)
-        kept, own = self._notes.weights(name), dict(self._mailbox.spec.weights)
+        said = self.wardrobe.took_over(now)
+        kept, own = {**self._notes.weights(name), **(desktop.loras if said else {})}, dict(now.weights)
         weights = {lora: kept.get(lora, weight) for lora, weight in own.items()}
         if desktop.loras != weights:
             desktop.prefer("loras", weights)
         self._weights = weights
         desktop.prefer("checkpoint", name)
         self._wish, self._to_keep = name, True
-        desktop.say(f"{name} paints now.")
+        desktop.say(said or f"{name} paints now.")
         self.remember()
 
     def _note(self) -> None:
@@ -212,6 +243,8 @@ class Gallery:
         desktop.say(f"{name} does not paint: {why}")
 
     def _card(self, name: str) -> Card:
+        if (path := self._loras().get(name)) is not None:
+            return self._lora_card(name, path)
         known = self._facts.get(name, CheckpointFacts(name, ""))
         latest, share = self._mailbox.latest, None
         why = self._refused.get(name, "") or known.why
@@ -224,9 +257,16 @@ class Gallery:
             if info is not None and info.gave_up:
                 known, gave_up = replace(known, plan=info.plan), info.gave_up
         if latest is not None and latest.under_way and latest.spec.checkpoint == name:
-            share, why = latest.share, ""
-            state = "first frame" if latest.state == "trying" else f"loading {100 * share:.0f} %" if share else "starting"
+            share, why, state = latest.share, "", _on_its_way(latest)
         return Card(known, state, share, why, self._picture(name), gave_up)
+
+    def _lora_card(self, row: str, path: str) -> Card:
+        known, latest, spec = self._facts.get(row, CheckpointFacts(row, "")), self._mailbox.latest, self._mailbox.spec
+        on = wears(spec, path)
+        if latest is not None and latest.under_way and latest.spec.checkpoint == spec.checkpoint and wears(latest.spec, path) != on:
+            return Card(known, _on_its_way(latest), latest.share, lora=True)
+        why = "" if on else self._misfit(row, path)
+        return Card(known, ON if on else "refused" if why else "", why=why, lora=True)
 
     def _picture(self, name: str) -> np.ndarray | None:
         if name not in self._shown:
@@ -242,11 +282,16 @@ class Gallery:
         try:
             found = self._read()
         except PixelOSError as error:
-            found = [replace(CheckpointFacts(name, "unknown"), why=str(error)) for name in self._read_for if name not in ("bundled", "guide")]
+            found = [replace(CheckpointFacts(name, "unknown"), why=str(error)) for name in self._read_for[0] if name not in ("bundled", "guide")]
         self._facts = {one.name: one for one in found}
 
     def _preference(self) -> str:
         return str(self._session.desktop.preference("checkpoint"))
+
+
+def _on_its_way(latest: Swap) -> str:
+    """How far a swap is, in words."""
+    return "first frame" if latest.state == "trying" else f"loading {100 * latest.share:.0f} %" if latest.share else "starting"
 
 
 def _plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The checkpoint picker: a panel over the frame with a row for each checkpoint, worked by keys or by pointer."""
+"""The checkpoint picker: a panel over the frame with a row for each checkpoint and LoRA, worked by keys or by pointer."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import pygame
 
 from ui.gallery import Card, Gallery
 from ui.panel import BAD, GOOD, MUTED, PANEL, TEXT, Colour, cut, font, panel, text_size, wrapped
+from ui.wardrobe import ON
 
 CHOSEN: Colour = (44, 50, 66)
 EDGE: Colour = (96, 140, 230)
 BAR: Colour = (70, 76, 92)
 EMPTY: Colour = (34, 38, 48)
-FOOT = "↑ ↓  choose     Enter  paint with it     S  Settings     Escape  close"
+FOOT = "↑ ↓  choose     Enter  {}     S  Settings     Escape  close"
 SHOTS = 4 / 3  # a picture's width over its height
 
 
@@ -84,7 +85,9 @@ class Picker:
         if shown < len(cards):
             told = f"{self._first + 1} to {self._first + shown} of {len(cards)}"
             _line(screen, told, (box.right - em - font(em - 1).size(told)[0], box.bottom - line - em // 3), MUTED, em - 1)
-        _line(screen, cut(font(em - 1), FOOT, box.w - 2 * em), (box.x + em, box.bottom - line - em // 3), MUTED, em - 1)
+        now = cards[self.chosen]
+        told = FOOT.format("paint with it" if not now.lora else "take it off" if now.state == ON else "put it on")
+        _line(screen, cut(font(em - 1), told, box.w - 2 * em), (box.x + em, box.bottom - line - em // 3), MUTED, em - 1)
 
 
 def _row(screen: pygame.Surface, row: pygame.Rect, card: Card, chosen: bool, em: int, free_mb: float) -> None:
@@ -101,7 +104,7 @@ def _row(screen: pygame.Surface, row: pygame.Rect, card: Card, chosen: bool, em:
     known = card.facts
     _line(screen, cut(font(em, "bold"), known.name, room - badge - em), (x, y), TEXT, em, "bold")
     if card.state:
-        colour = {"painting": GOOD, "refused": BAD}.get(card.state, TEXT)
+        colour = {"painting": GOOD, ON: GOOD, "refused": BAD}.get(card.state, TEXT)
         _line(screen, card.state, (row.right - em - badge, y), colour, em, "bold")
     if card.why:
         for part in wrapped(font(em - 1), card.why, room):
@@ -132,7 +135,7 @@ def _picture(screen: pygame.Surface, shot: pygame.Rect, card: Card, em: int) -> 
     """Its last frame, or that there is none."""
     if card.picture is None:
         pygame.draw.rect(screen, EMPTY, shot, border_radius=3)
-        told = font(em - 2).render("not seen yet", True, MUTED)
+        told = font(em - 2).render("LoRA" if card.lora else "not seen yet", True, MUTED)
         screen.blit(told, told.get_rect(center=shot.center))
         return
     height, width = card.picture.shape[:2]

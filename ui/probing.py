@@ -14,7 +14,7 @@ from ui.playing import DEMO
 
 def probe_to(choice: Choice, path: str, out: Path | None) -> None:
     """Look at everything and write what was found. Raises CheckpointError for one that was refused, PixelOSError where
-    a part failed; the page and the JSON are there then, too, and say so."""
+    a part failed; the page and the JSON are there then, too, and say so, unless a first look refused it."""
     if out is None:
         raise InputError("--out REPORT.html is missing: where the page goes; its JSON goes beside it")
     if choice.checkpoint is not None:
@@ -22,9 +22,9 @@ def probe_to(choice: Choice, path: str, out: Path | None) -> None:
     document = beside(out, ".json")
     for file in (out, document):
         check_file(file)
-    from models.catalog import resolve
+    from models.catalog import look_at, resolve
 
-    resolve(path, str(choice.folder()))  # refused before anything is written
+    look_at(resolve(path, str(choice.folder())))  # what its files give reason to is refused before anything is written
     trace = read_trace(DEMO)
     spec = choice.spec(checkpoint=path, size=trace.header.size)
     if spec.mode != "guided":

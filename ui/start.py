@@ -42,7 +42,7 @@ def start(choice: Choice, record_to: Path | None, caps: Mapping[str, float | Non
         with (
             _session(choice, profile, settings) as (session, gallery, yielding),
             _recorder(session, record_to) as recorder,
-            _watched(session, profile) as look,
+            _watched(session, gallery, profile) as look,
         ):
             run(session, settings, _clock(session), recorder, _idle(session, look, settings), gallery, yielding)
 
@@ -57,7 +57,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
     from engine.mirror import Mirror
     from engine.session import Session
     from engine.swap_mailbox import SwapMailbox
-    from models.catalog import LIBRARIES, check_spec, names, open_carefully, resolve
+    from models.catalog import ALWAYS, LIBRARIES, check_spec, names, open_carefully, resolve
     from ui.gallery import Gallery
 
     journal, mirror = Journal(profile.journal_path), Mirror(profile.documents)
@@ -78,8 +78,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
     )  # fmt: skip
     check_spec(spec)
     notes = CheckpointNotes(profile.folder)
-    spec = notes.weighed(spec, choice.weighed)
-    desktop.prefer("loras", dict(spec.weights))
+    spec = notes.weighed(spec, choice.weighed) if choice.lora or spec.checkpoint in ALWAYS else notes.dressed(spec)
     if spec.checkpoint != "guide":
         try:
             resolve(spec.checkpoint, spec.profile)  # refused here, in one message, rather than in the child
@@ -88,7 +87,8 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
                 raise
             # It was chosen in the window, and has gone since: that must not keep the program from starting.
             desktop.say(f"{error}; bundled paints")
-            spec = replace(spec, checkpoint="bundled")
+            spec = replace(spec, checkpoint="bundled", loras=(), sampler="auto")
+    desktop.prefer("loras", dict(spec.weights))
     here = _Here(spec)
     mailbox = SwapMailbox(open_carefully, spec, room=here.room, caps=settings.caps, libraries=LIBRARIES)
     if past.latents is not None:
@@ -182,8 +182,8 @@ def _gpus() -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _watched(session: Session, profile: Profile) -> Iterator[Callable[[], None]]:
-    """What tells the desktop of checkpoints that come and go while it is shown."""
+def _watched(session: Session, gallery: Gallery, profile: Profile) -> Iterator[Callable[[], None]]:
+    """What tells of checkpoints and LoRAs that come and go while the window is shown."""
     from models.watching import Watch
 
     watch = Watch(profile.folder)
@@ -191,6 +191,7 @@ def _watched(session: Session, profile: Profile) -> Iterator[Callable[[], None]]
     def look() -> None:
         if (news := watch.news()) is not None:
             session.desktop.offer(news.checkpoints)
+            gallery.wardrobe.offered = news.loras
             if news.said:
                 more = f" And {len(news.said) - 1} more." if len(news.said) > 1 else ""
                 session.desktop.say(news.said[0] + more)

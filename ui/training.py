@@ -33,7 +33,7 @@ def train_to(
     device = choice.device or "auto"
     if ":" in device:
         raise InputError(f"--device {device}: choose the GPU with CUDA_VISIBLE_DEVICES={device.partition(':')[2]}")
-    from models.catalog import resolve
+    from models.catalog import look_at, resolve
     from models.training.config import TrainConfig, budgets, check
 
     usual = budgets(part)
@@ -43,6 +43,8 @@ def train_to(
     settings |= usual[budget] if budget else {}
     settings |= {name: value for name, value in told.items() if value is not None}
     check(TrainConfig(out, **settings))
+    if settings.get("init"):
+        look_at(settings["init"])
     from models.training.loop import train, usual_budget
 
     if not resume:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from models.safetensors_file import Entry
 
@@ -21,6 +21,22 @@ NAMES = (
 WIDTHS = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x", 2048: "Stable Diffusion XL"}  # of the words that a U-Net sees
 SEEN = re.compile(r"attn2(_|\.|\.processor\.)to_[kv](_lora)?\.(lora\.|lora_)?(A|down)\.weight")
 U_NET, TRANSFORMER = "a U-Net, such as Stable Diffusion's", "a diffusion transformer"
+
+
+KINDS = {  # of LoRAs, as `engine.checkpoints.unlike` tells them apart: what its layers are in
+    "Stable Diffusion 1.x": "U-Net of 1 or 2", "Stable Diffusion 2.x": "U-Net of 1 or 2", "Stable Diffusion XL": "U-Net of XL", U_NET: "U-Net",
+}  # fmt: skip
+TRANSFORMERS = "transformer"
+
+
+def kind_of_lora(made_for: str) -> str | None:
+    """made_for: as `origin` tells it."""
+    return KINDS.get(made_for, TRANSFORMERS) if made_for else None
+
+
+def kind_for(parts: Collection[str]) -> str:
+    """Of the LoRAs for a family with these parts."""
+    return TRANSFORMERS if "unet" not in parts else KINDS["Stable Diffusion XL" if "text_encoder_2" in parts else "Stable Diffusion 1.x"]
 
 
 def origin(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> str:
