@@ -164,7 +164,6 @@ def test_an_event_reaches_where_it_lands() -> None:
     assert reached(Move(3.0, *icon.centre), icon.centre, front.centre) == [True, False, True, False]
     assert reached(Move(3.0, *clock.centre), clock.centre) == [False, False, False, True]
     assert reached(Text(3.0, "a"), spots=(Rect(x, y, 9, 16),)) == [True, False, False, False], "where the letter is put"
-    assert reached(Down(3.0, "right", *icon.centre), icon.centre)[:3] == [True, False, True], "a menu opens over it"
     for other in (Ask(3.0, "sing"), Down(3.0, "left", x, y), Up(3.0, "left", x, y), Wheel(3.0, 1)):
         assert reached(other, front.centre) == [False] * 4, other
     bare = Recollection(SIZE, Book())

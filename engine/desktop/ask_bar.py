@@ -14,6 +14,7 @@ from engine.scene import Touch
 from engine.theme import Role
 
 MOST = 5  # suggestions shown
+ENTRIES_Y = 20  # pixels from the box's upper edge, and a row, to the first suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,18 @@ def suggest(
     entries += [Suggestion(name, "document", "document") for name in documents if name != last]
     entries += [Suggestion(style, "paint", "style") for style in styles]
     return [entry for entry in entries if folded in entry.text.casefold()][:MOST]
+
+
+def room_in(area: Rect, row: int) -> int:
+    """How many suggestions an area has room for, `row` pixels each."""
+    return max((area.h - area.h // 8 - row - 30) // row, 0)
+
+
+def box_in(area: Rect, text_size: int, row: int, suggestions: int) -> Rect:
+    """Where an ask bar with so many suggestions stands in an area."""
+    w = min(area.w - 16, max(340, 22 * text_size))
+    h = row + 22 + row * suggestions + (6 if suggestions else 0)
+    return Rect(area.x + (area.w - w) // 2, area.y + area.h // 8, w, h)
 
 
 class AskBar:
@@ -65,13 +78,11 @@ class AskBar:
 
     def draw(self, canvas: Canvas) -> None:
         row = canvas.row
-        top = canvas.rect.h // 8
-        self._room = max((canvas.rect.h - top - row - 30) // row, 0)
+        self._room = room_in(canvas.rect, row)
         suggestions = self._offered()
         self.chosen = min(self.chosen, len(suggestions) - 1)
-        w = min(canvas.rect.w - 16, max(340, 22 * canvas.sheet.text_size))
-        h = row + 22 + row * len(suggestions) + (6 if suggestions else 0)
-        box = Rect(canvas.rect.x + (canvas.rect.w - w) // 2, canvas.rect.y + top, w, h)
+        box = box_in(canvas.rect, canvas.sheet.text_size, row, len(suggestions))
+        w = box.w
         canvas.fill(box, Role.SURFACE, "menu")
         canvas.outline(box, Role.ACCENT, shape="menu")
         canvas.widget("bar", "ask", box, Touch(key=self.key))
@@ -86,7 +97,7 @@ class AskBar:
             on_escape=self._dismiss,
         )
         for i, suggestion in enumerate(suggestions):
-            place = Rect(box.x + 4, box.y + row + 20 + i * row, w - 8, row)
+            place = Rect(box.x + 4, box.y + row + ENTRIES_Y + i * row, w - 8, row)
             touch = Touch(click=partial(self._accept, suggestion.text))
             inside.list_row(
                 suggestion.text, place, touch, icon=suggestion.icon, note=suggestion.note, selected=i == self.chosen,

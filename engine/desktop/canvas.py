@@ -19,6 +19,11 @@ from engine.theme import PLAIN, Chrome, Role
 from engine.typeface import MARGIN, Face, fit, line_height, width
 
 
+def row_height(text_size: int) -> int:
+    """Height of a row or button, in pixels."""
+    return line_height(Face(text_size)) + 7
+
+
 @dataclass
 class Sheet:
     """One drawing of the whole desktop: what was drawn, and what the desktop knows about the input's state."""
@@ -59,7 +64,7 @@ class Canvas:
     @property
     def row(self) -> int:
         """Height of a row or button."""
-        return self.line + 7
+        return row_height(self.sheet.text_size)
 
     def part(self, rect: Rect, name: str = "") -> Canvas:
         """A canvas for `rect`, clipped to this one; `name` adds a step to its widgets' path."""

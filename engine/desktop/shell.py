@@ -13,7 +13,7 @@ from engine.desktop.window import Window, WindowKeeper
 from engine.geometry import Rect
 from engine.scene import Touch
 from engine.theme import Role
-from engine.typeface import Face, width, wrap
+from engine.typeface import Face, line_height, width, wrap
 
 TILE = 28  # side of an icon's tile, pixels
 TASK_ICON, TASK_ICON_X, TASK_NAME_X = 14, 4, 22  # on a window's button in the taskbar: the icon's side, where it and the name begin
@@ -26,6 +26,11 @@ def bar_height(line: int) -> int:
 def clock_room(face: Face) -> int:
     """Width of what the clock takes at a taskbar's right end."""
     return width(face, "00:00") + 16
+
+
+def launcher_box(bar: Rect) -> Rect:
+    """Where a taskbar's launcher button stands."""
+    return Rect(bar.x + 4, bar.y + 4, bar.h, bar.h - 6)
 
 
 def task_boxes(bar: Rect, face: Face, count: int) -> list[Rect]:
@@ -46,25 +51,29 @@ def icon_width(text_size: int) -> int:
     return max(72, text_size * 5 + 8) + 4
 
 
+def icon_boxes(area: Rect, text_size: int, count: int) -> list[Rect]:
+    """Where so many icons with their names stand on the bare desktop."""
+    cell_h = TILE + line_height(Face(text_size)) + 4
+    rows = max((area.h - 4) // cell_h, 1)
+    columns = -(-count // rows)
+    cell_w = min(icon_width(text_size) - 4, (area.w - 4) // columns)
+    return [Rect(area.x + 4 + i // rows * cell_w, area.y + 4 + i % rows * cell_h, cell_w, cell_h - 1) for i in range(count)]
+
+
 def draw_icons(
     canvas: Canvas, apps: Sequence[type[App]], open_app: Callable[[str], None], menu: Callable[[], Entries]
 ) -> None:
     """The wallpaper and a column (or more) of icons; one click opens."""
     canvas.fill(canvas.rect, Role.WALLPAPER, "wallpaper")
     canvas.widget("desktop", "desktop", canvas.rect, Touch(menu=menu))
-    cell_h = TILE + canvas.line + 4
-    rows = max((canvas.rect.h - 4) // cell_h, 1)
-    columns = -(-len(apps) // rows)
-    cell_w = min(icon_width(canvas.sheet.text_size) - 4, (canvas.rect.w - 4) // columns)
     icons = canvas.part(canvas.rect, "icons")
-    for i, app in enumerate(apps):
-        cell = Rect(canvas.rect.x + 4 + i // rows * cell_w, canvas.rect.y + 4 + i % rows * cell_h, cell_w, cell_h - 1)
+    for app, cell in zip(apps, icon_boxes(canvas.rect, canvas.sheet.text_size, len(apps)), strict=True):
         widget = icons.widget("icon", app.name, cell, Touch(click=partial(open_app, app.name), focusable=True), app.name)
-        tile = Rect(cell.x + (cell_w - TILE) // 2, cell.y + 1, TILE, TILE)
+        tile = Rect(cell.x + (cell.w - TILE) // 2, cell.y + 1, TILE, TILE)
         lit = {"hovered", "focused", "pressed"} & set(widget.state)
         canvas.fill(tile, Role.SELECTION if "pressed" in lit else Role.HOVER if lit else Role.ACCENT, "tile")
         canvas.mark(tile.grow(-5), app.icon, Role.ACCENT if lit else Role.ACCENT_INK)
-        label = Rect(cell.x + 1, tile.bottom + 1, cell_w - 2, canvas.line)
+        label = Rect(cell.x + 1, tile.bottom + 1, cell.w - 2, canvas.line)
         canvas.text_in(label, app.name, Role.WALLPAPER_INK, align="centre")
 
 
@@ -83,8 +92,7 @@ def draw_taskbar(
     canvas.fill(Rect(bar.x, bar.y, bar.w, 1), Role.BORDER, "line")
     canvas.widget("taskbar", "taskbar", bar, Touch())
     inside = canvas.part(bar, "taskbar")
-    side = bar.h - 6
-    inside.button("Launcher", Rect(bar.x + 4, bar.y + 4, side + 6, side), launch, icon="logo")
+    inside.button("Launcher", launcher_box(bar), launch, icon="logo")
     clock = now.strftime("%H:%M")
     room = clock_room(canvas.face)
     inside.label("clock", Rect(bar.right - room, bar.y, room - 8, bar.h), clock, Role.BAR_INK, align="right")

@@ -18,6 +18,7 @@ from models.dreaming.dreamer import CELL, PIXELS, Dreamer, Place, by_cell, maps_
 from models.dreaming.field import Field
 from models.dreaming.letters import Guess, Pen, carets, letter_of, typed
 from models.dreaming.planes import SEEN, stacked
+from models.dreaming.popups import Deed
 from models.dreaming.recollection import AtHand, Recollection, guessed
 from models.dreaming.steps import Step, steps_of
 from models.inputs import held
@@ -80,7 +81,7 @@ class Dream:
     @torch.inference_mode()
     def _take(self, step: Step) -> None:
         if step.past:
-            self._known.lay(step.context)
+            self._known.lay(step.event, step.context)
             if text := self._text(step):
                 self._known.show(text.planes)
             return
@@ -88,6 +89,10 @@ class Dream:
         slow, recent = (torch.from_numpy(x)[None].to(device) for x in (context.slow, context.recent))
         tokens = self._dreamer.tokens(slow, recent)
         (pictures, codes, laid), guess = self._at_hand(step, tokens)
+        reached, self._pointer = (step.pointer, self._pointer), step.pointer
+        if self._known.popups.deed is Deed.CLOSED:  # what it hid stands there again, and nothing else happens
+            self._written = None
+            return
         codes = codes[None].to(device)
         width, height = self._size
         alike = [i for i, picture in enumerate(pictures) if i and picture is pictures[0]]
@@ -95,8 +100,7 @@ class Dream:
         place = Place(corner, size, (height // CELL, width // CELL))
         pointer = torch.tensor([step.pointer], device=device).float()
         change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens, alike)
-        near = self._known.within_reach(step.event, (step.pointer, self._pointer), guess.spots).to(device)
-        self._pointer = step.pointer
+        near = self._known.within_reach(step.event, reached, guess.spots).to(device)
         found, came = change[0] > (LAID if laid else torch.where(near, SURE, AWAY)), False
         if found.any() or guess.sure:
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
@@ -117,7 +121,7 @@ class Dream:
         hand, letter = self._known.turn(step.event, step.context), letter_of(step.event)
         if text := self._text(step):
             return guessed(hand, text.planes), text
-        if not letter:
+        if not letter or self._known.popups.deed is Deed.CHOSEN:
             return hand, Guess(self._known.planes, (), (0, 0))
         last = self._written
         pen = last.behind if last else self._pen(hand.codes, tokens)
@@ -126,6 +130,8 @@ class Dream:
 
     def _text(self, step: Step) -> Guess | None:
         """What follows from what is written in the field in focus, if that can be read."""
+        if self._known.popups.deed.taken:
+            return None
         planes, written = self._known.planes, self._field.answer(self._known.planes, self._known.front, step)
         if not written:
             return None

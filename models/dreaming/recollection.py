@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from engine.context import text_size_of
-from engine.events import Down, Event, Key, Move
+from engine.events import Down, Event, Key, Move, Up, Wheel
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures
 from models.dreaming.book import Book
 from models.dreaming.codes import NOWHERE, codes_of
 from models.dreaming.planes import PLANES, joined, moved, movement
+from models.dreaming.popups import Deed, Popups, Screen
 from models.dreaming.windows import Windows
 from models.memory import PictureMemory, wide
 
 GUESSED = 4  # of the pictures at hand, the one with the typed letter
-NEAR = 20  # cells around the pointer in which a menu opens
 
 
 class AtHand(NamedTuple):
@@ -41,18 +41,20 @@ class Recollection:
         self.planes = torch.zeros(PLANES, height, width, dtype=torch.uint8)
         self._places = PictureMemory(size, planes=PLANES)
         self._windows = Windows(size, book)
+        self.popups = Popups(size)
 
     def begin(self, planes: Tensor, context: ContextFeatures, bare: Tensor | None = None) -> None:
         """Know nothing but a guide; bare: the one without windows, where it is known."""
         self.planes = planes
         self._places.clear()
+        self.popups.clear()
         self._windows.begin(planes, context, bare)
         self._places.ground(self.bounds, self._windows.ground)
 
     def turn(self, event: Event | None, context: ContextFeatures) -> AtHand:
-        """An event came, and the context is as given: lay the windows anew where it tells of others, and say what can be
+        """An event came, and the context is as given: lay windows and popups anew where it tells of others, and say what can be
         copied from, as yet without a typed letter."""
-        laid = self.lay(context)
+        laid = self.lay(event, context)
         recalled = self._places.recall(self.bounds)
         dx, dy = movement(event, text_size_of(context.slow))
         pictures = [self.planes, *recalled.pixels, moved(self.planes, dx, dy) if dx or dy else self.planes]
@@ -61,11 +63,17 @@ class Recollection:
         codes[1:3][~wide(recalled.known)] = NOWHERE
         return AtHand([*pictures, self.planes], codes, laid)
 
-    def lay(self, context: ContextFeatures) -> bool:
-        """Lay the windows anew where the context tells of others than before; whether it did."""
-        before = self.planes
-        self.show(self._windows.laid(before, context))
-        return before is not self.planes
+    def lay(self, event: Event | None, context: ContextFeatures) -> bool:
+        """Put back what a popup hid that the event closes, and lay the windows anew where the context tells of others than before;
+        whether it did."""
+        popups, shown = self.popups, self.popups.take(event, self.planes)
+        put_back, below = popups.deed in (Deed.CLOSED, Deed.CHOSEN), popups.lifted(shown)
+        windows = self._windows.laid(below, context)
+        self.show(shown if windows is below else popups.laid(windows, shown))
+        bounds, area = self.bounds, self._windows.area
+        bar = Rect(0, area.h, bounds.w, bounds.h - area.h)
+        popups.opens(event, self.planes, Screen(area, bar, self._windows.rects, text_size_of(context.slow)))
+        return windows is not below or put_back
 
     @property
     def front(self) -> Rect | None:
@@ -74,17 +82,21 @@ class Recollection:
 
     def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]], spots: Sequence[Rect] = ()) -> Tensor:
         """Where an event is likely to change what can be told, bool (h, w). Of keys and of time: the window in front, or the desktop;
-        of a moving pointer: the windows, desktop or taskbar where it is and was; of a right button: around it, where a menu opens; of a
-        letter: `spots`, where it is put. Of all else nowhere: what is asked for, pressed or scrolled to was mostly never seen."""
-        seen = self._windows.seen()
-        if event is None or isinstance(event, Key):
-            return seen == min(int(seen.max()), 1)
+        of a moving pointer: the windows, desktop or taskbar where it is and was; of a letter: `spots`, where it is put; of what opens a
+        popup also where that may stand, and while it is open, nothing else. Of all else nowhere: what is asked for, pressed or scrolled
+        to was mostly never seen."""
+        seen, popups = self._windows.seen(), self.popups
         near = torch.zeros_like(seen, dtype=torch.bool)
+        if popups.deed is Deed.OPENED:
+            near[popups.reach.cells] = True
+        elif popups and not isinstance(event, (Down, Up, Wheel)):
+            near[popups.box(self.planes).cells] = True
+            return near
+        if event is None or isinstance(event, Key):
+            return near | (seen == min(int(seen.max()), 1))
         for row, column in (self._cell(x, y) for x, y in pointers):
             if isinstance(event, Move):
                 near |= seen == seen[row, column]
-            if isinstance(event, Down) and event.button == "right":
-                near[max(row - NEAR, 0) : row + NEAR + 1, max(column - NEAR, 0) : column + NEAR + 1] = True
         for spot in spots:
             near[spot.meet(self.bounds).cells] = True
         return near
@@ -104,19 +116,22 @@ class Recollection:
 
     def state(self) -> Tensor:
         """Everything as pictures, uint8 (N, 3, H, W), for `restore`."""
-        return joined([self.planes, self._windows.state(), *self._places.state()])
+        return joined([self.planes, self._windows.state(), self.popups.state(), *self._places.state()])
 
     def restore(self, state: Tensor | None) -> None:
         """Take back what `state` gave; None, or what another version kept: forget everything."""
         self._places.clear()
         self._windows.clear()
+        self.popups.clear()
         if state is None or len(state) != len(self.state()):
             self.planes = torch.zeros_like(self.planes)
             return
-        flat, kept = state.flatten(0, 1), PLANES + Windows.PLANES_KEPT
-        self.planes = flat[:PLANES].clone()
-        self._windows.restore(flat[PLANES:kept])
-        places = flat[kept : kept + (len(flat) - kept) // PLANES * PLANES]
+        flat, first = state.flatten(0, 1), [PLANES, Windows.PLANES_KEPT, Popups.PLANES_KEPT]
+        left = len(flat) - sum(first)
+        planes, windows, popups, places, _ = flat.split([*first, left // PLANES * PLANES, left % PLANES])
+        self.planes = planes.clone()
+        self._windows.restore(windows)
+        self.popups.restore(popups)
         self._places.restore(places.unflatten(0, (-1, PLANES)))
 
 

@@ -86,6 +86,7 @@ class Windows:
             for window in self._shown:
                 part = window.rect.meet(self.area).slices
                 self.ground[:, *part] = believed[:, *part]
+        self._take(planes)  # so that `state` tells of them
 
     def laid(self, planes: Tensor, context: ContextFeatures) -> Tensor:
         """What is shown, `planes`, with the windows that the context tells of, and their buttons in the taskbar; the same tensor
@@ -120,6 +121,11 @@ class Windows:
     def front(self) -> Rect | None:
         """Where the window in front stands, frame pixels."""
         return self._shown[0].rect if self._shown else None
+
+    @property
+    def rects(self) -> tuple[Rect, ...]:
+        """Where all windows stand, front to back, frame pixels."""
+        return tuple(window.rect for window in self._shown)
 
     def seen(self) -> Tensor:
         """What each cell belongs to: 0 the desktop, from 1 on the windows, front to back, -1 the taskbar. int8 (h, w)."""
