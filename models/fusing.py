@@ -17,7 +17,8 @@ from diffusers.models.unets.unet_2d_blocks import AutoencoderTinyBlock
 from torch import Tensor, nn
 
 from engine.painter import FUSING, PainterSpec
-from models.kernels import Kernels, kernels_for
+from models.devices import lay_out
+from models.kernels import CLOSE, Kernels, kernels_for
 
 Convolved = Callable[[nn.Conv2d, Tensor, Tensor | None], Tensor]
 
@@ -64,7 +65,8 @@ def fused_for(networks: Iterable[nn.Module], device: torch.device, dtype: torch.
     """The networks as they are computed quickest there: none is changed on a CPU, and none in float32, which is to be exact."""
     if device.type != "cuda" or dtype == torch.float32 or FUSING in spec.without:
         return Fused((), None)
-    return Fused(networks, kernels_for(device), convolved_by_cudnn, activations=not spec.compiled)  # a compiler does those itself
+    convolved = convolved_by_cudnn if _convolves(convolved_by_cudnn, device, dtype) else None
+    return Fused(networks, kernels_for(device), convolved, activations=not spec.compiled)  # a compiler does those itself
 
 
 def _is_plain(block: ResnetBlock2D) -> bool:
@@ -140,6 +142,19 @@ def _tiny(convolved: Convolved) -> Callable[..., Tensor]:
         return x
 
     return forward
+
+
+@torch.inference_mode()
+def _convolves(convolved: Convolved, device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether it gives what torch gives there, of a few numbers."""
+    layer = nn.Conv2d(8, 8, 3, padding=1, device=device, dtype=dtype)
+    lay_out(layer)
+    x = torch.randn(1, 8, 6, 6, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    try:
+        pairs = [(convolved(layer, x, added), convolved_by_torch(layer, x, added)) for added in (None, x)]
+    except RuntimeError:
+        return False
+    return all(torch.allclose(one, other, atol=CLOSE, rtol=CLOSE) for one, other in pairs)
 
 
 def convolved_by_cudnn(convolution: nn.Conv2d, x: Tensor, added: Tensor | None) -> Tensor:

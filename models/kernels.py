@@ -113,18 +113,20 @@ class TritonKernels:
         out = torch.empty_like(x)
         more = weight if added is None else added.contiguous()
         adds = added is not None
-        _sums[(crops * groups, splits)](x, more, sums, rows, channels, width, splits, ROWS=each, WIDE=tile, ADDS=adds)
-        _normed[(crops * groups, triton.cdiv(rows, each))](
-            x, more, sums, weight, bias, out, rows, channels, width, splits, eps,
-            ROWS=each, WIDE=tile, SPLITS=MOST_SPLITS, ADDS=adds, SILU=silu,
-        )  # fmt: skip
+        with torch.cuda.device_of(x):  # Triton launches on the device that is current
+            _sums[(crops * groups, splits)](x, more, sums, rows, channels, width, splits, ROWS=each, WIDE=tile, ADDS=adds)
+            _normed[(crops * groups, triton.cdiv(rows, each))](
+                x, more, sums, weight, bias, out, rows, channels, width, splits, eps,
+                ROWS=each, WIDE=tile, SPLITS=MOST_SPLITS, ADDS=adds, SILU=silu,
+            )  # fmt: skip
         return out
 
     def gated(self, x: Tensor) -> Tensor:
         x = x.contiguous()
         width = x.shape[-1] // 2
         out = x.new_empty(*x.shape[:-1], width)
-        _gated[(triton.cdiv(out.numel(), 1024),)](x, out, out.numel(), width, MANY=1024)
+        with torch.cuda.device_of(x):
+            _gated[(triton.cdiv(out.numel(), 1024),)](x, out, out.numel(), width, MANY=1024)
         return out
 
 

@@ -15,7 +15,7 @@ from engine.painter import FUSING, PainterSpec, Words
 from models import kernels
 from models.catalog import open_painter
 from models.devices import lay_out
-from models.fusing import Fused, convolved_by_torch, fused_for
+from models.fusing import Fused, _convolves, convolved_by_torch, fused_for
 from models.kernels import PlainKernels, kernels_for
 from models.prompted.painter import PromptedPainter
 from tests.test_painters import SIZE, ask, drawn
@@ -96,5 +96,10 @@ def test_kernels_that_are_wrong_are_not_taken(monkeypatch: pytest.MonkeyPatch) -
         def gated(self, x: Tensor) -> Tensor:
             return super().gated(x) + 0.5
 
+    def refused(layer: nn.Conv2d, x: Tensor, added: Tensor | None) -> Tensor:
+        raise RuntimeError("no engine was found")
+
     cpu = torch.device("cpu")
+    assert _convolves(convolved_by_torch, cpu, torch.float32) and not _convolves(refused, cpu, torch.float32)
+    assert not _convolves(lambda layer, x, added: convolved_by_torch(layer, x, None), cpu, torch.float32)
     assert kernels._agree(PlainKernels(), PlainKernels(), cpu) and not kernels._agree(Wrong(), PlainKernels(), cpu)
