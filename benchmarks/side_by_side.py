@@ -19,6 +19,7 @@ from engine.desktop.documents import Documents
 from engine.events import Ask, Event, Key, Move, Text
 from engine.geometry import Rect
 from engine.painter import (
+    BATCHES,
     COMPILING,
     FUSING,
     GRAPHS,
@@ -32,6 +33,7 @@ from engine.painter import (
 from models.catalog import open_painter, opened
 from models.devices import device_of, lay_out
 from models.eight_bits import INT8
+from models.latent_painter import LatentPainter
 from models.loading import BundledCheckpoint
 from models.pipeline import PixelOSPipeline
 from models.prompted.painter import PromptedPainter
@@ -53,6 +55,8 @@ def side_by_side(spec: PainterSpec, quick: bool = False, say: Say = print) -> li
     left_out = {part: replace(spec, without=(part,)) for part in TECHNIQUES}
     if readiness is not None and not readiness.note:
         left_out[GRAPHS] = replace(spec, without=(GRAPHS,))
+    if isinstance(ours, LatentPainter) and ours.at_once > 1:
+        left_out[BATCHES] = replace(spec, without=(BATCHES,))
     if isinstance(ours, PromptedPainter) and ours.placement.fused:
         left_out[FUSING] = replace(spec, without=(FUSING,))
     if spec.compiled and not ours.info.note:

@@ -22,6 +22,7 @@ from engine.context import RECENT_SIZE, SLOW_SIZE, look_of
 from engine.geometry import Rect, merge
 from engine.guide import rects_of
 from engine.painter import (
+    BATCHES,
     CACHE,
     CROPS,
     EMBEDDINGS,
@@ -92,6 +93,7 @@ class LatentPainter:
         self._underlay = Underlay(spec.size, spec.seed, device, dtype)
         self._pixels = torch.full((1, 3, height, width), 128, dtype=torch.uint8, device=device)
         self._bounds = Rect(0, 0, width, height)
+        self.at_once = 1 if static or BATCHES in spec.without else AT_ONCE
         self._dream = Dream(nn.Module.to(dreamer, device), spec.size) if dreamer is not None else None
         remembers = self._denoiser.remembers and spec.mode == "dream" and self._dream is None
         self._memory = PictureMemory(spec.size, device) if remembers else None
@@ -165,7 +167,7 @@ class LatentPainter:
         keys = [self._key(crop, request) for crop in crops]
         found: list[tuple[np.ndarray, Tensor | None] | None] = [self._kept(key) for key in keys]
         missing = [i for i, one in enumerate(found) if one is None]
-        for batch in alike(crops, missing, SMALL_AREA, AT_ONCE if self._device.type == "cpu" else 1):
+        for batch in alike(crops, missing, SMALL_AREA, self.at_once):
             for i, new in zip(batch, self._paint_crops([crops[i] for i in batch], request, tokens, None), strict=True):
                 found[i] = new
         for crop, key, one in zip(crops, keys, found, strict=True):

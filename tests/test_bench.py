@@ -18,7 +18,7 @@ from benchmarks.side_by_side import OURS, STOCK, side_by_side
 from benchmarks.watch import Watch
 from engine.errors import InputError
 from engine.events import Ask, Text
-from engine.painter import TECHNIQUES, PainterSpec
+from engine.painter import BATCHES, TECHNIQUES, PainterSpec
 from tests.checkpoints import tiny_checkpoint
 from tests.stand_in_gpu import FakeRecorder
 from tests.tiny_families import tiny_folder
@@ -142,7 +142,7 @@ def test_painting_more_costs_more_and_each_technique_has_its_line(tmp_path: Path
     assert list(shares) == sorted(shares) and shares[-1] == 1 and min(times) > 0
     assert found["by_size"] == [[256, 192, times[-1]]]
     rows = {row["name"]: row for row in side_by_side(spec, quick=True, say=lines.append)}
-    assert list(rows) == [STOCK, OURS, *(f"ours without {part}" for part in TECHNIQUES)]
+    assert list(rows) == [STOCK, OURS, *(f"ours without {part}" for part in (*TECHNIQUES, BATCHES))]
     assert rows[STOCK]["gain"] == 1 and rows[OURS]["gain"] > 1
 
 
