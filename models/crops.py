@@ -10,6 +10,7 @@ from engine.geometry import Rect
 WHOLE = 0.7  # from this share of the frame on, painting all of it costs no more
 OVERLAP = 16  # pixels that two parts of one rect share: the later is mixed in over half of them, where the earlier is whole
 GRID = 8  # of damage
+GROWTH = 1.5  # by which a crop may grow to be painted with others
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,20 @@ class PaintCrop:
     damage: tuple[Rect, ...]
 
 
-def alike(crops: Sequence[PaintCrop], which: Iterable[int], largest: int, most: int) -> list[list[int]]:
-    """Which of the crops can be painted at once: those of one size, up to `most` together, none of more than `largest` pixels."""
-    batches: list[list[int]] = []
-    for i in sorted(which, key=lambda i: crops[i].area[2:]):
-        last = batches[-1] if batches else []
-        if last and len(last) < most and crops[last[0]].area[2:] == crops[i].area[2:] and crops[i].area.area <= largest:
-            last.append(i)
+def at_once(crops: Sequence[PaintCrop], which: Iterable[int], size: tuple[int, int], largest: int, most: int) -> list[dict[int, Rect]]:
+    """What of the crops can be painted together, of a frame of `size`: for each batch, by the crop's number, the area to paint: its
+    own, or one as large as the batch's largest. Up to `most` together, none of more than `largest` pixels, and none grown by more
+    than half."""
+    batches: list[dict[int, Rect]] = []
+    for i in sorted(which, key=lambda i: crops[i].area.area):
+        own, last = crops[i].area, batches[-1] if batches else {}
+        together = [*last.values(), own]
+        w, h = max(area.w for area in together), max(area.h for area in together)
+        areas = {n: Rect(min(crops[n].area.x, size[0] - w), min(crops[n].area.y, size[1] - h), w, h) for n in (*last, i)}
+        if last and len(areas) <= most and w * h <= min(largest, *(GROWTH * crops[n].area.area for n in areas)):
+            batches[-1] = areas
         else:
-            batches.append([i])
+            batches.append({i: own})
     return batches
 
 

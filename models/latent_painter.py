@@ -37,7 +37,7 @@ from engine.painter import (
 from models.ahead import Ahead, Dropped, droppable
 from models.compiling import Blocks, compile_regions
 from models.crop_painting import CropPainting
-from models.crops import BUNDLED_CELLS, PaintCrop, alike, least, plan
+from models.crops import BUNDLED_CELLS, PaintCrop, at_once, least, plan
 from models.denoiser import PATCH
 from models.devices import all_threads, device_of, dtype_of, lay_out, name_of
 from models.dreaming.dream import Dream
@@ -152,7 +152,7 @@ class LatentPainter:
             if known is None and (key is None or dropped()):
                 raise Dropped
             if known is None:
-                ((known, _),), count = self._paint_crops([crop], request, tokens, None), count + 1
+                ((known, _),), count = self._painted([crop.area], request, tokens, None), count + 1
                 self._ahead.keep(key, known)
             self._place_patches(crop, known)
         return count
@@ -167,9 +167,10 @@ class LatentPainter:
         keys = [self._key(crop, request) for crop in crops]
         found: list[tuple[np.ndarray, Tensor | None] | None] = [self._kept(key) for key in keys]
         missing = [i for i, one in enumerate(found) if one is None]
-        for batch in alike(crops, missing, SMALL_AREA, self.at_once):
-            for i, new in zip(batch, self._paint_crops([crops[i] for i in batch], request, tokens, None), strict=True):
-                found[i] = new
+        for batch in at_once(crops, missing, self._spec.size, SMALL_AREA, self.at_once):
+            for (i, area), new in zip(batch.items(), self._painted([*batch.values()], request, tokens, None), strict=True):
+                own = crops[i].area.shift(-area.x, -area.y).slices
+                found[i] = new[0][own], None if new[1] is None else new[1][own]
         for crop, key, one in zip(crops, keys, found, strict=True):
             assert one is not None
             self._cache.put(key, one[0], one[0].nbytes)
@@ -218,7 +219,7 @@ class LatentPainter:
         for step in (step for step in steps_of(request) if not step.past):
             one = replace(request, context=step.context, pointer=step.pointer)
             recalled = self._memory.recall(whole) if self._memory is not None else None
-            ((pixels, _),) = self._paint_crops([PaintCrop(whole, ())], one, self._embed(step.context), recalled)
+            ((pixels, _),) = self._painted([whole], one, self._embed(step.context), recalled)
             after = self._ferry.up(pixels).permute(2, 0, 1)
             if self._memory is not None:
                 self._memory.replace(whole, self._pixels[0], after)
@@ -271,16 +272,16 @@ class LatentPainter:
         self._watch.stage("")
         return self._tokens[1]
 
-    def _paint_crops(
-        self, crops: Sequence[PaintCrop], request: PaintRequest, tokens: Tensor, recalled: Recalled | None
+    def _painted(
+        self, areas: Sequence[Rect], request: PaintRequest, tokens: Tensor, recalled: Recalled | None
     ) -> list[tuple[np.ndarray, Tensor | None]]:
-        """New pixels of the whole area of each crop, uint8 (h, w, 3); and the same where they were painted, if they are. The crops
-        are of one size; recalled: of the only one."""
+        """New pixels of areas of one size, uint8 (h, w, 3); and the same where they were painted, if they are. recalled: of the only
+        one."""
         self._watch.stage("encode")
         if self._threads:
-            torch.set_num_threads(1 if sum(crop.area.area for crop in crops) <= SMALL_AREA else self._threads)
+            torch.set_num_threads(1 if sum(area.area for area in areas) <= SMALL_AREA else self._threads)
         scale = self.ladder.scale
-        given = [self._given(crop.area, request, recalled) for crop in crops]
+        given = [self._given(area, request, recalled) for area in areas]
         parts = [None if part[0] is None else torch.cat(part) if len(part) > 1 else part[0] for part in zip(*given, strict=True)]
         self._watch.stage("denoise")
         painted = self._repaint(*parts[:7], tokens, *self._underlay.paints, *parts[7:])
@@ -289,9 +290,8 @@ class LatentPainter:
         self._watch.stage("")
         if scale == 1:
             return list(zip(pixels, painted, strict=True))
-        planes = request.guide, request.verbatim
-        areas = [[None if plane is None else plane[crop.area.slices] for plane in planes] for crop in crops]
-        return [(enlarged(small, crop.area[2:], *shown), None) for small, crop, shown in zip(pixels, crops, areas, strict=True)]
+        shown = [[None if plane is None else plane[area.slices] for plane in (request.guide, request.verbatim)] for area in areas]
+        return [(enlarged(small, area[2:], *planes), None) for small, area, planes in zip(pixels, areas, shown, strict=True)]
 
     def _given(self, area: Rect, request: PaintRequest, recalled: Recalled | None) -> tuple[Tensor | None, ...]:
         """What `CropPainting` takes of one area, but for what all areas share."""
@@ -347,4 +347,4 @@ class LatentPainter:
         empty = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
         guide = np.zeros((height, width, 4), np.uint8)
         request = PaintRequest(0, (), (), guide[..., :3], guide[..., 0], empty, forms=guide)
-        self._paint_crops([PaintCrop(area, ())], request, self._tokens[1] if self._tokens else self._embed(empty), None)
+        self._painted([area], request, self._tokens[1] if self._tokens else self._embed(empty), None)

@@ -15,7 +15,7 @@ from engine.guide import Guide
 from engine.painter import CACHE, ContextFeatures, Painter, PainterSpec, PaintRequest
 from engine.styles import PRESETS, Style
 from models.catalog import BUNDLED, open_painter
-from models.crops import PaintCrop, alike
+from models.crops import PaintCrop, at_once
 from models.latent_painter import LatentPainter
 from models.layers import Block
 from models.synthetic.renderer import StyledRenderer
@@ -167,7 +167,7 @@ def test_the_bundled_checkpoint_is_small_and_safe() -> None:
     assert sum(p.stat().st_size for p in BUNDLED.rglob("*.safetensors")) <= 20e6
 
 
-def test_small_crops_of_one_size_are_painted_at_once_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_crops_are_painted_at_once_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     rects = (Rect(16, 16, 16, 16), Rect(200, 24, 16, 16), Rect(120, 140, 16, 16), Rect(24, 150, 24, 16), Rect(180, 120, 16, 8))
     for dtype in ("float32", "auto"):
         spec = PainterSpec(size=SIZE, device="cpu", threads=1, dtype=dtype, without=(CACHE,))
@@ -187,9 +187,13 @@ def test_small_crops_of_one_size_are_painted_at_once_as_one_by_one(monkeypatch: 
         assert np.abs(at_once.astype(int) - one_by_one).max() <= 1 and (at_once != one_by_one).mean() < 1e-5
 
 
-def test_what_is_painted_at_once_is_of_one_size_and_small() -> None:
-    areas = [Rect(0, 0, 64, 64), Rect(0, 0, 80, 64), Rect(64, 0, 64, 64), Rect(0, 0, 256, 192), Rect(0, 64, 64, 64), Rect(64, 64, 64, 64), Rect(0, 0, 256, 192)]
+def test_what_is_painted_at_once_is_small_and_hardly_grown() -> None:
+    areas = [Rect(0, 0, 64, 64), Rect(176, 112, 80, 80), Rect(192, 128, 64, 64), Rect(0, 0, 256, 192), Rect(0, 64, 64, 64), Rect(16, 0, 64, 80), Rect(0, 0, 64, 160)]
     crops = [PaintCrop(area, ()) for area in areas]
-    batches = alike(crops, [0, 1, 2, 3, 4, 5, 6], 96 * 96, 3)
-    assert sorted(map(sorted, batches)) == [[0, 2, 4], [1], [3], [5], [6]]
-    assert alike(crops, [2, 0], 96 * 96, 1) == [[2], [0]] and alike(crops, [], 96 * 96, 3) == []
+    batches = at_once(crops, range(7), (256, 192), 96 * 96, 3)
+    assert batches == [
+        {0: areas[0], 2: areas[2], 4: areas[4]}, {5: Rect(16, 0, 80, 80), 1: areas[1]}, {6: areas[6]}, {3: areas[3]},
+    ]  # fmt: skip
+    assert at_once(crops, [2, 5], (256, 192), 96 * 96, 3) == [{2: Rect(192, 112, 64, 80), 5: areas[5]}], "it stays on the frame"
+    assert at_once(crops, [0, 6], (256, 192), 96 * 192, 3) == [{0: areas[0]}, {6: areas[6]}], "more than half as large again"
+    assert at_once(crops, [2, 0], (256, 192), 96 * 96, 1) == [{2: areas[2]}, {0: areas[0]}] and at_once(crops, [], (256, 192), 96 * 96, 3) == []
