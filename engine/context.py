@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -206,3 +207,8 @@ def _numbers(event: Event, size: tuple[int, int], pointer: tuple[int, int]) -> l
         code = 512 + event.dy % 8
     bits = [float(code >> bit & 1) for bit in range(10)]
     return [*kind, round(x, 3), round(y, 3), *bits]
+
+
+def without_recent(context: ContextFeatures) -> ContextFeatures:
+    """The same, as if nothing had happened lately."""
+    return replace(context, recent=np.zeros(RECENT_SIZE, np.float32))

@@ -61,20 +61,33 @@ class PaintCrop:
     damage: tuple[Rect, ...]
 
 
-def at_once(crops: Sequence[PaintCrop], which: Iterable[int], size: tuple[int, int], largest: int, most: int) -> list[dict[int, Rect]]:
-    """What of the crops can be painted together, of a frame of `size`: for each batch, by the crop's number, the area to paint: its
-    own, or one as large as the batch's largest. Up to `most` together, none of more than `largest` pixels, and none grown by more
-    than half."""
-    batches: list[dict[int, Rect]] = []
-    for i in sorted(which, key=lambda i: crops[i].area.area):
-        own, last = crops[i].area, batches[-1] if batches else {}
-        together = [*last.values(), own]
-        w, h = max(area.w for area in together), max(area.h for area in together)
-        areas = {n: Rect(min(crops[n].area.x, size[0] - w), min(crops[n].area.y, size[1] - h), w, h) for n in (*last, i)}
-        if last and len(areas) <= most and w * h <= min(largest, *(GROWTH * crops[n].area.area for n in areas)):
-            batches[-1] = areas
+def evened(crops: Sequence[PaintCrop], size: tuple[int, int], largest: int, most: int) -> list[PaintCrop]:
+    """The crops, of a frame of `size`, some grown to one another's size so that they can be painted together: up to `most`, none of
+    more than `largest` pixels, and none by more than half of its own."""
+    areas = [crop.area for crop in crops]
+    group: list[int] = []
+    for i in sorted(range(len(crops)), key=lambda i: crops[i].area.area):
+        together = [*group, i]
+        w, h = max(areas[n].w for n in together), max(areas[n].h for n in together)
+        if group and len(together) <= most and w * h <= min(largest, *(GROWTH * crops[n].area.area for n in together)):
+            for n in together:
+                own = crops[n].area
+                areas[n] = Rect(min(own.x, size[0] - w), min(own.y, size[1] - h), w, h)
+            group = together
         else:
-            batches.append({i: own})
+            group = [i]
+    return [replace(crop, area=area) for crop, area in zip(crops, areas, strict=True)]
+
+
+def alike(crops: Sequence[PaintCrop], which: Iterable[int], largest: int, most: int) -> list[list[int]]:
+    """Which of the crops are painted together: those of one size, up to `most`, none of more than `largest` pixels."""
+    batches: list[list[int]] = []
+    for i in sorted(which, key=lambda i: crops[i].area[2:]):
+        last = batches[-1] if batches else []
+        if last and len(last) < most and crops[last[0]].area[2:] == crops[i].area[2:] and crops[i].area.area <= largest:
+            last.append(i)
+        else:
+            batches.append([i])
     return batches
 
 

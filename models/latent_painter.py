@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.context import RECENT_SIZE, SLOW_SIZE, look_of
+from engine.context import SLOW_SIZE, look_of, without_recent
+from engine.events import Text
 from engine.geometry import Rect, merge
 from engine.guide import rects_of
 from engine.painter import (
@@ -37,7 +38,7 @@ from engine.painter import (
 from models.ahead import Ahead, Dropped, droppable
 from models.compiling import Blocks, compile_regions
 from models.crop_painting import CropPainting
-from models.crops import BUNDLED_CELLS, PaintCrop, at_once, least, plan
+from models.crops import BUNDLED_CELLS, PaintCrop, alike, evened, least, plan
 from models.denoiser import PATCH
 from models.devices import all_threads, device_of, dtype_of, lay_out, name_of
 from models.dreaming.dream import Dream
@@ -144,7 +145,7 @@ class LatentPainter:
 
     def _guessed(self, request: PaintRequest, dropped: Callable[[], bool]) -> int:
         """How many patches were painted. The latents are as after the request."""
-        count, tokens = 0, self._embed(ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32)))
+        count, tokens = 0, self._embed(without_recent(request.context))
         for crop in self._plan(request):
             key = self._key(crop, request)
             known = self._cache.peek(key)
@@ -158,19 +159,19 @@ class LatentPainter:
         return count
 
     def _plan(self, request: PaintRequest) -> list[PaintCrop]:
-        return plan(request.damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without)
+        crops = plan(request.damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without)
+        typed = any(isinstance(event, Text) for event in request.events)  # what is typed is new; what is pointed at comes again, alone too
+        return evened(crops, self._spec.size, SMALL_AREA, self.at_once) if typed else crops
 
     def _guided(self, request: PaintRequest) -> tuple[list[Patch], bool]:
-        context = ContextFeatures(request.context.slow, np.zeros(RECENT_SIZE, np.float32))
-        tokens = self._embed(context)
+        tokens = self._embed(without_recent(request.context))
         crops, patches = self._plan(request), list[Patch]()
         keys = [self._key(crop, request) for crop in crops]
         found: list[tuple[np.ndarray, Tensor | None] | None] = [self._kept(key) for key in keys]
         missing = [i for i, one in enumerate(found) if one is None]
-        for batch in at_once(crops, missing, self._spec.size, SMALL_AREA, self.at_once):
-            for (i, area), new in zip(batch.items(), self._painted([*batch.values()], request, tokens, None), strict=True):
-                own = crops[i].area.shift(-area.x, -area.y).slices
-                found[i] = new[0][own], None if new[1] is None else new[1][own]
+        for batch in alike(crops, missing, SMALL_AREA, self.at_once):
+            for i, new in zip(batch, self._painted([crops[i].area for i in batch], request, tokens, None), strict=True):
+                found[i] = new
         for crop, key, one in zip(crops, keys, found, strict=True):
             assert one is not None
             self._cache.put(key, one[0], one[0].nbytes)
@@ -343,8 +344,7 @@ class LatentPainter:
 
     def _paint_unseen(self, area: Rect) -> None:
         """Paint a crop of an empty guide, as any guide is, and forget it."""
-        width, height = self._spec.size
-        empty = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
-        guide = np.zeros((height, width, 4), np.uint8)
+        empty = without_recent(ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(0, np.float32)))
+        guide = np.zeros((*self._spec.size[::-1], 4), np.uint8)
         request = PaintRequest(0, (), (), guide[..., :3], guide[..., 0], empty, forms=guide)
         self._painted([area], request, self._tokens[1] if self._tokens else self._embed(empty), None)
