@@ -64,7 +64,7 @@ class Ferry:
         """The same on the device; it may share memory with `pixels` where that is the host."""
         if self._road is None:
             return torch.from_numpy(np.require(pixels, requirements=("C", "W")))
-        target = torch.empty(pixels.shape, dtype=torch.from_numpy(np.empty(0, pixels.dtype)).dtype, device=self._device)
+        target = torch.empty(pixels.shape, dtype=torch.uint8, device=self._device)
         next(self._outward).send(pixels, target)
         return target
 

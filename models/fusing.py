@@ -131,14 +131,16 @@ def _tiny(convolved: Convolved) -> Callable[..., Tensor]:
     def forward(layers: Any, x: Tensor) -> Tensor:
         inner = list(layers)
         x = x.contiguous(memory_format=torch.channels_last)
-        for layer, following in zip(inner, [*inner[1:], None], strict=True):
+        for before, layer, following in zip([None, *inner[:-1]], inner, [*inner[1:], None], strict=True):
+            if isinstance(layer, nn.ReLU) and type(before) is nn.Conv2d:
+                continue  # it went along
             if isinstance(layer, AutoencoderTinyBlock) and isinstance(layer.conv[1], nn.ReLU):
                 first, second, third = layer.conv[::2]
                 x = convolved(third, convolved(second, convolved(first, x, None), None), layer.skip(x))
             elif type(layer) is nn.Conv2d and isinstance(following, nn.ReLU):
                 x = convolved(layer, x, None)
             else:
-                x = layer(x)  # a ReLU of what has none below is as it was
+                x = layer(x)
         return x
 
     return forward

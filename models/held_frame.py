@@ -97,8 +97,9 @@ class HeldFrame:
         """Take a damaged rect's new pixels, float (1, 3, h, w) in [0, 1], mixed with what was there along its edges."""
         place, mixed = (..., *rect.slices), painted.float()
         if rect != self.whole:
-            sides = rect.y > 0, rect.bottom < self.size[1], rect.x > 0, rect.right < self.size[0]
-            mixed = torch.lerp(self.pixels[place].float() / 255, mixed, _shares(rect.w, rect.h, sides, self.pixels.device))
+            down = _rising(rect.h, rect.y > 0, rect.bottom < self.size[1], self.pixels.device)
+            across = _rising(rect.w, rect.x > 0, rect.right < self.size[0], self.pixels.device)
+            mixed = torch.lerp(self.pixels[place].float() / 255, mixed, down[:, None] * across)
         self.pixels[place] = (mixed.clamp(0, 1) * 255).round().to(torch.uint8)
         return Patch(rect, self.ferry.down(self.pixels[place][0].permute(1, 2, 0)))
 
@@ -111,16 +112,12 @@ class HeldFrame:
         return self.ferry.up(pixels).permute(2, 0, 1)[None]
 
 
-@lru_cache(maxsize=64)
-def _shares(w: int, h: int, inside: tuple[bool, bool, bool, bool], device: torch.device) -> Tensor:
-    """How much of the new is taken of so many pixels: rising over BLEND of them from each edge that is inside the frame, of the
-    upper, lower, left and right one: (h, w)."""
-    sides = []
-    for length, first, last in ((h, *inside[:2]), (w, *inside[2:])):
-        steps = torch.arange(length, dtype=torch.float32) + 0.5
-        share = torch.minimum(torch.ones_like(steps), steps / BLEND) if first else torch.ones_like(steps)
-        sides.append(torch.minimum(share, (length - steps) / BLEND) if last else share)
-    return (sides[0][:, None] * sides[1][None]).to(device)
+@lru_cache(maxsize=256)
+def _rising(length: int, first: bool, last: bool, device: torch.device) -> Tensor:
+    """How much of the new is taken of so many pixels in a row: rising over BLEND of them from an end that is inside the frame."""
+    steps = torch.arange(length, dtype=torch.float32) + 0.5
+    share = torch.minimum(torch.ones_like(steps), steps / BLEND) if first else torch.ones_like(steps)
+    return (torch.minimum(share, (length - steps) / BLEND) if last else share).to(device)
 
 
 def _is_content(rect: Rect, request: PaintRequest) -> bool:

@@ -157,11 +157,9 @@ def kernels_for(device: torch.device) -> Kernels | None:
 def _agree(ours: Kernels, other: Kernels, device: torch.device) -> bool:
     generator = torch.Generator().manual_seed(0)
     x, added, weight, bias = (torch.randn(shape, generator=generator).to(device, torch.float16) for shape in ((2, 40, 9, 6), (2, 40), (40,), (40,)))
-    pairs = [
-        (kernels.norm(x, 4, weight, bias, 1e-5, silu, more), kernels.gated(x))
-        for silu, more in ((True, added), (False, None)) for kernels in (ours, other)
-    ]  # fmt: skip
-    return all(
-        torch.allclose(one.float(), two.float(), atol=CLOSE, rtol=CLOSE)
-        for ours_found, others in zip(pairs[::2], pairs[1::2], strict=True) for one, two in zip(ours_found, others, strict=True)
-    )  # fmt: skip
+
+    def found(kernels: Kernels) -> list[Tensor]:
+        norms = (kernels.norm(x, 4, weight, bias, 1e-5, silu, more).float() for silu, more in ((True, added), (False, None)))
+        return [*norms, kernels.gated(x).float()]
+
+    return all(torch.allclose(one, two, atol=CLOSE, rtol=CLOSE) for one, two in zip(found(ours), found(other), strict=True))

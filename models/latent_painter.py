@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.context import SLOW_SIZE, look_of, without_recent
+from engine.context import RECENT_SIZE, SLOW_SIZE, look_of, without_recent
 from engine.events import Text
 from engine.geometry import Rect, merge
 from engine.guide import rects_of
@@ -344,7 +344,7 @@ class LatentPainter:
 
     def _paint_unseen(self, area: Rect) -> None:
         """Paint a crop of an empty guide, as any guide is, and forget it."""
-        empty = without_recent(ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(0, np.float32)))
+        empty = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
         guide = np.zeros((*self._spec.size[::-1], 4), np.uint8)
         request = PaintRequest(0, (), (), guide[..., :3], guide[..., 0], empty, forms=guide)
         self._painted([area], request, self._tokens[1] if self._tokens else self._embed(empty), None)

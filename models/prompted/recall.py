@@ -60,8 +60,7 @@ class Recall:
     """Paint by paint: `begin`, then `crop` and `keep` for each crop that is not there any more, then `end`."""
 
     def __init__(self, spec: PainterSpec) -> None:
-        whole = Rect(0, 0, *spec.size)
-        self._whole = PaintCrop(whole, (whole,))
+        self._whole = Rect(0, 0, *spec.size)
         self._off = CACHE in spec.without
         self._cache: FrameCache[tuple[Shown | None, Kept]] = FrameCache(spec.cache_mb)  # Shown: of whole frames
         self._last: tuple[PaintCrop, bytes | None] | None = None  # the crop that was asked for, and its name
@@ -74,8 +73,8 @@ class Recall:
         as it is, which is kept where such a change leaves it."""
         left, self._held = self._held, None  # half painted it shows nothing
         self._now = None if self._off or request.guide is None else Shown(asked, request.guide, request.verbatim)
-        self._all = left is not None or self._whole.area in request.damage
-        if self._now is None or sum(rect.area for rect in damage) < LARGE * self._whole.area.area:
+        self._all = left is not None or self._whole in request.damage
+        if self._now is None or sum(rect.area for rect in damage) < LARGE * self._whole.area:
             return None
         if left is not None:
             kept = held()

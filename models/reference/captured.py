@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from models.graphs import Graphs
+from models.reference.remembered import plain
 
-PLAIN = (str, int, float, bool, type(None))
 # Those whose words are always as many tokens: of the others each sentence would have to be captured anew.
 PADDED = ("FluxKontextPipeline", "FluxImg2ImgPipeline", "Flux2KleinPipeline", "Flux2Pipeline")
 
@@ -29,7 +29,7 @@ class Captured:
         every: dict[Any, Any] = {**dict(enumerate(given)), **named}
         tensors = {name: value for name, value in every.items() if isinstance(value, torch.Tensor)}
         rest = {name: value for name, value in every.items() if name not in tensors}
-        if named.get("return_dict") is not False or not _plain(list(rest.values())):
+        if named.get("return_dict") is not False or not plain(rest):
             return self._forward(*given, **named)
         key = repr((list(tensors), rest))
         if key not in self._wrapped:
@@ -40,9 +40,3 @@ class Captured:
         every = {**dict(zip(names, tensors, strict=True)), **rest}
         given = [every.pop(i) for i in sorted(name for name in every if isinstance(name, int))]
         return self._forward(*given, **every)
-
-
-def _plain(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(isinstance(name, str) for name in value) and _plain(list(value.values()))
-    return isinstance(value, PLAIN) or isinstance(value, (list, tuple)) and all(_plain(one) for one in value)

@@ -21,7 +21,7 @@ class RememberedWords:
 
     def __call__(self, *given: Any, **named: Any) -> Any:
         assert self._encode is not None
-        if not all(_plain(value) for value in (*given, *named.values())):
+        if not all(plain(value) for value in (*given, *named.values())):
             return self._encode(*given, **named)
         key = repr((given, sorted(named.items())))
         if key not in self._known:
@@ -36,8 +36,10 @@ class RememberedWords:
         self._known.clear()
 
 
-def _plain(value: Any) -> bool:
+def plain(value: Any) -> bool:
     """Whether a value is all there in its `repr`."""
+    if isinstance(value, dict):
+        return plain(list(value)) and plain(list(value.values()))
     if isinstance(value, (list, tuple)):
-        return all(_plain(one) for one in value)
+        return all(plain(one) for one in value)
     return isinstance(value, PLAIN) or type(value).__module__ == "torch" and type(value).__name__ in ("device", "dtype")
