@@ -5,7 +5,7 @@ Apart from the frame cache, so that guesses never push out what was really shown
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -25,13 +25,13 @@ class Ahead:
         self._kept: FrameCache[np.ndarray] = FrameCache(largest_mb)
         self.needed = 0
 
-    def keep(self, key: bytes | None, pixels: np.ndarray) -> None:
+    def keep(self, key: Hashable | None, pixels: np.ndarray) -> None:
         self._kept.put(key, pixels, pixels.nbytes)
 
-    def look(self, key: bytes | None) -> np.ndarray | None:
+    def look(self, key: Hashable | None) -> np.ndarray | None:
         return self._kept.get(key)
 
-    def take(self, key: bytes | None) -> np.ndarray | None:
+    def take(self, key: Hashable | None) -> np.ndarray | None:
         """The patch, if it was painted; the frame cache keeps it from now on."""
         pixels = None if key is None else self._kept.take(key)
         self.needed += pixels is not None

@@ -10,7 +10,7 @@ and the pictures it remembers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -181,7 +181,7 @@ class LatentPainter:
             self._memory.ground(self._bounds, self._pixels[0])
         return patches, bool(missing)
 
-    def _kept(self, key: bytes | None) -> tuple[np.ndarray, None] | None:
+    def _kept(self, key: Hashable | None) -> tuple[np.ndarray, None] | None:
         """What was painted of that name, or painted ahead."""
         known = self._cache.get(key)
         if known is None and self.info.guesses:
@@ -324,7 +324,7 @@ class LatentPainter:
             patches.append(Patch(rect, part))
         return patches
 
-    def _key(self, crop: PaintCrop, request: PaintRequest) -> bytes | None:
+    def _key(self, crop: PaintCrop, request: PaintRequest) -> Hashable | None:
         """Names a patch by all that it is painted from: what is on the screen there, and how it looks. None where it is not
         kept."""
         if crop.area.area > CACHED_AREA or request.guide is None or CACHE in self._spec.without:

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
+from diffusers.models.attention import BasicTransformerBlock
+from diffusers.models.attention_processor import SlicedAttnProcessor
 from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 
@@ -18,24 +21,21 @@ from models.devices import lay_out
 from models.fusing import Fused, _convolves, convolved_by_torch, fused_for
 from models.kernels import PlainKernels, kernels_for
 from models.prompted.painter import PromptedPainter
+from models.together import Together, together
 from tests.test_painters import SIZE, ask, drawn
 from tests.tiny_families import tiny_folder
 
 
 class Counted(PlainKernels):
-    """How often each was called."""
+    """What was called, by name."""
 
     def __init__(self) -> None:
-        self.norms: list[bool] = []
-        self.gates = 0
+        self.calls: list[str] = []
 
-    def norm(self, x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float, silu: bool, added: Tensor | None = None) -> Tensor:
-        self.norms.append(silu)
-        return super().norm(x, groups, weight, bias, eps, silu, added)
-
-    def gated(self, x: Tensor) -> Tensor:
-        self.gates += 1
-        return super().gated(x)
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("norm", "gated", "summed", "row_norm", "doubled"):
+            self.calls.append(name)
+        return super().__getattribute__(name)
 
 
 @pytest.mark.parametrize(("family", "tiny_vae"), [("sd-turbo", True), ("sd1", False), ("sdxl-turbo", False), ("sdxl-control", True)])
@@ -56,12 +56,12 @@ def test_a_fused_checkpoint_paints_the_same_frame(family: str, tiny_vae: bool, t
 
     fused = Fused(networks, counted, convolution)
     after = painter.frame(request)
-    assert fused and {True, False} == set(counted.norms) and counted.gates
+    assert fused and {"norm", "gated", "summed", "row_norm", "doubled"} == set(counted.calls)
     assert tiny_vae == bool(convolved) and (not tiny_vae or {True, False} == set(convolved))
     assert float((after - before).abs().max()) <= 1e-4
-    called = len(counted.norms)
+    called = len(counted.calls)
     fused.undo()
-    assert not fused and torch.equal(painter.frame(request), before) and len(counted.norms) == called
+    assert not fused and torch.equal(painter.frame(request), before) and len(counted.calls) == called
 
 
 def test_a_convolution_that_a_lora_holds_is_asked_itself() -> None:
@@ -82,6 +82,44 @@ def test_a_convolution_that_a_lora_holds_is_asked_itself() -> None:
         before = block(x, told)
         Fused([block], PlainKernels())
         assert torch.allclose(block(x, told), before, atol=1e-5) and taught.asked == 2
+
+
+def test_a_block_that_is_masked_or_sliced_or_taught_goes_its_own_way() -> None:
+    block: Any = BasicTransformerBlock(64, 2, 32, cross_attention_dim=48).eval()
+    x, words, mask = torch.randn(2, 12, 64), torch.randn(2, 7, 48), torch.zeros(2, 1, 7)
+    mask[1, :, 4:] = -1e4
+    counted = Counted()
+    with torch.no_grad():
+        expected = [block(x, encoder_hidden_states=words, encoder_attention_mask=told) for told in (None, mask)]
+        Fused([block], counted)
+        assert torch.allclose(block(x, encoder_hidden_states=words), expected[0], atol=1e-5) and counted.calls.count("row_norm") == 2
+        assert torch.allclose(block(x, encoder_hidden_states=words, encoder_attention_mask=mask), expected[1], atol=1e-5)
+        block.attn1.processor = SlicedAttnProcessor(1)
+        assert torch.allclose(block(x, encoder_hidden_states=words), expected[0], atol=1e-5) and counted.calls.count("row_norm") == 2
+        block.attn1.processor = block.attn2.processor
+        last = block.ff.net[2]
+        block.ff.net[2] = nn.Sequential(last)  # as a LoRA would hold it
+        block.attn2.to_k, block.attn1.to_out[0] = nn.Sequential(block.attn2.to_k), nn.Sequential(block.attn1.to_out[0])
+        assert torch.allclose(block(x, encoder_hidden_states=words), expected[0], atol=1e-5) and counted.calls.count("row_norm") == 4
+
+
+def test_layers_put_together_compute_in_one_product_as_long_as_they_lie_so() -> None:
+    layers = [nn.Linear(8, width) for width in (4, 6, 2)]
+    before = [layer.weight.clone() for layer in layers]
+    shared = Together(layers, F.silu)
+    whole = together([layer.weight for layer in layers])
+    assert whole is not None and torch.equal(whole, torch.cat(before)) and all(map(torch.equal, before, [layer.weight for layer in layers]))
+    x = torch.randn(3, 8)
+    with torch.no_grad():
+        for _ in range(2):  # the same tensor with other numbers in it, as in a capture that is replayed
+            for layer in layers:
+                assert torch.allclose(shared(layer, x), layer(F.silu(x)), atol=1e-6)
+            x.normal_()
+        assert torch.allclose(shared(layers[1], torch.ones(1, 8)), layers[1](F.silu(torch.ones(1, 8))))  # out of turn
+        layers[1].double().float()  # it went elsewhere and came back
+        assert together([layer.weight for layer in layers]) is None
+        for layer in layers:
+            assert torch.allclose(shared(layer, x), layer(F.silu(x)), atol=1e-6)
 
 
 def test_nothing_is_fused_without_a_gpu_or_where_numbers_are_to_be_exact() -> None:

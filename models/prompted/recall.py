@@ -6,17 +6,16 @@ that was painted in.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from zlib import adler32
+from functools import cached_property
 
 import numpy as np
 
 from engine.geometry import Rect
 from engine.painter import CACHE, PainterSpec, PaintRequest, Pixels
 from models.crops import PaintCrop
-from models.frame_cache import FrameCache
+from models.frame_cache import FrameCache, contents
 from models.held_frame import Kept
 
 CACHED_AREA = 384 * 384  # pixels: larger crops rarely come back, only whole frames
@@ -31,21 +30,25 @@ class Shown:
     guide: Pixels
     verbatim: Pixels | None
 
-    def name(self, crop: PaintCrop) -> bytes:
+    def name(self, crop: PaintCrop) -> Hashable:
         """Of a patch: what is on the screen there and how it is asked for; not what was painted around it, which blended margins
         never leave quite the same."""
-        digest = hashlib.blake2b(repr((crop, self.asked)).encode(), digest_size=16)
-        for plane in (self.guide, self.verbatim):
-            digest.update(b"" if plane is None else plane[crop.area.slices].tobytes())
-        return digest.digest()
+        return crop, self.asked, contents(self.guide, crop.area), contents(self.verbatim, crop.area)
 
-    def coarse(self) -> bytes:
-        """Of the whole frame, where `same` decides: a sum, for a digest of all its bytes takes a GPU's whole paint."""
-        return repr((self.asked, *(None if plane is None else adler32(np.ascontiguousarray(plane).data) for plane in (self.guide, self.verbatim)))).encode()
+    @cached_property
+    def coarse(self) -> Hashable:
+        """Of the whole frame, where `same` decides: sums of its rows and columns, for a digest of all its bytes takes as long as a GPU's
+        whole paint."""
+        return self.asked, *(words.sum(axis).tobytes() for words in self._words for axis in (0, 1))
 
     def same(self, other: Shown) -> bool:
-        pairs = (self.guide, other.guide), (self.verbatim, other.verbatim)
-        return self.asked == other.asked and all(one is two if one is None or two is None else np.array_equal(one, two) for one, two in pairs)
+        return self.asked == other.asked and len(self._words) == len(other._words) and all(map(np.array_equal, self._words, other._words))
+
+    @property
+    def _words(self) -> list[np.ndarray]:
+        """The planes, eight bytes as one number: (H, n)."""
+        planes = (self.guide,) if self.verbatim is None else (self.guide, self.verbatim)
+        return [np.ascontiguousarray(plane).reshape(len(plane), -1).view(np.uint64) for plane in planes]
 
     @property
     def nbytes(self) -> int:
@@ -63,7 +66,7 @@ class Recall:
         self._whole = Rect(0, 0, *spec.size)
         self._off = CACHE in spec.without
         self._cache: FrameCache[tuple[Shown | None, Kept]] = FrameCache(spec.cache_mb)  # Shown: of whole frames
-        self._last: tuple[PaintCrop, bytes | None] | None = None  # the crop that was asked for, and its name
+        self._last: tuple[PaintCrop, Hashable | None] | None = None  # the crop that was asked for, and its name
         self._held: Shown | None = None  # by the frame that is held, where all of it shows that
         self._now: Shown | None = None
         self._all = False  # whether the frame will show all that is asked for when this paint is done
@@ -78,8 +81,8 @@ class Recall:
             return None
         if left is not None:
             kept = held()
-            self._cache.put(left.coarse(), (left, kept), kept.nbytes + left.nbytes)
-        shown, found = self._cache.get(self._now.coarse()) or (None, None)
+            self._cache.put(left.coarse, (left, kept), kept.nbytes + left.nbytes)
+        shown, found = self._cache.get(self._now.coarse) or (None, None)
         return found if shown is not None and shown.same(self._now) else None
 
     def crop(self, crop: PaintCrop) -> Kept | None:
@@ -108,6 +111,6 @@ class Recall:
         self._cache.clear()
         self._held = self._now = None
 
-    def _key(self, crop: PaintCrop) -> bytes | None:
+    def _key(self, crop: PaintCrop) -> Hashable | None:
         """None where it is not kept."""
         return None if self._now is None or crop.area.area > CACHED_AREA else self._now.name(crop)
