@@ -150,7 +150,7 @@ class _StockPrompted:
     def paint(self, request: PaintRequest) -> Painting:
         assert request.guide is not None
         ours = self._ours
-        frame = stock_frame(ours.pipeline, ours.family, ours.prompt(request), request.guide, self.info.steps, self._spec.seed)
+        frame = stock_frame(ours.pipeline, ours.family, ours.telling.prompt(request), request.guide, self.info.steps, self._spec.seed)
         pixels = (frame[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().numpy()
         return Painting(request.seq, (Patch(Rect(0, 0, *self._spec.size), pixels),), "painted")
 

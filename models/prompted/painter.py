@@ -7,10 +7,8 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,6 @@ from torch import Tensor
 from engine.geometry import Rect
 from engine.painter import (
     CROPS,
-    EMBEDDINGS,
     GRAPHS,
     Cancelled,
     OnPreview,
@@ -35,23 +32,21 @@ from engine.painter import (
 from models.compiling import Blocks, compile_regions
 from models.crops import Cells, PaintCrop, least, plan
 from models.devices import all_threads, device_of, name_of
-from models.embeddings import Vocabulary
 from models.families import Family
 from models.graphs import Graphs
 from models.held_frame import BLEND, EMPTY, HeldFrame, Kept
-from models.instructions import templates_of
 from models.ladder import Ladder
 from models.placing import Placement
 from models.probe import first_request
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
-from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
+from models.prompted.conditioning import Conditioning
 from models.prompted.crop_painting import CropPainting, Given
 from models.prompted.recall import Recall
 from models.prompted.run import Run
+from models.prompted.telling import Telling
 from models.stopwatch import Stopwatch
 
-NEGATIVE = "blurry, illegible text, distorted"
 CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
 # Where time goes by the pixel, as on a CPU: the smallest that holds a letter and its margins wherever it stands. A denoiser that was
 # trained on whole pictures knows less of the place there, and its coarser cells begin elsewhere than the frame's, so that what a
@@ -73,7 +68,7 @@ class PromptedPainter:
         self.placement.let_encoders_come()
         dtype = self.placement.dtype
         self._device, self._dtype = device, dtype
-        self._templates = templates_of(self.family, spec.profile)
+        self.telling = Telling(self.pipeline, self.family, spec)
         # Networks that come and go, as a thrifty plan has it, lie nowhere for long: no graph could read them.
         self.graphs = Graphs(device, (*spec.without, *([GRAPHS] if self.placement.plan.offload != "none" else [])))
         self._watch = Stopwatch(device)
@@ -83,7 +78,7 @@ class PromptedPainter:
         self._crops = CropPainting(self.pipeline, self.family, self._coder, self._run, self.graphs)
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
+            steps, BLEND, prompted=True, turns=True, note=self.telling.templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
             strength=0.0 if self.family.edits else self.family.turning,
         )  # fmt: skip
         cells, small = (replace(cells, least=spec.least_crop or cells.least) for cells in (CELLS, SMALL_CELLS))
@@ -92,14 +87,10 @@ class PromptedPainter:
         self._frame = HeldFrame(spec.size, device)
         self._latents = torch.zeros_like(self._run.fields[0])
         self._unread = True  # whether the frame has no latents yet
-        self._told: tuple[tuple[str, str], Conditioning] | None = None
         self._recall = Recall(spec)
-        self._vocabulary = Vocabulary(self.pipeline, Path(spec.profile) if spec.profile else None)
-        self._known: tuple[str, Known] | None = None
         self.on_step: OnStep | None = None
         self.on_preview: OnPreview | None = None
         self._last = first_request(spec.size, self._frame.whole)
-        self._again = False  # whether the last words were those before
         if spec.compiled:
             compiled = compile_regions([Blocks(self.pipeline.unet)], self._try)
             self.info = replace(self.info, compile_s=compiled.seconds, note=" ".join(filter(None, (self.info.note, compiled.note))))
@@ -110,13 +101,13 @@ class PromptedPainter:
         """Paint the whole frame and a small crop of nothing, and forget it."""
         for area in (self._frame.whole, Rect(0, 0, *least(self.cells, self._spec.size))):
             self.frame(self._last, area)
-        self._told = None
+        self.telling.told = None
 
     @torch.inference_mode()
     def get_ready(self) -> Readiness | None:
         """Let text encoders go whose output is used again, then capture CUDA graphs of the next size of crops, where there are
         any. A dream's words change with every event, and those who leave at once would come back at once."""
-        if self._again:
+        if self.telling.again:
             self.placement.rest()
         return self.graphs.advance()
 
@@ -124,7 +115,7 @@ class PromptedPainter:
         """Paint a crop as the last request asks, and forget it; call_by_call: as an edit is painted."""
         stepped, self.on_step = self.on_step, None
         try:
-            self._paint_area(area, self._last, self.conditioning(self._last), (), call_by_call)
+            self._paint_area(area, self._last, self.telling.conditioning(self._last), (), call_by_call)
         finally:
             self.on_step = stepped
 
@@ -139,7 +130,7 @@ class PromptedPainter:
         self._watch.begin()
         self._watch.stage("embed")
         self._weigh(request)
-        told = self.conditioning(request)
+        told = self.telling.conditioning(request)
         self._watch.stage("encode")
         if self.graphs.on:
             self._last = request
@@ -147,7 +138,7 @@ class PromptedPainter:
         self._read(anew=bool(patches))
         damage = (self._frame.whole,) if request.guide is None else damage
         fresh = bool(patches)
-        asked = repr((self.ladder.scale, self._told and self._told[0], self.info.loras))
+        asked = repr((self.ladder.scale, self.telling.told and self.telling.told[0], self.info.loras))
         returned = self._recall.begin(request, asked, damage, self._held)
         if returned is not None:
             patches += self._put_back(damage, returned.part(damage, self._within))
@@ -193,7 +184,7 @@ class PromptedPainter:
         self._weigh(request)
         self._read()
         whole, kept = area or self._frame.whole, self._latents.clone()
-        painted = self._paint_area(whole, request, self.conditioning(request), (whole,))
+        painted = self._paint_area(whole, request, self.telling.conditioning(request), (whole,))
         self._latents = kept
         return (painted / 2 + 0.5).clamp(0, 1)
 
@@ -218,17 +209,15 @@ class PromptedPainter:
             self._unread = False
 
     def close(self) -> None:
-        self._told = self._known = self.on_step = self.on_preview = None
+        self.on_step = self.on_preview = None
+        self.telling.clear()
         self._recall.clear()
-
-    def prompt(self, request: PaintRequest) -> str:
-        return self._templates.words(request)
 
     def _weigh(self, request: PaintRequest) -> None:
         """LoRAs count as the request says, from now on; they may have changed how words are encoded."""
         if self._loras is not None and self._loras.weigh(request.weights):
             self.info = replace(self.info, loras=self._loras.infos)
-            self._told = None
+            self.telling.told = None
             self.graphs.renew()  # how much a LoRA counts is in what was captured
 
     def _edited(self, request: PaintRequest) -> Painting:
@@ -237,7 +226,7 @@ class PromptedPainter:
         self._watch.begin()
         self._watch.stage("encode")
         self._read()
-        kept = self._latents, self._told, self._run
+        kept = self._latents, self.telling.told, self._run
         row = self.family.turned(request.edit.strength)
         if row is not self.family:
             self._run = self._run_of(row, row.calls(self.info.steps))
@@ -245,32 +234,15 @@ class PromptedPainter:
         with self._frame.lent(request.guide):
             try:
                 self._read(anew=True)
-                told = self.conditioning(request)
+                told = self.telling.conditioning(request)
                 for crop in plan(request.damage, self._spec.size, self._ample.at_most(self.ladder.most)):
                     painted = self._paint_area(crop.area, request, told, crop.damage, call_by_call=True)
                     for rect in crop.damage:
                         y, x = rect.shift(-crop.area.x, -crop.area.y).slices
                         patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
             finally:
-                self._latents, self._told, self._run = kept
+                self._latents, self.telling.told, self._run = kept
         return Painting(request.seq, tuple(patches), "painted", self._watch.ms())
-
-    def conditioning(self, request: PaintRequest) -> Conditioning:
-        """Of the request's words, encoded anew only when they change."""
-        words = self.prompt(request), request.words.known
-        self._again = self._told is not None and self._told[0] == words and EMBEDDINGS not in self._spec.without
-        if self._told is None or not self._again:
-            for line in self._vocabulary.teach(words[0]):
-                print(line, file=sys.stderr, flush=True)
-            self._told = words, conditioned(self.pipeline, self.family, words[0], NEGATIVE, self.known(words[1]), self.family.guidance)
-        return self._told[1]
-
-    @torch.inference_mode()
-    def known(self, context: str) -> Known:
-        """The context's tokens, computed anew only when the context changed: events come and go beside them."""
-        if self._known is None or self._known[0] != context:
-            self._known = context, context_tokens(self.pipeline, context)
-        return self._known[1]
 
     def _run_of(self, family: Family, steps: int) -> Run:
         width, height = (side // self._coder.factor for side in self._spec.size)
@@ -320,9 +292,9 @@ class PromptedPainter:
 
     def _seen(self, shown: Tensor, area: Rect, request: PaintRequest) -> Tensor:
         """What an editing checkpoint is shown of the area: in a dream with a mark of the click, where that helps."""
-        if area != self._frame.whole or not self._templates.marks(request):
+        if area != self._frame.whole or not self.telling.templates.marks(request):
             return shown
-        marked = self._templates.marked(self._frame.array(), request)
+        marked = self.telling.templates.marked(self._frame.array(), request)
         return torch.from_numpy(marked).permute(2, 0, 1)[None].to(self._device)
 
     def _show(self, request: PaintRequest, area: Rect, damage: tuple[Rect, ...], clean: Tensor) -> None:
