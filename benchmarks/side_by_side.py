@@ -55,7 +55,7 @@ def side_by_side(spec: PainterSpec, quick: bool = False, say: Say = print) -> li
     left_out = {part: replace(spec, without=(part,)) for part in TECHNIQUES}
     if readiness is not None and not readiness.note:
         left_out[GRAPHS] = replace(spec, without=(GRAPHS,))
-    if isinstance(ours, LatentPainter) and ours.at_once > 1:
+    if isinstance(ours, LatentPainter | PromptedPainter) and ours.at_once > 1:
         left_out[BATCHES] = replace(spec, without=(BATCHES,))
     if isinstance(ours, PromptedPainter) and ours.placement.fused:
         left_out[FUSING] = replace(spec, without=(FUSING,))

@@ -7,6 +7,7 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,8 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.events import Text
 from engine.geometry import Rect
 from engine.painter import (
+    BATCHES,
     CROPS,
     GRAPHS,
     Cancelled,
@@ -30,7 +33,7 @@ from engine.painter import (
     Readiness,
 )
 from models.compiling import Blocks, compile_regions
-from models.crops import Cells, PaintCrop, least, plan
+from models.crops import Cells, PaintCrop, alike, evened, least, plan
 from models.devices import all_threads, device_of, name_of
 from models.families import Family
 from models.graphs import Graphs
@@ -41,7 +44,7 @@ from models.probe import first_request
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning
-from models.prompted.crop_painting import CropPainting, Given
+from models.prompted.crop_painting import CropPainting, Given, together
 from models.prompted.recall import Recall
 from models.prompted.run import Run
 from models.prompted.telling import Telling
@@ -52,6 +55,9 @@ CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three 
 # trained on whole pictures knows less of the place there, and its coarser cells begin elsewhere than the frame's, so that what a
 # crop shows is further from what the whole frame would: `docs/benchmarks.md` says how far. `least_crop` asks for larger ones.
 SMALL_CELLS = replace(CELLS, align=16, least=128)
+SMALL_AREA = 256 * 128  # crops up to this many pixels are painted together on a CPU: each alone reads all weights, and calls every layer
+AT_ONCE = 4
+Painted = tuple[Tensor, Tensor]  # of an area: pixels, float32 (1, 3, h, w) in [-1, 1], and latents as they are kept, (1, C, h / 8, w / 8)
 
 
 class PromptedPainter:
@@ -84,6 +90,7 @@ class PromptedPainter:
         cells, small = (replace(cells, least=spec.least_crop or cells.least) for cells in (CELLS, SMALL_CELLS))
         self._ample = cells.few(spec.size) if self.graphs.on else cells  # for edits, which more depends on and nobody waits for
         self.cells = small if device.type == "cpu" and not self.graphs.on else self._ample
+        self.at_once = 1 if device.type != "cpu" or self.graphs.on or BATCHES in spec.without else AT_ONCE
         self._frame = HeldFrame(spec.size, device)
         self._latents = torch.zeros_like(self._run.fields[0])
         self._unread = True  # whether the frame has no latents yet
@@ -115,7 +122,7 @@ class PromptedPainter:
         """Paint a crop as the last request asks, and forget it; call_by_call: as an edit is painted."""
         stepped, self.on_step = self.on_step, None
         try:
-            self._paint_area(area, self._last, self.telling.conditioning(self._last), (), call_by_call)
+            self._paint_areas([area], self._last, self.telling.conditioning(self._last), (), call_by_call)
         finally:
             self.on_step = stepped
 
@@ -143,25 +150,49 @@ class PromptedPainter:
         if returned is not None:
             patches += self._put_back(damage, returned.part(damage, self._within))
             damage = ()
-        for crop in plan(damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without):
-            known = self._recall.crop(crop)
+        crops = self._plan(request, damage)
+        found = [self._recall.crop(crop) for crop in crops]
+        painted = dict[int, Painted]()
+        missing = [i for i, known in enumerate(found) if known is None]
+        for batch in alike(crops, missing, SMALL_AREA, self._most):
+            areas = [crops[i].area for i in batch]
+            painted.update(zip(batch, self._paint_areas(areas, request, told, damage), strict=True))
+        for i, (crop, known) in enumerate(zip(crops, found, strict=True)):
             if known is None:
-                fresh, known = True, self._painted(crop, request, told)
+                known = self._taken(crop, request, painted[i])
                 self._recall.keep(crop, known)
                 patches += known.patches
             else:
                 patches += self._put_back(crop.damage, known)
         self._recall.end()
-        source = "painted" if fresh else "cached" if patches else "skipped"
+        source = "painted" if fresh or painted else "cached" if patches else "skipped"
         return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._recall.lookups())
 
-    def _painted(self, crop: PaintCrop, request: PaintRequest, told: Conditioning) -> Kept:
-        painted = self._paint_area(crop.area, request, told, crop.damage)
+    @property
+    def _most(self) -> int:
+        """How many crops are painted at once: one where memory ran out."""
+        return 1 if self.ladder.gave_up else self.at_once
+
+    def _plan(self, request: PaintRequest, damage: tuple[Rect, ...]) -> list[PaintCrop]:
+        crops = plan(damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without)
+        typed = any(isinstance(event, Text) for event in request.events)  # what is typed is new; what is pointed at comes again, alone too
+        return evened(crops, self._spec.size, SMALL_AREA, self._most) if typed else crops
+
+    def _taken(self, crop: PaintCrop, request: PaintRequest, painted: Painted) -> Kept:
+        """Hold what was painted of the crop's damage."""
+        pixels, latents = painted
         patches = []
+        self._hold_latents(crop, latents)
         for rect in crop.damage:
             y, x = rect.shift(-crop.area.x, -crop.area.y).slices
-            patches.append(self._frame.take_for(request, rect, painted[..., y, x] / 2 + 0.5))
+            patches.append(self._frame.take_for(request, rect, pixels[..., y, x] / 2 + 0.5))
         return Kept(tuple(patches), tuple(self._latents[self._within(rect)].clone() for rect in crop.damage))
+
+    def _hold_latents(self, crop: PaintCrop, latents: Tensor) -> None:
+        top, left = crop.area.y // self._coder.factor, crop.area.x // self._coder.factor
+        for rect in crop.damage:
+            _, y, x = self._within(rect)
+            self._latents[..., y, x] = latents[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
 
     def _put_back(self, damage: tuple[Rect, ...], known: Kept) -> tuple[Patch, ...]:
         for rect, patch, latents in zip(damage, known.patches, known.latents, strict=True):
@@ -183,9 +214,8 @@ class PromptedPainter:
         is kept."""
         self._weigh(request)
         self._read()
-        whole, kept = area or self._frame.whole, self._latents.clone()
-        painted = self._paint_area(whole, request, self.telling.conditioning(request), (whole,))
-        self._latents = kept
+        whole = area or self._frame.whole
+        ((painted, _),) = self._paint_areas([whole], request, self.telling.conditioning(request), (whole,))
         return (painted / 2 + 0.5).clamp(0, 1)
 
     @torch.inference_mode()
@@ -236,10 +266,8 @@ class PromptedPainter:
                 self._read(anew=True)
                 told = self.telling.conditioning(request)
                 for crop in plan(request.damage, self._spec.size, self._ample.at_most(self.ladder.most)):
-                    painted = self._paint_area(crop.area, request, told, crop.damage, call_by_call=True)
-                    for rect in crop.damage:
-                        y, x = rect.shift(-crop.area.x, -crop.area.y).slices
-                        patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
+                    (painted,) = self._paint_areas([crop.area], request, told, crop.damage, call_by_call=True)
+                    patches += self._taken(crop, replace(request, verbatim=None), painted).patches  # pictures are what is edited
             finally:
                 self._latents, self.telling.told, self._run = kept
         return Painting(request.seq, tuple(patches), "painted", self._watch.ms())
@@ -250,23 +278,20 @@ class PromptedPainter:
         sampled = not self.family.edits and not self._coder.local
         return Run(self.pipeline, family, steps, shape, self._spec.seed, sampled, self._device, self._dtype)
 
-    def _paint_area(
-        self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...], call_by_call: bool = False
-    ) -> Tensor:
-        """New pixels of the area, float32 (1, 3, h, w) in [-1, 1]; its latents are kept where it was damaged."""
+    def _paint_areas(
+        self, areas: Sequence[Rect], request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...], call_by_call: bool = False
+    ) -> list[Painted]:
+        """Each of areas of one size, painted from the frame as it is now, with the guide wherever there is damage. Nothing is held."""
         self._watch.stage("encode")
-        given, done = self._given(area, request, told, damage), None
+        given, done = together([self._given(area, request, told, damage) for area in areas]), None
         self._watch.stage("denoise")
-        if self._crops.whole and not call_by_call and self.ladder.scale == 1 and (self._coder.local or area == self._frame.whole):
+        alone = len(areas) == 1 and self._crops.whole and not call_by_call and self.ladder.scale == 1
+        if alone and (self._coder.local or areas[0] == self._frame.whole):
             done = self._crops.in_one(given)
-        clean = done[1] if done else self._crops.clean(given, self._run, partial(self._stepped, request, area, damage))
+        clean = done[1] if done else self._crops.clean(given, self._run, partial(self._stepped, request, areas[0], damage))
         self._watch.stage("decode")
-        kept = self.ladder.as_kept(clean)
-        for rect in damage:
-            _, y, x = self._within(rect)
-            top, left = area.y // self._coder.factor, area.x // self._coder.factor
-            self._latents[..., y, x] = kept[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
-        return done[0] if done else self._decode(clean, area)
+        pixels = [done[0]] if done else self._decode(clean, areas)
+        return list(zip(pixels, self.ladder.as_kept(clean).split(1), strict=True))
 
     def _given(self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...]) -> Given:
         """What the area is painted from, as large as the checkpoint paints it."""
@@ -306,10 +331,13 @@ class PromptedPainter:
             pixels[rect.slices] = seen[rect.shift(-area.x, -area.y).slices]
         self.on_preview(pixels)
 
-    def _decode(self, clean: Tensor, area: Rect) -> Tensor:
-        """The area's pixels. An autoencoder that sees the whole picture decodes the whole: crops would not fit in."""
-        if self._coder.local or area == self._frame.whole:
-            return self.ladder.more(self._coder.decode(clean))
+    def _decode(self, clean: Tensor, areas: Sequence[Rect]) -> list[Tensor]:
+        """The areas' pixels. An autoencoder that sees the whole picture decodes the whole: crops would not fit in."""
+        if self._coder.local or areas[0] == self._frame.whole:
+            return list(self.ladder.more(self._coder.decode(clean)).split(1))
+        return [self._decoded_within(one, area) for one, area in zip(clean.split(1), areas, strict=True)]
+
+    def _decoded_within(self, clean: Tensor, area: Rect) -> Tensor:
         scale, frame = self.ladder.scale, self.ladder.less(self._latents).clone()
         y, x = (slice(s.start // scale, s.stop // scale) for s in self._within(area)[1:])
         frame[..., y, x] = clean

@@ -57,13 +57,13 @@ class Shown:
 
 
 class Recall:
-    """Paint by paint: `begin`, then `crop` and `keep` for each crop that is not there any more, then `end`."""
+    """Paint by paint: `begin`, then `crop` for each crop and `keep` for each that is not there any more, then `end`."""
 
     def __init__(self, spec: PainterSpec) -> None:
         self._whole = Rect(0, 0, *spec.size)
         self._off = CACHE in spec.without
         self._cache: FrameCache[tuple[Shown | None, Kept]] = FrameCache(spec.cache_mb)  # Shown: of whole frames
-        self._last: tuple[PaintCrop, bytes | None] | None = None  # the crop that was asked for, and its name
+        self._names: dict[PaintCrop, bytes | None] = {}  # of the crops that this paint asked for
         self._held: Shown | None = None  # by the frame that is held, where all of it shows that
         self._now: Shown | None = None
         self._all = False  # whether the frame will show all that is asked for when this paint is done
@@ -72,6 +72,7 @@ class Recall:
         """The whole frame where it comes back by a large change, None where the damage is to be painted. held: the whole frame
         as it is, which is kept where such a change leaves it."""
         left, self._held = self._held, None  # half painted it shows nothing
+        self._names.clear()
         self._now = None if self._off or request.guide is None else Shown(asked, request.guide, request.verbatim)
         self._all = left is not None or self._whole in request.damage
         if self._now is None or sum(rect.area for rect in damage) < LARGE * self._whole.area:
@@ -84,14 +85,13 @@ class Recall:
 
     def crop(self, crop: PaintCrop) -> Kept | None:
         """What was painted there for the same."""
-        self._last = crop, self._key(crop)
-        _, found = self._cache.get(self._last[1]) or (None, None)
+        name = self._names[crop] = self._key(crop)
+        _, found = self._cache.get(name) or (None, None)
         return found
 
     def keep(self, crop: PaintCrop, painted: Kept) -> None:
-        """Of the crop that was asked for last."""
-        assert self._last is not None and self._last[0] == crop
-        self._cache.put(self._last[1], (None, painted), painted.nbytes)
+        """Of a crop that this paint asked for."""
+        self._cache.put(self._names[crop], (None, painted), painted.nbytes)
 
     def end(self) -> None:
         """All of the damage is there."""

@@ -34,8 +34,8 @@ class Run:
         self, predict: Static, start: Tensor, edited: Tensor | None, control: Tensor | None, told: Conditioning, fields: list[Tensor],
         added: dict[str, Tensor], stepped: Stepped | None = None,
     ) -> Tensor:  # fmt: skip
-        """Clean latents of a crop. start, edited: (1, C, h, w); control: (1, 3, H, W) in [0, 1]; fields: the crop's part of
-        `fields` but the posterior's; added: as of `told`. What `stepped` raises ends it. Where `predict` can be captured, so can this."""
+        """Clean latents of B crops. start, edited: (B, C, h, w); control: (B, 3, H, W) in [0, 1]; fields: the crops' parts of
+        `fields` but the posterior's, (B, C, h, w) each; added: as of `told`. What `stepped` raises ends it. Where `predict` can be captured, so can this."""
         path = self.path
         image, noise = path.start
         samples, outputs = [image * start + noise * fields[0]], list[Tensor]()
