@@ -106,7 +106,7 @@ def _equality(work: Probe) -> Figures:
         return {"compared": False, "note": "the stock pipeline itself paints" if own else "the bundled family has no stock pipeline"}
     ours = painter.frame(asked).float().cpu()
     assert asked.guide is not None
-    theirs = stock_frame(painter.pipeline, painter.family, painter.prompt(asked), asked.guide, painter.info.steps, work.spec.seed)
+    theirs = stock_frame(painter.pipeline, painter.family, painter.telling.prompt(asked), asked.guide, painter.info.steps, work.spec.seed)
     apart_by = (ours - theirs).abs()
     for words, frame in (("shown", None), ("painted here", ours), ("by the stock pipeline", theirs)):
         work.show("equality", words, asked.guide if frame is None else _pixels(frame))

@@ -41,10 +41,10 @@ def measured(painter: PromptedPainter, size: tuple[int, int], rounds: int = ROUN
         turn[0] += 1
         return replace(asked, words=Words(f"style {turn[0]}", (), known))
 
-    painter.known(KNOWN)
+    painter.telling.known(KNOWN)
     cases: dict[str, Callable[[], object]] = {
-        "kept": lambda: painter.conditioning(event(KNOWN)),
-        "recomputed": lambda: painter.conditioning(event(f"{KNOWN} You opened Paint {turn[0]} times.")),
+        "kept": lambda: painter.telling.conditioning(event(KNOWN)),
+        "recomputed": lambda: painter.telling.conditioning(event(f"{KNOWN} You opened Paint {turn[0]} times.")),
         "paint_with": lambda: painter.paint(event(KNOWN)),
         "paint_without": lambda: painter.paint(event("")),
     }
@@ -52,7 +52,7 @@ def measured(painter: PromptedPainter, size: tuple[int, int], rounds: int = ROUN
     for round_ in range(rounds + WARM):
         for name, case in cases.items():
             if name != "recomputed":
-                painter.known("" if name == "paint_without" else KNOWN)
+                painter.telling.known("" if name == "paint_without" else KNOWN)
             begun = perf_counter()
             case()
             if round_ >= WARM:

@@ -55,7 +55,7 @@ def side_by_side(spec: PainterSpec, quick: bool = False, say: Say = print) -> li
     left_out = {part: replace(spec, without=(part,)) for part in TECHNIQUES}
     if readiness is not None and not readiness.note:
         left_out[GRAPHS] = replace(spec, without=(GRAPHS,))
-    if isinstance(ours, LatentPainter) and ours.at_once > 1:
+    if isinstance(ours, LatentPainter | PromptedPainter) and ours.at_once > 1:
         left_out[BATCHES] = replace(spec, without=(BATCHES,))
     if isinstance(ours, PromptedPainter) and ours.placement.fused:
         left_out[FUSING] = replace(spec, without=(FUSING,))
@@ -150,7 +150,7 @@ class _StockPrompted:
     def paint(self, request: PaintRequest) -> Painting:
         assert request.guide is not None
         ours = self._ours
-        frame = stock_frame(ours.pipeline, ours.family, ours.prompt(request), request.guide, self.info.steps, self._spec.seed)
+        frame = stock_frame(ours.pipeline, ours.family, ours.telling.prompt(request), request.guide, self.info.steps, self._spec.seed)
         pixels = (frame[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().numpy()
         return Painting(request.seq, (Patch(Rect(0, 0, *self._spec.size), pixels),), "painted")
 

@@ -11,7 +11,7 @@ too, and a crop's clone takes some microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -80,11 +80,12 @@ class Graphs:
     def on(self) -> bool:
         return self._recorder is not None
 
-    def wrap(self, function: Static) -> Static:
-        """The function, replayed where it was captured."""
+    def wrap(self, function: Static, lasting: Collection[int] = ()) -> Static:
+        """The function, replayed where it was captured. lasting: which of its inputs never change as long as they are the same tensor: they
+        are brought to where a recording reads them only when they are another."""
         if self._recorder is None:
             return function
-        self._functions.append(_Graphed(self, function))
+        self._functions.append(_Graphed(self, function, lasting))
         return self._functions[-1]
 
     def rehearse(self, rehearsals: Sequence[Callable[[], object]]) -> None:
@@ -149,8 +150,8 @@ class Graphs:
 
 
 class _Graphed:
-    def __init__(self, owner: Graphs, function: Static) -> None:
-        self._owner, self._function = owner, function
+    def __init__(self, owner: Graphs, function: Static, lasting: Collection[int] = ()) -> None:
+        self._owner, self._function, self._lasting = owner, function, lasting
         self._captures: dict[Signature, _Capture] = {}
         self._missed: set[Signature] = set()
 
@@ -167,7 +168,7 @@ class _Graphed:
         capture = self._captures.get(key)
         recorder = self._owner.recorder
         if capture is None and recorder is not None and len(self._captures) < MOST:
-            capture = self._captures[key] = _Capture(recorder, self._function, inputs)
+            capture = self._captures[key] = _Capture(recorder, self._function, inputs, self._lasting)
         if capture is not None:
             return capture(inputs)
         if key not in self._missed and len(self._missed) < MOST:
@@ -178,15 +179,18 @@ class _Graphed:
 
 class _Capture:
     @torch.inference_mode()
-    def __init__(self, recorder: Recorder, function: Static, inputs: Inputs) -> None:
+    def __init__(self, recorder: Recorder, function: Static, inputs: Inputs, lasting: Collection[int] = ()) -> None:
         self._inputs = [None if one is None else torch.empty_like(one).copy_(one) for one in inputs]
+        self._lasting: dict[int, Tensor | None] = dict.fromkeys(lasting)  # the tensors that are there now; held, so that no other can be taken for them
         self._replay, self._output = recorder.record(function, self._inputs)
 
     @torch.inference_mode()
     def __call__(self, inputs: Inputs) -> Any:
-        for own, given in zip(self._inputs, inputs, strict=True):
-            if own is not None and given is not None:
+        for i, (own, given) in enumerate(zip(self._inputs, inputs, strict=True)):
+            if own is not None and given is not None and (i not in self._lasting or self._lasting[i] is not given):
                 own.copy_(given, non_blocking=True)
+                if i in self._lasting:
+                    self._lasting[i] = given
         self._replay()
         return cloned(self._output)
 

@@ -152,7 +152,7 @@ def test_an_open_checkpoint_is_laid_beside_the_stock_pipeline(tmp_path: Path, mo
     monkeypatch.setattr(side_by_side_module, "_trace", lambda desktop, quick: typing)
     monkeypatch.setattr(side_by_side_module, "TECHNIQUES", ("crops",))
     rows = {row["name"]: row for row in side_by_side(spec, quick=True, say=lambda line: None)}
-    assert list(rows) == [STOCK, OURS, "ours without crops"]
+    assert list(rows) == [STOCK, OURS, "ours without crops", "ours without batches"]
     assert rows[OURS]["gain"] > rows["ours without crops"]["gain"]
 
 

@@ -63,7 +63,7 @@ def test_a_stock_pipeline_whose_denoiser_is_handed_it_paints_as_the_one_that_has
     painter = painter_of(folder)
     handed = replace(painter.family, pipeline=STOCK[family], holder=painter.family.pipeline)
     assert ASKED.guide is not None
-    found = stock_frame(opened(folder).pipeline, handed, painter.prompt(ASKED), ASKED.guide, painter.info.steps, SPEC.seed)
+    found = stock_frame(opened(folder).pipeline, handed, painter.telling.prompt(ASKED), ASKED.guide, painter.info.steps, SPEC.seed)
     assert (stock(folder, painter, ASKED) - found).abs().max() <= 1e-5
 
 
@@ -85,7 +85,7 @@ def test_a_latent_consistency_model_paints_as_the_stock_pipeline_that_begins_at_
     clean = (seen.mean + seen.std * posterior) * pipeline.vae.config.scaling_factor
     latents = pipeline.scheduler.add_noise(clean, noise, run.path.timesteps[:1])
     expected = pipeline(
-        painter.prompt(ASKED), image=shown, latents=latents, timesteps=[int(t) for t in run.path.timesteps], generator=generator,
+        painter.telling.prompt(ASKED), image=shown, latents=latents, timesteps=[int(t) for t in run.path.timesteps], generator=generator,
         guidance_scale=row.guidance, controlnet_conditioning_scale=row.control, output_type="pt",
     ).images  # fmt: skip
     assert len(run.path.timesteps) == 4 and (expected - found).abs().max() <= 1e-4

@@ -117,7 +117,7 @@ def test_the_whole_frame_is_the_stock_pipelines(family: str, tmp_path: Path) -> 
     assert isinstance(painter, PromptedPainter)
     asked = replace(ask(drawn(1)), words=Words("dark"))
     assert asked.guide is not None
-    stock = stock_frame(painter.pipeline, painter.family, painter.prompt(asked), asked.guide, 2, spec.seed)
+    stock = stock_frame(painter.pipeline, painter.family, painter.telling.prompt(asked), asked.guide, 2, spec.seed)
     show(painter, empty(), asked)
     assert float((painter.frame(asked).cpu() - stock).abs().max()) <= 1e-4
 

@@ -86,7 +86,7 @@ def stock(
     pipeline = opened(folder).pipeline
     prepare(pipeline)
     assert asked.guide is not None
-    return stock_frame(pipeline, painter.family, painter.prompt(asked), asked.guide, painter.info.steps, SPEC.seed)
+    return stock_frame(pipeline, painter.family, painter.telling.prompt(asked), asked.guide, painter.info.steps, SPEC.seed)
 
 
 @pytest.mark.parametrize("family", LATENT)

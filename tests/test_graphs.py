@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.geometry import Rect
 from engine.painter import (
+    BATCHES,
     GRAPHS,
     Painter,
     PainterSpec,
@@ -263,7 +264,7 @@ def test_where_memory_runs_out_graphs_are_what_goes_first(tiny: PainterSpec, rec
 
 
 @pytest.mark.parametrize(
-    ("family", "steps", "pieces", "least"), [("pix2pix", 5, 2, 14), ("pix2pix", 2, 3, 8), ("pix2pix-control", 2, 3, 8), ("sdxl-control", 2, 3, 2)],
+    ("family", "steps", "pieces", "least"), [("pix2pix", 5, 4, 14), ("pix2pix", 2, 5, 8), ("pix2pix-control", 2, 5, 8), ("sdxl-control", 2, 7, 2)],
 )  # fmt: skip
 def test_prompted_painters_paint_the_same_from_graphs(
     family: str, steps: int, pieces: int, least: int, tmp_path: Path, recorder: FakeRecorder
@@ -281,7 +282,25 @@ def test_prompted_painters_paint_the_same_from_graphs(
     recorded, replays = recorder.recorded, recorder.replays
     after = frames(painter, requests)
     assert recorder.recorded == recorded >= 5 and recorder.replays - replays >= least
+    painter.paint(replace(requests[1], seq=9, words=Words("dark", known="Writes every morning.")))
+    assert recorder.recorded == recorded, "what comes to be known of the user was captured for, too"
     assert max(np.abs(one.astype(int) - other).max() for one, other in zip(before, after, strict=True)) <= 1
+
+
+def test_two_of_the_smallest_crops_are_one_replay(tmp_path: Path, recorder: FakeRecorder) -> None:
+    spec = replace(SPEC, checkpoint=str(tiny_folder(tmp_path / "sd", "sd-turbo", tiny_vae=True)), steps=1, least_crop=128)
+    corners = Rect(16, 16, 16, 16), Rect(SIZE[0] - 32, SIZE[1] - 32, 16, 16)
+    asked = replace(ask(drawn(2), corners), words=Words("dark"))
+    shown, replays = [], []
+    for without in ((), (BATCHES,)):
+        painter = open_painter(replace(spec, without=without))
+        show(painter, empty(), replace(ask(drawn(1)), words=Words("dark")))
+        made_ready(painter)
+        before = recorder.replays, recorder.recorded
+        shown.append(show(painter, empty(), asked))
+        assert recorder.recorded == before[1]
+        replays.append(recorder.replays - before[0])
+    assert replays == [1, 2] and np.abs(shown[0].astype(int) - shown[1]).max() <= 1
 
 
 @pytest.mark.parametrize("family", ["klein", "kontext", "flux2"])

@@ -90,12 +90,12 @@ def test_bytes_that_are_no_text_are_named_too(tmp_path: Path) -> None:
 def test_the_contexts_tokens_are_kept_from_event_to_event_and_computed_anew_when_it_changes(tmp_path: Path) -> None:
     painter = open_painter(PainterSpec(str(tiny_folder(tmp_path / "sd", "sd-turbo", tiny_vae=True)), size=SIZE, threads=1, device="cpu"))
     assert isinstance(painter, PromptedPainter)
-    painter.conditioning(GUIDED)
-    kept = painter.known(WORDS.known)
-    other = painter.conditioning(replace(DREAMT, words=replace(WORDS, told=("The user typed 'a'.",))))
-    assert painter.known(WORDS.known) is kept and kept.tokens is not None
+    painter.telling.conditioning(GUIDED)
+    kept = painter.telling.known(WORDS.known)
+    other = painter.telling.conditioning(replace(DREAMT, words=replace(WORDS, told=("The user typed 'a'.",))))
+    assert painter.telling.known(WORDS.known) is kept and kept.tokens is not None
     assert torch.equal(other.embeds[:, -CONTEXT_TOKENS:], kept.tokens)
-    changed = painter.conditioning(replace(GUIDED, words=replace(WORDS, known="You like glass.")))
+    changed = painter.telling.conditioning(replace(GUIDED, words=replace(WORDS, known="You like glass.")))
     assert not torch.equal(changed.embeds[:, -CONTEXT_TOKENS:], kept.tokens)
     found = measured(painter, SIZE, rounds=2)
     assert found["ms"].keys() == {"kept", "recomputed", "paint_with", "paint_without"} and min(found["ms"].values()) > 0

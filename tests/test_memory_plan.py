@@ -243,8 +243,8 @@ def forget(painter: Careful) -> None:
     """What was kept from one paint to the next, so that every stage is gone through again."""
     inner: Any = painter.painter
     painter.restore(None)
-    if hasattr(inner, "_told"):
-        inner._told = None
+    if hasattr(inner, "telling"):
+        inner.telling.told = None
     if getattr(inner, "words", None) is not None:
         inner.words.forget()
     if hasattr(inner, "_cache"):

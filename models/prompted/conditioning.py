@@ -6,7 +6,7 @@ that stand behind the instruction's, so that what is known of the user costs the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from torch.nn.functional import adaptive_avg_pool1d
 from models.families import Family
 
 CONTEXT_TOKENS = 8
+PLACES = 64  # of crops, for which what SDXL is told of them is kept
 EMBEDDING = LatentConsistencyModelPipeline.get_guidance_scale_embedding  # the numbers' alone; not every pipeline has it
 AESTHETIC, POOR = 6.0, 2.5  # the scores that SDXL's stock pipelines ask for, and ask to avoid
 
@@ -34,14 +35,24 @@ class Conditioning:
     pooled: Tensor | None = None
     guidance: Tensor | None = None
     scored: bool = False
+    _places: dict[tuple[tuple[int, int], tuple[int, int]], Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     def added(self, size: tuple[int, int], corner: tuple[int, int]) -> dict[str, Tensor]:
-        """What SDXL is told of the frame's size and the crop's place, both (height, width)."""
+        """What SDXL is told of the frame's size and the crop's place, both (height, width): the same tensors for the same place."""
         if self.pooled is None:
             return {}
-        scores = [[AESTHETIC]] if len(self.weights) == 1 else [[POOR], [AESTHETIC]]
-        ids = [[*size, *corner, *(scores[i] if self.scored else size)] for i in range(len(self.weights))]
-        return {"text_embeds": self.pooled, "time_ids": torch.tensor(ids).to(self.pooled)}
+        if (size, corner) not in self._places:
+            if len(self._places) == PLACES:
+                self._places.clear()
+            scores = [[AESTHETIC]] if len(self.weights) == 1 else [[POOR], [AESTHETIC]]
+            ids = [[*size, *corner, *(scores[i] if self.scored else size)] for i in range(len(self.weights))]
+            self._places[size, corner] = torch.tensor(ids).to(self.pooled)
+        return {"text_embeds": self.pooled, "time_ids": self._places[size, corner]}
+
+    def of_other_length(self, knows: bool) -> Conditioning:
+        """As long as with the context's tokens, or without them where it `knows` of one; what it says is of no use."""
+        embeds = self.embeds[:, :-CONTEXT_TOKENS] if knows else torch.cat([self.embeds, self.embeds[:, :CONTEXT_TOKENS]], 1)
+        return replace(self, embeds=embeds)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
-"""A prompted checkpoint's crop from bytes to pixels: call by call, or as one function of tensors that a GPU is sent in one go."""
+"""A prompted checkpoint's crops from bytes to pixels: call by call, or as one function of tensors that a GPU is sent in one go."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from models.families import Family
@@ -14,14 +16,15 @@ from models.prompted.conditioning import Conditioning
 from models.prompted.prediction import Prediction
 from models.prompted.run import Run, Stepped
 
+LASTING = range(3, 32)  # of what `_at_once` takes: words, and what is told of the place, which nobody draws over
 FEW = 4  # calls of the denoiser that may be sent in one go, with encoding and decoding; nothing can be given up in between
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a crop is painted from. shown: uint8 (1, 3, h, w), or as `Coder.floats`, the picture to start from, or that is edited; guide: the same where
-    the family has a ControlNet; start: latents to start from, None to encode `shown`; added: what SDXL is told beside the words;
-    fields: the crop's part of the run's."""
+    """What B crops of one size are painted from. shown: uint8 (B, 3, h, w), or as `Coder.floats`, the pictures to start from, or that
+    are edited; guide: the same where the family has a ControlNet; start: latents to start from, None to encode `shown`; added: what
+    SDXL is told beside the words, as of `Prediction`; fields: the crops' parts of the run's."""
 
     shown: Tensor
     guide: Tensor | None
@@ -29,6 +32,19 @@ class Given:
     told: Conditioning
     added: dict[str, Tensor]
     fields: tuple[Tensor, ...]
+
+
+def together(crops: Sequence[Given]) -> Given:
+    """Crops of one size, one each, that are told the same, as one batch."""
+    if len(crops) == 1:
+        return crops[0]
+    first = crops[0]
+    guides, starts = [one.guide for one in crops if one.guide is not None], [one.start for one in crops if one.start is not None]
+    return Given(
+        torch.cat([one.shown for one in crops]), torch.cat(guides) if guides else None, torch.cat(starts) if starts else None, first.told,
+        {name: torch.stack([one.added[name] for one in crops], 1).flatten(0, 1) for name in first.added},
+        tuple(torch.cat(fields) for fields in zip(*(one.fields for one in crops), strict=True)),
+    )  # fmt: skip
 
 
 class CropPainting:
@@ -41,14 +57,14 @@ class CropPainting:
         self.whole = graphs.on and len(run.path.timesteps) <= FEW  # whether it is done in one go
         if self.whole:
             self._unchecked = coder.unchecked()
-            self._in_one = graphs.wrap(self._at_once)
+            self._in_one = graphs.wrap(self._at_once, lasting=LASTING)
 
     def in_one(self, given: Given) -> tuple[Tensor, Tensor] | None:
-        """Pixels, float32 (1, 3, h, w) in about [-1, 1], and clean latents; None where they are not finite: the autoencoder computes
+        """Pixels, float32 (B, 3, h, w) in about [-1, 1], and clean latents; None where they are not finite: the autoencoder computes
         in float32 from then on, if it did not before, and it is to be done call by call."""
         told = given.told
         painted, clean, finite = self._in_one(
-            given.shown, given.guide, given.start, told.embeds, told.weights, told.shown, told.pooled, told.guidance,
+            given.shown, given.guide, given.start, told.embeds, told.weights, told.shown, given.added.get("text_embeds"), told.guidance,
             given.added.get("time_ids"), *given.fields,
         )  # fmt: skip
         if finite:
@@ -69,7 +85,7 @@ class CropPainting:
         return painted, clean, painted.isfinite().all()
 
     def clean(self, given: Given, run: Run, stepped: Stepped) -> Tensor:
-        """Clean latents, call by call. What `stepped` raises ends it."""
+        """Clean latents, (B, C, h, w), call by call. What `stepped` raises ends it."""
         return self._cleaned(given, self.coder, self._predict, run, stepped)
 
     def _cleaned(self, given: Given, coder: Coder, predict: Any, run: Run, stepped: Stepped | None = None) -> Tensor:

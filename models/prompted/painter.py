@@ -7,20 +7,20 @@ stock pipeline's order, is sliced for crops: the same numbers as the stock pipel
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine.events import Text
 from engine.geometry import Rect
 from engine.painter import (
+    BATCHES,
     CROPS,
-    EMBEDDINGS,
     GRAPHS,
     Cancelled,
     OnPreview,
@@ -33,30 +33,31 @@ from engine.painter import (
     Readiness,
 )
 from models.compiling import Blocks, compile_regions
-from models.crops import Cells, PaintCrop, least, plan
+from models.crops import Cells, PaintCrop, alike, evened, least, plan
 from models.devices import all_threads, device_of, name_of
-from models.embeddings import Vocabulary
 from models.families import Family
 from models.graphs import Graphs
 from models.held_frame import BLEND, EMPTY, HeldFrame, Kept
-from models.instructions import templates_of
 from models.ladder import Ladder
 from models.placing import Placement
 from models.probe import first_request
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
-from models.prompted.conditioning import Conditioning, Known, conditioned, context_tokens
-from models.prompted.crop_painting import CropPainting, Given
+from models.prompted.conditioning import Conditioning
+from models.prompted.crop_painting import CropPainting, Given, together
 from models.prompted.recall import Recall
 from models.prompted.run import Run
+from models.prompted.telling import Telling
 from models.stopwatch import Stopwatch
 
-NEGATIVE = "blurry, illegible text, distorted"
 CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
 # Where time goes by the pixel, as on a CPU: the smallest that holds a letter and its margins wherever it stands. A denoiser that was
 # trained on whole pictures knows less of the place there, and its coarser cells begin elsewhere than the frame's, so that what a
 # crop shows is further from what the whole frame would: `docs/benchmarks.md` says how far. `least_crop` asks for larger ones.
 SMALL_CELLS = replace(CELLS, align=16, least=128)
+SMALL_AREA = 256 * 128  # crops up to this many pixels are painted together on a CPU: each alone reads all weights, and calls every layer
+AT_ONCE, PAIR = 4, 2  # crops in a batch; of those that are captured, where a letter and the count below it are what comes together
+Painted = tuple[Tensor, Tensor]  # of an area: pixels, float32 (1, 3, h, w) in [-1, 1], and latents as they are kept, (1, C, h / 8, w / 8)
 
 
 class PromptedPainter:
@@ -73,7 +74,7 @@ class PromptedPainter:
         self.placement.let_encoders_come()
         dtype = self.placement.dtype
         self._device, self._dtype = device, dtype
-        self._templates = templates_of(self.family, spec.profile)
+        self.telling = Telling(self.pipeline, self.family, spec)
         # Networks that come and go, as a thrifty plan has it, lie nowhere for long: no graph could read them.
         self.graphs = Graphs(device, (*spec.without, *([GRAPHS] if self.placement.plan.offload != "none" else [])))
         self._watch = Stopwatch(device)
@@ -83,48 +84,50 @@ class PromptedPainter:
         self._crops = CropPainting(self.pipeline, self.family, self._coder, self._run, self.graphs)
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True, turns=True, note=self._templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
+            steps, BLEND, prompted=True, turns=True, note=self.telling.templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
             strength=0.0 if self.family.edits else self.family.turning,
         )  # fmt: skip
         cells, small = (replace(cells, least=spec.least_crop or cells.least) for cells in (CELLS, SMALL_CELLS))
         self._ample = cells.few(spec.size) if self.graphs.on else cells  # for edits, which more depends on and nobody waits for
         self.cells = small if device.type == "cpu" and not self.graphs.on else self._ample
+        captured = self.graphs.on and self._coder.local and bool(self.cells.sizes)  # a batch of the smallest crops is
+        self.at_once = 1 if BATCHES in spec.without else PAIR if captured else AT_ONCE if self.cells is small else 1
+        self._small = least(self.cells, spec.size)[0] ** 2 if captured else SMALL_AREA
         self._frame = HeldFrame(spec.size, device)
         self._latents = torch.zeros_like(self._run.fields[0])
         self._unread = True  # whether the frame has no latents yet
-        self._told: tuple[tuple[str, str], Conditioning] | None = None
         self._recall = Recall(spec)
-        self._vocabulary = Vocabulary(self.pipeline, Path(spec.profile) if spec.profile else None)
-        self._known: tuple[str, Known] | None = None
         self.on_step: OnStep | None = None
         self.on_preview: OnPreview | None = None
         self._last = first_request(spec.size, self._frame.whole)
-        self._again = False  # whether the last words were those before
         if spec.compiled:
             compiled = compile_regions([Blocks(self.pipeline.unet)], self._try)
             self.info = replace(self.info, compile_s=compiled.seconds, note=" ".join(filter(None, (self.info.note, compiled.note))))
-        unseen = [partial(self._paint_unseen, Rect(0, 0, *size)) for size in (*self.cells.sizes, spec.size)]
-        self.graphs.rehearse([*unseen, *[partial(self._paint_unseen, self._frame.whole, call_by_call=True)] * self._crops.whole])
+        batches = [[Rect(0, 0, *size)] for size in (*self.cells.sizes, spec.size)]
+        batches += [batches[0] * PAIR] * (self.at_once == PAIR)
+        unseen = [partial(self._paint_unseen, areas, longer=longer) for longer in (False, True) for areas in batches]
+        self.graphs.rehearse([*unseen, *[partial(self._paint_unseen, [self._frame.whole], call_by_call=True)] * self._crops.whole])
 
     def _try(self) -> None:
         """Paint the whole frame and a small crop of nothing, and forget it."""
         for area in (self._frame.whole, Rect(0, 0, *least(self.cells, self._spec.size))):
             self.frame(self._last, area)
-        self._told = None
+        self.telling.told = None
 
     @torch.inference_mode()
     def get_ready(self) -> Readiness | None:
         """Let text encoders go whose output is used again, then capture CUDA graphs of the next size of crops, where there are
         any. A dream's words change with every event, and those who leave at once would come back at once."""
-        if self._again:
+        if self.telling.again:
             self.placement.rest()
         return self.graphs.advance()
 
-    def _paint_unseen(self, area: Rect, call_by_call: bool = False) -> None:
-        """Paint a crop as the last request asks, and forget it; call_by_call: as an edit is painted."""
-        stepped, self.on_step = self.on_step, None
+    def _paint_unseen(self, areas: Sequence[Rect], call_by_call: bool = False, longer: bool = False) -> None:
+        """Paint crops as the last request asks, and forget them; call_by_call: as an edit is painted; longer: told of the user where
+        that was not, and not where it was: that comes, or goes, while somebody works."""
+        stepped, self.on_step, told = self.on_step, None, self.telling.conditioning(self._last)
         try:
-            self._paint_area(area, self._last, self.conditioning(self._last), (), call_by_call)
+            self._paint_areas(areas, self._last, told.of_other_length(bool(self._last.words.known)) if longer else told, (), call_by_call)
         finally:
             self.on_step = stepped
 
@@ -139,7 +142,7 @@ class PromptedPainter:
         self._watch.begin()
         self._watch.stage("embed")
         self._weigh(request)
-        told = self.conditioning(request)
+        told = self.telling.conditioning(request)
         self._watch.stage("encode")
         if self.graphs.on:
             self._last = request
@@ -147,30 +150,54 @@ class PromptedPainter:
         self._read(anew=bool(patches))
         damage = (self._frame.whole,) if request.guide is None else damage
         fresh = bool(patches)
-        asked = repr((self.ladder.scale, self._told and self._told[0], self.info.loras))
+        asked = repr((self.ladder.scale, self.telling.told and self.telling.told[0], self.info.loras))
         returned = self._recall.begin(request, asked, damage, self._held)
         if returned is not None:
             patches += self._put_back(damage, returned.part(damage, self._within))
             damage = ()
-        for crop in plan(damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without):
-            known = self._recall.crop(crop)
+        crops = self._plan(request, damage)
+        found = [self._recall.crop(crop) for crop in crops]
+        painted = dict[int, Painted]()
+        missing = [i for i, known in enumerate(found) if known is None]
+        for batch in alike(crops, missing, self._small, self._most):
+            areas = [crops[i].area for i in batch]
+            painted.update(zip(batch, self._paint_areas(areas, request, told, damage), strict=True))
+        for i, (crop, known) in enumerate(zip(crops, found, strict=True)):
             if known is None:
-                fresh, known = True, self._painted(crop, request, told)
+                known = self._taken(crop, request, painted[i])
                 self._recall.keep(crop, known)
                 patches += known.patches
             else:
                 patches += self._put_back(crop.damage, known)
         self._recall.end()
-        source = "painted" if fresh else "cached" if patches else "skipped"
+        source = "painted" if fresh or painted else "cached" if patches else "skipped"
         return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._recall.lookups())
 
-    def _painted(self, crop: PaintCrop, request: PaintRequest, told: Conditioning) -> Kept:
-        painted = self._paint_area(crop.area, request, told, crop.damage)
+    @property
+    def _most(self) -> int:
+        """How many crops are painted at once: one where memory ran out."""
+        return 1 if self.ladder.gave_up else self.at_once
+
+    def _plan(self, request: PaintRequest, damage: tuple[Rect, ...]) -> list[PaintCrop]:
+        crops = plan(damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without)
+        typed = any(isinstance(event, Text) for event in request.events)  # what is typed is new; what is pointed at comes again, alone too
+        return evened(crops, self._spec.size, self._small, self._most) if typed else crops
+
+    def _taken(self, crop: PaintCrop, request: PaintRequest, painted: Painted) -> Kept:
+        """Hold what was painted of the crop's damage."""
+        pixels, latents = painted
         patches = []
+        self._hold_latents(crop, latents)
         for rect in crop.damage:
             y, x = rect.shift(-crop.area.x, -crop.area.y).slices
-            patches.append(self._frame.take_for(request, rect, painted[..., y, x] / 2 + 0.5))
+            patches.append(self._frame.take_for(request, rect, pixels[..., y, x] / 2 + 0.5))
         return Kept(tuple(patches), tuple(self._latents[self._within(rect)].clone() for rect in crop.damage))
+
+    def _hold_latents(self, crop: PaintCrop, latents: Tensor) -> None:
+        top, left = crop.area.y // self._coder.factor, crop.area.x // self._coder.factor
+        for rect in crop.damage:
+            _, y, x = self._within(rect)
+            self._latents[..., y, x] = latents[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
 
     def _put_back(self, damage: tuple[Rect, ...], known: Kept) -> tuple[Patch, ...]:
         for rect, patch, latents in zip(damage, known.patches, known.latents, strict=True):
@@ -192,9 +219,8 @@ class PromptedPainter:
         is kept."""
         self._weigh(request)
         self._read()
-        whole, kept = area or self._frame.whole, self._latents.clone()
-        painted = self._paint_area(whole, request, self.conditioning(request), (whole,))
-        self._latents = kept
+        whole = area or self._frame.whole
+        ((painted, _),) = self._paint_areas([whole], request, self.telling.conditioning(request), (whole,))
         return (painted / 2 + 0.5).clamp(0, 1)
 
     @torch.inference_mode()
@@ -218,17 +244,15 @@ class PromptedPainter:
             self._unread = False
 
     def close(self) -> None:
-        self._told = self._known = self.on_step = self.on_preview = None
+        self.on_step = self.on_preview = None
+        self.telling.clear()
         self._recall.clear()
-
-    def prompt(self, request: PaintRequest) -> str:
-        return self._templates.words(request)
 
     def _weigh(self, request: PaintRequest) -> None:
         """LoRAs count as the request says, from now on; they may have changed how words are encoded."""
         if self._loras is not None and self._loras.weigh(request.weights):
             self.info = replace(self.info, loras=self._loras.infos)
-            self._told = None
+            self.telling.told = None
             self.graphs.renew()  # how much a LoRA counts is in what was captured
 
     def _edited(self, request: PaintRequest) -> Painting:
@@ -237,7 +261,7 @@ class PromptedPainter:
         self._watch.begin()
         self._watch.stage("encode")
         self._read()
-        kept = self._latents, self._told, self._run
+        kept = self._latents, self.telling.told, self._run
         row = self.family.turned(request.edit.strength)
         if row is not self.family:
             self._run = self._run_of(row, row.calls(self.info.steps))
@@ -245,32 +269,13 @@ class PromptedPainter:
         with self._frame.lent(request.guide):
             try:
                 self._read(anew=True)
-                told = self.conditioning(request)
+                told = self.telling.conditioning(request)
                 for crop in plan(request.damage, self._spec.size, self._ample.at_most(self.ladder.most)):
-                    painted = self._paint_area(crop.area, request, told, crop.damage, call_by_call=True)
-                    for rect in crop.damage:
-                        y, x = rect.shift(-crop.area.x, -crop.area.y).slices
-                        patches.append(self._frame.take(rect, painted[..., y, x] / 2 + 0.5))
+                    (painted,) = self._paint_areas([crop.area], request, told, crop.damage, call_by_call=True)
+                    patches += self._taken(crop, replace(request, verbatim=None), painted).patches  # pictures are what is edited
             finally:
-                self._latents, self._told, self._run = kept
+                self._latents, self.telling.told, self._run = kept
         return Painting(request.seq, tuple(patches), "painted", self._watch.ms())
-
-    def conditioning(self, request: PaintRequest) -> Conditioning:
-        """Of the request's words, encoded anew only when they change."""
-        words = self.prompt(request), request.words.known
-        self._again = self._told is not None and self._told[0] == words and EMBEDDINGS not in self._spec.without
-        if self._told is None or not self._again:
-            for line in self._vocabulary.teach(words[0]):
-                print(line, file=sys.stderr, flush=True)
-            self._told = words, conditioned(self.pipeline, self.family, words[0], NEGATIVE, self.known(words[1]), self.family.guidance)
-        return self._told[1]
-
-    @torch.inference_mode()
-    def known(self, context: str) -> Known:
-        """The context's tokens, computed anew only when the context changed: events come and go beside them."""
-        if self._known is None or self._known[0] != context:
-            self._known = context, context_tokens(self.pipeline, context)
-        return self._known[1]
 
     def _run_of(self, family: Family, steps: int) -> Run:
         width, height = (side // self._coder.factor for side in self._spec.size)
@@ -278,23 +283,20 @@ class PromptedPainter:
         sampled = not self.family.edits and not self._coder.local
         return Run(self.pipeline, family, steps, shape, self._spec.seed, sampled, self._device, self._dtype)
 
-    def _paint_area(
-        self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...], call_by_call: bool = False
-    ) -> Tensor:
-        """New pixels of the area, float32 (1, 3, h, w) in [-1, 1]; its latents are kept where it was damaged."""
+    def _paint_areas(
+        self, areas: Sequence[Rect], request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...], call_by_call: bool = False
+    ) -> list[Painted]:
+        """Each of areas of one size, painted from the frame as it is now, with the guide wherever there is damage. Nothing is held."""
         self._watch.stage("encode")
-        given, done = self._given(area, request, told, damage), None
+        given, done = together([self._given(area, request, told, damage) for area in areas]), None
         self._watch.stage("denoise")
-        if self._crops.whole and not call_by_call and self.ladder.scale == 1 and (self._coder.local or area == self._frame.whole):
+        in_one = self._crops.whole and not call_by_call and self.ladder.scale == 1
+        if in_one and (self._coder.local or areas[0] == self._frame.whole):
             done = self._crops.in_one(given)
-        clean = done[1] if done else self._crops.clean(given, self._run, partial(self._stepped, request, area, damage))
+        clean = done[1] if done else self._crops.clean(given, self._run, partial(self._stepped, request, areas[0], damage))
         self._watch.stage("decode")
-        kept = self.ladder.as_kept(clean)
-        for rect in damage:
-            _, y, x = self._within(rect)
-            top, left = area.y // self._coder.factor, area.x // self._coder.factor
-            self._latents[..., y, x] = kept[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
-        return done[0] if done else self._decode(clean, area)
+        pixels = list(done[0].split(1)) if done else self._decode(clean, areas)
+        return list(zip(pixels, self.ladder.as_kept(clean).split(1), strict=True))
 
     def _given(self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...]) -> Given:
         """What the area is painted from, as large as the checkpoint paints it."""
@@ -304,8 +306,7 @@ class PromptedPainter:
         guide = self._fewer(self._frame.showing(request.guide, (area,), area)) if self.family.control else None
         start = self.ladder.less(self._latents[cells]) if self.family.edits or request.guide is None else None
         size, corner = (self._spec.size[1] // scale, self._spec.size[0] // scale), (area.y // scale, area.x // scale)
-        fields = tuple(field[cells][..., ::scale, ::scale] for field in self._run.fields)
-        return Given(shown, guide, start, told, told.added(size, corner), fields)
+        return Given(shown, guide, start, told, told.added(size, corner), self._run.fields_in(*cells[1:], scale))
 
     def _fewer(self, pixels: Tensor) -> Tensor:
         return pixels if self.ladder.scale == 1 else self.ladder.less(self._coder.floats(pixels))
@@ -320,9 +321,9 @@ class PromptedPainter:
 
     def _seen(self, shown: Tensor, area: Rect, request: PaintRequest) -> Tensor:
         """What an editing checkpoint is shown of the area: in a dream with a mark of the click, where that helps."""
-        if area != self._frame.whole or not self._templates.marks(request):
+        if area != self._frame.whole or not self.telling.templates.marks(request):
             return shown
-        marked = self._templates.marked(self._frame.array(), request)
+        marked = self.telling.templates.marked(self._frame.array(), request)
         return torch.from_numpy(marked).permute(2, 0, 1)[None].to(self._device)
 
     def _show(self, request: PaintRequest, area: Rect, damage: tuple[Rect, ...], clean: Tensor) -> None:
@@ -334,10 +335,13 @@ class PromptedPainter:
             pixels[rect.slices] = seen[rect.shift(-area.x, -area.y).slices]
         self.on_preview(pixels)
 
-    def _decode(self, clean: Tensor, area: Rect) -> Tensor:
-        """The area's pixels. An autoencoder that sees the whole picture decodes the whole: crops would not fit in."""
-        if self._coder.local or area == self._frame.whole:
-            return self.ladder.more(self._coder.decode(clean))
+    def _decode(self, clean: Tensor, areas: Sequence[Rect]) -> list[Tensor]:
+        """The areas' pixels. An autoencoder that sees the whole picture decodes the whole: crops would not fit in."""
+        if self._coder.local or areas[0] == self._frame.whole:
+            return list(self.ladder.more(self._coder.decode(clean)).split(1))
+        return [self._decoded_within(one, area) for one, area in zip(clean.split(1), areas, strict=True)]
+
+    def _decoded_within(self, clean: Tensor, area: Rect) -> Tensor:
         scale, frame = self.ladder.scale, self.ladder.less(self._latents).clone()
         y, x = (slice(s.start // scale, s.stop // scale) for s in self._within(area)[1:])
         frame[..., y, x] = clean

@@ -6,7 +6,7 @@ that was painted in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -58,58 +58,71 @@ class Shown:
         """A copy: who draws a guide draws over it."""
         return replace(self, guide=self.guide.copy(), verbatim=None if self.verbatim is None else self.verbatim.copy())
 
+    def followed(self, now: Shown, damage: Iterable[Rect]) -> Shown:
+        """What shows `now` in the damage and this elsewhere. A copy's planes are drawn over, and the copy is no longer to be used."""
+        if self.verbatim is None or now.verbatim is None:
+            return now.kept()
+        for rect in damage:
+            self.guide[rect.slices], self.verbatim[rect.slices] = now.guide[rect.slices], now.verbatim[rect.slices]
+        return replace(self, asked=now.asked)
+
 
 class Recall:
-    """Paint by paint: `begin`, then `crop` and `keep` for each crop that is not there any more, then `end`."""
+    """Paint by paint: `begin`, then `crop` for each crop and `keep` for each that is not there any more, then `end`."""
 
     def __init__(self, spec: PainterSpec) -> None:
         self._whole = Rect(0, 0, *spec.size)
         self._off = CACHE in spec.without
         self._cache: FrameCache[tuple[Shown | None, Kept]] = FrameCache(spec.cache_mb)  # Shown: of whole frames
-        self._last: tuple[PaintCrop, Hashable | None] | None = None  # the crop that was asked for, and its name
+        self._names: dict[PaintCrop, Hashable | None] = {}  # of the crops that this paint asked for
         self._held: Shown | None = None  # by the frame that is held, where all of it shows that
         self._now: Shown | None = None
         self._all = False  # whether the frame will show all that is asked for when this paint is done
+        self._left: Shown | None = None  # what it showed before, where nobody else has that
+        self._damage: tuple[Rect, ...] = ()
 
     def begin(self, request: PaintRequest, asked: str, damage: Sequence[Rect], held: Callable[[], Kept]) -> Kept | None:
         """The whole frame where it comes back by a large change, None where the damage is to be painted. held: the whole frame
         as it is, which is kept where such a change leaves it."""
-        left, self._held = self._held, None  # half painted it shows nothing
+        left = self._left = self._held
+        self._held, self._damage = None, request.damage  # half painted it shows nothing
+        self._names.clear()
         self._now = None if self._off or request.guide is None else Shown(asked, request.guide, request.verbatim)
         self._all = left is not None or self._whole in request.damage
         if self._now is None or sum(rect.area for rect in damage) < LARGE * self._whole.area:
             return None
         if left is not None:
-            kept = held()
+            kept, self._left = held(), None
             self._cache.put(left.coarse, (left, kept), kept.nbytes + left.nbytes)
         shown, found = self._cache.get(self._now.coarse) or (None, None)
         return found if shown is not None and shown.same(self._now) else None
 
     def crop(self, crop: PaintCrop) -> Kept | None:
         """What was painted there for the same."""
-        self._last = crop, self._key(crop)
-        _, found = self._cache.get(self._last[1]) or (None, None)
+        name = self._names[crop] = self._key(crop)
+        _, found = self._cache.get(name) or (None, None)
         return found
 
     def keep(self, crop: PaintCrop, painted: Kept) -> None:
-        """Of the crop that was asked for last."""
-        assert self._last is not None and self._last[0] == crop
-        self._cache.put(self._last[1], (None, painted), painted.nbytes)
+        """Of a crop that this paint asked for."""
+        self._cache.put(self._names[crop], (None, painted), painted.nbytes)
 
     def end(self) -> None:
         """All of the damage is there."""
-        self._held = self._now.kept() if self._now is not None and self._all else None
+        left, self._left = self._left, None
+        if self._now is not None and self._all:
+            self._held = self._now.kept() if left is None else left.followed(self._now, self._damage)
 
     def lost(self) -> None:
         """The frame is another one now, nobody knows of what."""
-        self._held = None
+        self._held = self._left = None
 
     def lookups(self) -> tuple[int, int]:
         return self._cache.lookups()
 
     def clear(self) -> None:
         self._cache.clear()
-        self._held = self._now = None
+        self._held = self._now = self._left = None
 
     def _key(self, crop: PaintCrop) -> Hashable | None:
         """None where it is not kept."""

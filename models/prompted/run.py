@@ -13,6 +13,7 @@ from models.graphs import Static
 from models.prompted.conditioning import Conditioning
 from models.prompted.trajectory import stock_path
 
+PARTS = 64  # of fields, that are kept at hand
 Stepped = Callable[[int, Tensor, Tensor], None]  # after each call: its number, the sample before it, the prediction
 
 
@@ -29,13 +30,23 @@ class Run:
         count = sampled + 1 + sum(weight != 0 for weight in self.path.fresh)
         fields = [torch.randn(shape, generator=generator, dtype=dtype).to(device) for _ in range(count)]
         self.fields = fields if sampled else [torch.zeros_like(fields[0]), *fields]
+        self._parts: dict[tuple[int, ...], tuple[Tensor, ...]] = {}
+
+    def fields_in(self, rows: slice, columns: slice, scale: int) -> tuple[Tensor, ...]:
+        """Their part in some cells, one for every `scale` along each side: the same tensors for the same cells."""
+        key = rows.start, rows.stop, columns.start, columns.stop, scale
+        if key not in self._parts:
+            if len(self._parts) == PARTS:
+                self._parts.clear()
+            self._parts[key] = tuple(field[..., rows, columns][..., ::scale, ::scale] for field in self.fields)
+        return self._parts[key]
 
     def clean(
         self, predict: Static, start: Tensor, edited: Tensor | None, control: Tensor | None, told: Conditioning, fields: list[Tensor],
         added: dict[str, Tensor], stepped: Stepped | None = None,
     ) -> Tensor:  # fmt: skip
-        """Clean latents of a crop. start, edited: (1, C, h, w); control: (1, 3, H, W) in [0, 1]; fields: the crop's part of
-        `fields` but the posterior's; added: as of `told`. What `stepped` raises ends it. Where `predict` can be captured, so can this."""
+        """Clean latents of B crops. start, edited: (B, C, h, w); control: (B, 3, H, W) in [0, 1]; fields: the crops' parts of
+        `fields` but the posterior's, (B, C, h, w) each; added: as of `told`. What `stepped` raises ends it. Where `predict` can be captured, so can this."""
         path = self.path
         image, noise = path.start
         samples, outputs = [image * start + noise * fields[0]], list[Tensor]()

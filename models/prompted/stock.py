@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.painter import Pixels
 from models.families import Family
-from models.prompted.painter import NEGATIVE
+from models.prompted.telling import NEGATIVE
 
 
 def stock_frame(pipeline: Any, family: Family, prompt: str, picture: Pixels, steps: int, seed: int) -> Tensor:

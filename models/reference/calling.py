@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from models.families import Family
-from models.prompted.painter import NEGATIVE
+from models.prompted.telling import NEGATIVE
 
 
 def called_with(
