@@ -16,9 +16,10 @@ import numpy as np
 
 from engine.drawing import Glyphs
 from engine.geometry import Rect
-from engine.guide import Guide, glyph_coverage
+from engine.guide import Guide
 from engine.legibility import contrast
 from engine.materials import Paints
+from engine.plain import glyph_coverage
 from engine.typeface import offsets
 
 # Share of the painted variance that coverage must explain. Right glyphs reach 0.89 and more in every style; of two
