@@ -103,19 +103,27 @@ def merge(rects: Iterable[Rect], waste: float = 1.3) -> tuple[Rect, ...]:
 
     The result covers every pixel of the input and holds no two overlapping rects.
     """
-    todo = [r for r in rects if r]
-    done: list[Rect] = []
+    # Plain numbers: a window that moves brings hundreds of rects.
+    todo = [(x, y, x + w, y + h) for x, y, w, h in rects if w > 0 and h > 0]
+    done: list[tuple[int, int, int, int]] = []  # no two of them are to be joined
     while todo:
-        rect = todo.pop()
+        rect = x, y, right, bottom = todo.pop()
+        area = (right - x) * (bottom - y)
         for i, other in enumerate(done):
-            joined = rect.join(other)
-            if rect.meet(other) or joined.area <= waste * (rect.area + other.area):
+            left, top, end, foot = other
+            joined = min(x, left), min(y, top), max(right, end), max(bottom, foot)
+            if joined == other:
+                done.append(done.pop(i))
+                break
+            meets = x < end and left < right and y < foot and top < bottom
+            around = (joined[2] - joined[0]) * (joined[3] - joined[1])
+            if meets or around <= waste * (area + (end - left) * (foot - top)):
                 del done[i]
                 todo.append(joined)
                 break
         else:
             done.append(rect)
-    return tuple(sorted(done, key=lambda r: (r.y, r.x)))
+    return tuple(Rect(x, y, right - x, bottom - y) for x, y, right, bottom in sorted(done, key=lambda r: (r[1], r[0])))
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -135,9 +135,9 @@ def _hides(group: Group, rect: Rect) -> bool:
 def _cells_apart(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """The cells in which two uint8 (h, w) or (h, w, C) differ: bool (h / GRID, w / GRID). Eight bytes are looked at at a time."""
     h, w = before.shape[:2]
-    words = np.bitwise_xor(before, after, order="C").reshape(h, -1).view(np.uint64).reshape(h, w // GRID, -1)
-    rows = np.bitwise_or.reduce([words[..., i] for i in range(words.shape[2])])
-    return np.bitwise_or.reduce(rows.reshape(h // GRID, GRID, w // GRID), axis=1) != 0
+    words = np.bitwise_xor(before, after, order="C").reshape(h, -1).view(np.uint64)
+    rows = np.bitwise_or.reduce(words.reshape(h // GRID, GRID, -1), axis=1)
+    return rows.reshape(h // GRID, w // GRID, -1).any(2)
 
 
 def rects_of(changed: np.ndarray, rect: Rect) -> list[Rect]:
