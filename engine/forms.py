@@ -35,6 +35,13 @@ def cut_off(shape: str, most: int) -> np.ndarray:
     return easily
 
 
+def touches_corner(rect: Rect, whole: Rect, shape: str) -> bool:
+    """Whether `rect` reaches into one of the squares at the corners of a shape that a style may round."""
+    off = math.ceil(ROUNDNESS[shape][3])
+    beside = rect.x >= whole.x + off and rect.x + rect.w <= whole.x + whole.w - off
+    return not beside and (rect.y < whole.y + off or rect.y + rect.h > whole.y + whole.h - off)
+
+
 @lru_cache(maxsize=256)  # some kilobytes each
 def corners(shape: str, w: int, h: int, stride: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The pixels of all four corners of a shape of w x h pixels, (n,) each: x and y from its left top corner, where they are

@@ -64,6 +64,8 @@ class Rect(NamedTuple):
         x, y, w, h = self  # plain comparisons: a drawing of the desktop asks this a thousand times
         ox, oy, ow, oh = other
         right, bottom = x + w, y + h
+        if x >= ox and y >= oy and right <= ox + ow and bottom <= oy + oh and w >= 0 and h >= 0:
+            return self  # as nearly always
         if ox > x:
             x = ox
         if oy > y:

@@ -6,7 +6,6 @@ where content pictures stand, and `forms`, where a style may round or raise what
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from copy import copy
@@ -14,10 +13,11 @@ from copy import copy
 import numpy as np
 
 from engine.drawing import Fill, Glyphs, Group, Item, Picture, grouped
+from engine.forms import touches_corner
 from engine.geometry import GRID, Rect, merge
 from engine.group_pictures import GroupPictures
 from engine.plain import Drawing
-from engine.theme import ROUNDNESS, ROUNDS, Role
+from engine.theme import ROUNDNESS, Role
 
 KEPT = 4  # frames' worth of pixels that are kept of groups as they were drawn
 
@@ -125,11 +125,7 @@ def _hides(group: Group, rect: Rect) -> bool:
     round."""
     if group.fill is None or not group.rect.covers(rect):
         return False
-    if group.fill.shape not in ROUNDNESS:
-        return True
-    off, whole = math.ceil(ROUNDS), group.fill.whole
-    beside = rect.x >= whole.x + off and rect.right <= whole.right - off
-    return beside or (rect.y >= whole.y + off and rect.bottom <= whole.bottom - off)
+    return group.fill.shape not in ROUNDNESS or not touches_corner(rect, group.fill.whole, group.fill.shape)
 
 
 def _cells_apart(before: np.ndarray, after: np.ndarray) -> np.ndarray:

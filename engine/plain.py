@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.drawing import Fill, Glyphs, Group, Item, Mark, Outline, mark
-from engine.forms import ROLE, bevels, corners
+from engine.forms import ROLE, bevels, corners, touches_corner
 from engine.geometry import Rect
 from engine.theme import BEVELLED, NEUTRAL, ROUNDNESS, Role
 from engine.typeface import MARGIN, line
@@ -125,7 +125,7 @@ class Drawing:
     def _corners(self, item: Fill | Outline, part: Rect) -> _Corners | None:
         """What of the item's four corners lies in `part`, with what is there now."""
         whole = item.whole
-        if item.shape not in ROUNDNESS:
+        if item.shape not in ROUNDNESS or not touches_corner(part, whole, item.shape):
             return None
         x, y, at, easily = corners(item.shape, whole.w, whole.h, self.frame.w)
         if part != whole:
@@ -185,13 +185,25 @@ def mark_coverage(item: Mark, part: Rect) -> np.ndarray:
 
 def blend(into: np.ndarray, colour: np.ndarray, coverage: np.ndarray) -> None:
     """Mix `colour` (3,) into uint8 (h, w, 3) by uint8 coverage (h, w), rounding to nearest."""
-    ink = coverage[..., None].astype(np.uint16)
-    mixed = into * (255 - ink)  # at most 255 * 255 with the ink, so that sixteen bits hold it
-    mixed += colour.astype(np.uint16) * ink
-    mixed += 127
-    mixed += (mixed >> 8) + 1  # what is left to divide by 256 instead of by 255
-    mixed >>= 8
-    into[:] = mixed
+    if not coverage.size:
+        return
+    height, width = coverage.shape
+    paper = into[0, 0]
+    if (into.reshape(height, 3 * width) == np.tile(paper, width)).all():  # as nearly all text stands on
+        into[:] = _mixtures(paper.tobytes(), colour.tobytes()).take(coverage, axis=0)
+    else:
+        into[:] = _mixed(into.astype(np.int32), colour.astype(np.int32), coverage[..., None])
+
+
+def _mixed(base: np.ndarray, colour: np.ndarray, coverage: np.ndarray) -> np.ndarray:
+    return np.asarray((base * 255 + (colour - base) * coverage + 127) // 255)
+
+
+@lru_cache(maxsize=1024)
+def _mixtures(paper: bytes, colour: bytes) -> np.ndarray:
+    """The mixture of two colours of 3 bytes for every coverage: uint8 (256, 3). Read only."""
+    base, ink = (np.frombuffer(told, np.uint8).astype(np.int32) for told in (paper, colour))
+    return _mixed(base, ink, np.arange(256)[:, None]).astype(np.uint8)
 
 
 def _window(sheet: np.ndarray, part: Rect) -> np.ndarray:
