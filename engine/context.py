@@ -126,8 +126,8 @@ class Context:
             use[0, slot] = max(use[0, slot], float(app in open_apps))
             use[1, slot] += round(self.opened[app] / total, 1)
         recent = np.zeros((RECENT, EVENT_SIZE), np.float32)
-        for row, numbers in zip(recent, reversed(self._recent), strict=False):
-            row[:] = numbers
+        if self._recent:
+            recent[: len(self._recent)] = list(reversed(self._recent))
         where = np.zeros((WINDOWS, WINDOW_SIZE), np.float32)
         for row, (app, rect) in zip(where, placed, strict=False):
             row[:4] = rect

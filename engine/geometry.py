@@ -93,8 +93,9 @@ class Rect(NamedTuple):
 
     def snap(self, grid: int = GRID) -> Rect:
         """The smallest rect around this one whose edges lie on the grid."""
-        x, y = self.x // grid * grid, self.y // grid * grid
-        return Rect(x, y, -(-self.right // grid) * grid - x, -(-self.bottom // grid) * grid - y)
+        x, y, w, h = self
+        left, top = x // grid * grid, y // grid * grid
+        return Rect(left, top, -(-(x + w) // grid) * grid - left, -(-(y + h) // grid) * grid - top)
 
     def inset(self, left: int, top: int, right: int, bottom: int) -> Rect:
         return Rect(self.x + left, self.y + top, self.w - left - right, self.h - top - bottom)
@@ -113,10 +114,10 @@ def merge(rects: Iterable[Rect], waste: float = 1.3) -> tuple[Rect, ...]:
         area = (right - x) * (bottom - y)
         for i, other in enumerate(done):
             left, top, end, foot = other
-            joined = min(x, left), min(y, top), max(right, end), max(bottom, foot)
-            if joined == other:
+            if left <= x and top <= y and end >= right and foot >= bottom:
                 done.append(done.pop(i))
                 break
+            joined = min(x, left), min(y, top), max(right, end), max(bottom, foot)
             meets = x < end and left < right and y < foot and top < bottom
             around = (joined[2] - joined[0]) * (joined[3] - joined[1])
             if meets or around <= waste * (area + (end - left) * (foot - top)):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
-
 from engine.drawing import Fill, Glyphs, Group, Item, Mark, Outline, Picture
 from engine.plain import Drawing
 
@@ -14,24 +11,36 @@ class GroupPictures:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._known: OrderedDict[Hashable, Drawing] = OrderedDict()
+        self._known: list[tuple[Group, Drawing]] = []  # what was asked for last stands last
 
     def of(self, group: Group) -> Drawing | None:
         """The group drawn from its own corner, without what lies beneath; None where it cannot be."""
+        for i, (known, picture) in enumerate(self._known):
+            if _alike(known, group):
+                self._known.append(self._known.pop(i))
+                return picture
         rect = group.rect
         if not rect or rect.area > self._most or not all(rect.covers(item.rect) for item in group.items):
             return None
         items = tuple(_shifted(item, -rect.x, -rect.y) for item in group.items)
-        key = tuple(map(type, items)), items
-        picture = self._known.get(key)
-        if picture is None:
-            picture = self._known[key] = Drawing((rect.w, rect.h))
-            picture.draw(group._replace(items=items, fill=items[0]), items, picture.frame)
-            while sum(known.frame.area for known in self._known.values()) > self._most:
-                self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(key)
+        picture = Drawing((rect.w, rect.h))
+        picture.draw(group._replace(items=items, fill=items[0]), items, picture.frame)
+        self._known.append((group, picture))
+        while sum(picture.frame.area for _, picture in self._known) > self._most:
+            del self._known[0]
         return picture
+
+
+def _alike(one: Group, other: Group) -> bool:
+    """Whether they differ only in where they stand."""
+    here, there = one.rect, other.rect
+    if len(one.items) != len(other.items) or (here.w, here.h) != (there.w, there.h):
+        return False
+    dx, dy = there.x - here.x, there.y - here.y
+    pairs = zip(one.items, other.items, strict=True)
+    if dx or dy:
+        return all(type(a) is type(b) and _shifted(a, dx, dy) == b for a, b in pairs)
+    return all(a is b or (type(a) is type(b) and a == b) for a, b in pairs)
 
 
 def _shifted(item: Item, dx: int, dy: int) -> Item:

@@ -35,6 +35,7 @@ class Guide(Drawing):
         self.fill(self.frame, Role.WALLPAPER)
         self.items: tuple[Item, ...] = ()
         self._pictures = GroupPictures(KEPT * self.frame.area)
+        self._before = Drawing(size)  # room for what a redraw finds: to ask the system for it each time takes longer than drawing
 
     def update(self, items: Sequence[Item]) -> tuple[Rect, ...]:
         """Show `items`; returns the exact damage: grid cells in which any pixel or mask changed, as rects."""
@@ -72,7 +73,9 @@ class Guide(Drawing):
     def _redraw(self, groups: Sequence[Group], rect: Rect) -> list[Rect]:
         """Draw all groups inside `rect` (on the grid) and return what really changed, on the grid."""
         at = rect.slices
-        before = [plane[at].copy() for plane in self.planes]
+        planes = [(plane[at], before[at]) for plane, before in zip(self.planes, self._before.planes, strict=True)]
+        for plane, before in planes:
+            before[:] = plane
         lowest = next((i for i, group in reversed([*enumerate(groups)]) if _hides(group, rect)), None)
         if lowest is None:
             self.forms[at] = 0
@@ -84,7 +87,7 @@ class Guide(Drawing):
                 self.lay(group, picture, rect)
             elif items:
                 self.draw(group, items, rect)
-        changed = np.logical_or.reduce([_cells_apart(old, plane[at]) for old, plane in zip(before, self.planes, strict=True)])
+        changed = np.logical_or.reduce([_cells_apart(plane, before) for plane, before in planes])
         return _rects_of_cells(changed, rect)
 
 
@@ -128,17 +131,16 @@ def _hides(group: Group, rect: Rect) -> bool:
     return group.fill.shape not in ROUNDNESS or not touches_corner(rect, group.fill.whole, group.fill.shape)
 
 
-def _cells_apart(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The cells in which two uint8 (h, w) or (h, w, C) differ: bool (h / GRID, w / GRID). Eight bytes are looked at at a time."""
-    h, w = before.shape[:2]
-    words = np.bitwise_xor(before, after, order="C").reshape(h, -1).view(np.uint64)
-    rows = np.bitwise_or.reduce(words.reshape(h // GRID, GRID, -1), axis=1)
-    return rows.reshape(h // GRID, w // GRID, -1).any(2)
+def _cells_apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The cells in which two uint8 (h, w) or (h, w, C) differ: bool (h / GRID, w / GRID). Eight bytes are compared at a time."""
+    h, w = one.shape[:2]
+    apart = one.reshape(h, -1).view(np.uint64) != other.reshape(h, -1).view(np.uint64)
+    return apart.reshape(h // GRID, GRID, -1).any(1).reshape(h // GRID, w // GRID, -1).any(2)
 
 
 def rects_of(changed: np.ndarray, rect: Rect) -> list[Rect]:
     """Changed pixels, bool (rect.h, rect.w), to rects of whole grid cells in frame pixels."""
-    return _rects_of_cells(_cells_apart(changed.view(np.uint8), np.zeros((), np.uint8)), rect)
+    return _rects_of_cells(_cells_apart(changed.view(np.uint8), np.zeros_like(changed, np.uint8)), rect)
 
 
 def _rects_of_cells(cells: np.ndarray, rect: Rect) -> list[Rect]:

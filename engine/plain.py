@@ -46,7 +46,9 @@ class Drawing:
     def draw(self, group: Group, items: Iterable[Item], inside: Rect) -> None:
         """Draw `items`, those of the group that touch `inside`, in there. The group's corners hold for all that is drawn in
         it, so they are marked last."""
-        cut = self._begin(group, inside)
+        cut = self._corners(group.fill, group.rect.meet(inside)) if group.fill else None
+        if group.fill:
+            self.forms[group.rect.meet(inside).slices] = 0
         edged = None  # the outline that was drawn with the fill before it
         for item, following in pairwise((*items, None)):
             assert item is not None
@@ -73,21 +75,12 @@ class Drawing:
 
     def lay(self, group: Group, picture: Drawing, inside: Rect) -> None:
         """As `draw` does, from the group's picture: what was drawn of it before, from its own corner."""
-        cut = self._begin(group, inside)
         part = group.rect.meet(inside)
+        cut = self._corners(group.fill, part) if group.fill else None
         at, there = part.slices, part.shift(-group.rect.x, -group.rect.y).slices
         for plane, known in zip(self.planes, picture.planes, strict=True):
             plane[at] = known[there]
         self._mark(cut, group.edge)
-
-    def _begin(self, group: Group, inside: Rect) -> _Corners | None:
-        """Nothing below is left but what lies beneath the group's corners."""
-        if group.fill is None:
-            return None
-        part = group.rect.meet(inside)
-        cut = self._corners(group.fill, part)
-        self.forms[part.slices] = 0
-        return cut
 
     def _shape(self, item: Fill, part: Rect, following: Item | None, cuts: bool) -> Item | None:
         """A fill, and where its corners may be cut. An outline that follows is drawn with it, and returned."""
