@@ -23,8 +23,9 @@ class GroupPictures:
         if not rect or rect.area > self._most or not all(rect.covers(item.rect) for item in group.items):
             return None
         items = tuple(_shifted(item, -rect.x, -rect.y) for item in group.items)
-        picture = Drawing((rect.w, rect.h))
-        picture.draw(group._replace(items=items, fill=items[0]), items, picture.frame)
+        begins, picture = items[0], Drawing((rect.w, rect.h))
+        assert isinstance(begins, Fill)  # only what one begins hides anything
+        picture.draw(Group(items, begins, group.edge), items, picture.frame)
         self._known.append((group, picture))
         while sum(picture.frame.area for _, picture in self._known) > self._most:
             del self._known[0]

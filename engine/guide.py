@@ -12,7 +12,7 @@ from copy import copy
 
 import numpy as np
 
-from engine.drawing import Fill, Glyphs, Group, Item, Picture, grouped
+from engine.drawing import Fill, Glyphs, Group, Item, Outline, Picture, grouped
 from engine.forms import touches_corner
 from engine.geometry import GRID, Rect, merge
 from engine.group_pictures import GroupPictures
@@ -86,7 +86,7 @@ class Guide(Drawing):
             if picture is not None:
                 self.lay(group, picture, rect)
             elif items:
-                self.draw(group, items, rect)
+                self.draw(group, _seen(items, rect), rect)
         changed = np.logical_or.reduce([_cells_apart(plane, before) for plane, before in planes])
         return _rects_of_cells(changed, rect)
 
@@ -129,6 +129,17 @@ def _hides(group: Group, rect: Rect) -> bool:
     if group.fill is None or not group.rect.covers(rect):
         return False
     return group.fill.shape not in ROUNDNESS or not touches_corner(rect, group.fill.whole, group.fill.shape)
+
+
+def _seen(items: list[Item], rect: Rect) -> list[Item]:
+    """A group's items without those that nothing is left of in `rect`: a fill lies over them, and no corner of theirs is there."""
+    first = 0
+    for i, item in enumerate(items):
+        if isinstance(item, (Fill, Outline)) and item.shape in ROUNDNESS and touches_corner(rect, item.whole, item.shape):
+            break
+        if isinstance(item, Fill) and item.rect.covers(rect):
+            first = i
+    return items[first:]
 
 
 def _cells_apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:

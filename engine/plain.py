@@ -180,10 +180,9 @@ def blend(into: np.ndarray, colour: np.ndarray, coverage: np.ndarray) -> None:
     """Mix `colour` (3,) into uint8 (h, w, 3) by uint8 coverage (h, w), rounding to nearest."""
     if not coverage.size:
         return
-    height, width = coverage.shape
-    paper = into[0, 0]
-    if (into.reshape(height, 3 * width) == np.tile(paper, width)).all():  # as nearly all text stands on
-        into[:] = _mixtures(paper.tobytes(), colour.tobytes()).take(coverage, axis=0)
+    paper = into[0, 0].tobytes()
+    if into.tobytes() == paper * coverage.size:  # as nearly all text stands on
+        into[:] = _mixtures(paper, colour.tobytes()).take(coverage, axis=0)
     else:
         into[:] = _mixed(into.astype(np.int32), colour.astype(np.int32), coverage[..., None])
 
