@@ -66,7 +66,7 @@ class Guide(Drawing):
             elif isinstance(item, Glyphs) and item.rect.meet(rect):
                 part = item.rect.meet(self.frame)
                 hidden = _hidden(part, covers)
-                if not hidden.all():
+                if hidden is not None:
                     found.append((item, part, hidden))
         return found
 
@@ -113,14 +113,14 @@ def _shared(a: Sequence[Item], b: Sequence[Item]) -> int:
     return count
 
 
-def _hidden(part: Rect, covers: Sequence[Rect]) -> np.ndarray:
-    """Where any of the covers lies in `part`: bool (part.h, part.w)."""
+def _hidden(part: Rect, covers: Sequence[Rect]) -> np.ndarray | None:
+    """Where any of the covers lies in `part`: bool (part.h, part.w); None where they leave nothing of it."""
     x, y, right, bottom = part.x, part.y, part.right, part.bottom
+    over = [(cx, cy, cw, ch) for cx, cy, cw, ch in covers if cx < right and cy < bottom and cx + cw > x and cy + ch > y]  # few do
     hidden = np.zeros((part.h, part.w), bool)
-    for cx, cy, cw, ch in covers:
-        if cx < right and cy < bottom and cx + cw > x and cy + ch > y:  # few do
-            hidden[max(cy - y, 0) : cy + ch - y, max(cx - x, 0) : cx + cw - x] = True
-    return hidden
+    for cx, cy, cw, ch in over:
+        hidden[max(cy - y, 0) : cy + ch - y, max(cx - x, 0) : cx + cw - x] = True
+    return None if over and hidden.all() else hidden
 
 
 def _hides(group: Group, rect: Rect) -> bool:
