@@ -120,8 +120,9 @@ def _line(item: Glyphs, part: Rect, hidden: np.ndarray, rect: Rect) -> _Line | N
     if hidden.any():
         coverage = np.where(hidden, np.uint8(0), coverage)
         starts, ends = _open(starts, ends, np.asarray(hidden.any(0)))
-    touched = (ends > rect.x - part.x) & (starts < rect.right - part.x)
-    starts, ends = starts[touched], ends[touched]
+    if rect.x > part.x or rect.right < part.right:
+        touched = (ends > rect.x - part.x) & (starts < rect.right - part.x)
+        starts, ends = starts[touched], ends[touched]
     return _Line(item, part, rect, coverage, starts, ends) if len(starts) and coverage.any() else None
 
 
@@ -215,12 +216,12 @@ def _fit(
     """
 
     def sums(*columns: np.ndarray) -> list[np.ndarray]:
-        """Of values (w,) or (w, 3) a column, a glyph's: (n,) or (n, 3)."""
-        values = np.concatenate([column.reshape(len(column), -1) for column in columns], 1, dtype=np.float64)
-        running = np.zeros((len(values) + 1, values.shape[1]))
-        np.cumsum(values, 0, out=running[1:])
-        found, at = running[ends] - running[starts], 0
-        return [found[:, at : (at := at + column.shape[1])] if column.ndim > 1 else found[:, (at := at + 1) - 1] for column in columns]
+        """Of values of each column, (w,) or (w, 3), the sums over each glyph, (n,) or (n, 3)."""
+        rows = np.concatenate([np.atleast_2d(column.T) for column in columns], dtype=np.float64)
+        running = np.zeros((len(rows), rows.shape[1] + 1))
+        np.cumsum(rows, 1, out=running[:, 1:])
+        found = iter(running[:, ends] - running[:, starts])
+        return [next(found) if column.ndim == 1 else np.stack([next(found) for _ in range(3)], 1) for column in columns]
 
     height, wide = share.shape[0], (ends - starts).astype(np.float64)
     count = wide * height
@@ -228,11 +229,12 @@ def _fit(
     centre = (starts + ends) / 2
     var_x, var_y = count * np.maximum(wide**2 - 1, 1e-6) / 12, count * max(height**2 - 1, 1) / 12
 
+    flat = painted.reshape(height, -1)  # numpy is slow where the last axis has three
     columns_c, columns_p = share.sum(0), painted.sum(0)
     sum_c, sum_cx, sum_cy, energy, sum_p, sum_px, sum_py, energy_p, sum_cp = sums(
         columns_c, columns_c * across, down @ share, np.square(share).sum(0),
-        columns_p, columns_p * across[:, None], np.einsum("y,yxc->xc", down, painted), np.square(painted).sum(0),
-        np.einsum("yxc,yx->xc", painted, share),
+        columns_p, columns_p * across[:, None], np.einsum("y,yx->x", down.astype(np.float32), flat).reshape(-1, 3),
+        np.square(painted).sum(0), np.einsum("yx,yx->x", flat, np.repeat(share, 3, 1)).reshape(-1, 3),
     )  # fmt: skip
     c_x, c_y = (sum_cx - centre * sum_c) / np.sqrt(var_x), sum_cy / np.sqrt(var_y)
     p_x, p_y = (sum_px - centre[:, None] * sum_p) / np.sqrt(var_x)[:, None], sum_py / np.sqrt(var_y)[:, None]
@@ -247,8 +249,9 @@ def _fit(
     if texture.any():
         seen_of_it = texture * (1 - share)
         sum_t, sum_ct, energy_t, sum_pt = sums(
-            seen_of_it.sum(0), (seen_of_it * share).sum(0), np.square(seen_of_it).sum(0), np.einsum("yxc,yx->xc", painted, seen_of_it)
-        )
+            seen_of_it.sum(0), (seen_of_it * share).sum(0), np.square(seen_of_it).sum(0),
+            np.einsum("yx,yx->x", flat, np.repeat(seen_of_it, 3, 1)).reshape(-1, 3),
+        )  # fmt: skip
         mean_t = sum_t / count
         cov_ct = sum_ct - count * mean_t * mean_c
         cov_pt = sum_pt - count[:, None] * mean_p * mean_t[:, None]
