@@ -35,7 +35,7 @@ class Guide(Drawing):
         self.fill(self.frame, Role.WALLPAPER)
         self.items: tuple[Item, ...] = ()
         self._pictures = GroupPictures(KEPT * self.frame.area)
-        self._before = Drawing(size)  # room for what a redraw finds: to ask the system for it each time takes longer than drawing
+        self._before = Drawing(size)  # room for what a redraw finds; to ask the system for it each time takes longer
 
     def update(self, items: Sequence[Item]) -> tuple[Rect, ...]:
         """Show `items`; returns the exact damage: grid cells in which any pixel or mask changed, as rects."""
@@ -47,7 +47,7 @@ class Guide(Drawing):
         return merge(damage)
 
     def copy(self) -> Guide:
-        """One that shows the same, and goes its own way from here."""
+        """One that shows the same, and goes its own way from here; what is remembered of groups serves both."""
         twin = copy(self)
         for name in ("pixels", "ink", "verbatim", "forms"):
             setattr(twin, name, getattr(self, name).copy())

@@ -267,7 +267,7 @@ def _redraw(painted: np.ndarray, coverage: np.ndarray, choices: Sequence[_Ink]) 
     in, the likeliest first."""
     inked = coverage > 0
     blank = np.ascontiguousarray(painted[~inked].T)
-    rough, paper = (_unevenness(blank) > ROUGH, _median(blank)) if blank.size else (False, 255 - choices[0][0])
+    rough, paper = (unevenness(blank) > ROUGH, median(blank)) if blank.size else (False, 255 - choices[0][0])
     bright = luminance(paper / 255)
     ratios = [float(ratio(light, bright)) for _, light in choices]
     best = next((i for i, reached in enumerate(ratios) if reached >= REPAIR_CONTRAST), int(np.argmax(ratios)))
@@ -280,14 +280,14 @@ def _redraw(painted: np.ndarray, coverage: np.ndarray, choices: Sequence[_Ink]) 
         painted[near] = drawn[near]
 
 
-def _median(values: np.ndarray) -> np.ndarray:
+def median(values: np.ndarray) -> np.ndarray:
     """Of each row of uint8 (3, n): float32 (3,)."""
     low, high = (values.shape[1] - 1) // 2, values.shape[1] // 2
     ordered = np.partition(values, (low, high), axis=1).astype(np.float32)
     return np.asarray((ordered[:, low] + ordered[:, high]) / 2)
 
 
-def _unevenness(values: np.ndarray) -> float:
+def unevenness(values: np.ndarray) -> float:
     """The mean of the rows' standard deviations, of uint8 (3, n). Rows are added up by running sums, one number after the other, as
     numpy adds up columns."""
     count, rows = np.float32(values.shape[1]), values.astype(np.float32)
