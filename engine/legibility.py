@@ -98,7 +98,7 @@ def contrast(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return ratio(luminance(a), luminance(b))
 
 
-def ratio(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def ratio(one: np.ndarray | float, other: np.ndarray | float) -> np.ndarray:
     """Contrast ratio of two luminances."""
     found: np.ndarray = (np.maximum(one, other) + 0.05) / (np.minimum(one, other) + 0.05)
     return found
