@@ -126,8 +126,8 @@ class Context:
             use[0, slot] = max(use[0, slot], float(app in open_apps))
             use[1, slot] += round(self.opened[app] / total, 1)
         recent = np.zeros((RECENT, EVENT_SIZE), np.float32)
-        for row, numbers in zip(recent, reversed(self._recent), strict=False):
-            row[:] = numbers
+        if self._recent:
+            recent[: len(self._recent)] = list(reversed(self._recent))
         where = np.zeros((WINDOWS, WINDOW_SIZE), np.float32)
         for row, (app, rect) in zip(where, placed, strict=False):
             row[:4] = rect
@@ -148,8 +148,9 @@ class Context:
 def slow_features(style: Style, text_size: int, use: np.ndarray, hour: int) -> np.ndarray:
     """What changes rarely, as float32 (SLOW_SIZE,). use: (2, APP_SLOTS), which apps are open and how often each was."""
     look, turn = style.vector(), hour / 24 * 2 * np.pi
-    lasting = [text_size / 16 - 1, *use.ravel(), np.sin(turn), np.cos(turn)]
-    return np.concatenate([look[:_STYLE], lasting, look[_STYLE:]]).astype(np.float32)
+    return np.concatenate(
+        [look[:_STYLE], [text_size / 16 - 1], use.ravel(), [np.sin(turn), np.cos(turn)], look[_STYLE:]], dtype=np.float32
+    )
 
 
 def look_of(slow: np.ndarray) -> np.ndarray:

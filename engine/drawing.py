@@ -6,7 +6,9 @@ source draws the same items in a style.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -79,6 +81,41 @@ class Picture(NamedTuple):
 
 
 Item = Fill | Outline | Glyphs | Mark | Picture
+
+
+class Group(NamedTuple):
+    """Items that lie over all before them: a window, menu or bar with all that is drawn in it. fill: the one that begins it, None
+    for what lies below the first; edge: the role of its edge."""
+
+    items: tuple[Item, ...]
+    fill: Fill | None = None
+    edge: Role = Role.WALLPAPER
+
+    @property
+    def rect(self) -> Rect:
+        """What it hides of all before it."""
+        return self.fill.rect if self.fill else Rect(0, 0, 0, 0)
+
+    def touching(self, rect: Rect) -> list[Item]:
+        x, y, right, bottom = rect.x, rect.y, rect.right, rect.bottom
+        return [
+            item for item in self.items
+            if (there := item[0])[0] < right and there[1] < bottom and there[0] + there[2] > x and there[1] + there[3] > y
+        ]  # fmt: skip
+
+
+def grouped(items: Sequence[Item]) -> list[Group]:
+    """Items, back to front, as the groups they make, back to front."""
+    starts = [i for i, item in enumerate(items) if type(item) is Fill and item.shape in GROUPS]
+    groups = [Group(tuple(items[: starts[0] if starts else len(items)]))]
+    for start, end in pairwise((*starts, len(items))):
+        fill, members = items[start], tuple(items[start:end])
+        assert isinstance(fill, Fill)
+        round_it = [item.role for item in members if type(item) is Outline and item.whole == fill.whole]
+        own = Role.BORDER if fill.shape == "window" else fill.role
+        groups.append(Group(members, fill, round_it[-1] if round_it else own))
+    return groups
+
 
 # Each mark is drawn on a 24 x 24 field: (kind, coordinates, stroke width or 0 for filled). "cut" erases.
 _MARKS: dict[str, list[tuple[str, tuple[float, ...], float]]] = {

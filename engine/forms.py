@@ -35,6 +35,29 @@ def cut_off(shape: str, most: int) -> np.ndarray:
     return easily
 
 
+def touches_corner(rect: Rect, whole: Rect, shape: str) -> bool:
+    """Whether `rect` reaches into one of the squares at the corners of a shape that a style may round."""
+    off = math.ceil(ROUNDNESS[shape][3])
+    beside = rect.x >= whole.x + off and rect.x + rect.w <= whole.x + whole.w - off
+    return not beside and (rect.y < whole.y + off or rect.y + rect.h > whole.y + whole.h - off)
+
+
+@lru_cache(maxsize=256)  # some kilobytes each
+def corners(shape: str, w: int, h: int, stride: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The pixels of all four corners of a shape of w x h pixels, (n,) each: x and y from its left top corner, where they are
+    in a flat frame of `stride` pixels a row, and how easily each is cut off, uint32. Read only."""
+    easily = cut_off(shape, min(w // 2, h // 2))
+    side = len(easily)
+    before = np.arange(side)
+    y, x = (np.concatenate(parts) for parts in zip(*(
+        (np.repeat(rows, side), np.tile(columns, side)) for rows in (before, h - 1 - before) for columns in (before, w - 1 - before)
+    ), strict=True))  # fmt: skip
+    found = x, y, y * stride + x, np.tile(easily.ravel(), 4).astype(np.uint32)
+    for array in found:
+        array.flags.writeable = False
+    return found
+
+
 @lru_cache(maxsize=1024)
 def bevels(whole: Rect) -> tuple[tuple[Rect, int], ...]:
     """The strips along the inside of a raised shape's edges, each from corner to corner: LIT above and on the left, then, over

@@ -64,6 +64,8 @@ class Rect(NamedTuple):
         x, y, w, h = self  # plain comparisons: a drawing of the desktop asks this a thousand times
         ox, oy, ow, oh = other
         right, bottom = x + w, y + h
+        if x >= ox and y >= oy and right <= ox + ow and bottom <= oy + oh and w >= 0 and h >= 0:
+            return self  # as nearly always
         if ox > x:
             x = ox
         if oy > y:
@@ -91,8 +93,9 @@ class Rect(NamedTuple):
 
     def snap(self, grid: int = GRID) -> Rect:
         """The smallest rect around this one whose edges lie on the grid."""
-        x, y = self.x // grid * grid, self.y // grid * grid
-        return Rect(x, y, -(-self.right // grid) * grid - x, -(-self.bottom // grid) * grid - y)
+        x, y, w, h = self
+        left, top = x // grid * grid, y // grid * grid
+        return Rect(left, top, -(-(x + w) // grid) * grid - left, -(-(y + h) // grid) * grid - top)
 
     def inset(self, left: int, top: int, right: int, bottom: int) -> Rect:
         return Rect(self.x + left, self.y + top, self.w - left - right, self.h - top - bottom)
@@ -103,19 +106,27 @@ def merge(rects: Iterable[Rect], waste: float = 1.3) -> tuple[Rect, ...]:
 
     The result covers every pixel of the input and holds no two overlapping rects.
     """
-    todo = [r for r in rects if r]
-    done: list[Rect] = []
+    # Plain numbers: a window that moves brings hundreds of rects.
+    todo = [(x, y, x + w, y + h) for x, y, w, h in rects if w > 0 and h > 0]
+    done: list[tuple[int, int, int, int]] = []  # no two of them are to be joined
     while todo:
-        rect = todo.pop()
+        rect = x, y, right, bottom = todo.pop()
+        area = (right - x) * (bottom - y)
         for i, other in enumerate(done):
-            joined = rect.join(other)
-            if rect.meet(other) or joined.area <= waste * (rect.area + other.area):
+            left, top, end, foot = other
+            if left <= x and top <= y and end >= right and foot >= bottom:
+                done.append(done.pop(i))
+                break
+            joined = min(x, left), min(y, top), max(right, end), max(bottom, foot)
+            meets = x < end and left < right and y < foot and top < bottom
+            around = (joined[2] - joined[0]) * (joined[3] - joined[1])
+            if meets or around <= waste * (area + (end - left) * (foot - top)):
                 del done[i]
                 todo.append(joined)
                 break
         else:
             done.append(rect)
-    return tuple(sorted(done, key=lambda r: (r.y, r.x)))
+    return tuple(Rect(x, y, right - x, bottom - y) for x, y, right, bottom in sorted(done, key=lambda r: (r[1], r[0])))
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -6,23 +6,22 @@ where content pictures stand, and `forms`, where a style may round or raise what
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline, Picture, mark
-from engine.forms import ROLE, bevels, cut_off
+from engine.drawing import Fill, Glyphs, Group, Item, Outline, Picture, grouped
+from engine.forms import touches_corner
 from engine.geometry import GRID, Rect, merge
-from engine.theme import BEVELLED, NEUTRAL, ROUNDNESS, ROUNDS, Role
-from engine.typeface import MARGIN, line
+from engine.group_pictures import GroupPictures
+from engine.plain import Drawing
+from engine.theme import ROUNDNESS, Role
 
+KEPT = 4  # frames' worth of pixels that are kept of groups as they were drawn
 
-class Guide:
+class Guide(Drawing):
     """pixels: uint8 (H, W, 3); ink, verbatim: uint8 (H, W). `size` is (width, height).
 
     forms: uint8 (H, W, 4). Where a shape's corner may be cut off: how easily, 255 - CUTS * the least radius of a style's
@@ -32,28 +31,23 @@ class Guide:
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
-        width, height = size
-        self.frame = Rect(0, 0, width, height)
-        self.pixels = np.empty((height, width, 3), np.uint8)
-        self.pixels[:] = NEUTRAL[Role.WALLPAPER]
-        self.ink = np.zeros((height, width), np.uint8)
-        self.verbatim = np.zeros((height, width), np.uint8)
-        self.forms = np.zeros((height, width, 4), np.uint8)
-        self.forms[..., 3] = 1 + Role.WALLPAPER
-        self._open: _Group | None = None
+        super().__init__(size)
+        self.fill(self.frame, Role.WALLPAPER)
         self.items: tuple[Item, ...] = ()
+        self._pictures = GroupPictures(KEPT * self.frame.area)
+        self._before = Drawing(size)  # room for what a redraw finds; to ask the system for it each time takes longer
 
     def update(self, items: Sequence[Item]) -> tuple[Rect, ...]:
         """Show `items`; returns the exact damage: grid cells in which any pixel or mask changed, as rects."""
         changed = _differing(self.items, tuple(items))
         self.items = tuple(items)
-        damage: list[Rect] = []
+        groups, damage = grouped(self.items), list[Rect]()
         for rect in merge(item.rect.meet(self.frame).snap() for item in changed):
-            damage += self._redraw(rect)
+            damage += self._redraw(groups, rect)
         return merge(damage)
 
     def copy(self) -> Guide:
-        """One that shows the same, and goes its own way from here."""
+        """One that shows the same, and goes its own way from here; what is remembered of groups serves both."""
         twin = copy(self)
         for name in ("pixels", "ink", "verbatim", "forms"):
             setattr(twin, name, getattr(self, name).copy())
@@ -72,162 +66,29 @@ class Guide:
             elif isinstance(item, Glyphs) and item.rect.meet(rect):
                 part = item.rect.meet(self.frame)
                 hidden = _hidden(part, covers)
-                if not hidden.all():
+                if hidden is not None:
                     found.append((item, part, hidden))
         return found
 
-    def _redraw(self, rect: Rect) -> list[Rect]:
-        """Draw all items inside `rect` (on the grid) and return what really changed, on the grid."""
+    def _redraw(self, groups: Sequence[Group], rect: Rect) -> list[Rect]:
+        """Draw all groups inside `rect` (on the grid) and return what really changed, on the grid."""
         at = rect.slices
-        touching = _touching(self.items, rect)
-        before = self.pixels[at].copy(), self.ink[at].copy(), self.verbatim[at].copy(), self.forms[at].copy()
-        self.forms[at] = 0
-        self._fill(rect, Role.WALLPAPER)
-        self._open = None
-        for item in touching:
-            self._draw(item, item.rect.meet(rect))
-        self._close_group()
-        changed = np.logical_or.reduce([
-            _cells_apart(one, other[at])
-            for one, other in zip(before, (self.pixels, self.ink, self.verbatim, self.forms), strict=True)
-        ])  # fmt: skip
+        planes = [(plane[at], before[at]) for plane, before in zip(self.planes, self._before.planes, strict=True)]
+        for plane, before in planes:
+            before[:] = plane
+        lowest = next((i for i, group in reversed([*enumerate(groups)]) if _hides(group, rect)), None)
+        if lowest is None:
+            self.forms[at] = 0
+            self.fill(rect, Role.WALLPAPER)
+        for group in groups[lowest:]:
+            items = group.touching(rect)
+            picture = self._pictures.of(group) if 2 * len(items) > len(group.items) else None
+            if picture is not None:
+                self.lay(group, picture, rect)
+            elif items:
+                self.draw(group, _seen(items, rect), rect)
+        changed = np.logical_or.reduce([_cells_apart(plane, before) for plane, before in planes])
         return _rects_of_cells(changed, rect)
-
-    def _draw(self, item: Item, part: Rect) -> None:
-        at = part.slices
-        if isinstance(item, Fill):
-            self._shape(item, part)
-        elif isinstance(item, Outline):
-            self._edge(item, part)
-            for edge in edges(item.whole, item.width):
-                self._fill(edge.meet(part), item.role)
-        elif isinstance(item, Glyphs):
-            coverage = glyph_coverage(item, part)
-            blend(self.pixels[at], NEUTRAL[item.role], coverage)
-            np.maximum(self.ink[at], coverage, out=self.ink[at])
-        elif isinstance(item, Mark):
-            blend(self.pixels[at], NEUTRAL[item.role], mark_coverage(item, part))
-            self.verbatim[at] = 0
-        else:
-            self.pixels[at] = item.pixels[part.shift(-item.whole.x, -item.whole.y).slices]
-            self.ink[at] = 0
-            self.verbatim[at] = 255
-            self.forms[at][..., 3] = 0
-
-    def _shape(self, item: Fill, part: Rect) -> None:
-        """A fill, and where its corners may be cut. Those of a window or menu hold for all that is drawn in it."""
-        cut = [] if item.shape not in ROUNDNESS else self._cuts(item, part)
-        if item.shape in GROUPS:
-            self._close_group()
-            self._open = _Group(item.whole, int(Role.BORDER if item.shape == "window" else item.role), cut)
-            self.forms[part.slices] = 0
-        else:
-            for at, easily, beneath in cut:
-                self._mark(at, easily, beneath, int(item.role))
-        self._fill(part, item.role)
-        if item.shape in BEVELLED:
-            self._raise(item.whole, part)
-
-    def _raise(self, whole: Rect, part: Rect) -> None:
-        """Mark the edges of what is raised, inside `part`."""
-        for strip, bit in bevels(whole):
-            inside = strip.meet(part)
-            if inside:
-                self.forms[inside.slices][..., 3] |= bit
-
-    def _edge(self, item: Outline, part: Rect) -> None:
-        """An outline's role is the edge of the shape it goes round; on its own it has corners, too."""
-        if self._open is not None and item.whole == self._open.whole:
-            self._open.edge = int(item.role)
-        elif item.shape in ROUNDNESS:
-            for at, easily, beneath in self._cuts(item, part):
-                known = self.forms[at][..., 0] == easily
-                beneath = np.where(known, self.forms[at][..., 1] + 1, beneath)
-                self._mark(at, easily, beneath, int(item.role))
-
-    def _cuts(self, item: Fill | Outline, part: Rect) -> list[_Cut]:
-        """What of the item's four corners lies in `part`, with what is there now."""
-        whole = item.whole
-        easily = cut_off(item.shape, min(whole.w // 2, whole.h // 2))
-        side = len(easily)
-        found = []
-        for y, rows in ((whole.y, easily), (whole.bottom - side, easily[::-1])):
-            for x, box in ((whole.x, rows), (whole.right - side, rows[:, ::-1])):
-                inside = Rect(x, y, side, side).meet(part)
-                if inside:
-                    found.append((inside.slices, box[inside.shift(-x, -y).slices], self.forms[inside.slices][..., 3] & ROLE))
-        return found
-
-    def _close_group(self) -> None:
-        if self._open is not None:
-            for at, easily, beneath in self._open.cuts:
-                self._mark(at, easily, beneath, self._open.edge)
-        self._open = None
-
-    def _mark(self, at: tuple[slice, slice], easily: np.ndarray, beneath: np.ndarray, edge: int) -> None:
-        where, forms = (easily > 0) & (beneath > 0), self.forms[at]
-        for i, told in enumerate((easily, beneath - 1, np.full_like(easily, edge))):
-            np.copyto(forms[..., i], told, where=where)
-
-    def _fill(self, part: Rect, role: Role) -> None:
-        at, width = part.slices, self.frame.w
-        rows, columns = at
-        # Row by row at once: numpy copies three numbers at a time where the last axis has three.
-        self.pixels.reshape(-1, 3 * width)[rows, 3 * columns.start : 3 * columns.stop] = _row_of(role, width)[: 3 * part.w]
-        self.ink[at] = 0
-        self.verbatim[at] = 0
-        self.forms[at][..., 3] = 1 + role
-
-
-_Cut = tuple[tuple[slice, slice], np.ndarray, np.ndarray]  # where, how easily, 1 and the roles beneath
-
-
-@dataclass
-class _Group:
-    """A window, menu or bar that is being drawn: its corners are marked when all of it is there."""
-
-    whole: Rect
-    edge: int
-    cuts: list[_Cut]
-
-
-def edges(rect: Rect, width: int) -> tuple[Rect, Rect, Rect, Rect]:
-    """The four strips along the inside of a rect's edges: top, bottom, left, right."""
-    r, w = rect, width
-    return (
-        Rect(r.x, r.y, r.w, w),
-        Rect(r.x, r.bottom - w, r.w, w),
-        Rect(r.x, r.y + w, w, r.h - 2 * w),
-        Rect(r.right - w, r.y + w, w, r.h - 2 * w),
-    )
-
-
-def glyph_coverage(item: Glyphs, part: Rect) -> np.ndarray:
-    """The item's coverage inside `part` (frame pixels): uint8 (part.h, part.w)."""
-    sheet = line(item.face, item.text)
-    return _window(sheet, part.shift(MARGIN - item.x, -item.y))
-
-
-def mark_coverage(item: Mark, part: Rect) -> np.ndarray:
-    return _window(mark(item.name, item.whole.w, item.whole.h), part.shift(-item.whole.x, -item.whole.y))
-
-
-def blend(into: np.ndarray, colour: np.ndarray, coverage: np.ndarray) -> None:
-    """Mix `colour` (3,) into uint8 (h, w, 3) by uint8 coverage (h, w), rounding to nearest."""
-    base = into.astype(np.int32)
-    mixed = base * 255 + (colour.astype(np.int32) - base) * coverage[..., None] + 127
-    into[:] = mixed // 255
-
-
-def _window(sheet: np.ndarray, part: Rect) -> np.ndarray:
-    """`part` of a sheet, zero where the sheet ends."""
-    inside = part.meet(Rect(0, 0, sheet.shape[1], sheet.shape[0]))
-    if inside == part:
-        return sheet[part.slices]
-    out = np.zeros((part.h, part.w), np.uint8)
-    if inside:
-        out[inside.shift(-part.x, -part.y).slices] = sheet[inside.slices]
-    return out
 
 
 def _differing(old: Sequence[Item], new: Sequence[Item]) -> list[Item]:
@@ -252,60 +113,45 @@ def _shared(a: Sequence[Item], b: Sequence[Item]) -> int:
     return count
 
 
-def _hidden(part: Rect, covers: Sequence[Rect]) -> np.ndarray:
-    """Where any of the covers lies in `part`: bool (part.h, part.w)."""
+def _hidden(part: Rect, covers: Sequence[Rect]) -> np.ndarray | None:
+    """Where any of the covers lies in `part`: bool (part.h, part.w); None where they leave nothing of it."""
     x, y, right, bottom = part.x, part.y, part.right, part.bottom
+    over = [(cx, cy, cw, ch) for cx, cy, cw, ch in covers if cx < right and cy < bottom and cx + cw > x and cy + ch > y]  # few do
     hidden = np.zeros((part.h, part.w), bool)
-    for cx, cy, cw, ch in covers:
-        if cx < right and cy < bottom and cx + cw > x and cy + ch > y:  # few do
-            hidden[max(cy - y, 0) : cy + ch - y, max(cx - x, 0) : cx + cw - x] = True
-    return hidden
+    for cx, cy, cw, ch in over:
+        hidden[max(cy - y, 0) : cy + ch - y, max(cx - x, 0) : cx + cw - x] = True
+    return None if over and hidden.all() else hidden
 
 
-def _touching(items: Sequence[Item], rect: Rect) -> list[Item]:
-    """The items to draw inside `rect`, from the last window, menu or bar that covers all of it, corners apart, so that
-    what is below cannot be seen."""
-    x, y, right, bottom = rect.x, rect.y, rect.right, rect.bottom
-    found: list[Item] = []
-    for item in reversed(items):
-        ix, iy, iw, ih = item.rect
-        if ix < right and iy < bottom and ix + iw > x and iy + ih > y:
-            found.append(item)
-            covers = ix <= x and iy <= y and ix + iw >= right and iy + ih >= bottom
-            if covers and isinstance(item, Fill) and item.shape in GROUPS and _middle(item, rect):
-                break
-    return found[::-1]
+def _hides(group: Group, rect: Rect) -> bool:
+    """Whether all that lies below the group is hidden in `rect`: it is covered, and no corner is touched that a style could
+    round."""
+    if group.fill is None or not group.rect.covers(rect):
+        return False
+    return group.fill.shape not in ROUNDNESS or not touches_corner(rect, group.fill.whole, group.fill.shape)
 
 
-def _middle(item: Fill, rect: Rect) -> bool:
-    """Whether `rect` touches no corner of the item's that a style could round."""
-    if item.shape not in ROUNDNESS:
-        return True
-    off = math.ceil(ROUNDS)
-    whole = item.whole
-    beside = rect.x >= whole.x + off and rect.right <= whole.right - off
-    return beside or (rect.y >= whole.y + off and rect.bottom <= whole.bottom - off)
+def _seen(items: list[Item], rect: Rect) -> list[Item]:
+    """A group's items without those that nothing is left of in `rect`: a fill lies over them, and no corner of theirs is there."""
+    first = 0
+    for i, item in enumerate(items):
+        if isinstance(item, (Fill, Outline)) and item.shape in ROUNDNESS and touches_corner(rect, item.whole, item.shape):
+            break
+        if isinstance(item, Fill) and item.rect.covers(rect):
+            first = i
+    return items[first:]
 
 
-@lru_cache(maxsize=256)
-def _row_of(role: Role, width: int) -> np.ndarray:
-    """A role's colour, as often as a row has pixels: uint8 (3 * width,). Read only."""
-    row = np.tile(NEUTRAL[role], width)
-    row.flags.writeable = False
-    return row
-
-
-def _cells_apart(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The cells in which two uint8 (h, w) or (h, w, C) differ: bool (h / GRID, w / GRID). Eight bytes are looked at at a time."""
-    h, w = before.shape[:2]
-    words = np.bitwise_xor(before, after, order="C").reshape(h, -1).view(np.uint64).reshape(h, w // GRID, -1)
-    rows = np.bitwise_or.reduce([words[..., i] for i in range(words.shape[2])])
-    return np.bitwise_or.reduce(rows.reshape(h // GRID, GRID, w // GRID), axis=1) != 0
+def _cells_apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The cells in which two uint8 (h, w) or (h, w, C) differ: bool (h / GRID, w / GRID). Eight bytes are compared at a time."""
+    h, w = one.shape[:2]
+    apart = one.reshape(h, -1).view(np.uint64) != other.reshape(h, -1).view(np.uint64)
+    return apart.reshape(h // GRID, GRID, -1).any(1).reshape(h // GRID, w // GRID, -1).any(2)
 
 
 def rects_of(changed: np.ndarray, rect: Rect) -> list[Rect]:
     """Changed pixels, bool (rect.h, rect.w), to rects of whole grid cells in frame pixels."""
-    return _rects_of_cells(_cells_apart(changed.view(np.uint8), np.zeros((), np.uint8)), rect)
+    return _rects_of_cells(_cells_apart(changed.view(np.uint8), np.zeros_like(changed, np.uint8)), rect)
 
 
 def _rects_of_cells(cells: np.ndarray, rect: Rect) -> list[Rect]:

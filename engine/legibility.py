@@ -95,7 +95,11 @@ def luminance(colours: np.ndarray) -> np.ndarray:
 
 def contrast(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Contrast ratio, WCAG 2.2, of colours (..., 3) in [0, 1]."""
-    one, other = luminance(a), luminance(b)
+    return ratio(luminance(a), luminance(b))
+
+
+def ratio(one: np.ndarray | float, other: np.ndarray | float) -> np.ndarray:
+    """Contrast ratio of two luminances."""
     found: np.ndarray = (np.maximum(one, other) + 0.05) / (np.minimum(one, other) + 0.05)
     return found
 

@@ -61,7 +61,7 @@ class Paints:
 
     def texture(self, rect: Rect) -> np.ndarray:
         """How light or dark the texture is in `rect`: float32 (h, w) in [-1, 1]."""
-        return np.asarray((self.planes[rect.slices][..., 3] - np.float32(LEVEL)) / STRONG)
+        return shade(self.planes[rect.slices][..., 3])
 
     def over(self, role: int, rect: Rect) -> np.ndarray:
         """What a paint looks like in `rect`: float32 (h, w, 3) in about [0, 255]."""
@@ -78,6 +78,11 @@ class Paints:
         texture = self.texture(Rect(0, 0, *roles.shape[::-1]))[..., None]
         shown = colour + clear * (self.ground - colour)
         return np.asarray(shown + texture * moved(self.colours, self.depth[:, None])[roles])
+
+
+def shade(plane: np.ndarray) -> np.ndarray:
+    """The texture's plane, or a part of it, as how light or dark it is: float32 in [-1, 1]."""
+    return np.asarray((plane - np.float32(LEVEL)) / STRONG)
 
 
 def moved(colours: np.ndarray, depth: np.ndarray | float) -> np.ndarray:

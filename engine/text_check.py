@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from engine.drawing import Glyphs
 from engine.geometry import Rect
-from engine.guide import Guide, glyph_coverage
-from engine.legibility import contrast
-from engine.materials import Paints
-from engine.typeface import offsets
+from engine.guide import Guide
+from engine.legibility import contrast, luminance, ratio
+from engine.materials import Paints, shade
+from engine.plain import glyph_coverage
+from engine.typeface import Face, offsets
 
 # Share of the painted variance that coverage must explain. Right glyphs reach 0.89 and more in every style; of two
 # letters of one width, one painted for the other, 99 in 100 stay below 0.87 (h for n reaches 0.86); noise 0.05.
@@ -30,6 +33,8 @@ OPEN = 0.7  # of a glyph's columns that must be seen for it to be judged
 HALO = 2  # pixels of paper redrawn around a wrong glyph's strokes
 ROUGH = 20.0  # grey levels of unevenness from which the paper of the whole glyph is redrawn
 SMALL, REMEMBERED = 128 * 128, 4096  # pixels of a rect that may come back; how many are remembered
+BLACK_AND_WHITE = (np.zeros(3), 0.0), (np.full(3, 255.0), 1.0)  # inks that are tried where no other can be read, with their luminance
+SHARES = (np.arange(256, dtype=np.float32) / 255)[:, None]  # of ink, by coverage
 SMALLEST = 40.0  # sum of squared coverage below which there is too little of a glyph to judge
 
 
@@ -94,13 +99,13 @@ def _name(frame: np.ndarray, rect: Rect, guide: Guide) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of text to be judged where `rect` touches it. share: float32 (h, w), its coverage where it is seen; starts, ends: the
-    columns of the glyphs."""
+    """A line of text to be judged where `rect` touches it. coverage: uint8 (h, w), where it is seen; starts, ends: the columns of
+    the glyphs."""
 
     item: Glyphs
     part: Rect
     rect: Rect
-    share: np.ndarray
+    coverage: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
 
@@ -113,54 +118,64 @@ def _line(item: Glyphs, part: Rect, hidden: np.ndarray, rect: Rect) -> _Line | N
     """
     coverage, (starts, ends) = glyph_coverage(item, part), _columns(item, part)
     if hidden.any():
-        coverage = np.where(hidden, 0, coverage)
+        coverage = np.where(hidden, np.uint8(0), coverage)
         starts, ends = _open(starts, ends, np.asarray(hidden.any(0)))
-    share = coverage.astype(np.float32) / 255
-    touched = (ends > rect.x - part.x) & (starts < rect.right - part.x)
-    starts, ends = starts[touched], ends[touched]
-    return _Line(item, part, rect, share, starts, ends) if len(starts) and share.any() else None
+    if rect.x > part.x or rect.right < part.right:
+        touched = (ends > rect.x - part.x) & (starts < rect.right - part.x)
+        starts, ends = starts[touched], ends[touched]
+    return _Line(item, part, rect, coverage, starts, ends) if len(starts) and coverage.any() else None
 
 
 def _check_lines(frame: np.ndarray, lines: Sequence[_Line], paints: Paints, repair: bool) -> Checked:
     """Lines of one height are judged as if they stood beside one another."""
-    before = np.cumsum([0, *(line.part.w for line in lines)])
+    before = list(accumulate((line.part.w for line in lines), initial=0))
     painted = np.concatenate([frame[line.part.slices] for line in lines], 1).astype(np.float32)
-    share = np.concatenate([line.share for line in lines], 1)
-    texture = np.concatenate([paints.texture(line.part) for line in lines], 1)
-    starts, ends = (
-        np.concatenate([getattr(line, side) + at for line, at in zip(lines, before, strict=False)]) for side in ("starts", "ends")
-    )
+    share = np.concatenate([line.coverage for line in lines], 1).astype(np.float32) / 255
+    texture = shade(np.concatenate([paints.planes[line.part.slices][..., 3] for line in lines], 1))
+    starts = np.concatenate([line.starts + at for line, at in zip(lines, before, strict=False)])
+    ends = np.concatenate([line.ends + at for line, at in zip(lines, before, strict=False)])
     paper, slope, fit, seen = _fit(painted, share, texture, starts, ends)
     ratio = contrast(np.clip(paper / 255, 0, 1), np.clip((paper + slope) / 255, 0, 1))
     right = (fit >= LEAST_FIT) & (ratio >= LEAST_CONTRAST)
     wrong = seen & ~right
     if repair and wrong.any():
-        glyphs = np.cumsum([0, *(len(line.starts) for line in lines)])
-        for line, first, last in zip(lines, glyphs, glyphs[1:], strict=False):
+        inks, lights = paper + slope, luminance(paints.colours / 255)
+        for line, (first, last) in zip(lines, pairwise(accumulate((len(line.starts) for line in lines), initial=0)), strict=True):
             own = slice(first, last)
             if wrong[own].any():
-                _repair(frame, line, (paper + slope)[own], seen[own], wrong[own], paints)
+                wanted = paints.colours[line.item.role], lights[line.item.role]
+                _repair(frame, line, inks[own], seen[own], wrong[own], wanted)
     return Checked(int(seen.sum()), int(wrong.sum()), int(wrong.sum()) if repair else 0)
 
 
-def _repair(frame: np.ndarray, line: _Line, inks: np.ndarray, seen: np.ndarray, wrong: np.ndarray, paints: Paints) -> None:
-    """Redraw the wrong glyphs of a line in the ink of those that are right. inks: (n, 3), what each glyph was painted in."""
+_Ink = tuple[np.ndarray, float]  # a colour (3,) in [0, 255] and its luminance
+
+
+def _repair(frame: np.ndarray, line: _Line, inks: np.ndarray, seen: np.ndarray, wrong: np.ndarray, wanted: _Ink) -> None:
+    """Redraw the wrong glyphs of a line in the ink of those that are right. inks: (n, 3), what each glyph was painted in; wanted:
+    the style's."""
     part, starts, ends = line.part, line.starts, line.ends
-    painted, wanted = frame[part.slices].astype(np.float32), paints.colours[line.item.role]
-    good = inks[seen & ~wrong]
-    own_ink = np.median(good, axis=0) if len(good) else wanted
-    for first, last in _runs(np.flatnonzero(wrong), seen, starts, ends):
+    painted, choices, good = frame[part.slices].copy(), [wanted, *BLACK_AND_WHITE], inks[seen & ~wrong]
+    if len(good):
+        own = np.clip(np.median(good, axis=0), 0, 255)
+        choices.insert(0, (own, float(luminance(own / 255))))
+    for first, last in _runs(wrong, seen, starts, ends):
         columns = slice(int(starts[first]), int(ends[last]))
-        _redraw(painted[:, columns], line.share[:, columns], np.clip(own_ink, 0, 255), wanted)
+        _redraw(painted[:, columns], line.coverage[:, columns], choices)
     inside = part.meet(line.rect)
-    frame[inside.slices] = np.clip(np.round(painted), 0, 255)[inside.shift(-part.x, -part.y).slices]
+    frame[inside.slices] = painted[inside.shift(-part.x, -part.y).slices]
 
 
 def _columns(item: Glyphs, part: Rect) -> tuple[np.ndarray, np.ndarray]:
     """First and last-plus-one column of every glyph of the line, inside `part`."""
-    pens = np.clip(np.array(offsets(item.face, item.text)) + item.x - part.x, 0, part.w)
+    pens = np.minimum(np.maximum(_pens(item.face, item.text) + (item.x - part.x), 0), part.w)
     wide = pens[1:] > pens[:-1]
     return pens[:-1][wide], pens[1:][wide]
+
+
+@lru_cache(maxsize=1024)
+def _pens(face: Face, text: str) -> np.ndarray:
+    return np.array(offsets(face, text))
 
 
 def _runs(wrong: np.ndarray, seen: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> list[tuple[int, int]]:
@@ -168,9 +183,15 @@ def _runs(wrong: np.ndarray, seen: np.ndarray, starts: np.ndarray, ends: np.ndar
 
     Spaces belong to the run: what was painted there reads as letters too, and words on several papers read badly.
     """
-    judged, pieces = seen.cumsum(), np.concatenate([[0], (starts[1:] > ends[:-1]).cumsum()])
-    breaks = np.flatnonzero((np.diff(judged[wrong]) > 1) | (np.diff(pieces[wrong]) > 0))
-    return list(zip(wrong[[0, *(breaks + 1)]].tolist(), wrong[[*breaks, -1]].tolist(), strict=True))
+    runs: list[tuple[int, int]] = []
+    goes_on = False
+    apart = (False, *(starts[1:] > ends[:-1]).tolist())
+    for i, (is_wrong, is_seen, begins) in enumerate(zip(wrong.tolist(), seen.tolist(), apart, strict=True)):
+        goes_on = goes_on and not begins and (is_wrong or not is_seen)
+        if is_wrong:
+            runs.append((runs.pop()[0] if goes_on else i, i))
+            goes_on = True
+    return runs
 
 
 def _open(starts: np.ndarray, ends: np.ndarray, hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -194,9 +215,13 @@ def _fit(
     of the rest goes along with the texture (h, w), where paper shows, is explained too.
     """
 
-    def sums(values: np.ndarray) -> np.ndarray:
-        running = np.concatenate([np.zeros((1, *values.shape[1:])), values.cumsum(0, dtype=np.float64)])
-        return running[ends] - running[starts]
+    def sums(*columns: np.ndarray) -> list[np.ndarray]:
+        """Of values of each column, (w,) or (w, 3), the sums over each glyph, (n,) or (n, 3)."""
+        rows = np.concatenate([np.atleast_2d(column.T) for column in columns], dtype=np.float64)
+        running = np.zeros((len(rows), rows.shape[1] + 1))
+        np.cumsum(rows, 1, out=running[:, 1:])
+        found = iter(running[:, ends] - running[:, starts])
+        return [next(found) if column.ndim == 1 else np.stack([next(found) for _ in range(3)], 1) for column in columns]
 
     height, wide = share.shape[0], (ends - starts).astype(np.float64)
     count = wide * height
@@ -204,49 +229,76 @@ def _fit(
     centre = (starts + ends) / 2
     var_x, var_y = count * np.maximum(wide**2 - 1, 1e-6) / 12, count * max(height**2 - 1, 1) / 12
 
+    flat = painted.reshape(height, -1)  # numpy is slow where the last axis has three
     columns_c, columns_p = share.sum(0), painted.sum(0)
-    sum_c, sum_p = sums(columns_c), sums(columns_p)
-    c_x = (sums(columns_c * across) - centre * sum_c) / np.sqrt(var_x)
-    c_y = sums(down @ share) / np.sqrt(var_y)
-    p_x = (sums(columns_p * across[:, None]) - centre[:, None] * sum_p) / np.sqrt(var_x)[:, None]
-    p_y = sums(np.einsum("y,yxc->xc", down, painted)) / np.sqrt(var_y)[:, None]
+    sum_c, sum_cx, sum_cy, energy, sum_p, sum_px, sum_py, energy_p, sum_cp = sums(
+        columns_c, columns_c * across, down @ share, np.square(share).sum(0),
+        columns_p, columns_p * across[:, None], np.einsum("y,yx->x", down.astype(np.float32), flat).reshape(-1, 3),
+        np.square(painted).sum(0), np.einsum("yx,yx->x", flat, np.repeat(share, 3, 1)).reshape(-1, 3),
+    )  # fmt: skip
+    c_x, c_y = (sum_cx - centre * sum_c) / np.sqrt(var_x), sum_cy / np.sqrt(var_y)
+    p_x, p_y = (sum_px - centre[:, None] * sum_p) / np.sqrt(var_x)[:, None], sum_py / np.sqrt(var_y)[:, None]
     mean_c, mean_p = sum_c / count, sum_p / count[:, None]
-    energy = sums(np.square(share).sum(0))
     var_c = energy - count * mean_c**2 - c_x**2 - c_y**2
-    var_p = sums(np.square(painted).sum(0)) - count[:, None] * mean_p**2 - p_x**2 - p_y**2
-    cov = sums(np.einsum("yxc,yx->xc", painted, share)) - count[:, None] * mean_p * mean_c[:, None]
+    var_p = energy_p - count[:, None] * mean_p**2 - p_x**2 - p_y**2
+    cov = sum_cp - count[:, None] * mean_p * mean_c[:, None]
     cov -= c_x[:, None] * p_x + c_y[:, None] * p_y
     slope = cov / np.maximum(var_c, 1e-6)[:, None]
     paper = mean_p - slope * mean_c[:, None]
     explained = (slope * cov).sum(1)
     if texture.any():
         seen_of_it = texture * (1 - share)
-        mean_t = sums(seen_of_it.sum(0)) / count
-        cov_ct = sums((seen_of_it * share).sum(0)) - count * mean_t * mean_c
-        cov_pt = sums(np.einsum("yxc,yx->xc", painted, seen_of_it)) - count[:, None] * mean_p * mean_t[:, None]
-        var_t = sums(np.square(seen_of_it).sum(0)) - count * mean_t**2 - cov_ct**2 / np.maximum(var_c, 1e-6)
+        sum_t, sum_ct, energy_t, sum_pt = sums(
+            seen_of_it.sum(0), (seen_of_it * share).sum(0), np.square(seen_of_it).sum(0),
+            np.einsum("yx,yx->x", flat, np.repeat(seen_of_it, 3, 1)).reshape(-1, 3),
+        )  # fmt: skip
+        mean_t = sum_t / count
+        cov_ct = sum_ct - count * mean_t * mean_c
+        cov_pt = sum_pt - count[:, None] * mean_p * mean_t[:, None]
+        var_t = energy_t - count * mean_t**2 - cov_ct**2 / np.maximum(var_c, 1e-6)
         left = cov_pt - slope * cov_ct[:, None]
         explained += (np.square(left) / np.maximum(var_t, 1e-3)[:, None]).sum(1)
     fit = explained / np.maximum(var_p.sum(1), 1e-6)
     return paper, slope, fit, (energy * 255 >= SMALLEST) & (var_c > 1e-3)
 
 
-def _redraw(painted: np.ndarray, share: np.ndarray, ink: np.ndarray, wanted: np.ndarray) -> None:
-    """Draw one run of glyphs into float32 (h, w, 3): paper around its strokes, then the strokes."""
-    blank = painted[share == 0]
-    rough = len(blank) > 0 and float(blank.std(axis=0).mean()) > ROUGH
-    near = np.ones(share.shape, bool) if rough else _grown(share > 0)
-    paper = np.median(blank, axis=0) if len(blank) else 255 - ink
-    choices = [ink, wanted.astype(np.float32), np.zeros(3), np.full(3, 255.0)]
-    ratios = [float(contrast(c / 255, paper / 255)) for c in choices]
-    chosen = next((c for c, r in zip(choices, ratios, strict=True) if r >= REPAIR_CONTRAST), choices[int(np.argmax(ratios))])
-    mixed = paper + (chosen - paper) * share[..., None]
-    painted[near] = mixed[near]
+def _redraw(painted: np.ndarray, coverage: np.ndarray, choices: Sequence[_Ink]) -> None:
+    """Draw one run of glyphs into uint8 (h, w, 3): paper around its strokes, then the strokes. choices: inks that it may be drawn
+    in, the likeliest first."""
+    inked = coverage > 0
+    blank = np.ascontiguousarray(painted[~inked].T)
+    rough, paper = (unevenness(blank) > ROUGH, median(blank)) if blank.size else (False, 255 - choices[0][0])
+    bright = luminance(paper / 255)
+    ratios = [float(ratio(light, bright)) for _, light in choices]
+    best = next((i for i, reached in enumerate(ratios) if reached >= REPAIR_CONTRAST), int(np.argmax(ratios)))
+    mixed = paper + (choices[best][0] - paper) * SHARES
+    drawn = np.clip(np.round(mixed.astype(np.float32)), 0, 255).astype(np.uint8).take(coverage, axis=0)
+    if rough:
+        painted[:] = drawn
+    else:
+        near = _grown(inked)
+        painted[near] = drawn[near]
+
+
+def median(values: np.ndarray) -> np.ndarray:
+    """Of each row of uint8 (3, n): float32 (3,)."""
+    low, high = (values.shape[1] - 1) // 2, values.shape[1] // 2
+    ordered = np.partition(values, (low, high), axis=1).astype(np.float32)
+    return np.asarray((ordered[:, low] + ordered[:, high]) / 2)
+
+
+def unevenness(values: np.ndarray) -> float:
+    """The mean of the rows' standard deviations, of uint8 (3, n). Rows are added up by running sums, one number after the other, as
+    numpy adds up columns."""
+    count, rows = np.float32(values.shape[1]), values.astype(np.float32)
+    rows -= rows.cumsum(1)[:, -1:] / count
+    return float(np.sqrt(np.square(rows).cumsum(1)[:, -1] / count).mean())
 
 
 def _grown(mask: np.ndarray) -> np.ndarray:
     """The mask and everything within HALO pixels of it."""
-    padded = np.pad(mask, HALO)
     h, w = mask.shape
-    steps = range(2 * HALO + 1)
-    return np.logical_or.reduce([padded[dy : dy + h, dx : dx + w] for dy in steps for dx in steps])
+    padded = np.zeros((h + 2 * HALO, w + 2 * HALO), bool)
+    padded[HALO : HALO + h, HALO : HALO + w] = mask
+    wide = np.logical_or.reduce([padded[:, dx : dx + w] for dx in range(2 * HALO + 1)])
+    return np.asarray(np.logical_or.reduce([wide[dy : dy + h] for dy in range(2 * HALO + 1)]))

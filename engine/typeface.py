@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 from importlib.util import find_spec
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,13 +95,10 @@ def width(face: Face, text: str) -> int:
     return sum(advance(face, char) for char in text)
 
 
-def offsets(face: Face, text: str) -> list[int]:
+@lru_cache(maxsize=1024)
+def offsets(face: Face, text: str) -> tuple[int, ...]:
     """Pen position before each character and after the last: len(text) + 1 numbers."""
-    pens, pen = [0], 0
-    for char in text:
-        pen += advance(face, char)
-        pens.append(pen)
-    return pens
+    return tuple(accumulate((advance(face, char) for char in text), initial=0))
 
 
 def fit(face: Face, text: str, room: int) -> str:

@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
-from engine.drawing import Fill, Glyphs, Item
+from engine.desktop.screen import Parts, drawn
+from engine.drawing import Fill, Glyphs, Item, grouped
+from engine.events import Ask, Drag, Event, Key, Move
 from engine.geometry import GRID, Rect, merge
+from engine.group_pictures import GroupPictures
 from engine.guide import Guide
+from engine.plain import blend
 from engine.theme import Role
 from engine.typeface import Face
 from models.synthetic.sessions import User, play, random_desktop
@@ -66,6 +70,61 @@ def test_any_events_at_all_are_taken(seed: int) -> None:
         if count % 10 == 0:
             assert same(guide, afresh(desktop))
             json.dumps(desktop.state())
+
+
+@pytest.mark.parametrize("size", [(256, 192), (512, 384), (640, 448)])
+def test_windows_that_move_and_come_again_look_as_if_drawn_anew(size: tuple[int, int]) -> None:
+    """Over one another, half beside the screen, maximised and put back, closed and opened, each with another in front."""
+    rng = np.random.default_rng(size[0])
+    desktop = Desktop(size, Documents({"Ideas.md": "# A\nb\n- c\n" * 8}))
+    play(desktop, [Ask(0.1, app) for app in ("calculator", "ideas", "settings")])
+    guide = afresh(desktop)
+    for _ in range(24):
+        t, window = desktop.t + 0.2, desktop.stack.windows[int(rng.integers(3))]
+        x, y = (int(rng.integers(length)) for length in size)
+        deeds: list[list[Event]] = [
+            [Drag(t, f"{window.name}/title", (x, y))], [Key(t, "enter", ("alt",))], [Key(t, "tab", ("alt",))], [Move(t, x, y)],
+            [Ask(t, "close calculator"), Ask(t, "calculator")], [Ask(t, "snake"), Key(t, "w", ("ctrl",))],
+        ]  # fmt: skip
+        for event in deeds[int(rng.integers(len(deeds)))]:
+            play(desktop, [event])
+            guide.update(desktop.items)
+            assert same(guide, afresh(desktop))
+
+
+def test_parts_that_are_taken_again_are_as_if_drawn_anew() -> None:
+    rng = np.random.default_rng(5)
+    desktop = random_desktop(rng, SMALL)
+    user, parts = User(rng, desktop), Parts()
+    for _ in range(150):
+        play(desktop, user.act())
+        kept, anew = drawn(desktop, "", parts), drawn(desktop, "", Parts())
+        assert kept.items == anew.items
+        assert [widget.as_record() for widget in kept.widgets] == [widget.as_record() for widget in anew.widgets]
+
+
+def test_what_is_remembered_of_groups_is_bounded() -> None:
+    pictures = GroupPictures(3000)
+    for i in range(9):
+        place = Rect(8 * i, 8, 40, 20 + i)
+        whole = grouped([Fill(place, Role.SURFACE, "menu", place), Glyphs(place, Role.INK, place.x, 8, "words", Face())])[-1]
+        picture = pictures.of(whole)
+        assert picture is not None and picture.ink.any() and pictures.of(whole) is picture
+        assert sum(known.frame.area for _, known in pictures._known) <= 3000
+    beside = grouped([Fill(place, Role.SURFACE, "menu", place), Glyphs(place.grow(9), Role.INK, 0, 0, "words", Face())])[-1]
+    assert pictures.of(beside) is None, "what reaches out of its group is not in its picture"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 20), st.integers(1, 20), st.booleans())
+def test_blending_rounds_to_nearest_on_any_paper(seed: int, height: int, width: int, even: bool) -> None:
+    rng = np.random.default_rng(seed)
+    base = np.full((height, width, 3), rng.integers(0, 256, 3), np.uint8) if even else rng.integers(0, 256, (height, width, 3), np.uint8)
+    coverage, colour = rng.integers(0, 256, (height, width), np.uint8), rng.integers(0, 256, 3, np.uint8)
+    share = coverage[..., None] / 255
+    exact = base * (1 - share) + colour * share
+    blend(base, colour, coverage)
+    assert np.abs(base - exact).max() <= 0.5 + 1e-9
 
 
 def test_nothing_changed_is_no_damage() -> None:

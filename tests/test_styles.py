@@ -13,9 +13,10 @@ from engine.drawing import Glyphs
 from engine.events import Ask
 from engine.forms import CUTS, LIT, SHADED
 from engine.geometry import Rect
-from engine.guide import Guide, glyph_coverage
+from engine.guide import Guide
 from engine.legibility import INKS, contrast
 from engine.materials import DEPTH, TEXTURES, moved
+from engine.plain import glyph_coverage
 from engine.style_pictures import from_picture
 from engine.style_words import added, from_words, in_words, known_words
 from engine.styles import PRESETS, VECTOR_SIZE, Style, mix

@@ -14,7 +14,7 @@ from engine.events import Ask, Key, Text
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.styles import PRESETS
-from engine.text_check import check
+from engine.text_check import check, median, unevenness
 from engine.theme import Role
 from engine.typeface import Face, offsets
 from models.synthetic.renderer import StyledRenderer
@@ -102,6 +102,14 @@ def test_what_covers_a_wrong_line_is_not_its_paper() -> None:
     before = frame.copy()
     assert check(frame, WHOLE, guide, PRESETS["light"].paints(SIZE)).repaired > 20
     assert (frame[cover.slices] == before[cover.slices]).all() and (frame != before).any()
+
+
+def test_paper_is_measured_as_numpy_measures_it() -> None:
+    rng = np.random.default_rng(4)
+    for count in (1, 2, 7, 500, 3001):
+        rows = np.clip(rng.normal(120, rng.uniform(1, 60), (3, count)), 0, 255).astype(np.uint8)
+        columns = np.ascontiguousarray(rows.T.astype(np.float32))
+        assert (median(rows) == np.median(columns, axis=0)).all() and unevenness(rows) == float(columns.std(axis=0).mean())
 
 
 def test_nothing_outside_the_rects_is_touched() -> None:

@@ -12,7 +12,8 @@ from engine.desktop.region import Region
 from engine.desktop.text_field import CARET
 from engine.drawing import Fill
 from engine.geometry import Rect
-from engine.guide import Guide, blend
+from engine.guide import Guide
+from engine.plain import blend
 from engine.session import Session
 from engine.theme import Role
 from engine.typeface import FILES, font_folder

@@ -22,7 +22,7 @@ from engine.desktop.documents import Documents
 from engine.desktop.looks import look
 from engine.desktop.menu import Menu
 from engine.desktop.routing import Router
-from engine.desktop.screen import drawn
+from engine.desktop.screen import Parts, drawn
 from engine.desktop.stack import WindowStack
 from engine.desktop.text_field import TextField
 from engine.desktop.turning import Turning
@@ -64,6 +64,7 @@ class Desktop:
         said, until = state.get("notice", ("", 0.0))
         self._notice: tuple[str, float] = (said, until)
         self._sheet: Sheet | None = None
+        self._parts = Parts()
         self.menu: Menu | None = None
         self.ask_bar: AskBar | None = None
         if state.get("ask_bar"):
@@ -88,7 +89,7 @@ class Desktop:
     @property
     def sheet(self) -> Sheet:
         if self._sheet is None:
-            self._sheet = drawn(self, self._notice[0])
+            self._sheet = drawn(self, self._notice[0], self._parts)
         return self._sheet
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from engine.desktop.text_buffer import TextBuffer
@@ -29,9 +29,9 @@ class Look(NamedTuple):
 
 def look(text: str, start: int, size: int) -> Look:
     """The look of the paragraph that starts at offset `start`, for plain text of `size` pixels."""
-    found = _MARKER.match(text, start)
+    found = None if text[start : start + 1].isalpha() else _MARKER.match(text, start)
     if not found:
-        return Look(Face(size))
+        return _plain(size)
     length = found.end() - start
     if found["heading"]:
         level = length - 1
@@ -39,6 +39,11 @@ def look(text: str, start: int, size: int) -> Look:
     if found["quote"]:
         return Look(Face(size, "oblique"), length, hangs=True)
     return Look(Face(size), length, hangs=True)
+
+
+@lru_cache(maxsize=64)
+def _plain(size: int) -> Look:
+    return Look(Face(size))
 
 
 def break_line(buffer: TextBuffer) -> None:

@@ -12,7 +12,7 @@ from engine.desktop.text_buffer import TextBuffer
 from engine.geometry import Rect
 from engine.scene import Touch, Widget
 from engine.theme import Role
-from engine.typeface import Face, line_height, offsets
+from engine.typeface import line_height, offsets
 
 PADDING = 6  # pixels between the field's edge and its text
 CARET = 2  # pixels across
@@ -26,7 +26,7 @@ class TextField:
         self.system = system
         self.buffer = TextBuffer(text, single=True)
         self._scroll = 0
-        self._pens: tuple[Face, str, list[int]] = (Face(), "", [0])
+        self._pens: tuple[int, ...] = (0,)
         self._from = (0, 0)  # the word a double click selected
         self._on_change: Action | None = None
         self._keys: dict[str, Action | None] = {}
@@ -129,22 +129,17 @@ class TextField:
 
     def _offset(self, x: int) -> int:
         """The offset nearest to pixel `x`, counted from where the visible text begins."""
-        pens = self._pens[2]
+        pens = self._pens
         x += self._scroll
         at = bisect_left(pens, x)
         if at and (at == len(pens) or x - pens[at - 1] < pens[at] - x):
             at -= 1
         return min(at, len(self.text))
 
-    def _measure(self, face: Face) -> list[int]:
-        if self._pens[:2] != (face, self.text):
-            self._pens = face, self.text, offsets(face, self.text)
-        return self._pens[2]
-
     def _draw_text(self, canvas: Canvas, place: Rect, focused: bool) -> None:
         """The visible part of the text with selection and caret, scrolled so that the caret is in view."""
         face, buffer = canvas.face, self.buffer
-        pens = self._measure(face)
+        pens = self._pens = offsets(face, self.text)
         caret = pens[buffer.caret]
         self._scroll = max(caret - place.w, min(self._scroll, caret, max(pens[-1] - place.w, 0)))
         x = place.x - self._scroll

@@ -159,6 +159,9 @@ def _table(face: Face) -> np.ndarray:
 def _advances(face: Face, codes: np.ndarray) -> np.ndarray:
     table = _table(face)
     steps = table[codes]
-    for code in np.unique(codes[steps == 0]).tolist():
+    unknown = codes[steps == 0]
+    if not len(unknown):
+        return steps - 1
+    for code in np.unique(unknown).tolist():
         table[code] = advance(face, chr(code)) + 1
-    return (table[codes] if (steps == 0).any() else steps) - 1
+    return table[codes] - 1

@@ -16,7 +16,8 @@ from engine.desktop.desktop import Desktop
 from engine.drawing import Glyphs, Item, Mark, Outline, Picture
 from engine.events import as_record
 from engine.geometry import Rect
-from engine.guide import Guide, edges, glyph_coverage, mark_coverage
+from engine.guide import Guide
+from engine.plain import edges, glyph_coverage, mark_coverage
 from engine.styles import Style
 from engine.theme import Role
 from models.datasets.states import State, state_of

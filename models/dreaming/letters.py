@@ -16,7 +16,7 @@ from engine.desktop.text_field import CARET
 from engine.desktop.text_view import LEADING
 from engine.events import Event, Key, Text
 from engine.geometry import Rect
-from engine.guide import blend
+from engine.plain import blend
 from engine.theme import NEUTRAL, Role
 from engine.typeface import Face, advance, glyph, line_height
 

@@ -14,8 +14,8 @@ import numpy as np
 from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline
 from engine.forms import LIT, bevels
 from engine.geometry import Rect
-from engine.guide import glyph_coverage, mark_coverage
 from engine.legibility import DIM, GLOW, LIFT, SHADE
+from engine.plain import glyph_coverage, mark_coverage
 from engine.styles import Style
 from engine.theme import BEVELLED, Role, radius_of
 
