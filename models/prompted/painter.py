@@ -300,13 +300,13 @@ class PromptedPainter:
 
     def _given(self, area: Rect, request: PaintRequest, told: Conditioning, damage: tuple[Rect, ...]) -> Given:
         """What the area is painted from, as large as the checkpoint paints it."""
-        cells, scale = self._within(area), self.ladder.scale
+        (_, y, x), scale = self._within(area), self.ladder.scale
         shown = self._frame.showing(request.guide, damage, area)
         shown = self._fewer(self._seen(shown, area, request) if self.family.edits else shown)
         guide = self._fewer(self._frame.showing(request.guide, (area,), area)) if self.family.control else None
-        start = self.ladder.less(self._latents[cells]) if self.family.edits or request.guide is None else None
+        start = self.ladder.less(self._latents[..., y, x]) if self.family.edits or request.guide is None else None
         size, corner = (self._spec.size[1] // scale, self._spec.size[0] // scale), (area.y // scale, area.x // scale)
-        return Given(shown, guide, start, told, told.added(size, corner), self._run.fields_in(*cells[1:], scale))
+        return Given(shown, guide, start, told, told.added(size, corner), self._run.fields_in(y, x, scale))
 
     def _fewer(self, pixels: Tensor) -> Tensor:
         return pixels if self.ladder.scale == 1 else self.ladder.less(self._coder.floats(pixels))
