@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from engine.geometry import Rect
 
@@ -19,7 +20,7 @@ class Cells:
     the whole frame would; step: their sides are multiples of it: few shapes, for each takes time at first and memory for good;
     fine: up to this many pixels, multiples of `align` too; margin: what is painted around the damage and thrown away; least: the
     shortest side; most: the longest, 0 for any; sizes: (width, height) of the only crops there are beside the whole frame, the
-    smallest first; empty: any of those sides."""
+    smallest first; empty: any of those sides; joined: whether crops become one where that around them is no larger than they are."""
 
     align: int = 16
     step: int = 32
@@ -28,6 +29,7 @@ class Cells:
     least: int = 64
     most: int = 0
     sizes: tuple[tuple[int, int], ...] = ()
+    joined: bool = False
 
     def at_most(self, most: int) -> Cells:
         """The same where no side may be longer than `most` pixels, or than leaves something between margins; 0: any may."""
@@ -102,10 +104,29 @@ def plan(damage: Iterable[Rect], size: tuple[int, int], cells: Cells = BUNDLED_C
                 break
         else:
             crops.append(PaintCrop(area, (part,)))
+    if cells.joined:
+        crops = _joined(crops, size, cells)
     fits = not cells.most or max(size) <= cells.most
     if crops and fits and (whole or sum(crop.area.area for crop in crops) >= WHOLE * size[0] * size[1]):
         return [PaintCrop(Rect(0, 0, *size), rects)]
     return crops
+
+
+def _joined(crops: Iterable[PaintCrop], size: tuple[int, int], cells: Cells) -> list[PaintCrop]:
+    """Crops of which no two would fit into one that is no larger than both."""
+    done: list[PaintCrop] = []
+    for crop in crops:
+        i = 0
+        while i < len(done):
+            damage = (*done[i].damage, *crop.damage)
+            (_, area), *more = _cut(reduce(Rect.join, damage), size, cells)
+            if not more and area.area <= done[i].area.area + crop.area.area:
+                del done[i]
+                crop, i = PaintCrop(area, damage), 0
+            else:
+                i += 1
+        done.append(crop)
+    return done
 
 
 def _cut(rect: Rect, size: tuple[int, int], cells: Cells) -> Iterator[tuple[Rect, Rect]]:

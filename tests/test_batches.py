@@ -16,8 +16,9 @@ from engine.events import Text
 from engine.geometry import Rect
 from engine.painter import BATCHES, CACHE, Cancelled, PaintRequest
 from models.catalog import open_carefully
+from models.crops import Cells, plan
 from models.ladder import Careful
-from models.prompted.painter import PromptedPainter
+from models.prompted.painter import SMALL_CELLS, PromptedPainter
 from tests.stand_in_gpu import FakeRecorder
 from tests.test_families import LATENT, SPEC, painter_of, request
 from tests.test_painters import WHOLE, empty, show
@@ -111,6 +112,27 @@ def test_where_launches_are_recorded_each_crop_is_one(checkpoints: Path, monkeyp
     monkeypatch.setattr("models.graphs.recorder_for", lambda device: FakeRecorder())
     painter = painter_of(folder_of(checkpoints, "sd1"))
     assert painter.at_once == 1
+
+
+@pytest.mark.parametrize("size", [(512, 384), (1024, 768)])
+def test_crops_are_joined_where_one_is_no_larger(size: tuple[int, int]) -> None:
+    rng, bounds = np.random.default_rng(0), Rect(0, 0, *size)
+    apart: Cells = replace(SMALL_CELLS, joined=False)
+    fewer = 0
+    for _ in range(50):
+        corners = [(8 * int(rng.integers(0, size[0] // 8 - 8)), 8 * int(rng.integers(0, size[1] // 8 - 8))) for _ in range(5)]
+        damage = [Rect(x, y, 8 * int(rng.integers(2, 9)), 8 * int(rng.integers(2, 9))) for x, y in corners]
+        crops, before = plan(damage, size, SMALL_CELLS), plan(damage, size, apart)
+        assert sorted(rect for crop in crops for rect in crop.damage) == sorted(damage)
+        if len(before) > 1:
+            assert sum(crop.area.area for crop in crops) <= sum(crop.area.area for crop in before)
+        fewer += len(before) - len(crops)
+        for crop in crops:
+            assert bounds.covers(crop.area)
+            assert all(crop.area.covers(rect.grow(SMALL_CELLS.margin // 2).meet(bounds)) for rect in crop.damage)
+    assert fewer > 0
+    status = [Rect(296, 240, 24, 24), Rect(336, 240, 24, 24), Rect(384, 240, 32, 24), Rect(256, 248, 160, 32)]
+    assert len(plan(status, size, SMALL_CELLS)) == 1 < len(plan(status, size, apart))
 
 
 def test_what_is_asked_for_in_one_event_is_replayed_bit_for_bit(checkpoints: Path) -> None:

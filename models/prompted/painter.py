@@ -54,7 +54,7 @@ CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three 
 # Where time goes by the pixel, as on a CPU: the smallest that holds a letter and its margins wherever it stands. A denoiser that was
 # trained on whole pictures knows less of the place there, and its coarser cells begin elsewhere than the frame's, so that what a
 # crop shows is further from what the whole frame would: `docs/benchmarks.md` says how far. `least_crop` asks for larger ones.
-SMALL_CELLS = replace(CELLS, align=16, least=128)
+SMALL_CELLS = replace(CELLS, align=16, least=128, joined=True)
 SMALL_AREA = 256 * 128  # crops up to this many pixels are painted together on a CPU: each alone reads all weights, and calls every layer
 AT_ONCE, PAIR = 4, 2  # crops in a batch; of those that are captured, where a letter and the count below it are what comes together
 Painted = tuple[Tensor, Tensor]  # of an area: pixels, float32 (1, 3, h, w) in [-1, 1], and latents as they are kept, (1, C, h / 8, w / 8)
