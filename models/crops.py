@@ -48,6 +48,11 @@ class Cells:
 
 
 BUNDLED_CELLS = Cells()
+PROMPTED_CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
+# Where time goes by the pixel, as on a CPU: the smallest that holds a letter and its margins wherever it stands. A denoiser that was
+# trained on whole pictures knows less of the place there, and its coarser cells begin elsewhere than the frame's, so that what a
+# crop shows is further from what the whole frame would: `docs/benchmarks.md` says how far. `least_crop` asks for larger ones.
+SMALL_CELLS = replace(PROMPTED_CELLS, align=16, least=128, joined=True)
 
 
 def least(cells: Cells, size: tuple[int, int]) -> tuple[int, int]:

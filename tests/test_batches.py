@@ -16,9 +16,9 @@ from engine.events import Text
 from engine.geometry import Rect
 from engine.painter import BATCHES, CACHE, Cancelled, PaintRequest
 from models.catalog import open_carefully
-from models.crops import Cells, plan
+from models.crops import SMALL_CELLS, Cells, plan
 from models.ladder import Careful
-from models.prompted.painter import SMALL_CELLS, PromptedPainter
+from models.prompted.painter import PromptedPainter
 from tests.stand_in_gpu import FakeRecorder
 from tests.test_families import LATENT, SPEC, painter_of, request
 from tests.test_painters import WHOLE, empty, show

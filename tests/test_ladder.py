@@ -21,12 +21,11 @@ from engine.painter import Edit, PainterSpec, PaintRequest, Words
 from engine.session import Session
 from engine.text_check import check
 from models.catalog import open_carefully
-from models.crops import BUNDLED_CELLS, Cells, plan
+from models.crops import BUNDLED_CELLS, PROMPTED_CELLS, SMALL_CELLS, Cells, plan
 from models.ferry import Ferry
 from models.ladder import CROPPED, LEAST_CROP, SHRUNK, TILED, WAITING, Careful, Ladder
 from models.memory_plan import plans
 from models.placing import Placement
-from models.prompted.painter import CELLS, SMALL_CELLS
 from tests.test_memory_plan import STAGES, Pipeline, forget, network_of
 from tests.test_painters import SIZE, WHOLE, ask, drawn
 from tests.tiny_families import tiny_folder
@@ -206,7 +205,7 @@ def test_crops_become_smaller_as_long_as_they_show_something(size: tuple[int, in
     assert seen == sides and ladder.scale == 2 and not ladder.down()
 
 
-@pytest.mark.parametrize("cells", [CELLS, SMALL_CELLS, BUNDLED_CELLS])
+@pytest.mark.parametrize("cells", [PROMPTED_CELLS, SMALL_CELLS, BUNDLED_CELLS])
 @pytest.mark.parametrize("size", [(1024, 768), (512, 384), (320, 256), (256, 192)])
 def test_smaller_crops_cover_the_damage_with_enough_around_it(cells: Cells, size: tuple[int, int]) -> None:
     rng, bounds = np.random.default_rng(0), Rect(0, 0, *size)

@@ -11,8 +11,8 @@ from engine.geometry import Rect
 from engine.guide import Guide
 from engine.painter import CACHE, Painter, PainterSpec, Painting, Words
 from models.catalog import open_painter
-from models.crops import plan
-from models.prompted.painter import CELLS, SMALL_CELLS, PromptedPainter
+from models.crops import PROMPTED_CELLS, SMALL_CELLS, plan
+from models.prompted.painter import PromptedPainter
 from tests.stand_in_gpu import FakeRecorder
 from tests.test_painters import SIZE, WHOLE, ask, drawn
 from tests.tiny_families import tiny_folder
@@ -104,5 +104,5 @@ def test_where_launches_are_recorded_crops_are_a_few_larger_squares(folder: Path
     monkeypatch.setattr("models.graphs.recorder_for", lambda device: FakeRecorder())
     painter = open_painter(PainterSpec(checkpoint=str(folder), size=(512, 384), device="cpu", threads=1))
     assert isinstance(painter, PromptedPainter)
-    assert painter.cells == CELLS.few((512, 384)) and painter.cells.sizes == ((256, 256),)
-    assert SMALL_CELLS.least < CELLS.least
+    assert painter.cells == PROMPTED_CELLS.few((512, 384)) and painter.cells.sizes == ((256, 256),)
+    assert SMALL_CELLS.least < PROMPTED_CELLS.least

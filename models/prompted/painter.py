@@ -33,7 +33,7 @@ from engine.painter import (
     Readiness,
 )
 from models.compiling import Blocks, compile_regions
-from models.crops import Cells, PaintCrop, alike, evened, least, plan
+from models.crops import PROMPTED_CELLS, SMALL_CELLS, PaintCrop, alike, evened, least, plan
 from models.devices import all_threads, device_of, name_of
 from models.families import Family
 from models.graphs import Graphs
@@ -50,11 +50,6 @@ from models.prompted.run import Run
 from models.prompted.telling import Telling
 from models.stopwatch import Stopwatch
 
-CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
-# Where time goes by the pixel, as on a CPU: the smallest that holds a letter and its margins wherever it stands. A denoiser that was
-# trained on whole pictures knows less of the place there, and its coarser cells begin elsewhere than the frame's, so that what a
-# crop shows is further from what the whole frame would: `docs/benchmarks.md` says how far. `least_crop` asks for larger ones.
-SMALL_CELLS = replace(CELLS, align=16, least=128, joined=True)
 SMALL_AREA = 256 * 128  # crops up to this many pixels are painted together on a CPU: each alone reads all weights, and calls every layer
 AT_ONCE, PAIR = 4, 2  # crops in a batch; of those that are captured, where a letter and the count below it are what comes together
 Painted = tuple[Tensor, Tensor]  # of an area: pixels, float32 (1, 3, h, w) in [-1, 1], and latents as they are kept, (1, C, h / 8, w / 8)
@@ -87,7 +82,7 @@ class PromptedPainter:
             steps, BLEND, prompted=True, turns=True, note=self.telling.templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
             strength=0.0 if self.family.edits else self.family.turning,
         )  # fmt: skip
-        cells, small = (replace(cells, least=spec.least_crop or cells.least) for cells in (CELLS, SMALL_CELLS))
+        cells, small = (replace(cells, least=spec.least_crop or cells.least) for cells in (PROMPTED_CELLS, SMALL_CELLS))
         self._ample = cells.few(spec.size) if self.graphs.on else cells  # for edits, which more depends on and nobody waits for
         self.cells = small if device.type == "cpu" and not self.graphs.on else self._ample
         captured = self.graphs.on and self._coder.local and bool(self.cells.sizes)  # a batch of the smallest crops is

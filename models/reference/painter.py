@@ -36,7 +36,7 @@ from engine.painter import (
     Patch,
     Readiness,
 )
-from models.crops import PaintCrop, plan
+from models.crops import PROMPTED_CELLS, PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.graphs import Graphs
 from models.held_frame import BLEND, EMPTY, HeldFrame
@@ -45,7 +45,6 @@ from models.ladder import Ladder
 from models.placing import Placement
 from models.probe import first_request
 from models.prompted.checkpoint import PromptedCheckpoint
-from models.prompted.painter import CELLS
 from models.reference.calling import called_with
 from models.reference.captured import PADDED, Captured
 from models.reference.previews import Sketch
@@ -85,7 +84,7 @@ class ReferencePainter:
         self._devices = [device] if device.type == "cuda" else []
         fit = self.family.pipeline in PADDED and self.placement.plan.offload == "none"
         self.graphs = Graphs(device, (*spec.without, *([] if fit else [GRAPHS])))
-        self._cells = replace(CELLS, least=spec.least_crop or CELLS.least)
+        self._cells = replace(PROMPTED_CELLS, least=spec.least_crop or PROMPTED_CELLS.least)
         if self.graphs.on:
             Captured(self.pipeline.transformer, self.graphs)
             self._cells = self._cells.few(spec.size)
@@ -155,7 +154,7 @@ class ReferencePainter:
         """What is painted so that the damage can be taken: the whole frame for what is told in words alone."""
         if request.guide is None:
             return [PaintCrop(self._frame.whole, damage)] if damage else []
-        cells = replace(self._cells, margin=AROUND if request.edit is not None else CELLS.margin)
+        cells = replace(self._cells, margin=AROUND if request.edit is not None else PROMPTED_CELLS.margin)
         return plan(damage, self._spec.size, cells.at_most(self.ladder.most), whole=CROPS in self._spec.without)
 
     def call(self, request: PaintRequest, damage: tuple[Rect, ...], area: Rect | None = None) -> dict[str, Any]:
