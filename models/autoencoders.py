@@ -17,11 +17,11 @@ from engine.painter import AUTO, OWN
 from engine.paths import path_said
 from models.families import Family
 from models.findings import Findings
+from models.first_look import header_alone
 from models.layout import layout
 from models.places import BESIDE, Found, found_in, named
-from models.safetensors_file import PLAIN_NAME, Digest, Entry, SafetensorsFile, open_safetensors
-from models.survey import Pair, check_link
-from models.whole import refuse_foreign
+from models.safetensors_file import Digest, Entry, SafetensorsFile, open_safetensors
+from models.survey import Pair
 
 LARGEST = 4 * 2**30  # bytes
 PREFIX = "first_stage_model."
@@ -134,13 +134,7 @@ def _coded(entries: Mapping[str, Any]) -> tuple[str, int, bool, int] | None:
 def autoencoder(path: Path, findings: Findings | None = None) -> Autoencoder:
     """What the file is, by its header, with its other half where it is one. Raises CheckpointError."""
     findings = findings if findings is not None else Findings()
-    with findings.row("links"):
-        findings.tell("links", check_link(path))
-    with findings.row("headers"):
-        refuse_foreign(path)
-        with open_safetensors(path, LARGEST, PLAIN_NAME) as file:
-            entries = file.entries
-            findings.tell("headers", f"{len(entries)} tensors")
+    entries = header_alone(path, findings, LARGEST)
     with findings.row("family"):
         if side := side_of(entries):
             found = _paired(path, side, entries)
@@ -157,12 +151,9 @@ def _paired(path: Path, side: str, entries: Mapping[str, Entry]) -> Autoencoder:
     partner = path.with_name(path.name.replace(side, other)) if side in path.name else path.with_name(f"{path.stem}_{other}{path.suffix}")
     if not partner.is_file():
         raise CheckpointError(f"{path} is the {side} of a tiny autoencoder and stands alone; put its {other} beside it, as {partner.name}")
-    check_link(partner)
-    refuse_foreign(partner)
-    with open_safetensors(partner, LARGEST) as file:
-        if side_of(file.entries) != other:
-            raise CheckpointError(f"{partner} is not the {other} that goes with {path.name}; copy both files again")
-        halves = {side: entries, other: file.entries}
+    halves = {side: entries, other: header_alone(partner, Findings(), LARGEST)}
+    if side_of(halves[other]) != other:
+        raise CheckpointError(f"{partner} is not the {other} that goes with {path.name}; copy both files again")
     first = halves["decoder"]["1.weight"]
     paths = {side: path, other: partner}
     return Autoencoder((paths["encoder"], paths["decoder"]), TINY, first.shape[1], width=first.shape[0])

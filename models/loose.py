@@ -17,14 +17,13 @@ from typing import Any, NamedTuple
 from engine.errors import CheckpointError
 from models.arrangements import FIRST, HARMLESS, SD3, WHOLE, XL_FIRST, XL_OPEN, Arrangement, unprefixed
 from models.findings import Findings
+from models.first_look import header_alone
 from models.layout import layout
 from models.number_formats import FLOATS
 from models.safetensors_file import SafetensorsFile, open_safetensors
 from models.scaled import goes_with_weights
 from models.single_file import PARTS, Brought, Contents, File, Piece, described
-from models.survey import check_link
 from models.weights import Reading, finite
-from models.whole import refuse_foreign
 
 LARGEST = 32 * 2**30  # bytes
 CLIP, T5 = "CLIP", "T5"
@@ -67,13 +66,7 @@ def _words(entries: Mapping[str, Any]) -> tuple[str, int] | None:
 def text_encoder(path: Path, findings: Findings | None = None) -> TextEncoder:
     """What the file is, by its header. Raises CheckpointError."""
     findings = findings if findings is not None else Findings()
-    with findings.row("links"):
-        findings.tell("links", check_link(path))
-    with findings.row("headers"):
-        refuse_foreign(path)
-        with open_safetensors(path, LARGEST) as file:
-            told = _words(file.entries)
-            findings.tell("headers", f"{len(file.entries)} tensors")
+    told = _words(header_alone(path, findings, LARGEST))
     with findings.row("family"):
         if told is None:
             raise CheckpointError(f"{path} is no text encoder that is known here; {READ}")
