@@ -26,6 +26,7 @@ GRAPHS = "CUDA graphs"  # a technique too, where there is a GPU
 BATCHES = "batches"  # of small crops, a technique of latent painters on a CPU
 FUSING = "fused layers"  # and this one, there, in half precision
 COMPILING = "torch.compile"  # and this one, where it is asked for
+AUTO, OWN = "auto", "own"  # of a spec's sampler and autoencoder: as is found, and the checkpoint's
 TOLD = 6  # events that are told in words; what came before them the frame shows already
 
 
@@ -50,6 +51,7 @@ class PainterSpec:
     cache_mb: float = 64.0  # of patches that are kept to be looked up
     compiled: bool = False  # whether torch.compile is tried on the denoiser's blocks
     sampler: str = "auto"  # "own", or a name of models.loras.samplers; "auto": as the LoRAs ask
+    vae: str = "auto"  # an autoencoder's name or file, or "own": the checkpoint's; "auto": as models.autoencoders finds one
 
     @property
     def weights(self) -> tuple[tuple[str, float], ...]:

@@ -132,6 +132,9 @@ class Settings(BaseSettings):
         (), "folders of other programs whose checkpoints are used where they lie",
         'a list of folders, such as ["/home/me/ComfyUI", "~/.cache/huggingface/hub"]',
     )
+    vae: str = _setting(
+        "auto", "the autoencoder of checkpoints that it is made for", "auto, own (each checkpoint's), a name of the list of models, or a file", min_length=1
+    )
     frame_cap: int = _setting(60, "frames a second at most", "a whole number from 1 to 1000", ge=1, le=1000)
     paint_cap: float = _setting(0, "paints a second at most", "a number up to 1000; 0 for as many as come", ge=0, le=1000)
     power_cap: int = _setting(

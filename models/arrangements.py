@@ -15,6 +15,8 @@ import torch
 from diffusers.loaders import single_file_utils as library
 from torch import Tensor
 
+from models.encoders import older
+
 Tensors = dict[str, Tensor]
 Rename = Callable[[Tensors, Mapping[str, Any]], Tensors]  # of the file's tensors under one beginning, and the part's settings
 DENOISER, CODER = "model.diffusion_model.", "first_stage_model."
@@ -61,6 +63,11 @@ def _coder(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
     return library.convert_ldm_vae_checkpoint(tensors, config)
 
 
+def _coder_as_named(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    """By diffusers' names, older ones too."""
+    return {older("AutoencoderKL", name): tensor for name, tensor in tensors.items()}
+
+
 def _clip(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
     return library.convert_ldm_clip_checkpoint(tensors)
 
@@ -73,21 +80,21 @@ def _open_clip(beginning: str) -> Rename:
     return rename
 
 
-def _without(beginning: str) -> Rename:
+def unprefixed(beginning: str) -> Rename:
     """Of tensors that have the library's own names behind a beginning."""
     return lambda tensors, config: {name.removeprefix(beginning): tensor for name, tensor in tensors.items()}
 
 
 def _t5(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
     """What reads a word is one tensor under two names, of which a file may have either."""
-    found = _without(T5_XXL)(tensors, config)
+    found = unprefixed(T5_XXL)(tensors, config)
     words = next((found[name] for name in ("shared.weight", "encoder.embed_tokens.weight") if name in found), None)
     return found if words is None else {"shared.weight": words, **found}
 
 
 def _clip_l_plain(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
     """Stable Diffusion 3's, whose pooled words go on unchanged: whatever projection its file may hold was never used."""
-    found = _without(CLIP_L)(tensors, config)
+    found = unprefixed(CLIP_L)(tensors, config)
     like = next(iter(found.values()))
     return {**found, "text_projection.weight": torch.eye(int(config["hidden_size"]), dtype=like.dtype, device=like.device)}
 
@@ -159,8 +166,11 @@ WHOLE = (  # parts of Stable Diffusion's files, and those of FLUX.1
     Arrangement(DENOISER, "unet", _unet), Arrangement(CODER, "vae", _coder), Arrangement("vae.", "vae", _coder),
     Arrangement(FIRST, "text_encoder", _clip), Arrangement(OPEN, "text_encoder", _open_clip(OPEN)),
     Arrangement(XL_FIRST, "text_encoder", _clip), Arrangement(XL_OPEN, "text_encoder_2", _open_clip(XL_OPEN)),
-    Arrangement(CLIP_L, "text_encoder", _without(CLIP_L)), Arrangement(T5_XXL, "text_encoder_2", _t5),
+    Arrangement(CLIP_L, "text_encoder", unprefixed(CLIP_L)), Arrangement(T5_XXL, "text_encoder_2", _t5),
 )  # fmt: skip
+
+
+TRAINED_CODER, NAMED_CODER = Arrangement(CODER, "vae", _coder), Arrangement("", "vae", _coder_as_named)  # of files that are one and nothing else
 
 
 class Denoiser(NamedTuple):
@@ -177,7 +187,7 @@ def _as_named(tensors: Tensors) -> Tensors:
     return tensors
 
 
-SD3 = (Arrangement(CLIP_L, "text_encoder", _clip_l_plain), Arrangement(CLIP_G, "text_encoder_2", _without(CLIP_G)), Arrangement(T5_XXL, "text_encoder_3", _t5))
+SD3 = (Arrangement(CLIP_L, "text_encoder", _clip_l_plain), Arrangement(CLIP_G, "text_encoder_2", unprefixed(CLIP_G)), Arrangement(T5_XXL, "text_encoder_3", _t5))
 # The more particular rows stand first: the first whose mark is there is taken.
 DENOISERS = (
     Denoiser("single_stream_modulation.lin.weight", "Flux2Transformer2DModel", _bare(library.convert_flux2_transformer_checkpoint_to_diffusers)),

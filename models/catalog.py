@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engine.errors import CheckpointError
-from engine.painter import GuidePainter, Painter, PainterSpec
+from engine.painter import AUTO, OWN, GuidePainter, Painter, PainterSpec
 from engine.paths import path_said
 from models.places import INDEX, found_in, named
 from models.whole import refuse_foreign, whole
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from models.survey import Survey
 
 NO_LORAS = "takes no LoRAs and no other sampler; leave --lora and --sampler out, or give an open checkpoint with --checkpoint"
+NO_VAE = "has no autoencoder that could be another; leave --vae out, or give an open checkpoint with --checkpoint"
 ALWAYS = ("bundled", "guide")
 BUNDLED = Path(__file__).parent / "bundled"
 LIBRARIES = ("models.latent_painter", "models.prompted.painter", "models.probe", "models.ladder", "models.survey")  # to open a painter with
@@ -61,6 +63,12 @@ def lenders(profile: str | None) -> list[Path]:
     return [found.path for found in every if found.kind == "checkpoint" and found.path.is_dir()]
 
 
+def text_encoders(profile: str | None) -> list[Path]:
+    """Files that may be text encoders of a denoiser's file that lacks them."""
+    every = found_in(Path(profile)) if profile is not None else []
+    return [found.path for found in every if found.kind == "text encoder" and not found.foreign]
+
+
 def open_checkpoint(
     path: Path, findings: Findings | None = None, profile: str | None = None, spec: PainterSpec | None = None
 ) -> BundledCheckpoint | PromptedCheckpoint:
@@ -75,21 +83,25 @@ def open_checkpoint(
 
     findings = findings if findings is not None else Findings()
     surveyed = _looked_at(path, findings)
-    extra = (_held(spec),) if spec is not None else ()
+    from models.autoencoders import chosen
+
+    held, choose = _held(spec), partial(chosen, spec.vae if spec is not None else AUTO, path, profile)
     if surveyed is None:
         from models.prompted.from_file import build_from_file
 
-        folders = lenders(profile)
-        with limited_memory(path, *folders):
-            return build_from_file(path, findings, folders, *extra)
+        folders, words = lenders(profile), text_encoders(profile)
+        with limited_memory(path, *folders, *words):
+            return build_from_file(path, findings, folders, held, choose, words)
     name = "bundled" if path == BUNDLED else path.name
     if surveyed.index["_class_name"] == "PixelOSPipeline":
+        if spec is not None and spec.vae not in (AUTO, OWN):
+            raise CheckpointError(f"the checkpoint {name} {NO_VAE}")
         from models.loading import build_bundled as build
     else:
         from models.prompted.opening import build_prompted
 
         with limited_memory(path):
-            return build_prompted(surveyed, name, None, *extra)
+            return build_prompted(surveyed, name, (), held, choose)
     with limited_memory(path):
         return build(surveyed, name)
 
@@ -111,6 +123,10 @@ def first_look(spec: PainterSpec) -> None:
     """Refuse the checkpoint that `spec` names where its files give reason to, which takes no library and so no time. Raises CheckpointError."""
     if spec.checkpoint != "guide" and not spec.checkpoint.startswith(RANDOM):
         look_at(resolve(spec.checkpoint, spec.profile))
+        if spec.vae not in (AUTO, OWN):
+            from models.autoencoders import autoencoder, place_of
+
+            autoencoder(place_of(spec.vae, spec.profile))
 
 
 def look_at(path: Path) -> None:
@@ -120,10 +136,12 @@ def look_at(path: Path) -> None:
     _looked_at(path, Findings())
 
 
-def _held(spec: PainterSpec) -> Callable[[str], torch.dtype]:
+def _held(spec: PainterSpec | None) -> Callable[[str], torch.dtype]:
     """In what number format a family's weights are held, by its name."""
     import torch
 
+    if spec is None:
+        return lambda family: torch.float32
     from models.devices import device_of
     from models.memory_plan import dtype_for
 
@@ -137,6 +155,8 @@ def check_spec(spec: PainterSpec) -> None:
         raise CheckpointError(f"unknown mode {spec.mode!r}; use guided or dream")
     if spec.checkpoint in ("guide", "bundled") and (spec.loras or spec.sampler != "auto"):
         raise CheckpointError(f"the checkpoint {spec.checkpoint} {NO_LORAS}")
+    if spec.checkpoint in ("guide", "bundled") and spec.vae not in (AUTO, OWN):
+        raise CheckpointError(f"the checkpoint {spec.checkpoint} {NO_VAE}")
 
 
 def facts_of(spec: PainterSpec) -> list[CheckpointFacts]:

@@ -5,10 +5,11 @@ Imports torch only where something is read: who has it looked at in another proc
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -44,8 +45,9 @@ class Row:
 class Verdict:
     """One checkpoint, or what goes with one. why: "" if it can be loaded, else what is wrong and what to do; sizes in
     megabytes; memory_mb: weights in float32, with the activations of a frame of the usual size (measured of the bundled family,
-    estimated of others; of what was only glanced at, weights alone); rows: what was looked at, in order; notes: what is ignored, and why; kind: checkpoint, lora, embedding or vae; place: "profile", or
-    whose folder it lies in; plan: how it would lie in the memory there is now, for a frame of the usual size."""
+    estimated of others; of what was only glanced at, weights alone); rows: what was looked at, in order; notes: what is ignored, and why; kind: checkpoint, lora, embedding, vae or text encoder;
+    place: "profile", or whose folder it lies in; plan: how it would lie in the memory there is now, for a frame of the usual size;
+    file_sha256: of the file alone, where it is one: `sha256` is of all that was read for it."""
 
     name: str
     path: str
@@ -61,6 +63,7 @@ class Verdict:
     kind: str = "checkpoint"
     place: str = "profile"
     plan: str = ""
+    file_sha256: str = ""
 
 
 def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits: str | None = None) -> Verdict:
@@ -82,6 +85,8 @@ def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits:
             return _lora(path, fits, profile, findings)
         if kind == "embedding":
             return _embedding(path, findings)
+        if kind in ("vae", "text encoder"):
+            return _part(path, kind, fits, profile, findings)
         found = open_checkpoint(path, findings, profile)
         if paint:
             with findings.row("frame"):
@@ -92,6 +97,7 @@ def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits:
     return Verdict(
         found.name, str(path), found.family, True, "", found.sha256, found.parameters, _megabytes(path),
         round(_memory(found.family, found.parameters) + _activations(found), 1), _rows(findings), tuple(findings.notes), plan=_plan(found),
+        file_sha256=found.file_sha256,
     )  # fmt: skip
 
 
@@ -161,9 +167,11 @@ class Sizes(NamedTuple):
 
 def sizes_of(found: Found) -> Sizes:
     """From headers alone. Raises CheckpointError."""
+    from models.autoencoders import autoencoder
     from models.bits import linear_entries
     from models.embeddings import suits, widths_of
     from models.first_look import PIPELINE, our_parts, recognised
+    from models.loose import text_encoder
     from models.loras.origins import origin
     from models.prompted.from_file import opened_file, part_family
     from models.prompted.opening import READING
@@ -187,7 +195,9 @@ def sizes_of(found: Found) -> Sizes:
     with opened_file(found.path, TAUGHT_NAME) as file:
         kind = kind_of(file.entries)
         if found.kind == "vae":
-            return Sizes("autoencoder", {"vae": _numbers(file.entries)}, {})
+            return Sizes(autoencoder(found.path).title, {"vae": _numbers(file.entries)}, {})
+        if found.kind == "text encoder":
+            return Sizes(text_encoder(found.path).title, {"text_encoder": _numbers(file.entries)}, {})
         if kind == "lora":
             made_for = origin(cast("Mapping[str, Entry]", file.entries), file.metadata)
             return Sizes(f"{MADE_FOR}{made_for or UNTOLD}", {"lora": _numbers(file.entries)}, {})
@@ -259,14 +269,50 @@ def _embedding(path: Path, findings: Findings) -> Verdict:
     )  # fmt: skip
 
 
+def _part(path: Path, kind: str, fits: str | None, profile: str | None, findings: Findings) -> Verdict:
+    """A part that lies alone, read to its end; with `fits`, an autoencoder as that checkpoint's."""
+    from models.autoencoders import VAE_ROWS, autoencoder
+    from models.loose import TEXT_ROWS, read_text_encoder
+    from models.prompted.opening import read_autoencoder
+
+    title, rows = {"vae": ("autoencoder", VAE_ROWS), "text encoder": ("text encoder", TEXT_ROWS)}[kind]
+    try:
+        if kind == "text encoder":
+            title, sha256, numbers = read_text_encoder(path, findings)
+        else:
+            alone = autoencoder(path, findings)
+            title = alone.title
+            if fits is None:
+                sha256, numbers = read_autoencoder(alone, findings)
+            else:
+                other = open_checkpoint(resolve(fits, profile), findings, profile, replace(PROBE, vae=str(path)))
+                sha256, numbers = other.sha256, sum(parameter.numel() for parameter in other.parts["vae"].parameters())
+    except CheckpointError as error:
+        return Verdict(path.stem, str(path), title, False, str(error), rows=_rows(findings, rows), notes=tuple(findings.notes), kind=kind)
+    return Verdict(
+        path.stem, str(path), title, True, "", sha256, numbers, _megabytes(path), rows=_rows(findings, rows), notes=tuple(findings.notes),
+        kind=kind, file_sha256=sha256_of(path),
+    )  # fmt: skip
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file that is known to be a plain one."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def kind_of(entries: Mapping[str, Any]) -> str:
-    """What a file is, by its tensors' names and shapes: "checkpoint", "lora" or "embedding"."""
+    """What a file is, by its tensors' names and shapes: "checkpoint", "lora", "embedding", "vae" or "text encoder"."""
+    from models.autoencoders import holds_autoencoder
+    from models.loose import holds_words
     from models.loras.reading import names_lora
 
     if any(map(names_lora, entries)):
         return "lora"
     small = len(entries) <= 2 and all(len(entry.shape) <= 2 for entry in entries.values())
-    return "embedding" if entries and small else "checkpoint"
+    if entries and small:
+        return "embedding"
+    return "vae" if holds_autoencoder(entries) else "text encoder" if holds_words(entries) else "checkpoint"
 
 
 def _megabytes(path: Path) -> float:

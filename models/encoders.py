@@ -1,4 +1,4 @@
-"""Text encoders of transformers from the settings that a checkpoint names, and the spellings of their tensors.
+"""Text encoders of transformers from the settings that a checkpoint names, and older spellings of networks' tensors.
 
 The library reads older files by renaming and tying tensors while it loads. We read files ourselves, so what is needed of
 that stands here, for the encoders that the table of families names.
@@ -25,6 +25,8 @@ SPELLINGS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "Qwen3VLForConditionalGeneration": ((r"^visual\.", "model.visual."), (r"^model\.(?!language_model|visual)", "model.language_model.")),
     "Qwen3Model": ((r"^model\.", ""),),  # the files of a model with a head hold its body under this name
     "Gemma2Model": ((r"^model\.", ""),),
+    "AutoencoderKL": ((r"(attentions\.\d+)\.query\.", r"\1.to_q."), (r"(attentions\.\d+)\.key\.", r"\1.to_k."), (r"(attentions\.\d+)\.value\.", r"\1.to_v."),
+                      (r"(attentions\.\d+)\.proj_attn\.", r"\1.to_out.0.")),  # as folders of 2022 and 2023 name them, Stable Diffusion's own among them
     "Mistral3ForConditionalGeneration": (
         (r"^language_model\.lm_head", "lm_head"), (r"^language_model\.model\.", "model.language_model."),
         (r"^(vision_tower|multi_modal_projector)\.", r"model.\1."),

@@ -22,13 +22,13 @@ LICENCES = ("license", "licence", "copying", "use_policy")
 
 
 def facts(spec: PainterSpec) -> list[CheckpointFacts]:
-    """Of every checkpoint there is, were it opened as `spec` says but for its name, and of the profile's own LoRAs, each by the name of its
-    row; never raises for a bad one."""
+    """Of every checkpoint there is, were it opened as `spec` says but for its name, and of every LoRA, each by the name of its row; never
+    raises for a bad one."""
     every = found_in(Path(spec.profile)) if spec.profile is not None else []
     others = [found for found in every if found.kind == "checkpoint"]
     ours = Found("bundled", BUNDLED, "checkpoint")
     guide = CheckpointFacts("guide", "no model: the desktop's own plain drawing", wears="")
-    loras = [lora_fact(found) for found in every if found.kind == "lora" and found.own]
+    loras = [lora_fact(found) for found in every if found.kind == "lora"]
     return [*(fact(found, spec) for found in (ours, *others)), guide, *loras]
 
 

@@ -5,6 +5,7 @@ A look only refuses. Whatever passes is read once more, and built, by `models.lo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from models.families import SPARE, Family, allowed, family_of, pipeline_of
 from models.findings import Findings
 from models.packing import check_packing
 from models.plain_files import read_json
-from models.safetensors_file import open_safetensors
+from models.safetensors_file import Entry, open_safetensors
 from models.survey import Survey, check_components, check_link
 from models.weight_files import OPEN, OURS, files_of, opened_file
+from models.whole import refuse_foreign
 
 PIPELINE = "PixelOSPipeline"
 PARTS = {"denoiser": "Denoiser", "context_encoder": "ContextEncoder", "dreamer": "Dreamer"}  # of the bundled family, and their classes
@@ -54,6 +56,17 @@ def look_at_file(path: Path, findings: Findings) -> None:
             tried.tell(row, found)
         with tried.row("headers"), opened_file(path):
             """Its header is sound, or this is not reached."""
+
+
+def header_alone(path: Path, findings: Findings, largest: int) -> Mapping[str, Entry]:
+    """The tensors, by name, of a safetensors file of at most so many bytes that is one part of a checkpoint. Raises CheckpointError."""
+    with findings.row("links"):
+        findings.tell("links", check_link(path))
+    with findings.row("headers"):
+        refuse_foreign(path)
+        with open_safetensors(path, largest) as file:
+            findings.tell("headers", f"{len(file.entries)} tensors")
+            return file.entries
 
 
 def our_parts(surveyed: Survey) -> list[str]:

@@ -72,6 +72,7 @@ class BundledCheckpoint(OfNetworks):
     sha256: str
     dreamer: Dreamer | None = None
     family: str = "bundled"
+    file_sha256: str = ""  # it is a folder
 
     @property
     def parts(self) -> dict[str, nn.Module]:

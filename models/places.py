@@ -17,14 +17,17 @@ from models.plain_files import read_bytes
 FILES = (".safetensors", ".gguf")
 INDEX = "model_index.json"
 MOST_FILES = 20_000  # looked at in one folder
-PROFILE = {"checkpoint": ("checkpoints",), "lora": ("loras",), "embedding": ("embeddings",)}
-COMFY = {"checkpoint": ("checkpoints", "diffusion_models", "unet"), "lora": ("loras",), "embedding": ("embeddings",), "vae": ("vae",)}
-FORGE = {"checkpoint": ("models/Stable-diffusion",), "lora": ("models/Lora",), "embedding": ("embeddings",), "vae": ("models/VAE",)}
+PROFILE = {"checkpoint": ("checkpoints",), "lora": ("loras",), "embedding": ("embeddings",), "vae": ("vae",), "text encoder": ("text_encoders",)}
+COMFY = {"checkpoint": ("checkpoints", "diffusion_models", "unet"), "lora": ("loras",), "embedding": ("embeddings",), "vae": ("vae", "vae_approx"),
+         "text encoder": ("text_encoders", "clip")}  # fmt: skip
+FORGE = {"checkpoint": ("models/Stable-diffusion",), "lora": ("models/Lora",), "embedding": ("embeddings",), "vae": ("models/VAE", "models/VAE-approx"),
+         "text encoder": ("models/text_encoder",)}  # fmt: skip
+BESIDE = ".vae.safetensors"  # what A1111 calls the autoencoder of the checkpoint that lies beside it
 HUB = "models--"
 
 
 class Found(NamedTuple):
-    """name: as options take it; kind: checkpoint, lora, embedding or vae; place: "profile", or what other program's."""
+    """name: as options take it; kind: checkpoint, lora, embedding, vae or text encoder; place: "profile", or what other program's."""
 
     name: str
     path: Path
@@ -44,7 +47,7 @@ class Found(NamedTuple):
 
 def found_in(profile: Path | None) -> list[Found]:
     """Everything, the profile's own first; a name stands once for each kind. Raises InputError for broken settings."""
-    return _named([*own_in(profile), *used_by(profile)]) if profile is not None else []
+    return told_apart([*own_in(profile), *used_by(profile)]) if profile is not None else []
 
 
 def named(name: str, profile: Path, kind: str = "") -> Path | None:
@@ -56,7 +59,7 @@ def named(name: str, profile: Path, kind: str = "") -> Path | None:
 
 def own_in(profile: Path) -> list[Found]:
     """What the profile itself holds."""
-    return _named([*_kinds(profile, PROFILE, "profile")])
+    return told_apart([*_kinds(profile, PROFILE, "profile")])
 
 
 def used_by(profile: Path) -> list[Found]:
@@ -64,7 +67,7 @@ def used_by(profile: Path) -> list[Found]:
     return [found for folder in folders_of(profile) for found in elsewhere(folder)]
 
 
-def _named(every: list[Found]) -> list[Found]:
+def told_apart(every: list[Found]) -> list[Found]:
     """Each by a name of its own."""
     known: dict[tuple[str, str], Found] = {}
     for found in every:
@@ -81,8 +84,8 @@ def folders_of(profile: Path) -> list[Path]:
 
 
 def watched_in(profile: Path) -> list[Path]:
-    """The folders of the profile that something may be dropped into."""
-    return [profile / name for names in PROFILE.values() for name in names]
+    """The folders of the profile that something may be dropped into, as far as they are there."""
+    return [profile / name for names in PROFILE.values() for name in names if (profile / name).is_dir()]
 
 
 def elsewhere(folder: Path) -> list[Found]:
@@ -118,8 +121,8 @@ def _within(folder: Path, kind: str, place: str) -> Iterator[Found]:
         if seen > MOST_FILES:
             return
         for name in sorted(files):
-            if name.casefold().endswith(FILES if kind == "vae" else (*FILES, *PICKLES)) and not name.startswith("."):
-                yield Found(name, at / name, kind, place)
+            if name.casefold().endswith((*FILES, *PICKLES)) and not name.startswith("."):
+                yield Found(name, at / name, "vae" if name.casefold().endswith(BESIDE) else kind, place)
 
 
 def _hub(home: Path) -> Iterator[Found]:

@@ -7,6 +7,7 @@ holds a denoiser alone and for FLUX.1 and Stable Diffusion 3, those of a folder 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,18 +19,22 @@ from torch import Tensor
 from engine.errors import CheckpointError
 from models.arrangements import (
     BEGINNINGS,
+    CODER,
     DENOISER,
     DENOISERS,
     FIRST,
     HARMLESS,
+    NAMED_CODER,
     OPEN,
     READ,
+    TRAINED_CODER,
     WHOLE,
     XL_FIRST,
     XL_OPEN,
     Arrangement,
     announced,
 )
+from models.autoencoders import PREFIX, Autoencoder
 from models.configs import built
 from models.findings import Findings
 from models.gguf_file import KINDS, GgufFile
@@ -76,15 +81,28 @@ class Contents:
     notes: tuple[str, ...] = ()
 
 
+class Twice:
+    """Of a file's bytes, also the digest of the file alone."""
+
+    def __init__(self, every: Digest) -> None:
+        self._every, self.file = every, hashlib.sha256()
+
+    def update(self, data: bytes | bytearray, /) -> None:
+        self._every.update(data)
+        self.file.update(data)
+
+
 @dataclass
 class Brought:
-    """The networks of an open file. begun: whether its tensors were read, which they can be once."""
+    """The networks of an open file. begun: whether its tensors were read, which they can be once; sha256: of
+    the file, once they were."""
 
     file: File
     contents: Contents
     reading: Reading
     findings: Findings
     begun: bool = False
+    sha256: str = ""
     _plans: dict[str, Plan] = field(default_factory=dict)
     _tensors: dict[str, Tensor] = field(default_factory=dict)
 
@@ -101,10 +119,11 @@ class Brought:
 
     def read(self, digest: Digest) -> None:
         """Every byte, once. Raises CheckpointError for a number that is none."""
-        self.begun = True
+        self.begun, own = True, Twice(digest)
         with self.findings.row("finite"):
-            self._tensors = finite(self.file, {name: name for name in self._needed}, digest, self.reading.dtype)
+            self._tensors = finite(self.file, {name: name for name in self._needed}, own, self.reading.dtype)
             self.findings.tell("finite", self.file.path.name)
+        self.sha256 = own.file.hexdigest()
 
     def filled(self, part: str, network: Network) -> Any:
         """The network of one part."""
@@ -146,6 +165,15 @@ class Brought:
         return plan, {piece.names[told] for told in used}
 
 
+def alone(autoencoder: Autoencoder, file: File) -> Contents:
+    """What an open autoencoder holds."""
+    row = TRAINED_CODER if autoencoder.trained else NAMED_CODER
+    begins = row.begins
+    told = {begins + name.removeprefix(PREFIX): name for name in file.entries if not goes_with_weights(name)}
+    names = {name: held for name, held in told.items() if not HARMLESS.match(f"{CODER}{name.removeprefix(begins)}") and "model_ema." not in held}
+    return Contents(autoencoder.path, {"vae": Piece(row, names)}, autoencoder.cls, None)
+
+
 def contents_of(file: File, findings: Findings) -> Contents:
     """What the file is, from its tensors' names alone. Raises CheckpointError for one of no family here."""
     with findings.row("family"):
@@ -155,7 +183,7 @@ def contents_of(file: File, findings: Findings) -> Contents:
         if denoiser is None:
             raise CheckpointError(f"{file.path} holds no denoiser that is known here; give a checkpoint of a family in the README")
         network = "UNet2DConditionModel" if denoiser == "unet" else _denoiser(file.entries.keys())[2]
-        return _described(file, pieces, network)
+        return described(file, pieces, network)
 
 
 def _pieces(file: File) -> dict[str, Piece]:
@@ -223,14 +251,14 @@ def _sd3_layout(transformer: Piece) -> tuple[str]:
     return (next((name for mark, name in marks.items() if any(mark in key for key in transformer.names)), "sd3"),)
 
 
-def _described(file: File, pieces: dict[str, Piece], network: str) -> Contents:
+def described(file: File, pieces: dict[str, Piece], network: str) -> Contents:
     """With the layout that fits, by what the file's names and its own words say."""
     said = " ".join([file.path.stem, *(file.metadata.get(f"modelspec.{key}", "") for key in ("title", "architecture"))]).casefold()
     if network in PARTS and pieces.keys() >= PARTS[network]:
         name, *notes = _flux_layout(pieces["transformer"], said) if network == "FluxTransformer2DModel" else _sd3_layout(pieces["transformer"])
         return Contents(file.path, pieces, network, layout(name), (*notes, *_unread(file, pieces)))
     names = file.entries.keys()
-    words = {beginning for beginning in (FIRST, OPEN, XL_FIRST, XL_OPEN) if any(name.startswith(beginning) for name in names)}
+    words = {piece.arrangement.begins for piece in pieces.values()} & {FIRST, OPEN, XL_FIRST, XL_OPEN}
     family = {frozenset((FIRST,)): "sd1", frozenset((OPEN,)): "sd2", frozenset((XL_FIRST, XL_OPEN)): "sdxl"}.get(frozenset(words), "")
     if not family or "vae" not in pieces:
         return Contents(file.path, pieces, network, None, tuple(_unread(file, pieces)))

@@ -19,7 +19,7 @@ from watchdog.observers.polling import PollingObserver
 from engine.background import Background
 from models.catalog import ALWAYS
 from models.formats import PICKLE, refusal
-from models.places import Found, own_in, used_by, watched_in
+from models.places import Found, own_in, told_apart, used_by, watched_in
 from models.whole import whole
 
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")  # of a folder that is filled while it is taken in
@@ -29,11 +29,13 @@ CLOSE_S = 2.0
 CHANGES = ("created", "modified", "moved", "deleted", "closed")  # opening and reading are none: looking would set off a look
 Stamp = tuple[int, int, int]
 SAID = {"checkpoint": "{} can paint: F2 shows it.", "lora": "{} is there: F2 offers it.",
-        "embedding": "{} is there: say it in a style."}  # fmt: skip
+        "embedding": "{} is there: say it in a style.", "vae": "{} is there: settings.toml and --vae take it.",
+        "text encoder": "{} is there, for files that lack one."}  # fmt: skip
 
 
 class News(NamedTuple):
-    """checkpoints: every name that can be chosen now; said: what has come, a sentence each; loras: names and paths of the profile's own."""
+    """checkpoints: every name that can be chosen now; said: what has come, a sentence each; loras: names and paths of those that
+    can be put on, the profile's own first."""
 
     checkpoints: tuple[str, ...]
     said: tuple[str, ...] = ()
@@ -48,6 +50,7 @@ class Watch:
         self._lock = threading.Lock()
         self._news: News | None = None
         self._others: list[Found] | None = None  # of other programs, looked for once
+        self._usable: set[Path] = set()  # and which of them
         self._stamps: dict[Path, Stamp] = {}
         self._offered: set[Path] | None = None
         self._background = Background("watch", self._look, rest_s)
@@ -68,7 +71,8 @@ class Watch:
     def _look(self) -> None:
         mine = own_in(self._profile)
         if self._others is None:
-            self._others = [found for found in used_by(self._profile) if not found.foreign and whole(found.path)]
+            self._others = used_by(self._profile)
+            self._usable = {found.path for found in self._others if not found.foreign and whole(found.path)}
         stamps = {found.path: _stamp(found.path) for found in mine}
         first = self._offered is None
         settled = [found for found in mine if first or stamps[found.path] == self._stamps.get(found.path)]
@@ -78,8 +82,10 @@ class Watch:
         come = [] if first else [found for found in told if found.path not in (self._offered or ())]
         before, self._stamps, self._offered = self._offered, stamps, {found.path for found in told}
         if self._offered != before:
-            names = tuple(found.name for found in (*ready, *self._others) if found.kind == "checkpoint")
-            loras = tuple((found.name, str(found.path)) for found in ready if found.kind == "lora")
+            usable = {found.path for found in ready} | self._usable
+            every = [found for found in told_apart([*mine, *self._others]) if found.path in usable]  # by the names that lists give them
+            names = tuple(found.name for found in every if found.kind == "checkpoint")
+            loras = tuple((found.name, str(found.path)) for found in every if found.kind == "lora")
             said = tuple(refusal(found.path, PICKLE) if found.foreign else SAID[found.kind].format(found.name) for found in come)
             with self._lock:
                 self._news = News((*ALWAYS, *names), (*(self._news.said if self._news else ()), *said), loras)

@@ -21,13 +21,17 @@ from typing import Any, NamedTuple
 import torch
 
 from engine.errors import CheckpointError
+from models.autoencoders import autoencoder
+from models.check import sizes_of
 from models.configs import bounded, known
 from models.context_encoder import ContextEncoder
 from models.denoiser import Denoiser
 from models.findings import Findings
 from models.gguf_file import open_gguf
 from models.loading import checked_config
+from models.loose import text_encoder
 from models.loras.reading import read_lora
+from models.places import Found
 from models.plain_files import read_json
 from models.prompted.opening import recognised, tokenizer_of
 from models.safetensors_file import open_safetensors
@@ -127,6 +131,26 @@ def read_as_lora(data: bytes, folder: Path) -> None:
         raise AssertionError("a number that is none was let in")
 
 
+def read_autoencoder(data: bytes, folder: Path) -> None:
+    """As an autoencoder that lies alone, or as half of one, by its header; the other half is the same."""
+    for name in ("taesd_encoder", "taesd_decoder"):
+        (folder / f"{name}.safetensors").write_bytes(data)
+    autoencoder(folder / "taesd_encoder.safetensors")
+
+
+def read_text_encoder(data: bytes, folder: Path) -> None:
+    """As a text encoder that lies alone, by its header."""
+    (folder / "t5.safetensors").write_bytes(data)
+    text_encoder(folder / "t5.safetensors")
+
+
+def read_whole(data: bytes, folder: Path) -> None:
+    """As a checkpoint in one file, by its header, as lists tell of it."""
+    path = folder / "dream.safetensors"
+    path.write_bytes(data)
+    sizes_of(Found(path.name, path, "checkpoint"))
+
+
 def _file(header: dict[str, Any], count: int) -> bytes:
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + bytes(count)
@@ -134,6 +158,16 @@ def _file(header: dict[str, Any], count: int) -> bytes:
 
 _PARTS = {"unet": "diffusers.UNet2DConditionModel", "vae": "diffusers.AutoencoderKL", "scheduler": "diffusers.DDIMScheduler",
           "text_encoder": "transformers.CLIPTextModel", "tokenizer": "transformers.CLIPTokenizer"}  # fmt: skip
+_ALONE = (
+    _file({"encoder.conv_in.weight": {"dtype": "F16", "shape": [1, 3, 1, 1], "data_offsets": [0, 6]}, "encoder.down.0.block.0.norm1.weight": {"dtype": "F16", "shape": [1], "data_offsets": [6, 8]},
+           "decoder.conv_in.weight": {"dtype": "F16", "shape": [1, 4, 1, 1], "data_offsets": [8, 16]}}, 16),
+    _file({"0.weight": {"dtype": "F8_E4M3", "shape": [1, 3, 3, 3], "data_offsets": [0, 27]}}, 27),
+    _file({"1.weight": {"dtype": "F8_E4M3", "shape": [1, 4, 1, 1], "data_offsets": [0, 4]}, "3.conv.0.weight": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [4, 5]}}, 5),
+    _file({"shared.weight": {"dtype": "F16", "shape": [1, 2], "data_offsets": [0, 4]}, "encoder.block.0.x.weight": {"dtype": "F16", "shape": [1], "data_offsets": [4, 6]}}, 6),
+    _file({"text_model.embeddings.token_embedding.weight": {"dtype": "F16", "shape": [1, 2], "data_offsets": [0, 4]}, "text_model.encoder.x": {"dtype": "F16", "shape": [1], "data_offsets": [4, 6]}}, 6),
+    _file({"model.diffusion_model.input_blocks.0.0.weight": {"dtype": "F16", "shape": [1, 4, 1, 1], "data_offsets": [0, 8]}, "first_stage_model.a": {"dtype": "F16", "shape": [1], "data_offsets": [8, 10]},
+           "cond_stage_model.transformer.b": {"dtype": "F16", "shape": [1], "data_offsets": [10, 12]}}, 12),
+)  # a file's worth of names and shapes
 TARGETS: dict[str, Target] = {
     "header": Target(read_header, (
         _file({"__metadata__": {"format": "pt"}, "a.weight": {"dtype": "F16", "shape": [2, 3], "data_offsets": [0, 12]},
@@ -148,6 +182,9 @@ TARGETS: dict[str, Target] = {
                "lora_te_x.lora_down.weight": {"dtype": "F32", "shape": [1, 2], "data_offsets": [8, 16]},
                "lora_te_x.lora_up.weight": {"dtype": "F32", "shape": [2, 1], "data_offsets": [16, 24]}}, 24),
     )),
+    "autoencoder": Target(read_autoencoder, _ALONE),
+    "text encoder": Target(read_text_encoder, _ALONE),
+    "one file": Target(read_whole, _ALONE),
     "index": Target(read_index, (
         json.dumps({"_class_name": "StableDiffusionPipeline", "safety_checker": [None, None],
                     **{part: cls.split(".") for part, cls in _PARTS.items()}}).encode(),

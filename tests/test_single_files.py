@@ -283,7 +283,7 @@ def test_half_and_quarter_precision_are_read(home: Path, tmp_path: Path) -> None
 def test_what_is_not_in_the_file_comes_from_a_folder_of_its_family(home: Path, tmp_path: Path) -> None:
     folder = folder_of(home, "sdxl")
     file = whole_file(folder, tmp_path / "bare.safetensors", without="vae")
-    with pytest.raises(CheckpointError, match="holds the text_encoder, text_encoder_2 and unet alone"):
+    with pytest.raises(CheckpointError, match="holds no autoencoder, and none for Stable Diffusion XL is there; put one into the profile's vae folder"):
         opened(file, tmp_path / "profile")
     shutil.copytree(folder, tmp_path / "profile" / "checkpoints" / "xl")
     found = opened(file, tmp_path / "profile")

@@ -177,6 +177,43 @@ def test_facts_say_what_kind_goes_with_what(tmp_path: Path) -> None:
     assert told["+ half.safetensors"].why and "half.safetensors" in told["+ half.safetensors"].why and "none.safetensors" in told["+ none.safetensors"].why
 
 
+def test_those_of_other_programs_are_offered_and_put_on_where_they_lie(tmp_path: Path) -> None:
+    """Of two that are called alike each has its row; nothing is copied or written there."""
+    profile, others = tmp_path / "profile", tmp_path / "others"
+    tiny_folder(profile / "checkpoints" / "sd", "sd1")
+    homes = {"ComfyUI": ("models/checkpoints", "models/loras/sub"), "webui": ("models/Stable-diffusion", "models/Lora")}
+    for program, folders in homes.items():
+        for folder in folders:
+            (others / program / folder).mkdir(parents=True)
+    pipeline = open_checkpoint(profile / "checkpoints" / "sd").pipeline  # type: ignore[union-attr]
+    paths = {"+ look.safetensors": others / "ComfyUI/models/loras/sub/look.safetensors", "+ Lora/look.safetensors": others / "webui/models/Lora/look.safetensors"}
+    for path in paths.values():
+        tiny_lora(pipeline).write(path)
+    (profile / "settings.toml").write_text(f"folders = {json.dumps([str(others / program) for program in homes])}\n")
+    before = {path: path.read_bytes() for path in others.rglob("*") if path.is_file()}
+    told = {one.name: one for one in facts(PainterSpec(profile=str(profile)))}
+    assert all(str(told[row].wears).startswith("U-Net") and not told[row].why for row in paths)
+    with Profile.open(profile) as opened:
+        chosen = Choice(profile=profile, checkpoint="sd", device="cpu", size="256x192", steps=1)
+        with _session(chosen, opened, open_settings(opened.settings_path)) as (session, gallery, _), _watched(session, gallery, opened) as look:
+
+            def until(condition: Callable[[], bool]) -> None:
+                end = time.monotonic() + 120
+                while not condition():
+                    assert time.monotonic() < end, [gallery.cards(), session.desktop.log_lines()]
+                    session.step((), session.desktop.t)
+                    look()
+                    gallery.follow()
+                    time.sleep(0.02)
+
+            until(lambda: paths.keys() <= set(gallery.names()) and gallery._mailbox.status.state == "ready")
+            gallery.choose("+ Lora/look.safetensors")
+            until(lambda: {card.facts.name: card.state for card in gallery.cards()}["+ Lora/look.safetensors"] == "on")
+            assert gallery._mailbox.spec.loras == ((str(paths["+ Lora/look.safetensors"]), 1.0),)
+            assert gallery._mailbox.info is not None and [lora.name for lora in gallery._mailbox.info.loras] == ["look"]
+    assert {path: path.read_bytes() for path in others.rglob("*") if path.is_file()} == before
+
+
 def test_a_file_that_is_dropped_in_is_offered_put_on_and_paints(tmp_path: Path) -> None:
     """Through all of it: the watch, the headers, the swap, and the painter's own process, with real files."""
     folder = tiny_folder(tmp_path / "checkpoints" / "sd", "sd1")

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from models.check import Verdict
 
 KEPT = ("bundled", "guide")  # names that are not the profile's to give or take
-FOLDERS = {"checkpoint": "checkpoints", "lora": "loras", "embedding": "embeddings"}
-USES = {"checkpoint": "use it with --checkpoint {}", "lora": "use it with --lora {}", "embedding": "say {} in a style to use it"}
-NOT_USED = ", not used: a checkpoint paints with the autoencoder of its own"
+FOLDERS = {"checkpoint": "checkpoints", "lora": "loras", "embedding": "embeddings", "vae": "vae", "text encoder": "text_encoders"}
+USES = {"checkpoint": "use it with --checkpoint {}", "lora": "use it with --lora {}", "embedding": "say {} in a style to use it",
+        "vae": "use it with --vae {}, or vae = in settings.toml", "text encoder": "files that lack one take it: {}"}  # fmt: skip
 BLOCK = 8 * 2**20  # bytes copied at a time
 
 
@@ -42,7 +42,7 @@ def _line(verdict: Verdict) -> str:
     if verdict.family == "guide":
         return f"{verdict.name:<24} {verdict.family:<12} no model: shows the desktop's plain drawing"
     size = f"{verdict.parameters / 1e6:8.1f} M parameters  {verdict.file_mb:8.1f} MB"
-    memory = f"  about {verdict.memory_mb:.0f} MB when painting" if verdict.memory_mb else f"  {verdict.kind}{NOT_USED if verdict.kind == 'vae' else ''}"
+    memory = f"  about {verdict.memory_mb:.0f} MB when painting" if verdict.memory_mb else f"  {verdict.kind}"
     digest = f"  {verdict.sha256[:12]}" if verdict.sha256 else ""
     return f"{verdict.name:<24} {verdict.family:<12} {size}{memory}{digest}{where}"
 
@@ -91,7 +91,7 @@ def add(choice: Choice, said: str | Path, move: bool = False) -> None:
     home = choice.folder() / FOLDERS[verdict.kind]
     try:
         home.mkdir(parents=True, exist_ok=True)
-        _take(path, home / path.name, move, verdict.sha256 if path.is_file() else "")
+        _take(path, home / path.name, move, verdict.file_sha256 or verdict.sha256 if path.is_file() else "")
     except OSError as error:
         raise ProfileError(f"{home} cannot be written: {error.strerror or error}; make room or give --profile") from error
     name = home / path.name if verdict.kind == "lora" else path.stem if verdict.kind == "embedding" else path.name

@@ -87,7 +87,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
                 raise
             # It was chosen in the window, and has gone since: that must not keep the program from starting.
             desktop.say(f"{error}; bundled paints")
-            spec = replace(spec, checkpoint="bundled", loras=(), sampler="auto")
+            spec = replace(spec, checkpoint="bundled", loras=(), sampler="auto", vae="auto")
     desktop.prefer("loras", dict(spec.weights))
     here = _Here(spec)
     mailbox = SwapMailbox(open_carefully, spec, room=here.room, caps=settings.caps, libraries=LIBRARIES)
@@ -133,8 +133,9 @@ class _Here:
         return Memory(gpu["vram_free_gb"] * 2**30 / 1e6, tight or gpu["vram_free_gb"] < TIGHT * gpu["vram_gb"], "GPU memory")
 
     def spec_of(self, name: str) -> PainterSpec:
-        """A checkpoint is opened as the first one was; LoRAs belong to the one that they were given with."""
-        return self._spec if name == self._spec.checkpoint else replace(self._spec, checkpoint=name, loras=(), sampler="auto")
+        """A checkpoint is opened as the first one was; LoRAs and an autoencoder belong to the one that they were given with."""
+        vae = self._spec.vae if self._spec.vae == "own" else "auto"
+        return self._spec if name == self._spec.checkpoint else replace(self._spec, checkpoint=name, loras=(), sampler="auto", vae=vae)
 
     def yielding(self, session: Session, mailbox: SwapMailbox, settings: Settings) -> Yielding:
         """What gives the card back. The painter's process tells of it while it paints there, the driver after that."""

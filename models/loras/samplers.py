@@ -14,9 +14,9 @@ from typing import Any
 import diffusers
 
 from engine.errors import CheckpointError
+from engine.painter import AUTO, OWN
 from models.families import TOLD, Family
 
-AUTO, OWN = "auto", "own"
 MANY = 8  # a family of fewer steps was distilled itself
 STEPS = re.compile(r"(\d{1,2})[-_ ]?steps?")
 FLOW = {"base_shift": 1.0986122886681098, "max_shift": 1.0986122886681098, "shift": 1.0, "use_dynamic_shifting": True, "shift_terminal": None}

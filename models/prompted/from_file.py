@@ -11,17 +11,21 @@ from models.families import FAMILIES, family_of
 from models.findings import Findings
 from models.first_look import ONE_FILE
 from models.gguf_file import GgufFile
+from models.loose import completed
 from models.packed import need_gguf
 from models.plain_files import read_json
 from models.prompted.checkpoint import PromptedCheckpoint
-from models.prompted.opening import READING, Held, build_prompted, in_float32
+from models.prompted.opening import READING, Choose, Held, build_prompted, in_float32, its_own
 from models.single_file import PARTS, Brought, Contents, contents_of
 from models.survey import INDEX, Survey, check_link, survey
 from models.weight_files import opened_file as opened_file
 
 
-def build_from_file(path: Path, findings: Findings, folders: Sequence[Path], held: Held = in_float32) -> PromptedCheckpoint:
-    """folders: checkpoints that may lend the parts which the file lacks; held: in what number format weights are held. Raises CheckpointError."""
+def build_from_file(
+    path: Path, findings: Findings, folders: Sequence[Path], held: Held = in_float32, choose: Choose = its_own, words: Sequence[Path] = ()
+) -> PromptedCheckpoint:
+    """folders: checkpoints that may lend the parts which the file lacks; held: in what number format weights are held; choose: the
+    autoencoder; words: text encoders that may be taken where no folder lends them. Raises CheckpointError."""
     with findings.row("links"):
         findings.tell("links", check_link(path))
     for row, found in ONE_FILE:
@@ -39,21 +43,29 @@ def build_from_file(path: Path, findings: Findings, folders: Sequence[Path], hel
         brought = Brought(file, contents, READING, findings)
         # nothing but names tells what a transformer's file is, so a folder of its family that the user has may know better than ours
         asked = _alike(contents, folders) if contents.layout is None or "transformer" in contents.pieces else []
-        lent, why = _lent(brought, asked, held)
-        return lent or _whole(brought, held, why)
+        lent, why = _lent(brought, asked, held, choose)
+        if lent is not None:
+            return lent
+        lacking = list[str]()
+        others = list[Brought]()
+        if contents.layout is None:
+            brought.contents, others, lacking = completed(contents, file, words, files, READING, findings)
+        return _whole([brought, *others], held, choose, why, lacking)
 
 
-def _whole(brought: Brought, held: Held, why: str) -> PromptedCheckpoint:
-    """With our own settings and words. why: no folder could lend others. Raises CheckpointError where there are none of ours."""
-    contents, findings = brought.contents, brought.findings
-    if contents.layout is None:
+def _whole(brought: Sequence[Brought], held: Held, choose: Choose, why: str, lacking: Sequence[str]) -> PromptedCheckpoint:
+    """With our own settings and words. brought: the file, then text encoders that lie apart; why: no folder could lend others; lacking:
+    text encoders that nobody has. Raises CheckpointError where there are none of ours."""
+    contents, findings = brought[0].contents, brought[0].findings
+    if contents.layout is None or lacking:
+        instead = f", or {' and '.join(lacking)} into its text_encoders folder" if lacking else ""
         with findings.row("family"):
             raise CheckpointError(
                 f"{contents.path} holds the {_listed(list(contents.pieces))} alone; put a diffusers folder with the other parts ({_lacking(contents)}) "
-                f"of the same family into the profile's checkpoints folder, one of {part_family(contents)}{why}"
+                f"of the same family into the profile's checkpoints folder, one of {_families(contents)}{instead}{why}"
             )
     try:
-        found = build_prompted(Survey(contents.path, contents.layout["model_index"], findings, contents.layout), contents.path.name, brought, held)
+        found = build_prompted(Survey(contents.path, contents.layout["model_index"], findings, contents.layout), contents.path.name, brought, held, choose)
     except CheckpointError as error:
         raise CheckpointError(f"{error}{why}") from error
     if why:
@@ -61,7 +73,7 @@ def _whole(brought: Brought, held: Held, why: str) -> PromptedCheckpoint:
     return found
 
 
-def _lent(brought: Brought, folders: Sequence[Path], held: Held) -> tuple[PromptedCheckpoint | None, str]:
+def _lent(brought: Brought, folders: Sequence[Path], held: Held, choose: Choose) -> tuple[PromptedCheckpoint | None, str]:
     """With what the file lacks from the first folder that it fits, those whose name stands in the file's first; and why there was
     none. Raises CheckpointError where a file that fits cannot be used."""
     contents, findings = brought.contents, brought.findings
@@ -69,7 +81,7 @@ def _lent(brought: Brought, folders: Sequence[Path], held: Held) -> tuple[Prompt
     for folder in sorted(folders, key=lambda folder: not _named(folder, contents.path)):
         brought.findings = Findings()
         try:
-            found = build_prompted(survey(folder, brought.findings), contents.path.name, brought, held)
+            found = build_prompted(survey(folder, brought.findings), contents.path.name, [brought], held, choose)
         except CheckpointError as error:
             if brought.begun:
                 findings.refused = findings.refused or brought.findings.refused
@@ -102,6 +114,11 @@ def part_family(contents: Contents) -> str:
     if contents.layout is not None:
         index = contents.layout["model_index"]
         return family_of(index["_class_name"], {**contents.layout, "model_index": index}).name
+    return _families(contents)
+
+
+def _families(contents: Contents) -> str:
+    """That a denoiser of its class could be of."""
     return ", ".join(row.name for row in FAMILIES if any(name == contents.network for pairs in row.components.values() for _, name in pairs))
 
 

@@ -11,7 +11,9 @@ import copy
 import hashlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,15 +24,17 @@ import transformers
 from accelerate import init_empty_weights
 
 from engine.errors import CheckpointError
+from models.autoencoders import Autoencoder, is_xl
 from models.configs import LARGEST_NUMBER, built, known
 from models.encoders import PREFIX, configured, older
 from models.families import SPARE, Family
+from models.findings import Findings
 from models.first_look import recognised as recognised
 from models.layout import clip_tables, tables_of
 from models.plain_files import read_json
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.readers import READERS, reader
-from models.single_file import Brought, Network
+from models.single_file import Brought, Network, alone
 from models.survey import Survey
 from models.vocabularies import added_to, pairs_of
 from models.weight_files import OPEN
@@ -46,13 +50,22 @@ END = "<|endoftext|>"
 Held = Callable[[str], torch.dtype]  # by a family's name
 
 
+Choose = Callable[[Family, int, bool, Findings], Autoencoder | None]  # for a family, so many channels of latents, and whether the checkpoint lacks one
+
+
+def its_own(family: Family, channels: int, lacking: bool, findings: Findings) -> None:
+    return None
+
+
 def in_float32(family: str) -> torch.dtype:
     return torch.float32
 
 
-def build_prompted(surveyed: Survey, name: str, brought: Brought | None = None, held: Held = in_float32) -> PromptedCheckpoint:
-    """A checkpoint of a folder that was looked over. brought: a file that holds some of its parts, or all; held: in what number
-    format a family's weights are held.
+def build_prompted(
+    surveyed: Survey, name: str, brought: Sequence[Brought] = (), held: Held = in_float32, choose: Choose = its_own
+) -> PromptedCheckpoint:
+    """A checkpoint of a folder that was looked over. brought: files that hold some of its parts, or all, the later counting more; held:
+    in what number format a family's weights are held; choose: the autoencoder that takes the place of its own.
 
     Raises CheckpointError, saying what and where, if anything about it is not as it must be.
     """
@@ -62,20 +75,49 @@ def build_prompted(surveyed: Survey, name: str, brought: Brought | None = None, 
     index, findings = surveyed.index, surveyed.findings
     family, configs = recognised(surveyed)
     reading = READING._replace(dtype=held(family.name))
-    digest = hashlib.sha256()
-    components = {part: component(surveyed, part, configs[part]) for part in family.components}
-    networks = {part: made for part, made in components.items() if isinstance(made, Network)}
-    own = {part: networks[part] for part in (brought.contents.pieces if brought is not None else ()) if part in networks}
-    if brought is not None:
-        brought.reading = reading
-        brought.fit(own)
+    digest, main = hashlib.sha256(), next(iter(brought), None)
+    lacking = bool(surveyed.given) and not any("vae" in one.contents.pieces for one in brought)
+    with ExitStack() as files:
+        with findings.row("family"):
+            coder = choose(family, int(configs["vae"].get("latent_channels", 4)), lacking, findings)
+            if coder is None and lacking:
+                raise CheckpointError(
+                    f"{surveyed.folder} holds no autoencoder, and none for {family.title} is there; put one into the profile's vae folder, or a diffusers "
+                    "folder of the family into its checkpoints folder, or give --vae FILE"
+                )
+        if coder is not None:
+            findings.note(f"its autoencoder is {coder.path}")
+            surveyed = replace(surveyed, index={**index, "vae": list(coder.pair)})
+            configs = {**configs, "vae": coder.config(is_xl(family), configs["vae"])}
+            file = files.enter_context(coder.opened())
+            brought = [*brought, Brought(file, alone(coder, file), reading, findings)]
+        components = {part: component(surveyed, part, configs[part]) for part in family.components}
+        networks = {part: made for part, made in components.items() if isinstance(made, Network)}
+        by = {part: one for one in brought for part in one.contents.pieces if part in networks}
+        for one in brought:
+            one.reading = reading
+            one.fit({part: networks[part] for part in by if by[part] is one})
+        for one in brought:
+            one.read(digest)
+        for part, network in networks.items():
+            if part in by:
+                components[part] = by[part].filled(part, network)
+            else:
+                components[part] = filled(network.path.parent, network.build, network.empty, reading, digest, findings)
+    found = assembled(name, family, components, index, digest.hexdigest())
+    return replace(found, coder=coder.path.name if coder is not None else "", file_sha256=main.sha256 if main is not None else "")
+
+
+def read_autoencoder(found: Autoencoder, findings: Findings) -> tuple[str, int]:
+    """One that lies alone, to its end, as of its usual size: its SHA-256, of both halves of one in two, and how many numbers it holds.
+    Raises CheckpointError."""
+    surveyed, digest = Survey(found.path, {"vae": list(found.pair)}, findings), hashlib.sha256()
+    network = component(surveyed, "vae", found.config(found.called == "xl", {}))
+    with found.opened() as file:
+        brought = Brought(file, alone(found, file), READING, findings)
+        brought.fit({"vae": network})
         brought.read(digest)
-    for part, network in networks.items():
-        if brought is not None and part in own:
-            components[part] = brought.filled(part, network)
-        else:
-            components[part] = filled(network.path.parent, network.build, network.empty, reading, digest, findings)
-    return assembled(name, family, components, index, digest.hexdigest())
+        return digest.hexdigest(), sum(parameter.numel() for parameter in brought.filled("vae", network).parameters())
 
 
 def assembled(

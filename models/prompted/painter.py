@@ -79,7 +79,7 @@ class PromptedPainter:
         self._crops = CropPainting(self.pipeline, self.family, self._coder, self._run, self.graphs)
         self.info = PainterInfo(
             checkpoint.name, self.family.name, checkpoint.sha256, spec.mode, name_of(device), str(dtype).removeprefix("torch."),
-            steps, BLEND, prompted=True, turns=True, note=self.telling.templates.note, plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
+            steps, BLEND, prompted=True, turns=True, note=checkpoint.said(self.telling.templates.note), plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
             strength=0.0 if self.family.edits else self.family.turning,
         )  # fmt: skip
         cells, small = (replace(cells, least=spec.least_crop or cells.least) for cells in (PROMPTED_CELLS, SMALL_CELLS))

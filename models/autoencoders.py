@@ -1,0 +1,253 @@
+"""Autoencoders that are files of their own: what one is, what it is for, and which one a checkpoint is painted with. Knows no torch.
+
+Files of Stable Diffusion and FLUX.1 come by the names of the program that trained them or by diffusers'. Tiny ones (TAESD, by
+Ollin Boer Bohan, github.com/madebyollin/taesd) come as diffusers saves them, or as two files, an encoder and a decoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import CheckpointError
+from engine.painter import AUTO, OWN
+from engine.paths import path_said
+from models.families import Family
+from models.findings import Findings
+from models.first_look import header_alone
+from models.layout import layout
+from models.places import BESIDE, Found, found_in, named
+from models.safetensors_file import Digest, Entry, SafetensorsFile, open_safetensors
+from models.survey import Pair
+
+LARGEST = 4 * 2**30  # bytes
+PREFIX = "first_stage_model."
+FULL, TINY = "AutoencoderKL", "AutoencoderTiny"
+KINDS = {(4, ""): "Stable Diffusion 1 or 2", (4, "xl"): "Stable Diffusion XL", (16, ""): "FLUX.1", (16, "sd3"): "Stable Diffusion 3"}
+SIDES = ("encoder", "decoder")
+BLOCKS = 4  # of a tiny one, each of one width
+CHANNELS = (4, 16)  # of latents: Stable Diffusion 1, 2 and XL; 3 and FLUX.1
+READ = "read are those of Stable Diffusion and FLUX.1, and their tiny ones"
+VAE_ROWS = ("links", "headers", "family", "tensors", "finite")
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """One that lies alone. paths: its file, or the two halves of a tiny one; cls: of diffusers; channels: of its latents; trained:
+    whether its tensors are named as by the program that trained it; width: of a tiny one's layers."""
+
+    paths: tuple[Path, ...]
+    cls: str
+    channels: int
+    trained: bool = False
+    width: int = 0
+
+    @property
+    def path(self) -> Path:
+        return self.paths[0]
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        return f"{'tiny ' if self.cls == TINY else ''}autoencoder for latents of {self.channels} channels"
+
+    @property
+    def pair(self) -> Pair:
+        """As a model_index.json names it."""
+        return ("diffusers", self.cls)
+
+    @property
+    def called(self) -> str:
+        """Whose of those with such tensors it calls itself: Stable Diffusion 1's and 2's are XL's too, FLUX.1's are 3's."""
+        word = "xl" if self.channels == CHANNELS[0] else "sd3"
+        return word if word in self.path.stem.casefold() else ""
+
+    def config(self, xl: bool, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Its settings. xl: whether it is for Stable Diffusion XL, which scales latents otherwise than 1 and 2; own: those of the
+        checkpoint's own autoencoder, {} for none, which are its family's."""
+        if self.cls == TINY:
+            widths = [self.width] * BLOCKS
+            return {"encoder_block_out_channels": widths, "decoder_block_out_channels": widths, "latent_channels": self.channels}
+        if "block_out_channels" in own and "encoder_block_out_channels" not in own:
+            return dict(own)
+        return layout("flux" if self.channels > 4 else "sdxl" if xl else "sd1")["vae"]
+
+    @contextmanager
+    def opened(self) -> Iterator[SafetensorsFile]:
+        """Its tensors, to be read once. Raises CheckpointError."""
+        with ExitStack() as files:
+            halves = [files.enter_context(open_safetensors(path, LARGEST)) for path in self.paths]
+            yield halves[0] if len(halves) == 1 else Halves(*halves)
+
+
+class Halves(SafetensorsFile):
+    """The two files of a tiny autoencoder as one, its tensors named as diffusers names them."""
+
+    def __init__(self, encoder: SafetensorsFile, decoder: SafetensorsFile) -> None:
+        self.path, self.metadata = decoder.path, {}
+        self._halves = (encoder, decoder)
+        self.entries = {_layer(side, name): entry for side, half in zip(SIDES, self._halves, strict=True) for name, entry in half.entries.items()}
+
+    def tensors(self, digest: Digest, read: Mapping[str, Any] | None = None) -> Iterator[tuple[str, Any]]:
+        """As of a SafetensorsFile."""
+        for side, half in zip(SIDES, self._halves, strict=True):
+            for name, tensor in half.tensors(digest, read):
+                yield _layer(side, name), tensor
+
+
+def _layer(side: str, name: str) -> str:
+    """diffusers' name for a tensor of a half: its decoder clamps without a layer for it, so that it counts from one less."""
+    number, _, rest = name.partition(".")
+    return f"{side}.layers.{int(number) - (side == 'decoder')}.{rest}" if number.isdecimal() else f"{side}.{name}"
+
+
+def side_of(entries: Mapping[str, Any]) -> str:
+    """Which half of a tiny autoencoder a file is; "" for none."""
+    first = entries.get("0.weight")
+    if first is not None and first.shape[1:] == (3, 3, 3):
+        return "encoder"
+    second = entries.get("1.weight")
+    return "decoder" if first is None and second is not None and len(second.shape) == 4 and "3.conv.0.weight" in entries else ""
+
+
+def holds_autoencoder(entries: Mapping[str, Any]) -> bool:
+    """Whether a file is an autoencoder and nothing else, or a half of one."""
+    return bool(side_of(entries)) or _coded(entries) is not None
+
+
+def _coded(entries: Mapping[str, Any]) -> tuple[str, int, bool, int] | None:
+    """Class, channels, whether it is named as it was trained, and width, of a whole one."""
+    if not all(name.removeprefix(PREFIX).startswith(("encoder.", "decoder.", "quant_conv.", "post_quant_conv.", "loss.", "model_ema.")) for name in entries):
+        return None
+    if (tiny := entries.get("decoder.layers.0.weight")) is not None and len(tiny.shape) == 4:
+        return TINY, tiny.shape[1], False, tiny.shape[0]
+    for prefix in ("", PREFIX):
+        first = entries.get(f"{prefix}decoder.conv_in.weight")
+        if first is not None and len(first.shape) == 4 and f"{prefix}encoder.conv_in.weight" in entries:
+            return FULL, first.shape[1], not any(".down_blocks." in name for name in entries), 0
+    return None
+
+
+def autoencoder(path: Path, findings: Findings | None = None) -> Autoencoder:
+    """What the file is, by its header, with its other half where it is one. Raises CheckpointError."""
+    findings = findings if findings is not None else Findings()
+    entries = header_alone(path, findings, LARGEST)
+    with findings.row("family"):
+        if side := side_of(entries):
+            found = _paired(path, side, entries)
+        elif (told := _coded(entries)) is not None and told[1] in CHANNELS:
+            found = Autoencoder((path,), *told)
+        else:
+            raise CheckpointError(f"{path} is no autoencoder that is known here; {READ}")
+        findings.tell("family", found.title)
+    return found
+
+
+def _paired(path: Path, side: str, entries: Mapping[str, Entry]) -> Autoencoder:
+    other = SIDES[side == SIDES[0]]
+    partner = path.with_name(path.name.replace(side, other)) if side in path.name else path.with_name(f"{path.stem}_{other}{path.suffix}")
+    if not partner.is_file():
+        raise CheckpointError(f"{path} is the {side} of a tiny autoencoder and stands alone; put its {other} beside it, as {partner.name}")
+    halves = {side: entries, other: header_alone(partner, Findings(), LARGEST)}
+    if side_of(halves[other]) != other:
+        raise CheckpointError(f"{partner} is not the {other} that goes with {path.name}; copy both files again")
+    first = halves["decoder"]["1.weight"]
+    paths = {side: path, other: partner}
+    return Autoencoder((paths["encoder"], paths["decoder"]), TINY, first.shape[1], width=first.shape[0])
+
+
+def is_xl(family: Family) -> bool:
+    return "text_encoder_2" in family.components and "unet" in family.components
+
+
+def chosen(
+    said: str, checkpoint: Path, profile: str | None, family: Family, channels: int, lacking: bool, findings: Findings
+) -> Autoencoder | None:
+    """Which autoencoder the checkpoint is painted with; None for its own.
+
+    said: "own", a name or a file, or "auto": what the profile's settings name, if it is for this family; else what is called as the
+    checkpoint and lies beside it or among autoencoders; else a tiny one for this family, if there is one. channels: of the
+    family's latents; lacking: whether the checkpoint has none, so that a whole one is taken before a tiny one. Raises CheckpointError for what is said and cannot be, InputError for broken settings.
+    """
+    home = Path(profile) if profile is not None else None
+    setting = _setting(home) if said == AUTO else said
+    if setting == OWN and not lacking:
+        return None
+    if said not in (AUTO, OWN):
+        found = autoencoder(place_of(said, profile))
+        if why := _misfit(found, family, channels):
+            raise CheckpointError(f"{found.path} does not go with {checkpoint.name}: {why}; give one made for {family.title}, or --vae own")
+        return found
+    if setting not in (AUTO, OWN):
+        found = autoencoder(_place(setting, home, f"{home}/settings.toml: vae"))
+        if not (why := _misfit(found, family, channels) or _other_kind(found, family)):
+            return found
+        findings.note(f"the autoencoder {found.path.name} of settings.toml is not used: {why}")
+    there = [found for found in found_in(home) if found.kind == "vae" and not found.foreign]
+    namesake = _namesake(checkpoint, there, family, channels, findings)
+    return namesake or (_first(FULL, there, family, channels) if lacking else None) or _first(TINY, there, family, channels)
+
+
+def _setting(profile: Path | None) -> str:
+    from engine.settings import Settings  # dear, as in models.places
+
+    return Settings.load(profile / "settings.toml").vae if profile is not None else AUTO
+
+
+def place_of(said: str, profile: str | None) -> Path:
+    """Where the autoencoder lies that is given by name or file. Raises CheckpointError if there is none."""
+    return _place(said, Path(profile) if profile is not None else None, "--vae")
+
+
+def _place(said: str, profile: Path | None, who: str) -> Path:
+    path = path_said(said, CheckpointError)
+    if not path.is_file():
+        path = (named(said, profile, "vae") if profile is not None else None) or path
+    if not path.is_file():
+        known = ", ".join(found.name for found in found_in(profile) if found.kind == "vae") or "none"
+        raise CheckpointError(f"{who}: there is no autoencoder {said!r}; known are {known}; or give auto, own or a file")
+    return path
+
+
+def _misfit(found: Autoencoder, family: Family, channels: int) -> str:
+    """Why it cannot be the family's; "" where nothing speaks against it."""
+    if found.pair not in family.components.get("vae", ()):
+        return f"{family.title} takes no {found.cls}"
+    if found.channels != channels:
+        return f"it is for latents of {found.channels} channels, not of {channels}"
+    if found.cls == TINY and family.edits:
+        return f"{family.title} is shown latents as a whole autoencoder gives them"
+    return ""
+
+
+def _other_kind(found: Autoencoder, family: Family) -> str:
+    """What only a name tells."""
+    wanted = ("xl" if is_xl(family) else "") if found.channels == CHANNELS[0] else ("sd3" if family.name == "sd3" else "")
+    return "" if found.called == wanted else f"by its name it is for {KINDS[found.channels, found.called]}"
+
+
+def _namesake(checkpoint: Path, there: list[Found], family: Family, channels: int, findings: Findings) -> Autoencoder | None:
+    stem = checkpoint.stem if checkpoint.is_file() else checkpoint.name
+    beside = checkpoint.with_name(f"{stem}{BESIDE}")
+    for path in (beside, *(found.path for found in there if found.path.name in (f"{stem}.safetensors", beside.name))):
+        if path.is_file():
+            found = autoencoder(path)
+            if not (why := _misfit(found, family, channels)):
+                return found
+            findings.note(f"the autoencoder {path} is not used: {why}")
+    return None
+
+
+def _first(cls: str, there: list[Found], family: Family, channels: int) -> Autoencoder | None:
+    """Of that class, for the family by all that is known; one that cannot be read is passed over, since nobody asked for it."""
+    for path in (found.path for found in there):
+        try:
+            found = autoencoder(path)
+        except CheckpointError:
+            continue
+        if found.cls == cls and not _misfit(found, family, channels) and not _other_kind(found, family):
+            return found
+    return None
