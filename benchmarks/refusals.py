@@ -2,7 +2,7 @@
 
 `python -m benchmarks.refusals FOLDER` measures every checkpoint in a folder, each by its name there, and prints one JSON document,
 which `--out FILE.json` keeps too: `check`, as `models check` looks it over, in this process, which has the libraries in already; `told`, what the picker
-knows of it from headers and settings; `swap`, from its choice in the picker to the refusal, where that did not refuse it before. Times in milliseconds, the first two the best of TRIES, for other programs
+knows of it from headers and settings; `swap`, from its choice in the picker to the refusal, where that did not refuse it before. Times in milliseconds, the best of TRIES (of `swap` only where the first was late), for other programs
 take turns at the cores; a checkpoint that is not refused has no time. `scripts/refusals.py` makes the hostile checkpoints of the tests and measures them.
 """
 
@@ -70,14 +70,17 @@ def _swap(places: Sequence[Path], found: dict[str, dict[str, Any]]) -> None:
 
     try:
         _until(lambda: mailbox.status.state == "ready", READY_S)
-        for path in places:
+        for path in (path for path in places for _ in range(TRIES)):
+            best = found[path.name].get("swap", float("inf"))
+            if best <= SOON_MS:
+                continue  # again only where it was late
             mailbox.spares.expect(True)
             sleep(EXPECTED_S)
             begun = monotonic()
             mailbox.swap(PainterSpec(str(path), size=SIZE, steps=1, device="cpu", threads=1))
             _until(answered, LONGEST_S)
             if mailbox.latest is not None and mailbox.latest.state == "refused":
-                found[path.name]["swap"] = round((monotonic() - begun) * 1e3, 1)
+                found[path.name]["swap"] = min(best, round((monotonic() - begun) * 1e3, 1))
     finally:
         mailbox.close()
 

@@ -188,7 +188,9 @@ def chosen(
         findings.note(f"the autoencoder {found.path.name} of settings.toml is not used: {why}")
     there = [found for found in found_in(home) if found.kind == "vae" and not found.foreign]
     namesake = _namesake(checkpoint, there, family, channels, findings)
-    return namesake or (_first(FULL, there, family, channels) if lacking else None) or _first(TINY, there, family, channels)
+    if namesake is not None or (family.references and not lacking):
+        return namesake
+    return (_first(FULL, there, family, channels) if lacking else None) or _first(TINY, there, family, channels)
 
 
 def _setting(profile: Path | None) -> str:

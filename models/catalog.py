@@ -27,7 +27,10 @@ NO_LORAS = "takes no LoRAs and no other sampler; leave --lora and --sampler out,
 NO_VAE = "has no autoencoder that could be another; leave --vae out, or give an open checkpoint with --checkpoint"
 ALWAYS = ("bundled", "guide")
 BUNDLED = Path(__file__).parent / "bundled"
-LIBRARIES = ("models.latent_painter", "models.prompted.painter", "models.probe", "models.ladder", "models.survey")  # to open a painter with
+LIBRARIES = (  # to open a painter with
+    "models.latent_painter", "models.prompted.painter", "models.probe", "models.ladder", "models.survey", "models.loading",
+    "models.prompted.from_file", "models.autoencoders", "engine.settings", "diffusers.models.unets.unet_2d_condition", "transformers.models.clip.modeling_clip",
+)  # fmt: skip
 RANDOM = "random:"  # and the name of a preset: its architecture with random weights, see models.presets
 
 

@@ -170,7 +170,7 @@ def sizes_of(found: Found) -> Sizes:
     from models.autoencoders import autoencoder
     from models.bits import linear_entries
     from models.embeddings import suits, widths_of
-    from models.first_look import PIPELINE, our_parts, recognised
+    from models.first_look import PIPELINE, look_at_folder, our_parts, recognised
     from models.loose import text_encoder
     from models.loras.origins import origin
     from models.prompted.from_file import opened_file, part_family
@@ -182,6 +182,7 @@ def sizes_of(found: Found) -> Sizes:
 
     if found.path.is_dir():
         surveyed = survey(found.path)
+        look_at_folder(surveyed)  # what is refused by it when it is opened is known to be refused
         ours = surveyed.index["_class_name"] == PIPELINE
         family, parts = ("bundled", our_parts(surveyed)) if ours else (recognised(surveyed)[0].name, parts_named(surveyed))
         counts = {part: 0 for part in parts if (found.path / part / "config.json").is_file()}
