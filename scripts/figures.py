@@ -20,11 +20,12 @@ def main() -> int:
     if not mark:
         print(f"README.md has no {START} ... {END}; put them where the figures belong", file=sys.stderr)
         return 2
-    names = ("latency", "latency-h100", "latency-h100-sd-turbo", "latency-sd-mini", "quality", "dream", "latency-dream")
-    latency, gpu, turbo, mini, quality, dream, dreamt = (json.loads((RESULTS / f"{name}.json").read_text()) for name in names)
+    names = ("latency", "latency-h100", "latency-h100-sd-turbo", "latency-sd-mini", "quality", "dream", "latency-dream", "latency-float32")
+    latency, gpu, turbo, mini, quality, dream, dreamt, plain = (json.loads((RESULTS / f"{name}.json").read_text()) for name in names)
+    others = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("latency-h100-*.json"))]
     parts = "\n".join((
-        latency_table(latency), techniques(latency), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), preset(mini), techniques(mini), quality_table(quality), dream_figures(dream),
-        dream_latency(dreamt),
+        latency_table(latency), techniques(latency), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), presets(*others), preset(mini), techniques(mini), quality_table(quality), dream_figures(dream),
+        brief(dreamt, "Latency of a dream, as above"), brief(plain, f"The first table's again, guided, on a host without AVX-512 where Python runs half as fast, {plain['machine']['cpu']}"),
     ))  # fmt: skip
     readme.write_text(f"{head}{START}\n{parts}\n{END}{tail}", "utf-8")
     return 0
@@ -83,11 +84,34 @@ def preset(result: dict[str, Any]) -> str:
     )
 
 
-def dream_latency(result: dict[str, Any]) -> str:
-    """In one line."""
+def presets(*results: dict[str, Any]) -> str:
+    """Architectures at their real size on one GPU, a row each."""
+    device, size = results[0]["checkpoint"]["device"], "x".join(map(str, results[0]["size"]))
+    lines = [
+        f"Architectures at their real size with RANDOM WEIGHTS (their pictures are noise, their latency is real), {device}, {size}, guided; p50 / p95 in "
+        "milliseconds from the event to the composited frame, those marked * of `bench --quick` with a sixth of the events; “alone” is the painter without "
+        "desktop and process:",
+        "",
+        "| preset | steps | letter alone | whole frame alone | typing | drag | open | peak GB |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for result in results:
+        name, costs = result["checkpoint"]["name"].removeprefix("random:"), result["cost"]["by_damage"]
+        shown = [_pair(result["scenarios"][scenario]) for scenario in ("typing", "drag", "open")]
+        cells = (name + "*" * result["quick"], str(result["steps"]), f"{costs[0][1]:.1f}", f"{costs[-1][1]:.1f}", *shown, f"{result['peak_vram_mb'] / 1e3:.1f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def _pair(scenario: dict[str, Any]) -> str:
+    return "too noisy" if scenario["wanders"] else f"{_ms(scenario['p50'])} / {_ms(scenario['p95'])}"
+
+
+def brief(result: dict[str, Any], what: str) -> str:
+    """Latency in one line."""
     sure = {name: s for name, s in result["scenarios"].items() if name in ("typing", "hover", "open", "full") and not s["wanders"]}
     told = ", ".join(f"{name} {s['p50']:.0f} / {s['p95']:.0f}" for name, s in sure.items())
-    return f"Latency of a dream, as above, {result['checkpoint']['dtype']}, p50 / p95 in milliseconds: {told}.\n"
+    return f"{what}, {result['checkpoint']['dtype']}, p50 / p95 in milliseconds: {told}.\n"
 
 
 def quality_table(result: dict[str, Any]) -> str:
