@@ -177,10 +177,10 @@ def mark_coverage(item: Mark, part: Rect) -> np.ndarray:
 
 
 def blend(into: np.ndarray, colour: np.ndarray, coverage: np.ndarray) -> None:
-    """Mix `colour` (3,) into uint8 (h, w, 3) by uint8 coverage (h, w), rounding to nearest."""
+    """Mix `colour` (3,), of numbers from 0 to 255, into uint8 (h, w, 3) by uint8 coverage (h, w), rounding to nearest."""
     if not coverage.size:
         return
-    paper = into[0, 0].tobytes()
+    paper, colour = into[0, 0].tobytes(), colour.astype(np.uint8)
     if into.tobytes() == paper * coverage.size:  # as nearly all text stands on
         into[:] = _mixtures(paper, colour.tobytes()).take(coverage, axis=0)
     else:

@@ -120,7 +120,7 @@ def test_what_is_remembered_of_groups_is_bounded() -> None:
 def test_blending_rounds_to_nearest_on_any_paper(seed: int, height: int, width: int, even: bool) -> None:
     rng = np.random.default_rng(seed)
     base = np.full((height, width, 3), rng.integers(0, 256, 3), np.uint8) if even else rng.integers(0, 256, (height, width, 3), np.uint8)
-    coverage, colour = rng.integers(0, 256, (height, width), np.uint8), rng.integers(0, 256, 3, np.uint8)
+    coverage, colour = rng.integers(0, 256, (height, width), np.uint8), rng.integers(0, 256, 3).astype(("uint8", "int64", "float32")[seed % 3])
     share = coverage[..., None] / 255
     exact = base * (1 - share) + colour * share
     blend(base, colour, coverage)
