@@ -253,7 +253,10 @@ def with_spares(*libraries: str) -> Iterator[tuple[Session, SwapMailbox]]:
 
 
 def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_swap_that_was_expected_takes_the_process_that_waits() -> None:
