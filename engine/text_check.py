@@ -135,8 +135,8 @@ def _check_lines(frame: np.ndarray, lines: Sequence[_Line], paints: Paints, repa
     starts = np.concatenate([line.starts + at for line, at in zip(lines, before, strict=False)])
     ends = np.concatenate([line.ends + at for line, at in zip(lines, before, strict=False)])
     paper, slope, fit, seen = _fit(painted, share, texture, starts, ends)
-    ratio = contrast(np.clip(paper / 255, 0, 1), np.clip((paper + slope) / 255, 0, 1))
-    right = (fit >= LEAST_FIT) & (ratio >= LEAST_CONTRAST)
+    readable = contrast(np.clip(paper / 255, 0, 1), np.clip((paper + slope) / 255, 0, 1)) >= LEAST_CONTRAST
+    right = (fit >= LEAST_FIT) & readable
     wrong = seen & ~right
     if repair and wrong.any():
         inks, lights = paper + slope, luminance(paints.colours / 255)

@@ -11,7 +11,7 @@ too, and a crop's clone takes some microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -80,9 +80,9 @@ class Graphs:
     def on(self) -> bool:
         return self._recorder is not None
 
-    def wrap(self, function: Static, lasting: Collection[int] = ()) -> Static:
-        """The function, replayed where it was captured. lasting: which of its inputs never change as long as they are the same tensor: they
-        are brought to where a recording reads them only when they are another."""
+    def wrap(self, function: Static, lasting: int | None = None) -> Static:
+        """The function, replayed where it was captured. lasting: the first of its inputs that never change as long as they are the same tensor,
+        if any: from there on they are brought to where a recording reads them only when they are another."""
         if self._recorder is None:
             return function
         self._functions.append(_Graphed(self, function, lasting))
@@ -150,7 +150,7 @@ class Graphs:
 
 
 class _Graphed:
-    def __init__(self, owner: Graphs, function: Static, lasting: Collection[int] = ()) -> None:
+    def __init__(self, owner: Graphs, function: Static, lasting: int | None) -> None:
         self._owner, self._function, self._lasting = owner, function, lasting
         self._captures: dict[Signature, _Capture] = {}
         self._missed: set[Signature] = set()
@@ -179,18 +179,18 @@ class _Graphed:
 
 class _Capture:
     @torch.inference_mode()
-    def __init__(self, recorder: Recorder, function: Static, inputs: Inputs, lasting: Collection[int] = ()) -> None:
+    def __init__(self, recorder: Recorder, function: Static, inputs: Inputs, lasting: int | None) -> None:
         self._inputs = [None if one is None else torch.empty_like(one).copy_(one) for one in inputs]
-        self._lasting: dict[int, Tensor | None] = dict.fromkeys(lasting)  # the tensors that are there now; held, so that no other can be taken for them
+        self._there: list[Tensor | None] = [None] * len(inputs)  # of those that last; held, so that no other can be taken for them
+        self._lasting = len(inputs) if lasting is None else lasting
         self._replay, self._output = recorder.record(function, self._inputs)
 
     @torch.inference_mode()
     def __call__(self, inputs: Inputs) -> Any:
         for i, (own, given) in enumerate(zip(self._inputs, inputs, strict=True)):
-            if own is not None and given is not None and (i not in self._lasting or self._lasting[i] is not given):
+            if own is not None and given is not None and given is not self._there[i]:
                 own.copy_(given, non_blocking=True)
-                if i in self._lasting:
-                    self._lasting[i] = given
+                self._there[i] = given if i >= self._lasting else None
         self._replay()
         return cloned(self._output)
 

@@ -16,7 +16,7 @@ from models.prompted.conditioning import Conditioning
 from models.prompted.prediction import Prediction
 from models.prompted.run import Run, Stepped
 
-LASTING = range(3, 32)  # of what `_at_once` takes: words, and what is told of the place, which nobody draws over
+LASTING = 3  # from this input of `_at_once` on: words, and what is told of the place, which nobody draws over
 FEW = 4  # calls of the denoiser that may be sent in one go, with encoding and decoding; nothing can be given up in between
 
 
@@ -34,7 +34,7 @@ class Given:
     fields: tuple[Tensor, ...]
 
 
-def together(crops: Sequence[Given]) -> Given:
+def batched(crops: Sequence[Given]) -> Given:
     """Crops of one size, one each, that are told the same, as one batch."""
     if len(crops) == 1:
         return crops[0]

@@ -44,7 +44,7 @@ from models.probe import first_request
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning
-from models.prompted.crop_painting import CropPainting, Given, together
+from models.prompted.crop_painting import CropPainting, Given, batched
 from models.prompted.recall import Recall
 from models.prompted.run import Run
 from models.prompted.telling import Telling
@@ -283,7 +283,7 @@ class PromptedPainter:
     ) -> list[Painted]:
         """Each of areas of one size, painted from the frame as it is now, with the guide wherever there is damage. Nothing is held."""
         self._watch.stage("encode")
-        given, done = together([self._given(area, request, told, damage) for area in areas]), None
+        given, done = batched([self._given(area, request, told, damage) for area in areas]), None
         self._watch.stage("denoise")
         in_one = self._crops.whole and not call_by_call and self.ladder.scale == 1
         if in_one and (self._coder.local or areas[0] == self._frame.whole):

@@ -42,7 +42,8 @@ class Shown:
         return self.asked, *(words.sum(axis).tobytes() for words in self._words for axis in (0, 1))
 
     def same(self, other: Shown) -> bool:
-        return self.asked == other.asked and len(self._words) == len(other._words) and all(map(np.array_equal, self._words, other._words))
+        mine, others = self._words, other._words
+        return self.asked == other.asked and len(mine) == len(others) and all(map(np.array_equal, mine, others))
 
     @property
     def _words(self) -> list[np.ndarray]:
