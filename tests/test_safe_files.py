@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,6 @@ from tests.checkpoints import tiny_checkpoint
 from tests.hostile import CASES, PAYLOAD, Base, nothing, tensors
 from tests.one_file import layout_of, whole_file
 from tests.test_painters import SIZE, ask, drawn, empty, show
-from tests.test_safe_loading import SOON_S
 from tests.tiny_families import tiny_folder
 
 SPEC = PainterSpec(size=SIZE, threads=1, device="cpu", steps=1)
@@ -78,7 +76,8 @@ def tiny_layouts(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def refused(old: Painter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, str], None]:
-    """Opens what must be refused: soon, in one message, and without a trace; what painted goes on painting."""
+    """Opens what must be refused: in one message and without a trace; what painted goes on painting. How soon is measured by
+    `benchmarks.refusals`."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "planted.py").write_text(PAYLOAD)
 
@@ -88,10 +87,8 @@ def refused(old: Painter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
 
     def refuse(path: Path, message: str) -> None:
         before = painted()
-        begun = time.process_time()
         with pytest.raises(CheckpointError, match=message) as refusal:
             open_painter(replace(SPEC, checkpoint=str(path)))
-        assert time.process_time() - begun < SOON_S
         said = str(refusal.value)
         assert "\n" not in said and len(said) < 700 and str(tmp_path) in said
         assert not (tmp_path / "ran").exists() and (painted() == before).all()

@@ -166,7 +166,7 @@ def test_a_request_drops_a_guess_at_once() -> None:
         begun_at = time.monotonic()
         session.step([Ask(1.0, "notes")], 1.0)
         session.settle(LONG_S)
-        assert time.monotonic() - begun_at < 5.0
+        assert time.monotonic() - begun_at < LONG_S / 2
         assert (session.pixels == session.guide.pixels).all()
         until(lambda: mailbox.ahead == 1)
         assert mailbox.guess([guessed(session)]), "and the next may come"
