@@ -11,6 +11,7 @@ from engine.geometry import Rect
 WHOLE = 0.7  # from this share of the frame on, painting all of it costs no more
 OVERLAP = 16  # pixels that two parts of one rect share: the later is mixed in over half of them, where the earlier is whole
 GRID = 8  # of damage
+SHORTEST = 64  # side of a crop that is captured: a GPU paints a smaller one no sooner
 GROWTH = 1.5  # by which a crop may grow to be painted with others
 
 
@@ -25,11 +26,18 @@ class Cells:
     align: int = 16
     step: int = 32
     fine: int = 96
-    margin: int = 12  # a typed letter's crop is 64 to 80 pixels wide and high
-    least: int = 64
+    margin: int = 8  # as crops start where cells do, it is 8 or 16; a typed letter's crop is 48 to 64 pixels wide and 64 high
+    least: int = 48
     most: int = 0
     sizes: tuple[tuple[int, int], ...] = ()
     joined: bool = False
+
+    def at_scale(self, scale: int) -> Cells:
+        """The same for a denoiser of whose pixels one stands for `scale` of the frame's along each side."""
+        if scale == 1:
+            return self
+        align, step, fine, margin, least = (scale * n for n in (self.align, self.step, self.fine, self.margin, self.least))
+        return replace(self, align=align, step=step, fine=fine, margin=margin, least=least)
 
     def at_most(self, most: int) -> Cells:
         """The same where no side may be longer than `most` pixels, or than leaves something between margins; 0: any may."""
@@ -41,7 +49,7 @@ class Cells:
     def few(self, size: tuple[int, int]) -> Cells:
         """The same with only a few sizes for frames of `size`: squares, each of twice the side of the one before. Where what
         is launched is captured beforehand, a crop that is larger than it need be costs less than one that was not captured."""
-        sides = [self.least]
+        sides = [max(self.least, SHORTEST)]
         while 2 * sides[-1] < min(size):
             sides.append(2 * sides[-1])
         return replace(self, sizes=tuple((side, side) for side in sides if side < min(size)))
@@ -183,5 +191,8 @@ def _first(start: int, end: int, limit: int, length: int, cells: Cells) -> int |
     room = length - (high - low)
     if room < 0:
         return None
-    first = max(min((low - room // 2) // cells.align * cells.align, limit - length), 0)
-    return first if first <= low and first + length >= high else None
+    for wanted in (low - room // 2, low):  # in the middle, or at least inside
+        first = max(min(wanted // cells.align * cells.align, limit - length), 0)
+        if first <= low and first + length >= high:
+            return first
+    return None

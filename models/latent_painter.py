@@ -106,8 +106,7 @@ class LatentPainter:
             self.info = replace(self.info, compile_s=compiled.seconds, note=compiled.note)
         self._warm()
         if self._dream is not None or spec.mode != "dream":  # else it answers by itself, which happens once an event and is not captured
-            areas = [Rect(0, 0, *size) for size in (*self.cells.sizes, spec.size)]
-            self.graphs.rehearse([partial(self._paint_unseen, area) for area in areas])
+            self.graphs.rehearse([partial(self._paint_unseen, Rect(0, 0, *area)) for area in (*self.cells.sizes, spec.size)])
 
     def get_ready(self) -> Readiness | None:
         """Capture a CUDA graph of the next size of crops, where there are any."""
@@ -159,9 +158,10 @@ class LatentPainter:
         return count
 
     def _plan(self, request: PaintRequest) -> list[PaintCrop]:
-        crops = plan(request.damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without)
+        size, cells = self._spec.size, self.cells.at_scale(self.ladder.scale).at_most(self.ladder.most)
+        crops = plan(request.damage, size, cells, whole=CROPS in self._spec.without)
         typed = any(isinstance(event, Text) for event in request.events)  # what is typed is new; what is pointed at comes again, alone too
-        return evened(crops, self._spec.size, SMALL_AREA, self.at_once) if typed else crops
+        return evened(crops, size, SMALL_AREA, self.at_once) if typed else crops
 
     def _guided(self, request: PaintRequest) -> tuple[list[Patch], bool]:
         tokens = self._embed(without_recent(request.context))
