@@ -1,5 +1,7 @@
 """Run the whole test suite: set up what is missing, then pytest with the given arguments.
 
+Without arguments it runs in several processes, one a core and four at most; in one where there is an NVIDIA GPU, which some tests fill.
+
 With `--no-network` first among them, in a network namespace of its own (Linux): there is none but the loopback, over which two
 training processes talk to each other. X servers tell by the network's own sockets which display numbers are taken, and would not
 see those outside, so the folder where they leave their files is one of its own too.
@@ -15,6 +17,7 @@ import sys
 import environment
 
 NO_NETWORK = "--no-network"
+MOST = 4  # processes: each holds up to 2 GB, and starts others
 DISPLAYS = "/tmp/.X11-unix"
 ALONE = f'ip link set lo up && mkdir -p {DISPLAYS} && mount -t tmpfs -o mode=1777 tmpfs {DISPLAYS} && exec "$@"'
 
@@ -28,7 +31,19 @@ def main() -> int:
             return checked
     given = sys.argv[1:]
     before = without_network() if given[:1] == [NO_NETWORK] else []
-    return environment.become([*before, interpreter, "-m", "pytest", *given[bool(before) :]])
+    asked = given[bool(before) :]
+    return environment.become([*before, interpreter, "-m", "pytest", *(asked or in_several())])
+
+
+def in_several() -> list[str]:
+    """pytest's words for several processes. Each computes with its share of the cores: threads that wait for one another on a core
+    that is busy take ten times as long."""
+    cores = os.cpu_count() or 1
+    count = 1 if shutil.which("nvidia-smi") else min(cores, MOST)
+    if count == 1:
+        return []
+    os.environ.setdefault("OMP_NUM_THREADS", str(cores // count))
+    return ["-n", str(count), "--dist", "worksteal"]
 
 
 def without_network() -> list[str]:

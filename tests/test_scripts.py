@@ -227,6 +227,17 @@ def suite() -> Any:
     return found
 
 
+@pytest.mark.parametrize(("cores", "card", "count", "threads"), [(1, "", 1, None), (2, "", 2, "1"), (16, "", 4, "4"), (16, "/usr/bin/nvidia-smi", 1, None)])
+def test_the_whole_suite_runs_in_several_processes(
+    suite: Any, monkeypatch: pytest.MonkeyPatch, cores: int, card: str, count: int, threads: str | None
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(shutil, "which", lambda name: card if name == "nvidia-smi" else None)
+    monkeypatch.setenv("OMP_NUM_THREADS", "")  # so that it is as it was when the test is over
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert suite.in_several()[:2] == (["-n", str(count)] if count > 1 else []) and os.environ.get("OMP_NUM_THREADS") == threads
+
+
 def can_unshare() -> bool:
     """Whether the system lets this process have a network of its own, and a view of the files."""
     return unshared()[-1:] == ["-rn"] and not subprocess.run(["unshare", "-rnm", "true"], capture_output=True).returncode and bool(shutil.which("ip"))
