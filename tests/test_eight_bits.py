@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import platform
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -23,7 +24,7 @@ from models.loading import BundledCheckpoint, load_bundled
 from models.training.heldout import held_out, paint
 
 SIZE = (256, 192)
-ABLE = pytest.mark.skipif(not eight_bits.supported(), reason="this CPU multiplies no bytes (AVX-512 VNNI)")
+ABLE = pytest.mark.skipif(not eight_bits.supported(), reason="this CPU multiplies no bytes (VNNI)")
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +71,24 @@ def test_a_cpu_that_can_paints_the_bundled_checkpoint_in_eight_bits(mode: str) -
     assert open_painter(full).info.dtype == "float32"
 
 
+@pytest.mark.parametrize("told", [{}, {"avx_vnni": False}, {"avx_vnni": True}, {"avx512_vnni": True}])
+def test_a_cpu_is_believed_where_its_sums_are_exact(monkeypatch: pytest.MonkeyPatch, told: dict[str, bool]) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+    for exact in (True, False):
+        monkeypatch.setattr(eight_bits, "_adds_exactly", lambda exact=exact: exact)
+        assert eight_bits.supported.__wrapped__() == (exact and any(told.values()))
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="what is said of sums is said of this kind of CPU")
+def test_where_bytes_are_not_multiplied_sums_overflow_and_it_is_seen() -> None:
+    assert eight_bits._adds_exactly() == eight_bits.supported()
+
+
 def test_a_cpu_that_cannot_paints_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eight_bits, "supported", lambda: False)
     assert open_painter(PainterSpec(size=SIZE, device="cpu", threads=1)).info.dtype == "float32"
-    with pytest.raises(CheckpointError, match="AVX-512 VNNI"):
+    with pytest.raises(CheckpointError, match="VNNI"):
         open_painter(PainterSpec(size=SIZE, device="cpu", threads=1, dtype="int8"))
 
 
