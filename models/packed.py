@@ -63,12 +63,18 @@ def packed_network(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[st
     for key, tensor in tensors.items():
         owner, _, name = key.rpartition(".")
         layer = network.get_submodule(owner)
-        if key in given and isinstance(layer, GGUFLinear):
+        if key in given and isinstance(layer, GGUFLinear) and not _asked_for_its_format(network, owner):
             setattr(layer, name, tensor)
             layer.register_forward_pre_hook(_computes_in_what_it_is_given)
         else:
             left[key] = unpacked(tensor) if key in given else tensor
     return left
+
+
+def _asked_for_its_format(network: nn.Module, owner: str) -> bool:
+    """Whether what is around a layer looks at its weight's number format, which has to be one that can be multiplied with."""
+    above, _, name = owner.rpartition(".")
+    return name == "wo" and type(network.get_submodule(above)).__name__.startswith("T5Dense")
 
 
 def _in_layers_of_bits(network: nn.Module, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -16,9 +16,11 @@ from models.check import check, listing
 from models.findings import Findings
 from models.prompted.checkpoint import PromptedCheckpoint
 from tests.hostile import PICKLE
-from tests.loose_parts import coder_named, written
+from tests.loose_parts import coder_named, words_named, written
+from tests.one_denoiser import NAMED, packed_file
 from tests.one_file import config, part, unet_names
 from tests.test_places import use
+from tests.test_single_files import TRANSFORMERS as SINGLE
 from tests.test_single_files import file_of, folder_of, home, layouts, painted  # noqa: F401 - two are fixtures
 from tests.tiny_families import tiny_folder
 from ui.cli import status
@@ -26,15 +28,23 @@ from ui.cli import status
 CALLED = {  # by family: of each of its text encoders, what the usual file is called
     "flux": {"text_encoder": "clip_l", "text_encoder_2": "t5xxl_fp16"}, "kontext": {"text_encoder": "clip_l", "text_encoder_2": "t5xxl_fp16"},
     "sd3": {"text_encoder": "clip_l", "text_encoder_2": "clip_g", "text_encoder_3": "t5xxl_fp16"},
-    "sd1": {"text_encoder": "clip_l"}, "sdxl": {"text_encoder": "clip_l", "text_encoder_2": "clip_g"},
+    "sd1": {"text_encoder": "clip_l"}, "sdxl": {"text_encoder": "clip_l", "text_encoder_2": "clip_g"}, "sd2": {"text_encoder": "clip_l_of_h"},
+    **{family: {"text_encoder": "qwen_3_4b"} for family in ("klein", "klein-base", "z-image-turbo")}, "chroma": {"text_encoder": "t5xxl_fp16"},
+    **{family: {"text_encoder": "qwen_2.5_vl_7b"} for family in ("qwen-image", "qwen-edit", "qwen-edit-plus")},
 }  # fmt: skip
-DENOISERS = {"flux": "flux1-dev", "kontext": "flux1-dev-kontext", "sd3": "sd3_medium", "sd1": "dream", "sdxl": "dreamxl"}
-CODERS = {"flux": "ae", "kontext": "ae", "sd3": "sd3_vae", "sd1": "mse", "sdxl": "sdxl_vae"}
+DENOISERS = {"flux": "flux1-dev", "kontext": "flux1-dev-kontext", "sd3": "sd3_medium", "sd1": "dream", "sdxl": "dreamxl", "sd2": "v2-1_768",
+             "klein": "flux-2-klein-4b", "klein-base": "flux-2-klein-base-4b", "z-image-turbo": "z_image_turbo_bf16", "chroma": "Chroma1-HD",
+             "qwen-image": "qwen_image_bf16", "qwen-edit": "qwen_image_edit_bf16", "qwen-edit-plus": "qwen_image_edit_2509_bf16"}  # fmt: skip
+CODERS = {"sd3": "sd3_vae", "sd1": "mse", "sd2": "mse", "sdxl": "sdxl_vae", "klein": "flux2-vae", "klein-base": "flux2-vae",
+          **dict.fromkeys(("qwen-image", "qwen-edit", "qwen-edit-plus"), "qwen_image_vae"),
+          **dict.fromkeys(("flux", "kontext", "z-image-turbo", "chroma"), "ae")}  # fmt: skip
 
 
-def laid_apart(folder: Path, family: str, models: Path, words: str = "text_encoders") -> Path:
-    """A folder's parts in a ComfyUI. The denoiser's file."""
-    if (folder / "unet").is_dir():
+def laid_apart(folder: Path, family: str, models: Path, words: str = "text_encoders", named: str = "", coder: str = "trained") -> Path:
+    """A folder's parts in a ComfyUI. named: by whom the text encoders' tensors are named; coder: the autoencoder's. The denoiser's file."""
+    if family not in SINGLE and not (folder / "unet").is_dir():
+        denoiser = NAMED[family](part(folder, "transformer"))
+    elif (folder / "unet").is_dir():
         unet = part(folder, "unet")
         named = unet_names(list(unet), config(folder, "unet")["layers_per_block"])
         denoiser = {named[name].removeprefix("model."): tensor for name, tensor in unet.items()}
@@ -42,12 +52,12 @@ def laid_apart(folder: Path, family: str, models: Path, words: str = "text_encod
         whole = load_file(file_of(folder.parent, family))
         denoiser = {name.removeprefix("model.diffusion_model."): tensor for name, tensor in whole.items() if name.startswith("model.diffusion_model.")}
     for encoder, name in CALLED[family].items():
-        tensors = part(folder, encoder)
-        if name.startswith("clip"):
-            tensors = {key if key.startswith(("text_model.", "text_projection")) else f"text_model.{key}": tensor for key, tensor in tensors.items()}
-            tensors["logit_scale"] = torch.ones(())
-        written(models / words / f"{name}.safetensors", tensors)
-    written(models / "vae" / f"{CODERS[family]}.safetensors", coder_named(folder, "trained"))
+        clip = name.startswith("clip")
+        if named == "GGUF" and not clip:
+            packed_file(folder, models / words / f"{name}.gguf", lambda tensors, name=name: words_named(tensors, name, named), "Q8_0", encoder)
+        else:
+            written(models / words / f"{name}.safetensors", words_named(part(folder, encoder), name, named if clip else ""))
+    written(models / "vae" / f"{CODERS[family]}.safetensors", coder_named(folder, coder))
     (models / "checkpoints").mkdir(exist_ok=True)
     return written(models / "diffusion_models" / f"{DENOISERS[family]}.safetensors", denoiser)
 
@@ -68,12 +78,27 @@ def opened(path: Path, profile: Path, findings: Findings | None = None) -> Promp
     return found
 
 
-@pytest.mark.parametrize(("family", "words"), [*((family, "text_encoders") for family in CALLED), ("flux", "clip")])
-def test_parts_that_lie_apart_paint_as_the_folder_that_they_were_of(home: Path, tmp_path: Path, comfy: Path, family: str, words: str) -> None:  # noqa: F811
-    folder = folder_of(home, family)
-    file, findings = laid_apart(folder, family, comfy, words), Findings()
-    found = opened(file, tmp_path / "profile", findings)
-    assert found.family == family and torch.equal(painted(found), painted(opened(folder, tmp_path / "none")))
+def laid_out(home: Path, family: str) -> Path:  # noqa: F811
+    """The family's folder, and the layouts of those that it is told from."""
+    for other in ("sd1", "sdxl") if family == "sd2" else ():
+        folder_of(home, other)
+    return folder_of(home, family)
+
+
+@pytest.mark.parametrize(("family", "words", "named"), [
+    *((family, "text_encoders", "") for family in CALLED), ("flux", "clip", ""),
+    *((family, "text_encoders", "OpenCLIP") for family in ("sd1", "sd2", "sdxl", "flux", "sd3")),
+])  # fmt: skip
+def test_parts_that_lie_apart_paint_as_the_folder_that_they_were_of(
+    home: Path, tmp_path: Path, comfy: Path, family: str, words: str, named: str  # noqa: F811
+) -> None:
+    folder = laid_out(home, family)
+    file, findings = laid_apart(folder, family, comfy, words, named), Findings()
+    found, whole = opened(file, tmp_path / "profile", findings), opened(folder, tmp_path / "none")
+    assert found.family == family and torch.equal(painted(found), painted(whole))
+    for name, network in whole.parts.items():
+        theirs, ours = network.state_dict(), found.parts[name].state_dict()
+        assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in theirs), name
     told = "\n".join(findings.notes)
     assert all(f"its {encoder} is {comfy / words / name}.safetensors" in told for encoder, name in CALLED[family].items()), told
     assert f"its autoencoder is {comfy / 'vae' / CODERS[family]}.safetensors" in told

@@ -40,7 +40,7 @@ SHIPPED = models.layout.LAYOUTS
 SPEC = PainterSpec(size=SIZE, seed=5, threads=1, device="cpu", steps=1)
 WHOLE = {"sd1": "dream", "sd2": "v2-1", "sd-turbo": "sd_turbo", "lcm": "lcm", "pix2pix": "edits", "sdxl": "xl", "sdxl-turbo": "xl_turbo",
          "pix2pix-xl": "xl-edits", "lcm-xl": "lcm-xl", "flux": "flux-dev", "flux-schnell": "flux-schnell", "kontext": "flux-kontext-dev", "sd3": "sd3"}  # fmt: skip
-TRANSFORMERS = {"flux": "tokenizer_2", "flux-schnell": "tokenizer_2", "kontext": "tokenizer_2", "sd3": "tokenizer_3"}  # and where T5's words are
+TRANSFORMERS = ("flux", "flux-schnell", "kontext", "sd3")
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +63,9 @@ def folder_of(home: Path, family: str) -> Path:
         if family == "sd3":  # as it was trained
             encoder = home / family / "text_encoder" / "model.safetensors"
             save_file({**load_file(encoder), "text_projection.weight": torch.eye(16)}, encoder)
-        for words, name in (("tokenizer", "words"), (TRANSFORMERS.get(family), "pieces")):
-            if words is not None:
-                shutil.copytree(home / family / words, home / "layouts" / name, dirs_exist_ok=True)
+        for name, told in layout_of(home / family).items():
+            if "tables" in told:
+                shutil.copytree(home / family / name, home / "layouts" / told["tables"], dirs_exist_ok=True)
     return home / family
 
 
@@ -293,7 +293,8 @@ def test_what_is_not_in_the_file_comes_from_a_folder_of_its_family(home: Path, t
 OTHERS = {
     "inpainting": ({"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(320, 9, 3, 3)}, "a file of 'inpainting'"),
     "xl_refiner": ({"conditioner.embedders.0.model.transformer.resblocks.9.mlp.c_proj.bias": torch.zeros(1280)}, "does not belong to a checkpoint"),
-    "chroma": ({"distilled_guidance_layer.in_proj.bias": torch.zeros(8), "double_blocks.0.img_attn.norm.key_norm.scale": torch.zeros(8)}, "a file of 'chroma'"),
+    "flux3": ({"early_stream_modulations.image.lin.weight": torch.zeros(8), "double_blocks.0.img_attn.norm.key_norm.scale": torch.zeros(8)}, "a file of 'flux-3"),
+    "half a chroma": ({"distilled_guidance_layer.norms.0.scale": torch.zeros(8), "double_blocks.0.img_attn.norm.key_norm.scale": torch.zeros(8)}, "holds the transformer alone"),
     "controlnet": ({"control_model.time_embed.0.weight": torch.zeros(8, 8)}, "does not belong to a checkpoint"),
     "an autoencoder": ({"encoder.conv_in.weight": torch.zeros(8, 3, 3, 3), "decoder.conv_in.weight": torch.zeros(8, 3, 3, 3), "x": torch.zeros(1)}, "does not belong|holds no denoiser"),
 }  # fmt: skip
