@@ -29,8 +29,7 @@ FULL, TINY, FLUX2, QWEN = "AutoencoderKL", "AutoencoderTiny", "AutoencoderKLFlux
 OF = {TINY: "tiny ", FLUX2: "FLUX.2 ", QWEN: "Qwen-Image "}
 OWN_SETTING = {FULL: "block_out_channels", FLUX2: "block_out_channels", QWEN: "base_dim"}  # by which settings are those of such a class
 LAYOUTS = {FLUX2: "klein", QWEN: "qwen-image"}
-KINDS = {(4, ""): "Stable Diffusion 1 or 2", (4, "xl"): "Stable Diffusion XL", (16, ""): "FLUX.1", (16, "sd3"): "Stable Diffusion 3",
-         (16, "wan"): "Wan"}  # fmt: skip
+KINDS = {(4, ""): "Stable Diffusion 1 or 2", (4, "xl"): "Stable Diffusion XL", (16, ""): "FLUX.1", (16, "sd3"): "Stable Diffusion 3"}
 SIDES = ("encoder", "decoder")
 BLOCKS = 4  # of a tiny one, each of one width
 CHANNELS = (4, 16)  # of latents: Stable Diffusion 1, 2 and XL; 3, FLUX.1 and Qwen-Image
@@ -235,7 +234,7 @@ def _misfit(found: Autoencoder, family: Family, channels: int) -> str:
 def _other_kind(found: Autoencoder, family: Family) -> str:
     """What only a name tells."""
     wanted = ("xl" if is_xl(family) else "") if found.channels == CHANNELS[0] else ("sd3" if family.name == "sd3" else "")
-    return "" if found.called == wanted else f"by its name it is for {KINDS[found.channels, found.called]}"
+    return "" if found.called == wanted else f"by its name it is for {'Wan' if found.cls == QWEN else KINDS[found.channels, found.called]}"
 
 
 def _namesake(checkpoint: Path, there: list[Found], family: Family, channels: int, findings: Findings) -> Autoencoder | None:

@@ -18,7 +18,7 @@ KINDS = {
     "Qwen2_5_VLForConditionalGeneration": QWEN_SEES,
 }  # by the class of a text encoder in transformers  # fmt: skip
 SPARE = {  # what files hold that networks of a class have no use for
-    "CLIPTextModel": re.compile(r"text_projection(\.weight)?"), "Qwen3Model": re.compile(r"lm_head\.weight"),
+    "CLIPTextModel": re.compile(r"text_projection(\.weight)?"), "Qwen3Model": re.compile(r"lm_head\.weight|output\.weight"),
 }  # fmt: skip
 EYES = re.compile(r"visual\.|attn_mask$")  # what OpenCLIP's files hold beside their words
 PACKED_T5 = (

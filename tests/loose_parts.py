@@ -22,11 +22,15 @@ def written(path: Path, tensors: dict[str, Tensor]) -> Path:
 
 
 def coder_named(folder: Path, named: str) -> dict[str, Tensor]:
-    """A folder's autoencoder as "trained", "trained, in a whole file", "diffusers" or "older diffusers" name it."""
+    """A folder's autoencoder as "trained", "trained, in a whole file", "trained, nested" as FLUX.2's, "diffusers" or "older diffusers" name it."""
     tensors = part(folder, "vae")
     if named.startswith("trained"):
         told = wan_tensors(tensors) if any(tensor.ndim == 5 for tensor in tensors.values()) else coder_tensors(tensors)
-        return told if "whole" in named else {name.removeprefix("first_stage_model."): tensor for name, tensor in told.items()}
+        if "whole" in named:
+            return told
+        told = {name.removeprefix("first_stage_model."): tensor for name, tensor in told.items()}
+        nested = {"quant_conv.": "encoder.quant_conv.", "post_quant_conv.": "decoder.post_quant_conv."} if "nested" in named else {}
+        return {next((name.replace(ours, theirs) for ours, theirs in nested.items() if name.startswith(ours)), name): tensor for name, tensor in told.items()}
     if named == "older diffusers":
         for ours, theirs in OLDER:
             tensors = {name.replace(f"attentions.0.{ours}", f"attentions.0.{theirs}"): tensor for name, tensor in tensors.items()}

@@ -177,9 +177,9 @@ def whole_other(own: Mapping[str, Tensors], family: str) -> Tensors:
 
 
 def transformer_file(folder: Path, path: Path, told: Mapping[str, str] | None = None, **instead: Tensor | None) -> Path:
-    """FLUX.1 or Stable Diffusion 3 in one file. told: what it says of itself; instead: tensors by name, None for one that is left out."""
+    """A diffusion transformer in one file, of the family that the folder is called by but for FLUX.1 and Stable Diffusion 3. told: what it says of itself; instead: tensors by name, None for one that is left out."""
     own = {name: part(folder, name) for name in ("transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3") if (folder / name).is_dir()}
-    held = whole_sd3(own) if "text_encoder_3" in own else whole_flux(own)
+    held = whole_sd3(own) if "text_encoder_3" in own else whole_flux(own) if "text_encoder_2" in own else whole_other(own, folder.name)
     save_file({name: tensor.clone() for name, tensor in {**held, **instead}.items() if tensor is not None}, path, dict(told or {}))
     return path
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,11 @@ from safetensors.torch import load_file
 from engine.errors import CheckpointError
 from models.catalog import open_checkpoint
 from models.check import check, listing
+from models.encoders import older
 from models.findings import Findings
+from models.packed import is_packed, unpacked
 from models.prompted.checkpoint import PromptedCheckpoint
+from tests.conftest import need_package
 from tests.hostile import PICKLE
 from tests.loose_parts import coder_named, words_named, written
 from tests.one_denoiser import NAMED, packed_file
@@ -40,8 +45,8 @@ CODERS = {"sd3": "sd3_vae", "sd1": "mse", "sd2": "mse", "sdxl": "sdxl_vae", "kle
           **dict.fromkeys(("flux", "kontext", "z-image-turbo", "chroma"), "ae")}  # fmt: skip
 
 
-def laid_apart(folder: Path, family: str, models: Path, words: str = "text_encoders", named: str = "", coder: str = "trained") -> Path:
-    """A folder's parts in a ComfyUI. named: by whom the text encoders' tensors are named; coder: the autoencoder's. The denoiser's file."""
+def laid_apart(folder: Path, family: str, models: Path, words: str = "text_encoders", named: str = "", kind: str = "") -> Path:
+    """A folder's parts in a ComfyUI. named: by whom the text encoders' tensors are named; kind: how GGUF packs them. The denoiser's file."""
     if family not in SINGLE and not (folder / "unet").is_dir():
         denoiser = NAMED[family](part(folder, "transformer"))
     elif (folder / "unet").is_dir():
@@ -53,11 +58,11 @@ def laid_apart(folder: Path, family: str, models: Path, words: str = "text_encod
         denoiser = {name.removeprefix("model.diffusion_model."): tensor for name, tensor in whole.items() if name.startswith("model.diffusion_model.")}
     for encoder, name in CALLED[family].items():
         clip = name.startswith("clip")
-        if named == "GGUF" and not clip:
-            packed_file(folder, models / words / f"{name}.gguf", lambda tensors, name=name: words_named(tensors, name, named), "Q8_0", encoder)
+        if kind and not clip:
+            packed_file(folder, models / words / f"{name}.gguf", lambda tensors, name=name: words_named(tensors, name, "GGUF"), kind, encoder)
         else:
             written(models / words / f"{name}.safetensors", words_named(part(folder, encoder), name, named if clip else ""))
-    written(models / "vae" / f"{CODERS[family]}.safetensors", coder_named(folder, coder))
+    written(models / "vae" / f"{CODERS[family]}.safetensors", coder_named(folder, "trained"))
     (models / "checkpoints").mkdir(exist_ok=True)
     return written(models / "diffusion_models" / f"{DENOISERS[family]}.safetensors", denoiser)
 
@@ -106,13 +111,95 @@ def test_parts_that_lie_apart_paint_as_the_folder_that_they_were_of(
     assert verdict.loadable and verdict.family == family and verdict.file_sha256 != verdict.sha256
 
 
-@pytest.mark.parametrize(("lost", "message"), [
-    ("text_encoders/t5xxl_fp16", r"holds the transformer alone; .*, or a T5 text encoder of width \d+ \(often called t5xxl\) into its text_encoders folder"),
-    ("text_encoders/clip_l", r"holds the transformer alone; .*, or a CLIP text encoder of width \d+ \(often called clip_l\) into its text_encoders folder"),
-    ("vae/ae", r"holds no autoencoder, and none for FLUX.1 is there; put one into the profile's vae folder"),
+@pytest.mark.parametrize(("family", "kind"), [("flux", "Q8_0"), ("sd3", "Q8_0"), ("chroma", "Q4_0"), ("klein", "BF16"), ("z-image-turbo", "F16")])
+def test_text_encoders_in_gguf_paint_as_they_do_unpacked(home: Path, tmp_path: Path, comfy: Path, family: str, kind: str) -> None:  # noqa: F811
+    need_package("gguf")
+    folder = folder_of(home, family)
+    found, whole = opened(laid_apart(folder, family, comfy, kind=kind), tmp_path / "profile"), opened(folder, tmp_path / "none")
+    name = next(encoder for encoder, called in CALLED[family].items() if not called.startswith("clip"))
+    packed = [key for key, weight in found.parts[name].named_parameters() if is_packed(weight)]
+    assert bool(packed) == (family == "sd3") and not any(key.endswith(".wo.weight") for key in packed)  # others are too narrow for a block
+    numbers = {key: unpacked(weight.detach()) if is_packed(weight) else weight for key, weight in found.parts[name].state_dict().items()}
+    theirs = whole.parts[name].state_dict()
+    assert numbers.keys() == theirs.keys() and all(torch.allclose(numbers[key], theirs[key], atol=0.1) for key in theirs)
+    assert not all(torch.equal(numbers[key], theirs[key]) for key in theirs)  # packing loses a little
+    whole.parts[name].load_state_dict(numbers)
+    assert torch.equal(painted(found), painted(whole))
+    verdict = check(f"{CALLED[family][name]}.gguf", str(tmp_path / "profile"))
+    assert verdict.loadable and verdict.kind == "text encoder" and [row.state for row in verdict.rows] == ["sound"] * 4, verdict
+
+
+def test_a_language_model_of_eight_bits_is_multiplied_by_its_scales(home: Path, tmp_path: Path, comfy: Path) -> None:  # noqa: F811
+    file, path = laid_apart(folder_of(home, "qwen-edit"), "qwen-edit", comfy), comfy / "text_encoders" / "qwen_2.5_vl_7b.safetensors"
+    held: dict[str, torch.Tensor] = {"scaled_fp8": torch.zeros(0).to(torch.float8_e4m3fn)}
+    wanted = {}
+    for key, tensor in load_file(path).items():
+        if tensor.ndim == 2 and "_proj" in key:
+            scale = tensor.abs().max() / 448
+            held |= {key: (tensor / scale).to(torch.float8_e4m3fn), f"{key.removesuffix('weight')}scale_weight": scale}
+            wanted[key] = held[key].float() * scale
+        else:
+            held[key] = tensor
+    written(path, held)
+    found = opened(file, tmp_path / "profile")
+    numbers = {older(type(found.parts["text_encoder"]).__name__, key): tensor for key, tensor in wanted.items()}
+    ours = found.parts["text_encoder"].state_dict()
+    assert numbers and all(torch.equal(ours[key], tensor) for key, tensor in numbers.items()) and painted(found).isfinite().all()
+
+
+def test_a_text_encoder_in_gguf_says_what_it_needs(home: Path, tmp_path: Path, comfy: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    need_package("gguf")
+    file = laid_apart(folder_of(home, "chroma"), "chroma", comfy, kind="Q8_0")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(CheckpointError, match=r"t5xxl_fp16\.gguf is GGUF, which needs the package gguf; install it \(pip install gguf\)"):
+        opened(file, tmp_path / "profile")
+
+
+NAMED_AS = {  # files by their names, and which they are taken for
+    "klein": {"flux-2-klein-4b-fp8": "klein", "flux-2-klein-base-4b": "klein-base"},
+    "qwen-image": {"qwen_image_fp8": "qwen-image", "qwen_image_edit": "qwen-edit", "Qwen-Image-Edit-2509": "qwen-edit-plus", "qwen_image_edit_2511": "qwen-edit-2511"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", NAMED_AS)
+def test_transformers_that_are_alike_are_told_apart_by_what_they_call_themselves(home: Path, tmp_path: Path, comfy: Path, family: str) -> None:  # noqa: F811
+    file = laid_apart(folder_of(home, family), family, comfy)
+    for other in ("klein-base",) if family == "klein" else ("qwen-edit", "qwen-edit-plus"):
+        folder_of(home, other)
+    told = {"like": "qwen-edit-plus", "transformer": {"zero_cond_t": True}}
+    (home / "layouts" / "qwen-edit-2511.json").write_text(json.dumps(told))
+    for name, wanted in NAMED_AS[family].items():
+        findings = Findings()
+        found = opened(file.rename(file.with_stem(name)), tmp_path / "profile", findings)
+        assert found.family == wanted.replace("2511", "plus") and any(note.startswith("taken for") for note in findings.notes)
+        assert bool(getattr(found.pipeline.transformer.config, "zero_cond_t", False)) == (wanted == "qwen-edit-2511")
+        file = file.with_stem(name)
+    if family == "qwen-image":
+        written(file, load_file(file) | {"__index_timestep_zero__": torch.zeros(0)})
+        found = opened(file.rename(file.with_stem("rapid")), tmp_path / "profile")
+        assert found.family == "qwen-edit-plus" and found.pipeline.transformer.config.zero_cond_t
+
+
+def test_dev_of_flux2_and_an_autoencoder_of_wan_are_not_taken(home: Path, tmp_path: Path, comfy: Path) -> None:  # noqa: F811
+    dev = {"single_stream_modulation.lin.weight": torch.zeros(2, 2), "txt_in.weight": torch.zeros(1, 15_360)}
+    with pytest.raises(CheckpointError, match=r"holds the transformer alone; put a diffusers folder with the other parts .* of klein, klein-base, flux2, klein-kv$"):
+        opened(written(comfy / "diffusion_models" / "flux2-dev.safetensors", dev), tmp_path / "profile")
+    file = laid_apart(folder_of(home, "qwen-image"), "qwen-image", comfy)
+    (comfy / "vae" / "qwen_image_vae.safetensors").rename(comfy / "vae" / "wan_2.1_vae.safetensors")
+    with pytest.raises(CheckpointError, match="holds no autoencoder, and none for Qwen-Image is there; put one into the profile's vae folder"):
+        opened(file, tmp_path / "profile")
+
+
+@pytest.mark.parametrize(("family", "lost", "message"), [
+    ("klein", "text_encoders/qwen_3_4b", r"holds the transformer alone; .*, or a Qwen 3 text encoder of width \d+ \(often called qwen_3_4b\) into its text_encoders folder"),
+    ("qwen-edit", "text_encoders/qwen_2.5_vl_7b", r"alone; .*, or a Qwen 2.5 VL text encoder of width \d+ \(often called qwen_2.5_vl_7b\) into its text_encoders folder"),
+    ("klein", "vae/flux2-vae", r"holds no autoencoder, and none for FLUX.2 klein is there; put one into the profile's vae folder"),
+    ("flux", "text_encoders/t5xxl_fp16", r"holds the transformer alone; .*, or a T5 text encoder of width \d+ \(often called t5xxl\) into its text_encoders folder"),
+    ("flux", "text_encoders/clip_l", r"holds the transformer alone; .*, or a CLIP text encoder of width \d+ \(often called clip_l\) into its text_encoders folder"),
+    ("flux", "vae/ae", r"holds no autoencoder, and none for FLUX.1 is there; put one into the profile's vae folder"),
 ])  # fmt: skip
-def test_what_lacks_is_named(home: Path, tmp_path: Path, comfy: Path, lost: str, message: str) -> None:  # noqa: F811
-    file = laid_apart(folder_of(home, "flux"), "flux", comfy)
+def test_what_lacks_is_named(home: Path, tmp_path: Path, comfy: Path, family: str, lost: str, message: str) -> None:  # noqa: F811
+    file = laid_apart(folder_of(home, family), family, comfy)
     (comfy / f"{lost}.safetensors").unlink()
     with pytest.raises(CheckpointError, match=message) as refused:
         opened(file, tmp_path / "profile")
@@ -142,12 +229,18 @@ HOSTILE: dict[str, tuple[Any, str]] = {
 }
 
 
+@pytest.mark.parametrize(("family", "called", "norm"), [
+    ("flux", "t5xxl_fp16", "encoder.final_layer_norm.weight"), ("klein", "qwen_3_4b", "model.norm.weight"),
+    ("z-image-turbo", "qwen_3_4b", "model.norm.weight"), ("qwen-edit", "qwen_2.5_vl_7b", "visual.merger.ln_q.weight"),
+])  # fmt: skip
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_text_encoder_that_is_hostile_is_refused(home: Path, tmp_path: Path, comfy: Path, name: str) -> None:  # noqa: F811
+def test_a_text_encoder_that_is_hostile_is_refused(
+    home: Path, tmp_path: Path, comfy: Path, name: str, family: str, called: str, norm: str  # noqa: F811
+) -> None:
     change, message = HOSTILE[name]
-    file, path = laid_apart(folder_of(home, "flux"), "flux", comfy), comfy / "text_encoders" / "t5xxl_fp16.safetensors"
+    file, path = laid_apart(folder_of(home, family), family, comfy), comfy / "text_encoders" / f"{called}.safetensors"
     held = {key: tensor.clone() for key, tensor in load_file(path).items()}
-    change(held, "encoder.final_layer_norm.weight")
+    change(held, norm)
     written(path, held)
     with pytest.raises(CheckpointError, match=message) as refused:
         opened(file, tmp_path / "profile")
@@ -155,12 +248,16 @@ def test_a_text_encoder_that_is_hostile_is_refused(home: Path, tmp_path: Path, c
 
 
 def test_text_encoders_are_listed_and_checked(home: Path, tmp_path: Path, comfy: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
-    laid_apart(folder_of(home, "flux"), "flux", comfy)
+    for family in ("flux", "klein", "qwen-edit"):
+        laid_apart(folder_of(home, family), family, comfy)
     profile = str(tmp_path / "profile")
     (comfy / "text_encoders" / "old.bin").write_bytes(PICKLE)
     written(comfy / "text_encoders" / "gemma.safetensors", {"model.embed_tokens.weight": torch.zeros(4, 4), "a.b": torch.zeros(1), "c.d": torch.zeros(1)})
     told = {verdict.name: verdict for verdict in listing(profile) if verdict.kind == "text encoder"}
     assert told["clip_l.safetensors"].family.startswith("CLIP text encoder of width") and told["t5xxl_fp16.safetensors"].family.startswith("T5 text encoder of")
+    assert told["qwen_3_4b.safetensors"].family.startswith("Qwen 3 text encoder of") and told["qwen_2.5_vl_7b.safetensors"].family.startswith("Qwen 2.5 VL text")
+    coders = {verdict.name: verdict.family for verdict in listing(profile) if verdict.kind == "vae"}
+    assert coders["flux2-vae.safetensors"].startswith("FLUX.2 autoencoder") and coders["qwen_image_vae.safetensors"].startswith("Qwen-Image autoencoder")
     assert "is a pickle" in told["old.bin"].why and "is no text encoder that is known here; read are CLIP's and T5's" in told["gemma.safetensors"].why
     verdict = check("clip_l", profile)
     assert verdict.loadable and verdict.kind == "text encoder" and [row.state for row in verdict.rows] == ["sound"] * 4, verdict

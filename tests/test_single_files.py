@@ -39,8 +39,9 @@ SHIPPED = models.layout.LAYOUTS
 
 SPEC = PainterSpec(size=SIZE, seed=5, threads=1, device="cpu", steps=1)
 WHOLE = {"sd1": "dream", "sd2": "v2-1", "sd-turbo": "sd_turbo", "lcm": "lcm", "pix2pix": "edits", "sdxl": "xl", "sdxl-turbo": "xl_turbo",
-         "pix2pix-xl": "xl-edits", "lcm-xl": "lcm-xl", "flux": "flux-dev", "flux-schnell": "flux-schnell", "kontext": "flux-kontext-dev", "sd3": "sd3"}  # fmt: skip
-TRANSFORMERS = ("flux", "flux-schnell", "kontext", "sd3")
+         "pix2pix-xl": "xl-edits", "lcm-xl": "lcm-xl", "flux": "flux-dev", "flux-schnell": "flux-schnell", "kontext": "flux-kontext-dev", "sd3": "sd3",
+         "klein": "klein-aio", "z-image-turbo": "z-image-aio", "qwen-edit": "Qwen-Edit-AIO", "chroma": "chroma-aio"}  # fmt: skip
+TRANSFORMERS = ("flux", "flux-schnell", "kontext", "sd3", "klein", "z-image-turbo", "qwen-edit", "chroma")
 
 
 @pytest.fixture(scope="module")
