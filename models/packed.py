@@ -59,20 +59,21 @@ def packed_network(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[st
 
     given = {key: tensor for key, tensor in tensors.items() if is_packed(tensor)}
     _replace_with_gguf_linear(network, torch.float32, given)
+    held = next((tensor.dtype for key, tensor in tensors.items() if key not in given and tensor.is_floating_point()), torch.float32)
     left = {}
     for key, tensor in tensors.items():
         owner, _, name = key.rpartition(".")
         layer = network.get_submodule(owner)
-        if key in given and isinstance(layer, GGUFLinear) and not _asked_for_its_format(network, owner):
-            setattr(layer, name, tensor)
+        if key in given and isinstance(layer, GGUFLinear):
+            setattr(layer, name, tensor.view(torch.int8) if _asked_for_its_format(network, owner) else tensor)
             layer.register_forward_pre_hook(_computes_in_what_it_is_given)
         else:
-            left[key] = unpacked(tensor) if key in given else tensor
+            left[key] = unpacked(tensor).to(held) if key in given else tensor
     return left
 
 
 def _asked_for_its_format(network: nn.Module, owner: str) -> bool:
-    """Whether what is around a layer looks at its weight's number format, which has to be one that can be multiplied with."""
+    """Whether what is around a layer gives it numbers in its weight's format, unless that is whole numbers with a sign: transformers' T5."""
     above, _, name = owner.rpartition(".")
     return name == "wo" and type(network.get_submodule(above)).__name__.startswith("T5Dense")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -25,8 +26,8 @@ from tests.loose_parts import coder_named, words_named, written
 from tests.one_denoiser import NAMED, packed_file
 from tests.one_file import config, part, unet_names
 from tests.test_places import use
+from tests.test_single_files import SPEC, file_of, folder_of, home, layouts, painted  # noqa: F401 - two are fixtures
 from tests.test_single_files import TRANSFORMERS as SINGLE
-from tests.test_single_files import file_of, folder_of, home, layouts, painted  # noqa: F401 - two are fixtures
 from tests.tiny_families import tiny_folder
 from ui.cli import status
 
@@ -115,16 +116,19 @@ def test_parts_that_lie_apart_paint_as_the_folder_that_they_were_of(
 def test_text_encoders_in_gguf_paint_as_they_do_unpacked(home: Path, tmp_path: Path, comfy: Path, family: str, kind: str) -> None:  # noqa: F811
     need_package("gguf")
     folder = folder_of(home, family)
-    found, whole = opened(laid_apart(folder, family, comfy, kind=kind), tmp_path / "profile"), opened(folder, tmp_path / "none")
+    file = laid_apart(folder, family, comfy, kind=kind)
+    found, whole = opened(file, tmp_path / "profile"), opened(folder, tmp_path / "none")
     name = next(encoder for encoder, called in CALLED[family].items() if not called.startswith("clip"))
     packed = [key for key, weight in found.parts[name].named_parameters() if is_packed(weight)]
-    assert bool(packed) == (family == "sd3") and not any(key.endswith(".wo.weight") for key in packed)  # others are too narrow for a block
+    assert bool(packed) == kind.startswith("Q") == any(key.endswith(".wo.weight") for key in packed)
     numbers = {key: unpacked(weight.detach()) if is_packed(weight) else weight for key, weight in found.parts[name].state_dict().items()}
     theirs = whole.parts[name].state_dict()
     assert numbers.keys() == theirs.keys() and all(torch.allclose(numbers[key], theirs[key], atol=0.1) for key in theirs)
     assert not all(torch.equal(numbers[key], theirs[key]) for key in theirs)  # packing loses a little
     whole.parts[name].load_state_dict(numbers)
     assert torch.equal(painted(found), painted(whole))
+    half = replace(SPEC, dtype="bfloat16")
+    assert painted(cast("PromptedCheckpoint", open_checkpoint(file, profile=str(tmp_path / "profile"), spec=half)), half).isfinite().all()
     verdict = check(f"{CALLED[family][name]}.gguf", str(tmp_path / "profile"))
     assert verdict.loadable and verdict.kind == "text encoder" and [row.state for row in verdict.rows] == ["sound"] * 4, verdict
 
@@ -248,8 +252,7 @@ def test_a_text_encoder_that_is_hostile_is_refused(
 
 
 def test_text_encoders_are_listed_and_checked(home: Path, tmp_path: Path, comfy: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
-    for family in ("flux", "klein", "qwen-edit"):
-        laid_apart(folder_of(home, family), family, comfy)
+    files = {family: laid_apart(folder_of(home, family), family, comfy) for family in ("flux", "klein", "qwen-edit")}
     profile = str(tmp_path / "profile")
     (comfy / "text_encoders" / "old.bin").write_bytes(PICKLE)
     written(comfy / "text_encoders" / "gemma.safetensors", {"model.embed_tokens.weight": torch.zeros(4, 4), "a.b": torch.zeros(1), "c.d": torch.zeros(1)})
@@ -267,3 +270,7 @@ def test_text_encoders_are_listed_and_checked(home: Path, tmp_path: Path, comfy:
     assert "not finite" in check("broken", profile).why
     assert status(["models", "check", str(comfy / "text_encoders" / "old.bin"), "--profile", profile]) == 2
     assert "is a pickle" in capsys.readouterr().err
+    for family, wanted in (("klein", "a Qwen 3 text encoder of width 2560 (often called qwen_3_4b)"), ("qwen-edit", "a Qwen 2.5 VL text encoder of width 3584")):
+        assert status(["models", "check", str(files[family]), "--profile", profile]) == 2  # by the layouts that ship, in a process of its own
+        said = capsys.readouterr().err
+        assert wanted in said and said.count("\n") == 1 and "Traceback" not in said

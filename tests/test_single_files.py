@@ -92,7 +92,7 @@ def test_a_file_paints_as_the_folder_it_was_made_of(home: Path, family: str) -> 
     assert torch.equal(painted(file), painted(folder))
 
 
-@pytest.mark.parametrize("family", ["kontext", "flux-schnell", "flux", "klein", "qwen-image", "qwen-edit", "sd1", "sd3"])
+@pytest.mark.parametrize("family", ["kontext", "flux-schnell", "flux", "klein", "qwen-image", "qwen-edit", "sd1", "sd3", "z-image-turbo", "chroma"])
 def test_a_denoiser_alone_takes_the_rest_from_a_folder_of_its_kind(home: Path, tmp_path: Path, family: str) -> None:
     """The folder's own denoiser is another: what is painted comes of the file's."""
     whole, lent = tiny_folder(tmp_path / "whole", family), tmp_path / "profile" / "checkpoints" / "parts"
@@ -295,7 +295,6 @@ OTHERS = {
     "inpainting": ({"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(320, 9, 3, 3)}, "a file of 'inpainting'"),
     "xl_refiner": ({"conditioner.embedders.0.model.transformer.resblocks.9.mlp.c_proj.bias": torch.zeros(1280)}, "does not belong to a checkpoint"),
     "flux3": ({"early_stream_modulations.image.lin.weight": torch.zeros(8), "double_blocks.0.img_attn.norm.key_norm.scale": torch.zeros(8)}, "a file of 'flux-3"),
-    "half a chroma": ({"distilled_guidance_layer.norms.0.scale": torch.zeros(8), "double_blocks.0.img_attn.norm.key_norm.scale": torch.zeros(8)}, "holds the transformer alone"),
     "controlnet": ({"control_model.time_embed.0.weight": torch.zeros(8, 8)}, "does not belong to a checkpoint"),
     "an autoencoder": ({"encoder.conv_in.weight": torch.zeros(8, 3, 3, 3), "decoder.conv_in.weight": torch.zeros(8, 3, 3, 3), "x": torch.zeros(1)}, "does not belong|holds no denoiser"),
 }  # fmt: skip
@@ -307,3 +306,10 @@ def test_what_is_of_no_family_here_is_refused_by_what_it_is(tmp_path: Path, name
     save_file(tensors, tmp_path / "other.safetensors")
     with pytest.raises(CheckpointError, match=message):
         opened(tmp_path / "other.safetensors", tmp_path / "profile")
+
+
+def test_what_is_left_of_chroma_is_not_taken_for_the_flux_that_it_was_made_of(home: Path, tmp_path: Path) -> None:
+    folder_of(home, "chroma")
+    save_file({"distilled_guidance_layer.norms.0.scale": torch.zeros(8), "double_blocks.0.img_attn.norm.key_norm.scale": torch.zeros(8)}, tmp_path / "half.safetensors")
+    with pytest.raises(CheckpointError, match=r"holds the transformer alone; .* of chroma, or a T5 text encoder"):
+        opened(tmp_path / "half.safetensors", tmp_path / "profile")
