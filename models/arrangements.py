@@ -237,6 +237,7 @@ DENOISERS = (
     Denoiser("single_stream_modulation.linear.weight", "Flux2Transformer2DModel", _bare(_as_named), KLEIN),
     Denoiser("distilled_guidance_layer.norms.0.weight", "ChromaTransformer2DModel", _bare(_as_named), CHROMA),
     Denoiser("all_x_embedder.2-1.weight", "ZImageTransformer2DModel", _bare(_as_named), Z_IMAGE),
+    Denoiser("time_embed.timestep_embedder.linear_1.weight", "LongCatImageTransformer2DModel", _bare(_as_named)),
     Denoiser("single_transformer_blocks.0.norm.linear.weight", "FluxTransformer2DModel", _bare(_as_named)),
     Denoiser("transformer_blocks.0.img_mod.1.weight", "QwenImageTransformer2DModel", _bare(_as_named), QWEN),
 )  # fmt: skip

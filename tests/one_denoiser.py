@@ -135,7 +135,7 @@ def as_named(tensors: Tensors) -> Tensors:
 NAMED: Mapping[str, Callable[[Tensors], Tensors]] = {
     "kontext": flux_tensors, "flux": flux_tensors, "flux-schnell": flux_tensors, "klein": lambda t: flux_tensors(t, FLUX2),
     "flux2": lambda t: flux_tensors(t, FLUX2), "qwen-edit": as_named, "qwen-image": as_named, "sd1": as_named, "sd3": sd3_tensors,
-    "klein-base": lambda t: flux_tensors(t, FLUX2), "qwen-edit-plus": as_named, "z-image-turbo": z_image_tensors, "chroma": chroma_tensors,
+    "klein-base": lambda t: flux_tensors(t, FLUX2), "qwen-edit-plus": as_named, "longcat-edit": as_named, "z-image-turbo": z_image_tensors, "chroma": chroma_tensors,
 }  # fmt: skip
 
 

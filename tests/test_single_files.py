@@ -92,7 +92,7 @@ def test_a_file_paints_as_the_folder_it_was_made_of(home: Path, family: str) -> 
     assert torch.equal(painted(file), painted(folder))
 
 
-@pytest.mark.parametrize("family", ["kontext", "flux-schnell", "flux", "klein", "qwen-image", "qwen-edit", "sd1", "sd3", "z-image-turbo", "chroma"])
+@pytest.mark.parametrize("family", ["kontext", "flux-schnell", "flux", "klein", "qwen-image", "qwen-edit", "sd1", "sd3", "z-image-turbo", "chroma", "longcat-edit"])
 def test_a_denoiser_alone_takes_the_rest_from_a_folder_of_its_kind(home: Path, tmp_path: Path, family: str) -> None:
     """The folder's own denoiser is another: what is painted comes of the file's."""
     whole, lent = tiny_folder(tmp_path / "whole", family), tmp_path / "profile" / "checkpoints" / "parts"
