@@ -145,8 +145,9 @@ FLUX = (  # of FLUX.1's blocks and what surrounds them: the file's names, diffus
     (r"\.img_attn\.proj", ".attn.to_out.0"), (r"\.txt_attn\.proj", ".attn.to_add_out"), (r"\.linear2", ".proj_out"),
     (r"\.img_mlp\.0", ".ff.net.0.proj"), (r"\.img_mlp\.2", ".ff.net.2"),
     (r"\.txt_mlp\.0", ".ff_context.net.0.proj"), (r"\.txt_mlp\.2", ".ff_context.net.2"),
-    (r"^(distilled_guidance_layer\.norms\.\d+)\.scale", r"\1.weight"), (r"^(distilled_guidance_layer\.layers\.\d+)\.in_layer", r"\1.linear_1"),
-    (r"^(distilled_guidance_layer\.layers\.\d+)\.out_layer", r"\1.linear_2"),  # Chroma's, which was made of FLUX.1
+    (r"^(distilled_guidance_layer\.norms\.\d+)\.scale", r"\1.weight"),  # Chroma's, which was made of FLUX.1
+    (r"^(distilled_guidance_layer\.layers\.\d+)\.in_layer", r"\1.linear_1"),
+    (r"^(distilled_guidance_layer\.layers\.\d+)\.out_layer", r"\1.linear_2"),
 )  # fmt: skip
 TOGETHER = {  # what files of FLUX.1 hold as one tensor
     ".img_attn.qkv": ("attn.to_q", "attn.to_k", "attn.to_v"), ".txt_attn.qkv": ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"),
@@ -155,7 +156,7 @@ TOGETHER = {  # what files of FLUX.1 hold as one tensor
 
 
 def _flux(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
-    """As `convert_flux_transformer_checkpoint_to_diffusers`, and for Chroma `convert_chroma_...`, of any width: the library's know one."""
+    """As `convert_flux_transformer_checkpoint_to_diffusers`, and for Chroma `convert_chroma_...`: the library's know one width."""
     found: Tensors = {}
     width = int(config.get("num_attention_heads", 24)) * int(config.get("attention_head_dim", 128))
     for name, tensor in tensors.items():
@@ -220,15 +221,22 @@ def _as_named(tensors: Tensors) -> Tensors:
 
 
 SD3 = (Arrangement(CLIP_L, "text_encoder", _clip_l_plain), Arrangement(CLIP_G, "text_encoder_2", unprefixed(CLIP_G)), Arrangement(T5_XXL, "text_encoder_3", _t5))
-KLEIN = (*(Arrangement(begins, "text_encoder", _language(begins, "Qwen3ForCausalLM")) for begins in (QWEN3_4B, QWEN3_8B)), Arrangement(VAE, "vae", _coder_flux2))
+KLEIN = (
+    *(Arrangement(begins, "text_encoder", _language(begins, "Qwen3ForCausalLM")) for begins in (QWEN3_4B, QWEN3_8B)),
+    Arrangement(VAE, "vae", _coder_flux2),
+)
 Z_IMAGE = (Arrangement(QWEN3_4B, "text_encoder", _language(QWEN3_4B, "Qwen3Model")),)
-QWEN = (Arrangement(QWEN_SEES, "text_encoder", _language(QWEN_SEES, "Qwen2_5_VLForConditionalGeneration")), Arrangement(VAE, "vae", _coder_wan))
+QWEN = (
+    Arrangement(QWEN_SEES, "text_encoder", _language(QWEN_SEES, "Qwen2_5_VLForConditionalGeneration")), Arrangement(VAE, "vae", _coder_wan),
+)  # fmt: skip
 CHROMA = (Arrangement(T5_XXL, "text_encoder", _t5),)
 # The more particular rows stand first: the first whose mark is there is taken.
 DENOISERS = (
-    Denoiser("single_stream_modulation.lin.weight", "Flux2Transformer2DModel", _bare(library.convert_flux2_transformer_checkpoint_to_diffusers), KLEIN),
+    Denoiser("single_stream_modulation.lin.weight", "Flux2Transformer2DModel",
+             _bare(library.convert_flux2_transformer_checkpoint_to_diffusers), KLEIN),
     Denoiser("distilled_guidance_layer.norms.0.scale", "ChromaTransformer2DModel", _flux, CHROMA),
-    Denoiser("noise_refiner.0.attention.qkv.weight", "ZImageTransformer2DModel", _bare(library.convert_z_image_transformer_checkpoint_to_diffusers), Z_IMAGE),
+    Denoiser("noise_refiner.0.attention.qkv.weight", "ZImageTransformer2DModel",
+             _bare(library.convert_z_image_transformer_checkpoint_to_diffusers), Z_IMAGE),
     Denoiser("double_blocks.0.img_attn.norm.key_norm.scale", "FluxTransformer2DModel", _flux),
     Denoiser("joint_blocks.0.context_block.attn.qkv.weight", "SD3Transformer2DModel",
              _bare(library.convert_sd3_transformer_checkpoint_to_diffusers), SD3),
@@ -241,10 +249,14 @@ DENOISERS = (
     Denoiser("single_transformer_blocks.0.norm.linear.weight", "FluxTransformer2DModel", _bare(_as_named)),
     Denoiser("transformer_blocks.0.img_mod.1.weight", "QwenImageTransformer2DModel", _bare(_as_named), QWEN),
 )  # fmt: skip
-READ = frozenset({"v1", "v2", "xl_base", "instruct-pix2pix", "flux-dev", "flux-schnell", "flux-2-dev", "sd3", "sd35_medium", "sd35_large", "chroma", "z-image-turbo"})  # the library's names for what is read here
+READ = frozenset({
+    "v1", "v2", "xl_base", "instruct-pix2pix", "flux-dev", "flux-schnell", "flux-2-dev", "sd3", "sd35_medium", "sd35_large", "chroma",
+    "z-image-turbo",
+})  # the library's names for what is read here  # fmt: skip
 BEGINNINGS = (DENOISER, "diffusion_model.")  # of a denoiser's names, where there are any
 HARMLESS = re.compile(
-    r"model_ema\.|(\w+\.)*(position_ids|logit_scale|num_batches_tracked|spiece_model|norm_final\.weight|__index_timestep_zero__)$|(alphas|betas|sqrt|log_one|posterior)\w*$|global_step$"
+    r"model_ema\.|(\w+\.)*(position_ids|logit_scale|num_batches_tracked|spiece_model|norm_final\.weight|__index_timestep_zero__)$"
+    r"|(alphas|betas|sqrt|log_one|posterior)\w*$|global_step$"
     r"|(v_pred|ztsnr)$|denoiser\.sigmas$|first_stage_model\.loss\.|cond_stage_model\.model\.(text_projection$|transformer\.resblocks\.23\.)"
     rf"|{CLIP_L}text_projection(\.weight)?$"
 )  # what training left in the files and what no text encoder of a family asks for

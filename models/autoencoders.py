@@ -1,7 +1,7 @@
 """Autoencoders that are files of their own: what one is, what it is for, and which one a checkpoint is painted with. Knows no torch.
 
-Files of Stable Diffusion, FLUX.1, FLUX.2 and Qwen-Image come by the names of the program that trained them or by diffusers'. Tiny ones (TAESD, by
-Ollin Boer Bohan, github.com/madebyollin/taesd) come as diffusers saves them, or as two files, an encoder and a decoder.
+Files of Stable Diffusion, FLUX.1, FLUX.2 and Qwen-Image come by the names of the program that trained them or by diffusers'. Tiny
+ones (TAESD, by Ollin Boer Bohan, github.com/madebyollin/taesd) come as diffusers saves them, or as two files, an encoder and a decoder.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class Autoencoder:
 
     @property
     def called(self) -> str:
-        """Whose of those with such tensors it calls itself: Stable Diffusion 1's and 2's are XL's too, FLUX.1's are 3's, Qwen-Image's Wan's."""
+        """Whose of those with such tensors it calls itself: Stable Diffusion 1's and 2's are XL's too, FLUX.1's are 3's, and
+        Qwen-Image's are Wan's."""
         word = {FLUX2: "", QWEN: "wan"}.get(self.cls, "xl" if self.channels == CHANNELS[0] else "sd3")
         return word if word in self.path.stem.casefold() else ""
 

@@ -73,7 +73,8 @@ def packed_network(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[st
 
 
 def _asked_for_its_format(network: nn.Module, owner: str) -> bool:
-    """Whether what is around a layer gives it numbers in its weight's format, unless that is whole numbers with a sign: transformers' T5."""
+    """Whether what is around a layer gives it numbers in its weight's format, unless that is of whole numbers with a sign: T5's
+    does in transformers."""
     above, _, name = owner.rpartition(".")
     return name == "wo" and type(network.get_submodule(above)).__name__.startswith("T5Dense")
 

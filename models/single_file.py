@@ -49,7 +49,7 @@ File = SafetensorsFile | GgufFile
 PARTS = {  # of a file that is whole, by its denoiser's class
     "FluxTransformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2"},
     "SD3Transformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"},
-    **{f"{name}Model": {"transformer", "vae", "text_encoder"} for name in ("Flux2Transformer2D", "ZImageTransformer2D", "QwenImageTransformer2D", "ChromaTransformer2D")},
+    **{f"{name}Transformer2DModel": {"transformer", "vae", "text_encoder"} for name in ("Flux2", "ZImage", "QwenImage", "Chroma")},
 }
 KLEINS = {12_288: "-9b", 15_360: ""}  # FLUX.2 by how wide its words are: of the larger klein, and of dev, of which we have no words
 

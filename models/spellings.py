@@ -24,13 +24,18 @@ EYES = re.compile(r"visual\.|attn_mask$")  # what OpenCLIP's files hold beside t
 PACKED_T5 = (
     (r"^token_embd\.", "shared."), (r"^enc\.output_norm\.", "encoder.final_layer_norm."), (r"^enc\.blk\.(\d+)\.", r"encoder.block.\1."),
     (r"\.attn_(q|k|v|o)\.", r".layer.0.SelfAttention.\1."), (r"\.attn_rel_b\.", ".layer.0.SelfAttention.relative_attention_bias."),
-    (r"\.attn_norm\.", ".layer.0.layer_norm."), (r"\.ffn_norm\.", ".layer.1.layer_norm."), (r"\.ffn_gate\.", ".layer.1.DenseReluDense.wi_0."),
-    (r"\.ffn_up\.", ".layer.1.DenseReluDense.wi_1."), (r"\.ffn_down\.", ".layer.1.DenseReluDense.wo."),
+    (r"\.attn_norm\.", ".layer.0.layer_norm."), (r"\.ffn_norm\.", ".layer.1.layer_norm."),
+    (r"\.ffn_gate\.", ".layer.1.DenseReluDense.wi_0."),
+    (r"\.ffn_up\.", ".layer.1.DenseReluDense.wi_1."),
+    (r"\.ffn_down\.", ".layer.1.DenseReluDense.wo."),
 )  # fmt: skip
 PACKED_QWEN3 = (
-    (r"^token_embd\.", "model.embed_tokens."), (r"^output_norm\.", "model.norm."), (r"^output\.", "lm_head."), (r"^blk\.(\d+)\.", r"model.layers.\1."),
-    (r"\.attn_output\.", ".self_attn.o_proj."), (r"\.attn_(q|k)_norm\.", r".self_attn.\1_norm."), (r"\.attn_(q|k|v)\.", r".self_attn.\1_proj."),
-    (r"\.attn_norm\.", ".input_layernorm."), (r"\.ffn_norm\.", ".post_attention_layernorm."), (r"\.ffn_(gate|up|down)\.", r".mlp.\1_proj."),
+    (r"^token_embd\.", "model.embed_tokens."), (r"^output_norm\.", "model.norm."), (r"^output\.", "lm_head."),
+    (r"^blk\.(\d+)\.", r"model.layers.\1."),
+    (r"\.attn_output\.", ".self_attn.o_proj."), (r"\.attn_(q|k)_norm\.", r".self_attn.\1_norm."),
+    (r"\.attn_(q|k|v)\.", r".self_attn.\1_proj."),
+    (r"\.attn_norm\.", ".input_layernorm."), (r"\.ffn_norm\.", ".post_attention_layernorm."),
+    (r"\.ffn_(gate|up|down)\.", r".mlp.\1_proj."),
 )  # fmt: skip
 Spell = Callable[[Tensors, Mapping[str, Any]], Tensors]  # of a file's tensors, and the part's settings
 
