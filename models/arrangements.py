@@ -20,9 +20,12 @@ from models.encoders import older
 Tensors = dict[str, Tensor]
 Rename = Callable[[Tensors, Mapping[str, Any]], Tensors]  # of the file's tensors under one beginning, and the part's settings
 DENOISER, CODER = "model.diffusion_model.", "first_stage_model."
+VAE = "vae."  # of an autoencoder, as ComfyUI saves a checkpoint whole
 FIRST, OPEN, XL_FIRST, XL_OPEN = ("cond_stage_model.transformer.", "cond_stage_model.model.", "conditioner.embedders.0.transformer.",
                                   "conditioner.embedders.1.model.")  # fmt: skip
-CLIP_L, CLIP_G, T5_XXL = (f"text_encoders.{name}.transformer." for name in ("clip_l", "clip_g", "t5xxl"))  # as ComfyUI saves FLUX.1 and SD3 whole
+CLIP_L, CLIP_G, T5_XXL, QWEN3_4B, QWEN3_8B, QWEN_SEES = (
+    f"text_encoders.{name}.transformer." for name in ("clip_l", "clip_g", "t5xxl", "qwen3_4b", "qwen3_8b", "qwen25_7b")
+)  # as ComfyUI saves checkpoints whole
 
 
 class Announced(Tensor):
@@ -68,11 +71,29 @@ def _coder_as_named(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
     return {older("AutoencoderKL", name): tensor for name, tensor in tensors.items()}
 
 
+def _coder_flux2(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    """FLUX.2's, which norms its latents, and whose outermost layers may stand within what they surround."""
+    inner = {"encoder.quant_conv.": "quant_conv.", "decoder.post_quant_conv.": "post_quant_conv."}
+    found = {name.removeprefix(CODER).removeprefix(VAE): tensor for name, tensor in tensors.items()}
+    for theirs, ours in inner.items():
+        found = {f"{ours}{name.removeprefix(theirs)}" if name.startswith(theirs) else name: tensor for name, tensor in found.items()}
+    norms = {name: tensor for name, tensor in found.items() if name.startswith("bn.")}
+    rest = {f"{CODER}{name}": tensor for name, tensor in found.items() if name not in norms}
+    return {**library.convert_ldm_vae_checkpoint(rest, config), **norms}
+
+
+def _coder_wan(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    """Qwen-Image's, which was made of Wan's."""
+    return library.convert_wan_vae_to_diffusers({name.removeprefix(CODER).removeprefix(VAE): tensor for name, tensor in tensors.items()})
+
+
 def _clip(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
     return library.convert_ldm_clip_checkpoint(tensors)
 
 
-def _open_clip(beginning: str) -> Rename:
+def open_clip(beginning: str) -> Rename:
+    """Of OpenCLIP's own names behind a beginning."""
+
     def rename(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
         network: Any = SimpleNamespace(config=SimpleNamespace(**config))
         return library.convert_open_clip_checkpoint(network, tensors, prefix=beginning)
@@ -83,6 +104,11 @@ def _open_clip(beginning: str) -> Rename:
 def unprefixed(beginning: str) -> Rename:
     """Of tensors that have the library's own names behind a beginning."""
     return lambda tensors, config: {name.removeprefix(beginning): tensor for name, tensor in tensors.items()}
+
+
+def _language(beginning: str, network: str) -> Rename:
+    """Of a language model of that class, by whatever names the library ever gave its tensors."""
+    return lambda tensors, config: {older(network, name.removeprefix(beginning)): tensor for name, tensor in tensors.items()}
 
 
 def _t5(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
@@ -119,6 +145,9 @@ FLUX = (  # of FLUX.1's blocks and what surrounds them: the file's names, diffus
     (r"\.img_attn\.proj", ".attn.to_out.0"), (r"\.txt_attn\.proj", ".attn.to_add_out"), (r"\.linear2", ".proj_out"),
     (r"\.img_mlp\.0", ".ff.net.0.proj"), (r"\.img_mlp\.2", ".ff.net.2"),
     (r"\.txt_mlp\.0", ".ff_context.net.0.proj"), (r"\.txt_mlp\.2", ".ff_context.net.2"),
+    (r"^(distilled_guidance_layer\.norms\.\d+)\.scale", r"\1.weight"),  # Chroma's, which was made of FLUX.1
+    (r"^(distilled_guidance_layer\.layers\.\d+)\.in_layer", r"\1.linear_1"),
+    (r"^(distilled_guidance_layer\.layers\.\d+)\.out_layer", r"\1.linear_2"),
 )  # fmt: skip
 TOGETHER = {  # what files of FLUX.1 hold as one tensor
     ".img_attn.qkv": ("attn.to_q", "attn.to_k", "attn.to_v"), ".txt_attn.qkv": ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"),
@@ -127,7 +156,7 @@ TOGETHER = {  # what files of FLUX.1 hold as one tensor
 
 
 def _flux(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
-    """As `convert_flux_transformer_checkpoint_to_diffusers`, of any width: the library's knows one."""
+    """As `convert_flux_transformer_checkpoint_to_diffusers`, and for Chroma `convert_chroma_...`: the library's know one width."""
     found: Tensors = {}
     width = int(config.get("num_attention_heads", 24)) * int(config.get("attention_head_dim", 128))
     for name, tensor in tensors.items():
@@ -163,14 +192,18 @@ class Arrangement(NamedTuple):
 
 
 WHOLE = (  # parts of Stable Diffusion's files, and those of FLUX.1
-    Arrangement(DENOISER, "unet", _unet), Arrangement(CODER, "vae", _coder), Arrangement("vae.", "vae", _coder),
-    Arrangement(FIRST, "text_encoder", _clip), Arrangement(OPEN, "text_encoder", _open_clip(OPEN)),
-    Arrangement(XL_FIRST, "text_encoder", _clip), Arrangement(XL_OPEN, "text_encoder_2", _open_clip(XL_OPEN)),
+    Arrangement(DENOISER, "unet", _unet), Arrangement(CODER, "vae", _coder), Arrangement(VAE, "vae", _coder),
+    Arrangement(FIRST, "text_encoder", _clip), Arrangement(OPEN, "text_encoder", open_clip(OPEN)),
+    Arrangement(XL_FIRST, "text_encoder", _clip), Arrangement(XL_OPEN, "text_encoder_2", open_clip(XL_OPEN)),
     Arrangement(CLIP_L, "text_encoder", unprefixed(CLIP_L)), Arrangement(T5_XXL, "text_encoder_2", _t5),
 )  # fmt: skip
 
 
-TRAINED_CODER, NAMED_CODER = Arrangement(CODER, "vae", _coder), Arrangement("", "vae", _coder_as_named)  # of files that are one and nothing else
+NAMED_CODER = Arrangement("", "vae", _coder_as_named)  # of a file that is one and nothing else
+TRAINED_CODERS = {  # the same, by the names of the program that trained it
+    "AutoencoderKL": Arrangement(CODER, "vae", _coder), "AutoencoderKLFlux2": Arrangement(CODER, "vae", _coder_flux2),
+    "AutoencoderKLQwenImage": Arrangement(CODER, "vae", _coder_wan),
+}  # fmt: skip
 
 
 class Denoiser(NamedTuple):
@@ -188,22 +221,42 @@ def _as_named(tensors: Tensors) -> Tensors:
 
 
 SD3 = (Arrangement(CLIP_L, "text_encoder", _clip_l_plain), Arrangement(CLIP_G, "text_encoder_2", unprefixed(CLIP_G)), Arrangement(T5_XXL, "text_encoder_3", _t5))
+KLEIN = (
+    *(Arrangement(begins, "text_encoder", _language(begins, "Qwen3ForCausalLM")) for begins in (QWEN3_4B, QWEN3_8B)),
+    Arrangement(VAE, "vae", _coder_flux2),
+)
+Z_IMAGE = (Arrangement(QWEN3_4B, "text_encoder", _language(QWEN3_4B, "Qwen3Model")),)
+QWEN = (
+    Arrangement(QWEN_SEES, "text_encoder", _language(QWEN_SEES, "Qwen2_5_VLForConditionalGeneration")), Arrangement(VAE, "vae", _coder_wan),
+)  # fmt: skip
+CHROMA = (Arrangement(T5_XXL, "text_encoder", _t5),)
 # The more particular rows stand first: the first whose mark is there is taken.
 DENOISERS = (
-    Denoiser("single_stream_modulation.lin.weight", "Flux2Transformer2DModel", _bare(library.convert_flux2_transformer_checkpoint_to_diffusers)),
+    Denoiser("single_stream_modulation.lin.weight", "Flux2Transformer2DModel",
+             _bare(library.convert_flux2_transformer_checkpoint_to_diffusers), KLEIN),
+    Denoiser("distilled_guidance_layer.norms.0.scale", "ChromaTransformer2DModel", _flux, CHROMA),
+    Denoiser("noise_refiner.0.attention.qkv.weight", "ZImageTransformer2DModel",
+             _bare(library.convert_z_image_transformer_checkpoint_to_diffusers), Z_IMAGE),
     Denoiser("double_blocks.0.img_attn.norm.key_norm.scale", "FluxTransformer2DModel", _flux),
     Denoiser("joint_blocks.0.context_block.attn.qkv.weight", "SD3Transformer2DModel",
              _bare(library.convert_sd3_transformer_checkpoint_to_diffusers), SD3),
     Denoiser("input_blocks.0.0.weight", "UNet2DConditionModel", _unet),
     Denoiser("down_blocks.0.resnets.0.norm1.weight", "UNet2DConditionModel", _bare(_as_named)),
-    Denoiser("single_stream_modulation.linear.weight", "Flux2Transformer2DModel", _bare(_as_named)),
+    Denoiser("single_stream_modulation.linear.weight", "Flux2Transformer2DModel", _bare(_as_named), KLEIN),
+    Denoiser("distilled_guidance_layer.norms.0.weight", "ChromaTransformer2DModel", _bare(_as_named), CHROMA),
+    Denoiser("all_x_embedder.2-1.weight", "ZImageTransformer2DModel", _bare(_as_named), Z_IMAGE),
+    Denoiser("time_embed.timestep_embedder.linear_1.weight", "LongCatImageTransformer2DModel", _bare(_as_named)),
     Denoiser("single_transformer_blocks.0.norm.linear.weight", "FluxTransformer2DModel", _bare(_as_named)),
-    Denoiser("transformer_blocks.0.img_mod.1.weight", "QwenImageTransformer2DModel", _bare(_as_named)),
+    Denoiser("transformer_blocks.0.img_mod.1.weight", "QwenImageTransformer2DModel", _bare(_as_named), QWEN),
 )  # fmt: skip
-READ = frozenset({"v1", "v2", "xl_base", "instruct-pix2pix", "flux-dev", "flux-schnell", "flux-2-dev", "sd3", "sd35_medium", "sd35_large"})  # the library's names for what is read here
+READ = frozenset({
+    "v1", "v2", "xl_base", "instruct-pix2pix", "flux-dev", "flux-schnell", "flux-2-dev", "sd3", "sd35_medium", "sd35_large", "chroma",
+    "z-image-turbo",
+})  # the library's names for what is read here  # fmt: skip
 BEGINNINGS = (DENOISER, "diffusion_model.")  # of a denoiser's names, where there are any
 HARMLESS = re.compile(
-    r"model_ema\.|(\w+\.)*(position_ids|logit_scale|num_batches_tracked|spiece_model)$|(alphas|betas|sqrt|log_one|posterior)\w*$|global_step$"
+    r"model_ema\.|(\w+\.)*(position_ids|logit_scale|num_batches_tracked|spiece_model|norm_final\.weight|__index_timestep_zero__)$"
+    r"|(alphas|betas|sqrt|log_one|posterior)\w*$|global_step$"
     r"|(v_pred|ztsnr)$|denoiser\.sigmas$|first_stage_model\.loss\.|cond_stage_model\.model\.(text_projection$|transformer\.resblocks\.23\.)"
-    rf"|{CLIP_L}text_projection\.weight$"
+    rf"|{CLIP_L}text_projection(\.weight)?$"
 )  # what training left in the files and what no text encoder of a family asks for

@@ -1,7 +1,7 @@
 """Autoencoders that are files of their own: what one is, what it is for, and which one a checkpoint is painted with. Knows no torch.
 
-Files of Stable Diffusion and FLUX.1 come by the names of the program that trained them or by diffusers'. Tiny ones (TAESD, by
-Ollin Boer Bohan, github.com/madebyollin/taesd) come as diffusers saves them, or as two files, an encoder and a decoder.
+Files of Stable Diffusion, FLUX.1, FLUX.2 and Qwen-Image come by the names of the program that trained them or by diffusers'. Tiny
+ones (TAESD, by Ollin Boer Bohan, github.com/madebyollin/taesd) come as diffusers saves them, or as two files, an encoder and a decoder.
 """
 
 from __future__ import annotations
@@ -20,17 +20,21 @@ from models.findings import Findings
 from models.first_look import header_alone
 from models.layout import layout
 from models.places import BESIDE, Found, found_in, named
-from models.safetensors_file import Digest, Entry, SafetensorsFile, open_safetensors
+from models.safetensors_file import Digest, SafetensorsFile, open_safetensors
 from models.survey import Pair
 
 LARGEST = 4 * 2**30  # bytes
 PREFIX = "first_stage_model."
-FULL, TINY = "AutoencoderKL", "AutoencoderTiny"
+FULL, TINY, FLUX2, QWEN = "AutoencoderKL", "AutoencoderTiny", "AutoencoderKLFlux2", "AutoencoderKLQwenImage"
+OF = {TINY: "tiny ", FLUX2: "FLUX.2 ", QWEN: "Qwen-Image "}
+OWN_SETTING = {FULL: "block_out_channels", FLUX2: "block_out_channels", QWEN: "base_dim"}  # by which settings are those of such a class
+LAYOUTS = {FLUX2: "klein", QWEN: "qwen-image"}
 KINDS = {(4, ""): "Stable Diffusion 1 or 2", (4, "xl"): "Stable Diffusion XL", (16, ""): "FLUX.1", (16, "sd3"): "Stable Diffusion 3"}
 SIDES = ("encoder", "decoder")
 BLOCKS = 4  # of a tiny one, each of one width
-CHANNELS = (4, 16)  # of latents: Stable Diffusion 1, 2 and XL; 3 and FLUX.1
-READ = "read are those of Stable Diffusion and FLUX.1, and their tiny ones"
+CHANNELS = (4, 16)  # of latents: Stable Diffusion 1, 2 and XL; 3, FLUX.1 and Qwen-Image
+LATENTS_OF_FLUX2 = 32
+READ = "read are those of Stable Diffusion, FLUX.1, FLUX.2 and Qwen-Image, and tiny ones of the first two"
 VAE_ROWS = ("links", "headers", "family", "tensors", "finite")
 
 
@@ -52,7 +56,7 @@ class Autoencoder:
     @property
     def title(self) -> str:
         """In words."""
-        return f"{'tiny ' if self.cls == TINY else ''}autoencoder for latents of {self.channels} channels"
+        return f"{OF.get(self.cls, '')}autoencoder for latents of {self.channels} channels"
 
     @property
     def pair(self) -> Pair:
@@ -61,8 +65,9 @@ class Autoencoder:
 
     @property
     def called(self) -> str:
-        """Whose of those with such tensors it calls itself: Stable Diffusion 1's and 2's are XL's too, FLUX.1's are 3's."""
-        word = "xl" if self.channels == CHANNELS[0] else "sd3"
+        """Whose of those with such tensors it calls itself: Stable Diffusion 1's and 2's are XL's too, FLUX.1's are 3's, and
+        Qwen-Image's are Wan's."""
+        word = {FLUX2: "", QWEN: "wan"}.get(self.cls, "xl" if self.channels == CHANNELS[0] else "sd3")
         return word if word in self.path.stem.casefold() else ""
 
     def config(self, xl: bool, own: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,9 +76,9 @@ class Autoencoder:
         if self.cls == TINY:
             widths = [self.width] * BLOCKS
             return {"encoder_block_out_channels": widths, "decoder_block_out_channels": widths, "latent_channels": self.channels}
-        if "block_out_channels" in own and "encoder_block_out_channels" not in own:
+        if OWN_SETTING[self.cls] in own and "encoder_block_out_channels" not in own:
             return dict(own)
-        return layout("flux" if self.channels > 4 else "sdxl" if xl else "sd1")["vae"]
+        return layout(LAYOUTS.get(self.cls) or ("flux" if self.channels > 4 else "sdxl" if xl else "sd1"))["vae"]
 
     @contextmanager
     def opened(self) -> Iterator[SafetensorsFile]:
@@ -120,14 +125,16 @@ def holds_autoencoder(entries: Mapping[str, Any]) -> bool:
 
 def _coded(entries: Mapping[str, Any]) -> tuple[str, int, bool, int] | None:
     """Class, channels, whether it is named as it was trained, and width, of a whole one."""
-    if not all(name.removeprefix(PREFIX).startswith(("encoder.", "decoder.", "quant_conv.", "post_quant_conv.", "loss.", "model_ema.")) for name in entries):
+    beginnings = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.", "loss.", "model_ema.", "bn.", "conv1.", "conv2.")
+    if not all(name.removeprefix(PREFIX).startswith(beginnings) for name in entries):
         return None
     if (tiny := entries.get("decoder.layers.0.weight")) is not None and len(tiny.shape) == 4:
         return TINY, tiny.shape[1], False, tiny.shape[0]
-    for prefix in ("", PREFIX):
-        first = entries.get(f"{prefix}decoder.conv_in.weight")
-        if first is not None and len(first.shape) == 4 and f"{prefix}encoder.conv_in.weight" in entries:
-            return FULL, first.shape[1], not any(".down_blocks." in name for name in entries), 0
+    for prefix, layer, dimensions in (("", "conv_in", 4), (PREFIX, "conv_in", 4), ("", "conv1", 5), ("", "conv_in", 5)):
+        first = entries.get(f"{prefix}decoder.{layer}.weight")
+        if first is not None and len(first.shape) == dimensions and f"{prefix}encoder.{layer}.weight" in entries:
+            cls = QWEN if dimensions == 5 else FLUX2 if f"{prefix}bn.running_mean" in entries else FULL
+            return cls, first.shape[1], not any(".down_blocks." in name for name in entries), 0
     return None
 
 
@@ -138,7 +145,7 @@ def autoencoder(path: Path, findings: Findings | None = None) -> Autoencoder:
     with findings.row("family"):
         if side := side_of(entries):
             found = _paired(path, side, entries)
-        elif (told := _coded(entries)) is not None and told[1] in CHANNELS:
+        elif (told := _coded(entries)) is not None and told[1] in (*CHANNELS, *([LATENTS_OF_FLUX2] if told[0] == FLUX2 else ())):
             found = Autoencoder((path,), *told)
         else:
             raise CheckpointError(f"{path} is no autoencoder that is known here; {READ}")
@@ -146,7 +153,7 @@ def autoencoder(path: Path, findings: Findings | None = None) -> Autoencoder:
     return found
 
 
-def _paired(path: Path, side: str, entries: Mapping[str, Entry]) -> Autoencoder:
+def _paired(path: Path, side: str, entries: Mapping[str, Any]) -> Autoencoder:
     other = SIDES[side == SIDES[0]]
     partner = path.with_name(path.name.replace(side, other)) if side in path.name else path.with_name(f"{path.stem}_{other}{path.suffix}")
     if not partner.is_file():
@@ -190,7 +197,7 @@ def chosen(
     namesake = _namesake(checkpoint, there, family, channels, findings)
     if namesake is not None or (family.references and not lacking):
         return namesake
-    return (_first(FULL, there, family, channels) if lacking else None) or _first(TINY, there, family, channels)
+    return (_first(False, there, family, channels) if lacking else None) or _first(True, there, family, channels)
 
 
 def _setting(profile: Path | None) -> str:
@@ -228,7 +235,7 @@ def _misfit(found: Autoencoder, family: Family, channels: int) -> str:
 def _other_kind(found: Autoencoder, family: Family) -> str:
     """What only a name tells."""
     wanted = ("xl" if is_xl(family) else "") if found.channels == CHANNELS[0] else ("sd3" if family.name == "sd3" else "")
-    return "" if found.called == wanted else f"by its name it is for {KINDS[found.channels, found.called]}"
+    return "" if found.called == wanted else f"by its name it is for {'Wan' if found.cls == QWEN else KINDS[found.channels, found.called]}"
 
 
 def _namesake(checkpoint: Path, there: list[Found], family: Family, channels: int, findings: Findings) -> Autoencoder | None:
@@ -243,13 +250,13 @@ def _namesake(checkpoint: Path, there: list[Found], family: Family, channels: in
     return None
 
 
-def _first(cls: str, there: list[Found], family: Family, channels: int) -> Autoencoder | None:
-    """Of that class, for the family by all that is known; one that cannot be read is passed over, since nobody asked for it."""
+def _first(tiny: bool, there: list[Found], family: Family, channels: int) -> Autoencoder | None:
+    """A tiny one or a whole one, for the family by all that is known; one that cannot be read is passed over, since nobody asked for it."""
     for path in (found.path for found in there):
         try:
             found = autoencoder(path)
         except CheckpointError:
             continue
-        if found.cls == cls and not _misfit(found, family, channels) and not _other_kind(found, family):
+        if (found.cls == TINY) == tiny and not _misfit(found, family, channels) and not _other_kind(found, family):
             return found
     return None

@@ -13,6 +13,7 @@ from typing import Any
 from models.configs import bounded
 from models.families import SPARE, Family, allowed, family_of, pipeline_of
 from models.findings import Findings
+from models.gguf_file import Packed
 from models.packing import check_packing
 from models.plain_files import read_json
 from models.safetensors_file import Entry, open_safetensors
@@ -58,13 +59,14 @@ def look_at_file(path: Path, findings: Findings) -> None:
             """Its header is sound, or this is not reached."""
 
 
-def header_alone(path: Path, findings: Findings, largest: int) -> Mapping[str, Entry]:
-    """The tensors, by name, of a safetensors file of at most so many bytes that is one part of a checkpoint. Raises CheckpointError."""
+def header_alone(path: Path, findings: Findings, largest: int, packed: bool = False) -> Mapping[str, Entry | Packed]:
+    """The tensors, by name, of a safetensors file of at most so many bytes that is one part of a checkpoint. packed: whether it may
+    be GGUF too. Raises CheckpointError."""
     with findings.row("links"):
         findings.tell("links", check_link(path))
     with findings.row("headers"):
         refuse_foreign(path)
-        with open_safetensors(path, largest) as file:
+        with opened_file(path, largest=largest) if packed else open_safetensors(path, largest) as file:
             findings.tell("headers", f"{len(file.entries)} tensors")
             return file.entries
 

@@ -41,16 +41,18 @@ def clip_tables(folder: Path) -> tuple[dict[str, Any], list[str]]:
     and two marks, in this order (OpenAI's CLIP, `simple_tokenizer.py`).
     """
     if (merges := packed(folder / "merges.txt")) is not None:
-        return _merged(merges)
+        return merged(merges, ("", "</w>"), ("<|startoftext|>", "<|endoftext|>"))
     return read_json(folder / "vocab.json"), read_bytes(folder / "merges.txt", LARGEST_JSON).decode("utf-8", "replace").split("\n")
 
 
 @cache
-def _merged(told: bytes) -> tuple[dict[str, Any], list[str]]:
+def merged(told: bytes, endings: tuple[str, ...] = ("",), marks: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:
+    """Words by number, not to be changed, and the merges, a line each, of a table of ours: the bytes (as GPT-2 writes them) with each
+    ending, what merging makes of them, and marks."""
     merges = told.decode().split("\n")
     letters = [*map(chr, (*range(33, 127), *range(161, 173), *range(174, 256))), *map(chr, range(256, 324))]
-    words = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(merge.split(" ")) for merge in merges if merge)]
-    return {word: number for number, word in enumerate([*words, "<|startoftext|>", "<|endoftext|>"])}, merges
+    words = [*(letter + ending for ending in endings for letter in letters), *("".join(merge.split(" ")) for merge in merges if merge)]
+    return {word: number for number, word in enumerate([*words, *marks])}, merges
 
 
 def tables_of(told: Mapping[str, Any]) -> Path | None:

@@ -1,46 +1,64 @@
 """Text encoders that are files of their own, as ComfyUI and Forge keep them, for a denoiser's file that lacks them.
 
-A denoiser, its text encoders and an autoencoder make a whole checkpoint where its family's settings and words are ours: FLUX.1,
-Stable Diffusion 3, and U-Nets of Stable Diffusion 1 and XL.
+A denoiser, its text encoders and an autoencoder make a whole checkpoint where its family's settings and words are ours
+(`models/layouts`). What a file is, and what its tensors are called there, `models.spellings` knows.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.errors import CheckpointError
-from models.arrangements import FIRST, HARMLESS, SD3, WHOLE, XL_FIRST, XL_OPEN, Arrangement, unprefixed
+from models.arrangements import (
+    DENOISERS,
+    FIRST,
+    HARMLESS,
+    OPEN,
+    WHOLE,
+    XL_FIRST,
+    XL_OPEN,
+    Arrangement,
+    Tensors,
+    unprefixed,
+)
 from models.findings import Findings
 from models.first_look import header_alone
+from models.gguf_file import GgufFile
 from models.layout import layout
-from models.number_formats import FLOATS
-from models.safetensors_file import SafetensorsFile, open_safetensors
+from models.packed import need_gguf
 from models.scaled import goes_with_weights
-from models.single_file import PARTS, Brought, Contents, File, Piece, described
+from models.single_file import PARTS, READABLE, Brought, Contents, File, Piece, described
+from models.spellings import CLIP, KINDS, QWEN3, QWEN_SEES, SPARE, T5, Spelling, spelled
+from models.weight_files import opened_file
 from models.weights import Reading, finite
 
 LARGEST = 32 * 2**30  # bytes
-CLIP, T5 = "CLIP", "T5"
-WORDS = {CLIP: ("text_model.embeddings.token_embedding.weight",), T5: ("shared.weight", "encoder.embed_tokens.weight")}  # by width
-CALLED = {"text_encoder": "clip_l", "text_encoder_2": "clip_g", "text_encoder_3": "t5"}  # the usual words in a file's name
-READ = "read are CLIP's and T5's, by transformers' names"
+CALLED = {"text_encoder": "clip_l", "text_encoder_2": "clip_g"}  # the usual words in a file's name: of CLIP's, by part
+NAMES = {T5: "t5xxl", QWEN3: "qwen_3_4b", QWEN_SEES: "qwen_2.5_vl_7b"}  # of others
+WIDE = {(CLIP, 1024): "clip_h", (QWEN3, 4096): "qwen_3_8b"}  # and where width says more
+READ = "read are CLIP's and T5's, Qwen 3's and Qwen 2.5 VL's, by transformers' names, OpenCLIP's, and, of T5 and Qwen 3, those of GGUF"
 TEXT_ROWS = ("links", "headers", "family", "finite")
-U_NETS = {"sd1": (FIRST,), "sdxl": (XL_FIRST, XL_OPEN)}  # layouts, and what their text encoders' tensors begin with
+U_NETS = {"sd1": (FIRST,), "sdxl": (XL_FIRST, XL_OPEN), "sd2": (OPEN,)}  # layouts, and what their text encoders' tensors begin with
 ATTENDED = "transformer_blocks.0.attn2.to_k.weight"  # its columns are as wide as the words that a U-Net sees
+LED_IN = ".proj_in.weight"  # of as many dimensions as the layer by which a U-Net's attention is led in: 4 of a convolution
 
 
 class TextEncoder(NamedTuple):
-    """What a file's header says. kind: CLIP or T5; width: of what it makes of a word."""
+    """What a file's header says. spelling: its kind, and how its tensors are called; width: of what it makes of a word."""
 
     path: Path
-    kind: str
+    spelling: Spelling
     width: int
+
+    @property
+    def kind(self) -> str:
+        return self.spelling.kind
 
     @property
     def title(self) -> str:
@@ -50,23 +68,13 @@ class TextEncoder(NamedTuple):
 
 def holds_words(entries: Mapping[str, Any]) -> bool:
     """Whether a file is a text encoder and nothing else."""
-    return _words(entries) is not None
-
-
-def _words(entries: Mapping[str, Any]) -> tuple[str, int] | None:
-    for kind, names in WORDS.items():
-        entry = next((entries[name] for name in names if name in entries), None)
-        encoder = "text_model.encoder." if kind == CLIP else "encoder.block."
-        strange = any(name.startswith(("vision_model.", "decoder.")) for name in entries)
-        if entry is not None and len(entry.shape) == 2 and not strange and any(name.startswith(encoder) for name in entries):
-            return kind, entry.shape[1]
-    return None
+    return spelled(entries) is not None
 
 
 def text_encoder(path: Path, findings: Findings | None = None) -> TextEncoder:
     """What the file is, by its header. Raises CheckpointError."""
     findings = findings if findings is not None else Findings()
-    told = _words(header_alone(path, findings, LARGEST))
+    told = spelled(header_alone(path, findings, LARGEST, packed=True))
     with findings.row("family"):
         if told is None:
             raise CheckpointError(f"{path} is no text encoder that is known here; {READ}")
@@ -78,11 +86,19 @@ def text_encoder(path: Path, findings: Findings | None = None) -> TextEncoder:
 def read_text_encoder(path: Path, findings: Findings) -> tuple[str, str, int]:
     """Its title, SHA-256, and how many numbers it holds, once all of them are known to be some. Raises CheckpointError."""
     found, digest = text_encoder(path, findings), hashlib.sha256()
-    with findings.row("finite"), open_safetensors(path, LARGEST) as file:
-        names = {name: name for name, entry in file.entries.items() if entry.dtype in FLOATS and not goes_with_weights(name)}
+    with findings.row("finite"), _opened(path) as file:
+        names = {name: name for name, entry in file.entries.items() if entry.dtype in READABLE and not goes_with_weights(name)}
         finite(file, names, digest)
         findings.tell("finite", f"all {len(names)}")
         return found.title, digest.hexdigest(), sum(math.prod(file.entries[name].shape) for name in names)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[File]:
+    with opened_file(path, largest=LARGEST) as file:
+        if isinstance(file, GgufFile):
+            need_gguf(path)
+        yield file
 
 
 def completed(
@@ -102,30 +118,34 @@ def completed(
     for row in rows:
         if row.part in contents.pieces:
             continue
-        kind = T5 if found.layout["model_index"][row.part][1].startswith("T5") else CLIP
-        width = found.layout[row.part]["d_model" if kind == T5 else "hidden_size"]
-        taken = _taken(known, kind, width, row.part)
+        network, settings = found.layout["model_index"][row.part][1], found.layout[row.part]
+        kind, width = KINDS[network], _width(settings)
+        called = WIDE.get((kind, width)) or NAMES.get(kind) or CALLED[row.part]
+        taken = _taken(known, kind, width, called)
         if taken is None:
-            lacking.append(f"a {kind} text encoder of width {width} (often called {_called(kind, row.part)})")
+            lacking.append(f"a {kind} text encoder of width {width} (often called {called})")
             continue
         findings.note(f"its {row.part} is {taken.path}")
-        opened = files.enter_context(open_safetensors(taken.path, LARGEST))
-        names = _names(opened, row, found.layout["model_index"][row.part][1])
-        brought.append(Brought(opened, Contents(taken.path, {row.part: Piece(row, names)}, "", None), reading, findings))
+        opened = files.enter_context(_opened(taken.path))
+        piece = Piece(_respelled(row, taken.spelling), _names(opened, row, taken.spelling, network))
+        brought.append(Brought(opened, Contents(taken.path, {row.part: piece}, "", None), reading, findings))
     return replace(found, pieces=contents.pieces), brought, lacking
 
 
 def _rows_of(contents: Contents, file: File) -> list[Arrangement]:
     """How the text encoders that go with a denoiser would be arranged in its file; none where it is not known."""
-    if contents.network == "SD3Transformer2DModel":
-        return list(SD3)
     if contents.network in PARTS:
-        return [row for row in WHOLE if row.begins.startswith("text_encoders.")]
+        beside = next(row.beside for row in DENOISERS if row.network == contents.network) or WHOLE
+        texts = {row.part: row for row in reversed(beside) if row.begins.startswith("text_encoders.")}
+        return [texts[part] for part in sorted(texts)]
     if contents.network != "UNet2DConditionModel" or any(part.startswith("text_encoder") for part in contents.pieces):
         return []
-    seen = {file.entries[held].shape[-1] for told, held in contents.pieces["unet"].names.items() if told.endswith(ATTENDED)}
+    shapes = [(told, file.entries[held].shape) for told, held in contents.pieces["unet"].names.items()]
+    seen = {shape[-1:] for told, shape in shapes if told.endswith(ATTENDED)}
+    linear = {len(shape) == 2 for told, shape in shapes if told.endswith(LED_IN)}
     for name, beginnings in U_NETS.items():
-        if seen == {layout(name)["unet"]["cross_attention_dim"]}:
+        settings = layout(name)["unet"]
+        if seen == {(settings["cross_attention_dim"],)} and linear == {bool(settings.get("use_linear_projection"))}:
             parts = ("text_encoder", "text_encoder_2")
             return [Arrangement(begins, part, unprefixed(begins)) for begins, part in zip(beginnings, parts, strict=False)]
     return []
@@ -141,21 +161,32 @@ def _known(there: Sequence[Path]) -> list[TextEncoder]:
     return found
 
 
-def _called(kind: str, part: str) -> str:
-    return "t5xxl" if kind == T5 else CALLED[part]
+def _width(settings: Mapping[str, Any]) -> int:
+    """Of what a text encoder with these settings makes of a word."""
+    return int(next(told[key] for told in (settings, settings.get("text_config", {})) for key in ("d_model", "hidden_size") if key in told))
 
 
-def _taken(known: Sequence[TextEncoder], kind: str, width: int, part: str) -> TextEncoder | None:
+def _taken(known: Sequence[TextEncoder], kind: str, width: int, called: str) -> TextEncoder | None:
     """The one that is called as usual first; never one that is called as another part's."""
     alike = [one for one in known if (one.kind, one.width) == (kind, width)]
     if kind == CLIP:
-        others = [word for word in CALLED.values() if word.startswith("clip") and word != CALLED[part]]
+        others = [word for word in CALLED.values() if word != called]
         alike = [one for one in alike if not any(word in one.path.stem.casefold() for word in others)]
-    return min(alike, key=lambda one: _called(kind, part)[:6] not in one.path.stem.casefold(), default=None)
+    return min(alike, key=lambda one: called[:6] not in one.path.stem.casefold(), default=None)
 
 
-def _names(file: SafetensorsFile, row: Arrangement, network: str) -> dict[str, str]:
-    """A loose file's names by those that it would have in a whole one, but for what no network of that class has."""
-    spare = {"text_projection.weight"} if network == "CLIPTextModel" else set()
-    told = {row.begins + name: name for name in file.entries if not goes_with_weights(name) and name not in spare}
+def _respelled(row: Arrangement, spelling: Spelling) -> Arrangement:
+    """How the tensors of a loose file are arranged that come under the names of one that is whole."""
+
+    def rename(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+        own = spelling.spell({name.removeprefix(row.begins): tensor for name, tensor in tensors.items()}, config)
+        return row.rename({row.begins + name: tensor for name, tensor in own.items()}, config)
+
+    return row._replace(rename=rename)
+
+
+def _names(file: File, row: Arrangement, spelling: Spelling, network: str) -> dict[str, str]:
+    """A loose file's names by those that they would have in a whole one, but for what no network of that class has."""
+    spare = (spelling.spare, SPARE.get(network, spelling.spare))
+    told = {row.begins + name: name for name in file.entries if not goes_with_weights(name) and not any(one.match(name) for one in spare)}
     return {name: held for name, held in told.items() if not HARMLESS.match(name)}

@@ -59,16 +59,24 @@ def packed_network(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[st
 
     given = {key: tensor for key, tensor in tensors.items() if is_packed(tensor)}
     _replace_with_gguf_linear(network, torch.float32, given)
+    held = next((tensor.dtype for key, tensor in tensors.items() if key not in given and tensor.is_floating_point()), torch.float32)
     left = {}
     for key, tensor in tensors.items():
         owner, _, name = key.rpartition(".")
         layer = network.get_submodule(owner)
         if key in given and isinstance(layer, GGUFLinear):
-            setattr(layer, name, tensor)
+            setattr(layer, name, tensor.view(torch.int8) if _asked_for_its_format(network, owner) else tensor)
             layer.register_forward_pre_hook(_computes_in_what_it_is_given)
         else:
-            left[key] = unpacked(tensor) if key in given else tensor
+            left[key] = unpacked(tensor).to(held) if key in given else tensor
     return left
+
+
+def _asked_for_its_format(network: nn.Module, owner: str) -> bool:
+    """Whether what is around a layer gives it numbers in its weight's format, unless that is of whole numbers with a sign: T5's
+    does in transformers."""
+    above, _, name = owner.rpartition(".")
+    return name == "wo" and type(network.get_submodule(above)).__name__.startswith("T5Dense")
 
 
 def _in_layers_of_bits(network: nn.Module, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

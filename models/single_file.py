@@ -27,7 +27,7 @@ from models.arrangements import (
     NAMED_CODER,
     OPEN,
     READ,
-    TRAINED_CODER,
+    TRAINED_CODERS,
     WHOLE,
     XL_FIRST,
     XL_OPEN,
@@ -49,7 +49,9 @@ File = SafetensorsFile | GgufFile
 PARTS = {  # of a file that is whole, by its denoiser's class
     "FluxTransformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2"},
     "SD3Transformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"},
+    **{f"{name}Transformer2DModel": {"transformer", "vae", "text_encoder"} for name in ("Flux2", "ZImage", "QwenImage", "Chroma")},
 }
+KLEINS = {12_288: "-9b", 15_360: ""}  # FLUX.2 by how wide its words are: of the larger klein, and of dev, of which we have no words
 
 
 class Network(NamedTuple):
@@ -167,7 +169,7 @@ class Brought:
 
 def alone(autoencoder: Autoencoder, file: File) -> Contents:
     """What an open autoencoder holds."""
-    row = TRAINED_CODER if autoencoder.trained else NAMED_CODER
+    row = TRAINED_CODERS[autoencoder.cls] if autoencoder.trained else NAMED_CODER
     begins = row.begins
     told = {begins + name.removeprefix(PREFIX): name for name in file.entries if not goes_with_weights(name)}
     names = {name: held for name, held in told.items() if not HARMLESS.match(f"{CODER}{name.removeprefix(begins)}") and "model_ema." not in held}
@@ -236,7 +238,7 @@ def _unread(file: File, pieces: Mapping[str, Piece]) -> list[str]:
     return [f"its text encoder {name} is not read" for name in sorted(others)]
 
 
-def _flux_layout(transformer: Piece, said: str) -> tuple[str, str]:
+def _flux_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]:
     """Which FLUX.1 a file with all its parts is, and what is said of that. said: what it calls itself."""
     if not any("guidance" in name for name in transformer.names):
         return "flux-schnell", "taken for flux-schnell, since it is not told the guidance"
@@ -245,18 +247,55 @@ def _flux_layout(transformer: Piece, said: str) -> tuple[str, str]:
     return "flux", "taken for flux, since it does not call itself kontext"
 
 
-def _sd3_layout(transformer: Piece) -> tuple[str]:
+def _sd3_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]:
     """Which Stable Diffusion 3: medium 3.5 looks at the picture twice in a block, and 3.5 norms what it looks for."""
     marks = {".attn2.": "sd35-medium", ".ln_q.": "sd35-large"}
     return (next((name for mark, name in marks.items() if any(mark in key for key in transformer.names)), "sd3"),)
+
+
+def _klein_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]:
+    """Which FLUX.2 klein; "" for dev."""
+    names = (transformer.names.get(f"{DENOISER}{name}.weight") for name in ("txt_in", "context_embedder"))
+    size = KLEINS.get(next((file.entries[name].shape[-1] for name in names if name is not None and file.entries[name].shape), 0))
+    if size == "":
+        return ("",)
+    kind = "klein-base" if "base" in said else "klein-kv" if "kv" in said and size else "klein"
+    return f"{kind}{size or ''}", f"taken for {kind}, by what it calls itself"
+
+
+def _z_image_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]:
+    """"" for one that sees pictures by eyes of its own."""
+    if any("siglip" in name for name in transformer.names):
+        return ("",)
+    return "z-image-turbo", "taken for z-image-turbo, the one of its kind that paints from words here"
+
+
+def _qwen_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]:
+    """Which Qwen-Image: names and a mark that ComfyUI leaves are all that tells them apart."""
+    if "2511" in said or any("__index_timestep_zero__" in name for name in transformer.names):
+        return "qwen-edit-2511", "taken for qwen-edit-plus of 2511, by what it calls itself"
+    if "edit" not in said:
+        return "qwen-image", "taken for qwen-image, since it does not call itself edit"
+    kind = "qwen-edit-plus" if "2509" in said or "plus" in said else "qwen-edit"
+    return kind, f"taken for {kind}, by what it calls itself"
+
+
+def _chroma_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]:
+    return ("chroma",)
+
+
+LAYOUTS_OF = {
+    "FluxTransformer2DModel": _flux_layout, "SD3Transformer2DModel": _sd3_layout, "Flux2Transformer2DModel": _klein_layout,
+    "ZImageTransformer2DModel": _z_image_layout, "QwenImageTransformer2DModel": _qwen_layout, "ChromaTransformer2DModel": _chroma_layout,
+}  # fmt: skip
 
 
 def described(file: File, pieces: dict[str, Piece], network: str) -> Contents:
     """With the layout that fits, by what the file's names and its own words say."""
     said = " ".join([file.path.stem, *(file.metadata.get(f"modelspec.{key}", "") for key in ("title", "architecture"))]).casefold()
     if network in PARTS and pieces.keys() >= PARTS[network]:
-        name, *notes = _flux_layout(pieces["transformer"], said) if network == "FluxTransformer2DModel" else _sd3_layout(pieces["transformer"])
-        return Contents(file.path, pieces, network, layout(name), (*notes, *_unread(file, pieces)))
+        name, *notes = LAYOUTS_OF[network](pieces["transformer"], said, file)
+        return Contents(file.path, pieces, network, layout(name) if name else None, (*notes, *_unread(file, pieces)))
     names = file.entries.keys()
     words = {piece.arrangement.begins for piece in pieces.values()} & {FIRST, OPEN, XL_FIRST, XL_OPEN}
     family = {frozenset((FIRST,)): "sd1", frozenset((OPEN,)): "sd2", frozenset((XL_FIRST, XL_OPEN)): "sdxl"}.get(frozenset(words), "")

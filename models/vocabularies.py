@@ -13,6 +13,7 @@ from tokenizers.models import BPE
 from transformers import AddedToken
 
 from engine.errors import CheckpointError
+from models.layout import merged, packed
 from models.pieces import pieces_of
 from models.plain_files import read_json
 
@@ -126,11 +127,17 @@ def _scored(path: Path) -> tuple[list[tuple[str, float]], bytes]:
 
 
 def pairs_of(folder: Path) -> tuple[dict[str, int], Any]:
-    """Words by number and the pairs that are joined, from the two tables, or from the one that newer folders hold."""
-    if (folder / "vocab.json").is_file():
-        vocabulary: Any = _read(folder / "vocab.json")
+    """Words by number and the pairs that are joined, from the two tables, from the one that newer folders hold, or, in a folder of
+    ours, from the pairs alone."""
+    vocabulary: Any
+    lines: Any
+    if (merges := packed(folder / "merges.txt")) is not None:
+        vocabulary, lines = merged(merges)
+        lines = [line.split(" ") for line in lines]
+    elif (folder / "vocab.json").is_file():
+        vocabulary = _read(folder / "vocab.json")
         try:
-            lines: Any = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
+            lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{folder / 'merges.txt'} cannot be read; the checkpoint is incomplete, copy it again") from error
         lines = [line.split(" ") for line in lines if line and not line.startswith("#version")]

@@ -72,13 +72,13 @@ def shards_of(index: Path) -> list[Path]:
 
 
 @contextmanager
-def opened_file(path: Path, plain: re.Pattern[str] = PLAIN_NAME) -> Iterator[SafetensorsFile | GgufFile]:
-    """By what the file holds, whatever its name. plain: what a tensor may be called."""
-    with opened(path, LARGEST) as (head, size):
+def opened_file(path: Path, plain: re.Pattern[str] = PLAIN_NAME, largest: int = LARGEST) -> Iterator[SafetensorsFile | GgufFile]:
+    """By what the file holds, whatever its name. plain: what a tensor may be called; largest: bytes."""
+    with opened(path, largest) as (head, size):
         packed = read_exactly(head, min(size, 4), path) == MAGIC
     if not packed:
-        with open_safetensors(path, LARGEST, plain) as file:
+        with open_safetensors(path, largest, plain) as file:
             yield file
         return
-    with open_gguf(path, LARGEST) as other:
+    with open_gguf(path, largest) as other:
         yield other

@@ -167,6 +167,10 @@ _ALONE = (
     _file({"text_model.embeddings.token_embedding.weight": {"dtype": "F16", "shape": [1, 2], "data_offsets": [0, 4]}, "text_model.encoder.x": {"dtype": "F16", "shape": [1], "data_offsets": [4, 6]}}, 6),
     _file({"model.diffusion_model.input_blocks.0.0.weight": {"dtype": "F16", "shape": [1, 4, 1, 1], "data_offsets": [0, 8]}, "first_stage_model.a": {"dtype": "F16", "shape": [1], "data_offsets": [8, 10]},
            "cond_stage_model.transformer.b": {"dtype": "F16", "shape": [1], "data_offsets": [10, 12]}}, 12),
+    _file({"model.embed_tokens.weight": {"dtype": "F8_E4M3", "shape": [1, 2], "data_offsets": [0, 2]}, "model.layers.0.self_attn.q_norm.weight": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [2, 3]}}, 3),
+    _file({"token_embedding.weight": {"dtype": "F8_E4M3", "shape": [1, 2], "data_offsets": [0, 2]}, "transformer.resblocks.0.ln_1.bias": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [2, 3]}}, 3),
+    gguf([("token_embd.weight", (1, 32), 8, 0, bytes(34)), ("enc.blk.0.attn_q.weight", (1,), 0, 64, bytes(4))]),
+    _file({"single_stream_modulation.lin.weight": {"dtype": "F8_E4M3", "shape": [], "data_offsets": [0, 1]}, "txt_in.weight": {"dtype": "F8_E4M3", "shape": [], "data_offsets": [1, 2]}}, 2),
 )  # a file's worth of names and shapes
 TARGETS: dict[str, Target] = {
     "header": Target(read_header, (

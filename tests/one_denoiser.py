@@ -14,7 +14,7 @@ from diffusers.loaders import single_file_utils as library
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tests.one_file import Tensors, clip_tensors, coder_tensors, config, part
+from tests.one_file import Tensors, clip_tensors, coder_tensors, config, part, wan_tensors
 
 FLUX = (
     ("time_text_embed.timestep_embedder.linear_1", "time_in.in_layer"), ("time_text_embed.timestep_embedder.linear_2", "time_in.out_layer"),
@@ -101,6 +101,33 @@ def sd3_tensors(tensors: Tensors) -> Tensors:
     return out | {name: torch.cat([three[letter] for letter in "qkv"]) for name, three in together.items()}
 
 
+def chroma_tensors(tensors: Tensors) -> Tensors:
+    """FLUX.1's, with a layer that tells the guidance."""
+    guidance = {name: tensor for name, tensor in tensors.items() if name.startswith("distilled_guidance_layer.")}
+    out = flux_tensors({name: tensor for name, tensor in tensors.items() if name not in guidance})
+    for name, tensor in guidance.items():
+        told = name.replace("linear_1", "in_layer").replace("linear_2", "out_layer")
+        out[f"{told.removesuffix('weight')}scale" if ".norms." in told else told] = tensor
+    return out
+
+
+Z_IMAGE = (("all_x_embedder.2-1.", "x_embedder."), ("all_final_layer.2-1.", "final_layer."), ("attention.to_out.0.", "attention.out."),
+           ("attention.norm_q.", "attention.q_norm."), ("attention.norm_k.", "attention.k_norm."))  # fmt: skip
+
+
+def z_image_tensors(tensors: Tensors) -> Tensors:
+    """Of Z-Image, with what training left."""
+    out, together = {"norm_final.weight": torch.ones(8)}, dict[str, dict[str, Tensor]]()
+    for name, tensor in tensors.items():
+        for ours, theirs in Z_IMAGE:
+            name = name.replace(ours, theirs)
+        if found := re.fullmatch(r"(.*\.attention)\.to_([qkv])\.weight", name):
+            together.setdefault(f"{found[1]}.qkv.weight", {})[found[2]] = tensor
+        else:
+            out[name] = tensor
+    return out | {name: torch.cat([three[letter] for letter in "qkv"]) for name, three in together.items()}
+
+
 def as_named(tensors: Tensors) -> Tensors:
     return tensors
 
@@ -108,6 +135,7 @@ def as_named(tensors: Tensors) -> Tensors:
 NAMED: Mapping[str, Callable[[Tensors], Tensors]] = {
     "kontext": flux_tensors, "flux": flux_tensors, "flux-schnell": flux_tensors, "klein": lambda t: flux_tensors(t, FLUX2),
     "flux2": lambda t: flux_tensors(t, FLUX2), "qwen-edit": as_named, "qwen-image": as_named, "sd1": as_named, "sd3": sd3_tensors,
+    "klein-base": lambda t: flux_tensors(t, FLUX2), "qwen-edit-plus": as_named, "longcat-edit": as_named, "z-image-turbo": z_image_tensors, "chroma": chroma_tensors,
 }  # fmt: skip
 
 
@@ -130,10 +158,28 @@ def whole_sd3(own: Mapping[str, Tensors]) -> Tensors:
     return held
 
 
+BESIDE = {"klein": "qwen3_4b", "klein-9b": "qwen3_8b", "z-image-turbo": "qwen3_4b", "qwen-image": "qwen25_7b", "chroma": "t5xxl"}  # a text encoder's name
+
+
+def whole_other(own: Mapping[str, Tensors], family: str) -> Tensors:
+    """A diffusion transformer with its autoencoder and one text encoder, named as ComfyUI names them."""
+    kind = "qwen-image" if family.startswith("qwen") else f"klein{'-9b' if family.endswith('9b') else ''}" if family.startswith("klein") else family
+    held = {f"model.diffusion_model.{name}": tensor for name, tensor in NAMED[kind.removesuffix("-9b")](own["transformer"]).items()}
+    coder = wan_tensors(own["vae"]) if kind == "qwen-image" else coder_tensors(own["vae"])
+    held |= {f"vae.{name.removeprefix('first_stage_model.')}": tensor for name, tensor in coder.items()}
+    for name, tensor in own["text_encoder"].items():
+        if kind == "z-image-turbo":
+            name = f"model.{name}"
+        elif kind == "qwen-image":
+            name = name.replace("model.language_model.", "model.").replace("model.visual.", "visual.")
+        held[f"text_encoders.{BESIDE[kind]}.transformer.{name}"] = tensor
+    return held
+
+
 def transformer_file(folder: Path, path: Path, told: Mapping[str, str] | None = None, **instead: Tensor | None) -> Path:
-    """FLUX.1 or Stable Diffusion 3 in one file. told: what it says of itself; instead: tensors by name, None for one that is left out."""
+    """A diffusion transformer in one file, of the family that the folder is called by but for FLUX.1 and Stable Diffusion 3. told: what it says of itself; instead: tensors by name, None for one that is left out."""
     own = {name: part(folder, name) for name in ("transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3") if (folder / name).is_dir()}
-    held = whole_sd3(own) if "text_encoder_3" in own else whole_flux(own)
+    held = whole_sd3(own) if "text_encoder_3" in own else whole_flux(own) if "text_encoder_2" in own else whole_other(own, folder.name)
     save_file({name: tensor.clone() for name, tensor in {**held, **instead}.items() if tensor is not None}, path, dict(told or {}))
     return path
 
@@ -153,14 +199,15 @@ def library_flux(tensors: Tensors, width: int) -> Tensors:
     return known["convert_flux_transformer_checkpoint_to_diffusers"](dict(tensors))
 
 
-def packed_file(folder: Path, path: Path, named: Callable[[Tensors], Tensors], kind: str) -> Path:
-    """As GGUF, by the format's own library: matrices packed, the rest as it is. kind: of packing."""
+def packed_file(folder: Path, path: Path, named: Callable[[Tensors], Tensors], kind: str, of: str = "transformer") -> Path:
+    """As GGUF, by the format's own library: matrices packed, the rest as it is. kind: of packing; of: which part."""
     import gguf
 
     number = gguf.GGMLQuantizationType[kind]
     block = gguf.GGML_QUANT_SIZES[number][0]
+    path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(str(path), arch="flux")
-    for name, tensor in named(part(folder, "transformer")).items():
+    for name, tensor in named(part(folder, of)).items():
         values = tensor.float().numpy()
         if values.ndim == 2 and values.shape[1] % block == 0 and "weight" in name:
             writer.add_tensor(name, gguf.quants.quantize(values, number), raw_dtype=number)

@@ -13,10 +13,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from models.first_look import WORDS
 from models.layout import Layout
 
 FILES = ("diffusion_pytorch_model.safetensors", "model.safetensors")
 Tensors = dict[str, Tensor]
+TABLES = (("CLIP", "words"), ("T5", "pieces"), ("Qwen2Tokenizer", "pairs"), ("Qwen2VL", "eyes"), ("", "others"))  # by what a tokenizer's class begins with
 
 
 def part(folder: Path, name: str) -> Tensors:
@@ -29,10 +31,10 @@ def config(folder: Path, name: str) -> dict[str, Any]:
 
 
 def layout_of(folder: Path) -> Layout:
-    """What a layout of ours says of such a checkpoint; its words are tables in the folder "words", T5's in "pieces"."""
+    """What a layout of ours says of such a checkpoint; its words are tables in the folders of TABLES."""
     index = json.loads((folder / "model_index.json").read_text())
     parts = {name: told[1] for name, told in index.items() if isinstance(told, list) and told[0] is not None}
-    tables = {name: {"tables": "pieces" if kind.startswith("T5") else "words"} for name, kind in parts.items() if "tokenizer" in name}
+    tables = {name: {"tables": next(at for begins, at in TABLES if kind.startswith(begins))} for name, kind in parts.items() if name in WORDS}
     return {"model_index": index, **{name: tables.get(name) or config(folder, name) for name in parts}}
 
 
@@ -90,6 +92,27 @@ def coder_tensors(tensors: Tensors) -> Tensors:
         if "attn_1" in told and tensor.ndim == 2:
             tensor = tensor[:, :, None, None]
         out[f"first_stage_model.{told}"] = tensor.contiguous()
+    return out
+
+
+WAN = (
+    (r"^((en|de)coder)\.conv_in\.", r"\1.conv1."), (r"^quant_conv\.", "conv1."), (r"^post_quant_conv\.", "conv2."), (r"\.norm_out\.", ".head.0."),
+    (r"\.conv_out\.", ".head.2."), (r"\.mid_block\.attentions\.0\.", ".middle.1."), (r"\.mid_block\.resnets\.0\.", ".middle.0."),
+    (r"\.mid_block\.resnets\.1\.", ".middle.2."), (r"\.down_blocks\.", ".downsamples."),
+    (r"\.up_blocks\.(\d)\.resnets\.(\d)\.", lambda found: f".upsamples.{4 * int(found[1]) + int(found[2])}."),
+    (r"\.up_blocks\.(\d)\.upsamplers\.0\.", lambda found: f".upsamples.{4 * int(found[1]) + 3}."),
+    (r"\.norm1\.", ".residual.0."), (r"(?<=\d)\.conv1\.", ".residual.2."), (r"\.norm2\.", ".residual.3."), (r"(?<=\d)\.conv2\.", ".residual.6."),
+    (r"\.conv_shortcut\.", ".shortcut."),
+)  # fmt: skip
+
+
+def wan_tensors(tensors: Tensors) -> Tensors:
+    """Qwen-Image's autoencoder, of two layers a block, as those who trained it name it."""
+    out = {}
+    for name, tensor in tensors.items():
+        for ours, theirs in WAN:
+            name = re.sub(ours, theirs, name)  # type: ignore[arg-type]
+        out[name] = tensor
     return out
 
 

@@ -73,6 +73,18 @@ def test_one_is_painted_with_however_its_tensors_are_named(home: Path, other: Pa
     assert torch.equal(painted(opened(single, vae=str(file))), wanted)
 
 
+@pytest.mark.parametrize(("family", "named"), [
+    ("klein", "trained"), ("klein", "trained, nested"), ("klein", "diffusers"), ("qwen-edit", "trained"), ("qwen-edit", "diffusers"),
+])  # fmt: skip
+def test_those_of_flux2_and_qwen_image_are_painted_with_too(home: Path, tmp_path: Path, family: str, named: str) -> None:  # noqa: F811
+    folder, lender = folder_of(home, family), tiny_folder(tmp_path / "lender", family, seed=1)
+    file = written(tmp_path / "mine.safetensors", coder_named(lender, named))
+    wanted = painted(opened(with_coder(folder, lender, tmp_path / "both")))
+    found, own = opened(folder, vae=str(file)), opened(folder)
+    assert torch.equal(painted(found), wanted) and not torch.equal(painted(own), wanted)
+    assert autoencoder(file).title.startswith("FLUX.2 " if family == "klein" else "Qwen-Image ") and not autoencoder(file).called
+
+
 def test_a_folder_with_the_older_names_is_read_as_the_library_reads_it(home: Path, tmp_path: Path) -> None:  # noqa: F811
     """As Stable Diffusion's own folders name the attention of their autoencoders."""
     folder = Path(shutil.copytree(folder_of(home, "sd1"), tmp_path / "old"))

@@ -15,6 +15,7 @@ import torch
 from engine.errors import CheckpointError
 from models.catalog import open_checkpoint
 from models.gguf_file import open_gguf
+from models.loose import text_encoder
 from models.packed import is_packed, unpacked
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
@@ -119,6 +120,8 @@ def test_a_hostile_file_is_refused_and_its_twin_is_read(tmp_path: Path, name: st
         pass
     with pytest.raises(CheckpointError):
         open_checkpoint(path)
+    with pytest.raises(CheckpointError):
+        text_encoder(path)
 
 
 def test_a_painter_in_half_precision_unpacks_into_it(tmp_path: Path, library: None) -> None:

@@ -39,8 +39,9 @@ SHIPPED = models.layout.LAYOUTS
 
 SPEC = PainterSpec(size=SIZE, seed=5, threads=1, device="cpu", steps=1)
 WHOLE = {"sd1": "dream", "sd2": "v2-1", "sd-turbo": "sd_turbo", "lcm": "lcm", "pix2pix": "edits", "sdxl": "xl", "sdxl-turbo": "xl_turbo",
-         "pix2pix-xl": "xl-edits", "lcm-xl": "lcm-xl", "flux": "flux-dev", "flux-schnell": "flux-schnell", "kontext": "flux-kontext-dev", "sd3": "sd3"}  # fmt: skip
-TRANSFORMERS = {"flux": "tokenizer_2", "flux-schnell": "tokenizer_2", "kontext": "tokenizer_2", "sd3": "tokenizer_3"}  # and where T5's words are
+         "pix2pix-xl": "xl-edits", "lcm-xl": "lcm-xl", "flux": "flux-dev", "flux-schnell": "flux-schnell", "kontext": "flux-kontext-dev", "sd3": "sd3",
+         "klein": "klein-aio", "z-image-turbo": "z-image-aio", "qwen-edit": "Qwen-Edit-AIO", "chroma": "chroma-aio"}  # fmt: skip
+TRANSFORMERS = ("flux", "flux-schnell", "kontext", "sd3", "klein", "z-image-turbo", "qwen-edit", "chroma")
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +64,9 @@ def folder_of(home: Path, family: str) -> Path:
         if family == "sd3":  # as it was trained
             encoder = home / family / "text_encoder" / "model.safetensors"
             save_file({**load_file(encoder), "text_projection.weight": torch.eye(16)}, encoder)
-        for words, name in (("tokenizer", "words"), (TRANSFORMERS.get(family), "pieces")):
-            if words is not None:
-                shutil.copytree(home / family / words, home / "layouts" / name, dirs_exist_ok=True)
+        for name, told in layout_of(home / family).items():
+            if "tables" in told:
+                shutil.copytree(home / family / name, home / "layouts" / told["tables"], dirs_exist_ok=True)
     return home / family
 
 
@@ -91,7 +92,7 @@ def test_a_file_paints_as_the_folder_it_was_made_of(home: Path, family: str) -> 
     assert torch.equal(painted(file), painted(folder))
 
 
-@pytest.mark.parametrize("family", ["kontext", "flux-schnell", "flux", "klein", "qwen-image", "qwen-edit", "sd1", "sd3"])
+@pytest.mark.parametrize("family", ["kontext", "flux-schnell", "flux", "klein", "qwen-image", "qwen-edit", "sd1", "sd3", "z-image-turbo", "chroma", "longcat-edit"])
 def test_a_denoiser_alone_takes_the_rest_from_a_folder_of_its_kind(home: Path, tmp_path: Path, family: str) -> None:
     """The folder's own denoiser is another: what is painted comes of the file's."""
     whole, lent = tiny_folder(tmp_path / "whole", family), tmp_path / "profile" / "checkpoints" / "parts"
@@ -293,7 +294,7 @@ def test_what_is_not_in_the_file_comes_from_a_folder_of_its_family(home: Path, t
 OTHERS = {
     "inpainting": ({"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(320, 9, 3, 3)}, "a file of 'inpainting'"),
     "xl_refiner": ({"conditioner.embedders.0.model.transformer.resblocks.9.mlp.c_proj.bias": torch.zeros(1280)}, "does not belong to a checkpoint"),
-    "chroma": ({"distilled_guidance_layer.in_proj.bias": torch.zeros(8), "double_blocks.0.img_attn.norm.key_norm.scale": torch.zeros(8)}, "a file of 'chroma'"),
+    "flux3": ({"early_stream_modulations.image.lin.weight": torch.zeros(8), "double_blocks.0.img_attn.norm.key_norm.scale": torch.zeros(8)}, "a file of 'flux-3"),
     "controlnet": ({"control_model.time_embed.0.weight": torch.zeros(8, 8)}, "does not belong to a checkpoint"),
     "an autoencoder": ({"encoder.conv_in.weight": torch.zeros(8, 3, 3, 3), "decoder.conv_in.weight": torch.zeros(8, 3, 3, 3), "x": torch.zeros(1)}, "does not belong|holds no denoiser"),
 }  # fmt: skip
@@ -305,3 +306,10 @@ def test_what_is_of_no_family_here_is_refused_by_what_it_is(tmp_path: Path, name
     save_file(tensors, tmp_path / "other.safetensors")
     with pytest.raises(CheckpointError, match=message):
         opened(tmp_path / "other.safetensors", tmp_path / "profile")
+
+
+def test_what_is_left_of_chroma_is_not_taken_for_the_flux_that_it_was_made_of(home: Path, tmp_path: Path) -> None:
+    folder_of(home, "chroma")
+    save_file({"distilled_guidance_layer.norms.0.scale": torch.zeros(8), "double_blocks.0.img_attn.norm.key_norm.scale": torch.zeros(8)}, tmp_path / "half.safetensors")
+    with pytest.raises(CheckpointError, match=r"holds the transformer alone; .* of chroma, or a T5 text encoder"):
+        opened(tmp_path / "half.safetensors", tmp_path / "profile")

@@ -39,7 +39,7 @@ def kontext() -> dict[str, Any]:
         hidden_size=WIDTH, intermediate_size=32, num_attention_heads=2, num_hidden_layers=2, vocab_size=514,
         bos_token_id=512, eos_token_id=513, pad_token_id=513, projection_dim=WIDTH, max_position_embeddings=77,
     )  # fmt: skip
-    t5 = transformers.T5Config(vocab_size=WORDS, d_model=WIDTH, d_kv=8, d_ff=32, num_layers=2, num_heads=2)
+    t5 = transformers.T5Config(vocab_size=WORDS, d_model=WIDTH, d_kv=8, d_ff=32, num_layers=2, num_heads=2, feed_forward_proj="gated-gelu")
     return {
         "transformer": diffusers.FluxTransformer2DModel(
             in_channels=16, joint_attention_dim=WIDTH, pooled_projection_dim=WIDTH, guidance_embeds=True,
@@ -108,7 +108,7 @@ def marks() -> dict[str, Any]:
 def qwen_edit() -> dict[str, Any]:
     blocks = {key: value for key, value in BLOCKS.items() if key != "num_single_layers"}
     vae = diffusers.AutoencoderKLQwenImage(
-        base_dim=4, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, latents_mean=[0.1] * 4, latents_std=[1.5] * 4
+        base_dim=4, z_dim=4, dim_mult=[1, 2, 4, 4], num_res_blocks=2, latents_mean=[0.1] * 4, latents_std=[1.5] * 4
     )
     return {
         "transformer": diffusers.QwenImageTransformer2DModel(
@@ -202,7 +202,7 @@ def sd3() -> dict[str, Any]:
         "vae": parts["vae"], "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
         "text_encoder": clips[0], "tokenizer": tiny_words.save_clip, "text_encoder_2": clips[1], "tokenizer_2": tiny_words.save_clip,
         "text_encoder_3": transformers.T5EncoderModel(
-            transformers.T5Config(vocab_size=WORDS, d_model=2 * WIDTH, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+            transformers.T5Config(vocab_size=WORDS, d_model=2 * WIDTH, d_kv=8, d_ff=32, num_layers=1, num_heads=2, feed_forward_proj="gated-gelu")
         ),
         "tokenizer_3": tiny_words.save_t5,
     }  # fmt: skip

@@ -50,6 +50,9 @@ def build_from_file(
         others = list[Brought]()
         if contents.layout is None:
             brought.contents, others, lacking = completed(contents, file, words, files, READING, findings)
+            for note in brought.contents.notes:
+                if note not in contents.notes:  # which were told
+                    findings.note(note)
         return _whole([brought, *others], held, choose, why, lacking)
 
 

@@ -79,7 +79,7 @@ def build_prompted(
     lacking = bool(surveyed.given) and not any("vae" in one.contents.pieces for one in brought)
     with ExitStack() as files:
         with findings.row("family"):
-            coder = choose(family, int(configs["vae"].get("latent_channels", 4)), lacking, findings)
+            coder = choose(family, int(configs["vae"].get("latent_channels", configs["vae"].get("z_dim", 4))), lacking, findings)
             if coder is None and lacking:
                 raise CheckpointError(
                     f"{surveyed.folder} holds no autoencoder, and none for {family.title} is there; put one into the profile's vae folder, or a diffusers "
