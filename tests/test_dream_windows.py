@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from engine.desktop import bitmap
 from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
 from engine.errors import CheckpointError
 from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
 from engine.geometry import Rect
@@ -245,7 +247,7 @@ def test_a_title_goes_idle_and_comes_back() -> None:
 
 
 def test_the_book_has_a_page_of_every_app_and_is_kept(book: Book, tmp_path: Path) -> None:
-    assert len(book.tensors()) == 15
+    assert len(book.tensors()) == 15 + 8 + 6 + 2 + 1, "windows and buttons, menus of windows and of what they are about, documents, the launcher"
     page = book.page(2, 20)
     assert page is not None and page.shape[0] == SEEN and (page[3] == 255).any(), "Paint shows a picture"
     save_book(tmp_path / "book.safetensors", book)
@@ -267,3 +269,48 @@ def test_a_book_that_is_none_is_refused(tmp_path: Path, name: str, page: torch.T
         load_book(tmp_path / "book.safetensors")
     save_file({"notes.13": torch.zeros(4, 4, dtype=torch.uint8)}, tmp_path / "book.safetensors")
     assert load_book(tmp_path / "book.safetensors")
+
+
+def test_a_document_that_is_asked_for_is_another_picture_of_its_window(book: Book) -> None:
+    """Its name is known, what stands in it only once it was seen; from then on it is found again."""
+    desktop = Desktop(SIZE, Documents({"Bread.md": "Flour and water", "Milk.md": "Two bottles", "Cow.png": bitmap.encode(bitmap.blank(320, 240))}))
+    known = woken(desktop, book)
+    for name, path in (("Bread.md", "Notes"), ("Milk.md", "Notes"), ("Cow.png", "Paint")):
+        desktop.handle(asked := Ask(round(desktop.t + 1, 1), name))
+        known.turn(asked, desktop.features())
+        right = planes_of(shown(desktop))
+        for part in (find(desktop.widgets, f"{path}/title").rect.inset(20, 1, 70, 1), find(desktop.widgets, f"taskbar/{path}").rect.inset(22, 2, 4, 2)):
+            assert torch.equal(known.planes[:3, *part.slices], right[:3, *part.slices]), (name, part)
+        assert windows_alike(known, desktop) < 0.995
+        known.show(right)
+    copy = Recollection(SIZE, book)
+    copy.restore(known.state())
+    for name in ("Bread.md", "Cow.png", "Milk.md"):
+        desktop.handle(asked := Ask(round(desktop.t + 1, 1), name))
+        for one in (known, copy):
+            one.turn(asked, desktop.features())
+            assert windows_alike(one, desktop) > 0.985, name
+
+
+def test_a_picture_nobody_has_seen_is_of_one_grey(book: Book) -> None:
+    desktop = Desktop(SIZE, Documents({"Cow.png": bitmap.encode(bitmap.blank(320, 240))}))
+    known = woken(desktop, book)
+    desktop.handle(asked := Ask(1.0, "Cow.png"))
+    known.turn(asked, desktop.features())
+    inside = known.planes[:, *find(desktop.widgets, "Paint/picture").rect.inset(2, 2, 2, 2).slices].flatten(1)
+    assert (inside[SEEN - 1] == 255).all() and (inside == inside[:, :1]).all()
+
+
+def test_an_app_that_is_opened_again_begins_anew_and_notes_goes_on(book: Book) -> None:
+    desktop = one_window()
+    known = woken(desktop, book)
+    for event in (Ask(3.0, "calculator"), Key(4.0, "7"), Key(5.0, "w", ("ctrl",)), Ask(6.0, "calculator")):
+        desktop.handle(event)
+        known.turn(event, desktop.features())
+        if event.t == 4.0:
+            known.show(planes_of(shown(desktop)))
+    assert windows_alike(known, desktop) > 0.99
+    for event in (Key(7.0, "w", ("ctrl",)), Key(8.0, "w", ("ctrl",)), Ask(9.0, "notes")):
+        desktop.handle(event)
+        known.turn(event, desktop.features())
+    assert windows_alike(known, desktop) > 0.99

@@ -90,7 +90,7 @@ class Dream:
         tokens = self._dreamer.tokens(slow, recent)
         (pictures, codes, laid), guess = self._at_hand(step, tokens)
         reached, self._pointer = (step.pointer, self._pointer), step.pointer
-        if self._known.popups.deed is Deed.CLOSED:  # what it hid stands there again, and nothing else happens
+        if self._known.popups.deed is Deed.CLOSED or self._known.popups.known:  # what it hid, or shows, stands there, and nothing else happens
             self._written = None
             return
         codes = codes[None].to(device)
