@@ -314,3 +314,12 @@ def test_an_app_that_is_opened_again_begins_anew_and_notes_goes_on(book: Book) -
         desktop.handle(event)
         known.turn(event, desktop.features())
     assert windows_alike(known, desktop) > 0.99
+
+
+def test_a_moving_pointer_lights_nothing_far_above_or_below_it() -> None:
+    desktop = Desktop(SIZE)
+    known = woken(desktop)
+    desktop.handle(moved := Move(1.0, 300, 200))
+    known.turn(moved, desktop.features())
+    near = known.within_reach(moved, ((300, 200), (300, 200)))
+    assert near[20:31].all() and not near[:20].any() and not near[31:].any()

@@ -19,6 +19,7 @@ from models.dreaming.popups import Deed, Popups, Screen
 from models.dreaming.windows import Windows
 from models.memory import PictureMemory, wide
 
+LIT = 5  # cells: as high as an icon with its name
 GUESSED = 4  # of the pictures at hand, the one with the typed letter
 
 
@@ -83,7 +84,7 @@ class Recollection:
 
     def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]], spots: Sequence[Rect] = ()) -> Tensor:
         """Where an event is likely to change what can be told, bool (h, w). Of keys and of time: the window in front, or the desktop;
-        of a moving pointer: the windows, desktop or taskbar where it is and was; of a letter: `spots`, where it is put; of what opens a
+        of a moving pointer: the windows, desktop or taskbar where it is and was, as far above and below it as what it lights is high; of a letter: `spots`, where it is put; of what opens a
         popup also where that may stand, and while it is open, nothing else, nor that where it is known what it shows. Of all else nowhere: what is asked for, pressed or scrolled
         to was mostly never seen."""
         seen, popups = self._windows.seen(), self.popups
@@ -99,7 +100,8 @@ class Recollection:
             return near | (seen == min(int(seen.max()), 1))
         for row, column in (self._cell(x, y) for x, y in pointers):
             if isinstance(event, Move):
-                near |= seen == seen[row, column]
+                rows = slice(max(row - LIT, 0), row + LIT + 1)
+                near[rows] |= seen[rows] == seen[row, column]
         for spot in spots:
             near[spot.meet(self.bounds).cells] = True
         return near
