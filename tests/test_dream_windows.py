@@ -299,6 +299,12 @@ def test_a_picture_nobody_has_seen_is_of_one_grey(book: Book) -> None:
     known.turn(asked, desktop.features())
     inside = known.planes[:, *find(desktop.widgets, "Paint/picture").rect.inset(2, 2, 2, 2).slices].flatten(1)
     assert (inside[SEEN - 1] == 255).all() and (inside == inside[:, :1]).all()
+    grey = inside[:3, 0]
+    for event in (Key(2.0, "enter", ("alt",)), Key(3.0, "enter", ("alt",))):
+        desktop.handle(event)
+        known.turn(event, desktop.features())
+        shows = (known.planes[:3, 200, 300] == grey).all()
+        assert shows == (event.t == 3.0), "how far it reaches in a window of another size nobody knows"
 
 
 def test_an_app_that_is_opened_again_begins_anew_and_notes_goes_on(book: Book) -> None:

@@ -205,13 +205,16 @@ class Windows:
     def _believed(self, form: _Form) -> _Picture:
         """Of a window that was not seen in this form: as it was in another size, else as the book has it, else blank."""
         app, document, text_size, w, h = form
+        anew = app == PAINT and document > 0  # how far a picture reaches in a window of another size nobody knows
         for other in reversed(self._pictures):
-            if other[:3] == form[:3]:
+            if other[:3] == form[:3] and not anew:
                 return _Picture(stretched(self._pictures[other].planes, w, h, RIGHT, BELOW), self._pictures[other].front)
         outer = Rect(0, 0, w, h)
         planes = drawn([Fill(outer, Role.SURFACE, "window", outer)], w, h)
-        pages = (DOCUMENT + app, app) if document else (app,)
-        if (page := next((page for page in (self._book.page(kind, text_size) for kind in pages) if page is not None), None)) is not None:
+        page, own = self._book.page(app, text_size), self._book.page(DOCUMENT + app, text_size) if document else None
+        if own is not None and (not anew or own.shape[1:] == (h, w)):
+            page = own
+        if page is not None:
             planes[:SEEN] = stretched(page, w, h, RIGHT, BELOW)
             planes[FILLED] = 0
         if title := self._titles.get(document):
