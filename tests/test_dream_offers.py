@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
 import pytest
 import torch
 
@@ -15,21 +12,12 @@ from models.dreaming.book import Book
 from models.dreaming.dream import Dream
 from models.dreaming.planes import planes_of
 from models.dreaming.recollection import Recollection
-from models.training import dream_book
 from tests.test_dream_popups import ESCAPE, OPEN, click, right
 from tests.test_dream_windows import one_window, woken
 from tests.test_dreaming import SIZE, Always, request, shown
 
 ALIKE = 0.97  # share of a popup's pixels
 NEAR = 40  # grey levels: a page's mixtures are as near as codes come
-
-
-@pytest.fixture(scope="module")
-def book() -> Iterator[Book]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dream_book, "OPENED", 3)
-        patch.setattr(dream_book, "TEXT_SIZES", (13,))
-        yield dream_book.learned(np.random.default_rng(0))
 
 
 class Lived:

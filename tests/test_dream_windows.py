@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,16 +26,7 @@ from models.dreaming.planes import PLANES, SEEN, planes_of
 from models.dreaming.recollection import Recollection
 from models.dreaming.windows import BELOW, POOL, RIGHT, Windows
 from models.loading import load_book, save_book
-from models.training import dream_book
 from tests.test_dreaming import SIZE, shown
-
-
-@pytest.fixture(scope="module")
-def book() -> Iterator[Book]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dream_book, "OPENED", 3)
-        patch.setattr(dream_book, "TEXT_SIZES", (13,))
-        yield dream_book.learned(np.random.default_rng(0))
 
 
 def one_window() -> Desktop:
