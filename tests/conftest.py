@@ -134,3 +134,14 @@ def xdotool(xvfb: str) -> Callable[..., str]:
         return subprocess.run([tool, *arguments], env=environ, check=True, capture_output=True, text=True).stdout
 
     return inject
+
+
+@pytest.fixture(scope="session")
+def book() -> Any:
+    """A small book of windows, in one text size."""
+    from models.training import dream_book
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dream_book, "OPENED", 3)
+        patch.setattr(dream_book, "TEXT_SIZES", (13,))
+        return dream_book.learned(np.random.default_rng(0))

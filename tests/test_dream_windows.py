@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from engine.desktop import bitmap
 from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
 from engine.errors import CheckpointError
 from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
 from engine.geometry import Rect
@@ -25,16 +26,7 @@ from models.dreaming.planes import PLANES, SEEN, planes_of
 from models.dreaming.recollection import Recollection
 from models.dreaming.windows import BELOW, POOL, RIGHT, Windows
 from models.loading import load_book, save_book
-from models.training import dream_book
 from tests.test_dreaming import SIZE, shown
-
-
-@pytest.fixture(scope="module")
-def book() -> Iterator[Book]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dream_book, "OPENED", 3)
-        patch.setattr(dream_book, "TEXT_SIZES", (13,))
-        yield dream_book.learned(np.random.default_rng(0))
 
 
 def one_window() -> Desktop:
@@ -245,7 +237,7 @@ def test_a_title_goes_idle_and_comes_back() -> None:
 
 
 def test_the_book_has_a_page_of_every_app_and_is_kept(book: Book, tmp_path: Path) -> None:
-    assert len(book.tensors()) == 15
+    assert len(book.tensors()) == 15 + 8 + 6 + 2 + 1, "windows and buttons, menus of windows and of what they are about, documents, the launcher"
     page = book.page(2, 20)
     assert page is not None and page.shape[0] == SEEN and (page[3] == 255).any(), "Paint shows a picture"
     save_book(tmp_path / "book.safetensors", book)
@@ -267,3 +259,63 @@ def test_a_book_that_is_none_is_refused(tmp_path: Path, name: str, page: torch.T
         load_book(tmp_path / "book.safetensors")
     save_file({"notes.13": torch.zeros(4, 4, dtype=torch.uint8)}, tmp_path / "book.safetensors")
     assert load_book(tmp_path / "book.safetensors")
+
+
+def test_a_document_that_is_asked_for_is_another_picture_of_its_window(book: Book) -> None:
+    """Its name is known, what stands in it only once it was seen; from then on it is found again."""
+    desktop = Desktop(SIZE, Documents({"Bread.md": "Flour and water", "Milk.md": "Two bottles", "Cow.png": bitmap.encode(bitmap.blank(320, 240))}))
+    known = woken(desktop, book)
+    for name, path in (("Bread.md", "Notes"), ("Milk.md", "Notes"), ("Cow.png", "Paint")):
+        desktop.handle(asked := Ask(round(desktop.t + 1, 1), name))
+        known.turn(asked, desktop.features())
+        right = planes_of(shown(desktop))
+        for part in (find(desktop.widgets, f"{path}/title").rect.inset(20, 1, 70, 1), find(desktop.widgets, f"taskbar/{path}").rect.inset(22, 2, 4, 2)):
+            assert torch.equal(known.planes[:3, *part.slices], right[:3, *part.slices]), (name, part)
+        assert windows_alike(known, desktop) < 0.995
+        known.show(right)
+    copy = Recollection(SIZE, book)
+    copy.restore(known.state())
+    for name in ("Bread.md", "Cow.png", "Milk.md"):
+        desktop.handle(asked := Ask(round(desktop.t + 1, 1), name))
+        for one in (known, copy):
+            one.turn(asked, desktop.features())
+            assert windows_alike(one, desktop) > 0.985, name
+
+
+def test_a_picture_nobody_has_seen_is_of_one_grey(book: Book) -> None:
+    desktop = Desktop(SIZE, Documents({"Cow.png": bitmap.encode(bitmap.blank(320, 240))}))
+    known = woken(desktop, book)
+    desktop.handle(asked := Ask(1.0, "Cow.png"))
+    known.turn(asked, desktop.features())
+    inside = known.planes[:, *find(desktop.widgets, "Paint/picture").rect.inset(2, 2, 2, 2).slices].flatten(1)
+    assert (inside[SEEN - 1] == 255).all() and (inside == inside[:, :1]).all()
+    grey = inside[:3, 0]
+    for event in (Key(2.0, "enter", ("alt",)), Key(3.0, "enter", ("alt",))):
+        desktop.handle(event)
+        known.turn(event, desktop.features())
+        shows = (known.planes[:3, 200, 300] == grey).all()
+        assert shows == (event.t == 3.0), "how far it reaches in a window of another size nobody knows"
+
+
+def test_an_app_that_is_opened_again_begins_anew_and_notes_goes_on(book: Book) -> None:
+    desktop = one_window()
+    known = woken(desktop, book)
+    for event in (Ask(3.0, "calculator"), Key(4.0, "7"), Key(5.0, "w", ("ctrl",)), Ask(6.0, "calculator")):
+        desktop.handle(event)
+        known.turn(event, desktop.features())
+        if event.t == 4.0:
+            known.show(planes_of(shown(desktop)))
+    assert windows_alike(known, desktop) > 0.99
+    for event in (Key(7.0, "w", ("ctrl",)), Key(8.0, "w", ("ctrl",)), Ask(9.0, "notes")):
+        desktop.handle(event)
+        known.turn(event, desktop.features())
+    assert windows_alike(known, desktop) > 0.99
+
+
+def test_a_moving_pointer_lights_nothing_far_above_or_below_it() -> None:
+    desktop = Desktop(SIZE)
+    known = woken(desktop)
+    desktop.handle(moved := Move(1.0, 300, 200))
+    known.turn(moved, desktop.features())
+    near = known.within_reach(moved, ((300, 200), (300, 200)))
+    assert near[20:31].all() and not near[:20].any() and not near[31:].any()

@@ -20,7 +20,7 @@ from engine.desktop.apps.registry import APPS
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.errors import InputError
-from engine.events import Ask, Event, Key, Text
+from engine.events import Ask, Down, Event, Key, Move, Text
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.painter import ContextFeatures, PainterSpec, PaintRequest
@@ -56,13 +56,13 @@ def tiny_dreamer(seed: int = 0) -> Dreamer:
 class Always(Dreamer):
     """Lets every cell show one of the pictures at hand, and puts letters at one pen."""
 
-    def __init__(self, picture: int, pen: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, picture: int, pen: tuple[int, int] = (0, 0), belief: float = 9.0) -> None:
         super().__init__(widths=(8, 16, 16), mix=4, pen=8)
-        self.picture, self.pen = picture, pen
+        self.picture, self.pen, self.belief = picture, pen, belief
 
     def forward(self, codes: Tensor, maps: Tensor, tokens: Tensor, alike: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
         cells = by_cell(codes).shape[1:3]
-        return torch.full((1, *cells), 9.0), torch.zeros(1, *cells, 8)
+        return torch.full((1, *cells), self.belief), torch.zeros(1, *cells, 8)
 
     def picks(self, cells: Tensor, codes: Tensor) -> Tensor:
         logits = torch.zeros(len(cells), PIXELS, PICKS)
@@ -358,6 +358,26 @@ def test_a_dream_without_events_is_a_tick() -> None:
     dream.begin(PaintRequest(0, (), (), guide, None, empty))
     dream.answer(PaintRequest(1, (), (), None, None, empty))
     assert dream.guide[0].shape == (192, 256, 3)
+
+
+@pytest.mark.parametrize(
+    ("belief", "changes"),
+    [(1.0, {"tick", "move", "shortcut"}), (3.0, {"tick", "move", "shortcut", "key"}), (5.0, {"tick", "move", "shortcut", "key", "press"})],
+)
+def test_more_is_asked_for_by_a_key_and_most_where_an_event_hardly_reaches(belief: float, changes: set[str]) -> None:
+    desktop = Desktop(SIZE)
+    events: dict[str, tuple[Event, ...]] = {
+        "tick": (), "move": (Move(1.0, 300, 200),), "shortcut": (Key(1.0, "n", ("ctrl",)),), "key": (Key(1.0, "down"),),
+        "press": (Down(1.0, "left", 300, 200),), "letter": (Text(1.0, "a"),),
+    }  # fmt: skip
+    for name, happened in events.items():
+        dream = Dream(Always(1, belief=belief), SIZE)
+        dream.begin(request(desktop, guide=shown(desktop)))
+        dream._known._places.ground(dream._known.bounds, torch.zeros(PLANES, *reversed(SIZE), dtype=torch.uint8))
+        dream._known._places.replace(dream._known.bounds, torch.full((PLANES, *reversed(SIZE)), 9, dtype=torch.uint8), dream._known.planes)
+        before = dream.guide[0].copy()
+        dream.answer(request(desktop, happened))
+        assert bool((dream.guide[0][100:200, 200:300] != before[100:200, 200:300]).any()) == (name in changes), name
 
 
 def test_pictures_that_are_the_same_are_looked_at_once() -> None:

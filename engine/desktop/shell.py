@@ -46,6 +46,11 @@ def task_named(box: Rect, text_size: int) -> bool:
     return box.w >= 30 + 3 * text_size
 
 
+def task_room(box: Rect) -> Rect:
+    """Where the title stands on a window's button."""
+    return box.inset(TASK_NAME_X, 1, 4, 1)
+
+
 def icon_width(text_size: int) -> int:
     """Width of a column of icons with their names."""
     return max(72, text_size * 5 + 8) + 4
@@ -112,7 +117,7 @@ def _task(canvas: Canvas, window: Window, box: Rect, state: tuple[str, ...]) -> 
     canvas.mark(Rect(x, box.y + (box.h - TASK_ICON) // 2, TASK_ICON, TASK_ICON), window.app.icon, Role.INK)
     if named:
         ink = Role.MUTED if window.minimised else Role.INK
-        canvas.text_in(box.inset(TASK_NAME_X, 0, 4, 0), window.title or window.name, ink)
+        canvas.text_in(task_room(box), window.title or window.name, ink)
 
 
 def draw_notice(canvas: Canvas, area: Rect, text: str) -> None:

@@ -16,6 +16,17 @@ from engine.theme import Role
 EDGE = 5  # width in pixels of the strips that resize a window
 
 
+def title_height(line: int) -> int:
+    """Of a title bar with the line below it, where a line of text is so high; pixels."""
+    return line + 9
+
+
+def title_room(bar: Rect, left: bool = False) -> Rect:
+    """What a title bar's icon and its three buttons leave for the title; left: whether the buttons stand on the left."""
+    buttons = 3 * (bar.h - 2) + 4
+    return bar.inset(buttons, 0, 26, 0) if left else bar.inset(26, 0, buttons, 0)
+
+
 class WindowKeeper(Protocol):
     """What a window asks of the desktop that holds it."""
 
@@ -56,10 +67,6 @@ class Window:
             "state": self.app.state(),
         }
 
-    @staticmethod
-    def title_height(canvas: Canvas) -> int:
-        return canvas.line + 9
-
     def smallest(self, canvas_line: int) -> tuple[int, int]:
         return self.app.least[0] + 2, self.app.least[1] + canvas_line + 10  # with the thinnest border
 
@@ -74,7 +81,7 @@ class Window:
     def draw(self, canvas: Canvas, active: bool, keeper: WindowKeeper) -> None:
         """Draw the frame, the title bar, the app's content and the strips that resize."""
         outer = canvas.part(self.rect, self.name)
-        height = self.title_height(canvas)
+        height = title_height(canvas.line)
         states = (("active",) if active else ()) + (("maximised",) if self.normal else ())
         canvas.widget("window", self.name, self.rect, Touch(), self.title or self.name, state=states)
         outer.fill(self.rect, Role.BORDER, "window")
@@ -119,14 +126,13 @@ class Window:
             if lit:
                 canvas.fill(box, Role.SELECTION if "pressed" in widget.state else Role.HOVER, "button")
             canvas.mark(box.grow(-3), mark, Role.INK if lit else ink)
-        taken = len(actions) * (side + 2)
+        room = title_room(bar, chrome.left)
         icon = Rect(bar.right - 20 if chrome.left else bar.x + 6, bar.y + (bar.h - 14) // 2, 14, 14)
         canvas.mark(icon, self.app.icon, ink)
-        before, after = (taken + 4, 26) if chrome.left else (26, taken + 4)
-        centred = chrome.centred and bar.w >= 3 * taken  # a narrow window has no room to waste
+        centred = chrome.centred and bar.w >= 3 * len(actions) * (side + 2)  # a narrow window has no room to waste
         if centred:
-            before = after = max(before, after)
-        room = bar.inset(before, 0, after, 0)
+            beside = max(room.x - bar.x, bar.right - room.right)
+            room = bar.inset(beside, 0, beside, 0)
         if room.w >= canvas.line:
             canvas.text_in(room, self.title or self.name, ink, canvas.styled("bold"), align="centre" if centred else "left")
 

@@ -1,9 +1,9 @@
-"""The book of windows: what a window shows that was just opened, its button in the taskbar, and what lies under all windows,
-a page each.
+"""The book of windows: what a window shows that was just opened, with a document or without, its button in the taskbar, its menus,
+the launcher, and what lies under all windows, a page each.
 
-A page is what the source shows most often, pixel by pixel, over many desktops: a memory that is learned once and looked
-up, beside the weights (after kNN-LM, Khandelwal et al., 2020, arXiv:1911.00172). Its pixels are codes of colours, and
-from IN_PICTURE on, of what is part of a picture, coarse colours.
+A page is what the source shows most often, pixel by pixel, over many desktops, and the mean where nothing is shown often: a memory
+that is learned once and looked up, beside the weights (after kNN-LM, Khandelwal et al., 2020, arXiv:1911.00172). Its pixels are
+codes of colours, and from IN_PICTURE on, of what is part of a picture, coarse colours.
 """
 
 from __future__ import annotations
@@ -23,13 +23,21 @@ IN_PICTURE = 128
 LEVELS = 5  # of each channel, in pictures
 GROUND = -1  # in place of an app: the page of what lies under all windows
 BUTTON = 100  # and an app's slot, in place of an app: the page of its button in the taskbar
+WINDOW_MENU = 200  # and an app's slot, or GROUND: of the menu of its window, or of the bare desktop
+FIELD_MENU = 300  # and an app's slot: of the menu of what it is about: a text, a list, a board
+DOCUMENT = 400  # and an app's slot: of its window with a document that is shown for the first time
+LAUNCHER = 500  # of the launcher with nothing typed into it
 LARGEST = 2048  # pixels: a page's side
 _APPS = dict(enumerate(name.casefold() for name in APPS))
-_NAMES = {GROUND: "ground", **_APPS, **{BUTTON + slot: f"button-{name}" for slot, name in _APPS.items()}}
+_OF_APPS = {BUTTON: "button", WINDOW_MENU: "menu", FIELD_MENU: "field-menu", DOCUMENT: "document"}
+_NAMES = {
+    GROUND: "ground", WINDOW_MENU + GROUND: "menu-ground", LAUNCHER: "launcher", **_APPS,
+    **{first + slot: f"{kind}-{name}" for first, kind in _OF_APPS.items() for slot, name in _APPS.items()},
+}  # fmt: skip
 
 
 class Subject(NamedTuple):
-    """What a page shows: an app's slot, or BUTTON and that, or GROUND; and in which text size."""
+    """What a page shows: an app's slot, or what stands above in its place; and in which text size."""
 
     app: int
     text_size: int
@@ -41,13 +49,13 @@ class Book:
     def __init__(self, pages: Mapping[Subject, Tensor] = MappingProxyType({})) -> None:
         self._pages = dict(pages)
 
-    def page(self, app: int, text_size: int) -> Tensor | None:
-        """The planes of a page that are seen, uint8 (SEEN, h, w), in the text size that comes nearest; None where there is
-        none."""
-        sizes = [subject.text_size for subject in self._pages if subject.app == app]
+    def page(self, app: int, text_size: int, exact: bool = False) -> Tensor | None:
+        """The planes of a page that are seen, uint8 (SEEN, h, w), in the text size that comes nearest, or in just this one; None where
+        there is none."""
+        sizes = [subject.text_size for subject in self._pages if subject.app == app and not (exact and subject.text_size != text_size)]
         if not sizes:
             return None
-        return _COLOURS[self._pages[Subject(app, min(sizes, key=lambda size: abs(size - text_size)))].int()].permute(2, 0, 1)
+        return shown_by(self._pages[Subject(app, min(sizes, key=lambda size: abs(size - text_size)))]).permute(2, 0, 1)
 
     def tensors(self) -> dict[str, Tensor]:
         """Its pages by names that `of` knows."""
@@ -68,6 +76,11 @@ class Book:
 
     def __bool__(self) -> bool:
         return bool(self._pages)
+
+
+def shown_by(page: Tensor) -> Tensor:
+    """What a page's codes, uint8 (...), show: uint8 (..., SEEN)."""
+    return _COLOURS[page.int()]
 
 
 def _colours() -> Tensor:

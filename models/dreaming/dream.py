@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.context import text_size_of
+from engine.events import Key
 from engine.geometry import Rect
 from engine.guide import rects_of
 from engine.painter import PaintRequest
@@ -24,7 +25,7 @@ from models.dreaming.steps import Step, steps_of
 from models.inputs import held
 
 WHOLE, GOING_ON = 0.4, 0.02  # share of a letter's pixels that are picked from which all of it is shown; right after another letter
-SURE, BESIDE, AWAY, LAID = -0.5, 2.5, 4.0, 6.0  # logits from which a cell changes: more is asked for beside a letter, where an event hardly reaches, and when windows were just laid
+SURE, KEYED, BESIDE, AWAY, LAID = -0.5, 2.0, 2.5, 4.0, 6.0  # logits from which a cell changes: more is asked for by a key that is no shortcut, beside a letter, where an event hardly reaches, and when windows were just laid, or a letter goes elsewhere
 
 
 class Written(NamedTuple):
@@ -90,7 +91,7 @@ class Dream:
         tokens = self._dreamer.tokens(slow, recent)
         (pictures, codes, laid), guess = self._at_hand(step, tokens)
         reached, self._pointer = (step.pointer, self._pointer), step.pointer
-        if self._known.popups.deed is Deed.CLOSED:  # what it hid stands there again, and nothing else happens
+        if self._known.popups.deed is Deed.CLOSED or self._known.popups.known:  # what it hid, or shows, stands there, and nothing else happens
             self._written = None
             return
         codes = codes[None].to(device)
@@ -101,7 +102,9 @@ class Dream:
         pointer = torch.tensor([step.pointer], device=device).float()
         change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens, alike)
         near = self._known.within_reach(step.event, reached, guess.spots).to(device)
-        found, came = change[0] > (LAID if laid else torch.where(near, SURE, AWAY)), False
+        letter, plain = letter_of(step.event), isinstance(step.event, Key) and "ctrl" not in step.event.mods
+        here, away = KEYED if plain and not letter else SURE, LAID if letter else AWAY
+        found, came = change[0] > (LAID if laid else torch.where(near, here, away)), False
         if found.any() or guess.sure:
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()

@@ -85,7 +85,7 @@ class Field:
         """What an event makes of the text of the window in front: where, in frame pixels, and how that looks then, uint8 (PLANES, h, w).
         Nothing where what it does is not known."""
         event = step.event
-        box = _focused(planes, front) if front else None
+        box = focused(planes, front) if front else None
         now = self._opened(planes, box, text_size_of(step.context.slow)) if box else None
         if now is None:
             return []
@@ -157,7 +157,7 @@ class Field:
         pixels = planes[:3].permute(1, 2, 0).numpy()
         outer = Rect(0, 0, box.w, box.h)
         room, inner = _room(outer), _inside(outer)
-        accent = _shows(planes, Role.ACCENT)
+        accent = shows(planes, Role.ACCENT)
         accent[:, : inner.x], accent[:, inner.right :], accent[: inner.y], accent[inner.bottom :] = False, False, False, False
         strokes = carets(np.where(accent, np.uint8(Role.ACCENT), np.uint8(255)))
         if len(strokes) != 1:
@@ -202,7 +202,7 @@ def _look_below(planes: Tensor, now: _Open) -> None:
     """Take in words and characters as they are told below a field, if they are. A label that is not to be read, as one out of the book
     of windows, is believed to be right; so is the text for what it does not tell, where all of it is in view."""
     where, text = _label_of(now.box, now.size), now.editor.buffer.text
-    if where.bottom > planes.shape[1] or _shows(planes[:, *where.slices], Role.SURFACE).all():
+    if where.bottom > planes.shape[1] or shows(planes[:, *where.slices], Role.SURFACE).all():
         return
     found = COUNT.fullmatch(read_label(planes[:3].permute(1, 2, 0).numpy(), where.right, where.y, Face(now.size)) or "")
     now.typing = found is not None and found[2] is None
@@ -243,16 +243,16 @@ def _inside(box: Rect) -> Rect:
     return box.inset(PADDING[0] - MARGIN, PADDING[1], BAR + 2, PADDING[1])
 
 
-def _shows(planes: Tensor, *roles: Role) -> np.ndarray:
+def shows(planes: Tensor, *roles: Role) -> np.ndarray:
     """Where planes show one of these roles' colours: bool (h, w)."""
     pixels = planes[:3].numpy()
     return np.logical_or.reduce([(pixels == NEUTRAL[role][:, None, None]).all(0) for role in roles])
 
 
-def _focused(planes: Tensor, window: Rect) -> Rect | None:
+def focused(planes: Tensor, window: Rect) -> Rect | None:
     """The box in a window that is edged as what has the focus is, if it is as large as an editor, frame pixels."""
     part = window.meet(Rect(0, 0, planes.shape[2], planes.shape[1]))
-    accent = _shows(planes[:, *part.slices], Role.ACCENT)
+    accent = shows(planes[:, *part.slices], Role.ACCENT)
     columns = np.flatnonzero(accent.sum(0) >= LEAST[1])
     if not len(columns):
         return None
@@ -270,7 +270,7 @@ def _in_view(planes: Tensor) -> tuple[bool, bool]:
     _, height, width = planes.shape
     bar = Rect(width - BAR - 2, 3, BAR, height - 6)
     column = planes[:, bar.y : bar.bottom, bar.x + BAR // 2 : bar.x + BAR // 2 + 1]
-    thumb = np.flatnonzero(_shows(column, Role.BORDER, Role.ACCENT))
+    thumb = np.flatnonzero(shows(column, Role.BORDER, Role.ACCENT))
     if not len(thumb):
         return True, True
     return bool(thumb[0] == 0), bool(thumb[-1] == bar.h - 1)
@@ -278,7 +278,7 @@ def _in_view(planes: Tensor) -> tuple[bool, bool]:
 
 def _selection(editor: Editor, planes: Tensor) -> tuple[int, int]:
     """What is selected in an editor that shows `planes`, by offsets; twice 0 where nothing is."""
-    lit = _shows(planes, Role.SELECTION)
+    lit = shows(planes, Role.SELECTION)
     found: list[int] = []
     for row in editor.view.rows():
         top = row.y + row.height - 3  # below the letters

@@ -1,7 +1,8 @@
 """Popups in dreams: a context menu or the launcher opens over what stands there, and when it closes, that stands there again.
 
-Which event opens or closes one follows from the desktop's own rules (`engine.desktop.routing`); what it shows the dreamer says.
-What stood on the screen right before is kept as it was, to the bit, for as long as the popup is open.
+Which event opens or closes one follows from the desktop's own rules (`engine.desktop.routing`); what it shows the book of windows has
+(`models.dreaming.offers`), and the dreamer says where it has none, or once something is typed into the launcher. What stood on the
+screen right before is kept as it was, to the bit, for as long as the popup is open.
 """
 
 from __future__ import annotations
@@ -20,16 +21,22 @@ from engine.desktop.shell import icon_boxes, launcher_box
 from engine.events import Ask, Down, Event, Key, Text, Up
 from engine.geometry import GRID, Rect
 from engine.theme import NEUTRAL, Role
+from models.dreaming.book import FIELD_MENU, GROUND, WINDOW_MENU, Book, Subject
+from models.dreaming.field import focused, shows
+from models.dreaming.offers import Offer
 from models.dreaming.planes import PLANES, SEEN
+from models.dreaming.windows import Placed
 
 NOTHING, MENU, LAUNCHER = 0, 1, 2
 NEAR = 20  # cells around the pointer in which a menu opens
 LEAST = 40  # cells that have to change there if a menu did open
 CORNER = (8, 28)  # pixels from a window's left top corner to where its menu opens by key
 BARE = (90, 60)  # where the desktop's menu does
+PAPER = 4  # pixels around a point by which it is told what that stands on
 _LAUNCH = ("space", ("ctrl",))
 _MENU_BY_KEY = ("f10", ("shift",))
 _NOWHERE = (-1, -1)
+_TOLD = 8  # numbers that `state` tells of what is shown
 
 
 class Deed(Enum):
@@ -44,34 +51,48 @@ class Deed(Enum):
 
 
 class Screen(NamedTuple):
-    """area: where windows are seen; bar: the taskbar; windows: front to back; all in frame pixels. text_size: in pixels."""
+    """area: where windows are seen; bar: the taskbar; windows: front to back; buttons: theirs in the taskbar; all in frame pixels.
+    text_size: in pixels."""
 
     area: Rect
     bar: Rect
-    windows: tuple[Rect, ...]
+    windows: tuple[Placed, ...]
+    buttons: tuple[Placed, ...]
     text_size: int
+
+    def at(self, x: int, y: int) -> int | None:
+        """Whose menu opens at a point: an app's slot, or GROUND; None where nobody's does, as on the taskbar and on icons."""
+        if not self.area.holds(x, y):
+            return next((button.app for button in self.buttons if button.rect.holds(x, y)), None)
+        if self.on_icon(x, y):
+            return None
+        return next((window.app for window in self.windows if window.rect.holds(x, y)), GROUND)
 
     def on_icon(self, x: int, y: int) -> bool:
         """Whether a point lies on an icon of the desktop's that can be seen there; it has no menu."""
-        covered = any(window.holds(x, y) for window in self.windows)
+        covered = any(window.rect.holds(x, y) for window in self.windows)
         return not covered and any(box.holds(x, y) for box in icon_boxes(self.area, self.text_size, len(APPS)))
 
 
 class _Open(NamedTuple):
-    """kind: NOTHING, MENU or LAUNCHER; reach: where it may stand, on the grid, frame pixels; entries_y: where its entries begin."""
+    """kind: NOTHING, MENU or LAUNCHER; reach: where it may stand, on the grid, frame pixels; entries_y: where its entries begin; offer:
+    what it shows, where that is known."""
 
     kind: int = NOTHING
     reach: Rect = Rect(0, 0, 0, 0)
     entries_y: int = 0
+    offer: Offer | None = None
 
 
 class Popups:
-    """PLANES_KEPT: how many planes `state` gives; deed: what the last event was. For frames of `size` (width, height)."""
+    """PLANES_KEPT: how many planes `state` gives; deed: what the last event was. For frames of `size` (width, height). book: what
+    popups show."""
 
     PLANES_KEPT = PLANES + 1  # what stands below, and what is told of the popup
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], book: Book) -> None:
         width, height = size
+        self._book = book
         self.bounds = Rect(0, 0, width, height)
         self._below = torch.zeros(PLANES, height, width, dtype=torch.uint8)
         self.clear()
@@ -86,35 +107,45 @@ class Popups:
         return self._open.kind != NOTHING
 
     def take(self, event: Event | None, planes: Tensor) -> Tensor:
-        """An event came while `planes` were shown, uint8 (PLANES, H, W): what is shown once a popup that it closes is gone, the same
-        tensor where it closes none."""
+        """An event came while `planes` were shown, uint8 (PLANES, H, W): what is shown once a popup that it closes is gone, or shows
+        another row; the same tensor where nothing follows."""
         box = self.box(planes)
         if self._open.kind == MENU and not box:
             self._open = _Open()  # none opened after all
         self.deed = self._does(event, box) if self else Deed.NONE
         if isinstance(event, Down) and event.button == "left":
             self._pressed = _NOWHERE if self.deed is Deed.CLOSED else (event.x, event.y)
-        if self.deed not in (Deed.CLOSED, Deed.CHOSEN, Deed.PASSED):
+        if self.deed in (Deed.CLOSED, Deed.CHOSEN, Deed.PASSED):
+            self._open = _Open()
+            return self._below
+        before = self._open.offer
+        if before is None or self.deed is not Deed.KEPT:
             return planes
-        self._open = _Open()
-        return self._below
+        self._open = self._open._replace(offer=(after := before.answer(event)))
+        return planes if after in (None, before) else after.laid(planes, self._book)
 
-    def opens(self, event: Event | None, planes: Tensor, screen: Screen) -> None:
-        """The same event, once `take` and the windows had it: keep what `planes` show where it opens a popup."""
+    def opens(self, event: Event | None, planes: Tensor, screen: Screen) -> Tensor:
+        """The same event, once `take` and the windows had it: keep what `planes` show where it opens a popup, and show that; the same
+        tensor where none opens, or it is not known what it shows."""
         opened = _Open() if self or self.deed.taken else self._opened(event, planes, screen)
         if isinstance(event, Up) and event.button == "left":
             self._pressed = _NOWHERE
         if opened.kind:
             self._open, self._below, self.deed = opened, planes, Deed.OPENED
+        return opened.offer.laid(planes, self._book) if opened.offer else planes
 
     def _opened(self, event: Event | None, planes: Tensor, screen: Screen) -> _Open:
         """What an event opens while nothing is open."""
-        if isinstance(event, Down) and event.button == "right" and not screen.on_icon(event.x, event.y):
-            return _Open(MENU, _around((event.x, event.y)).snap().meet(self.bounds))
+        if isinstance(event, Down) and event.button == "right":
+            whose = screen.at(event.x, event.y)
+            return _Open() if whose is None else self._menu(whose, (event.x, event.y), planes, screen, _around((event.x, event.y)))
         if isinstance(event, Key) and (event.key, event.mods) == _MENU_BY_KEY:
             front = next(iter(screen.windows), None)
-            reach = front.join(_around((front.x + CORNER[0], front.y + CORNER[1]))).join(_around(front.centre)) if front else _around(BARE)
-            return _Open(MENU, reach.snap().meet(self.bounds))
+            if front is None:
+                return self._menu(GROUND, BARE, planes, screen, _around(BARE))
+            field, corner = focused(planes, front.rect), (front.rect.x + CORNER[0], front.rect.y + CORNER[1])
+            reach = front.rect.join(_around(corner)).join(_around(front.rect.centre))
+            return self._menu(front.app, field.centre if field else corner, planes, screen, reach)
         button = launcher_box(screen.bar)
         pressed = isinstance(event, Up) and event.button == "left" and button.holds(event.x, event.y) and button.holds(*self._pressed)
         if pressed or (isinstance(event, Key) and (event.key, event.mods) == _LAUNCH):
@@ -122,8 +153,16 @@ class Popups:
             box = box_in(screen.area, screen.text_size, row, min(MOST, room_in(screen.area, row)))
             edge = planes[:3, box.y, box.x + GRID : box.right - GRID]
             if not (edge == torch.from_numpy(NEUTRAL[Role.ACCENT]).view(3, 1)).all():  # else a dream woke with it
-                return _Open(LAUNCHER, box.snap().meet(self.bounds), box.y + row + ENTRIES_Y)
+                offer = Offer.of_launcher(screen.area, screen.text_size, self._book)
+                return _Open(LAUNCHER, box.snap().meet(self.bounds), box.y + row + ENTRIES_Y, offer)
         return _Open()
+
+    def _menu(self, whose: int, point: tuple[int, int], planes: Tensor, screen: Screen, reach: Rect) -> _Open:
+        """The menu of an app's window, or of what the window is about, or of the bare desktop, that opens at a point."""
+        kinds = (FIELD_MENU, WINDOW_MENU) if screen.area.holds(*point) and _on_field(planes, *point) else (WINDOW_MENU,)
+        offers = [Offer.of_menu(first + whose, screen.text_size, point, self.bounds, self._book) for first in kinds]
+        offer = next((offer for offer in offers if offer), None)
+        return _Open(MENU, (offer.box if offer else reach).snap().meet(self.bounds), 0, offer)
 
     def _does(self, event: Event | None, box: Rect) -> Deed:
         """What an event does to the popup that is open and stands in `box`."""
@@ -145,6 +184,11 @@ class Popups:
         return Deed.KEPT
 
     @property
+    def known(self) -> bool:
+        """Whether a popup is open of which it is known what it shows."""
+        return self._open.offer is not None
+
+    @property
     def reach(self) -> Rect:
         """Where the popup that is open may stand, on the grid, frame pixels."""
         return self._open.reach
@@ -152,7 +196,9 @@ class Popups:
     def box(self, planes: Tensor) -> Rect:
         """Where the popup stands that is open, on the grid, frame pixels; of a menu, what changed since it opened, no area where that is
         too little to be one."""
-        kind, reach, _ = self._open
+        kind, reach, _, offer = self._open
+        if offer:
+            return offer.box
         if kind != MENU:
             return reach
         cells = _apart(self._below, planes, reach)
@@ -177,7 +223,9 @@ class Popups:
     def state(self) -> Tensor:
         """Everything as planes, uint8 (PLANES_KEPT, H, W), for `restore`."""
         told = torch.zeros(1, self.bounds.h, self.bounds.w, dtype=torch.uint8)
-        numbers = np.array([self._open.kind, *self._open.reach, self._open.entries_y, *self._pressed], np.int16).view(np.uint8)
+        kind, reach, entries_y, offer = self._open
+        offered = (*offer.subject, *offer.box, offer.chosen, offer.lit) if offer else (0,) * _TOLD
+        numbers = np.array([kind, *reach, entries_y, *self._pressed, *offered], np.int16).view(np.uint8)
         told.view(-1)[: len(numbers)] = torch.from_numpy(numbers)
         return torch.cat([self._below, told])
 
@@ -185,13 +233,23 @@ class Popups:
         """Take back what `state` gave."""
         self.clear()
         self._below = state[:PLANES].clone()
-        kind, x, y, w, h, entries_y, *pressed = state[PLANES].flatten()[:16].numpy().view(np.int16).tolist()
-        self._open, self._pressed = _Open(kind, Rect(x, y, w, h), entries_y), (pressed[0], pressed[1])
+        numbers = state[PLANES].flatten()[: 2 * (8 + _TOLD)].numpy().view(np.int16).tolist()
+        kind, x, y, w, h, entries_y, *pressed = numbers[:8]
+        page, text_size, *box, chosen, lit = numbers[8:]
+        known = self._book.page(page, text_size, exact=True) is not None and text_size > 0
+        offer = Offer(Subject(page, text_size), Rect(*box), chosen, lit) if known else None
+        self._open, self._pressed = _Open(kind, Rect(x, y, w, h), entries_y, offer), (pressed[0], pressed[1])
 
 
 def _around(point: tuple[int, int]) -> Rect:
     """Where a menu may stand that opens at a point."""
     return Rect(point[0] // GRID * GRID, point[1] // GRID * GRID, GRID, GRID).grow(NEAR * GRID)
+
+
+def _on_field(planes: Tensor, x: int, y: int) -> bool:
+    """Whether a point of a window lies on what it is about, a text, a list or a picture, by what is shown there."""
+    seen = planes[:, *Rect(x, y, 1, 1).grow(PAPER).meet(Rect(0, 0, planes.shape[2], planes.shape[1])).slices]
+    return bool((shows(seen, Role.FIELD, Role.SELECTION) | (seen[SEEN - 1] > 0).numpy()).mean() > 0.5)
 
 
 def _apart(before: Tensor, after: Tensor, part: Rect) -> Tensor:

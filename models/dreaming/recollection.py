@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.context import text_size_of
-from engine.events import Down, Event, Key, Move, Up, Wheel
+from engine.events import Ask, Down, Event, Key, Move, Up, Wheel
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures
 from models.dreaming.book import Book
@@ -19,6 +19,7 @@ from models.dreaming.popups import Deed, Popups, Screen
 from models.dreaming.windows import Windows
 from models.memory import PictureMemory, wide
 
+LIT = 5  # cells: as high as an icon with its name
 GUESSED = 4  # of the pictures at hand, the one with the typed letter
 
 
@@ -41,7 +42,7 @@ class Recollection:
         self.planes = torch.zeros(PLANES, height, width, dtype=torch.uint8)
         self._places = PictureMemory(size, planes=PLANES)
         self._windows = Windows(size, book)
-        self.popups = Popups(size)
+        self.popups = Popups(size, book)
 
     def begin(self, planes: Tensor, context: ContextFeatures, bare: Tensor | None = None) -> None:
         """Know nothing but a guide; bare: the one without windows, where it is known."""
@@ -68,11 +69,12 @@ class Recollection:
         whether it did."""
         popups, shown = self.popups, self.popups.take(event, self.planes)
         put_back, below = popups.deed in (Deed.CLOSED, Deed.CHOSEN), popups.lifted(shown)
-        windows = self._windows.laid(below, context)
+        windows = self._windows.laid(below, context, event.text if isinstance(event, Ask) else "")
         self.show(shown if windows is below else popups.laid(windows, shown))
         bounds, area = self.bounds, self._windows.area
         bar = Rect(0, area.h, bounds.w, bounds.h - area.h)
-        popups.opens(event, self.planes, Screen(area, bar, self._windows.rects, text_size_of(context.slow)))
+        screen = Screen(area, bar, self._windows.shown, self._windows.buttons, text_size_of(context.slow))
+        self.show(popups.opens(event, self.planes, screen))
         return windows is not below or put_back
 
     @property
@@ -82,11 +84,13 @@ class Recollection:
 
     def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]], spots: Sequence[Rect] = ()) -> Tensor:
         """Where an event is likely to change what can be told, bool (h, w). Of keys and of time: the window in front, or the desktop;
-        of a moving pointer: the windows, desktop or taskbar where it is and was; of a letter: `spots`, where it is put; of what opens a
-        popup also where that may stand, and while it is open, nothing else. Of all else nowhere: what is asked for, pressed or scrolled
+        of a moving pointer: the windows, desktop or taskbar where it is and was, as far above and below it as what it lights is high; of a letter: `spots`, where it is put; of what opens a
+        popup also where that may stand, and while it is open, nothing else, nor that where it is known what it shows. Of all else nowhere: what is asked for, pressed or scrolled
         to was mostly never seen."""
         seen, popups = self._windows.seen(), self.popups
         near = torch.zeros_like(seen, dtype=torch.bool)
+        if popups.known:
+            return near
         if popups.deed is Deed.OPENED:
             near[popups.reach.cells] = True
         elif popups and not isinstance(event, (Down, Up, Wheel)):
@@ -96,7 +100,8 @@ class Recollection:
             return near | (seen == min(int(seen.max()), 1))
         for row, column in (self._cell(x, y) for x, y in pointers):
             if isinstance(event, Move):
-                near |= seen == seen[row, column]
+                rows = slice(max(row - LIT, 0), row + LIT + 1)
+                near[rows] |= seen[rows] == seen[row, column]
         for spot in spots:
             near[spot.meet(self.bounds).cells] = True
         return near

@@ -3,7 +3,8 @@ that comes looks as the dreamer's book of windows has it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from engine.context import open_apps_of, text_size_of
 from engine.desktop.apps.registry import APPS
+from engine.desktop.canvas import Canvas, Sheet
 from engine.desktop.shell import (
     TASK_ICON,
     TASK_ICON_X,
@@ -19,6 +21,7 @@ from engine.desktop.shell import (
     clock_room,
     task_boxes,
     task_named,
+    task_room,
 )
 from engine.drawing import Fill, Outline
 from engine.geometry import Rect
@@ -75,20 +78,23 @@ class _Button(NamedTuple):
     inks: Inks
 
 
-def laid(planes: Tensor, before: Tasks, after: Tasks, book: Book) -> Tensor:
-    """A guide, uint8 (PLANES, H, W), with other buttons than it had before."""
+def laid(planes: Tensor, before: Tasks, after: Tasks, book: Book, titles: Mapping[int, str] = MappingProxyType({})) -> Tensor:
+    """A guide, uint8 (PLANES, H, W), with other buttons than it had before; titles: of windows that have another one now."""
     size = planes.shape[2], planes.shape[1]
     kept: dict[int, _Button] = {}
     if before.text_size == after.text_size:
-        for app, box in zip(before.apps, _boxes(size, before), strict=True):
+        for app, box in zip(before.apps, boxes(size, before), strict=True):
             seen = planes[:SEEN, *box.slices]
             kept[app] = _Button(seen, (_paper(seen), before.inks(app)[1]))
     out, bare = planes.clone(), strip(size, after.text_size)
     part, line = Rect(0, 0, bare.w, bare.h), Rect(0, 0, bare.w, 1)
     whole = _bar(size, after.text_size).shift(-bare.x, -bare.y)
     out[:, *bare.slices] = drawn([Fill(part, Role.BAR, "bar", whole), Fill(line, Role.BORDER, "line", line)], bare.w, bare.h)
-    for app, box in zip(after.apps, _boxes(size, after), strict=True):
-        out[:, *box.slices] = _drawn(app, box, kept.get(app), after, book)
+    for app, box in zip(after.apps, boxes(size, after), strict=True):
+        button = _drawn(app, box, kept.get(app), after, book)
+        if (title := titles.get(app)) and task_named(box, after.text_size):
+            _entitle(button, title, after, app)
+        out[:, *box.slices] = button
     return out
 
 
@@ -104,7 +110,8 @@ def _bar(size: tuple[int, int], text_size: int) -> Rect:
     return Rect(0, size[1] - height, size[0], height)
 
 
-def _boxes(size: tuple[int, int], tasks: Tasks) -> list[Rect]:
+def boxes(size: tuple[int, int], tasks: Tasks) -> list[Rect]:
+    """Where the buttons stand in a frame of `size`."""
     return task_boxes(_bar(size, tasks.text_size), Face(tasks.text_size), len(tasks.apps))
 
 
@@ -129,6 +136,15 @@ def _drawn(app: int, box: Rect, kept: _Button | None, tasks: Tasks, book: Book) 
     name.copy_(reinked(name, (paper, ink), (new_paper, new_ink), ROUGH))
     planes[FILLED] = _blank(box.w, box.h, new_paper)[FILLED]
     return planes
+
+
+def _entitle(button: Tensor, title: str, tasks: Tasks, app: int) -> None:
+    """Put a window's title on its button, (PLANES, h, w)."""
+    outer, (paper, ink), sheet = Rect(0, 0, button.shape[2], button.shape[1]), tasks.inks(app), Sheet(tasks.text_size)
+    canvas, room = Canvas(sheet, outer), task_room(outer)
+    canvas.fill(outer, paper, "button")
+    canvas.text_in(room, title, ink)
+    button[:, *room.slices] = drawn(sheet.items, outer.w, outer.h)[:, *room.slices]
 
 
 def _icon_x(w: int, named: bool) -> int:

@@ -3,7 +3,9 @@
 A window is an object that keeps its looks while it moves, comes to the front, or goes and returns (object-centric, as
 in slot attention, Locatello et al., 2020, arXiv:2006.15055; here the context says which objects there are). So when
 the context tells of other windows than before, the guide is laid anew from the pictures of them, back to front, and the
-dreamer goes on from there. A window that was never seen looks as the dreamer's book of windows has it.
+dreamer goes on from there. A window that was never seen looks as the dreamer's book of windows has it. So does one that is opened
+again, for an app begins anew, all but Notes, which comes back with what it had. A document that is asked for by its name is another
+picture of its window: what was seen of it, or the book's page of a document that nobody has seen, with its name in the title.
 """
 
 from __future__ import annotations
@@ -11,35 +13,45 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of
+from engine.desktop.apps.registry import APPS
+from engine.desktop.canvas import Canvas, Sheet
+from engine.desktop.notebook import KINDS as TEXTS
 from engine.desktop.shell import bar_height
+from engine.desktop.window import title_height, title_room
 from engine.drawing import Fill
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures
 from engine.theme import Role
 from engine.typeface import Face, line_height
 from models.dreaming import taskbar
-from models.dreaming.book import GROUND, Book
+from models.dreaming.book import DOCUMENT, GROUND, Book
 from models.dreaming.pictures import drawn, reinked, stretched
 from models.dreaming.planes import FILLED, PLANES, SEEN
 from models.dreaming.taskbar import Tasks
 
 POOL = 4  # frames' worth of pictures that are kept
 RIGHT, BELOW = 76, 34  # pixels: what keeps its distance to a window's right and lower edge when its size changes
-_HEAD = 8  # numbers told of a picture in `state`
+NOTES, PAINT = list(APPS).index("Notes"), list(APPS).index("Paint")
+PICTURES = (".png",)
+KINDS = (*TEXTS, *PICTURES)  # what a document's name ends in
+_HEAD = 9  # numbers told of a picture in `state`
 _TITLES = ((Role.TITLE_IDLE, Role.TITLE_IDLE_INK), (Role.TITLE, Role.TITLE_INK))  # of those behind, of the one in front
 
 
 class Placed(NamedTuple):
-    """A window, by its app's slot, and its outer rect in frame pixels."""
+    """A window, by its app's slot, and its outer rect in frame pixels. document: what is shown in it, as `number_of` has it; 0 where nobody
+    said so."""
 
     app: int
     rect: Rect
+    document: int = 0
 
 
 class _Picture(NamedTuple):
@@ -50,9 +62,10 @@ class _Picture(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """What a picture is kept under: whose window it is, in which text size, how wide and high."""
+    """What a picture is kept under: whose window it is, with which document, in which text size, how wide and high."""
 
     app: int
+    document: int
     text_size: int
     w: int
     h: int
@@ -73,11 +86,13 @@ class Windows:
         self._pictures: OrderedDict[_Form, _Picture] = OrderedDict()
         self._shown: tuple[Placed, ...] = ()  # front to back
         self._tasks = Tasks()
+        self._titles: dict[int, str] = {}  # of windows with documents that were asked for, by these
+        self._turned: dict[int, int] = {}  # which of them each app has turned to
 
     def begin(self, planes: Tensor, context: ContextFeatures, ground: Tensor | None = None) -> None:
         """Know nothing but what `planes` show, uint8 (PLANES, H, W); ground: what is known to lie under all windows. Where it is
         not, the book says what lies under those that there are."""
-        self._pictures.clear()
+        self.clear()
         self._shown = _told(context, self._size, ())
         self._tasks = Tasks.of(context, _apps(self._shown))
         self.ground = planes.clone() if ground is None else ground.clone()
@@ -88,14 +103,26 @@ class Windows:
                 self.ground[:, *part] = believed[:, *part]
         self._take(planes)  # so that `state` tells of them
 
-    def laid(self, planes: Tensor, context: ContextFeatures) -> Tensor:
+    def laid(self, planes: Tensor, context: ContextFeatures, asked: str = "") -> Tensor:
         """What is shown, `planes`, with the windows that the context tells of, and their buttons in the taskbar; the same tensor
-        where none is another."""
+        where none is another. asked: what was asked for, in words."""
         told = _told(context, self._size, self._shown)
         tasks = Tasks.of(context, _apps(told))
+        closed = set(self._tasks.apps) - set(tasks.apps) - {NOTES}
+        for app in closed:
+            self._turned.pop(app, None)
+        titles = {}
+        if asked.casefold().endswith(KINDS) and told and told[0].app == (PAINT if asked.casefold().endswith(PICTURES) else NOTES):
+            app, number = told[0].app, _number_of(asked)
+            self._turned[app], self._titles[number] = number, asked + " · Paint" * (app == PAINT)
+            titles = {app: self._titles[number]}
+        told = tuple(window._replace(document=self._turned.get(window.app, 0)) for window in told)
         if (told, tasks) == (self._shown, self._tasks):
             return planes
         self._take(planes)
+        anew = {app for app in closed if self._book.page(app, self._text_size) is not None}
+        for form in [form for form in self._pictures if form.app in anew and not form.document]:
+            del self._pictures[form]
         before, self._shown, self._tasks = self._tasks, told, tasks
         if before.text_size != tasks.text_size and (believed := self._believed_ground()) is not None:
             self.ground = believed
@@ -105,7 +132,7 @@ class Windows:
             out[:, *part.slices] = self._picture(window, not back).planes[:, *part.shift(-window.rect.x, -window.rect.y).slices]
         while sum(picture.planes.numel() for picture in self._pictures.values()) > self._room:
             self._pictures.popitem(last=False)
-        return taskbar.laid(out, before, tasks, self._book)
+        return taskbar.laid(out, before, tasks, self._book, titles)
 
     @property
     def _text_size(self) -> int:
@@ -123,9 +150,14 @@ class Windows:
         return self._shown[0].rect if self._shown else None
 
     @property
-    def rects(self) -> tuple[Rect, ...]:
-        """Where all windows stand, front to back, frame pixels."""
-        return tuple(window.rect for window in self._shown)
+    def shown(self) -> tuple[Placed, ...]:
+        """All windows that are on the screen, front to back."""
+        return self._shown
+
+    @property
+    def buttons(self) -> tuple[Placed, ...]:
+        """Where the windows' buttons stand in the taskbar, those of minimised ones too."""
+        return tuple(map(Placed, self._tasks.apps, taskbar.boxes(self._size, self._tasks)))
 
     def seen(self) -> Tensor:
         """What each cell belongs to: 0 the desktop, from 1 on the windows, front to back, -1 the taskbar. int8 (h, w)."""
@@ -158,7 +190,7 @@ class Windows:
 
     def _picture(self, window: Placed, front: bool) -> _Picture:
         """What is known of a window, or believed, its title bar as it is in front, or behind another window."""
-        form = _Form(window.app, self._text_size, window.rect.w, window.rect.h)
+        form = self._form(window)
         known = self._pictures.pop(form, None) or self._believed(form)
         if known.front != front:
             title = known.planes[:3, 1 : line_height(Face(self._text_size)) + 9]
@@ -167,26 +199,33 @@ class Windows:
         self._pictures[form] = known
         return known
 
+    def _form(self, window: Placed) -> _Form:
+        return _Form(window.app, window.document, self._text_size, window.rect.w, window.rect.h)
+
     def _believed(self, form: _Form) -> _Picture:
         """Of a window that was not seen in this form: as it was in another size, else as the book has it, else blank."""
-        app, text_size, w, h = form
+        app, document, text_size, w, h = form
+        anew = app == PAINT and document > 0  # how far a picture reaches in a window of another size nobody knows
         for other in reversed(self._pictures):
-            if other[:2] == form[:2]:
+            if other[:3] == form[:3] and not anew:
                 return _Picture(stretched(self._pictures[other].planes, w, h, RIGHT, BELOW), self._pictures[other].front)
         outer = Rect(0, 0, w, h)
         planes = drawn([Fill(outer, Role.SURFACE, "window", outer)], w, h)
-        if (page := self._book.page(app, text_size)) is not None:
+        page, own = self._book.page(app, text_size), self._book.page(DOCUMENT + app, text_size) if document else None
+        if own is not None and (not anew or own.shape[1:] == (h, w)):
+            page = own
+        if page is not None:
             planes[:SEEN] = stretched(page, w, h, RIGHT, BELOW)
             planes[FILLED] = 0
+        if title := self._titles.get(document):
+            _entitle(planes, title, text_size)
         return _Picture(planes, True)
 
     def state(self) -> Tensor:
         """Everything as planes, uint8 (N, H, W), always as many, for `restore`."""
         width, height = self._size
         pictures = list(self._pictures.items())
-        places = {
-            _Form(app, self._text_size, rect.w, rect.h): (back, rect.x, rect.y) for back, (app, rect) in enumerate(self._shown)
-        }
+        places = {self._form(window): (back, window.rect.x, window.rect.y) for back, window in enumerate(self._shown)}
         heads = np.zeros((len(pictures) + 1, _HEAD), np.int16)
         heads[0, :5] = len(pictures), self._text_size, *self._tasks.numbers()
         for head, (form, picture) in zip(heads[1:], pictures, strict=True):
@@ -206,19 +245,36 @@ class Windows:
         heads = flat[2 * _HEAD : 2 * _HEAD * (count + 1)].numpy().view(np.int16).reshape(count, _HEAD).tolist()
         at, shown = 2 * _HEAD * (count + 1), {}
         self._pictures.clear()
-        for app, text_size, w, h, front, back, x, y in heads:
+        for app, document, text_size, w, h, front, back, x, y in heads:
             planes = flat[at : at + PLANES * w * h].view(PLANES, h, w).clone()
-            self._pictures[_Form(app, text_size, w, h)] = _Picture(planes, bool(front))
+            self._pictures[_Form(app, document, text_size, w, h)] = _Picture(planes, bool(front))
             at += planes.numel()
             if back >= 0:
-                shown[back] = Placed(app, Rect(x, y, w, h))
+                shown[back] = Placed(app, Rect(x, y, w, h), document)
         self._shown = tuple(shown[back] for back in sorted(shown))
+        self._turned = {window.app: window.document for window in self._shown if window.document}
 
     def clear(self) -> None:
         """Forget everything."""
         self._pictures.clear()
         self.ground = torch.zeros_like(self.ground)
         self._shown, self._tasks = (), Tasks()
+        self._titles, self._turned = {}, {}
+
+
+def _number_of(document: str) -> int:
+    """What stands for a document's name: never 0."""
+    return crc32(document.casefold().encode()) % 32767 + 1
+
+
+def _entitle(planes: Tensor, title: str, text_size: int) -> None:
+    """Put a title into a window's planes, (PLANES, h, w), as one in front has it."""
+    bar = Rect(1, 1, planes.shape[2] - 2, title_height(line_height(Face(text_size))) - 1)
+    room, sheet = title_room(bar), Sheet(text_size)
+    canvas = Canvas(sheet, bar)
+    canvas.fill(bar, Role.TITLE)
+    canvas.text_in(room, title, Role.TITLE_INK, canvas.styled("bold"))
+    planes[:, *room.slices] = drawn(sheet.items, planes.shape[2], bar.bottom)[:, *room.slices]
 
 
 def _apps(windows: Sequence[Placed]) -> list[int]:

@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine.desktop import bitmap
+from engine.desktop.apps.paint import BLANK
 from engine.desktop.apps.registry import APPS
+from engine.desktop.asking import TEXT_SIZES
 from engine.desktop.desktop import Desktop
-from engine.events import Ask
+from engine.events import Ask, Down, Key, Text, Up
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.scene import find
-from models.dreaming.book import BUTTON, GROUND, IN_PICTURE, LEVELS, Book, Subject
+from models.dreaming.book import (
+    BUTTON,
+    DOCUMENT,
+    FIELD_MENU,
+    GROUND,
+    IN_PICTURE,
+    LAUNCHER,
+    LEVELS,
+    WINDOW_MENU,
+    Book,
+    Subject,
+    shown_by,
+)
 from models.dreaming.codes import codes_of
 from models.dreaming.planes import planes_of
 from models.loading import BOOK, load_book, load_bundled, save_book
+from models.synthetic import prose
 from models.synthetic.sessions import emptied, random_desktop
 from models.training.config import TrainConfig
 
 SIZE = (512, 384)
-TEXT_SIZES = (11, 13, 16)
 OPENED = 32  # desktops that a page is learned from
+USUAL = 0.5  # share of them that show the same, from which that is what a page shows
+Look = Callable[[Desktop, np.random.Generator], Iterator[tuple[int, Rect]]]
 
 
 def book_of(config: TrainConfig) -> Book:
@@ -41,43 +61,76 @@ def book_of(config: TrainConfig) -> Book:
 
 def learned(rng: np.random.Generator) -> Book:
     """A book from desktops of the synthetic source."""
+    looks: list[Look] = [_bare, *(partial(_opened, app) for app in APPS), *(partial(_with_document, app) for app in ("Notes", "Paint"))]
     pages: dict[Subject, Tensor] = {}
     for text_size in TEXT_SIZES:
-        pages[Subject(GROUND, text_size)] = _usual(_bare(text_size, rng))
-        for slot, app in enumerate(APPS):
-            pages[Subject(slot, text_size)] = _usual(_opened(app, text_size, rng))
-            pages[Subject(BUTTON + slot, text_size)] = _usual(_button(app, text_size, rng))
+        for look in looks:
+            seen: dict[int, list[Tensor]] = defaultdict(list)
+            for _ in range(OPENED):
+                desktop = _desktop(text_size, rng)
+                for page, rect in look(desktop, rng):
+                    seen[page].append(_codes(desktop, rect))
+            pages |= {Subject(page, text_size): _usual(pictures) for page, pictures in seen.items()}
     return Book(pages)
 
 
-def _usual(seen: Iterator[Tensor]) -> Tensor:
-    """Pictures of several sizes to what is shown most often, in the size that is met most often."""
-    by_size: dict[tuple[int, ...], list[Tensor]] = defaultdict(list)
-    for picture in seen:
-        by_size[tuple(picture.shape)].append(picture)
-    often, _ = Counter({size: len(pictures) for size, pictures in by_size.items()}).most_common(1)[0]
-    return torch.stack(by_size[often]).mode(0).values
+def _usual(seen: Sequence[Tensor]) -> Tensor:
+    """Pictures of several sizes to what is shown most often, or on the whole where nothing is, in the size that is met most often."""
+    often, _ = Counter(tuple(picture.shape) for picture in seen).most_common(1)[0]
+    pictures = torch.stack([picture for picture in seen if picture.shape == often])
+    usual = pictures.mode(0).values
+    unsure = (pictures == usual).float().mean(0) < USUAL
+    mean = shown_by(pictures)[..., :3].float().mean(0).round().to(torch.uint8).permute(2, 0, 1)
+    return torch.where(unsure, _coded(mean, usual >= IN_PICTURE), usual)
 
 
-def _bare(text_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
-    for _ in range(OPENED):
-        yield _codes(_desktop(text_size, rng), Rect(0, 0, *SIZE))
+def _bare(desktop: Desktop, rng: np.random.Generator) -> Iterator[tuple[int, Rect]]:
+    yield GROUND, Rect(0, 0, *SIZE)
+    _press(desktop, "space", "ctrl")
+    yield LAUNCHER, find(desktop.widgets, "ask").rect
+    _press(desktop, "escape")
+    _press(desktop, "f10", "shift")
+    yield WINDOW_MENU + GROUND, find(desktop.widgets, "menu").rect
 
 
-def _opened(app: str, text_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
-    for _ in range(OPENED):
-        desktop = _desktop(text_size, rng)
-        desktop.handle(Ask(round(desktop.t + 0.1, 3), app.casefold()))
-        window = desktop.stack.front
-        assert window is not None
-        yield _codes(desktop, window.rect)
+def _opened(app: str, desktop: Desktop, rng: np.random.Generator) -> Iterator[tuple[int, Rect]]:
+    slot = list(APPS).index(app)
+    desktop.handle(Ask(_soon(desktop), app.casefold()))
+    yield slot, _front(desktop)
+    yield BUTTON + slot, find(desktop.widgets, f"taskbar/{app}").rect
+    own = [w for w in desktop.widgets if w.touch and w.touch.menu and w.path.startswith(f"{app}/") and w.role != "title"]
+    about = [(FIELD_MENU, widget) for widget in sorted(own, key=lambda w: w.rect.area)[-1:]]
+    for page, widget in ((WINDOW_MENU, find(desktop.widgets, f"{app}/title")), *about):
+        if widget.role == "editor":
+            desktop.handle(Text(_soon(desktop), "a"))  # an empty text has no menu
+        desktop.handle(Down(_soon(desktop), "right", *widget.rect.centre))
+        desktop.handle(Up(_soon(desktop), "right", *widget.rect.centre))
+        yield page + slot, find(desktop.widgets, "menu").rect
+        _press(desktop, "escape")
 
 
-def _button(app: str, text_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
-    for _ in range(OPENED):
-        desktop = _desktop(text_size, rng)
-        desktop.handle(Ask(round(desktop.t + 0.1, 3), app.casefold()))
-        yield _codes(desktop, find(desktop.widgets, f"taskbar/{app}").rect)
+def _with_document(app: str, desktop: Desktop, rng: np.random.Generator) -> Iterator[tuple[int, Rect]]:
+    if app == "Notes":
+        name = desktop.documents.fresh("A document", ".md")
+        desktop.documents.write(name, "\n".join(prose.sentence(rng, int(rng.integers(5, 160))) for _ in range(int(rng.integers(3, 14)))))
+    else:
+        name = desktop.documents.fresh("A picture", ".png")
+        desktop.documents.write(name, bitmap.encode(bitmap.blank(*BLANK) * 0 + rng.integers(0, 256, 3).astype(np.uint8)))
+    desktop.handle(Ask(_soon(desktop), name))
+    yield DOCUMENT + list(APPS).index(app), _front(desktop)
+
+
+def _front(desktop: Desktop) -> Rect:
+    assert desktop.stack.front is not None
+    return desktop.stack.front.rect
+
+
+def _press(desktop: Desktop, key: str, *mods: str) -> None:
+    desktop.handle(Key(_soon(desktop), key, mods))
+
+
+def _soon(desktop: Desktop) -> float:
+    return round(desktop.t + 0.1, 3)
 
 
 def _desktop(text_size: int, rng: np.random.Generator) -> Desktop:
@@ -90,6 +143,15 @@ def _codes(desktop: Desktop, rect: Rect) -> Tensor:
     guide = Guide(SIZE)
     guide.update(desktop.items)
     planes = planes_of(guide)[:, *rect.meet(guide.frame).slices]
-    red, green, blue = ((planes[:3].float() * ((LEVELS - 1) / 255)).round().to(torch.uint8)).unbind()
+    return _coded(planes[:3], planes[3] > 0)
+
+
+def _coded(pixels: Tensor, in_picture: Tensor) -> Tensor:
+    """A page's codes of pixels, uint8 (3, h, w), of which those `in_picture`, bool (h, w), are a picture's."""
+    red, green, blue = ((pixels.float() * ((LEVELS - 1) / 255)).round().to(torch.uint8)).unbind()
     coarse = IN_PICTURE + (red * LEVELS + green) * LEVELS + blue
-    return torch.where(planes[3] > 0, coarse, codes_of(planes[:3], torch.zeros_like(planes[3])))
+    return torch.where(in_picture, coarse, codes_of(pixels, torch.zeros_like(pixels[0])))
+
+
+if __name__ == "__main__":
+    save_book(Path(sys.argv[1]), learned(np.random.default_rng(TrainConfig.seed)))

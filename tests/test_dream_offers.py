@@ -1,0 +1,132 @@
+"""Menus and the launcher in dreams: what they show the book has, which row is chosen follows from the events."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.desktop.desktop import Desktop
+from engine.events import Ask, Event, Key, Move, Text, Wheel
+from engine.scene import find
+from models.dreaming.book import Book
+from models.dreaming.dream import Dream
+from models.dreaming.planes import planes_of
+from models.dreaming.recollection import Recollection
+from tests.test_dream_popups import ESCAPE, OPEN, click, right
+from tests.test_dream_windows import one_window, woken
+from tests.test_dreaming import SIZE, Always, request, shown
+
+ALIKE = 0.97  # share of a popup's pixels
+NEAR = 40  # grey levels: a page's mixtures are as near as codes come
+
+
+class Lived:
+    """A desktop with a Notes and a Calculator, and what a dream knows of it that has this book."""
+
+    def __init__(self, book: Book, desktop: Desktop | None = None) -> None:
+        self.desktop = desktop or one_window()
+        self.known = woken(self.desktop, book)
+
+    def take(self, *events: Event) -> None:
+        for event in events:
+            self.desktop.handle(event)
+            self.known.turn(event, self.desktop.features())
+
+    def alike(self, path: str) -> float:
+        """Share of a popup's pixels that are as the desktop shows them."""
+        box = find(self.desktop.widgets, path).rect
+        right = planes_of(shown(self.desktop))[:3, *box.slices]
+        return float(((self.known.planes[:3, *box.slices].int() - right.int()).abs().amax(0) < NEAR).float().mean())
+
+
+@pytest.mark.parametrize("place", ["Calculator/title", "Calculator/7", "desktop", "taskbar/Calculator", "Notes/text", "Calculator/display"])
+def test_a_menu_shows_what_the_desktop_s_does(book: Book, place: str) -> None:
+    lived = Lived(book)
+    lived.take(Ask(2.0, "calculator"))
+    spot = (505, 20) if place == "desktop" else find(lived.desktop.widgets, place).rect.centre
+    lived.take(*right(*spot))
+    assert lived.desktop.menu and lived.known.popups.known and lived.alike("menu") > ALIKE
+
+
+@pytest.mark.parametrize("spot", [(509, 345), (509, 20), (100, 345)])
+def test_a_menu_that_has_no_room_opens_upwards_and_to_the_left(book: Book, spot: tuple[int, int]) -> None:
+    lived = Lived(book, Desktop(SIZE))
+    lived.take(*right(*spot))
+    assert lived.alike("menu") > ALIKE
+
+
+def test_the_row_under_the_keyboard_and_the_one_under_the_pointer_are_lit(book: Book) -> None:
+    lived = Lived(book)
+    lived.take(Ask(2.0, "calculator"))
+    lived.take(*right(*find(lived.desktop.widgets, "Calculator/title").rect.centre))
+    entries = [w.rect.centre for w in lived.desktop.widgets if w.role == "entry"]
+    first = lived.known.planes
+    for event in (Key(6.0, "down"), Key(6.1, "up"), Key(6.2, "up"), Move(6.3, *entries[1]), Wheel(6.4, 1), Move(6.5, 500, 300), Key(6.6, "down")):
+        lived.take(event)
+        assert lived.alike("menu") > ALIKE, event
+        assert not torch.equal(first, lived.known.planes) or event.t == 6.1
+    assert not lived.known.within_reach(Key(7.0, "down"), ((0, 0),)).any(), "nothing is left to dream"
+
+
+def test_an_entry_does_what_it_does_to_windows(book: Book) -> None:
+    lived = Lived(book)
+    lived.take(Ask(2.0, "calculator"))
+    lived.take(*right(*find(lived.desktop.widgets, "Calculator/title").rect.centre), Key(6.0, "up"), Key(7.0, "enter"))
+    assert [window.name for window in lived.desktop.stack.windows] == ["Notes"] and not lived.known.popups
+
+
+def test_the_launcher_shows_what_the_desktop_s_does_until_something_is_typed(book: Book) -> None:
+    lived = Lived(book, Desktop(SIZE))
+    before = lived.known.planes
+    lived.take(OPEN)
+    assert lived.alike("ask") > ALIKE
+    second = [w.rect.centre for w in lived.desktop.widgets if w.role == "entry"][1]
+    for event in (Key(6.0, "down"), Move(6.5, *second), Key(7.0, "down"), Key(7.1, "up"), Key(7.2, "up"), Key(7.3, "up")):
+        lived.take(event)
+        assert lived.known.popups.known and lived.alike("ask") > 0.95, event
+    lived.take(Text(8.0, "c"))
+    assert lived.known.popups and not lived.known.popups.known
+    lived.take(ESCAPE)
+    assert torch.equal(before, lived.known.planes)
+
+
+def test_a_popup_that_the_book_knows_asks_the_dreamer_nothing(book: Book) -> None:
+    desktop = one_window()
+    dreamer = Always(0)
+    dreamer.book = book
+    dream = Dream(dreamer, SIZE)
+    dream.begin(request(desktop, guide=shown(desktop)))
+    before = dream.guide[0].copy()
+    for event in (*right(300, 120), Move(6.0, 310, 140), Key(6.2, "down"), ESCAPE):
+        desktop.handle(event)
+        dream.answer(request(desktop, (event,)))
+        assert dream._known.popups.known == (event is not ESCAPE)
+    assert (dream.guide[0] == before).all()
+
+
+def test_nothing_opens_on_the_bare_taskbar(book: Book) -> None:
+    lived = Lived(book)
+    lived.take(*right(400, 372))
+    assert not lived.desktop.menu and not lived.known.popups
+
+
+@pytest.mark.parametrize("opens", [[OPEN], right(300, 120)])
+def test_a_copy_of_an_open_popup_goes_on_the_same(book: Book, opens: list[Event]) -> None:
+    lived = Lived(book)
+    lived.take(*opens, Key(6.0, "down"))
+    copy, other = Recollection(SIZE, book), Recollection(SIZE, Book())
+    for one in (copy, other):
+        one.restore(lived.known.state())
+    assert copy.popups.known and not other.popups.known and other.popups, "another book has no such page"
+    for event in (Move(7.0, 310, 150), Key(8.0, "down"), *click(20, 200)):
+        lived.take(event)
+        copy.turn(event, lived.desktop.features())
+        assert torch.equal(lived.known.planes, copy.planes), event
+
+
+def test_a_button_in_the_taskbar_has_its_window_s_menu_in_whatever_colour_it_stands(book: Book) -> None:
+    lived = Lived(book)
+    lived.take(Ask(2.0, "calculator"))
+    x, y, w, h = find(lived.desktop.widgets, "taskbar/Calculator").rect
+    lived.take(*right(x + w - 8, y + h // 2))
+    assert len([w for w in lived.desktop.widgets if w.role == "entry"]) == 6 and lived.alike("menu") > ALIKE
