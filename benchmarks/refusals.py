@@ -55,7 +55,7 @@ def _measured(path: Path) -> dict[str, Any]:
             why = answer()
             took.append((monotonic() - begun) * 1e3)
         told[way] = round(min(took), 1) if why else None
-        told["why"] = told["why"] or why[:160]
+        told["why"] = told["why"] or why[:240]
     return told
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests import fuzzing
 from tests.bounds import Memory, alarmed
 from tests.fuzzing import Target, outcome
-from tests.test_safe_loading import ROOM_MB, refused_soon
+from tests.test_safe_loading import ROOM_MB, refused_thriftily
 
 ROOT = Path(__file__).parent.parent
 HANGS_IN_C = """
@@ -66,4 +66,4 @@ def test_memory_is_seen_below_what_was_taken_before() -> None:
         raise CheckpointError("no")
 
     with pytest.raises(AssertionError):
-        refused_soon(greedy, "no")
+        refused_thriftily(greedy, "no")

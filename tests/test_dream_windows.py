@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -245,20 +247,33 @@ def test_the_book_has_a_page_of_every_app_and_is_kept(book: Book, tmp_path: Path
     assert all(torch.equal(page, again.tensors()[name]) for name, page in book.tensors().items())
 
 
+def packed(height: int, width: int, pixels: int) -> torch.Tensor:
+    """A page as its file has it that says how large it is, and holds so many pixels."""
+    return torch.frombuffer(bytearray(struct.pack("<HH", height, width) + zlib.compress(bytes(pixels))), dtype=torch.uint8)
+
+
 @pytest.mark.parametrize(
     ("name", "page"),
     [
         ("clock.13", torch.zeros(4, 4, dtype=torch.uint8)), ("notes.big", torch.zeros(4, 4, dtype=torch.uint8)),
-        ("notes.13", torch.zeros(4, 4)), ("notes.13", torch.zeros(4, dtype=torch.uint8)),
-        ("notes.13", torch.zeros(4, 4096, dtype=torch.uint8)),
+        ("notes.13", torch.zeros(4, 4)), ("notes.13", torch.zeros(4, dtype=torch.uint8)), ("notes.13", torch.zeros(2, dtype=torch.uint8)),
+        ("notes.13", torch.zeros(4, 4096, dtype=torch.uint8)), ("notes.13", packed(4, 4, 15)), ("notes.13", packed(4, 4, 17)),
+        ("notes.13", packed(4, 4, 16)[:-1]), ("notes.13", packed(0, 0, 0)), ("notes.13", packed(4096, 4, 2**14)), ("notes.13", packed(65535, 65535, 2**26)),
     ],
 )  # fmt: skip
 def test_a_book_that_is_none_is_refused(tmp_path: Path, name: str, page: torch.Tensor) -> None:
     save_file({name: page}, tmp_path / "book.safetensors")
     with pytest.raises(CheckpointError, match=r"book\.safetensors"):
         load_book(tmp_path / "book.safetensors")
-    save_file({"notes.13": torch.zeros(4, 4, dtype=torch.uint8)}, tmp_path / "book.safetensors")
-    assert load_book(tmp_path / "book.safetensors")
+    for sound in (torch.zeros(4, 4, dtype=torch.uint8), packed(4, 4, 16)):
+        save_file({"notes.13": sound}, tmp_path / "book.safetensors")
+        assert load_book(tmp_path / "book.safetensors")
+
+
+def test_many_small_pages_cannot_become_more_than_there_is_room_for(tmp_path: Path) -> None:
+    save_file({f"notes.{size}": packed(2048, 2048, 2**22) for size in range(9)}, tmp_path / "book.safetensors")
+    with pytest.raises(CheckpointError, match=r"notes\.\d"):
+        load_book(tmp_path / "book.safetensors")
 
 
 def test_a_document_that_is_asked_for_is_another_picture_of_its_window(book: Book) -> None:

@@ -22,7 +22,7 @@ from tests.checkpoints import tiny_checkpoint
 from tests.hostile import PICKLE
 from tests.hostile_loras import LORA_CASES, plant, planted
 from tests.test_painters import SIZE, ask, drawn, empty, show
-from tests.test_safe_loading import refused_soon
+from tests.test_safe_loading import refused_thriftily
 from tests.tiny_families import tiny_folder
 from tests.tiny_loras import Lora, as_kohya, tiny_lora
 from ui.cli import status
@@ -82,7 +82,7 @@ def test_what_is_hostile_is_refused_and_its_twin_is_put_on(
     assert twin.loras is not None and len(twin.loras.infos) == 1
     hostile = written(case.hostile, "hostile.safetensors")
     hostile.write_bytes(case.bytes(hostile.read_bytes()))
-    said = refused_soon(lambda: dressed(checkpoint, replace(SPEC, loras=((str(hostile), 1.0),))), case.message)
+    said = refused_thriftily(lambda: dressed(checkpoint, replace(SPEC, loras=((str(hostile), 1.0),))), case.message)
     assert "\n" not in said and len(said) < 700 and str(tmp_path) in said
     assert not (tmp_path / "ran").exists() and (painted(old[0]) == old[1]).all()
     assert not hasattr(checkpoint.pipeline.unet, "peft_config")  # nothing of it stays behind
