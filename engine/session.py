@@ -286,7 +286,8 @@ class Session:
             for seq in [seq for seq in self._posted if seq <= painting.seq]:
                 posted_at, _ = self._posted.pop(seq)
                 self.statistics.latencies = [*self.statistics.latencies[-199:], (begun - posted_at) * 1e3]
-        self._waking = self._waking and bool(self._posted or not paintings)
+        popup = self.desktop.menu is not None or self.desktop.ask_bar is not None  # a dream that woke with one would never lose it
+        self._waking = self._waking and (popup or bool(self._posted or not paintings))
         checked, repaired = self._check(changed)
         return [*changed, *checked], repaired, (perf_counter() - begun) * 1e3
 

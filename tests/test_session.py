@@ -13,7 +13,7 @@ import pytest
 from engine import freed
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
-from engine.events import Ask, Key, Text
+from engine.events import Ask, Key, Move, Text
 from engine.freed import Freed
 from engine.geometry import Rect
 from engine.journal import Journal
@@ -266,6 +266,18 @@ def test_a_dream_gets_the_guide_once_and_in_another_look_only_if_it_needs_it(ima
     after = dreamer.asked[len(guided) :]
     assert [request.guide is not None for request in after] == [not imagines, False]
     assert all(request.damage == (Rect(0, 0, *SIZE),) for request in after)
+
+
+@pytest.mark.parametrize("opening", [Key(0.5, "f10", ("shift",)), Key(0.5, "space", ("ctrl",))])
+def test_a_dream_does_not_begin_with_a_popup(opening: Key) -> None:
+    """One that woke with a menu or the ask bar would not know what that hides: it gets the guide until that is gone."""
+    dreamer, desktop = Dreamer(PainterSpec(size=SIZE)), Desktop(SIZE)
+    desktop.handle(opening)
+    session = Session(desktop, DirectMailbox(dreamer))
+    for event in (Move(1.0, 40, 40), Key(2.0, "escape"), Move(3.0, 60, 60)):
+        session.step([event], event.t)
+    assert desktop.menu is None and desktop.ask_bar is None
+    assert [request.guide is not None for request in dreamer.asked] == [True, True, False]
 
 
 def test_text_typed_in_a_dream_is_kept(tmp_path: Path) -> None:
