@@ -46,13 +46,13 @@ def test_an_input_that_hangs_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     time.sleep(0.2)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no alarm to be deaf to")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no alarm: there a hang ends the process")
 def test_what_heeds_no_alarm_ends_with_its_process() -> None:
     done = subprocess.run([sys.executable, "-c", HANGS_IN_C], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1 and "Timeout" in done.stderr and "in alarmed" not in done.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets what was taken before")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process reset its peak of memory, so elsewhere more than was ever taken is all that can be seen")
 def test_memory_is_seen_below_what_was_taken_before() -> None:
     bytearray(int(ROOM_MB * 2) << 20)
     memory = Memory()

@@ -80,7 +80,7 @@ def test_a_cpu_is_believed_where_its_sums_are_exact(monkeypatch: pytest.MonkeyPa
         assert eight_bits.supported.__wrapped__() == (exact and any(told.values()))
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="what is said of sums is said of this kind of CPU")
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="only of x86 CPUs without VNNI is it known that their sums of bytes overflow")
 def test_where_bytes_are_not_multiplied_sums_overflow_and_it_is_seen() -> None:
     assert eight_bits._adds_exactly() == eight_bits.supported()
 

@@ -229,10 +229,9 @@ def test_a_hub_caches_snapshot_loads_and_its_links_lead_nowhere_else(
     refused(snapshot, "links outside")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the memory of a process that is running; the README says so")
 def test_opening_takes_no_more_memory_than_the_files_can_need(sound: Path) -> None:
     """Row 13."""
-    if sys.platform != "linux":
-        pytest.skip("only Linux bounds the memory of a process that is running")
     with pytest.raises(CheckpointError, match="more memory than"), limited_memory(sound / "sd1"):
         torch.empty(2**38, dtype=torch.uint8)
     with limited_memory(sound / "sd1"):
