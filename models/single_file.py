@@ -51,7 +51,7 @@ PARTS = {  # of a file that is whole, by its denoiser's class
     "SD3Transformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"},
     **{f"{name}Transformer2DModel": {"transformer", "vae", "text_encoder"} for name in ("Flux2", "ZImage", "QwenImage", "Chroma")},
 }
-KLEINS = {12_288: "-9b", 15_360: ""}  # FLUX.2 by how wide its words are: of the larger klein, and of dev, of which we have no words
+KLEIN_9B, FLUX2_DEV = 12_288, 15_360  # how wide words are that FLUX.2 is told; of dev's we have none
 
 
 class Network(NamedTuple):
@@ -256,11 +256,12 @@ def _sd3_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]:
 def _klein_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]:
     """Which FLUX.2 klein; "" for dev."""
     names = (transformer.names.get(f"{DENOISER}{name}.weight") for name in ("txt_in", "context_embedder"))
-    size = KLEINS.get(next((file.entries[name].shape[-1] for name in names if name is not None and file.entries[name].shape), 0))
-    if size == "":
+    width = next((file.entries[name].shape[-1] for name in names if name is not None and file.entries[name].shape), 0)
+    if width == FLUX2_DEV:
         return ("",)
+    size = "-9b" if width == KLEIN_9B else ""
     kind = "klein-base" if "base" in said else "klein-kv" if "kv" in said and size else "klein"
-    return f"{kind}{size or ''}", f"taken for {kind}, by what it calls itself"
+    return f"{kind}{size}", f"taken for {kind}, by what it calls itself"
 
 
 def _z_image_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ class Dream:
                     pixels[spot.slices] = COLOURS + len(pictures) - 1
             self._show(pictures, pixels)
         if step.event is not None:
-            self._written = Written(letter_of(step.event), guess.behind) if came and not guess.sure else None
+            self._written = Written(letter, guess.behind) if came and not guess.sure else None
 
     def _at_hand(self, step: Step, tokens: Tensor) -> tuple[AtHand, Guess]:
         """What can be copied from, and the last of it as a guess."""

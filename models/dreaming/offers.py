@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from engine.desktop.ask_bar import ENTRIES_Y, MOST, box_in, room_in
+from engine.desktop.ask_bar import ENTRIES_Y
 from engine.desktop.canvas import row_height
 from engine.drawing import Fill
 from engine.events import Down, Event, Key, Move, Up, Wheel
@@ -43,10 +43,9 @@ class Offer(NamedTuple):
         return cls(Subject(page, text_size), Rect(left, top, w, h), 0)
 
     @classmethod
-    def of_launcher(cls, area: Rect, text_size: int, book: Book) -> Offer | None:
-        """The launcher, where windows are seen in `area`; None where the book has no page of its size."""
-        seen, row = book.page(LAUNCHER, text_size, exact=True), row_height(text_size)
-        box = box_in(area, text_size, row, min(MOST, room_in(area, row)))
+    def of_launcher(cls, box: Rect, text_size: int, book: Book) -> Offer | None:
+        """The launcher that opens in `box`; None where the book has no page of its size."""
+        seen = book.page(LAUNCHER, text_size, exact=True)
         return cls(Subject(LAUNCHER, text_size), box, NONE) if seen is not None and seen.shape[1:] == (box.h, box.w) else None
 
     @property

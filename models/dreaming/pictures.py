@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.desktop.canvas import Canvas, Sheet
 from engine.drawing import Item
 from engine.geometry import Rect
 from engine.guide import Guide
@@ -22,6 +23,15 @@ def drawn(items: Sequence[Item], w: int, h: int) -> Tensor:
     guide = Guide(Rect(0, 0, w, h).snap()[2:])
     guide.update(items)
     return planes_of(guide)[:, :h, :w]
+
+
+def entitle(picture: Tensor, title: str, text_size: int, area: Rect, room: Rect, inks: Inks, shape: str = "plain", weight: str = "regular") -> None:
+    """Write a title into `room` of a picture, (PLANES, h, w), on a paper of that shape that fills `area`; both in its pixels."""
+    sheet, (paper, ink) = Sheet(text_size), inks
+    canvas = Canvas(sheet, area)
+    canvas.fill(area, paper, shape)
+    canvas.text_in(room, title, ink, canvas.styled(weight))
+    picture[:, *room.slices] = drawn(sheet.items, area.right, area.bottom)[:, *room.slices]
 
 
 def stretched(picture: Tensor, w: int, h: int, right: int, below: int) -> Tensor:

@@ -153,7 +153,7 @@ class Popups:
             box = box_in(screen.area, screen.text_size, row, min(MOST, room_in(screen.area, row)))
             edge = planes[:3, box.y, box.x + GRID : box.right - GRID]
             if not (edge == torch.from_numpy(NEUTRAL[Role.ACCENT]).view(3, 1)).all():  # else a dream woke with it
-                offer = Offer.of_launcher(screen.area, screen.text_size, self._book)
+                offer = Offer.of_launcher(box, screen.text_size, self._book)
                 return _Open(LAUNCHER, box.snap().meet(self.bounds), box.y + row + ENTRIES_Y, offer)
         return _Open()
 

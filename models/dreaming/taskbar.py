@@ -12,7 +12,6 @@ from torch import Tensor
 
 from engine.context import open_apps_of, text_size_of
 from engine.desktop.apps.registry import APPS
-from engine.desktop.canvas import Canvas, Sheet
 from engine.desktop.shell import (
     TASK_ICON,
     TASK_ICON_X,
@@ -29,7 +28,7 @@ from engine.painter import ContextFeatures
 from engine.theme import NEUTRAL, Role
 from engine.typeface import Face, line_height
 from models.dreaming.book import BUTTON, Book
-from models.dreaming.pictures import Inks, drawn, reinked, stretched
+from models.dreaming.pictures import Inks, drawn, entitle, reinked, stretched
 from models.dreaming.planes import FILLED, SEEN
 
 GAP = 6  # pixels between the launcher and the first button
@@ -93,7 +92,8 @@ def laid(planes: Tensor, before: Tasks, after: Tasks, book: Book, titles: Mappin
     for app, box in zip(after.apps, boxes(size, after), strict=True):
         button = _drawn(app, box, kept.get(app), after, book)
         if (title := titles.get(app)) and task_named(box, after.text_size):
-            _entitle(button, title, after, app)
+            outer = Rect(0, 0, box.w, box.h)
+            entitle(button, title, after.text_size, outer, task_room(outer), after.inks(app), "button")
         out[:, *box.slices] = button
     return out
 
@@ -136,15 +136,6 @@ def _drawn(app: int, box: Rect, kept: _Button | None, tasks: Tasks, book: Book) 
     name.copy_(reinked(name, (paper, ink), (new_paper, new_ink), ROUGH))
     planes[FILLED] = _blank(box.w, box.h, new_paper)[FILLED]
     return planes
-
-
-def _entitle(button: Tensor, title: str, tasks: Tasks, app: int) -> None:
-    """Put a window's title on its button, (PLANES, h, w)."""
-    outer, (paper, ink), sheet = Rect(0, 0, button.shape[2], button.shape[1]), tasks.inks(app), Sheet(tasks.text_size)
-    canvas, room = Canvas(sheet, outer), task_room(outer)
-    canvas.fill(outer, paper, "button")
-    canvas.text_in(room, title, ink)
-    button[:, *room.slices] = drawn(sheet.items, outer.w, outer.h)[:, *room.slices]
 
 
 def _icon_x(w: int, named: bool) -> int:

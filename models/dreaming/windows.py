@@ -21,7 +21,6 @@ from torch import Tensor
 
 from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of
 from engine.desktop.apps.registry import APPS
-from engine.desktop.canvas import Canvas, Sheet
 from engine.desktop.notebook import KINDS as TEXTS
 from engine.desktop.shell import bar_height
 from engine.desktop.window import title_height, title_room
@@ -32,7 +31,7 @@ from engine.theme import Role
 from engine.typeface import Face, line_height
 from models.dreaming import taskbar
 from models.dreaming.book import DOCUMENT, GROUND, Book
-from models.dreaming.pictures import drawn, reinked, stretched
+from models.dreaming.pictures import drawn, entitle, reinked, stretched
 from models.dreaming.planes import FILLED, PLANES, SEEN
 from models.dreaming.taskbar import Tasks
 
@@ -46,7 +45,7 @@ _TITLES = ((Role.TITLE_IDLE, Role.TITLE_IDLE_INK), (Role.TITLE, Role.TITLE_INK))
 
 
 class Placed(NamedTuple):
-    """A window, by its app's slot, and its outer rect in frame pixels. document: what is shown in it, as `number_of` has it; 0 where nobody
+    """A window, by its app's slot, and its outer rect in frame pixels. document: what is shown in it, as `_number_of` has it; 0 where nobody
     said so."""
 
     app: int
@@ -218,7 +217,8 @@ class Windows:
             planes[:SEEN] = stretched(page, w, h, RIGHT, BELOW)
             planes[FILLED] = 0
         if title := self._titles.get(document):
-            _entitle(planes, title, text_size)
+            bar = Rect(1, 1, w - 2, title_height(line_height(Face(text_size))) - 1)
+            entitle(planes, title, text_size, bar, title_room(bar), _TITLES[True], "plain", "bold")
         return _Picture(planes, True)
 
     def state(self) -> Tensor:
@@ -265,16 +265,6 @@ class Windows:
 def _number_of(document: str) -> int:
     """What stands for a document's name: never 0."""
     return crc32(document.casefold().encode()) % 32767 + 1
-
-
-def _entitle(planes: Tensor, title: str, text_size: int) -> None:
-    """Put a title into a window's planes, (PLANES, h, w), as one in front has it."""
-    bar = Rect(1, 1, planes.shape[2] - 2, title_height(line_height(Face(text_size))) - 1)
-    room, sheet = title_room(bar), Sheet(text_size)
-    canvas = Canvas(sheet, bar)
-    canvas.fill(bar, Role.TITLE)
-    canvas.text_in(room, title, Role.TITLE_INK, canvas.styled("bold"))
-    planes[:, *room.slices] = drawn(sheet.items, planes.shape[2], bar.bottom)[:, *room.slices]
 
 
 def _apps(windows: Sequence[Placed]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -114,8 +114,9 @@ def _with_document(app: str, desktop: Desktop, rng: np.random.Generator) -> Iter
         name = desktop.documents.fresh("A document", ".md")
         desktop.documents.write(name, "\n".join(prose.sentence(rng, int(rng.integers(5, 160))) for _ in range(int(rng.integers(3, 14)))))
     else:
-        name = desktop.documents.fresh("A picture", ".png")
-        desktop.documents.write(name, bitmap.encode(bitmap.blank(*BLANK) * 0 + rng.integers(0, 256, 3).astype(np.uint8)))
+        name, picture = desktop.documents.fresh("A picture", ".png"), bitmap.blank(*BLANK)
+        picture[:] = rng.integers(0, 256, 3)
+        desktop.documents.write(name, bitmap.encode(picture))
     desktop.handle(Ask(_soon(desktop), name))
     yield DOCUMENT + list(APPS).index(app), _front(desktop)
 
@@ -153,5 +154,15 @@ def _coded(pixels: Tensor, in_picture: Tensor) -> Tensor:
     return torch.where(in_picture, coarse, codes_of(pixels, torch.zeros_like(pixels[0])))
 
 
+def main(words: Sequence[str] | None = None) -> None:
+    """`python -m models.training.dream_book FILE`: learn a book as the bundled one was, and keep it there."""
+    parser = argparse.ArgumentParser(prog="python -m models.training.dream_book", description="Learn a book of windows; it takes some minutes.")
+    parser.add_argument("file", type=Path, help="where it goes, such as book.safetensors")
+    path: Path = parser.parse_args(words).file
+    if not path.parent.is_dir():
+        parser.error(f"there is no folder {path.parent} to put {path.name} into; make it, or name another")
+    save_book(path, learned(np.random.default_rng(TrainConfig.seed)))
+
+
 if __name__ == "__main__":
-    save_book(Path(sys.argv[1]), learned(np.random.default_rng(TrainConfig.seed)))
+    main()
