@@ -33,7 +33,7 @@ KINDS = {(4, ""): "Stable Diffusion 1 or 2", (4, "xl"): "Stable Diffusion XL", (
 SIDES = ("encoder", "decoder")
 BLOCKS = 4  # of a tiny one, each of one width
 CHANNELS = (4, 16)  # of latents: Stable Diffusion 1, 2 and XL; 3, FLUX.1 and Qwen-Image
-OTHERS = {FLUX2: (32,)}  # of a class that has others
+MORE = {FLUX2: (*CHANNELS, 32)}  # of a class that has others too
 READ = "read are those of Stable Diffusion, FLUX.1, FLUX.2 and Qwen-Image, and tiny ones of the first two"
 VAE_ROWS = ("links", "headers", "family", "tensors", "finite")
 
@@ -145,7 +145,7 @@ def autoencoder(path: Path, findings: Findings | None = None) -> Autoencoder:
     with findings.row("family"):
         if side := side_of(entries):
             found = _paired(path, side, entries)
-        elif (told := _coded(entries)) is not None and told[1] in OTHERS.get(told[0], CHANNELS):
+        elif (told := _coded(entries)) is not None and told[1] in MORE.get(told[0], CHANNELS):
             found = Autoencoder((path,), *told)
         else:
             raise CheckpointError(f"{path} is no autoencoder that is known here; {READ}")
