@@ -45,7 +45,8 @@ def opened(path: Path, profile: Path | None = None, vae: str = "auto", findings:
 
 @pytest.fixture(scope="module")
 def other(home: Path) -> Path:  # noqa: F811
-    """A checkpoint whose autoencoder is another."""
+    """A checkpoint whose autoencoder is another, of the family's own size."""
+    folder_of(home, "sd1")
     return tiny_folder(home / "other", "sd1", seed=1)
 
 

@@ -13,7 +13,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import models.layout
 from engine.errors import CheckpointError
 from models.catalog import open_checkpoint
 from models.check import glance
@@ -25,7 +24,7 @@ from models.weight_files import LARGEST
 from models.weights import BYTES
 from tests.hostile import FILE
 from tests.one_denoiser import NAMED, denoiser_file, packed_file
-from tests.test_single_files import file_of, folder_of, opened, painted
+from tests.test_single_files import file_of, folder_of, home, layouts, opened, painted  # noqa: F401 - two are fixtures
 from tests.tiny_families import tiny_folder
 from ui.cli import status
 
@@ -56,19 +55,9 @@ def mark(told: dict[str, Any]) -> torch.Tensor:
     return torch.tensor(list(json.dumps(told).encode()), dtype=torch.uint8)
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("scaled")
-
-
-@pytest.fixture(autouse=True)
-def layouts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models.layout, "LAYOUTS", home / "layouts")
-
-
 @pytest.mark.parametrize("newer", [False, True])
 @pytest.mark.parametrize("family", ["flux", "sd3", "sd1", "sdxl"])
-def test_a_scaled_file_paints_what_its_weights_paint_in_full(home: Path, tmp_path: Path, family: str, newer: bool) -> None:
+def test_a_scaled_file_paints_what_its_weights_paint_in_full(home: Path, tmp_path: Path, family: str, newer: bool) -> None:  # noqa: F811
     """U-Nets, transformers, CLIP and T5, each in the file with all else."""
     file, wanted = scaled(load_file(file_of(home, family)), newer)
     save_file(file, tmp_path / "scaled.safetensors", {"_quantization_metadata": json.dumps({"layers": {KEY: {"format": "float8_e4m3fn"}}})} if newer else {})
@@ -91,7 +80,7 @@ def test_a_scaled_denoiser_alone_takes_the_rest_from_a_folder(tmp_path: Path, fa
     assert small.keys() == full.keys() and all(torch.equal(small[key], full[key]) for key in full)
 
 
-def test_a_part_of_a_folder_may_be_scaled(home: Path, tmp_path: Path) -> None:
+def test_a_part_of_a_folder_may_be_scaled(home: Path, tmp_path: Path) -> None:  # noqa: F811
     folders = [Path(shutil.copytree(folder_of(home, "flux"), tmp_path / name)) for name in ("small", "full")]
     for part, name in (("transformer", FILE), ("text_encoder_2", "model.safetensors")):
         for folder, tensors in zip(folders, scaled(load_file(folders[0] / part / name)), strict=True):
@@ -141,7 +130,7 @@ UNFIT: dict[str, tuple[Change, str, str]] = {
 
 
 @pytest.mark.parametrize("name", UNFIT)
-def test_scales_that_do_not_go_with_their_weights_are_refused_in_one_message(home: Path, tmp_path: Path, name: str) -> None:
+def test_scales_that_do_not_go_with_their_weights_are_refused_in_one_message(home: Path, tmp_path: Path, name: str) -> None:  # noqa: F811
     change, row, message = UNFIT[name]
     file, _ = scaled(load_file(file_of(home, "flux")))
     path, findings = tmp_path / "scaled.safetensors", Findings()
@@ -152,7 +141,7 @@ def test_scales_that_do_not_go_with_their_weights_are_refused_in_one_message(hom
 
 
 @pytest.mark.parametrize("told", ['{"layers": {"a": {"format": "mxfp8"}}}', '{"layers": []}', "[", '{"layers": {"a": 3}}'])
-def test_what_the_header_says_of_another_format_is_refused(home: Path, tmp_path: Path, told: str) -> None:
+def test_what_the_header_says_of_another_format_is_refused(home: Path, tmp_path: Path, told: str) -> None:  # noqa: F811
     file, _ = scaled(load_file(file_of(home, "flux")))
     save_file(file, tmp_path / "scaled.safetensors", {"_quantization_metadata": told})
     with pytest.raises(CheckpointError, match=r"_quantization_metadata|is not JSON"):
@@ -160,7 +149,7 @@ def test_what_the_header_says_of_another_format_is_refused(home: Path, tmp_path:
 
 
 @pytest.mark.parametrize("part", ["transformer", "text_encoder_2"])
-def test_a_folder_with_a_scale_that_has_no_weight_is_refused(home: Path, tmp_path: Path, part: str) -> None:
+def test_a_folder_with_a_scale_that_has_no_weight_is_refused(home: Path, tmp_path: Path, part: str) -> None:  # noqa: F811
     folder = Path(shutil.copytree(folder_of(home, "flux"), tmp_path / "flux"))
     path = folder / part / (FILE if part == "transformer" else "model.safetensors")
     save_file({**load_file(path), "spare.weight_scale": torch.ones(())}, path)
@@ -175,7 +164,7 @@ def test_a_gguf_file_with_scales_is_refused(tmp_path: Path) -> None:
         opened(path, tmp_path / "profile")
 
 
-def test_the_command_refuses_one_in_a_line(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_refuses_one_in_a_line(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
     file, _ = scaled(load_file(file_of(home, "flux")))
     save_file({**file, f"{KEY}.scale_weight": torch.ones(96)}, tmp_path / "scaled.safetensors")
     assert status(["models", "check", str(tmp_path / "scaled.safetensors"), "--profile", str(tmp_path / "profile")]) == 2

@@ -46,7 +46,10 @@ TRANSFORMERS = ("flux", "flux-schnell", "kontext", "sd3", "klein", "z-image-turb
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("single")
+    """Of tiny checkpoints and their layouts; what none was made of yet has ours, so that no test needs another to have been before."""
+    home = tmp_path_factory.mktemp("single")
+    shutil.copytree(SHIPPED, home / "layouts")
+    return home
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +62,6 @@ def layouts(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def folder_of(home: Path, family: str) -> Path:
     if not (home / family).is_dir():
         tiny_folder(home / family, family)
-        (home / "layouts").mkdir(exist_ok=True)
         (home / "layouts" / f"{family}.json").write_text(json.dumps(layout_of(home / family)))
         if family == "sd3":  # as it was trained
             encoder = home / family / "text_encoder" / "model.safetensors"
