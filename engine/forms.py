@@ -11,28 +11,31 @@ from functools import lru_cache
 import numpy as np
 
 from engine.geometry import Rect
-from engine.theme import ROUNDNESS
+from engine.theme import ROUNDNESS, ROUNDS, wanted_radius
 
-CUTS = 16  # steps of the first of `Guide.forms` a pixel of radius
-LIT, SHADED = 32, 64  # of the fourth: the bits beside the role
-ROLE = 31  # and those of the role
+SIDE = math.ceil(ROUNDS)  # pixels of the largest corner that may be round
+ROLE, BESIDE = 31, 5  # of all but the first of `Guide.forms`: the bits of the role, and how many they are; what else it says is above them
+LIT, SHADED = 1 << BESIDE, 2 << BESIDE  # of the fourth
+CAPPED = 8  # of the third: a corner of fewer pixels is told
+SHAPES = tuple(ROUNDNESS)  # of the second: by number
+OWN = 255 | (255 - ROLE) << 8 | (255 - ROLE) << 16  # of all four as one number, the bits that only the corner itself decides
 
 
 @lru_cache(maxsize=64)
-def cut_off(shape: str, most: int) -> np.ndarray:
-    """The left top corner of a shape whose radius is at most `most` pixels, as the first of `Guide.forms`: uint8
-    (side, side). Read only.
+def told_of(shape: str, most: int) -> np.ndarray:
+    """The left top corner of a shape whose radius is at most `most` pixels, as `Guide.forms` as one number, without the roles:
+    uint32 (side, side). Read only."""
+    side = min(most, math.ceil(ROUNDNESS[shape][3]))
+    at = np.arange(side, dtype=np.uint32)
+    told = (1 + at + SIDE * at[:, None]) | SHAPES.index(shape) << 8 + BESIDE | (side if side < CAPPED else 0) << 16 + BESIDE
+    told = told.astype(np.uint32)
+    told.flags.writeable = False
+    return told
 
-    A circle of radius r in the corner leaves out the pixel (x, y), counted from the corner, where r > x + y + sqrt(2 x y).
-    """
-    factor, offset, least, most_of_shape = ROUNDNESS[shape]
-    side = min(most, math.ceil(most_of_shape))
-    x = np.arange(side) + 0.5
-    own = x[None] + x[:, None] + np.sqrt(2 * x[None] * x[:, None])  # radius of the shape itself
-    style = np.maximum((own - offset) / factor, least)
-    easily = np.clip(np.round(255 - CUTS * style), 1, 255).astype(np.uint8)
-    easily.flags.writeable = False
-    return easily
+
+def radii_in(windows: float) -> np.ndarray:
+    """How round a style makes corners whose windows have the radius `windows`, by number of SHAPES, in pixels: float32 (S,)."""
+    return np.array([wanted_radius(shape, windows) for shape in SHAPES], np.float32)
 
 
 def touches_corner(rect: Rect, whole: Rect, shape: str) -> bool:
@@ -45,14 +48,14 @@ def touches_corner(rect: Rect, whole: Rect, shape: str) -> bool:
 @lru_cache(maxsize=256)  # some kilobytes each
 def corners(shape: str, w: int, h: int, stride: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The pixels of all four corners of a shape of w x h pixels, (n,) each: x and y from its left top corner, where they are
-    in a flat frame of `stride` pixels a row, and how easily each is cut off, uint32. Read only."""
-    easily = cut_off(shape, min(w // 2, h // 2))
-    side = len(easily)
+    in a flat frame of `stride` pixels a row, and what is told of each, see `told_of`. Read only."""
+    told = told_of(shape, min(w // 2, h // 2))
+    side = len(told)
     before = np.arange(side)
     y, x = (np.concatenate(parts) for parts in zip(*(
         (np.repeat(rows, side), np.tile(columns, side)) for rows in (before, h - 1 - before) for columns in (before, w - 1 - before)
     ), strict=True))  # fmt: skip
-    found = x, y, y * stride + x, np.tile(easily.ravel(), 4).astype(np.uint32)
+    found = x, y, y * stride + x, np.tile(told.ravel(), 4)
     for array in found:
         array.flags.writeable = False
     return found

@@ -24,8 +24,9 @@ KEPT = 4  # frames' worth of pixels that are kept of groups as they were drawn
 class Guide(Drawing):
     """pixels: uint8 (H, W, 3); ink, verbatim: uint8 (H, W). `size` is (width, height).
 
-    forms: uint8 (H, W, 4). Where a shape's corner may be cut off: how easily, 255 - CUTS * the least radius of a style's
-    windows that cuts the pixel (at least 1); the role that lies beneath; the role of the shape's edge. Zeros elsewhere. And
+    forms: uint8 (H, W, 4). Where a shape's corner may be cut off: 1 + x + SIDE * y of the pixel, counted from that corner; the role that
+    lies beneath, and above its bits which of SHAPES it is; the role of the shape's edge, and above its bits the corner's side
+    in pixels if it is under CAPPED, for it can be no rounder. Zeros elsewhere. And
     of every pixel, what was filled last: 1 and its role, with LIT and SHADED where a style may light or shade it as the
     edge of what is raised; 0 for a picture. A shape that is cut off has no edge there, which the pixels alone do not say.
     """

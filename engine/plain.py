@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.drawing import Fill, Glyphs, Group, Item, Mark, Outline, mark
-from engine.forms import ROLE, bevels, corners, touches_corner
+from engine.forms import OWN, ROLE, bevels, corners, touches_corner
 from engine.geometry import Rect
 from engine.theme import BEVELLED, NEUTRAL, ROUNDNESS, Role
 from engine.typeface import MARGIN, line
@@ -85,7 +85,7 @@ class Drawing:
     def _shape(self, item: Fill, part: Rect, following: Item | None, cuts: bool) -> Item | None:
         """A fill, and where its corners may be cut. An outline that follows is drawn with it, and returned."""
         cut = self._corners(item, part) if cuts else None
-        edge = following if isinstance(following, Outline) and _goes_round(following, item) else None
+        edge = following if isinstance(following, Outline) and goes_round(following, item) else None
         if edge is not None and (cut is None or np.count_nonzero(cut.beneath) == len(cut.beneath)):
             self.fill(part, edge.role)
             part = part.meet(item.whole.inset(edge.width, edge.width, edge.width, edge.width))
@@ -105,8 +105,8 @@ class Drawing:
         cut = self._corners(item, part) if cuts else None
         if cut is not None:
             words = self._words[cut.at]
-            known = (words & 255) == cut.easily
-            self._mark(cut._replace(beneath=np.where(known, (words >> 8 & 255) + 1, cut.beneath)), item.role)
+            known = (words & OWN) == cut.told
+            self._mark(cut._replace(beneath=np.where(known, (words >> 8 & ROLE) + 1, cut.beneath)), item.role)
         for edge in edges(item.whole, item.width):
             self.fill(edge.meet(part), item.role)
 
@@ -120,36 +120,36 @@ class Drawing:
         whole = item.whole
         if item.shape not in ROUNDNESS or not touches_corner(part, whole, item.shape):
             return None
-        x, y, at, easily = corners(item.shape, whole.w, whole.h, self.frame.w)
+        x, y, at, told = corners(item.shape, whole.w, whole.h, self.frame.w)
         if part != whole:
             left, top = part.x - whole.x, part.y - whole.y
             inside = (x >= left) & (x < left + part.w) & (y >= top) & (y < top + part.h)
-            at, easily = at[inside], easily[inside]
+            at, told = at[inside], told[inside]
         if not len(at):
             return None
         at = at + (whole.y * self.frame.w + whole.x)
-        return _Corners(at, easily, self._words[at] >> _LAST & ROLE)
+        return _Corners(at, told, self._words[at] >> _LAST & ROLE)
 
     def _mark(self, cut: _Corners | None, edge: int) -> None:
         """Say of corners that they may be cut, where it is known what lies beneath."""
         if cut is None:
             return
-        at, easily, beneath = cut
+        at, told, beneath = cut
         if np.count_nonzero(beneath) < len(beneath):
-            at, easily, beneath = (told[beneath > 0] for told in cut)
+            at, told, beneath = (part[beneath > 0] for part in cut)
         words = self._words
-        words[at] = (words[at] >> _LAST << _LAST) | (easily + (edge << 16)) | (beneath - 1 << 8)
+        words[at] = (words[at] >> _LAST << _LAST) | (told + (edge << 16)) | (beneath - 1 << 8)
 
 
 class _Corners(NamedTuple):
-    """Corners' pixels in the flat frame; of each, how easily it is cut off, and 1 and the role beneath: uint32 (n,)."""
+    """Corners' pixels in the flat frame; of each, what is told of it whatever the roles, and 1 and the role beneath: uint32 (n,)."""
 
     at: np.ndarray
-    easily: np.ndarray
+    told: np.ndarray
     beneath: np.ndarray
 
 
-def _goes_round(outline: Outline, fill: Fill) -> bool:
+def goes_round(outline: Outline, fill: Fill) -> bool:
     """Whether it is the edge of just this fill: the ring that stays of one fill when another is laid into it."""
     same = outline.whole == fill.whole and outline.rect == fill.rect and outline.shape == fill.shape
     return same and 2 * outline.width <= min(fill.whole.w, fill.whole.h)

@@ -57,9 +57,13 @@ ROUNDNESS: dict[str, tuple[float, float, float, float]] = {
 
 def radius_of(shape: str, windows: float, w: int, h: int) -> int:
     """Corner radius in pixels of a shape of w x h pixels in a style whose windows have the radius `windows`."""
+    return max(min(wanted_radius(shape, windows), w // 2, h // 2), 0)
+
+
+def wanted_radius(shape: str, windows: float) -> int:
+    """The same of a shape that is large enough."""
     factor, offset, least, most = ROUNDNESS.get(shape, (0.0, 0.0, 0.0, 0.0))
-    wanted = min(windows * factor + offset, most) if windows > least or not least else 0.0
-    return max(min(round(wanted), w // 2, h // 2), 0)
+    return round(min(windows * factor + offset, most)) if windows > least or not least else 0
 
 
 NEUTRAL = np.array(

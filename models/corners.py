@@ -12,6 +12,18 @@ from torch import Tensor, nn
 from models.layers import PIXELS, Steering
 
 SHARP = 8.0  # how much steeper than other inputs the place in a corner enters: a pixel further is another answer
+LEAST, MOST = -1, 4  # pixels: the depths in a corner that are told apart, from outside to within the widest edge
+
+
+def shown_depth(depth: Tensor) -> Tensor:
+    """How deep pixels lie within a corner, in pixels, as the denoiser takes it: in (0, 1], 0 is left for what is no corner."""
+    return (depth.clamp(LEAST, MOST) - (LEAST - 1)) / (MOST - LEAST + 1)
+
+
+def _ramps(shown: Tensor) -> Tensor:
+    """A shown depth, (...), as one ramp for each pixel of depth: (..., MOST - LEAST) in [0, 1]."""
+    depth = shown * (MOST - LEAST + 1) + (LEAST - 1)
+    return (depth.unsqueeze(-1) - torch.arange(LEAST, MOST, device=shown.device)).clamp(0, 1)
 
 
 class Rounded(Protocol):
@@ -25,14 +37,19 @@ class Corner(nn.Module):
     """What a shape's corner shows, pixel by pixel: itself, what lies beneath it, or its edge.
 
     Only the few pixels that are of corners are computed; all of them where it is to be static, for how many there are is known
-    to the host only after it has waited for the device. How easily a pixel is cut off is known of each; whether it is in this look, the
-    context says.
+    to the host only after it has waited for the device. told: it is given how deep within the corner as this look rounds it each
+    pixel lies, and what is left to learn is how wide the edge is and what shows beside it; else it is given how easily a pixel is cut
+    off, and whether it is in this look, the context says.
     """
 
-    def __init__(self, width: int, context: int, hidden: int = 32) -> None:
+    def __init__(self, width: int, context: int, hidden: int = 32, told: bool = True) -> None:
         super().__init__()
         self.from_fine = nn.Linear(width, hidden)
-        self.from_cut = nn.Linear(PIXELS + 1, hidden)
+        self.told = told
+        if told:
+            self.from_depth = nn.Linear(PIXELS + MOST - LEAST, hidden)
+        else:
+            self.from_cut = nn.Linear(PIXELS + 1, hidden)
         self.from_context = nn.Linear(context, hidden)
         self.middle = nn.Linear(hidden, hidden)
         self.out = nn.Linear(hidden, 2)
@@ -53,19 +70,27 @@ class Corner(nn.Module):
         colours = cell[:, PIXELS:].unflatten(1, (2, 3, PIXELS))
         at = pixel.view(-1, 1, 1, 1).expand(-1, 2, 3, 1)
         own = cell[:, :PIXELS].gather(1, pixel[:, None])
-        scaled = torch.cat([cell[:, :PIXELS], own * SHARP], 1)
-        hidden = self.from_fine(fine.permute(0, 2, 3, 1)[b, y, x]) + self.from_cut(scaled) + context[b]
+        scaled = torch.cat([cell[:, :PIXELS], self._own(own[:, 0])], 1)
+        hidden = self.from_fine(fine.permute(0, 2, 3, 1)[b, y, x]) + self._from_cut(scaled) + context[b]
         share = self._shares(hidden)
         return RoundedCorners(places, share, colours.gather(3, at).squeeze(3))
 
     def _everywhere(self, fine: Tensor, rows: Tensor, context: Tensor) -> Rounded:
         """The same numbers for every pixel, a corner's or not. fine, rows: (B, h, w, C)."""
         cut = rows[..., :PIXELS]
-        around, own = self.from_cut.weight.split([PIXELS, 1], 1)
-        cells = self.from_fine(fine) + F.linear(cut, around, self.from_cut.bias) + context[:, None, None]
-        hidden = cells.unsqueeze(3) + cut.unsqueeze(-1) * SHARP * own[:, 0]  # (B, h, w, 16, hidden)
+        around, own = self._from_cut.weight[:, :PIXELS], self._from_cut.weight[:, PIXELS:]
+        cells = self.from_fine(fine) + F.linear(cut, around, self._from_cut.bias) + context[:, None, None]
+        hidden = cells.unsqueeze(3) + F.linear(self._own(cut), own)  # (B, h, w, 16, hidden)
         colours = rows[..., PIXELS:].unflatten(-1, (2, 3, PIXELS)).movedim(-1, 3)
         return EveryPixel(cut > 0, self._shares(hidden), colours)
+
+    @property
+    def _from_cut(self) -> nn.Linear:
+        return self.from_depth if self.told else self.from_cut
+
+    def _own(self, cut: Tensor) -> Tensor:
+        """What cuts a pixel, (...), as it enters of that pixel itself: (..., n)."""
+        return SHARP * (_ramps(cut) if self.told else cut.unsqueeze(-1))
 
     def _shares(self, hidden: Tensor) -> Tensor:
         """(..., hidden) to (..., 3): of what was painted, what lies beneath, the edge."""

@@ -34,7 +34,7 @@ STRIP = 1024  # cells
 UNKNOWN = 30.0  # what is not remembered cannot be picked
 NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pixel begins to leave its role
 MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
-CORNERS = PIXELS + 2 * CHANNELS  # channels: how easily a corner's pixel is cut off, what lies beneath, the edge
+CORNERS = PIXELS + 2 * CHANNELS  # channels: what cuts a corner's pixel, what lies beneath, the edge
 MEMORIES = 2  # remembered pictures of a place, see models.memory
 REMEMBERED = MEMORIES * (CHANNELS + 1)  # channels: the pictures' latents, then which of them are known
 
@@ -116,7 +116,8 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     memories: remembered pictures it can put back, 0 for a checkpoint that knows of none; given_palette: 1 where the first
     token begins with the palette itself. A palette that is learned on the way wanders off and is mixed back into place,
     and then no pick stands for the colour it is named after. The neutral colours are given with it. corners: 1 where it
-    rounds the corners that the guide draws square; how much, it reads from the context. edges: 1 where it paints what stands beside
+    rounds the corners that the guide draws square, how much it reads from the context; 2 where it is told how deep pixels lie in
+    the rounded ones. edges: 1 where it paints what stands beside
     the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised.
     """
 
@@ -132,7 +133,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         blocks: tuple[int, int, int, int, int] = (1, 2, 3, 2, 2),
         memories: int = MEMORIES,
         given_palette: int = 1,
-        corners: int = 1,
+        corners: int = 2,
         edges: int = 2,
     ) -> None:
         super().__init__()
@@ -153,7 +154,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
             self.memory_out = nn.Conv2d(fine, PIXELS * memories, 1)
         self.rounds = corners > 0
         if corners:
-            self.corner = Corner(fine, tokens * token_width)
+            self.corner = Corner(fine, tokens * token_width, told=corners > 1)
         if edges:
             self.relief = Relief(fine, tokens * token_width, told=edges > 1)
         self.raises = edges > 0

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from engine.forms import BESIDE, ROLE, SIDE, radii_in
 from engine.geometry import Rect
 from engine.materials import LEVEL, STRONG, Paints
 from engine.styles import PALETTE_SIZE
+from engine.theme import ROUNDNESS, ROUNDS
+from models.corners import shown_depth
 from models.denoiser import CORNERS, PATCH, PIXELS, Materials, moved, pack, unpack
 
 
@@ -52,25 +56,26 @@ def remembered(pixels: Tensor, known: Tensor) -> Tensor:
     return torch.cat([(latents.unflatten(0, (b, count)) * share.unsqueeze(2)).flatten(1, 2), share], 1)
 
 
-def corner_maps(forms: Tensor, palette: Tensor, materials: Materials, static: bool = False) -> Tensor:
+def corner_maps(forms: Tensor, palette: Tensor, radii: Tensor | None, materials: Materials, static: bool = False) -> Tensor:
     """Corners as the denoiser takes them: (B, CORNERS, h, w), what cuts them, then what lies beneath and their edge, as
     packed pixels in the style's paints.
 
-    forms: uint8 (B, H, W, 4) as `Guide` has them; palette: (B, PALETTE_SIZE, 3) in [-1, 1]; static: launch the same
-    whatever the forms are: the same numbers, computed of every pixel.
+    forms: uint8 (B, H, W, 4) as `Guide` has them; palette: (B, PALETTE_SIZE, 3) in [-1, 1]; radii: (B, S), see `radii_of`, None where
+    `Corner` is not told how deep pixels lie in this look; static: launch the same whatever the forms are: the same numbers,
+    computed of every pixel.
     """
     if static:
-        return _corner_maps_everywhere(forms, palette, materials)
+        return _corner_maps_everywhere(forms, palette, radii, materials)
     b, height, width, _ = forms.shape
     maps = palette.new_zeros(b, height // PATCH, width // PATCH, CORNERS)  # channels last
     batch, y, x = forms[..., 0].nonzero(as_tuple=True)
     marks = forms[batch, y, x].long()
     row, column, pixel = y // PATCH, x // PATCH, y % PATCH * PATCH + x % PATCH
-    maps[batch, row, column, pixel] = marks[:, 0].to(maps.dtype) / 255
+    maps[batch, row, column, pixel] = _cut(marks, radii, batch).to(maps.dtype)
     ground = materials.ground.unflatten(1, (3, PIXELS))[batch, :, pixel, row, column]
     texture = materials.texture[batch, pixel, row, column, None]
     colours = []
-    for role in (marks[:, 1], marks[:, 2]):
+    for role in (marks[:, 1] & ROLE, marks[:, 2] & ROLE):
         colour, clear, depth = palette[batch, role], materials.clear[batch, role, None], materials.depth[batch, role, None]
         colours.append(colour + clear * (ground - colour) + texture * depth * moved(colour))
     for i, channel in enumerate(torch.cat(colours, 1).unbind(1), 1):
@@ -78,16 +83,53 @@ def corner_maps(forms: Tensor, palette: Tensor, materials: Materials, static: bo
     return maps.permute(0, 3, 1, 2)
 
 
-def _corner_maps_everywhere(forms: Tensor, palette: Tensor, materials: Materials) -> Tensor:
-    cut = forms[..., :1].permute(0, 3, 1, 2).to(palette.dtype) / 255
+def _corner_maps_everywhere(forms: Tensor, palette: Tensor, radii: Tensor | None, materials: Materials) -> Tensor:
     ground, texture = unpack(materials.ground).permute(0, 2, 3, 1), unpack(materials.texture).permute(0, 2, 3, 1)
     batch = torch.arange(len(forms), device=forms.device).view(-1, 1, 1)
+    marks = forms.long()
+    cut = (_cut(marks, radii, batch).to(palette.dtype) * (marks[..., 0] > 0)).unsqueeze(1)
     maps = [pack(cut)]
-    for role in (forms[..., 1].long(), forms[..., 2].long()):
+    for role in (marks[..., 1] & ROLE, marks[..., 2] & ROLE):
         colour, clear, depth = palette[batch, role], materials.clear[batch, role].unsqueeze(-1), materials.depth[batch, role].unsqueeze(-1)
         mixed = colour + clear * (ground - colour) + texture * depth * moved(colour)
         maps.append(pack(mixed.permute(0, 3, 1, 2) * (cut > 0)))
     return torch.cat(maps, 1)
+
+
+def _cut(marks: Tensor, radii: Tensor | None, batch: Tensor) -> Tensor:
+    """What cuts the pixels of corners, in (0, 1]: float32 (...). marks: int64 (..., 4), their forms; batch: (...), of which crop."""
+    shape, place = marks[..., 1] >> BESIDE, (marks[..., 0] - 1).clamp_min(0)
+    if radii is None:
+        return _easily(marks.device)[shape, place]
+    most = marks[..., 2] >> BESIDE
+    radius = radii[batch, shape].float()
+    radius = torch.where((most > 0) & (most < radius), most, radius)
+    x, y = place % SIDE + 0.5, place // SIDE + 0.5
+    away = torch.hypot((radius - x).clamp_min(0), (radius - y).clamp_min(0))
+    return shown_depth(torch.where(radius > 0, radius + 0.5 - away, torch.minimum(x, y) + 0.5))
+
+
+@torch.compiler.assume_constant_result  # a compiler need not follow how it comes about
+def _easily(device: torch.device) -> Tensor:
+    """How easily pixels are cut off, by shape and place: 1 less a sixteenth of the least radius of a style's windows that does it, in
+    (0, 1]: float32 (S, 256). A circle of radius r in the corner leaves out the pixel (x, y) where r > x + y + sqrt(2 x y)."""
+    return _made_easily(device)
+
+
+@lru_cache(maxsize=2)
+def _made_easily(device: torch.device) -> Tensor:
+    place = np.arange(256)
+    x, y = place % SIDE + 0.5, place // SIDE + 0.5
+    own = x + y + np.sqrt(2 * x * y)
+    factor, offset, least, _ = (np.array(numbers)[:, None] for numbers in zip(*ROUNDNESS.values(), strict=True))
+    steps = np.clip(np.round(255 - 16 * np.maximum((own - offset) / factor, least)), 1, 255)
+    return torch.from_numpy((steps / 255).astype(np.float32)).to(device)
+
+
+def radii_of(slow: np.ndarray) -> Tensor:
+    """How round corners are in the look of a context's slow features (B, S), by shape: float32 (B, len(SHAPES)), pixels."""
+    windows = np.round(slow[:, PALETTE_SIZE * 3].astype(float) * ROUNDS, 4)  # as it was before it became a feature
+    return torch.from_numpy(np.stack([radii_in(one) for one in windows]))
 
 
 def materials_of(paints: Sequence[Paints | None], planes: Tensor) -> Materials:

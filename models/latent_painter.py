@@ -285,7 +285,7 @@ class LatentPainter:
         given = [self._given(area, request, recalled) for area in areas]
         parts = [None if part[0] is None else torch.cat(part) if len(part) > 1 else part[0] for part in zip(*given, strict=True)]
         self._watch.stage("denoise")
-        painted = self._repaint(*parts[:7], tokens, *self._underlay.paints, *parts[7:])
+        painted = self._repaint(*parts[:7], tokens, *self._underlay.looks, *parts[7:])
         self._watch.stage("decode")
         pixels = self._ferry.down(painted)
         self._watch.stage("")

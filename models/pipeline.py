@@ -20,7 +20,16 @@ from engine.painter import ContextFeatures
 from engine.styles import paints_of
 from models.context_encoder import ContextEncoder
 from models.denoiser import PATCH, Denoiser, place
-from models.inputs import corner_maps, event_maps, materials_of, palette_of, planes_of, to_latents, to_pixels
+from models.inputs import (
+    corner_maps,
+    event_maps,
+    materials_of,
+    palette_of,
+    planes_of,
+    radii_of,
+    to_latents,
+    to_pixels,
+)
 from models.loading import load_bundled
 from models.sampling import STRENGTH, noise_field, sample
 
@@ -90,7 +99,8 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
         materials = materials_of([paints], planes).to(device, dtype)
         shapes = torch.from_numpy(np.zeros((height, width, 4), np.uint8) if forms is None else forms)[None].to(device)
         palette = palette_of(torch.from_numpy(context.slow)[None]).to(device, dtype)
-        rounded = corner_maps(shapes, palette, materials)
+        radii = radii_of(context.slow[None]).to(device) if network.rounds and network.corner.told else None
+        rounded = corner_maps(shapes, palette, radii, materials)
         clean = sample(
             network, before, shown_latents, placed, tokens.to(dtype), None, rounded, materials, noise,
             num_inference_steps, strength, filled=shapes[..., 3],

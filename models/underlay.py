@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.geometry import Rect
 from engine.styles import paints_of
 from models.denoiser import PATCH, pack, place, unpack
-from models.inputs import materials_of, palette_of, planes_of
+from models.inputs import materials_of, palette_of, planes_of, radii_of
 from models.sampling import noise_field
 
 
@@ -35,12 +35,13 @@ class Underlay:
         planes = torch.from_numpy(np.array(planes_of(paints, self._size)))[None].to(self._device)
         self._materials = materials_of([paints], planes).to(self._device, self._dtype)
         self._palette = palette_of(torch.from_numpy(vector)[None]).to(self._device, self._dtype)
+        self._radii = radii_of(vector[None]).to(self._device, self._dtype)
         return True
 
     @property
-    def paints(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The palette, how clear its colours are, how deep their texture: of every crop."""
-        return self._palette, self._materials.clear, self._materials.depth
+    def looks(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The palette, how round corners are, how clear the palette's colours are, how deep their texture: of every crop."""
+        return self._palette, self._radii, self._materials.clear, self._materials.depth
 
     def of(self, area: Rect, scale: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """An area's ground and texture, its place, its noise. scale: how many pixels one is painted for, along each side."""

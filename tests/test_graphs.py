@@ -27,7 +27,7 @@ from models.catalog import open_carefully, open_painter
 from models.crops import BUNDLED_CELLS, plan
 from models.denoiser import Materials, pack
 from models.graphs import Graphs
-from models.inputs import corner_maps, palette_of, to_latents
+from models.inputs import corner_maps, palette_of, radii_of, to_latents
 from models.reference.painter import ReferencePainter
 from models.relief import RAISED, Relief, kinds_of, roles_of, sides_of
 from tests.checkpoints import tiny_checkpoint, tiny_networks
@@ -189,8 +189,8 @@ def test_corners_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
         torch.rand(1, 19, generator=generator), torch.rand(1, 19, generator=generator), torch.randn(1, 48, *cells, generator=generator),
         torch.randn(1, 16, *cells, generator=generator),
     )  # fmt: skip
-    corners = torch.from_numpy(guide.forms)[None]
-    some, every = (corner_maps(corners, palette_of(slow), materials, static) for static in (False, True))
+    corners, radii = torch.from_numpy(guide.forms)[None], radii_of(slow.numpy())
+    some, every = (corner_maps(corners, palette_of(slow), radii, materials, static) for static in (False, True))
     assert torch.allclose(some, every, atol=1e-6)
     fine, painted = torch.randn(1, 8, *cells, generator=generator), torch.randn(1, *cells, 16, 3, generator=generator)
     told = torch.randn(1, denoiser.corner.from_context.out_features, generator=generator)

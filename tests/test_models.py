@@ -29,13 +29,12 @@ from models.denoiser import (
     MAPS,
     PLACE,
     REMEMBERED,
-    Corner,
     Denoiser,
     Materials,
     pack,
     unpack,
 )
-from models.inputs import corner_maps, materials_of, palette_of
+from models.inputs import materials_of
 from models.loading import load_bundled, save_bundled
 from models.pipeline import PixelOSPipeline
 from models.training import lessons, looks
@@ -168,30 +167,6 @@ def test_training_from_a_checkpoint_adds_memory_history_windows_corners_and_edge
     corners[0, :16, 3, 3] = 0.7
     rounded = (grown.denoiser(*inputs, grown.denoiser.steering(level, more), None, corners, made).clean - before).abs().amax(1)[0]
     assert rounded[3, 3] > 1e-4 and rounded.sum() == rounded[3, 3]
-
-
-def test_corners_are_mixed_of_what_was_painted_what_lies_beneath_and_the_edge() -> None:
-    guide = np.zeros((1, 32, 32, 3), np.uint8)
-    guide[0, 5, 6] = 255, Role.FIELD, Role.ACCENT
-    guide[0, 9, 9] = 100, Role.WALLPAPER, Role.BORDER
-    slow = torch.randn(1, SLOW_SIZE)
-    corners = corner_maps(torch.from_numpy(guide), palette_of(slow), made_of(1))
-    cut, beneath, edge = (unpack(corners[:, a:b]) for a, b in ((0, 16), (16, 64), (64, 112)))
-    assert corners.shape == (1, CORNERS, 8, 8) and int((cut > 0).sum()) == 2 and float(cut[0, 0, 5, 6]) == 1.0
-    palette = palette_of(slow)[0]
-    assert torch.equal(beneath[0, :, 5, 6], palette[Role.FIELD]) and torch.equal(edge[0, :, 5, 6], palette[Role.ACCENT])
-    assert torch.allclose(beneath[0, :, 9, 9], torch.tensor(0.25)) and torch.equal(edge[0, :, 9, 9], palette[Role.BORDER])
-    painted = torch.randn(1, 8, 8, 16, 3)
-    module = Corner(4, 10)
-    torch.nn.init.zeros_(module.out.weight)
-    for bias, expected in (((40.0, 0.0), beneath), ((0.0, 40.0), edge)):
-        module.out.bias.data = torch.tensor(bias)
-        mixed = module(torch.randn(1, 4, 8, 8), corners, torch.randn(1, 32)).over(painted)
-        pixels = unpack(mixed.permute(0, 4, 3, 1, 2).reshape(1, 48, 8, 8))
-        before = unpack(painted.permute(0, 4, 3, 1, 2).reshape(1, 48, 8, 8))
-        here = cut > 0
-        assert torch.allclose(pixels[here.expand_as(pixels)], expected[here.expand_as(pixels)], atol=1e-5)
-        assert torch.equal(pixels[~here.expand_as(pixels)], before[~here.expand_as(pixels)])
 
 
 def test_a_pick_shows_its_paint_as_the_source_draws_it() -> None:

@@ -15,10 +15,11 @@ from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline
 from engine.forms import LIT, bevels
 from engine.geometry import Rect
 from engine.legibility import DIM, GLOW, LIFT, SHADE
-from engine.plain import glyph_coverage, mark_coverage
+from engine.plain import glyph_coverage, goes_round, mark_coverage
 from engine.styles import Style
 from engine.theme import BEVELLED, Role, radius_of
 
+GROUNDED = ("window", "menu")  # what is drawn square, and rounded with all that is in it
 REACH = 8  # pixels a shadow falls beyond its window
 _DROP = 2  # how far down the light throws it
 _LIT, _SHADED = 0.5, 0.35  # of white, of black, on the edges of what is raised
@@ -40,18 +41,20 @@ class StyledRenderer:
         """The frame: uint8 (H, W, 3)."""
         self._open = None
         self._light = np.ones(self._frame.shape[:2], np.float32)
-        self._over = [i.whole for i in items if isinstance(i, Fill) and i.shape in ("window", "menu")]
+        self._over = [i.whole for i in items if isinstance(i, Fill) and i.shape in GROUNDED]
+        before: Item | None = None
         for item in items:
             if isinstance(item, Fill):
                 self._fill(item)
             elif isinstance(item, Outline):
-                self._outline(item)
+                self._outline(item, before if isinstance(before, Fill) and goes_round(item, before) else None)
             elif isinstance(item, Glyphs):
                 self._blend(item.rect, self.palette[item.role], glyph_coverage(item, item.rect) / np.float32(255))
             elif isinstance(item, Mark):
                 self._blend(item.rect, self.palette[item.role], mark_coverage(item, item.rect) / np.float32(255))
             else:
                 self._frame[item.rect.slices] = item.pixels[item.rect.shift(-item.whole.x, -item.whole.y).slices]
+            before = item
         self._close_group()
         return np.round(np.clip(self._frame, 0, 255)).astype(np.uint8)
 
@@ -66,18 +69,20 @@ class StyledRenderer:
             self._frame[item.rect.slices] = self.paints.ground[item.rect.slices]
             self._glow(item.rect)
             return
-        if item.shape in ("window", "menu"):
+        if item.shape in GROUNDED:
             self._shadow(item.whole)
             self._open_group(item)
-        colour = self._shaded(item)
-        radius = self.radius(item.shape, item.whole) if item.shape not in ("window", "menu") else 0
+        colour = self._filling(item)
+        radius = self.radius(item.shape, item.whole) if item.shape not in GROUNDED else 0
         if radius:
             mask = rounded(item.whole.w, item.whole.h, radius)
             self._blend(item.rect, colour, mask[item.rect.shift(-item.whole.x, -item.whole.y).slices])
         else:
             self._frame[item.rect.slices] = colour
-        if item.shape in BEVELLED and self.style.bevel:
-            self._bevel(item)
+
+    def _filling(self, item: Fill) -> np.ndarray:
+        """The fill's paint with all that a style does to it, (rect.h, rect.w, 3)."""
+        return self._bevelled(item, self._shaded(item))
 
     def _shaded(self, item: Fill) -> np.ndarray:
         """The fill's paint, (rect.h, rect.w, 3), with a vertical gradient where the style is glossy."""
@@ -90,17 +95,28 @@ class StyledRenderer:
         lifted = colour + (255 - colour) * (gloss * LIFT * (1 - down))
         return lifted * (1 - gloss * DIM * down)
 
-    def _outline(self, item: Outline) -> None:
+    def _outline(self, item: Outline, fill: Fill | None) -> None:
+        """A ring, in place of so much of the fill that it goes round: over it, what lies beneath would show through along its edge."""
         radius = self.radius(item.shape, item.whole)
-        ring = _ring(item.whole.w, item.whole.h, radius, item.width)
-        self._blend(item.rect, self.palette[item.role], ring[item.rect.shift(-item.whole.x, -item.whole.y).slices])
+        ring = (_rim if item.shape in GROUNDED else _ring)(item.whole.w, item.whole.h, radius, item.width)
+        ring = ring[item.rect.shift(-item.whole.x, -item.whole.y).slices]
+        edge = self.palette[item.role]
+        if fill is None:
+            self._blend(item.rect, edge, ring)
+        else:
+            self._frame[item.rect.slices] += (edge - self._filling(fill)) * ring[..., None]
 
-    def _bevel(self, item: Fill) -> None:
-        """Light along the upper and left edge, shade along the others."""
+    def _bevelled(self, item: Fill, colour: np.ndarray) -> np.ndarray:
+        """What is raised is lit along its upper and left edge, shaded along the others: of the paint, so that where a round corner
+        is cut off nothing shows."""
+        if item.shape not in BEVELLED or not self.style.bevel:
+            return colour
+        colour = colour.copy()
         for edge, kind in bevels(item.whole):
             towards, share = (255.0, _LIT) if kind == LIT else (0.0, _SHADED)
-            part = self._frame[edge.meet(item.rect).slices]
+            part = colour[edge.meet(item.rect).shift(-item.rect.x, -item.rect.y).slices]
             part += (np.float32(towards) - part) * np.float32(share * self.style.bevel)
+        return colour
 
     def _glow(self, rect: Rect) -> None:
         """The light of windows and menus on the wallpaper in `rect`."""
@@ -142,12 +158,12 @@ class StyledRenderer:
         item, radius, saved = self._open
         self._open = None
         mask = rounded(item.whole.w, item.whole.h, radius)
-        ring = _ring(item.whole.w, item.whole.h, radius, 1)
+        rim = _rim(item.whole.w, item.whole.h, radius, 1)
         edge = self.palette[Role.BORDER]
         for rect, under in saved:
             at = rect.shift(-item.whole.x, -item.whole.y).slices
             if item.shape == "window":
-                self._blend(rect, edge, ring[at])
+                self._blend(rect, edge, rim[at])
             share = mask[at][..., None]
             self._frame[rect.slices] = under + (self._frame[rect.slices] - under) * share
 
@@ -184,3 +200,9 @@ def _ring(w: int, h: int, radius: int, width: int) -> np.ndarray:
     if w > 2 * width and h > 2 * width:
         ring[width:-width, width:-width] -= rounded(w - 2 * width, h - 2 * width, max(radius - width, 0))
     return np.clip(ring, 0, 1)
+
+
+@lru_cache(maxsize=512)
+def _rim(w: int, h: int, radius: int, width: int) -> np.ndarray:
+    """The same for what is drawn square before its corners are cut off: of what is left of a pixel, the share of the ring."""
+    return np.asarray(_ring(w, h, radius, width) / np.maximum(rounded(w, h, radius), 1e-6))

@@ -22,6 +22,7 @@ from models.inputs import (
     materials_of,
     palette_of,
     planes_of,
+    radii_of,
     remembered,
     to_latents,
 )
@@ -95,7 +96,7 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
         guide=guide,
         maps=torch.cat([event_maps(verbatim, shown, pointer, buttons), places], 1),
         weight=pack(torch.from_numpy((margin * weights).astype(np.float32))[:, None].expand(-1, 3, -1, -1).contiguous()),
-        memory=memory, corners=corner_maps(forms, palette_of(slow), materials), filled=forms[..., 3] * told,
+        memory=memory, corners=corner_maps(forms, palette_of(slow), radii_of(slow.numpy()), materials), filled=forms[..., 3] * told,
         keep=_by_cell(1.0 - changed), care=_by_cell(care), matters=_by_cell(_matter(crops, kept, changed, rng)) > 0,
         slow=slow, materials=materials,
         recent=torch.from_numpy(np.stack([c.shot.recent * (1 - shown) for c, shown in zip(crops, kept, strict=True)])),
