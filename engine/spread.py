@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+NOT_STARTED = 127  # the code by which shells say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,10 @@ def spread(jobs: Sequence[Job], over: Sequence[str | None], tell: Callable[[Done
 
 def _run(job: Job, place: str | None, running: set[subprocess.Popen[str]]) -> Done:
     environ = dict(os.environ) if place is None else {**os.environ, VISIBLE: place}
-    process = subprocess.Popen(job.command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+    try:
+        process = subprocess.Popen(job.command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+    except OSError as error:  # no such program, no memory for another process: this job's end, not the batch's
+        return Done(job, place, NOT_STARTED, f"it could not be started: {error}")
     running.add(process)
     try:
         _, said = process.communicate()

@@ -52,6 +52,11 @@ def test_one_that_fails_keeps_none_from_being_done(tmp_path: Path) -> None:
     assert (done[0].code, done[0].said) == (1, "it broke") and done[1].code == 0
 
 
+def test_one_that_cannot_be_started_says_so(tmp_path: Path) -> None:
+    done = spread([Job("bad", (str(tmp_path / "no such program"),)), job(tmp_path, "good")], [None])
+    assert done[0].code != 0 and "no such program" in done[0].said and done[1].code == 0
+
+
 def test_a_choice_becomes_the_arguments_it_was_made_of() -> None:
     choice = Choice(checkpoint="guide", lora=["a:1", "b"], steps=3, vram_budget=1.5)
     assert batch.said(choice) == ["--checkpoint", "guide", "--lora", "a:1", "--lora", "b", "--steps", "3", "--vram-budget", "1.5"]
