@@ -304,7 +304,8 @@ def sha256_of(path: Path) -> str:
 
 
 def kind_of(file: File) -> str:
-    """What an open file is, by its tensors' names and shapes and what it says of itself: "checkpoint", "lora", "embedding", "vae" or "text encoder"."""
+    """What an open file is, by its tensors' names and shapes and what it says of itself: "checkpoint", "lora", "embedding", "vae" or
+    "text encoder"."""
     from models.autoencoders import holds_autoencoder
     from models.loose import holds_words
     from models.loras.reading import names_lora

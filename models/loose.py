@@ -48,6 +48,7 @@ READ = "read are CLIP's and T5's, Qwen 3's and Qwen 2.5 VL's, by transformers' n
 TEXT_ROWS = ("links", "headers", "family", "finite")
 U_NETS = {"sd1": (FIRST,), "sdxl": (XL_FIRST, XL_OPEN), "sd2": (OPEN,)}  # layouts, and what their text encoders' tensors begin with
 ATTENDED = "transformer_blocks.0.attn2.to_k.weight"  # its columns are as wide as the words that a U-Net sees
+USUAL = "mmproj-F16.gguf"  # what a vision tower is called
 LOOKING = "processor"  # the part that a family has whose text encoder is shown pictures
 LED_IN = ".proj_in.weight"  # of as many dimensions as the layer by which a U-Net's attention is led in: 4 of a convolution
 
@@ -207,7 +208,8 @@ def _said_lacking(alike: Sequence[TextEncoder], kind: str, width: int, called: s
     """In words, to be put into a folder. alike: halves whose vision tower is not there."""
     if not alike:
         return f"a {kind} text encoder of width {width} (often called {called})"
-    return f"the {alike[0].spelling.rest} that goes with {alike[0].path.name} (a file of width {width}, often called mmproj-F16.gguf or *-mmproj-F16.gguf)"
+    half = alike[0]
+    return f"the {half.spelling.rest} that goes with {half.path.name} (a file of width {width}, often called {USUAL} or *-{USUAL})"
 
 
 def _respelled(row: Arrangement, spelling: Spelling) -> Arrangement:

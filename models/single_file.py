@@ -150,7 +150,9 @@ class Brought:
             entries = self.file.entries
             for name in piece.names.values():
                 if entries[name].dtype not in READABLE and not HARMLESS.match(name):
-                    raise CheckpointError(f"{self.file.holder(name)}: {name} is of {entries[name].dtype}, wanted floats; get a copy in half precision, or a GGUF file")
+                    raise CheckpointError(
+                        f"{self.file.holder(name)}: {name} is of {entries[name].dtype}, wanted floats; get a copy in half precision, or a GGUF file"
+                    )
             tensors: dict[str, Tensor] = {told: announced(told, entries[name].shape) for told, name in piece.names.items()}
             made = self._own(part, built(lambda: piece.arrangement.rename(tensors, network.config), path), plan)
             for key, tensor in plan.wanted.items():

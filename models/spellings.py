@@ -43,8 +43,8 @@ PACKED_QWEN = (  # 3, and the language half of 2.5 VL
     (r"\.ffn_(gate|up|down)\.", r".mlp.\1_proj."),
 )  # fmt: skip
 PACKED_TOWER = (
-    (r"^v\.blk\.(\d+)\.", r"visual.blocks.\1."), (r"^v\.patch_embd\.", "visual.patch_embed.proj."), (r"^v\.post_ln\.", "visual.merger.ln_q."),
-    (r"^mm\.", "visual.merger.mlp."),
+    (r"^v\.blk\.(\d+)\.", r"visual.blocks.\1."), (r"^v\.patch_embd\.", "visual.patch_embed.proj."),
+    (r"^v\.post_ln\.", "visual.merger.ln_q."), (r"^mm\.", "visual.merger.mlp."),
     (r"\.attn_(q|k|v|qkv)\.", r".attn.\1."), (r"\.attn_out\.", ".attn.proj."), (r"\.ln(1|2)\.", r".norm\1."),
     (r"\.ffn_(gate|up|down)\.", r".mlp.\1_proj."),
 )  # fmt: skip
@@ -134,7 +134,8 @@ SPELLINGS = (
              re.compile(HEAD)),
     # a Qwen 2.5 that sees nothing has the same tensors, and so has a Qwen 2 VL
     Spelling(QWEN_SEES, ("token_embd.weight",), r"blk\.0\.attn_q\.bias$", r"blk\.0\.ffn_gate_exps\.", _qwen_sees, UNUSED,
-             r"qwen2vl (?!.*qwen2[ _-]?vl)", "{kind} text encoder of width {width} without its vision tower, which is a file of its own", TOWER),
+             r"qwen2vl (?!.*qwen2[ _-]?vl)", "{kind} text encoder of width {width} without its vision tower, which is a file of its own",
+             TOWER),
     Spelling(TOWER, ("mm.2.weight",), r"v\.blk\.0\.ffn_gate\.", r"a\.|blk\.|mm\.1\.|v\.deepstack\.", _tower, UNUSED,
              title="{kind}, for a text encoder of width {width}", rows=True),
 )  # fmt: skip

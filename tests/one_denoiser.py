@@ -214,7 +214,8 @@ def packed_file(
     for name, tensor in named(part(folder, of)).items():
         number = gguf.GGMLQuantizationType[kind if isinstance(kind, str) else kind(name)]
         values = tensor.float().numpy()
-        if (values.ndim == 2 or values.ndim > 2 and number.name == "F16") and values.shape[-1] % gguf.GGML_QUANT_SIZES[number][0] == 0 and "weight" in name:
+        packs = values.ndim == 2 or values.ndim > 2 and number.name == "F16"
+        if packs and values.shape[-1] % gguf.GGML_QUANT_SIZES[number][0] == 0 and "weight" in name:
             writer.add_tensor(name, _packed(values, number), raw_dtype=number)
         else:
             writer.add_tensor(name, np.ascontiguousarray(values))
@@ -225,7 +226,8 @@ def packed_file(
     return path
 
 
-K_SCALES = {"Q4_K": ((0, 1e-4), (2, 7e-4)), "Q6_K": ((208, 2e-5),)}  # where scales in half precision stand in a block, and some that make numbers below 0.1
+# Where scales in half precision stand in a block, and some that make numbers below 0.1.
+K_SCALES = {"Q4_K": ((0, 1e-4), (2, 7e-4)), "Q6_K": ((208, 2e-5),)}
 
 
 def _packed(values: Any, number: Any) -> Any:

@@ -154,7 +154,7 @@ def component(surveyed: Survey, part: str, config: dict[str, Any]) -> Any:
             return reader(name, tables_of(config) or folder)
     cls: Any = getattr(transformers if library == "transformers" else diffusers, name)
     path = folder / ("scheduler_config.json" if name.endswith("Scheduler") else "config.json")
-    sees = config.get(SEES, True) if part in surveyed.given else True  # a folder does not say
+    sees = config.get(SEES, True) if part in surveyed.given else True  # which a layout of ours alone may say
     if library == "transformers":
         settings = configured(cls, config, path)
     else:
