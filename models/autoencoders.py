@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from engine.paths import path_said
 from models.families import Family
 from models.findings import Findings
 from models.first_look import header_alone
+from models.joined import Joined
 from models.layout import layout
 from models.places import BESIDE, Found, found_in, named
-from models.safetensors_file import Digest, SafetensorsFile, open_safetensors
+from models.safetensors_file import SafetensorsFile, open_safetensors
 from models.survey import Pair
 
 LARGEST = 4 * 2**30  # bytes
@@ -85,22 +87,10 @@ class Autoencoder:
         """Its tensors, to be read once. Raises CheckpointError."""
         with ExitStack() as files:
             halves = [files.enter_context(open_safetensors(path, LARGEST)) for path in self.paths]
-            yield halves[0] if len(halves) == 1 else Halves(*halves)
-
-
-class Halves(SafetensorsFile):
-    """The two files of a tiny autoencoder as one, its tensors named as diffusers names them."""
-
-    def __init__(self, encoder: SafetensorsFile, decoder: SafetensorsFile) -> None:
-        self.path, self.metadata = decoder.path, {}
-        self._halves = (encoder, decoder)
-        self.entries = {_layer(side, name): entry for side, half in zip(SIDES, self._halves, strict=True) for name, entry in half.entries.items()}
-
-    def tensors(self, digest: Digest, read: Mapping[str, Any] | None = None) -> Iterator[tuple[str, Any]]:
-        """As of a SafetensorsFile."""
-        for side, half in zip(SIDES, self._halves, strict=True):
-            for name, tensor in half.tensors(digest, read):
-                yield _layer(side, name), tensor
+            if len(halves) == 1:
+                yield halves[0]
+            else:
+                yield Joined(self.paths[-1], [*zip((partial(_layer, side) for side in SIDES), halves, strict=True)])
 
 
 def _layer(side: str, name: str) -> str:
@@ -141,7 +131,7 @@ def _coded(entries: Mapping[str, Any]) -> tuple[str, int, bool, int] | None:
 def autoencoder(path: Path, findings: Findings | None = None) -> Autoencoder:
     """What the file is, by its header, with its other half where it is one. Raises CheckpointError."""
     findings = findings if findings is not None else Findings()
-    entries = header_alone(path, findings, LARGEST)
+    entries = header_alone(path, findings, LARGEST).entries
     with findings.row("family"):
         if side := side_of(entries):
             found = _paired(path, side, entries)
@@ -158,7 +148,7 @@ def _paired(path: Path, side: str, entries: Mapping[str, Any]) -> Autoencoder:
     partner = path.with_name(path.name.replace(side, other)) if side in path.name else path.with_name(f"{path.stem}_{other}{path.suffix}")
     if not partner.is_file():
         raise CheckpointError(f"{path} is the {side} of a tiny autoencoder and stands alone; put its {other} beside it, as {partner.name}")
-    halves = {side: entries, other: header_alone(partner, Findings(), LARGEST)}
+    halves = {side: entries, other: header_alone(partner, Findings(), LARGEST).entries}
     if side_of(halves[other]) != other:
         raise CheckpointError(f"{partner} is not the {other} that goes with {path.name}; copy both files again")
     first = halves["decoder"]["1.weight"]

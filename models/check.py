@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from models.loading import BundledCheckpoint
     from models.prompted.checkpoint import PromptedCheckpoint
     from models.safetensors_file import Entry
+    from models.single_file import File
 
 FRAME_MEMORY_MB = 120  # activations of one 512x384 frame of the bundled family in float32, measured
 PROBE = PainterSpec(size=(256, 192), steps=1, device="cpu")
@@ -194,7 +195,7 @@ def sizes_of(found: Found) -> Sizes:
                     linear[part] += linear_entries(header.entries)
         return Sizes(family, counts, linear)
     with opened_file(found.path, TAUGHT_NAME) as file:
-        kind = kind_of(file.entries)
+        kind = kind_of(file)
         if found.kind == "vae":
             return Sizes(autoencoder(found.path).title, {"vae": _numbers(file.entries)}, {})
         if found.kind == "text encoder":
@@ -234,7 +235,7 @@ def _kind(path: Path) -> str:
     from models.weight_files import opened_file
 
     with opened_file(path, TAUGHT_NAME) as file:
-        return kind_of(file.entries)
+        return kind_of(file)
 
 
 def _lora(path: Path, fits: str | None, profile: str | None, findings: Findings) -> Verdict:
@@ -302,18 +303,20 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def kind_of(entries: Mapping[str, Any]) -> str:
-    """What a file is, by its tensors' names and shapes: "checkpoint", "lora", "embedding", "vae" or "text encoder"."""
+def kind_of(file: File) -> str:
+    """What an open file is, by its tensors' names and shapes and what it says of itself: "checkpoint", "lora", "embedding", "vae" or
+    "text encoder"."""
     from models.autoencoders import holds_autoencoder
     from models.loose import holds_words
     from models.loras.reading import names_lora
 
+    entries = file.entries
     if any(map(names_lora, entries)):
         return "lora"
     small = len(entries) <= 2 and all(len(entry.shape) <= 2 for entry in entries.values())
     if entries and small:
         return "embedding"
-    return "vae" if holds_autoencoder(entries) else "text encoder" if holds_words(entries) else "checkpoint"
+    return "vae" if holds_autoencoder(entries) else "text encoder" if holds_words(file) else "checkpoint"
 
 
 def _megabytes(path: Path) -> float:

@@ -5,7 +5,6 @@ A look only refuses. Whatever passes is read once more, and built, by `models.lo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ from typing import Any
 from models.configs import bounded
 from models.families import SPARE, Family, allowed, family_of, pipeline_of
 from models.findings import Findings
-from models.gguf_file import Packed
+from models.gguf_file import GgufFile
 from models.packing import check_packing
 from models.plain_files import read_json
-from models.safetensors_file import Entry, open_safetensors
+from models.safetensors_file import SafetensorsFile, open_safetensors
 from models.survey import Survey, check_components, check_link
 from models.weight_files import OPEN, OURS, files_of, opened_file
 from models.whole import refuse_foreign
@@ -59,16 +58,16 @@ def look_at_file(path: Path, findings: Findings) -> None:
             """Its header is sound, or this is not reached."""
 
 
-def header_alone(path: Path, findings: Findings, largest: int, packed: bool = False) -> Mapping[str, Entry | Packed]:
-    """The tensors, by name, of a safetensors file of at most so many bytes that is one part of a checkpoint. packed: whether it may
-    be GGUF too. Raises CheckpointError."""
+def header_alone(path: Path, findings: Findings, largest: int, packed: bool = False) -> SafetensorsFile | GgufFile:
+    """A safetensors file of at most so many bytes that is one part of a checkpoint, closed again: what its header says. packed: whether
+    it may be GGUF too. Raises CheckpointError."""
     with findings.row("links"):
         findings.tell("links", check_link(path))
     with findings.row("headers"):
         refuse_foreign(path)
         with opened_file(path, largest=largest) if packed else open_safetensors(path, largest) as file:
             findings.tell("headers", f"{len(file.entries)} tensors")
-            return file.entries
+            return file
 
 
 def our_parts(surveyed: Survey) -> list[str]:

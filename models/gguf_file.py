@@ -71,6 +71,10 @@ class GgufFile:
         self.path, self.entries, self.metadata = path, entries, metadata
         self._file, self._header, self._size = file, header, size
 
+    def holder(self, name: str) -> Path:
+        """The file that has this tensor, for messages."""
+        return self.path
+
     def tensors(self, digest: Digest, read: object = None) -> Iterator[tuple[str, Tensor]]:
         """Each tensor by name as the file is read on, packed ones as diffusers' `GGUFParameter`; `digest` sees every byte.
         read: of no use here.

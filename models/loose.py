@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -30,10 +31,11 @@ from models.arrangements import (
 from models.findings import Findings
 from models.first_look import header_alone
 from models.gguf_file import GgufFile
+from models.joined import Joined
 from models.layout import layout
 from models.packed import need_gguf
 from models.scaled import goes_with_weights
-from models.single_file import PARTS, READABLE, Brought, Contents, File, Piece, described
+from models.single_file import PARTS, READABLE, SEES, Brought, Contents, File, Piece, described
 from models.spellings import CLIP, KINDS, QWEN3, QWEN_SEES, SPARE, T5, Spelling, spelled
 from models.weight_files import opened_file
 from models.weights import Reading, finite
@@ -42,10 +44,12 @@ LARGEST = 32 * 2**30  # bytes
 CALLED = {"text_encoder": "clip_l", "text_encoder_2": "clip_g"}  # the usual words in a file's name: of CLIP's, by part
 NAMES = {T5: "t5xxl", QWEN3: "qwen_3_4b", QWEN_SEES: "qwen_2.5_vl_7b"}  # of others
 WIDE = {(CLIP, 1024): "clip_h", (QWEN3, 4096): "qwen_3_8b"}  # and where width says more
-READ = "read are CLIP's and T5's, Qwen 3's and Qwen 2.5 VL's, by transformers' names, OpenCLIP's, and, of T5 and Qwen 3, those of GGUF"
+READ = "read are CLIP's and T5's, Qwen 3's and Qwen 2.5 VL's, by transformers' names, OpenCLIP's, and, but for CLIP's, those of GGUF"
 TEXT_ROWS = ("links", "headers", "family", "finite")
 U_NETS = {"sd1": (FIRST,), "sdxl": (XL_FIRST, XL_OPEN), "sd2": (OPEN,)}  # layouts, and what their text encoders' tensors begin with
 ATTENDED = "transformer_blocks.0.attn2.to_k.weight"  # its columns are as wide as the words that a U-Net sees
+USUAL = "mmproj-F16.gguf"  # what a vision tower is called
+LOOKING = "processor"  # the part that a family has whose text encoder is shown pictures
 LED_IN = ".proj_in.weight"  # of as many dimensions as the layer by which a U-Net's attention is led in: 4 of a convolution
 
 
@@ -63,18 +67,19 @@ class TextEncoder(NamedTuple):
     @property
     def title(self) -> str:
         """In words."""
-        return f"{self.kind} text encoder of width {self.width}"
+        return self.spelling.title.format(kind=self.kind, width=self.width)
 
 
-def holds_words(entries: Mapping[str, Any]) -> bool:
-    """Whether a file is a text encoder and nothing else."""
-    return spelled(entries) is not None
+def holds_words(file: File) -> bool:
+    """Whether a file is a text encoder, or half of one, and nothing else."""
+    return spelled(file.entries, file.metadata) is not None
 
 
 def text_encoder(path: Path, findings: Findings | None = None) -> TextEncoder:
     """What the file is, by its header. Raises CheckpointError."""
     findings = findings if findings is not None else Findings()
-    told = spelled(header_alone(path, findings, LARGEST, packed=True))
+    file = header_alone(path, findings, LARGEST, packed=True)
+    told = spelled(file.entries, file.metadata)
     with findings.row("family"):
         if told is None:
             raise CheckpointError(f"{path} is no text encoder that is known here; {READ}")
@@ -94,11 +99,16 @@ def read_text_encoder(path: Path, findings: Findings) -> tuple[str, str, int]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[File]:
+def _opened(path: Path, tower: Path | None = None) -> Iterator[File]:
+    """tower: where its other half lies."""
     with opened_file(path, largest=LARGEST) as file:
         if isinstance(file, GgufFile):
             need_gguf(path)
-        yield file
+        if tower is None:
+            yield file
+            return
+        with _opened(tower) as other:
+            yield Joined(path.with_name(f"{path.name} with {tower.name}"), ((str, file), (str, other)))
 
 
 def completed(
@@ -121,12 +131,19 @@ def completed(
         network, settings = found.layout["model_index"][row.part][1], found.layout[row.part]
         kind, width = KINDS[network], _width(settings)
         called = WIDE.get((kind, width)) or NAMES.get(kind) or CALLED[row.part]
-        taken = _taken(known, kind, width, called)
+        alike = _alike(known, kind, width, called)
+        towers = {one: _tower_of(one, known) for one in alike if one.spelling.rest and LOOKING in found.layout["model_index"]}
+        taken = next((one for one in alike if towers.get(one, one) is not None), None)
         if taken is None:
-            lacking.append(f"a {kind} text encoder of width {width} (often called {called})")
+            lacking.append(_said_lacking(alike, kind, width, called))
             continue
         findings.note(f"its {row.part} is {taken.path}")
-        opened = files.enter_context(_opened(taken.path))
+        if (tower := towers.get(taken)) is not None:
+            findings.note(f"the vision tower of its {row.part} is {tower.path}")
+        elif taken.spelling.rest:
+            settings[SEES] = False
+            findings.note(f"its {row.part} has no vision tower, and is shown no pictures")
+        opened = files.enter_context(_opened(taken.path, tower and tower.path))
         piece = Piece(_respelled(row, taken.spelling), _names(opened, row, taken.spelling, network))
         brought.append(Brought(opened, Contents(taken.path, {row.part: piece}, "", None), reading, findings))
     return replace(found, pieces=contents.pieces), brought, lacking
@@ -166,13 +183,33 @@ def _width(settings: Mapping[str, Any]) -> int:
     return int(next(told[key] for told in (settings, settings.get("text_config", {})) for key in ("d_model", "hidden_size") if key in told))
 
 
-def _taken(known: Sequence[TextEncoder], kind: str, width: int, called: str) -> TextEncoder | None:
-    """The one that is called as usual first; never one that is called as another part's."""
+def _alike(known: Sequence[TextEncoder], kind: str, width: int, called: str) -> list[TextEncoder]:
+    """Those that it could be, the one that is called as usual first; never one that is called as another part's."""
     alike = [one for one in known if (one.kind, one.width) == (kind, width)]
     if kind == CLIP:
         others = [word for word in CALLED.values() if word != called]
         alike = [one for one in alike if not any(word in one.path.stem.casefold() for word in others)]
-    return min(alike, key=lambda one: called[:6] not in one.path.stem.casefold(), default=None)
+    return sorted(alike, key=lambda one: called[:6] not in one.path.stem.casefold())
+
+
+def _tower_of(half: TextEncoder, known: Sequence[TextEncoder]) -> TextEncoder | None:
+    """The vision tower that goes with a language half: of its width, beside it before elsewhere, and of those the one that shares
+    the most of its name."""
+    words = _words_in(half.path)
+    towers = [one for one in known if (one.kind, one.width) == (half.spelling.rest, half.width)]
+    return min(towers, key=lambda one: (one.path.parent != half.path.parent, -len(words & _words_in(one.path))), default=None)
+
+
+def _words_in(path: Path) -> set[str]:
+    return set(re.findall(r"[a-z0-9.]+", path.stem.casefold()))
+
+
+def _said_lacking(alike: Sequence[TextEncoder], kind: str, width: int, called: str) -> str:
+    """In words, to be put into a folder. alike: halves whose vision tower is not there."""
+    if not alike:
+        return f"a {kind} text encoder of width {width} (often called {called})"
+    half = alike[0]
+    return f"the {half.spelling.rest} that goes with {half.path.name} (a file of width {width}, often called {USUAL} or *-{USUAL})"
 
 
 def _respelled(row: Arrangement, spelling: Spelling) -> Arrangement:

@@ -56,6 +56,10 @@ class SafetensorsFile:
         self.path, self.entries, self.metadata = path, entries, metadata
         self._file, self._header = file, header
 
+    def holder(self, name: str) -> Path:
+        """The file that has this tensor, for messages."""
+        return self.path
+
     def tensors(self, digest: Digest, read: Mapping[str, torch.dtype] | None = None) -> Iterator[tuple[str, Tensor | None]]:
         """Each tensor by name as the file is read on, None for one that is not of `read`, which is floats unless told; `digest` sees every byte.
 

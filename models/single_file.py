@@ -51,6 +51,7 @@ PARTS = {  # of a file that is whole, by its denoiser's class
     "SD3Transformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"},
     **{f"{name}Transformer2DModel": {"transformer", "vae", "text_encoder"} for name in ("Flux2", "ZImage", "QwenImage", "Chroma")},
 }
+SEES = "sees"  # of a text encoder's settings in a layout: False where its vision tower is not there
 KLEIN_9B, FLUX2_DEV = 12_288, 15_360  # how wide words are that FLUX.2 is told; of dev's we have none
 
 
@@ -149,7 +150,9 @@ class Brought:
             entries = self.file.entries
             for name in piece.names.values():
                 if entries[name].dtype not in READABLE and not HARMLESS.match(name):
-                    raise CheckpointError(f"{path}: {name} is of {entries[name].dtype}, wanted floats; get a copy in half precision, or a GGUF file")
+                    raise CheckpointError(
+                        f"{self.file.holder(name)}: {name} is of {entries[name].dtype}, wanted floats; get a copy in half precision, or a GGUF file"
+                    )
             tensors: dict[str, Tensor] = {told: announced(told, entries[name].shape) for told, name in piece.names.items()}
             made = self._own(part, built(lambda: piece.arrangement.rename(tensors, network.config), path), plan)
             for key, tensor in plan.wanted.items():
@@ -162,7 +165,7 @@ class Brought:
             used = {told for key in made if key in plan.wanted for told in getattr(made[key], "made_of", ())}
             for told, name in piece.names.items():
                 if told not in used and not HARMLESS.match(name):
-                    raise CheckpointError(f"{path}: the tensor {name} does not belong there; get a clean copy")
+                    raise CheckpointError(f"{self.file.holder(name)}: the tensor {name} does not belong there; get a clean copy")
             findings.tell("tensors", f"{part} all {len(plan.wanted)}")
         return plan, {piece.names[told] for told in used}
 

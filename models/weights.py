@@ -176,12 +176,12 @@ def finite(
             continue
         number = unpacked(tensor) if is_packed(tensor) else tensor.float()
         if not torch.isfinite(number).all():
-            raise CheckpointError(f"{shard.path}: {name} holds values that are not finite; the file is damaged, copy it again")
+            raise CheckpointError(f"{shard.holder(name)}: {name} holds values that are not finite; the file is damaged, copy it again")
         if BETWEEN in names[name]:
             found[names[name]] = tensor if tensor.dtype.itemsize == 1 else number  # another, as it is
             continue
         held = number.to(dtype)
         if dtype == torch.float16 and not torch.isfinite(held).all():
-            raise CheckpointError(f"{shard.path}: {name} holds numbers too large for float16; use --dtype bfloat16 or float32")
+            raise CheckpointError(f"{shard.holder(name)}: {name} holds numbers too large for float16; use --dtype bfloat16 or float32")
         found[names[name]] = tensor if is_packed(tensor) else held
     return found

@@ -48,6 +48,27 @@ PACKED = {  # transformers' names, and those by which llama.cpp packs them
 }  # fmt: skip
 
 
+def half_named(tensors: dict[str, Tensor], tower: bool) -> dict[str, Tensor]:
+    """The language half of Qwen 2.5 VL, or its vision tower, as llama.cpp converts each: by the names that the format's own library
+    maps, rows of queries, keys and values apart, and patches of two frames apart."""
+    import gguf
+
+    known = gguf.get_tensor_name_map(gguf.MODEL_ARCH.MMPROJ if tower else gguf.MODEL_ARCH.QWEN2VL, 64)
+    found = {}
+    for name, tensor in words_named(tensors, "qwen").items():
+        if name.startswith("visual.") != tower:
+            continue
+        if name == "visual.patch_embed.proj.weight":
+            found |= {"v.patch_embd.weight": tensor[:, :, 0], "v.patch_embd.weight.1": tensor[:, :, 1]}
+            continue
+        parts = {name.replace("qkv", letter): rows for letter, rows in zip("qkv", tensor.chunk(3), strict=True)} if ".qkv." in name else {name: tensor}
+        for own, rows in parts.items():
+            told = known.get_name(own, (".weight", ".bias"))
+            assert told is not None, own
+            found[told] = rows
+    return found
+
+
 def words_named(tensors: dict[str, Tensor], called: str, named: str = "") -> dict[str, Tensor]:
     """A text encoder as transformers ("") or "OpenCLIP" or "GGUF" names it, with what is left in such files. called: its file."""
     if named == "OpenCLIP":

@@ -199,18 +199,24 @@ def library_flux(tensors: Tensors, width: int) -> Tensors:
     return known["convert_flux_transformer_checkpoint_to_diffusers"](dict(tensors))
 
 
-def packed_file(folder: Path, path: Path, named: Callable[[Tensors], Tensors], kind: str, of: str = "transformer") -> Path:
-    """As GGUF, by the format's own library: matrices packed, the rest as it is. kind: of packing; of: which part."""
+def packed_file(
+    folder: Path, path: Path, named: Callable[[Tensors], Tensors], kind: str | Callable[[str], str], of: str = "transformer", arch: str = "flux",
+    called: str = "",
+) -> Path:  # fmt: skip
+    """As GGUF, by the format's own library: matrices packed, the rest as it is. kind: of packing, or of each tensor's by its name; of:
+    which part; arch, called: what the file says of itself."""
     import gguf
 
-    number = gguf.GGMLQuantizationType[kind]
-    block = gguf.GGML_QUANT_SIZES[number][0]
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = gguf.GGUFWriter(str(path), arch="flux")
+    writer = gguf.GGUFWriter(str(path), arch=arch)
+    if called:
+        writer.add_name(called)
     for name, tensor in named(part(folder, of)).items():
+        number = gguf.GGMLQuantizationType[kind if isinstance(kind, str) else kind(name)]
         values = tensor.float().numpy()
-        if values.ndim == 2 and values.shape[1] % block == 0 and "weight" in name:
-            writer.add_tensor(name, gguf.quants.quantize(values, number), raw_dtype=number)
+        packs = values.ndim == 2 or values.ndim > 2 and number.name == "F16"
+        if packs and values.shape[-1] % gguf.GGML_QUANT_SIZES[number][0] == 0 and "weight" in name:
+            writer.add_tensor(name, _packed(values, number), raw_dtype=number)
         else:
             writer.add_tensor(name, np.ascontiguousarray(values))
     writer.write_header_to_file()
@@ -218,6 +224,23 @@ def packed_file(folder: Path, path: Path, named: Callable[[Tensors], Tensors], k
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+# Where scales in half precision stand in a block, and some that make numbers below 0.1.
+K_SCALES = {"Q4_K": ((0, 1e-4), (2, 7e-4)), "Q6_K": ((208, 2e-5),)}
+
+
+def _packed(values: Any, number: Any) -> Any:
+    """uint8 (rows, bytes), or floats. What the library only unpacks is other numbers than were given: blocks at random."""
+    import gguf
+
+    if number.name not in K_SCALES:
+        return gguf.quants.quantize(values, number)
+    block, size = gguf.GGML_QUANT_SIZES[number]
+    blocks = np.random.default_rng(values.size).integers(0, 256, (values.size // block, size), dtype=np.uint8)
+    for at, scale in K_SCALES[number.name]:
+        blocks[:, at : at + 2] = np.frombuffer(np.float16(scale).tobytes(), np.uint8)
+    return blocks.reshape(len(values), -1)
 
 
 __all__ = ["NAMED", "config", "denoiser_file", "flux_tensors", "library_flux", "packed_file"]

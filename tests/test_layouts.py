@@ -13,13 +13,17 @@ import torch
 from diffusers.loaders.single_file_utils import infer_diffusers_model_type
 
 from engine.errors import CheckpointError
+from models.encoders import older
 from models.findings import Findings
 from models.layout import LAYOUTS, layout, packed
 from models.prompted.opening import READING, component, recognised, tokenizer_of
 from models.readers import reader
 from models.safetensors_file import Entry
 from models.single_file import Brought, Network, contents_of
+from models.spellings import spelled
 from models.survey import Survey
+from tests.conftest import need_package
+from tests.loose_parts import half_named
 from tests.one_denoiser import whole_flux, whole_other, whole_sd3
 from tests.one_file import clip_tensors, coder_tensors, open_clip_tensors, unet_names
 from tests.t5_words import NUMBERED
@@ -92,6 +96,22 @@ def test_a_layout_is_what_files_of_its_family_hold(name: str) -> None:
     assert contents.layout == layout(name) | said
     if name in DENOISERS:  # the others differ from these in a number or two
         Brought(file, contents, READING, Findings()).fit(parts)
+
+
+def test_what_llama_cpp_makes_of_qwen_2_5_vl_is_what_its_layout_asks_for() -> None:
+    need_package("gguf")
+    with torch.device("meta"):
+        encoder = networks("qwen-edit")[1]["text_encoder"].build()
+    wanted = {key: tensor.shape for key, tensor in encoder.state_dict().items() if key != "lm_head.weight"}
+    halves = [half_named(encoder.state_dict(), tower) for tower in (False, True)]
+    metadata = {"general.architecture": "qwen2vl", "general.name": "Qwen2.5 VL 7B Instruct"}
+    known = [spelled({key: Entry("F16", tuple(tensor.shape), 0, 0) for key, tensor in half.items()}, metadata) for half in halves]
+    assert all(known) and [width for _, width in filter(None, known)] == [3584, 3584]
+    found: dict[str, torch.Size] = {}
+    for half, (spelling, _) in zip(halves, filter(None, known), strict=True):
+        read = {key: tensor for key, tensor in half.items() if not spelling.spare.match(key)}
+        found |= {older(type(encoder).__name__, key): tensor.shape for key, tensor in spelling.spell(read, {}).items()}
+    assert found == wanted
 
 
 def test_words_are_numbered_as_clip_numbers_them() -> None:

@@ -55,8 +55,8 @@ def kontext() -> dict[str, Any]:
 
 def klein() -> dict[str, Any]:
     text = transformers.Qwen3Config(
-        vocab_size=WORDS, hidden_size=WIDTH, intermediate_size=16, num_hidden_layers=28, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=8, tie_word_embeddings=True, rope_theta=1e6,
+        vocab_size=WORDS, hidden_size=WIDTH, intermediate_size=WIDTH, num_hidden_layers=28, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=WIDTH // 2, tie_word_embeddings=True, rope_theta=1e6,
     )  # fmt: skip
     return {
         "transformer": diffusers.Flux2Transformer2DModel(
@@ -83,9 +83,10 @@ def flux2() -> dict[str, Any]:
 
 
 def seeing() -> Any:
-    text = {"vocab_size": WORDS, "hidden_size": WIDTH, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
-            "num_key_value_heads": 1, "rope_theta": 1e6, "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]}}  # fmt: skip
-    eyes = {"depth": 2, "hidden_size": 8, "intermediate_size": 8, "num_heads": 1, "out_hidden_size": WIDTH, "fullatt_block_indexes": [1],
+    turned = WIDTH // 16  # pairs of a head's numbers, by time and by height
+    text = {"vocab_size": WORDS, "hidden_size": WIDTH, "intermediate_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "num_key_value_heads": 1, "rope_theta": 1e6, "rope_scaling": {"type": "mrope", "mrope_section": [turned, turned, 2 * turned]}}  # fmt: skip
+    eyes = {"depth": 2, "hidden_size": WIDTH // 2, "intermediate_size": WIDTH // 2, "num_heads": 1, "out_hidden_size": WIDTH, "fullatt_block_indexes": [1],
             "patch_size": 14, "window_size": 112}  # fmt: skip
     return transformers.Qwen2_5_VLForConditionalGeneration(transformers.Qwen2_5_VLConfig(text_config=text, vision_config=eyes, **marks()))
 
@@ -143,8 +144,8 @@ def schnell() -> dict[str, Any]:
 
 def z_image() -> dict[str, Any]:
     text = transformers.Qwen3Config(
-        vocab_size=WORDS, hidden_size=WIDTH, intermediate_size=16, num_hidden_layers=3, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=8,
+        vocab_size=WORDS, hidden_size=WIDTH, intermediate_size=WIDTH, num_hidden_layers=3, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=WIDTH // 2,
     )  # fmt: skip
     return {
         "transformer": diffusers.ZImageTransformer2DModel(
