@@ -44,7 +44,7 @@ def drawn(lines: Sequence[dict[str, Any]]) -> bytes:
     above, below = figure.subplots(2, 1, sharex=True)
     losses = [line for line in lines if "loss" in line]
     above.plot([line["update"] for line in losses], [line["loss"] for line in losses], linewidth=1)
-    above.set_ylabel("loss, smoothed")
+    above.set(ylabel="loss, smoothed", yscale="log")  # one odd batch would press a whole run flat
     looks = [line for line in lines if "psnr" in line or "shares" in line]
     updates = [line["update"] for line in looks]
     kind, what = ("shares", "held-out moments, share right") if looks and "shares" in looks[-1] else ("psnr", "held-out PSNR, dB, one step")
