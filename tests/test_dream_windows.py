@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import save_file
 
 from engine.desktop import bitmap
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
-from engine.errors import CheckpointError
 from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
 from engine.geometry import Rect
 from engine.scene import find
@@ -27,7 +21,6 @@ from models.dreaming.pictures import reinked, stretched
 from models.dreaming.planes import PLANES, SEEN, planes_of
 from models.dreaming.recollection import Recollection
 from models.dreaming.windows import BELOW, POOL, RIGHT, Windows
-from models.loading import load_book, save_book
 from tests.test_dreaming import SIZE, shown
 
 
@@ -90,7 +83,7 @@ def test_a_window_never_seen_looks_as_the_book_has_it(book: Book) -> None:
     assert windows_alike(known, desktop) > 0.99 > 0.97 > windows_alike(blank, desktop)
     x, y, w, h = desktop.stack.windows[-1].rect
     outer = known.planes[SEEN, y : y + h, x : x + w] > 0
-    assert outer[0, 0] and outer[0, -1] and outer[-1, -1] and outer.float().mean() < 0.02, "a style may round it"
+    assert outer[0, 0] and outer[0, -1] and outer[-1, -1] and 0.02 < outer.float().mean() < 0.2, "a style may round it, and its buttons"
 
 
 def test_what_a_dream_woke_with_leaves_the_desktop_where_it_stood(book: Book) -> None:
@@ -238,42 +231,18 @@ def test_a_title_goes_idle_and_comes_back() -> None:
     assert (reinked(idle, behind, front).int() - title.int()).abs().max() <= 3
 
 
-def test_the_book_has_a_page_of_every_app_and_is_kept(book: Book, tmp_path: Path) -> None:
-    assert len(book.tensors()) == 15 + 8 + 6 + 2 + 1, "windows and buttons, menus of windows and of what they are about, documents, the launcher"
-    page = book.page(2, 20)
-    assert page is not None and page.shape[0] == SEEN and (page[3] == 255).any(), "Paint shows a picture"
-    save_book(tmp_path / "book.safetensors", book)
-    again = load_book(tmp_path / "book.safetensors")
-    assert all(torch.equal(page, again.tensors()[name]) for name, page in book.tensors().items())
-
-
-def packed(height: int, width: int, pixels: int) -> torch.Tensor:
-    """A page as its file has it that says how large it is, and holds so many pixels."""
-    return torch.frombuffer(bytearray(struct.pack("<HH", height, width) + zlib.compress(bytes(pixels))), dtype=torch.uint8)
-
-
-@pytest.mark.parametrize(
-    ("name", "page"),
-    [
-        ("clock.13", torch.zeros(4, 4, dtype=torch.uint8)), ("notes.big", torch.zeros(4, 4, dtype=torch.uint8)),
-        ("notes.13", torch.zeros(4, 4)), ("notes.13", torch.zeros(4, dtype=torch.uint8)), ("notes.13", torch.zeros(2, dtype=torch.uint8)),
-        ("notes.13", torch.zeros(4, 4096, dtype=torch.uint8)), ("notes.13", packed(4, 4, 15)), ("notes.13", packed(4, 4, 17)),
-        ("notes.13", packed(4, 4, 16)[:-1]), ("notes.13", packed(0, 0, 0)), ("notes.13", packed(4096, 4, 2**14)), ("notes.13", packed(65535, 65535, 2**26)),
-    ],
-)  # fmt: skip
-def test_a_book_that_is_none_is_refused(tmp_path: Path, name: str, page: torch.Tensor) -> None:
-    save_file({name: page}, tmp_path / "book.safetensors")
-    with pytest.raises(CheckpointError, match=r"book\.safetensors"):
-        load_book(tmp_path / "book.safetensors")
-    for sound in (torch.zeros(4, 4, dtype=torch.uint8), packed(4, 4, 16)):
-        save_file({"notes.13": sound}, tmp_path / "book.safetensors")
-        assert load_book(tmp_path / "book.safetensors")
-
-
-def test_many_small_pages_cannot_become_more_than_there_is_room_for(tmp_path: Path) -> None:
-    save_file({f"notes.{size}": packed(2048, 2048, 2**22) for size in range(9)}, tmp_path / "book.safetensors")
-    with pytest.raises(CheckpointError, match=r"notes\.\d"):
-        load_book(tmp_path / "book.safetensors")
+def test_what_the_book_shows_is_round_and_raised_where_the_desktop_is(book: Book) -> None:
+    desktop = Desktop(SIZE)
+    known = woken(desktop, book)
+    desktop.handle(asked := Ask(round(desktop.t + 1, 1), "calculator"))
+    known.turn(asked, desktop.features())
+    at = find(desktop.widgets, "Calculator").rect.slices
+    forms, right = known.planes[SEEN:, *at], planes_of(shown(desktop))[SEEN:, *at]
+    assert (right[0] > 0).sum() > 1000 and (forms == right).all(0).float().mean() > 0.97
+    assert (forms[0] > 0)[right[0] > 0].float().mean() > 0.97
+    silent = Book({Subject(app, 13): torch.zeros(40, 60, dtype=torch.uint8) for app in range(7)})
+    planes = silent.planes(3, 13)
+    assert planes is not None and not planes[SEEN:].any(), "a book from before, which has none, shows square corners"
 
 
 def test_a_document_that_is_asked_for_is_another_picture_of_its_window(book: Book) -> None:
@@ -303,7 +272,7 @@ def test_a_picture_nobody_has_seen_is_of_one_grey(book: Book) -> None:
     desktop.handle(asked := Ask(1.0, "Cow.png"))
     known.turn(asked, desktop.features())
     inside = known.planes[:, *find(desktop.widgets, "Paint/picture").rect.inset(2, 2, 2, 2).slices].flatten(1)
-    assert (inside[SEEN - 1] == 255).all() and (inside == inside[:, :1]).all()
+    assert (inside[SEEN - 1] == 255).all() and (inside[:SEEN] == inside[:SEEN, :1]).all()
     grey = inside[:3, 0]
     for event in (Key(2.0, "enter", ("alt",)), Key(3.0, "enter", ("alt",))):
         desktop.handle(event)

@@ -3,7 +3,8 @@ the launcher, and what lies under all windows, a page each.
 
 A page is what the source shows most often, pixel by pixel, over many desktops, and the mean where nothing is shown often: a memory
 that is learned once and looked up, beside the weights (after kNN-LM, Khandelwal et al., 2020, arXiv:1911.00172). Its pixels are
-codes of colours, and from IN_PICTURE on, of what is part of a picture, coarse colours. In its file a page is packed by DEFLATE, to a thirtieth.
+codes of colours, and from IN_PICTURE on, of what is part of a picture, coarse colours. Beside it may stand its forms, as the guide has them,
+so that a style can round and raise what the page shows. In its file a page is packed by DEFLATE, to a thirtieth, its forms to a hundredth.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from engine.desktop.apps.registry import APPS
 from models.dreaming.codes import BOOK, COLOURS
-from models.dreaming.planes import SEEN
+from models.dreaming.planes import PLANES, SEEN
 
 IN_PICTURE = 128
 LEVELS = 5  # of each channel, in pictures
@@ -31,6 +32,7 @@ DOCUMENT = 400  # and an app's slot: of its window with a document that is shown
 LAUNCHER = 500  # of the launcher with nothing typed into it
 LARGEST = 2048  # pixels: a page's side
 ROOM = 2**25  # pixels of all pages together
+FORMS = ".forms"  # what the name of a page's forms ends in
 _SIDES = struct.Struct("<HH")  # before a packed page: its height and width
 _APPS = dict(enumerate(name.casefold() for name in APPS))
 _OF_APPS = {BUTTON: "button", WINDOW_MENU: "menu", FIELD_MENU: "field-menu", DOCUMENT: "document"}
@@ -48,28 +50,42 @@ class Subject(NamedTuple):
 
 
 class Book:
-    """Pages, uint8 (h, w) each, by what they show."""
+    """Pages, uint8 (h, w) each, by what they show; the forms of some, packed as in a file: rarely asked for, and four times as large."""
 
-    def __init__(self, pages: Mapping[Subject, Tensor] = MappingProxyType({})) -> None:
-        self._pages = dict(pages)
+    def __init__(self, pages: Mapping[Subject, Tensor] = MappingProxyType({}), forms: Mapping[Subject, Tensor] = MappingProxyType({})) -> None:
+        self._pages, self._forms = dict(pages), dict(forms)
 
     def page(self, app: int, text_size: int, exact: bool = False) -> Tensor | None:
         """The planes of a page that are seen, uint8 (SEEN, h, w), in the text size that comes nearest, or in just this one; None where
         there is none."""
-        sizes = [subject.text_size for subject in self._pages if subject.app == app and not (exact and subject.text_size != text_size)]
-        if not sizes:
+        subject = self._nearest(app, text_size, exact)
+        return None if subject is None else shown_by(self._pages[subject]).permute(2, 0, 1)
+
+    def planes(self, app: int, text_size: int) -> Tensor | None:
+        """The page that comes nearest with its forms, zeros where nothing is known of them: uint8 (PLANES, h, w)."""
+        subject, page = self._nearest(app, text_size, False), self.page(app, text_size)
+        if subject is None or page is None:
             return None
-        return shown_by(self._pages[Subject(app, min(sizes, key=lambda size: abs(size - text_size)))]).permute(2, 0, 1)
+        forms = page.new_zeros(PLANES - SEEN, *page.shape[1:])
+        if subject in self._forms:
+            forms = _unpacked(self._forms[subject], FORMS, forms.numel()).view_as(forms)
+        return torch.cat([page, forms])
+
+    def _nearest(self, app: int, text_size: int, exact: bool) -> Subject | None:
+        sizes = [subject.text_size for subject in self._pages if subject.app == app and not (exact and subject.text_size != text_size)]
+        return Subject(app, min(sizes, key=lambda size: abs(size - text_size))) if sizes else None
 
     def tensors(self) -> dict[str, Tensor]:
-        """Its pages, packed, by names that `of` knows."""
-        return {f"{_NAMES[app]}.{text_size}": _packed(page) for (app, text_size), page in self._pages.items()}
+        """Its pages and their forms, packed, by names that `of` knows."""
+        return {_name_of(s): packed(page) for s, page in self._pages.items()} | {_name_of(s) + FORMS: forms for s, forms in self._forms.items()}
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> Book:
         """What `tensors` gave, or pages as they are. Raises ValueError, naming the page that is none."""
-        pages: dict[Subject, Tensor] = {}
+        pages, forms = dict[Subject, Tensor](), dict[Subject, Tensor]()
         for name, page in tensors.items():
+            if name.endswith(FORMS):
+                continue
             subject, _, text_size = name.partition(".")
             if subject not in _NAMES.values() or not text_size.isdecimal() or page.dtype != torch.uint8:
                 raise ValueError(f"{name!r} is no page of a book of windows")
@@ -77,14 +93,28 @@ class Book:
             if page.ndim != 2 or not 0 < min(page.shape) <= max(page.shape) <= LARGEST:
                 raise ValueError(f"the page {name!r} is {tuple(page.shape)}, wanted a height and a width up to {LARGEST}")
             pages[Subject(next(app for app, own in _NAMES.items() if own == subject), int(text_size))] = page
-        return cls(pages)
+        for subject, page in pages.items():
+            if (told := tensors.get(name := _name_of(subject) + FORMS)) is not None:
+                forms[subject] = told
+                if told.dtype != torch.uint8 or told.ndim != 1:
+                    raise ValueError(f"{name!r} is not packed")
+                whole = (PLANES - SEEN) * page.numel()
+                if (count := _unpacked(told, name, whole).numel()) != whole:
+                    raise ValueError(f"{name!r} tells of {count} numbers, wanted {whole}, four a pixel of its page")
+        if len(pages) + len(forms) < len(tensors):
+            raise ValueError("it has forms of pages that it does not have")
+        return cls(pages, forms)
 
     def __bool__(self) -> bool:
         return bool(self._pages)
 
 
-def _packed(page: Tensor) -> Tensor:
-    """A page, uint8 (h, w), as bytes: uint8 (n,), its height and width first."""
+def _name_of(subject: Subject) -> str:
+    return f"{_NAMES[subject.app]}.{subject.text_size}"
+
+
+def packed(page: Tensor) -> Tensor:
+    """A page, uint8 (h, w), or the planes of its forms one below the other, as bytes: uint8 (n,), its height and width first."""
     data = _SIDES.pack(*page.shape) + zlib.compress(page.numpy().tobytes(), 9)
     return torch.frombuffer(bytearray(data), dtype=torch.uint8)
 

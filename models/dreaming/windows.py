@@ -179,13 +179,8 @@ class Windows:
 
     def _believed_ground(self) -> Tensor | None:
         """What lies under all windows, as the book has it for a text of this size: uint8 (PLANES, H, W)."""
-        page = self._book.page(GROUND, self._text_size)
-        if page is None:
-            return None
-        width, height = self._size
-        planes = torch.zeros(PLANES, height, width, dtype=torch.uint8)
-        planes[:SEEN] = stretched(page, width, height, RIGHT, BELOW)
-        return planes
+        page = self._book.planes(GROUND, self._text_size)
+        return None if page is None else stretched(page, *self._size, RIGHT, BELOW)
 
     def _picture(self, window: Placed, front: bool) -> _Picture:
         """What is known of a window, or believed, its title bar as it is in front, or behind another window."""
@@ -210,12 +205,13 @@ class Windows:
                 return _Picture(stretched(self._pictures[other].planes, w, h, RIGHT, BELOW), self._pictures[other].front)
         outer = Rect(0, 0, w, h)
         planes = drawn([Fill(outer, Role.SURFACE, "window", outer)], w, h)
-        page, own = self._book.page(app, text_size), self._book.page(DOCUMENT + app, text_size) if document else None
+        page, own = self._book.planes(app, text_size), self._book.planes(DOCUMENT + app, text_size) if document else None
         if own is not None and (not anew or own.shape[1:] == (h, w)):
             page = own
         if page is not None:
-            planes[:SEEN] = stretched(page, w, h, RIGHT, BELOW)
-            planes[FILLED] = 0
+            corners = planes[SEEN:FILLED].clone()  # its own, in this size
+            planes = stretched(page, w, h, RIGHT, BELOW)
+            planes[SEEN:FILLED] = torch.where(corners[:1] > 0, corners, planes[SEEN:FILLED])
         if title := self._titles.get(document):
             bar = Rect(1, 1, w - 2, title_height(line_height(Face(text_size))) - 1)
             entitle(planes, title, text_size, bar, title_room(bar), _TITLES[True], "plain", "bold")

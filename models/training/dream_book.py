@@ -32,10 +32,11 @@ from models.dreaming.book import (
     WINDOW_MENU,
     Book,
     Subject,
+    packed,
     shown_by,
 )
 from models.dreaming.codes import codes_of
-from models.dreaming.planes import planes_of
+from models.dreaming.planes import SEEN, planes_of
 from models.loading import BOOK, load_book, load_bundled, save_book
 from models.synthetic import prose
 from models.synthetic.sessions import emptied, random_desktop
@@ -43,6 +44,7 @@ from models.training.config import TrainConfig
 
 SIZE = (512, 384)
 OPENED = 32  # desktops that a page is learned from
+WINDOWS = (*range(len(APPS)), *range(DOCUMENT, DOCUMENT + len(APPS)))  # whose forms are learned too: what else there is, is drawn
 USUAL = 0.5  # share of them that show the same, from which that is what a page shows
 Look = Callable[[Desktop, np.random.Generator], Iterator[tuple[int, Rect]]]
 
@@ -62,22 +64,33 @@ def book_of(config: TrainConfig) -> Book:
 def learned(rng: np.random.Generator) -> Book:
     """A book from desktops of the synthetic source."""
     looks: list[Look] = [_bare, *(partial(_opened, app) for app in APPS), *(partial(_with_document, app) for app in ("Notes", "Paint"))]
-    pages: dict[Subject, Tensor] = {}
+    pages, forms = dict[Subject, Tensor](), dict[Subject, Tensor]()
     for text_size in TEXT_SIZES:
         for look in looks:
             seen: dict[int, list[Tensor]] = defaultdict(list)
             for _ in range(OPENED):
                 desktop = _desktop(text_size, rng)
                 for page, rect in look(desktop, rng):
-                    seen[page].append(_codes(desktop, rect))
-            pages |= {Subject(page, text_size): _usual(pictures) for page, pictures in seen.items()}
-    return Book(pages)
+                    seen[page].append(_planes(desktop, rect))
+            for page, pictures in seen.items():
+                often, _ = Counter(tuple(picture.shape) for picture in pictures).most_common(1)[0]  # in the size that is met most often
+                planes, subject = torch.stack([picture for picture in pictures if picture.shape == often]), Subject(page, text_size)
+                pages[subject] = _usual(torch.stack([_coded(picture[:3], picture[3] > 0) for picture in planes]))
+                if page == GROUND or page in WINDOWS:
+                    forms[subject] = packed(_usual_forms(planes[:, SEEN:]).flatten(0, 1))
+    return Book(pages, forms)
 
 
-def _usual(seen: Sequence[Tensor]) -> Tensor:
-    """Pictures of several sizes to what is shown most often, or on the whole where nothing is, in the size that is met most often."""
-    often, _ = Counter(tuple(picture.shape) for picture in seen).most_common(1)[0]
-    pictures = torch.stack([picture for picture in seen if picture.shape == often])
+def _usual_forms(forms: Tensor) -> Tensor:
+    """What forms, uint8 (N, 4, h, w), tell most often, pixel by pixel, and nothing where they do not agree: uint8 (4, h, w)."""
+    words = forms.permute(0, 2, 3, 1).contiguous().view(torch.int32).squeeze(-1)
+    usual = words.mode(0).values
+    sure = (words == usual).float().mean(0) >= USUAL
+    return (usual * sure).contiguous().view(torch.uint8).view(*usual.shape, -1).permute(2, 0, 1)
+
+
+def _usual(pictures: Tensor) -> Tensor:
+    """Pages to what they show most often, or on the whole where nothing is shown often. pictures: codes, uint8 (N, h, w)."""
     usual = pictures.mode(0).values
     unsure = (pictures == usual).float().mean(0) < USUAL
     mean = shown_by(pictures)[..., :3].float().mean(0).round().to(torch.uint8).permute(2, 0, 1)
@@ -140,11 +153,11 @@ def _desktop(text_size: int, rng: np.random.Generator) -> Desktop:
     return desktop
 
 
-def _codes(desktop: Desktop, rect: Rect) -> Tensor:
+def _planes(desktop: Desktop, rect: Rect) -> Tensor:
+    """What a guide has there: uint8 (PLANES, h, w)."""
     guide = Guide(SIZE)
     guide.update(desktop.items)
-    planes = planes_of(guide)[:, *rect.meet(guide.frame).slices]
-    return _coded(planes[:3], planes[3] > 0)
+    return planes_of(guide)[:, *rect.meet(guide.frame).slices]
 
 
 def _coded(pixels: Tensor, in_picture: Tensor) -> Tensor:
