@@ -93,14 +93,14 @@ class Book:
             if page.ndim != 2 or not 0 < min(page.shape) <= max(page.shape) <= LARGEST:
                 raise ValueError(f"the page {name!r} is {tuple(page.shape)}, wanted a height and a width up to {LARGEST}")
             pages[Subject(next(app for app, own in _NAMES.items() if own == subject), int(text_size))] = page
-        for subject, page in pages.items():
-            if (told := tensors.get(name := _name_of(subject) + FORMS)) is not None:
-                forms[subject] = told
+        for shown, page in pages.items():
+            if (told := tensors.get(name := _name_of(shown) + FORMS)) is not None:
                 if told.dtype != torch.uint8 or told.ndim != 1:
                     raise ValueError(f"{name!r} is not packed")
                 whole = (PLANES - SEEN) * page.numel()
                 if (count := _unpacked(told, name, whole).numel()) != whole:
                     raise ValueError(f"{name!r} tells of {count} numbers, wanted {whole}, four a pixel of its page")
+                forms[shown] = told
         if len(pages) + len(forms) < len(tensors):
             raise ValueError("it has forms of pages that it does not have")
         return cls(pages, forms)
