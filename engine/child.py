@@ -69,7 +69,7 @@ BEAT_S, METER_S = 0.25, 1.0
 QUIET_S = 0.03  # without a letter, until the painter gets on with what makes it quicker
 NICENESS = 5
 PR_SET_PDEATHSIG = 1
-# Waiting threads that spin take the core that another program, or the window, would have; so they do for a microsecond or so. On two
+# Waiting threads that spin take the core that another program, or the window, would have; so they do for a moment only. On two
 # cores, one kept busy by another program, a whole frame took 840 to 1,010 ms with 20,000 turns, 500 to 550 with 4,000, 430 to 480
 # with 1,000; with nothing else running 230 to 290 with each.
 PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}

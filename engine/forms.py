@@ -28,7 +28,6 @@ def told_of(shape: str, most: int) -> np.ndarray:
     side = min(most, math.ceil(ROUNDNESS[shape][3]))
     at = np.arange(side, dtype=np.uint32)
     told = (1 + at + SIDE * at[:, None]) | SHAPES.index(shape) << 8 + BESIDE | (side if side < CAPPED else 0) << 16 + BESIDE
-    told = told.astype(np.uint32)
     told.flags.writeable = False
     return told
 

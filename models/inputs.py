@@ -111,8 +111,8 @@ def _cut(marks: Tensor, radii: Tensor | None, batch: Tensor) -> Tensor:
 
 @torch.compiler.assume_constant_result  # a compiler need not follow how it comes about
 def _easily(device: torch.device) -> Tensor:
-    """How easily pixels are cut off, by shape and place: 1 less a sixteenth of the least radius of a style's windows that does it, in
-    (0, 1]: float32 (S, 256). A circle of radius r in the corner leaves out the pixel (x, y) where r > x + y + sqrt(2 x y)."""
+    """How easily pixels are cut off, by shape and place: 1 less 16 / 255 a pixel of the least radius of a style's windows that does it,
+    in (0, 1]: float32 (S, 256). A circle of radius r in the corner leaves out the pixel (x, y) where r > x + y + sqrt(2 x y)."""
     return _made_easily(device)
 
 
