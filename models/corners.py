@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.theme import Role
 from models.layers import PIXELS, Steering
 
 SHARP = 8.0  # how much steeper than other inputs the place in a corner enters: a pixel further is another answer
+LIGHTS = 2  # a window's shadow, and its glow: black, and the accent
 LEAST, MOST = -1, 4  # pixels: the depths in a corner that are told apart, from outside to within the widest edge
 
 
@@ -34,15 +36,15 @@ class Rounded(Protocol):
 
 
 class Corner(nn.Module):
-    """What a shape's corner shows, pixel by pixel: itself, what lies beneath it, or its edge.
+    """What a shape's corner shows, pixel by pixel: itself, what lies beneath it, in a shadow or a glow, or its edge.
 
     Only the few pixels that are of corners are computed; all of them where it is to be static, for how many there are is known
     to the host only after it has waited for the device. told: it is given how deep within the corner as this look rounds it each
     pixel lies, and what is left to learn is how wide the edge is and what shows beside it; else it is given how easily a pixel is cut
-    off, and whether it is in this look, the context says.
+    off, and whether it is in this look, the context says. lit: whether what lies beneath may lie in a shadow or glow at all.
     """
 
-    def __init__(self, width: int, context: int, hidden: int = 32, told: bool = True) -> None:
+    def __init__(self, width: int, context: int, hidden: int = 32, told: bool = True, lit: bool = True) -> None:
         super().__init__()
         self.from_fine = nn.Linear(width, hidden)
         self.told = told
@@ -54,16 +56,23 @@ class Corner(nn.Module):
         self.middle = nn.Linear(hidden, hidden)
         self.out = nn.Linear(hidden, 2)
         nn.init.constant_(self.out.bias, -3.0)
+        if lit:
+            self.out_light = nn.Linear(hidden, LIGHTS)
+            nn.init.zeros_(self.out_light.weight)
+            nn.init.constant_(self.out_light.bias, -6.0)  # what is begun from weights without it paints nearly as before
+        self.lit = lit
 
     def steered(self, steering: Steering) -> Tensor:
         """(B, hidden)."""
         return self.from_context(steering.tokens.flatten(1))  # type: ignore[no-any-return]
 
-    def forward(self, fine: Tensor, corners: Tensor, context: Tensor, static: bool = False) -> Rounded:
-        """fine: (B, C, h, w); corners: (B, CORNERS, h, w); context: (B, hidden), see `steered`."""
+    def forward(self, fine: Tensor, corners: Tensor, context: Tensor, palette: Tensor, static: bool = False) -> Rounded:
+        """fine: (B, C, h, w); corners: (B, CORNERS, h, w); context: (B, hidden), see `steered`; palette: (B, P, 3) in [-1, 1]."""
+        glow = palette[:, Role.ACCENT]
+        lights = torch.stack([torch.full_like(glow, -1.0), glow], 1) if self.lit else None
         rows = corners.permute(0, 2, 3, 1)
         if static:
-            return self._everywhere(fine.permute(0, 2, 3, 1), rows, context)
+            return self._everywhere(fine.permute(0, 2, 3, 1), rows, context, lights)
         places = (rows[..., :PIXELS] > 0).nonzero(as_tuple=True)
         b, y, x, pixel = places
         cell = rows[b, y, x]
@@ -72,17 +81,17 @@ class Corner(nn.Module):
         own = cell[:, :PIXELS].gather(1, pixel[:, None])
         scaled = torch.cat([cell[:, :PIXELS], self._own(own[:, 0])], 1)
         hidden = self.from_fine(fine.permute(0, 2, 3, 1)[b, y, x]) + self._from_cut(scaled) + context[b]
-        share = self._shares(hidden)
-        return RoundedCorners(places, share, colours.gather(3, at).squeeze(3))
+        shown = colours.gather(3, at).squeeze(3)
+        return RoundedCorners(places, self._shares(hidden), shown if lights is None else torch.cat([shown, lights[b]], 1))
 
-    def _everywhere(self, fine: Tensor, rows: Tensor, context: Tensor) -> Rounded:
+    def _everywhere(self, fine: Tensor, rows: Tensor, context: Tensor, lights: Tensor | None) -> Rounded:
         """The same numbers for every pixel, a corner's or not. fine, rows: (B, h, w, C)."""
         cut = rows[..., :PIXELS]
         around, own = self._from_cut.weight[:, :PIXELS], self._from_cut.weight[:, PIXELS:]
         cells = self.from_fine(fine) + F.linear(cut, around, self._from_cut.bias) + context[:, None, None]
         hidden = cells.unsqueeze(3) + F.linear(self._own(cut), own)  # (B, h, w, 16, hidden)
         colours = rows[..., PIXELS:].unflatten(-1, (2, 3, PIXELS)).movedim(-1, 3)
-        return EveryPixel(cut > 0, self._shares(hidden), colours)
+        return EveryPixel(cut > 0, self._shares(hidden), colours, lights)
 
     @property
     def _from_cut(self) -> nn.Linear:
@@ -93,15 +102,17 @@ class Corner(nn.Module):
         return SHARP * (_ramps(cut) if self.told else cut.unsqueeze(-1))
 
     def _shares(self, hidden: Tensor) -> Tensor:
-        """(..., hidden) to (..., 3): of what was painted, what lies beneath, the edge."""
-        choice = self.out(F.silu(self.middle(F.silu(hidden))))
-        return torch.softmax(torch.cat([torch.zeros_like(choice[..., :1]), choice], -1), -1)
+        """(..., hidden) to (..., 3 (+ LIGHTS)): of what was painted, what lies beneath, the edge, shadow, glow."""
+        decided = F.silu(self.middle(F.silu(hidden)))
+        choice = self.out(decided)
+        choices = [torch.zeros_like(choice[..., :1]), choice]
+        return torch.softmax(torch.cat([*choices, self.out_light(decided)] if self.lit else choices, -1), -1)
 
 
 @dataclass
 class RoundedCorners:
-    """places: (n,) each of batch, row, column and pixel; share: (n, 3) of what was painted, what lies
-    beneath, the edge; colours: (n, 2, 3) of the latter two."""
+    """places: (n,) each of batch, row, column and pixel; share: (n, 3 or more), see `Corner`; colours: (n, 2 or more, 3), of all but
+    what was painted."""
 
     places: tuple[Tensor, ...]
     share: Tensor
@@ -115,12 +126,16 @@ class RoundedCorners:
 
 @dataclass
 class EveryPixel:
-    """cut: (B, h, w, 16), whether a pixel is a corner's; share: (B, h, w, 16, 3) and colours: (B, h, w, 16, 2, 3), as above."""
+    """cut: (B, h, w, 16), whether a pixel is a corner's; share: (B, h, w, 16, 3 or more) and colours: (B, h, w, 16, 2, 3), as above;
+    lights: (B, LIGHTS, 3), the colours that are the same everywhere."""
 
     cut: Tensor
     share: Tensor
     colours: Tensor
+    lights: Tensor | None
 
     def over(self, painted: Tensor) -> Tensor:
-        mixed = self.share[..., :1] * painted + (self.share[..., 1:, None] * self.colours).sum(-2)
+        mixed = self.share[..., :1] * painted + (self.share[..., 1:3, None] * self.colours).sum(-2)
+        if self.lights is not None:
+            mixed = mixed + torch.matmul(self.share[..., 3:], self.lights[:, None, None])
         return torch.where(self.cut.unsqueeze(-1), mixed.to(painted.dtype), painted)

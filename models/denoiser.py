@@ -117,7 +117,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     token begins with the palette itself. A palette that is learned on the way wanders off and is mixed back into place,
     and then no pick stands for the colour it is named after. The neutral colours are given with it. corners: 1 where it
     rounds the corners that the guide draws square, how much it reads from the context; 2 where it is told how deep pixels lie in
-    the rounded ones. edges: 1 where it paints what stands beside
+    the rounded ones; 3 where what lies beneath them may lie in a shadow or glow. edges: 1 where it paints what stands beside
     the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised.
     """
 
@@ -133,7 +133,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         blocks: tuple[int, int, int, int, int] = (1, 2, 3, 2, 2),
         memories: int = MEMORIES,
         given_palette: int = 1,
-        corners: int = 2,
+        corners: int = 3,
         edges: int = 2,
     ) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
             self.memory_out = nn.Conv2d(fine, PIXELS * memories, 1)
         self.rounds = corners > 0
         if corners:
-            self.corner = Corner(fine, tokens * token_width, told=corners > 1)
+            self.corner = Corner(fine, tokens * token_width, told=corners > 1, lit=corners > 2)
         if edges:
             self.relief = Relief(fine, tokens * token_width, told=edges > 1)
         self.raises = edges > 0
@@ -188,8 +188,8 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
             fine = fine + self.memory_in(memory)
         fine = self._through_body(fine, steering)
         given, tokens = self.config.given_palette, steering.tokens  # type: ignore[attr-defined]
-        palette = tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])
-        around = self.corner(fine, corners, steering.of(self.corner), static) if self.rounds and corners is not None else None
+        palette = (tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])).unflatten(1, (-1, 3))
+        around = self.corner(fine, corners, steering.of(self.corner), palette, static) if self.rounds and corners is not None else None
         raised = steering.of(self.relief) if self.raises else None
         return self._paint(fine, previous, guide, maps, memory, palette, around, raised, filled, materials, static)
 
@@ -200,7 +200,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         b, _, h, w = fine.shape
         rows = self.head(fine).permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
         black, white = (palette.new_full((b, 1, 3), level) for level in (-1.0, 1.0))
-        colours = torch.cat([palette.view(b, -1, 3), black, white], 1)  # (B, palette + 2, 3)
+        colours = torch.cat([palette, black, white], 1)  # (B, palette + 2, 3)
         clear, depth = (F.pad(x, (0, 2)).unsqueeze(-1) for x in (materials.clear, materials.depth))
         paints = torch.cat([colours * (1 - clear), depth * moved(colours), clear], 2)  # (B, palette + 2, 7)
         pictures = [pixels_of(guide), pixels_of(previous)]

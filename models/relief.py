@@ -145,7 +145,7 @@ def roles_of(guide: Tensor) -> Tensor:
 def sides_of(roles: Tensor) -> Tensor:
     """On which sides of a pixel, at most REACH away in its row or column, another ground is: uint8 (B, H, W), a bit each for so
     far to the left, right, above and below."""
-    ground, sides = _one_of(roles, GROUNDS), torch.zeros_like(roles)
+    ground, sides = is_ground(roles), torch.zeros_like(roles)
     for far in range(1, REACH + 1):
         for axis, bit in ((2, 4 * far - 4), (1, 4 * far - 2)):
             many = roles.shape[axis] - far
@@ -154,6 +154,11 @@ def sides_of(roles: Tensor) -> Tensor:
             sides.narrow(axis, far, many).bitwise_or_((apart & ground.narrow(axis, 0, many)).to(torch.uint8) << bit)
             sides.narrow(axis, 0, many).bitwise_or_((apart & ground.narrow(axis, far, many)).to(torch.uint8) << bit + 1)
     return sides
+
+
+def is_ground(roles: Tensor) -> Tensor:
+    """Whether each role is what letters and marks stand on: bool, of the same shape."""
+    return _one_of(roles, GROUNDS)
 
 
 def _one_of(roles: Tensor, some: tuple[Role, ...]) -> Tensor:

@@ -42,11 +42,11 @@ def test_corners_are_mixed_of_what_was_painted_what_lies_beneath_and_the_edge() 
     assert torch.equal(beneath[0, :, 5, 6], palette[Role.FIELD]) and torch.equal(edge[0, :, 5, 6], palette[Role.ACCENT])
     assert torch.allclose(beneath[0, :, 9, 9], torch.tensor(0.25)) and torch.equal(edge[0, :, 9, 9], palette[Role.BORDER])
     painted = torch.randn(1, 8, 8, 16, 3)
-    module = Corner(4, 10)
+    module = Corner(4, 10, lit=False)
     torch.nn.init.zeros_(module.out.weight)
     for bias, expected in (((40.0, 0.0), beneath), ((0.0, 40.0), edge)):
         module.out.bias.data = torch.tensor(bias)
-        mixed = module(torch.randn(1, 4, 8, 8), corners, torch.randn(1, 32)).over(painted)
+        mixed = module(torch.randn(1, 4, 8, 8), corners, torch.randn(1, 32), palette_of(slow)).over(painted)
         pixels = unpack(mixed.permute(0, 4, 3, 1, 2).reshape(1, 48, 8, 8))
         before = unpack(painted.permute(0, 4, 3, 1, 2).reshape(1, 48, 8, 8))
         here = cut > 0

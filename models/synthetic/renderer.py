@@ -41,7 +41,7 @@ class StyledRenderer:
         """The frame: uint8 (H, W, 3)."""
         self._open = None
         self._light = np.ones(self._frame.shape[:2], np.float32)
-        self._over = [i.whole for i in items if isinstance(i, Fill) and i.shape in GROUNDED]
+        self._over = [item for item in items if isinstance(item, Fill) and item.shape in GROUNDED]
         before: Item | None = None
         for item in items:
             if isinstance(item, Fill):
@@ -70,7 +70,7 @@ class StyledRenderer:
             self._glow(item.rect)
             return
         if item.shape in GROUNDED:
-            self._shadow(item.whole)
+            self._shadow(item)
             self._open_group(item)
         colour = self._filling(item)
         radius = self.radius(item.shape, item.whole) if item.shape not in GROUNDED else 0
@@ -124,23 +124,26 @@ class StyledRenderer:
         if strength <= 0:
             return
         depth = np.zeros(self._frame.shape[:2], np.float32)
-        for window in self._over:
-            around = window.grow(REACH).meet(self._bounds)
+        for item in self._over:
+            around = item.whole.grow(REACH).meet(self._bounds)
             if around:
-                depth[around.slices] = np.maximum(depth[around.slices], _nearness(around, window, REACH))
+                near = _nearness(around, item.whole, self.radius(item.shape, item.whole), REACH)
+                depth[around.slices] = np.maximum(depth[around.slices], near)
         into = self._frame[rect.slices]
         into += (self.palette[Role.ACCENT] - into) * (strength * depth[rect.slices])[..., None]
 
-    def _shadow(self, rect: Rect) -> None:
+    def _shadow(self, item: Fill) -> None:
         strength = SHADE * self.style.strength("shadow")
-        around = rect.grow(REACH).meet(self._bounds)
+        rect, radius = item.whole, self.radius(item.shape, item.whole)
+        around, shown = rect.grow(REACH).meet(self._bounds), rect.meet(self._bounds)
         if strength <= 0 or not around:
             return
-        left = 1 - strength * _nearness(around.shift(0, -_DROP), rect, REACH - _DROP)
+        left = 1 - strength * _nearness(around.shift(0, -_DROP), rect, radius, REACH - _DROP)
         light = self._light[around.slices]
         self._frame[around.slices] *= np.minimum(left / light, 1)[..., None]  # two shadows are no darker than the darker
         np.minimum(light, left, out=light)
-        self._light[rect.meet(self._bounds).slices] = 1.0
+        own = self._light[shown.slices]
+        own += (1 - own) * rounded(rect.w, rect.h, radius)[shown.shift(-rect.x, -rect.y).slices]
 
     def _open_group(self, item: Fill) -> None:
         """Remember what lies under the corners of a window: they are put back when all of it is drawn."""
@@ -172,13 +175,15 @@ class StyledRenderer:
         into += (colour - into) * share[..., None]
 
 
-def _nearness(around: Rect, rect: Rect, reach: int) -> np.ndarray:
-    """How near the pixels of `around` are to `rect`: float32 (h, w), 1 inside it, 0 from `reach` pixels on."""
+def _nearness(around: Rect, rect: Rect, radius: int, reach: int) -> np.ndarray:
+    """How near the pixels of `around` are to `rect` with round corners: float32 (h, w), 1 inside it, 0 from `reach` pixels on."""
     x = np.arange(around.x, around.right, dtype=np.float32)
     y = np.arange(around.y, around.bottom, dtype=np.float32)
-    dx = np.maximum(np.maximum(rect.x - x, x - (rect.right - 1)), 0)
-    dy = np.maximum(np.maximum(rect.y - y, y - (rect.bottom - 1)), 0)
-    return np.asarray(np.clip(1 - np.hypot(dx[None], dy[:, None]) / reach, 0, 1) ** 2)
+    turn = max(radius - 0.5, 0.0)  # from where a corner is turned about to the middle of the outermost pixels
+    dx = np.maximum(np.maximum(rect.x + turn - x, x - (rect.right - 1 - turn)), 0)
+    dy = np.maximum(np.maximum(rect.y + turn - y, y - (rect.bottom - 1 - turn)), 0)
+    away = np.maximum(np.hypot(dx[None], dy[:, None]) - np.float32(turn), 0)
+    return np.asarray(np.clip(1 - away / reach, 0, 1) ** 2)
 
 
 @lru_cache(maxsize=512)

@@ -26,6 +26,7 @@ from models.inputs import (
     remembered,
     to_latents,
 )
+from models.relief import is_ground, roles_of
 from models.synthetic.shots import Crop
 
 CHOICE, PICK = 0.1, 0.06  # what the choices count beside the picture: what stays, what is picked
@@ -79,7 +80,7 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
     steps = torch.arange(cells)
     places = torch.stack([place(c.y // PATCH + steps, c.x // PATCH + steps, c.shot.size) for c in crops])
     margin, changed = _margins(crops), np.stack([c.take(c.shot.changed) for c in crops])
-    weights = np.where(kept[:, None, None] > 0, _guided_weights(crops), DREAMT * (1.0 + 8.0 * changed))
+    weights = np.where(kept[:, None, None] > 0, _guided_weights(crops, guide), DREAMT * (1.0 + 8.0 * changed))
     care = margin * (1.0 + RARE * changed) * (1 - kept[:, None, None])
     slow = torch.from_numpy(np.stack([c.shot.slow for c in crops]))
     memory = remembered(
@@ -116,10 +117,10 @@ def _margins(crops: list[Crop]) -> np.ndarray:
     return weight
 
 
-def _guided_weights(crops: list[Crop]) -> np.ndarray:
-    """Text counts threefold, what is not its role's flat colour (corners, edges, gradients) ninefold."""
-    ink = np.stack([c.take(c.shot.ink) for c in crops]) > 0
-    return 1.0 + 2.0 * ink + 8.0 * np.stack([c.take(c.shot.shaped) for c in crops])
+def _guided_weights(crops: list[Crop], guide: Tensor) -> np.ndarray:
+    """Letters and marks count threefold, what is not its role's flat colour (corners, edges, gradients) ninefold."""
+    drawn = ~is_ground(roles_of(guide)).numpy() & (np.stack([c.take(c.shot.verbatim) for c in crops]) == 0)
+    return 1.0 + 2.0 * drawn + 8.0 * np.stack([c.take(c.shot.shaped) for c in crops])
 
 
 def _matter(crops: list[Crop], kept: np.ndarray, changed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
