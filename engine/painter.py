@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -101,15 +101,27 @@ class PainterInfo:
     strength: float = 0.0  # share of a picture that an edit paints over where nobody says; 0: it is told what to change instead
 
 
+class Work(NamedTuple):
+    """A document of the user's that a window shows. app: the slot of the window's; name: the document's, "" where it has none yet; title:
+    the window's; content: a text, or a picture as PNG bytes; None where there is none yet, or it is too large to be told."""
+
+    app: int
+    name: str
+    title: str
+    content: str | bytes | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ContextFeatures:
     """The context as numbers, before a checkpoint's own encoder makes tokens of it.
 
-    slow: float32 (S,), style and habits, changes rarely; recent: float32 (R,), the last events.
+    slow: float32 (S,), style and habits, changes rarely; recent: float32 (R,), the last events; work: the open work, for who dreams.
+    Equal are those whose numbers are.
     """
 
     slow: np.ndarray
     recent: np.ndarray
+    work: tuple[Work, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -262,8 +262,11 @@ class Session:
             pixels = dreamt
             verbatim, forms = np.full_like(guide.verbatim, 255), np.zeros_like(guide.forms)
         weights = tuple(self.desktop.loras.items())
+        context = self.desktop.features()
+        if not self._dreams():  # who is shown the guide sees what the user's documents say
+            context = replace(context, work=())
         return PaintRequest(
-            self._seq, events, damage, pixels, verbatim, self.desktop.features(), router.pointer, router.buttons, forms, words, weights
+            self._seq, events, damage, pixels, verbatim, context, router.pointer, router.buttons, forms, words, weights
         )
 
     def _words(self) -> Words:

@@ -77,6 +77,10 @@ class App:
         """All that must survive a restart, as JSON values."""
         return {}
 
+    def shown_document(self) -> str | None:
+        """Name of the document it shows, "" for one that has none yet; None for an app that shows none."""
+        return None
+
     def show(self, **how: Any) -> None:
         """The app was opened while its window already stood."""
 

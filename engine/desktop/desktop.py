@@ -6,6 +6,7 @@ state and events always give the same scene. It draws no finished pixels and kno
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -31,12 +32,13 @@ from engine.desktop.wishes import grant
 from engine.drawing import Item
 from engine.events import Event
 from engine.geometry import Rect
-from engine.painter import ContextFeatures
+from engine.painter import ContextFeatures, Work
 from engine.scene import Widget
 from engine.styles import PRESETS, Style
 from engine.typeface import Face, line_height
 
 NOTICE = 4.0  # seconds a notice stays
+LARGEST = 2**20  # characters or bytes of a document that is told of as open work
 
 
 class Desktop:
@@ -121,7 +123,17 @@ class Desktop:
             for w in reversed(windows) if not w.minimised
         ]  # fmt: skip
         names = [w.name for w in windows]
-        return self.context.features(style or self.style, self.text_size, list(APPS), names, self.now.hour, placed)
+        numbers = self.context.features(style or self.style, self.text_size, list(APPS), names, self.now.hour, placed)
+        return replace(numbers, work=self._work())
+
+    def _work(self) -> tuple[Work, ...]:
+        """The documents that windows show."""
+        slots, contents = list(APPS), self.documents.contents
+        shown = ((w, w.app.shown_document()) for w in self.stack.windows)
+        told = ((w, name, contents.get(name)) for w, name in shown if name is not None)
+        return tuple(
+            Work(slots.index(w.name), name, w.title, content if content is not None and len(content) <= LARGEST else None) for w, name, content in told
+        )
 
     def state(self) -> dict[str, Any]:
         """All but documents and pictures, as JSON values that share nothing with the desktop's own.

@@ -2,15 +2,18 @@
 
 Where a caret goes and what a letter pushes on follows from what is written; there is nothing to dream about it. So where a
 guide shows an editor that can be read to the last pixel (`models.dreaming.reading`), its text is given to an editor, then the
-event, and what that draws is laid into the guide, as windows are. A text's other pages are not seen and so not known: where an
-event would need them, and where anything cannot be read, the dreamer alone answers.
+event, and what that draws is laid into the guide, as windows are. A text's other pages are not seen; where it is one of the user's
+documents, of which the context tells, they are known all the same. Where an event would need what is not known, and where anything
+cannot be read, the dreamer alone answers.
 """
 
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,41 +21,43 @@ from torch import Tensor
 
 from engine.context import text_size_of
 from engine.desktop import markdown
-from engine.desktop.app import System
-from engine.desktop.canvas import Canvas, Sheet
 from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.routing import DOUBLE, SLACK
 from engine.desktop.text_field import CARET
 from engine.desktop.text_history import History
-from engine.desktop.word_count import count, told
-from engine.events import Down, Event, Key, Move, Text, Up
+from engine.desktop.word_count import count
+from engine.events import Down, Event, Key, Move, Text, Up, Wheel
 from engine.geometry import Rect
 from engine.scene import Touch
-from engine.theme import NEUTRAL, Role
-from engine.typeface import MARGIN, Face, line_height
+from engine.theme import Role
+from engine.typeface import Face
 from models.dreaming.letters import carets, letter_of
-from models.dreaming.pictures import drawn
+from models.dreaming.papers import (
+    Clipboard,
+    Laid,
+    bar_part,
+    editor_with,
+    focused,
+    label_place,
+    length_label,
+    set_out,
+    shows,
+    text_part,
+)
 from models.dreaming.reading import read, read_label
 from models.dreaming.steps import Step
 
-LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
-NAME = "text"
 COUNT = re.compile(r"([\d,]+) words?(?: · ([\d,]+) characters?)?")
 UNSEEN = {"pageup", "pagedown"}  # keys that show what is not in view
-
-Laid = tuple[Rect, Tensor]
-
-
-@dataclass
-class _Clipboard:
-    clipboard: str = ""
+LEFT = 4  # fields that were left and may be come back to
 
 
 @dataclass
 class _Open:
     """A field that was read. box: frame pixels; begins, ends: whether the text's first and last row are in view; shown: what
     was drawn of it last, uint8 (PLANES, h, w); caret_on: whether the caret is seen; resting: ticks since the text changed; counted:
-    words and characters, where they are told below it; typing: whether the label below tells words alone, as until somebody rests."""
+    words and characters, where they are told below it; typing: whether the label below tells words alone, as until somebody rests;
+    told: whether all of the text is known."""
 
     box: Rect
     size: int
@@ -65,34 +70,42 @@ class _Open:
     resting: int = 1
     counted: tuple[int, int] | None = None
     typing: bool = False
+    told: bool = False
 
 
 class Field:
     """What is known of the field in focus from one event to the next: nothing that was not seen, typed or cut there."""
 
     def __init__(self) -> None:
-        self._system = _Clipboard()
+        self._system = Clipboard()
         self.clear()
 
     def clear(self) -> None:
         """Forget everything but what was cut."""
         self._open: _Open | None = None
+        self._left: deque[_Open] = deque(maxlen=LEFT)
         self._unread: Tensor | None = None  # what could not be read
         self._pressed = (-DOUBLE, 0, 0, 0)  # when, where, how often in a row
         self._held = False
 
-    def answer(self, planes: Tensor, front: Rect | None, step: Step) -> list[Laid]:
+    @property
+    def place(self) -> dict[str, Any] | None:
+        """Where the caret of the field in focus is, and how far its text is scrolled, as of `papers.editor_with`; None where that is not
+        known."""
+        return self._open.editor.state(0, 0) if self._open and self._open.told else None
+
+    def answer(self, planes: Tensor, front: Rect | None, step: Step, texts: Sequence[str] = ()) -> list[Laid]:
         """What an event makes of the text of the window in front: where, in frame pixels, and how that looks then, uint8 (PLANES, h, w).
-        Nothing where what it does is not known."""
+        Nothing where what it does is not known. texts: of which one may be what stands there, all of it."""
         event = step.event
         box = focused(planes, front) if front else None
-        now = self._opened(planes, box, text_size_of(step.context.slow)) if box else None
+        now = self._opened(planes, box, text_size_of(step.context.slow), texts) if box else None
         if now is None:
             return []
         buffer = now.editor.buffer
         before = buffer.text
         on = now.caret_on if isinstance(event, Move) else event is not None or not (now.resting and now.caret_on)
-        if event is not None and not self._does(now, event, step.buttons):
+        if event is not None and not self._does(now, event, step):
             return []
         label = _counted(now, before, rests=event is None)
         now.resting = 0 if buffer.text != before else now.resting + 1
@@ -102,11 +115,12 @@ class Field:
             self._open = None
             return []
         self._draw(now, on)
-        part = _inside(now.box)
-        return [(part, now.shown[:, *part.shift(-now.box.x, -now.box.y).slices]), *label]
+        parts = (text_part(now.box), bar_part(now.box)) if now.told else (text_part(now.box),)
+        return [*((part, now.shown[:, *part.shift(-now.box.x, -now.box.y).slices]) for part in parts), *label]
 
-    def _does(self, now: _Open, event: Event, buttons: tuple[str, ...]) -> bool:
+    def _does(self, now: _Open, event: Event, step: Step) -> bool:
         """Give an event to the editor; whether it was one for it."""
+        buttons = step.buttons
         editor, buffer = now.editor, now.editor.buffer
         letter = event.text if isinstance(event, Text) else letter_of(event)
         if letter:
@@ -123,7 +137,7 @@ class Field:
             done = "zy" if self._system.clipboard else "zyv"
             return used and not ("ctrl" in event.mods and event.key in done and buffer.text == before)  # done, or cut, before it was read
         elif isinstance(event, Down):
-            self._held = event.button == "left" and _inside(now.box).holds(event.x, event.y)
+            self._held = event.button == "left" and text_part(now.box).holds(event.x, event.y)
             if self._held and now.touch.press:
                 t, x, y, clicks = self._pressed
                 again = event.t - t <= DOUBLE and abs(event.x - x) <= SLACK and abs(event.y - y) <= SLACK
@@ -134,29 +148,41 @@ class Field:
             now.touch.drag(event.x - now.box.x, event.y - now.box.y)
         elif isinstance(event, Up) and self._held:
             self._held = False
+        elif isinstance(event, Wheel) and now.told and now.touch.wheel:
+            return now.box.holds(*step.pointer) and now.touch.wheel(event.dy)
         else:
             return isinstance(event, Move) and not buttons  # which leaves a text as it is
         return True
 
-    def _opened(self, planes: Tensor, box: Rect, size: int) -> _Open | None:
+    def _opened(self, planes: Tensor, box: Rect, size: int, texts: Sequence[str]) -> _Open | None:
         """What stands in a field: as it was left, where it still looks so, else as it is read."""
-        seen = planes[:3, *_inside(box).slices]
-        known, at = self._open, _inside(Rect(0, 0, box.w, box.h)).slices
-        if known and (known.box, known.size) == (box, size) and torch.equal(known.shown[:3, *at], seen):
-            return known
+        seen = planes[:3, *text_part(box).slices]
+        at = text_part(Rect(0, 0, box.w, box.h)).slices
+        for known in filter(None, (self._open, *self._left)):
+            if (known.box.w, known.box.h, known.size) == (box.w, box.h, size) and torch.equal(known.shown[:3, *at], seen):
+                if known is not self._open:
+                    self._leave(known)
+                known.box = box
+                return known
         if self._unread is not None and torch.equal(self._unread, seen):
             return None
-        self._open, self._held = self._read(planes[:, *box.slices], box, size), False
+        self._leave(self._read(planes[:, *box.slices], box, size, texts))
         if self._open:
             _look_below(planes, self._open)
         self._unread = seen.clone() if self._open is None else None
         return self._open
 
-    def _read(self, planes: Tensor, box: Rect, size: int) -> _Open | None:
-        """planes: of the box alone."""
+    def _leave(self, now: _Open | None) -> None:
+        """Turn to another field."""
+        if self._open:
+            self._left.append(self._open)
+        self._open, self._held = now, False
+
+    def _read(self, planes: Tensor, box: Rect, size: int, texts: Sequence[str]) -> _Open | None:
+        """planes: of the box alone. Where it looks as one of the texts would, that is what stands there, to its end."""
         pixels = planes[:3].permute(1, 2, 0).numpy()
         outer = Rect(0, 0, box.w, box.h)
-        room, inner = _room(outer), _inside(outer)
+        room, inner = _room(outer), text_part(outer)
         accent = shows(planes, Role.ACCENT)
         accent[:, : inner.x], accent[:, inner.right :], accent[: inner.y], accent[inner.bottom :] = False, False, False, False
         strokes = carets(np.where(accent, np.uint8(Role.ACCENT), np.uint8(255)))
@@ -165,14 +191,25 @@ class Field:
         x, y = strokes[0]
         high = int(np.argmin(np.append(accent[y:, x], False)))
         caret = Rect(x - 1, y, CARET, high)
+        for whole in texts:
+            if now := self._set(planes, box, size, (x, y), whole, 0, told=True):
+                return now
         text = read(pixels, room, size, caret)
         if text is None:
             return None
-        editor = Editor(cast(System, self._system), lambda *_: None)
-        editor.load(text, {"top": 0})
-        begins, ends = _in_view(planes)
-        now = _Open(box, size, editor, begins, ends, planes, Touch(), True)
+        for whole in texts:
+            top = whole.find(text.split("\n", 1)[0])
+            if top > 0 and (now := self._set(planes, box, size, (x, y), whole, top, told=True)):
+                return now
+        return self._set(planes, box, size, (x, y), text, 0, told=False)
+
+    def _set(self, planes: Tensor, box: Rect, size: int, caret: tuple[int, int], text: str, top: int, told: bool) -> _Open | None:
+        """A text as what stands in a box from its offset `top` on, if it looks so. caret: where one is seen; told: whether it is all of it."""
+        (x, y), editor = caret, editor_with(text, {"top": top}, self._system)
+        begins, ends = (True, True) if told else _in_view(planes)
+        now = _Open(box, size, editor, begins, ends, planes, Touch(), True, told=told)
         self._draw(now, True)
+        inner = text_part(Rect(0, 0, box.w, box.h))
         at = editor.view.offset_at(x, y + 1)
         low, high = _selection(editor, planes)
         editor.buffer.select(low + high - at if at in (low, high) else at, at)
@@ -180,11 +217,8 @@ class Field:
         return now if torch.equal(now.shown[:3, *inner.slices], planes[:3, *inner.slices]) else None
 
     def _draw(self, now: _Open, caret_on: bool) -> None:
-        outer = Rect(0, 0, now.box.w, now.box.h)
-        sheet = Sheet(now.size, focus=NAME, caret_on=caret_on)
-        widget = now.editor.draw(Canvas(sheet, outer), NAME, outer)
-        now.touch, now.caret_on = widget.touch or Touch(), caret_on
-        now.shown = drawn(sheet.items, now.box.w, now.box.h)
+        now.shown, now.touch = set_out(now.editor, now.box, now.size, caret_on)
+        now.caret_on = caret_on
 
 
 def _filled(editor: Editor) -> None:
@@ -201,7 +235,7 @@ def _filled(editor: Editor) -> None:
 def _look_below(planes: Tensor, now: _Open) -> None:
     """Take in words and characters as they are told below a field, if they are. A label that is not to be read, as one out of the book
     of windows, is believed to be right; so is the text for what it does not tell, where all of it is in view."""
-    where, text = _label_of(now.box, now.size), now.editor.buffer.text
+    where, text = label_place(now.box, now.size), now.editor.buffer.text
     if where.bottom > planes.shape[1] or shows(planes[:, *where.slices], Role.SURFACE).all():
         return
     found = COUNT.fullmatch(read_label(planes[:3].permute(1, 2, 0).numpy(), where.right, where.y, Face(now.size)) or "")
@@ -220,49 +254,12 @@ def _counted(now: _Open, before: str, rests: bool) -> list[Laid]:
     words, characters = now.counted
     now.counted = words + count(text) - count(before), characters + len(text) - len(before)
     now.typing = not rests
-    where = _label_of(now.box, now.size)
-    sheet, outer = Sheet(now.size), Rect(0, 0, where.w, where.h)
-    canvas = Canvas(sheet, outer)
-    canvas.fill(outer, Role.SURFACE)
-    canvas.text_in(outer, told(now.counted[0], None if now.typing else now.counted[1]), Role.MUTED, align="right")
-    return [(where, drawn(sheet.items, where.w, where.h))]
-
-
-def _label_of(box: Rect, size: int) -> Rect:
-    """Where Notes tells below the field how long a text is."""
-    return Rect(box.x, box.bottom + 2, box.w - 3, line_height(Face(size)))
+    return [length_label(label_place(now.box, now.size), now.size, now.counted[0], None if now.typing else now.counted[1])]
 
 
 def _room(box: Rect) -> Rect:
     """Where an editor's text stands in its field."""
     return box.inset(PADDING[0], PADDING[1], PADDING[0] + BAR - 4, PADDING[1])
-
-
-def _inside(box: Rect) -> Rect:
-    """Where an editor's text can be seen, with what its glyphs reach over: not its edge, nor its scroll bar."""
-    return box.inset(PADDING[0] - MARGIN, PADDING[1], BAR + 2, PADDING[1])
-
-
-def shows(planes: Tensor, *roles: Role) -> np.ndarray:
-    """Where planes show one of these roles' colours: bool (h, w)."""
-    pixels = planes[:3].numpy()
-    return np.logical_or.reduce([(pixels == NEUTRAL[role][:, None, None]).all(0) for role in roles])
-
-
-def focused(planes: Tensor, window: Rect) -> Rect | None:
-    """The box in a window that is edged as what has the focus is, if it is as large as an editor, frame pixels."""
-    part = window.meet(Rect(0, 0, planes.shape[2], planes.shape[1]))
-    accent = shows(planes[:, *part.slices], Role.ACCENT)
-    columns = np.flatnonzero(accent.sum(0) >= LEAST[1])
-    if not len(columns):
-        return None
-    left, right = int(columns[0]), int(columns[-1])
-    rows = np.flatnonzero(accent[:, left])
-    top, bottom = int(rows[0]), int(rows[-1])
-    whole = accent[top : bottom + 1, [left, right]].all() and accent[[top, bottom], left : right + 1].all()
-    if right + 1 - left < LEAST[0] or not whole:
-        return None
-    return Rect(part.x + left, part.y + top, right + 1 - left, bottom + 1 - top)
 
 
 def _in_view(planes: Tensor) -> tuple[bool, bool]:

@@ -22,8 +22,8 @@ from engine.events import Ask, Down, Event, Key, Text, Up
 from engine.geometry import GRID, Rect
 from engine.theme import NEUTRAL, Role
 from models.dreaming.book import FIELD_MENU, GROUND, WINDOW_MENU, Book, Subject
-from models.dreaming.field import focused, shows
 from models.dreaming.offers import Offer
+from models.dreaming.papers import focused, shows
 from models.dreaming.planes import PLANES, SEEN
 from models.dreaming.windows import Placed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -52,10 +52,10 @@ class Recollection:
         self._windows.begin(planes, context, bare)
         self._places.ground(self.bounds, self._windows.ground)
 
-    def turn(self, event: Event | None, context: ContextFeatures) -> AtHand:
+    def turn(self, event: Event | None, context: ContextFeatures, place: dict[str, Any] | None = None) -> AtHand:
         """An event came, and the context is as given: lay windows and popups anew where it tells of others, and say what can be
-        copied from, as yet without a typed letter."""
-        laid = self.lay(event, context)
+        copied from, as yet without a typed letter. place: in the text in focus, as of `papers.lay_out`."""
+        laid = self.lay(event, context, place)
         recalled = self._places.recall(self.bounds)
         dx, dy = movement(event, text_size_of(context.slow))
         pictures = [self.planes, *recalled.pixels, moved(self.planes, dx, dy) if dx or dy else self.planes]
@@ -64,12 +64,12 @@ class Recollection:
         codes[1:3][~wide(recalled.known)] = NOWHERE
         return AtHand([*pictures, self.planes], codes, laid)
 
-    def lay(self, event: Event | None, context: ContextFeatures) -> bool:
+    def lay(self, event: Event | None, context: ContextFeatures, place: dict[str, Any] | None = None) -> bool:
         """Put back what a popup hid that the event closes, and lay the windows anew where the context tells of others than before;
         whether it did."""
         popups, shown = self.popups, self.popups.take(event, self.planes)
         put_back, below = popups.deed in (Deed.CLOSED, Deed.CHOSEN), popups.lifted(shown)
-        windows = self._windows.laid(below, context, event.text if isinstance(event, Ask) else "")
+        windows = self._windows.laid(below, context, event, isinstance(event, Ask) or popups.deed is Deed.CHOSEN, place)
         self.show(shown if windows is below else popups.laid(windows, shown))
         bounds, area = self.bounds, self._windows.area
         bar = Rect(0, area.h, bounds.w, bounds.h - area.h)
@@ -81,6 +81,11 @@ class Recollection:
     def front(self) -> Rect | None:
         """Where the window in front stands, frame pixels."""
         return self._windows.front
+
+    @property
+    def text(self) -> str | None:
+        """What the document in the window in front says, if it is a text that the context told of."""
+        return self._windows.text
 
     def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]], spots: Sequence[Rect] = ()) -> Tensor:
         """Where an event is likely to change what can be told, bool (h, w). Of keys and of time: the window in front, or the desktop;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.context import RECENT, atoms, earlier, ticked
 from engine.events import Event
@@ -26,12 +26,12 @@ class Step:
 
 def steps_of(request: PaintRequest) -> Iterator[Step]:
     """What is to be answered, oldest first: at least one step, a tick where nothing happened."""
-    slow, recent = request.context.slow, request.context.recent
+    recent = request.context.recent
     events = [atom for event in request.events for atom in atoms(event, request.pointer)]
     if not events:
-        yield Step(None, ContextFeatures(slow, ticked(recent)), request.pointer, request.buttons)
+        yield Step(None, replace(request.context, recent=ticked(recent)), request.pointer, request.buttons)
     for later, event in zip(range(len(events) - 1, -1, -1), events, strict=True):
         pointer = getattr(event, "x", request.pointer[0]), getattr(event, "y", request.pointer[1])
-        yield Step(event, ContextFeatures(slow, earlier(recent, min(later, RECENT))), pointer, request.buttons, later >= LATEST)
+        yield Step(event, replace(request.context, recent=earlier(recent, min(later, RECENT))), pointer, request.buttons, later >= LATEST)
 
 

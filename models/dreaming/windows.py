@@ -4,15 +4,15 @@ A window is an object that keeps its looks while it moves, comes to the front, o
 in slot attention, Locatello et al., 2020, arXiv:2006.15055; here the context says which objects there are). So when
 the context tells of other windows than before, the guide is laid anew from the pictures of them, back to front, and the
 dreamer goes on from there. A window that was never seen looks as the dreamer's book of windows has it. So does one that is opened
-again, for an app begins anew, all but Notes, which comes back with what it had. A document that is asked for by its name is another
-picture of its window: what was seen of it, or the book's page of a document that nobody has seen, with its name in the title.
+again, for an app begins anew. Of a window that shows a document the context tells what is in it; another document is another
+picture of its window, with that in its place (`models.dreaming.papers`), and its name in the title.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -21,32 +21,32 @@ from torch import Tensor
 
 from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of
 from engine.desktop.apps.registry import APPS
-from engine.desktop.notebook import KINDS as TEXTS
 from engine.desktop.shell import bar_height
 from engine.desktop.window import title_height, title_room
 from engine.drawing import Fill
+from engine.events import Down, Event, Key, Up
 from engine.geometry import GRID, Rect
-from engine.painter import ContextFeatures
+from engine.painter import ContextFeatures, Work
 from engine.theme import Role
 from engine.typeface import Face, line_height
 from models.dreaming import taskbar
 from models.dreaming.book import DOCUMENT, GROUND, Book
+from models.dreaming.letters import letter_of
+from models.dreaming.papers import lay_out
 from models.dreaming.pictures import drawn, entitle, reinked, stretched
 from models.dreaming.planes import FILLED, PLANES, SEEN
 from models.dreaming.taskbar import Tasks
 
 POOL = 4  # frames' worth of pictures that are kept
 RIGHT, BELOW = 76, 34  # pixels: what keeps its distance to a window's right and lower edge when its size changes
-NOTES, PAINT = list(APPS).index("Notes"), list(APPS).index("Paint")
-PICTURES = (".png",)
-KINDS = (*TEXTS, *PICTURES)  # what a document's name ends in
+PAINT = list(APPS).index("Paint")
 _HEAD = 9  # numbers told of a picture in `state`
 _TITLES = ((Role.TITLE_IDLE, Role.TITLE_IDLE_INK), (Role.TITLE, Role.TITLE_INK))  # of those behind, of the one in front
 
 
 class Placed(NamedTuple):
-    """A window, by its app's slot, and its outer rect in frame pixels. document: what is shown in it, as `_number_of` has it; 0 where nobody
-    said so."""
+    """A window, by its app's slot, and its outer rect in frame pixels. document: what is shown in it, as `_number_of` has it; 0 where that has
+    no name, or nobody told of it."""
 
     app: int
     rect: Rect
@@ -85,14 +85,16 @@ class Windows:
         self._pictures: OrderedDict[_Form, _Picture] = OrderedDict()
         self._shown: tuple[Placed, ...] = ()  # front to back
         self._tasks = Tasks()
-        self._titles: dict[int, str] = {}  # of windows with documents that were asked for, by these
-        self._turned: dict[int, int] = {}  # which of them each app has turned to
+        self._work: dict[int, Work] = {}  # by app
+        self._open = frozenset[int]()  # apps that were open before the windows were laid
+        self._place: dict[str, Any] | None = None
 
     def begin(self, planes: Tensor, context: ContextFeatures, ground: Tensor | None = None) -> None:
         """Know nothing but what `planes` show, uint8 (PLANES, H, W); ground: what is known to lie under all windows. Where it is
         not, the book says what lies under those that there are."""
         self.clear()
-        self._shown = _told(context, self._size, ())
+        self._work = {one.app: one for one in context.work}
+        self._shown = self._told(context)
         self._tasks = Tasks.of(context, _apps(self._shown))
         self.ground = planes.clone() if ground is None else ground.clone()
         believed = self._believed_ground()
@@ -102,27 +104,32 @@ class Windows:
                 self.ground[:, *part] = believed[:, *part]
         self._take(planes)  # so that `state` tells of them
 
-    def laid(self, planes: Tensor, context: ContextFeatures, asked: str = "") -> Tensor:
+    def laid(
+        self, planes: Tensor, context: ContextFeatures, event: Event | None = None, opens: bool = False, place: dict[str, Any] | None = None
+    ) -> Tensor:  # fmt: skip
         """What is shown, `planes`, with the windows that the context tells of, and their buttons in the taskbar; the same tensor
-        where none is another. asked: what was asked for, in words."""
-        told = _told(context, self._size, self._shown)
+        where none is another. event: what happened; opens: whether that was for a popup, which may have opened a document; place: in the
+        text in focus, as of `papers.lay_out`."""
+        known, self._work = self._work, {one.app: one for one in context.work}
+        told = self._told(context)
         tasks = Tasks.of(context, _apps(told))
-        closed = set(self._tasks.apps) - set(tasks.apps) - {NOTES}
-        for app in closed:
-            self._turned.pop(app, None)
-        titles = {}
-        if asked.casefold().endswith(KINDS) and told and told[0].app == (PAINT if asked.casefold().endswith(PICTURES) else NOTES):
-            app, number = told[0].app, _number_of(asked)
-            self._turned[app], self._titles[number] = number, asked + " · Paint" * (app == PAINT)
-            titles = {app: self._titles[number]}
-        told = tuple(window._replace(document=self._turned.get(window.app, 0)) for window in told)
         if (told, tasks) == (self._shown, self._tasks):
             return planes
         self._take(planes)
-        anew = {app for app in closed if self._book.page(app, self._text_size) is not None}
-        for form in [form for form in self._pictures if form.app in anew and not form.document]:
-            del self._pictures[form]
+        for app in set(self._tasks.apps) - set(tasks.apps):
+            if self._book.page(app, self._text_size) is not None:
+                self._forget(app, known.get(app))
+        open_before = self._tasks.apps
+        other = {
+            app: one
+            for app, one in self._work.items()
+            if app in tasks.apps and (app not in open_before or (app in known and known[app].name != one.name))
+        }
+        for app, one in other.items():
+            if app in open_before and self._goes_on(known[app], one, event, opens):
+                self._rename(app, known[app], one)
         before, self._shown, self._tasks = self._tasks, told, tasks
+        self._open, self._place = frozenset(open_before), place
         if before.text_size != tasks.text_size and (believed := self._believed_ground()) is not None:
             self.ground = believed
         out = self.ground.clone()
@@ -131,7 +138,35 @@ class Windows:
             out[:, *part.slices] = self._picture(window, not back).planes[:, *part.shift(-window.rect.x, -window.rect.y).slices]
         while sum(picture.planes.numel() for picture in self._pictures.values()) > self._room:
             self._pictures.popitem(last=False)
-        return taskbar.laid(out, before, tasks, self._book, titles)
+        return taskbar.laid(out, before, tasks, self._book, {app: one.title for app, one in other.items()})
+
+    def _told(self, context: ContextFeatures) -> tuple[Placed, ...]:
+        """The windows that a context tells of, each with its document."""
+        found = _told(context, self._size, self._shown)
+        return tuple(window._replace(document=_number_of(self._work[window.app].name) if window.app in self._work else 0) for window in found)
+
+    def _forget(self, app: int, known: Work | None) -> None:
+        """An app was closed, and begins anew when it is opened again; what is in its documents is told then."""
+        for form in [form for form in self._pictures if form.app == app and not (form.document and (known is None or known.content is None))]:
+            del self._pictures[form]
+
+    def _goes_on(self, before: Work, now: Work, event: Event | None, opens: bool) -> bool:
+        """Whether a document got another name, or its first; else it is another that stands in the window now."""
+        if before.content is not None and before.content == now.content:
+            return True
+        front = bool(self._shown) and self._shown[0].app == now.app
+        if opens or not front or (isinstance(event, Key) and event.key == "tab"):
+            return False
+        if now.app == PAINT:
+            return not before.name
+        return event is None or bool(letter_of(event)) or not (before.name or isinstance(event, (Down, Up)))
+
+    def _rename(self, app: int, before: Work, now: Work) -> None:
+        old = _number_of(before.name)
+        for form in [form for form in self._pictures if (form.app, form.document) == (app, old)]:
+            picture = self._pictures.pop(form)
+            _entitle(picture.planes, now.title, form.text_size, picture.front)
+            self._pictures[form._replace(document=_number_of(now.name))] = picture
 
     @property
     def _text_size(self) -> int:
@@ -147,6 +182,12 @@ class Windows:
     def front(self) -> Rect | None:
         """Where the window in front stands, frame pixels."""
         return self._shown[0].rect if self._shown else None
+
+    @property
+    def text(self) -> str | None:
+        """What the document of that window says, if it is a text that was told."""
+        work = self._work.get(self._shown[0].app) if self._shown else None
+        return work.content if work is not None and isinstance(work.content, str) else None
 
     @property
     def shown(self) -> tuple[Placed, ...]:
@@ -199,23 +240,38 @@ class Windows:
     def _believed(self, form: _Form) -> _Picture:
         """Of a window that was not seen in this form: as it was in another size, else as the book has it, else blank."""
         app, document, text_size, w, h = form
-        anew = app == PAINT and document > 0  # how far a picture reaches in a window of another size nobody knows
-        for other in reversed(self._pictures):
-            if other[:3] == form[:3] and not anew:
-                return _Picture(stretched(self._pictures[other].planes, w, h, RIGHT, BELOW), self._pictures[other].front)
+        work = self._work.get(app)
+        found = self._alike(form)
+        if found is not None:
+            if work is not None and _number_of(work.name) == document:
+                lay_out(found.planes, work, text_size, self._place)
+            return found
         outer = Rect(0, 0, w, h)
         planes = drawn([Fill(outer, Role.SURFACE, "window", outer)], w, h)
         page, own = self._book.planes(app, text_size), self._book.planes(DOCUMENT + app, text_size) if document else None
-        if own is not None and (not anew or own.shape[1:] == (h, w)):
-            page = own
+        page = page if own is None else own
         if page is not None:
             corners = planes[SEEN:FILLED].clone()  # its own, in this size
             planes = stretched(page, w, h, RIGHT, BELOW)
             planes[SEEN:FILLED] = torch.where(corners[:1] > 0, corners, planes[SEEN:FILLED])
-        if title := self._titles.get(document):
-            bar = Rect(1, 1, w - 2, title_height(line_height(Face(text_size))) - 1)
-            entitle(planes, title, text_size, bar, title_room(bar), _TITLES[True], "plain", "bold")
+        if work is not None and page is not None:
+            _entitle(planes, work.title, text_size, True)
+            lay_out(planes, work, text_size)
         return _Picture(planes, True)
+
+    def _alike(self, form: _Form) -> _Picture | None:
+        """What a window showed in another size, or with another document, if it was open."""
+        for other in reversed(self._pictures):
+            if other[:3] == form[:3]:
+                return _Picture(stretched(self._pictures[other].planes, form.w, form.h, RIGHT, BELOW), self._pictures[other].front)
+        for other in reversed(self._pictures):
+            if form.app in self._open and (other.app, *other[2:]) == (form.app, *form[2:]):
+                found = _Picture(self._pictures[other].planes.clone(), self._pictures[other].front)
+                self._place = None
+                if form.app in self._work:
+                    _entitle(found.planes, self._work[form.app].title, form.text_size, found.front)
+                return found
+        return None
 
     def state(self) -> Tensor:
         """Everything as planes, uint8 (N, H, W), always as many, for `restore`."""
@@ -248,19 +304,25 @@ class Windows:
             if back >= 0:
                 shown[back] = Placed(app, Rect(x, y, w, h), document)
         self._shown = tuple(shown[back] for back in sorted(shown))
-        self._turned = {window.app: window.document for window in self._shown if window.document}
 
     def clear(self) -> None:
         """Forget everything."""
         self._pictures.clear()
         self.ground = torch.zeros_like(self.ground)
         self._shown, self._tasks = (), Tasks()
-        self._titles, self._turned = {}, {}
+        self._work = {}
+        self._open, self._place = frozenset[int](), None
 
 
 def _number_of(document: str) -> int:
-    """What stands for a document's name: never 0."""
-    return crc32(document.casefold().encode()) % 32767 + 1
+    """What stands for a document's name: never 0, but for none."""
+    return crc32(document.casefold().encode()) % 32767 + 1 if document else 0
+
+
+def _entitle(picture: Tensor, title: str, text_size: int, front: bool) -> None:
+    """Write a window's title into its picture, (PLANES, h, w)."""
+    bar = Rect(1, 1, picture.shape[2] - 2, title_height(line_height(Face(text_size))) - 1)
+    entitle(picture, title, text_size, bar, title_room(bar), _TITLES[front], "plain", "bold")
 
 
 def _apps(windows: Sequence[Placed]) -> list[int]:

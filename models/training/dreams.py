@@ -155,7 +155,7 @@ class _Session:
 
     def _moment(self, state: State) -> Iterator[Moment]:
         event = state.events[0] if state.events else None
-        context = ContextFeatures(state.slow, state.recent)
+        context = ContextFeatures(state.slow, state.recent, self.desktop.features().work)
         after = self._now()
         hand = self.known.turn(event, context)
         text_size = self.desktop.text_size

@@ -66,6 +66,9 @@ class Notes(App):
 
     # Documents
 
+    def shown_document(self) -> str:
+        return self.book.name
+
     def show(self, document: str = "", **how: Any) -> None:
         """Show a document, if there is one of that name."""
         if document in self.book.names():

@@ -34,7 +34,28 @@ COLOURS: dict[str, bitmap.Colour] = {
     "brown": (130, 88, 58),
 }
 COLOUR_KEYS = dict(zip("1234567890-=", COLOURS, strict=True))
+PAD, GAP = 7, 3  # pixels around everything, and between tools
 ARROWS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
+
+
+def picture_room(content: Rect) -> Rect:
+    """What the tools leave of a window's content for the picture."""
+    area = content.inset(PAD, PAD, PAD, PAD)
+    left = area.x + 3 * (_cell(area) + GAP) - GAP + 8
+    return Rect(left, area.y, area.right - left, area.h)
+
+
+def picture_place(room: Rect, width: int, height: int) -> Rect:
+    """Where a picture of that size is shown in there: as large as fits, larger than itself only by whole numbers."""
+    scale = min((room.w - 2) / width, (room.h - 2) / height)
+    scale = float(int(scale)) if scale >= 1 else scale
+    w, h = max(round(width * scale), 1), max(round(height * scale), 1)
+    return Rect(room.x + (room.w - w) // 2, room.y + (room.h - h) // 2, w, h)
+
+
+def _cell(area: Rect) -> int:
+    """Side of a tool's button, pixels."""
+    return max(8, min(24, (area.h - 34) // 8))
 
 
 class Paint(App):
@@ -91,6 +112,9 @@ class Paint(App):
             if stroke["change"]:
                 change = bitmap.Change.from_record(stroke["change"], self.pixels)
                 change.put(self.pixels, change.after)
+
+    def shown_document(self) -> str:
+        return self.document
 
     def show(self, **how: Any) -> None:
         if how.get("document") and how["document"] != self.document:
@@ -246,18 +270,17 @@ class Paint(App):
     # Drawing
 
     def draw(self, canvas: Canvas) -> None:
-        area = canvas.rect.inset(7, 7, 7, 7)
-        cell = max(8, min(24, (area.h - 34) // 8))
-        tools = self._draw_tools(canvas, area.x, area.y, cell)
-        self._draw_picture(canvas, Rect(tools + 8, area.y, area.right - tools - 8, area.h))
+        area = canvas.rect.inset(PAD, PAD, PAD, PAD)
+        self._draw_tools(canvas, area.x, area.y, _cell(area))
+        self._draw_picture(canvas, picture_room(canvas.rect))
 
-    def _draw_tools(self, canvas: Canvas, left: int, top: int, cell: int) -> int:
-        """Three columns of cells, in groups; returns the right edge."""
-        step = cell + 3
+    def _draw_tools(self, canvas: Canvas, left: int, top: int, cell: int) -> None:
+        """Three columns of cells, in groups."""
+        step = cell + GAP
 
         def box(column: float, row: int, span: float = 1, group: int = 0) -> Rect:
             x, y = left + round(column * step), top + row * step + group * 4
-            return Rect(x, y, left + round((column + span) * step) - 3 - x, cell)
+            return Rect(x, y, left + round((column + span) * step) - GAP - x, cell)
 
         for i, (tool, mark) in enumerate(TOOLS.items()):
             canvas.button(tool, box(i, 0), self._chooser("tool", tool), icon=mark, checked=self.tool == tool)
@@ -274,7 +297,6 @@ class Paint(App):
         canvas.button("redo", box(1.5, 6, 1.5, 3), self.redo, icon="redo", enabled=bool(self._history.undone))
         canvas.button("new", box(0, 7, 1.5, 3), self.new, icon="plus")
         canvas.button("clear", box(1.5, 7, 1.5, 3), self.clear, icon="bin")
-        return left + 3 * step - 3
 
     def _chooser(self, what: str, name: str) -> Callable[[], None]:
         return lambda: setattr(self, what, name)
@@ -300,17 +322,14 @@ class Paint(App):
 
     def _draw_picture(self, canvas: Canvas, room: Rect) -> None:
         height, width = self.pixels.shape[:2]
-        scale = min((room.w - 2) / width, (room.h - 2) / height)
-        scale = float(int(scale)) if scale >= 1 else scale
-        w, h = max(round(width * scale), 1), max(round(height * scale), 1)
-        view = Rect(room.x + (room.w - w) // 2, room.y + (room.h - h) // 2, w, h)
+        view = picture_place(room, width, height)
         touch = self._picture_touch(view)
         widget = canvas.widget("canvas", "picture", view, touch, self.document, self.colour)
-        pixels, key = self._seen(w, h)
+        pixels, key = self._seen(view.w, view.h)
         canvas.outline(view.grow(1), Role.ACCENT if "focused" in widget.state else Role.BORDER)
         canvas.picture(view, pixels, key)
         if self.by_keyboard and "focused" in widget.state:
-            x, y = view.x + self.cross[0] * w // width, view.y + self.cross[1] * h // height
+            x, y = view.x + self.cross[0] * view.w // width, view.y + self.cross[1] * view.h // height
             inside = canvas.part(view)
             for grow, role in ((1, Role.FIELD), (0, Role.INK)):
                 inside.fill(Rect(x - 7, y, 15, 1).grow(grow), role)
