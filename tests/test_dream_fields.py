@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
-from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait
+from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait, Wheel
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.painter import PaintRequest
@@ -58,10 +58,14 @@ def front(desktop: Desktop) -> Rect:
 
 
 class Dreamt:
-    """A field beside the desktop that it dreams of: `planes` is what the dream shows."""
+    """A field beside the desktop that it dreams of: `planes` is what the dream shows; told: whether the context tells what it says."""
 
-    def __init__(self, desktop: Desktop) -> None:
-        self.desktop, self.field, self.planes = desktop, Field(), shown(desktop)
+    def __init__(self, desktop: Desktop, told: bool = False) -> None:
+        self.desktop, self.field, self.planes, self.told = desktop, Field(), shown(desktop), told
+        self.text = self._text()
+
+    def _text(self) -> str:
+        return str(self.desktop.features().work[0].content)
 
     def feed(self, event: Event) -> bool:
         """Both answer, once time has passed; whether the field knew an answer. Where it did not, the dream is shown what there is."""
@@ -74,7 +78,9 @@ class Dreamt:
         return self._answer(event)
 
     def _answer(self, event: Event | None) -> bool:
-        told = self.field.answer(self.planes, front(self.desktop), step(self.desktop, event))
+        texts = [self.text, self._text()] if self.told else []
+        self.text = self._text()
+        told = self.field.answer(self.planes, front(self.desktop), step(self.desktop, event), texts)
         if not told:
             self.planes = shown(self.desktop)
             return False
@@ -214,3 +220,28 @@ def test_letters_of_a_long_request_are_all_written_however_far_back_they_lie() -
     dream.answer(request)
     box, truth = editor(desktop).rect.inset(6, 6, 13, 6), shown(desktop)
     assert (dream.guide[0][box.slices] == truth[:3, *box.slices].permute(1, 2, 0).numpy()).all()
+
+
+@pytest.mark.parametrize("size", [13, 16])
+def test_a_document_that_the_context_tells_of_is_known_to_its_end(size: int) -> None:
+    """It scrolls, by wheel and keys, and goes on when its window is come back to."""
+    desktop = notes(LONG, size)
+    x, y = editor(desktop).rect.centre
+    dreamt = Dreamt(desktop, told=True)
+    desktop.handle(Move(0.9, x, y))
+    for event in (
+        Key(1.0, "end"), Wheel(1.2, -2), Wheel(1.4, 1), Key(1.6, "pagedown"), Text(1.8, "a"), Key(2.0, "end", ("ctrl",)), Key(2.2, "enter"), Text(2.4, "b"),
+        Key(2.6, "pageup"), Down(2.8, "left", x, y), Up(2.9, "left", x, y), Text(3.0, "c"),
+    ):  # fmt: skip
+        assert dreamt.feed(event), event
+        assert dreamt.agrees(), event
+    assert not Dreamt(notes(LONG, size)).feed(Key(1.0, "pagedown")), "of a text that nobody told of, another page is not known"
+
+
+def test_a_text_that_was_told_is_found_again_where_it_is_scrolled_to() -> None:
+    desktop = notes(LONG)
+    for event in (Key(1.0, "pagedown"), Key(1.1, "pagedown"), Key(1.2, "end")):
+        desktop.handle(event)
+    dreamt = Dreamt(desktop, told=True)
+    for event in (Text(1.4, "x"), Key(1.6, "pagedown"), Key(1.8, "home", ("ctrl",))):
+        assert dreamt.feed(event) and dreamt.agrees(), event

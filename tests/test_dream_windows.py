@@ -17,6 +17,7 @@ from engine.scene import find
 from engine.theme import NEUTRAL, Role
 from models.dreaming import taskbar
 from models.dreaming.book import GROUND, Book, Subject
+from models.dreaming.hover import Hover
 from models.dreaming.pictures import reinked, stretched
 from models.dreaming.planes import PLANES, SEEN, planes_of
 from models.dreaming.recollection import Recollection
@@ -329,3 +330,30 @@ def test_a_moving_pointer_lights_nothing_far_above_or_below_it() -> None:
     known.turn(moved, desktop.features())
     near = known.within_reach(moved, ((300, 200), (300, 200)))
     assert near[20:31].all() and not near[:20].any() and not near[31:].any()
+
+
+def test_a_drag_reaches_the_window_it_began_in_and_no_other() -> None:
+    desktop = two_windows()
+    known = woken(desktop)
+    front, bare = desktop.stack.windows[-1].rect, find(desktop.widgets, "icons/Files").rect.centre
+    over = front.centre
+    for begun, reaches in ((over, True), (bare, False)):
+        known.turn(Down(desktop.t + 1, "left", *begun), desktop.features())
+        near = known.within_reach(moved := Move(desktop.t + 1.1, *over), (over, begun))
+        assert near[over[1] // 8, over[0] // 8] == reaches and not near[bare[1] // 8, bare[0] // 8]
+        known.turn(Up(desktop.t + 1.2, "left", *over), desktop.features())
+        assert known.within_reach(moved, (over, over))[over[1] // 8, over[0] // 8]
+
+
+def test_what_the_pointer_lit_goes_out_when_it_leaves() -> None:
+    bare, hover = torch.zeros(PLANES, 64, 96, dtype=torch.uint8), Hover()
+    lit, more = bare.clone(), bare.clone()
+    lit[:3, 16:24, 16:40], more[:3, 16:28, 16:40] = 90, 120
+    hover.lit(bare, lit)
+    hover.lit(lit, more)
+    assert hover.left(more, 20, 20) is more, "it is still there"
+    other = more.clone()
+    other[:3, 16:18] = 7
+    gone = hover.left(other, 80, 50)
+    assert (gone[:3, 16:18] == 7).all() and not gone[:3, 18:].any(), "what was not painted over since"
+    assert hover.left(gone, 0, 0) is gone

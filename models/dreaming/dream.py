@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from engine.context import text_size_of
-from engine.events import Key
+from engine.events import Key, Move
 from engine.geometry import Rect
 from engine.guide import rects_of
 from engine.painter import PaintRequest
 from models.dreaming.codes import BOOK, COLOURS
 from models.dreaming.dreamer import CELL, PIXELS, Dreamer, Place, by_cell, maps_of
 from models.dreaming.field import Field
+from models.dreaming.hover import Hover
 from models.dreaming.letters import Guess, Pen, carets, letter_of, typed
 from models.dreaming.planes import SEEN, stacked
 from models.dreaming.popups import Deed
@@ -45,6 +46,7 @@ class Dream:
         self._known = Recollection(size, dreamer.book)
         self._written: Written | None = None
         self._field = Field()
+        self._hover = Hover()
         self._pointer = (0, 0)  # where it was
         self._book = torch.from_numpy(BOOK)
 
@@ -54,6 +56,7 @@ class Dream:
         self._known.begin(stacked(request.guide, request.verbatim, request.forms), request.context)
         self._written = None
         self._field.clear()
+        self._hover.clear()
 
     def answer(self, request: PaintRequest) -> tuple[Rect, ...]:
         """Carry the dream on by the request's events; returns where its guide is no longer the same, on the grid."""
@@ -78,10 +81,14 @@ class Dream:
         self._known.restore(state)
         self._written = None
         self._field.clear()
+        self._hover.clear()
 
     @torch.inference_mode()
     def _take(self, step: Step) -> None:
         text_before = self._known.text
+        hovers = isinstance(step.event, Move) and not step.buttons
+        if hovers:
+            self._known.show(self._hover.left(self._known.planes, *step.pointer))
         if step.past:
             self._known.lay(step.event, step.context, self._field.place)
             if text := self._text(step, text_before):
@@ -91,6 +98,7 @@ class Dream:
         slow, recent = (torch.from_numpy(x)[None].to(device) for x in (context.slow, context.recent))
         tokens = self._dreamer.tokens(slow, recent)
         (pictures, codes, laid), guess = self._at_hand(step, tokens, text_before)
+        shown = self._known.planes
         reached, self._pointer = (step.pointer, self._pointer), step.pointer
         if self._known.popups.deed is Deed.CLOSED or self._known.popups.known:  # what it hid, or shows, stands there, and nothing else happens
             self._written = None
@@ -117,6 +125,8 @@ class Dream:
                 for spot in guess.spots:
                     pixels[spot.slices] = COLOURS + len(pictures) - 1
             self._show(pictures, pixels)
+        if hovers:
+            self._hover.lit(shown, self._known.planes)
         if step.event is not None:
             self._written = Written(letter, guess.behind) if came and not guess.sure else None
 

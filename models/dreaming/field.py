@@ -92,7 +92,7 @@ class Field:
     def place(self) -> dict[str, Any] | None:
         """Where the caret of the field in focus is, and how far its text is scrolled, as of `papers.editor_with`; None where that is not
         known."""
-        return self._open.editor.state(0, 0) if self._open and self._open.told else None
+        return self._open.editor.state(0, 0) if self._open and self._open.begins and self._open.ends else None
 
     def answer(self, planes: Tensor, front: Rect | None, step: Step, texts: Sequence[str] = ()) -> list[Laid]:
         """What an event makes of the text of the window in front: where, in frame pixels, and how that looks then, uint8 (PLANES, h, w).

@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.desktop import bitmap
 from engine.desktop.app import System
 from engine.desktop.apps.paint import BLANK, picture_place, picture_room
+from engine.desktop.apps.registry import APPS
 from engine.desktop.canvas import Canvas, Sheet
 from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.window import title_height
@@ -29,6 +30,7 @@ from models.dreaming.pictures import drawn
 
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
 NAME = "text"
+PAINT = list(APPS).index("Paint")
 
 Laid = tuple[Rect, Tensor]
 
@@ -100,46 +102,44 @@ def focused(planes: Tensor, window: Rect) -> Rect | None:
     return Rect(part.x + left, part.y + top, right + 1 - left, bottom + 1 - top)
 
 
-def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None = None) -> None:
-    """Put what a document says into a picture of its window, uint8 (PLANES, h, w); nothing where that is not told, or there is no
-    room for it. size: of text; place: as of `editor_with`."""
-    content = work.content
-    if isinstance(content, bytes) or (content is None and not work.name and not _editor_in(picture)):
-        _lay_picture(picture, work.name, content, size)
-    elif isinstance(content, str) or not work.name:
-        _lay_text(picture, content or "", size, place)
+def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None = None) -> bool:
+    """Put what a document says into a picture of its window, uint8 (PLANES, h, w), if that is told; False where the picture has no room
+    for it. size: of text; place: as of `editor_with`."""
+    if work.content is None and work.name:
+        return True
+    if work.app == PAINT:
+        return isinstance(work.content, str) or _lay_picture(picture, work.name, work.content, size)
+    return isinstance(work.content, bytes) or _lay_text(picture, work.content or "", size, place)
 
 
-def _editor_in(picture: Tensor) -> Rect | None:
-    return focused(picture, Rect(0, 0, picture.shape[2], picture.shape[1]))
-
-
-def _lay_text(picture: Tensor, text: str, size: int, place: dict[str, Any] | None) -> None:
-    box = _editor_in(picture)
+def _lay_text(picture: Tensor, text: str, size: int, place: dict[str, Any] | None) -> bool:
+    box = focused(picture, Rect(0, 0, picture.shape[2], picture.shape[1]))
     if box is None:
-        return
+        return False
     shown, _ = set_out(editor_with(text, place), box, size, True)
     for part in (text_part(box), bar_part(box)):
         picture[:, *part.slices] = shown[:, *part.shift(-box.x, -box.y).slices]
     where = label_place(box, size)
     if where.bottom < picture.shape[1]:
         picture[:, *where.slices] = length_label(where, size, count(text), len(text))[1]
+    return True
 
 
-def _lay_picture(picture: Tensor, name: str, content: bytes | None, size: int) -> None:
+def _lay_picture(picture: Tensor, name: str, content: bytes | None, size: int) -> bool:
     _, h, w = picture.shape
     try:
         pixels = bitmap.blank(*BLANK) if content is None else bitmap.decode(name, content)[0]
     except InputError:
-        return  # and the desktop says so
+        return True  # and the desktop says so
     top = title_height(line_height(Face(size))) + 1
     room = picture_room(Rect(1, top, w - 2, h - 1 - top))
     view = picture_place(room, pixels.shape[1], pixels.shape[0])
     if view.grow(1).meet(Rect(0, 0, w, h)) != view.grow(1):
-        return
+        return False
     sheet = Sheet(size)
     canvas = Canvas(sheet, Rect(0, 0, w, h))
     canvas.fill(room, Role.SURFACE)
     canvas.outline(view.grow(1), Role.ACCENT)
     canvas.picture(view, bitmap.scaled(pixels, view.w, view.h), (name,))
     picture[:, *room.slices] = drawn(sheet.items, w, h)[:, *room.slices]
+    return True

@@ -12,7 +12,7 @@ from engine.context import text_size_of
 from engine.events import Ask, Down, Event, Key, Move, Up, Wheel
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures
-from models.dreaming.book import Book
+from models.dreaming.book import GROUND, Book
 from models.dreaming.codes import NOWHERE, codes_of
 from models.dreaming.planes import PLANES, joined, moved, movement
 from models.dreaming.popups import Deed, Popups, Screen
@@ -43,12 +43,14 @@ class Recollection:
         self._places = PictureMemory(size, planes=PLANES)
         self._windows = Windows(size, book)
         self.popups = Popups(size, book)
+        self._held: int | None = None  # whose window, by app, a button went down on; GROUND for none
 
     def begin(self, planes: Tensor, context: ContextFeatures, bare: Tensor | None = None) -> None:
         """Know nothing but a guide; bare: the one without windows, where it is known."""
         self.planes = planes
         self._places.clear()
         self.popups.clear()
+        self._held = None
         self._windows.begin(planes, context, bare)
         self._places.ground(self.bounds, self._windows.ground)
 
@@ -67,6 +69,7 @@ class Recollection:
     def lay(self, event: Event | None, context: ContextFeatures, place: dict[str, Any] | None = None) -> bool:
         """Put back what a popup hid that the event closes, and lay the windows anew where the context tells of others than before;
         whether it did."""
+        self._hold(event)
         popups, shown = self.popups, self.popups.take(event, self.planes)
         put_back, below = popups.deed in (Deed.CLOSED, Deed.CHOSEN), popups.lifted(shown)
         windows = self._windows.laid(below, context, event, isinstance(event, Ask) or popups.deed is Deed.CHOSEN, place)
@@ -76,6 +79,14 @@ class Recollection:
         screen = Screen(area, bar, self._windows.shown, self._windows.buttons, text_size_of(context.slow))
         self.show(popups.opens(event, self.planes, screen))
         return windows is not below or put_back
+
+    def _hold(self, event: Event | None) -> None:
+        """Take in on what a button goes down, and that it goes up."""
+        if isinstance(event, Down):
+            on = int(self._windows.seen()[self._cell(event.x, event.y)])
+            self._held = self._windows.shown[on - 1].app if on > 0 else GROUND
+        elif isinstance(event, Up):
+            self._held = None
 
     @property
     def front(self) -> Rect | None:
@@ -89,7 +100,8 @@ class Recollection:
 
     def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]], spots: Sequence[Rect] = ()) -> Tensor:
         """Where an event is likely to change what can be told, bool (h, w). Of keys and of time: the window in front, or the desktop;
-        of a moving pointer: the windows, desktop or taskbar where it is and was, as far above and below it as what it lights is high; of a letter: `spots`, where it is put; of what opens a
+        of a moving pointer: the windows, desktop or taskbar where it is and was, as far above and below it as what it lights is high, with a
+        button down the window alone that it went down on; of a letter: `spots`, where it is put; of what opens a
         popup also where that may stand, and while it is open, nothing else, nor that where it is known what it shows. Of all else nowhere: what is asked for, pressed or scrolled
         to was mostly never seen."""
         seen, popups = self._windows.seen(), self.popups
@@ -103,6 +115,11 @@ class Recollection:
             return near
         if event is None or isinstance(event, Key):
             return near | (seen == min(int(seen.max()), 1))
+        if isinstance(event, Move) and self._held is not None:
+            for back, window in enumerate(self._windows.shown, 1):
+                if window.app == self._held:
+                    near |= seen == back
+            return near
         for row, column in (self._cell(x, y) for x, y in pointers):
             if isinstance(event, Move):
                 rows = slice(max(row - LIT, 0), row + LIT + 1)
@@ -133,6 +150,7 @@ class Recollection:
         self._places.clear()
         self._windows.clear()
         self.popups.clear()
+        self._held = None
         if state is None or len(state) != len(self.state()):
             self.planes = torch.zeros_like(self.planes)
             return

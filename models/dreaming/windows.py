@@ -32,14 +32,14 @@ from engine.typeface import Face, line_height
 from models.dreaming import taskbar
 from models.dreaming.book import DOCUMENT, GROUND, Book
 from models.dreaming.letters import letter_of
-from models.dreaming.papers import lay_out
+from models.dreaming.papers import PAINT, lay_out
 from models.dreaming.pictures import drawn, entitle, reinked, stretched
 from models.dreaming.planes import FILLED, PLANES, SEEN
 from models.dreaming.taskbar import Tasks
 
 POOL = 4  # frames' worth of pictures that are kept
 RIGHT, BELOW = 76, 34  # pixels: what keeps its distance to a window's right and lower edge when its size changes
-PAINT = list(APPS).index("Paint")
+NOTES, BESIDE = list(APPS).index("Notes"), 24  # the same of Notes below its title: its tools stand on the left
 _HEAD = 9  # numbers told of a picture in `state`
 _TITLES = ((Role.TITLE_IDLE, Role.TITLE_IDLE_INK), (Role.TITLE, Role.TITLE_INK))  # of those behind, of the one in front
 
@@ -138,7 +138,7 @@ class Windows:
             out[:, *part.slices] = self._picture(window, not back).planes[:, *part.shift(-window.rect.x, -window.rect.y).slices]
         while sum(picture.planes.numel() for picture in self._pictures.values()) > self._room:
             self._pictures.popitem(last=False)
-        return taskbar.laid(out, before, tasks, self._book, {app: one.title for app, one in other.items()})
+        return taskbar.laid(out, before, tasks, self._book, {app: one.title for app, one in self._work.items()})
 
     def _told(self, context: ContextFeatures) -> tuple[Placed, ...]:
         """The windows that a context tells of, each with its document."""
@@ -242,9 +242,7 @@ class Windows:
         app, document, text_size, w, h = form
         work = self._work.get(app)
         found = self._alike(form)
-        if found is not None:
-            if work is not None and _number_of(work.name) == document:
-                lay_out(found.planes, work, text_size, self._place)
+        if found is not None and (work is None or _number_of(work.name) != document or lay_out(found.planes, work, text_size, self._place)):
             return found
         outer = Rect(0, 0, w, h)
         planes = drawn([Fill(outer, Role.SURFACE, "window", outer)], w, h)
@@ -252,7 +250,7 @@ class Windows:
         page = page if own is None else own
         if page is not None:
             corners = planes[SEEN:FILLED].clone()  # its own, in this size
-            planes = stretched(page, w, h, RIGHT, BELOW)
+            planes = _resized(page, form)
             planes[SEEN:FILLED] = torch.where(corners[:1] > 0, corners, planes[SEEN:FILLED])
         if work is not None and page is not None:
             _entitle(planes, work.title, text_size, True)
@@ -263,7 +261,7 @@ class Windows:
         """What a window showed in another size, or with another document, if it was open."""
         for other in reversed(self._pictures):
             if other[:3] == form[:3]:
-                return _Picture(stretched(self._pictures[other].planes, form.w, form.h, RIGHT, BELOW), self._pictures[other].front)
+                return _Picture(_resized(self._pictures[other].planes, form), self._pictures[other].front)
         for other in reversed(self._pictures):
             if form.app in self._open and (other.app, *other[2:]) == (form.app, *form[2:]):
                 found = _Picture(self._pictures[other].planes.clone(), self._pictures[other].front)
@@ -317,6 +315,15 @@ class Windows:
 def _number_of(document: str) -> int:
     """What stands for a document's name: never 0, but for none."""
     return crc32(document.casefold().encode()) % 32767 + 1 if document else 0
+
+
+def _resized(picture: Tensor, form: _Form) -> Tensor:
+    """A window's picture, (C, h, w), in the size that the form tells."""
+    out = stretched(picture, form.w, form.h, RIGHT, BELOW)
+    if form.app == NOTES:
+        below = 1 + title_height(line_height(Face(form.text_size)))
+        out[:, below:] = stretched(picture, form.w, form.h, BESIDE, BELOW)[:, below:]
+    return out
 
 
 def _entitle(picture: Tensor, title: str, text_size: int, front: bool) -> None:
