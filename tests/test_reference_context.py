@@ -137,6 +137,21 @@ def test_the_tokens_are_averages_of_the_contexts_own_words(checkpoints: Path) ->
     assert torch.equal(tokens._tokens("", {}), few(painter.words._encode(prompt="")[0][:, :1]))
 
 
+@pytest.mark.parametrize("family", ["klein", "flux2", "longcat-edit", "qwen-edit", "joy-edit", "z-image-turbo", "z-image-omni", "sana-sprint", "chroma"])
+def test_a_context_has_as_many_states_as_words_beyond_what_a_template_says(checkpoints: Path, family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Padding may stand on either side, or between the words and a template's end, as LongCat has it."""
+    painter = painter_of(folder_of(checkpoints, family), steps=1)
+    tokens, seen = painter.words._tokens, dict[str, Any]()
+    assert tokens is not None
+    states = tokens._states
+    monkeypatch.setattr(tokens, "_states", lambda asked: states(seen.setdefault(asked["prompt"], asked)))
+    painter.frame(request(words=TOLD))
+    long, short = (states({**seen[KNOWN], "prompt": words}).shape[-2] for words in (KNOWN, ""))
+    reader = getattr(painter.pipeline, "tokenizer", None) or painter.pipeline.processor
+    reader = getattr(reader, "tokenizer", reader)
+    assert long - short == len(reader(KNOWN).input_ids) - len(reader("").input_ids) and 0 < short < long
+
+
 @pytest.mark.parametrize("family", ["longcat-edit", "qwen-edit", "qwen-image-2"])
 def test_what_is_on_the_screen_is_not_in_the_tokens(checkpoints: Path, family: str) -> None:
     found = list[dict[tuple[str, str], Tensor]]()

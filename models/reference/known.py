@@ -27,6 +27,7 @@ CROSSED = {
     ),
 }  # fmt: skip
 SHOWN = "image_pad_mask"  # tells which tokens stand for pictures: none of ours
+GUIDED = "do_classifier_free_guidance"
 BLANK = Image.new("RGB", (56, 56))
 
 
@@ -50,11 +51,13 @@ class ContextTokens:
         self._kept = {key: tokens for key, tokens in self._kept.items() if key[0] in (context, "")}
         longer = {}
         for name, value in zip(self._names, found, strict=False):
+            if not name:
+                continue
             if value is None or len(value) == 0 or "pooled" in name:
                 longer[name] = value
             elif "mask" in name:
                 longer[name] = torch.cat([value, value.new_full((len(value), CONTEXT_TOKENS), name != SHOWN)], 1)
-            elif name:
+            else:
                 longer[name] = _behind(value, self._tokens("" if avoided or "negative" in name else context, asked))
         return self._encode(**{**asked, **longer})
 
@@ -65,7 +68,8 @@ class ContextTokens:
     def _tokens(self, words: str, asked: Mapping[str, Any]) -> Tensor:
         """The words' few tokens, encoded as the sentence that was `asked` for: (..., CONTEXT_TOKENS, D). Computed once for a context."""
         asked = {name: _blank(value) for name, value in asked.items() if name != "prompt"}
-        asked |= {name: False for name in self._takes.parameters if name == "do_classifier_free_guidance"}
+        if GUIDED in self._takes.parameters:
+            asked[GUIDED] = False  # the words alone, not what is to be avoided beside them
         key = words, repr(sorted(asked.items()))
         if key not in self._kept:
             self._kept[key] = few(self._states({**asked, "prompt": words}))

@@ -15,22 +15,22 @@ ENCODINGS = ("encode_prompt_multiple_images", "encode_prompt")  # the first that
 class RememberedWords:
     """Takes the place of a pipeline's encoding of a sentence, where it has one. Words that come with pictures are encoded anew.
 
-    keeps: whether what came of a sentence is kept. A context that it is told stands as a few tokens behind each sentence, where
-    the pipeline can be given such.
+    place: that encoding's name, "" for none; keeps: whether what came of a sentence is kept. A context that it is told stands as a
+    few tokens behind each sentence, where the pipeline can be given such.
     """
 
     def __init__(self, pipeline: Any, keeps: bool = True) -> None:
-        name = next((name for name in ENCODINGS if hasattr(pipeline, name)), None)
-        before = getattr(pipeline, name) if name is not None else None
+        self.place = next((name for name in ENCODINGS if hasattr(pipeline, name)), "")
+        before = getattr(pipeline, self.place, None)
         self._encode: Any = before._encode if isinstance(before, RememberedWords) else before  # of a painter that had the pipeline before
         self._keeps = keeps
         self._kept: OrderedDict[str, Any] = OrderedDict()
         self._tokens: ContextTokens | None = None
         self._prompt = self._context = ""
-        if name is not None and self._encode is not None:
+        if self._encode is not None:
             tokens = ContextTokens(pipeline, self._encode)
             self._tokens = tokens if tokens.taken else None
-            setattr(pipeline, name, self)
+            setattr(pipeline, self.place, self)
 
     @property
     def takes_tokens(self) -> bool:
