@@ -37,8 +37,9 @@ class Templates:
     mark_click: bool
     note: str = ""
 
-    def words(self, request: PaintRequest) -> str:
-        """What the painter is told of a request: one paragraph."""
+    def words(self, request: PaintRequest, apart: bool = True) -> str:
+        """What the painter is told of a request: one paragraph. apart: whether what is known of the user is told beside it; where it
+        is not, it stands at the end, but for an edit and for templates that name a place for it."""
         told = request.words
         look = told.look or "clean"
         if request.edit is not None:
@@ -47,6 +48,8 @@ class Templates:
             chosen = self.guided
         else:
             chosen = self.dream if told.told else self.still
+        if not apart and request.edit is None and "{known}" not in chosen:
+            chosen += " {known}"
         sentences = " ".join(told.told)
         if told.told and self.marks(request):
             sentences += f" {MARK_FOLLOWS}"

@@ -319,6 +319,28 @@ def test_painters_by_reference_paint_the_same_with_their_transformer_captured(fa
     assert all((one == other).all() for one, other in zip(before, after, strict=True))
 
 
+@pytest.mark.parametrize("family", ["klein", "kontext"])
+def test_a_reference_painters_transformer_is_captured_anew_for_a_context_that_comes_and_goes(
+    family: str, tmp_path: Path, recorder: FakeRecorder
+) -> None:
+    """Its tokens make what is told longer: that is another graph, and the one before is kept."""
+    spec = replace(SPEC, checkpoint=str(tiny_folder(tmp_path / family, family)), steps=1, least_crop=128)
+    unknown, known = (replace(REQUESTS[1], words=Words("dark", known=known)) for known in ("", "You like wood."))
+    painter = reference_painter(spec)
+    frames(painter, [unknown])
+    made_ready(painter)
+    painter.restore(None)
+    before = frames(painter, [known])
+    assert recorder.recorded == 2, "nothing is captured while somebody waits"
+    made_ready(painter)
+    painter.restore(None)
+    replays = recorder.replays
+    assert all((one == other).all() for one, other in zip(before, frames(painter, [known]), strict=True))
+    assert recorder.recorded == 4 and recorder.replays == replays + 1
+    frames(painter, [unknown])
+    assert recorder.recorded == 4 and recorder.replays == replays + 2
+
+
 def reference_painter(spec: PainterSpec) -> ReferencePainter:
     painter = open_painter(spec)
     assert isinstance(painter, ReferencePainter) and painter.graphs.on

@@ -28,6 +28,7 @@ ROWS = {family.name: family for family in FAMILIES}
 WORDS = Words("dark blue", ("The user clicked the button 'Open'.",), "You like wood.")
 GUIDED = replace(ask(drawn(0)), words=WORDS)
 DREAMT = replace(GUIDED, guide=None, verbatim=None, forms=None)
+MEASURED = {"kept", "recomputed", "paint_with", "paint_without"}
 CLICKED = replace(DREAMT, events=(Down(0.1, "left", 60, 50),))
 
 
@@ -98,7 +99,11 @@ def test_the_contexts_tokens_are_kept_from_event_to_event_and_computed_anew_when
     changed = painter.telling.conditioning(replace(GUIDED, words=replace(WORDS, known="You like glass.")))
     assert not torch.equal(changed.embeds[:, -CONTEXT_TOKENS:], kept.tokens)
     found = measured(painter, SIZE, rounds=2)
-    assert found["ms"].keys() == {"kept", "recomputed", "paint_with", "paint_without"} and min(found["ms"].values()) > 0
+    assert found["ms"].keys() == MEASURED and min(found["ms"].values()) > 0
+    reference = open_painter(PainterSpec(str(tiny_folder(tmp_path / "klein", "klein")), size=SIZE, threads=1, device="cpu", steps=1))
+    assert isinstance(reference, ReferencePainter)
+    found = measured(reference, SIZE, rounds=2)
+    assert found["ms"].keys() == MEASURED and min(found["ms"].values()) > 0
 
 
 def test_an_editing_transformer_is_shown_the_picture_and_the_reference(tmp_path: Path) -> None:

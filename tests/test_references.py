@@ -40,7 +40,7 @@ from tests.tiny_families import folder_of
 
 ROWS = {row.name: row for row in FAMILIES if row.references}
 SPEC = PainterSpec(size=SIZE, seed=5, threads=1, device="cpu", steps=2)
-WORDS = Words("dark blue", ("The user clicked the button 'Open'. Show what it does.",), "You chose style: dark blue.")
+WORDS = Words("dark blue", ("The user clicked the button 'Open'. Show what it does.",))
 PART = Rect(64, 40, 48, 32)
 
 
@@ -191,7 +191,7 @@ def test_small_damage_is_painted_in_a_crop(checkpoints: Path, monkeypatch: pytes
 
 def test_the_same_words_are_encoded_once(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     painter = painter_of(folder_of(checkpoints, "kontext"), steps=1)
-    assert isinstance(painter, ReferencePainter) and painter.words is not None
+    assert isinstance(painter, ReferencePainter)
     painter.words.forget()
     runs = list[int]()
     painter.pipeline.text_encoder_2.register_forward_hook(lambda *given: runs.append(1))

@@ -57,7 +57,7 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of the user as few tokens, and nothing known as as many: (1, CONTEXT_TOKENS, D), or None."""
+    """What is known of the user as few tokens, and nothing known as as many: (..., CONTEXT_TOKENS, D), or None."""
 
     tokens: Tensor | None = None
     nothing: Tensor | None = None
@@ -67,7 +67,7 @@ def context_tokens(pipeline: Any, context: str) -> Known:
     """The context's summary through the checkpoint's own text encoder, compressed."""
     if not context:
         return Known()
-    return Known(*(_few(_encoded(pipeline, words, "", False)[0]) for words in (context, "")))
+    return Known(*(few(_encoded(pipeline, words, "", False)[0]) for words in (context, "")))
 
 
 def conditioned(pipeline: Any, family: Family, prompt: str, negative: str, context: Known, guidance: float) -> Conditioning:
@@ -115,6 +115,7 @@ def _encoded(pipeline: Any, prompt: str, negative: str, guided: bool) -> tuple[T
     return found[0], found[1], None, None
 
 
-def _few(states: Tensor) -> Tensor:
-    """(1, L, D) to (1, CONTEXT_TOKENS, D): neighbours averaged."""
-    return adaptive_avg_pool1d(states.transpose(1, 2), CONTEXT_TOKENS).transpose(1, 2)
+def few(states: Tensor) -> Tensor:
+    """(..., L, D) to (..., CONTEXT_TOKENS, D): neighbours averaged."""
+    turned = states.mT  # (..., D, L)
+    return adaptive_avg_pool1d(turned.flatten(0, -2), CONTEXT_TOKENS).unflatten(0, turned.shape[:-1]).mT

@@ -3,7 +3,8 @@
 It is shown the last frame and the guide; what the events did becomes an instruction. With a guide the pipeline paints the damage
 and what lies around it, of which only the damage is taken over: everything else stays bit-identical. A pipeline that takes
 one picture is shown the last frame with the guide's pixels in the damage. Dreaming, it is shown the whole last frame, and paints
-all of it.
+all of it. What is known of the user stands as a few tokens behind the instruction, or in it, where the pipeline takes none;
+where one thing is turned into another, it is not told.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class ReferencePainter:
         )  # fmt: skip
         self.on_step: OnStep | None = None
         self.on_preview: OnPreview | None = None
-        self.words = RememberedWords(self.pipeline) if EMBEDDINGS not in spec.without else None
+        self.words = RememberedWords(self.pipeline, EMBEDDINGS not in spec.without)
         if self.family.pipeline in BFLOAT16:
             encode_in_own_format(self.pipeline)
         self._frame, self._watch = HeldFrame(spec.size, device), Stopwatch(device, ("denoise",))
@@ -166,7 +167,8 @@ class ReferencePainter:
         if request.edit is not None:
             row = row.turned(request.edit.strength)
             steps = row.calls(steps)
-        return called_with(self.pipeline, row, self._templates.words(request), pictures, size, steps)
+        words = self._templates.words(request, apart=self.words.takes_tokens)
+        return called_with(self.pipeline, row, words, pictures, size, steps)
 
     def _pictures(self, request: PaintRequest, damage: tuple[Rect, ...]) -> list[Image.Image]:
         if request.edit is not None and request.guide is not None:
@@ -185,14 +187,15 @@ class ReferencePainter:
         if self._loras is not None and self._loras.weigh(request.weights):
             self.info = replace(self.info, loras=self._loras.infos)
             self.graphs.renew()  # how much a LoRA counts is in what was captured
-            if self.words is not None:
-                self.words.forget()
+            self.words.forget()
         generator = torch.Generator().manual_seed(self._spec.seed)  # on the CPU: the same noise on every device
+        called = self.call(request, damage, area)
+        self.words.tell(called["prompt"], request.words.known if request.edit is None else "")
         sketch = Sketch(self.pipeline, (area.w, area.h)) if request.edit is not None and self.on_preview is not None else None
         report, listening = partial(self._stepped, request, damage, area, sketch), sketch.listening() if sketch else nullcontext()
         with listening, watched(self.pipeline, report) as callback, torch.random.fork_rng(self._devices):
             torch.manual_seed(self._spec.seed)  # some draw without the generator, too
-            painted = self.pipeline(**self.call(request, damage, area), generator=generator, **callback)[0]
+            painted = self.pipeline(**called, generator=generator, **callback)[0]
         painted = painted[:, :3].float()  # some paint how opaque it is, too
         if painted.shape[-2:] != (area.h, area.w):  # some choose their own size
             painted = interpolate(painted, (area.h, area.w), mode="bilinear", antialias=True)
