@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from engine import freed
+from engine.desktop.apps.registry import APPS
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.events import Ask, Key, Move, Text
@@ -266,6 +267,18 @@ def test_a_dream_gets_the_guide_once_and_in_another_look_only_if_it_needs_it(ima
     after = dreamer.asked[len(guided) :]
     assert [request.guide is not None for request in after] == [not imagines, False]
     assert all(request.damage == (Rect(0, 0, *SIZE),) for request in after)
+
+
+@pytest.mark.parametrize("mode", ["dream", "guided"])
+def test_who_dreams_is_told_what_the_open_documents_say_and_no_one_else(mode: str) -> None:
+    painter, desktop = Dreamer(PainterSpec(size=SIZE)), Desktop(SIZE, Documents({"Milk.md": "Two bottles", "Bread.md": "Rye"}))
+    painter.info = replace(painter.info, mode=mode)
+    session = Session(desktop, DirectMailbox(painter))
+    for event in (Ask(1.0, "milk.md"), Text(2.0, "x"), Ask(3.0, "calculator")):
+        session.step([event], event.t)
+    told = [[(list(APPS)[work.app], work.name, work.title, work.content) for work in request.context.work] for request in painter.asked]
+    notes = [[("Notes", "Milk.md", "Milk.md", text)] for text in ("Two bottles", "xTwo bottles", "xTwo bottles")]
+    assert told[-3:] == (notes if mode == "dream" else [[]] * 3)
 
 
 @pytest.mark.parametrize("opening", [Key(0.5, "f10", ("shift",)), Key(0.5, "space", ("ctrl",))])

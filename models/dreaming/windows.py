@@ -11,7 +11,7 @@ picture of its window, with that in its place (`models.dreaming.papers`), and it
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -71,8 +71,8 @@ class _Form(NamedTuple):
 
 
 class Windows:
-    """PLANES_KEPT: how many planes `state` gives; ground: what lies under all windows, uint8 (PLANES, H, W). For frames of `size` (width, height). book: how windows look that were
-    never seen."""
+    """PLANES_KEPT: how many planes `state` gives; ground: what lies under all windows, uint8 (PLANES, H, W). For frames of `size` (width,
+    height). book: how windows look that were never seen."""
 
     PLANES_KEPT = PLANES + POOL * PLANES + 1  # ground, pictures, and what is told of them
 
@@ -238,38 +238,35 @@ class Windows:
         return _Form(window.app, window.document, self._text_size, window.rect.w, window.rect.h)
 
     def _believed(self, form: _Form) -> _Picture:
-        """Of a window that was not seen in this form: as it was in another size, else as the book has it, else blank."""
+        """Of a window that was not seen in this form: as it was in another size, or with another document, where it has room for what is
+        told of this one; else as the book has it, else blank."""
         app, document, text_size, w, h = form
-        work = self._work.get(app)
-        found = self._alike(form)
-        if found is not None and (work is None or _number_of(work.name) != document or lay_out(found.planes, work, text_size, self._place)):
-            return found
+        work, sized = self._work.get(app), self._latest(lambda other: other[:3] == form[:3])
+        known = sized
+        if known is None and app in self._open:
+            known = self._latest(lambda other: (other.app, *other[2:]) == (app, *form[2:]))
+        if known is not None:
+            planes = _resized(known.planes, form)
+            if work is not None and sized is None:
+                _entitle(planes, work.title, text_size, known.front)
+            if work is None or lay_out(planes, work, text_size, self._place if sized else None):
+                return _Picture(planes, known.front)
         outer = Rect(0, 0, w, h)
         planes = drawn([Fill(outer, Role.SURFACE, "window", outer)], w, h)
-        page, own = self._book.planes(app, text_size), self._book.planes(DOCUMENT + app, text_size) if document else None
-        page = page if own is None else own
+        own = self._book.planes(DOCUMENT + app, text_size) if document else None
+        page = self._book.planes(app, text_size) if own is None else own
         if page is not None:
             corners = planes[SEEN:FILLED].clone()  # its own, in this size
             planes = _resized(page, form)
             planes[SEEN:FILLED] = torch.where(corners[:1] > 0, corners, planes[SEEN:FILLED])
-        if work is not None and page is not None:
-            _entitle(planes, work.title, text_size, True)
-            lay_out(planes, work, text_size)
+            if work is not None:
+                _entitle(planes, work.title, text_size, True)
+                lay_out(planes, work, text_size)
         return _Picture(planes, True)
 
-    def _alike(self, form: _Form) -> _Picture | None:
-        """What a window showed in another size, or with another document, if it was open."""
-        for other in reversed(self._pictures):
-            if other[:3] == form[:3]:
-                return _Picture(_resized(self._pictures[other].planes, form), self._pictures[other].front)
-        for other in reversed(self._pictures):
-            if form.app in self._open and (other.app, *other[2:]) == (form.app, *form[2:]):
-                found = _Picture(self._pictures[other].planes.clone(), self._pictures[other].front)
-                self._place = None
-                if form.app in self._work:
-                    _entitle(found.planes, self._work[form.app].title, form.text_size, found.front)
-                return found
-        return None
+    def _latest(self, alike: Callable[[_Form], bool]) -> _Picture | None:
+        """The picture of that kind that was looked at last."""
+        return next((self._pictures[form] for form in reversed(self._pictures) if alike(form)), None)
 
     def state(self) -> Tensor:
         """Everything as planes, uint8 (N, H, W), always as many, for `restore`."""
