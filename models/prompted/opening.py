@@ -79,7 +79,8 @@ def build_prompted(
     lacking = bool(surveyed.given) and not any("vae" in one.contents.pieces for one in brought)
     with ExitStack() as files:
         with findings.row("family"):
-            coder = choose(family, int(configs["vae"].get("latent_channels", configs["vae"].get("z_dim", 4))), lacking, findings)
+            own = configs.get("vae", {})
+            coder = choose(family, int(own.get("latent_channels", own.get("z_dim", 4))), lacking, findings)
             if coder is None and lacking:
                 raise CheckpointError(
                     f"{surveyed.folder} holds no autoencoder, and none for {family.title} is there; put one into the profile's vae folder, or a diffusers "
@@ -88,7 +89,7 @@ def build_prompted(
         if coder is not None:
             findings.note(f"its autoencoder is {coder.path}")
             surveyed = replace(surveyed, index={**index, "vae": list(coder.pair)})
-            configs = {**configs, "vae": coder.config(is_xl(family), configs["vae"])}
+            configs = {**configs, "vae": coder.config(is_xl(family), own)}
             file = files.enter_context(coder.opened())
             brought = [*brought, Brought(file, alone(coder, file), reading, findings)]
         components = {part: component(surveyed, part, configs[part]) for part in family.components}
@@ -130,6 +131,8 @@ def assembled(
     cls = getattr(diffusers, family.holder or family.pipeline)
     pipeline = cls(**components, **_unused(cls, index))
     pipeline.set_progress_bar_config(disable=True)
+    if "movq" in components:
+        pipeline.vae = components["movq"]  # Kandinsky's word for it: everybody else's here
     return PromptedCheckpoint(name, family, pipeline, sha256)
 
 
