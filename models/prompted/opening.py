@@ -34,7 +34,7 @@ from models.layout import clip_tables, tables_of
 from models.plain_files import read_json
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.readers import READERS, reader
-from models.single_file import SEES, Brought, Network, alone
+from models.single_file import WITHOUT, Brought, Network, alone
 from models.survey import Survey
 from models.vocabularies import added_to, pairs_of
 from models.weight_files import OPEN
@@ -157,7 +157,7 @@ def component(surveyed: Survey, part: str, config: dict[str, Any]) -> Any:
             return reader(name, tables_of(config) or folder)
     cls: Any = getattr(transformers if library == "transformers" else diffusers, name)
     path = folder / ("scheduler_config.json" if name.endswith("Scheduler") else "config.json")
-    sees = config.get(SEES, True) if part in surveyed.given else True  # which a layout of ours alone may say
+    without = config.get(WITHOUT, ()) if part in surveyed.given else ()  # which a layout of ours alone may say
     if library == "transformers":
         settings = configured(cls, config, path)
     else:
@@ -165,8 +165,8 @@ def component(surveyed: Survey, part: str, config: dict[str, Any]) -> Any:
 
     def build() -> Any:
         made = cls(copy.deepcopy(settings)) if library == "transformers" else cls.from_config(settings)
-        if not sees:
-            made.model.visual = None
+        for module in without:
+            made.set_submodule(module, torch.nn.Identity())
         return made
 
     if name.endswith("Scheduler"):
