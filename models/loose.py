@@ -223,6 +223,8 @@ def _take_words(told: Layout, part: str, encoder: TextEncoder, findings: Finding
     if folder is None:
         return [f"the tokenizer of {encoder.path.name} (a folder with its tokenizer.json and tokenizer_config.json) as {places[0]} or {places[1]}"]
     look_over_words(folder, findings)
+    if not (folder / "tokenizer_config.json").is_file():
+        raise CheckpointError(f"{folder} holds no tokenizer_config.json, which says at which end a text is filled up; copy it there too")
     told[part.replace("text_encoder", TOKENIZER)]["tables"] = str(folder.absolute())
     findings.note(f"the words of its {part} are those of {folder}")
     return []

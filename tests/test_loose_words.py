@@ -88,6 +88,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a file that is elsewhere": (named_away, "links outside"),
     "an unknown expression": (table(lambda told: told["pre_tokenizer"]["pretokenizers"][0]["pattern"].update(Regex="(a+)+$")), "splits words by an expression"),
     "a word beyond all tables": (table(lambda told: told["model"]["vocab"].update(x=2**40)), "must number them"),
+    "no settings": (lambda words: (words / "tokenizer_config.json").unlink(), "holds no tokenizer_config.json"),
     "no table": (lambda words: (words / "tokenizer.json").unlink(), "tokenizer.json is missing"),
     "a table that is too large": (lambda words: (words / "tokenizer.json").write_bytes(b" " * (64 * 2**20 + 1)), "larger than 64 MB"),
 }  # fmt: skip
