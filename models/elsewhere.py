@@ -16,7 +16,7 @@ FLUX_LED = (
     "it is shown an outline or a map of depths, which somebody has to draw of every frame first; give FLUX.1, FLUX.1 Kontext or FLUX.2 instead"
 )
 TWO_STAGES = "DeepFloyd IF paints 64 pixels wide, and has other models make that larger; no frame's letters fit in there"
-VERSATILE = "it is a family of networks of its own that the library has given up; give Stable Diffusion 1"
+GIVEN_UP = "it is a family of networks of its own that the library has given up; give Stable Diffusion 1"
 ADAPTED = "it is Stable Diffusion by another way to sample; give StableDiffusionPipeline as the name in its model_index.json"
 KOLORS = "Kolors' pipeline needs sentencepiece, which Pixel OS does not install"
 TORCHVISION = "OmniGen's pipeline needs torchvision, which Pixel OS does not install"
@@ -46,11 +46,12 @@ ELSEWHERE: dict[str, str] = {
         "FluxControlNetImg2ImgPipeline", "FluxControlNetInpaintPipeline",
     ), FLUX_LED),
     **dict.fromkeys(("IFImg2ImgPipeline", "IFInpaintingPipeline"), TWO_STAGES),
-    **dict.fromkeys(("UniDiffuserPipeline", "VersatileDiffusionDualGuidedPipeline", "AltDiffusionImg2ImgPipeline"), VERSATILE),
+    **dict.fromkeys((
+        "UniDiffuserPipeline", "VersatileDiffusionDualGuidedPipeline", "AltDiffusionImg2ImgPipeline", "AmusedImg2ImgPipeline", "AmusedInpaintPipeline",
+    ), GIVEN_UP),
     **dict.fromkeys(("CycleDiffusionPipeline", "StableDiffusionDiffEditPipeline"), ADAPTED),
     **dict.fromkeys(("KolorsPipeline", "KolorsImg2ImgPipeline", "KolorsPAGPipeline"), KOLORS),
     **dict.fromkeys(("VisualClozePipeline", "VisualClozeGenerationPipeline"), "VisualCloze is shown pairs of pictures, before and after, to do the same with a third"),
-    **dict.fromkeys(("AmusedImg2ImgPipeline", "AmusedInpaintPipeline"), "aMUSEd fills in whole tokens, of which none can be kept as it is where nothing changed"),
     "StableDiffusionDepth2ImgPipeline": "it guesses how far away everything is with one more model, which a flat screen gives nothing to guess",
     "StableUnCLIPImg2ImgPipeline": "it is shown what a picture means, not where anything stands in it",
     "FluxPriorReduxPipeline": "FLUX.1 Redux makes words of a picture, and paints nothing itself",
