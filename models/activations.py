@@ -33,7 +33,7 @@ def _of(name: str, config: Any, size: tuple[int, int], branches: int, references
     if name.startswith("transformer"):
         tokens = pixels // (FACTOR * PATCH) ** 2 * (1 + references) + WORDS
         return branches * BLOCK * tokens * _width(config)
-    if name == "vae":
+    if name in ("vae", "movq"):
         return _picture([*_channels(config)] or [128], pixels)
     return 0  # text encoders read a few hundred words
 

@@ -139,9 +139,9 @@ FLUX = (  # of FLUX.1's blocks and what surrounds them: the file's names, diffus
     (r"^final_layer\.adaLN_modulation\.1", "norm_out.linear"),
     (r"^double_blocks\.", "transformer_blocks."), (r"^single_blocks\.", "single_transformer_blocks."),
     (r"\.img_mod\.lin", ".norm1.linear"), (r"\.txt_mod\.lin", ".norm1_context.linear"), (r"\.modulation\.lin", ".norm.linear"),
-    (r"\.img_attn\.norm\.query_norm\.scale", ".attn.norm_q.weight"), (r"\.img_attn\.norm\.key_norm\.scale", ".attn.norm_k.weight"),
-    (r"\.txt_attn\.norm\.query_norm\.scale", ".attn.norm_added_q.weight"), (r"\.txt_attn\.norm\.key_norm\.scale", ".attn.norm_added_k.weight"),
-    (r"\.norm\.query_norm\.scale", ".attn.norm_q.weight"), (r"\.norm\.key_norm\.scale", ".attn.norm_k.weight"),
+    (r"\.img_attn\.norm\.query_norm\.(scale|weight)", ".attn.norm_q.weight"), (r"\.img_attn\.norm\.key_norm\.(scale|weight)", ".attn.norm_k.weight"),
+    (r"\.txt_attn\.norm\.query_norm\.(scale|weight)", ".attn.norm_added_q.weight"), (r"\.txt_attn\.norm\.key_norm\.(scale|weight)", ".attn.norm_added_k.weight"),
+    (r"\.norm\.query_norm\.(scale|weight)", ".attn.norm_q.weight"), (r"\.norm\.key_norm\.(scale|weight)", ".attn.norm_k.weight"),
     (r"\.img_attn\.proj", ".attn.to_out.0"), (r"\.txt_attn\.proj", ".attn.to_add_out"), (r"\.linear2", ".proj_out"),
     (r"\.img_mlp\.0", ".ff.net.0.proj"), (r"\.img_mlp\.2", ".ff.net.2"),
     (r"\.txt_mlp\.0", ".ff_context.net.0.proj"), (r"\.txt_mlp\.2", ".ff_context.net.2"),
@@ -177,6 +177,11 @@ def _flux(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
     return found
 
 
+def _longcat(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    """LongCat-Image's, which was made of FLUX.1 and told no pooled words."""
+    return {name.replace("time_text_embed.", "time_embed.", 1): tensor for name, tensor in _flux(tensors, config).items()}
+
+
 def _flux_name(name: str) -> str:
     for pattern, ours in FLUX:
         name = re.sub(pattern, ours, name)
@@ -208,12 +213,13 @@ TRAINED_CODERS = {  # the same, by the names of the program that trained it
 
 class Denoiser(NamedTuple):
     """What is a denoiser of its own. mark: a tensor that tells it; network: its class in diffusers; rename: to its names; beside:
-    parts that are others than in WHOLE where it stands in the file."""
+    parts that are others than in WHOLE where it stands in the file; never: a tensor that it has not, "" for none."""
 
     mark: str
     network: str
     rename: Rename
     beside: tuple[Arrangement, ...] = ()
+    never: str = ""
 
 
 def _as_named(tensors: Tensors) -> Tensors:
@@ -229,6 +235,7 @@ Z_IMAGE = (Arrangement(QWEN3_4B, "text_encoder", _language(QWEN3_4B, "Qwen3Model
 QWEN = (
     Arrangement(QWEN_SEES, "text_encoder", _language(QWEN_SEES, "Qwen2_5_VLForConditionalGeneration")), Arrangement(VAE, "vae", _coder_wan),
 )  # fmt: skip
+LONGCAT = QWEN[:1]
 CHROMA = (Arrangement(T5_XXL, "text_encoder", _t5),)
 # The more particular rows stand first: the first whose mark is there is taken.
 DENOISERS = (
@@ -237,6 +244,8 @@ DENOISERS = (
     Denoiser("distilled_guidance_layer.norms.0.scale", "ChromaTransformer2DModel", _flux, CHROMA),
     Denoiser("noise_refiner.0.attention.qkv.weight", "ZImageTransformer2DModel",
              _bare(library.convert_z_image_transformer_checkpoint_to_diffusers), Z_IMAGE),
+    *(Denoiser(f"double_blocks.0.img_attn.norm.key_norm.{kind}", "LongCatImageTransformer2DModel", _longcat, LONGCAT, "vector_in.in_layer.weight")
+      for kind in ("weight", "scale")),
     Denoiser("double_blocks.0.img_attn.norm.key_norm.scale", "FluxTransformer2DModel", _flux),
     Denoiser("joint_blocks.0.context_block.attn.qkv.weight", "SD3Transformer2DModel",
              _bare(library.convert_sd3_transformer_checkpoint_to_diffusers), SD3),
@@ -245,7 +254,7 @@ DENOISERS = (
     Denoiser("single_stream_modulation.linear.weight", "Flux2Transformer2DModel", _bare(_as_named), KLEIN),
     Denoiser("distilled_guidance_layer.norms.0.weight", "ChromaTransformer2DModel", _bare(_as_named), CHROMA),
     Denoiser("all_x_embedder.2-1.weight", "ZImageTransformer2DModel", _bare(_as_named), Z_IMAGE),
-    Denoiser("time_embed.timestep_embedder.linear_1.weight", "LongCatImageTransformer2DModel", _bare(_as_named)),
+    Denoiser("time_embed.timestep_embedder.linear_1.weight", "LongCatImageTransformer2DModel", _bare(_as_named), LONGCAT),
     Denoiser("single_transformer_blocks.0.norm.linear.weight", "FluxTransformer2DModel", _bare(_as_named)),
     Denoiser("transformer_blocks.0.img_mod.1.weight", "QwenImageTransformer2DModel", _bare(_as_named), QWEN),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.errors import CheckpointError
 from models import templates
+from models.elsewhere import ELSEWHERE
 from models.survey import Pair
 
 SCHEDULERS: frozenset[Pair] = frozenset(
@@ -76,6 +77,10 @@ Z_OMNI: dict[str, Collection[Pair]] = {
 FIBO = _flow("BriaFiboTransformer2DModel", "AutoencoderKLWan", text_encoder="SmolLM3ForCausalLM", tokenizer="PreTrainedTokenizerFast TokenizersBackend")
 FIBO_2 = _flow("BriaFibo2Transformer2DModel", "AutoencoderKLFlux2", **SEEING_3)
 DREAM_LITE = {"unet" if part == "transformer" else part: pairs for part, pairs in _flow("DreamLiteUNetModel", "AutoencoderTiny", tokenizer=QWEN, **SEEING_3).items()}
+KANDINSKY_3: dict[str, Collection[Pair]] = {
+    **{part: {("diffusers", name)} for part, name in {"unet": "Kandinsky3UNet", "movq": "VQModel", "scheduler": "DDPMScheduler"}.items()},
+    "text_encoder": {("transformers", "T5EncoderModel")}, "tokenizer": {("transformers", name) for name in T5.split()},
+}  # fmt: skip
 CHROMA = _flow("ChromaTransformer2DModel", "AutoencoderKL", text_encoder="T5EncoderModel", tokenizer=T5)
 SD3 = _flow("SD3Transformer2DModel", "AutoencoderKL", text_encoder="CLIPTextModelWithProjection", tokenizer=CLIP,
             text_encoder_2="CLIPTextModelWithProjection", tokenizer_2=CLIP, text_encoder_3="T5EncoderModel", tokenizer_3=T5)  # fmt: skip
@@ -141,11 +146,13 @@ class Family:
         return next(n for n in range(steps, 10 * steps + 1) if int(n * self.strength) >= steps)
 
 
-_SD = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
-_XL = ("StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline")
-_SD_CONTROL = ("StableDiffusionControlNetPipeline", "StableDiffusionControlNetImg2ImgPipeline")
-_XL_CONTROL = ("StableDiffusionXLControlNetPipeline", "StableDiffusionXLControlNetImg2ImgPipeline")
+# What was saved as a pipeline with perturbed attention guidance (PAG) holds the same weights, and is painted with without it.
+_SD, _SD_CONTROL, _XL, _XL_CONTROL = (
+    tuple(f"{name}{with_pag}{ending}Pipeline" for with_pag in ("", "PAG") for ending in ("", "Img2Img"))
+    for name in ("StableDiffusion", "StableDiffusionControlNet", "StableDiffusionXL", "StableDiffusionXLControlNet")
+)
 _LCM = ("LatentConsistencyModelPipeline", "LatentConsistencyModelImg2ImgPipeline")
+_SD3 = tuple(f"StableDiffusion3{ending}Pipeline" for ending in ("", "Img2Img", "PAG", "PAGImg2Img"))
 _EDITS, _XL_EDITS = "StableDiffusionInstructPix2PixPipeline", "StableDiffusionXLInstructPix2PixPipeline"
 _WITH_CONTROL = {**dict.fromkeys((*_SD, *_LCM, _EDITS), _SD_CONTROL[0]), **dict.fromkeys((*_XL, _XL_EDITS), _XL_CONTROL[0])}
 _TRAILING = ("scheduler", "timestep_spacing", "trailing")
@@ -217,30 +224,21 @@ FAMILIES: tuple[Family, ...] = (
            references=1),
     Family("dreamlite-mobile", "DreamLite mobile", ("DreamLiteMobilePipeline",), "DreamLiteMobilePipeline", DREAM_LITE, steps=4,
            strength=0.0, references=1),
-    Family("z-image-turbo", "Z-Image-Turbo", ("ZImagePipeline", "ZImageImg2ImgPipeline"), "ZImageImg2ImgPipeline", Z_IMAGE, steps=4,
+    Family("z-image-turbo", "Z-Image-Turbo", ("ZImagePipeline", "ZImageImg2ImgPipeline", "ZImageInpaintPipeline"), "ZImageImg2ImgPipeline", Z_IMAGE, steps=4,
            references=1, chat=templates.QWEN3),
     Family("sana-sprint", "Sana-Sprint", ("SanaSprintPipeline", "SanaSprintImg2ImgPipeline"), "SanaSprintImg2ImgPipeline", SPRINT, steps=2,
            guidance=4.5, references=1, settings={"use_resolution_binning": False, "intermediate_timesteps": None}),
-    Family("flux-schnell", "FLUX.1 schnell", ("FluxPipeline", "FluxImg2ImgPipeline"), "FluxImg2ImgPipeline", FLUX,
+    Family("flux-schnell", "FLUX.1 schnell", ("FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline"), "FluxImg2ImgPipeline", FLUX,
            (("transformer", "guidance_embeds", False),), steps=2, references=1),
-    Family("flux", "FLUX.1", ("FluxPipeline", "FluxImg2ImgPipeline"), "FluxImg2ImgPipeline", FLUX, steps=10, guidance=3.5, references=1),
-    Family("qwen-image", "Qwen-Image", ("QwenImagePipeline", "QwenImageImg2ImgPipeline"), "QwenImageImg2ImgPipeline", QWEN_IMAGE, steps=15,
+    Family("flux", "FLUX.1", ("FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline"), "FluxImg2ImgPipeline", FLUX, steps=10, guidance=3.5, references=1),
+    Family("qwen-image", "Qwen-Image", ("QwenImagePipeline", "QwenImageImg2ImgPipeline", "QwenImageInpaintPipeline"), "QwenImageImg2ImgPipeline", QWEN_IMAGE, steps=15,
            references=1, settings={"true_cfg_scale": 4.0, "guidance_scale": None}),
-    Family("chroma", "Chroma", ("ChromaPipeline", "ChromaImg2ImgPipeline"), "ChromaImg2ImgPipeline", CHROMA, steps=14, guidance=5.0,
+    Family("chroma", "Chroma", ("ChromaPipeline", "ChromaImg2ImgPipeline", "ChromaInpaintPipeline"), "ChromaImg2ImgPipeline", CHROMA, steps=14, guidance=5.0,
            references=1, turning=0.9),
-    Family("sd3", "Stable Diffusion 3.x", ("StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline"), "StableDiffusion3Img2ImgPipeline",
-           SD3, steps=10, guidance=5.0, references=1),
+    Family("sd3", "Stable Diffusion 3.x", _SD3, "StableDiffusion3Img2ImgPipeline", SD3, steps=10, guidance=5.0, references=1),
+    Family("kandinsky3", "Kandinsky 3", ("Kandinsky3Pipeline", "Kandinsky3Img2ImgPipeline"), "Kandinsky3Img2ImgPipeline", KANDINSKY_3, steps=12,
+           guidance=3.0, references=1),
 )  # fmt: skip
-
-_MASKED = "it was taught to fill a hole, which is to be cut by a mask beside the picture; give the checkpoint that it was made from"
-ELSEWHERE = {  # pipelines of the library that edit pictures by words, and why they cannot
-    **dict.fromkeys(("FluxFillPipeline", "StableDiffusionInpaintPipeline", "StableDiffusionXLInpaintPipeline"), _MASKED),
-    "ChronoEditPipeline": "ChronoEdit answers with a film",
-    "QwenImageLayeredPipeline": "Qwen-Image-Layered takes a picture apart into layers",
-    "OmniGenPipeline": "OmniGen's pipeline needs torchvision, which Pixel OS does not install",
-    "GlmImagePipeline": "GLM-Image has a language model draw a plan of the picture first, a token at a time, which its pipeline neither reports "
-    "nor stops; a painter must do both",
-}
 
 
 def allowed() -> dict[str, Mapping[str, Collection[Pair]]]:

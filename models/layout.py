@@ -56,5 +56,5 @@ def merged(told: bytes, endings: tuple[str, ...] = ("",), marks: tuple[str, ...]
 
 
 def tables_of(told: Mapping[str, Any]) -> Path | None:
-    """The folder of ours with a tokenizer's tables, for the settings of a layout's."""
+    """The folder with a tokenizer's tables, for the settings of a layout's: of ours, or, by its whole path, one that the user has."""
     return LAYOUTS / told["tables"] if "tables" in told else None

@@ -32,24 +32,26 @@ from models.findings import Findings
 from models.first_look import header_alone
 from models.gguf_file import GgufFile
 from models.joined import Joined
-from models.layout import layout
+from models.layout import Layout, layout
 from models.packed import need_gguf
 from models.scaled import goes_with_weights
-from models.single_file import PARTS, READABLE, SEES, Brought, Contents, File, Piece, described
-from models.spellings import CLIP, KINDS, QWEN3, QWEN_SEES, SPARE, T5, Spelling, spelled
+from models.single_file import PARTS, READABLE, WITHOUT, Brought, Contents, File, Piece, described
+from models.spellings import CLIP, KINDS, MISTRAL, QWEN3, QWEN_SEES, SPARE, T5, Spelling, spelled
+from models.survey import look_over_words
 from models.weight_files import opened_file
 from models.weights import Reading, finite
 
 LARGEST = 32 * 2**30  # bytes
 CALLED = {"text_encoder": "clip_l", "text_encoder_2": "clip_g"}  # the usual words in a file's name: of CLIP's, by part
-NAMES = {T5: "t5xxl", QWEN3: "qwen_3_4b", QWEN_SEES: "qwen_2.5_vl_7b"}  # of others
+NAMES = {T5: "t5xxl", QWEN3: "qwen_3_4b", QWEN_SEES: "qwen_2.5_vl_7b", MISTRAL: "mistral_3_small"}  # of others
 WIDE = {(CLIP, 1024): "clip_h", (QWEN3, 4096): "qwen_3_8b"}  # and where width says more
-READ = "read are CLIP's and T5's, Qwen 3's and Qwen 2.5 VL's, by transformers' names, OpenCLIP's, and, but for CLIP's, those of GGUF"
+READ = "read are CLIP's and T5's, Qwen 3's and Qwen 2.5 VL's, and Mistral's, by transformers' names, OpenCLIP's, and, but for CLIP's and Mistral's, those of GGUF"
 TEXT_ROWS = ("links", "headers", "family", "finite")
 U_NETS = {"sd1": (FIRST,), "sdxl": (XL_FIRST, XL_OPEN), "sd2": (OPEN,)}  # layouts, and what their text encoders' tensors begin with
 ATTENDED = "transformer_blocks.0.attn2.to_k.weight"  # its columns are as wide as the words that a U-Net sees
 USUAL = "mmproj-F16.gguf"  # what a vision tower is called
-LOOKING = "processor"  # the part that a family has whose text encoder is shown pictures
+LOOKING = {"processor", "text_processor"}  # one of these a family has whose text encoder is shown pictures
+TOKENIZER = "tokenizer"  # what a folder with a text encoder's words is called beside it, if not as its file
 LED_IN = ".proj_in.weight"  # of as many dimensions as the layer by which a U-Net's attention is led in: 4 of a convolution
 
 
@@ -114,17 +116,18 @@ def _opened(path: Path, tower: Path | None = None) -> Iterator[File]:
 def completed(
     contents: Contents, file: File, there: Sequence[Path], files: ExitStack, reading: Reading, findings: Findings
 ) -> tuple[Contents, list[Brought], list[str]]:
-    """A denoiser's file with the text encoders that it lacks: what it is then, the encoders, and what nobody has, in words.
+    """A denoiser's file with the text encoders that it lacks: what it is then, the encoders, and in words what nobody has and where to
+    put it.
 
     there: text encoders that may be taken; files: closes what is opened. An autoencoder is not looked for here. Raises
-    CheckpointError for an encoder that is taken and cannot be read.
+    CheckpointError for an encoder that is taken and cannot be read, or whose words cannot.
     """
     rows = _rows_of(contents, file)
     whole = {**{row.part: Piece(row, {}) for row in rows}, "vae": Piece(WHOLE[1], {}), **contents.pieces}
     found = described(file, whole, contents.network)
     if found.layout is None:
         return contents, [], []
-    known, brought, lacking = _known(there), list[Brought](), list[str]()
+    known, brought, lacking, wordless = _known(there), list[Brought](), list[str](), list[str]()
     for row in rows:
         if row.part in contents.pieces:
             continue
@@ -132,21 +135,24 @@ def completed(
         kind, width = KINDS[network], _width(settings)
         called = WIDE.get((kind, width)) or NAMES.get(kind) or CALLED[row.part]
         alike = _alike(known, kind, width, called)
-        towers = {one: _tower_of(one, known) for one in alike if one.spelling.rest and LOOKING in found.layout["model_index"]}
+        towers = {one: _tower_of(one, known) for one in alike if one.spelling.rest and LOOKING & found.layout.keys()}
         taken = next((one for one in alike if towers.get(one, one) is not None), None)
         if taken is None:
-            lacking.append(_said_lacking(alike, kind, width, called))
+            lacking.append(_said_lacking(alike, kind, width, called, _knows_words(found.layout, row.part)))
             continue
         findings.note(f"its {row.part} is {taken.path}")
         if (tower := towers.get(taken)) is not None:
             findings.note(f"the vision tower of its {row.part} is {tower.path}")
         elif taken.spelling.rest:
-            settings[SEES] = False
+            settings[WITHOUT] = ["model.visual"]
             findings.note(f"its {row.part} has no vision tower, and is shown no pictures")
+        if not _knows_words(found.layout, row.part):
+            wordless += _take_words(found.layout, row.part, taken, findings)
         opened = files.enter_context(_opened(taken.path, tower and tower.path))
         piece = Piece(_respelled(row, taken.spelling), _names(opened, row, taken.spelling, network))
         brought.append(Brought(opened, Contents(taken.path, {row.part: piece}, "", None), reading, findings))
-    return replace(found, pieces=contents.pieces), brought, lacking
+    encoders = [f"{' and '.join(lacking)} into its text_encoders folder"] if lacking else []
+    return replace(found, pieces=contents.pieces), brought, [*encoders, *wordless]
 
 
 def _rows_of(contents: Contents, file: File) -> list[Arrangement]:
@@ -204,10 +210,31 @@ def _words_in(path: Path) -> set[str]:
     return set(re.findall(r"[a-z0-9.]+", path.stem.casefold()))
 
 
-def _said_lacking(alike: Sequence[TextEncoder], kind: str, width: int, called: str) -> str:
-    """In words, to be put into a folder. alike: halves whose vision tower is not there."""
+def _knows_words(told: Layout, part: str) -> bool:
+    """Whether the words of a text encoder ship here, or were found."""
+    return "tables" in told[part.replace("text_encoder", TOKENIZER)]
+
+
+def _take_words(told: Layout, part: str, encoder: TextEncoder, findings: Findings) -> list[str]:
+    """Put into a layout where the words of a text encoder lie that do not ship here: in a folder beside it. What lacks, in words, if
+    none does. Raises CheckpointError for a folder that holds what it must not."""
+    places = encoder.path.with_suffix(""), encoder.path.with_name(TOKENIZER)
+    folder = next((place for place in places if place.is_dir()), None)
+    if folder is None:
+        return [f"the tokenizer of {encoder.path.name} (a folder with its tokenizer.json and tokenizer_config.json) as {places[0]} or {places[1]}"]
+    look_over_words(folder, findings)
+    if not (folder / "tokenizer_config.json").is_file():
+        raise CheckpointError(f"{folder} holds no tokenizer_config.json, which says at which end a text is filled up; copy it there too")
+    told[part.replace("text_encoder", TOKENIZER)]["tables"] = str(folder.absolute())
+    findings.note(f"the words of its {part} are those of {folder}")
+    return []
+
+
+def _said_lacking(alike: Sequence[TextEncoder], kind: str, width: int, called: str, worded: bool) -> str:
+    """In words, to be put into a folder. alike: halves whose vision tower is not there; worded: whether its words ship here."""
     if not alike:
-        return f"a {kind} text encoder of width {width} (often called {called})"
+        words = "" if worded else f" with its tokenizer's folder beside it (called as the file, or {TOKENIZER})"
+        return f"a {kind} text encoder of width {width} (often called {called}){words}"
     half = alike[0]
     return f"the {half.spelling.rest} that goes with {half.path.name} (a file of width {width}, often called {USUAL} or *-{USUAL})"
 

@@ -19,6 +19,10 @@ from models.limits import REFUSED
 from models.memory_plan import MemoryPlan, plans, room
 
 GROUP = {"offload_type": "block_level", "num_blocks_per_group": 1}
+UNSWITCHED = {  # autoencoders, and what is not asked of them
+    "AutoencoderTiny": ("enable_tiling",),  # takes little, and its tiles come back in float32, of four channels
+    "VQModel": ("enable_slicing", "enable_tiling"),  # has none
+}
 ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 
 
@@ -97,9 +101,8 @@ def place(pipeline: Any, parts: Mapping[str, nn.Module], plan: MemoryPlan, devic
         if hasattr(pipeline, "enable_attention_slicing") and not any(map(_shares_keys, parts.values())):
             pipeline.enable_attention_slicing()
         vae = getattr(pipeline, "vae", None)
-        tiny = type(vae).__name__ == "AutoencoderTiny"  # which takes little, and whose tiles come back in float32, of four channels
-        for switch in ("enable_slicing", *([] if tiny else ["enable_tiling"])):
-            if hasattr(vae, switch):
+        for switch in ("enable_slicing", "enable_tiling"):
+            if hasattr(vae, switch) and switch not in UNSWITCHED.get(type(vae).__name__, ()):
                 getattr(vae, switch)()
     if plan.offload != "none":
         if hasattr(pipeline, "remove_all_hooks"):
@@ -115,12 +118,13 @@ def place(pipeline: Any, parts: Mapping[str, nn.Module], plan: MemoryPlan, devic
             nn.Module.to(part, device, dtype)  # the libraries' own `to` prints warnings about nothing
             if device.type == "cuda":
                 lay_out(part)
-            elif name == "vae" and isinstance(decoder := getattr(part, "decoder", None), nn.Module):
+            elif name in ("vae", "movq") and isinstance(decoder := getattr(part, "decoder", None), nn.Module):
                 lay_out(decoder)  # in half the time; what comes before the denoiser stays as it is: that would make more of the last bits
     elif plan.offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
     elif plan.offload == "group":
-        pipeline.enable_group_offload(onload_device=device, offload_device=torch.device("cpu"), **GROUP)
+        whole = [name for name, part in parts.items() if not getattr(part, "_supports_group_offloading", True)]
+        pipeline.enable_group_offload(onload_device=device, offload_device=torch.device("cpu"), **GROUP, **({"exclude_modules": whole} if whole else {}))
     else:
         pipeline.enable_sequential_cpu_offload(device=device)
 

@@ -49,10 +49,11 @@ File = SafetensorsFile | GgufFile
 PARTS = {  # of a file that is whole, by its denoiser's class
     "FluxTransformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2"},
     "SD3Transformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"},
-    **{f"{name}Transformer2DModel": {"transformer", "vae", "text_encoder"} for name in ("Flux2", "ZImage", "QwenImage", "Chroma")},
+    **{f"{name}Transformer2DModel": {"transformer", "vae", "text_encoder"} for name in ("Flux2", "ZImage", "QwenImage", "Chroma", "LongCatImage")},
 }
-SEES = "sees"  # of a text encoder's settings in a layout: False where its vision tower is not there
-KLEIN_9B, FLUX2_DEV = 12_288, 15_360  # how wide words are that FLUX.2 is told; of dev's we have none
+WITHOUT = "without"  # of a text encoder's settings in a layout: modules that nobody asks anything of, or that are not there
+KLEIN_9B = 12_288  # how wide words are that FLUX.2 klein is told
+GUIDED = ("guidance_in.", "guidance_embedder.")  # of FLUX.2, only dev is told the guidance
 
 
 class Network(NamedTuple):
@@ -218,7 +219,7 @@ def _denoiser(names: Any) -> tuple[str, tuple[Arrangement, ...], str]:
     """What the denoiser's tensors begin with, how they and what goes with it are arranged, and its class; none where it is not known."""
     for beginning in (*BEGINNINGS, ""):
         for row in DENOISERS:
-            if beginning + row.mark in names:
+            if beginning + row.mark in names and not (row.never and beginning + row.never in names):
                 part = "unet" if row.network == "UNet2DConditionModel" else "transformer"
                 return beginning, (Arrangement(DENOISER, part, row.rename), *row.beside), row.network
     return DENOISER, (), ""
@@ -257,11 +258,11 @@ def _sd3_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]:
 
 
 def _klein_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]:
-    """Which FLUX.2 klein; "" for dev."""
+    """Which FLUX.2: dev, or klein."""
+    if any(mark in name for name in transformer.names for mark in GUIDED):
+        return "flux2", "taken for flux2, since it is told the guidance"
     names = (transformer.names.get(f"{DENOISER}{name}.weight") for name in ("txt_in", "context_embedder"))
     width = next((file.entries[name].shape[-1] for name in names if name is not None and file.entries[name].shape), 0)
-    if width == FLUX2_DEV:
-        return ("",)
     size = "-9b" if width == KLEIN_9B else ""
     kind = "klein-base" if "base" in said else "klein-kv" if "kv" in said and size else "klein"
     return f"{kind}{size}", f"taken for {kind}, by what it calls itself"
@@ -288,9 +289,14 @@ def _chroma_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]
     return ("chroma",)
 
 
+def _longcat_layout(transformer: Piece, said: str, file: File) -> tuple[str, ...]:
+    return "longcat-edit", "taken for longcat-edit, the one of its kind that paints here"
+
+
 LAYOUTS_OF = {
     "FluxTransformer2DModel": _flux_layout, "SD3Transformer2DModel": _sd3_layout, "Flux2Transformer2DModel": _klein_layout,
     "ZImageTransformer2DModel": _z_image_layout, "QwenImageTransformer2DModel": _qwen_layout, "ChromaTransformer2DModel": _chroma_layout,
+    "LongCatImageTransformer2DModel": _longcat_layout,
 }  # fmt: skip
 
 

@@ -17,13 +17,17 @@ from torch import Tensor
 from models.arrangements import Tensors, open_clip
 from models.packed import is_packed, unpacked
 
-CLIP, T5, QWEN3, QWEN_SEES, TOWER = "CLIP", "T5", "Qwen 3", "Qwen 2.5 VL", "vision tower of Qwen 2.5 VL"
+CLIP, T5, QWEN3, QWEN_SEES, TOWER, MISTRAL = "CLIP", "T5", "Qwen 3", "Qwen 2.5 VL", "vision tower of Qwen 2.5 VL", "Mistral"
 KINDS = {
     "CLIPTextModel": CLIP, "CLIPTextModelWithProjection": CLIP, "T5EncoderModel": T5, "Qwen3Model": QWEN3, "Qwen3ForCausalLM": QWEN3,
-    "Qwen2_5_VLForConditionalGeneration": QWEN_SEES,
+    "Qwen2_5_VLForConditionalGeneration": QWEN_SEES, "Mistral3ForConditionalGeneration": MISTRAL,
 }  # by the class of a text encoder in transformers  # fmt: skip
 SPARE = {  # what files hold that networks of a class have no use for
     "CLIPTextModel": re.compile(r"text_projection(\.weight)?"), "Qwen3Model": re.compile(r"lm_head\.weight"),
+    # FLUX.2 listens to a Mistral Small's tenth, twentieth and thirtieth layer, and shows it nothing; ComfyUI's files end there
+    "Mistral3ForConditionalGeneration": re.compile(
+        r"(language_model\.)?(lm_head\.|model\.(language_model\.)?(norm\.|layers\.3\d\.))|(model\.)?(vision_tower|multi_modal_projector)\.|tekken_model$"
+    ),
 }  # fmt: skip
 EYES = re.compile(r"visual\.|attn_mask$")  # what OpenCLIP's files hold beside their words
 PACKED_T5 = (
@@ -42,6 +46,7 @@ PACKED_QWEN = (  # 3, and the language half of 2.5 VL
     (r"\.attn_norm\.", ".input_layernorm."), (r"\.ffn_norm\.", ".post_attention_layernorm."),
     (r"\.ffn_(gate|up|down)\.", r".mlp.\1_proj."),
 )  # fmt: skip
+MISTRAL_NAMES = ((r"^(language_model\.)?model\.(?=embed_tokens\.|layers\.)", "model.language_model."),)  # older ones
 PACKED_TOWER = (
     (r"^v\.blk\.(\d+)\.", r"visual.blocks.\1."), (r"^v\.patch_embd\.", "visual.patch_embed.proj."),
     (r"^v\.post_ln\.", "visual.merger.ln_q."), (r"^mm\.", "visual.merger.mlp."),
@@ -138,6 +143,11 @@ SPELLINGS = (
              TOWER),
     Spelling(TOWER, ("mm.2.weight",), r"v\.blk\.0\.ffn_gate\.", r"a\.|blk\.|mm\.1\.|v\.deepstack\.", _tower, UNUSED,
              title="{kind}, for a text encoder of width {width}", rows=True),
+    # a Llama has the same tensors
+    Spelling(MISTRAL, ("model.embed_tokens.weight", "language_model.model.embed_tokens.weight", "model.language_model.embed_tokens.weight"),
+             r"(language_model\.)?model\.(language_model\.)?layers\.0\.self_attn\.q_proj\.weight$",
+             r"(model\.)?visual\.|(.+\.)?layers\.0\.(self_attn\.(q_norm\.|q_proj\.bias)|pre_feedforward_layernorm\.|mlp\.experts)",
+             _by(MISTRAL_NAMES), title="text encoder of Mistral's or Llama's kind, of width {width}"),
 )  # fmt: skip
 
 

@@ -59,6 +59,15 @@ def survey(folder: Path, findings: Findings | None = None) -> Survey:
     return Survey(folder, index, findings)
 
 
+def look_over_words(folder: Path, findings: Findings) -> None:
+    """A tokenizer's folder that lies alone, as one in a checkpoint is looked over; nor may the folder itself be a link that leads
+    away from what it lies in. Raises CheckpointError."""
+    files = [folder, *_files(folder)]
+    for row, look in LOOKS:
+        with findings.row(row):
+            look(folder.parent, files, findings)
+
+
 def check_components(surveyed: Survey, allowed: Mapping[str, Collection[Pair]], spare: Mapping[str, Collection[Pair]]) -> None:
     """Every part that the index names is of a class that may stand there. allowed: parts that must be there; spare: parts
     that are not used, and passed over. Raises CheckpointError."""

@@ -59,7 +59,7 @@ def planned(build: Callable[[], nn.Module], path: Path, reading: Reading, findin
             wanted: dict[str, Tensor] = {key: tensor for key, tensor in plan.state_dict().items() if not reading.harmless.search(key)}
             ties = getattr(plan, "_tied_weights_keys", None)
         findings.tell("sizes", f"{path.parent.name} {sum(tensor.numel() for tensor in wanted.values()) / 1e6:.1f} M numbers")
-    return Plan(type(plan).__name__, wanted, dict(ties) if isinstance(ties, dict) else {})
+    return Plan(type(plan).__name__, wanted, {key: source for key, source in ties.items() if key in wanted} if isinstance(ties, dict) else {})
 
 
 def assembled(empty: Callable[[], Network], path: Path, tensors: Mapping[str, Tensor], shared: Mapping[str, str]) -> Network:

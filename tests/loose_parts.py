@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,10 @@ def words_named(tensors: dict[str, Tensor], called: str, named: str = "") -> dic
         tensors = {key.replace("model.language_model.", "model.").replace("model.visual.", "visual."): tensor for key, tensor in tensors.items()}
         if "embed_tokens.weight" in tensors:  # of a body whose files have its head too
             tensors = {f"model.{key}": tensor for key, tensor in tensors.items()} | {"lm_head.weight": tensors["embed_tokens.weight"]}
+    if called.startswith("mistral"):  # as ComfyUI's end after thirty layers, with words of another form
+        kept = re.compile(r"language_model\.model\.(embed_tokens\.|layers\.([0-9]|[12][0-9])\.)")
+        tensors = {key.removeprefix("language_model."): tensor for key, tensor in tensors.items() if kept.match(key)}
+        return {**tensors, "tekken_model": torch.zeros(8, dtype=torch.uint8)}
     for ours, theirs in next((table for kind, table in PACKED.items() if called.startswith(kind)), ()) if named == "GGUF" else ():
         tensors = {key.replace(ours, theirs): tensor for key, tensor in tensors.items()}
     return tensors

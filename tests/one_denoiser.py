@@ -158,7 +158,7 @@ def whole_sd3(own: Mapping[str, Tensors]) -> Tensors:
     return held
 
 
-BESIDE = {"klein": "qwen3_4b", "klein-9b": "qwen3_8b", "z-image-turbo": "qwen3_4b", "qwen-image": "qwen25_7b", "chroma": "t5xxl"}  # a text encoder's name
+BESIDE = {"klein": "qwen3_4b", "klein-9b": "qwen3_8b", "z-image-turbo": "qwen3_4b", "qwen-image": "qwen25_7b", "chroma": "t5xxl", "longcat-edit": "qwen25_7b", "flux2": "mistral3_24b"}  # a text encoder's name
 
 
 def whole_other(own: Mapping[str, Tensors], family: str) -> Tensors:
@@ -170,7 +170,7 @@ def whole_other(own: Mapping[str, Tensors], family: str) -> Tensors:
     for name, tensor in own["text_encoder"].items():
         if kind == "z-image-turbo":
             name = f"model.{name}"
-        elif kind == "qwen-image":
+        elif kind in ("qwen-image", "longcat-edit"):
             name = name.replace("model.language_model.", "model.").replace("model.visual.", "visual.")
         held[f"text_encoders.{BESIDE[kind]}.transformer.{name}"] = tensor
     return held

@@ -111,6 +111,7 @@ def stock(folder: Path, painter: ReferencePainter) -> Any:
         own, read = pipeline.components[name], ours.state_dict()
         assert {key: bool((tensor == read[key]).all()) for key, tensor in own.state_dict().items()} == dict.fromkeys(read, True)
         own.load_state_dict(read, assign=True)  # the same numbers at the same place in memory: sums are rounded alike
+        own.requires_grad_(False)  # as ours: torch orders some sums otherwise where a weight is to learn
     return pipeline
 
 

@@ -309,10 +309,24 @@ def dream_lite() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def kandinsky_3() -> dict[str, Any]:
+    return {
+        "unet": diffusers.Kandinsky3UNet(
+            time_embedding_dim=16, groups=4, attention_head_dim=8, layers_per_block=3, block_out_channels=(16, 32), cross_attention_dim=WIDTH,
+            encoder_hid_dim=WIDTH,
+        ),
+        "movq": diffusers.VQModel(
+            latent_channels=4, vq_embed_dim=4, num_vq_embeddings=16, norm_type="spatial", **{**CODER, "block_out_channels": (32,) * 4}
+        ),
+        "scheduler": diffusers.DDPMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample=False),
+        "text_encoder": kontext()["text_encoder_2"], "tokenizer": tiny_words.save_t5,
+    }  # fmt: skip
+
+
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "kontext": kontext, "klein": klein, "klein-base": klein, "flux2": flux2, "qwen-edit": qwen_edit, "qwen-edit-plus": qwen_edit,
     "longcat-edit": longcat, "klein-kv": klein, "kandinsky5-edit": kandinsky, "qwen-image-2": qwen_21,
     "joy-edit": joy, "joy-edit-plus": joy_plus, "z-image-turbo": z_image, "sana-sprint": sprint, "flux-schnell": schnell, "flux": kontext,
     "qwen-image": qwen_image, "chroma": chroma, "sd3": sd3,
-    "z-image-omni": z_omni, "fibo-edit": fibo, "fibo2": fibo_2, "dreamlite": dream_lite, "dreamlite-mobile": dream_lite,
+    "z-image-omni": z_omni, "fibo-edit": fibo, "fibo2": fibo_2, "dreamlite": dream_lite, "dreamlite-mobile": dream_lite, "kandinsky3": kandinsky_3,
 }  # fmt: skip

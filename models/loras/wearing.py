@@ -61,7 +61,9 @@ class Loras:
 def takes_loras(family: Family) -> bool:
     """Whether the family's stock pipeline has a way to put one in."""
     pipeline = getattr(diffusers, family.pipeline)
-    return bool(getattr(pipeline, "_lora_loadable_modules", None)) and hasattr(pipeline, "load_lora_weights")
+    denoisers = [getattr(diffusers, name) for part in ("unet", "transformer") for _, name in family.components.get(part, ())]
+    ways = [bool(getattr(pipeline, "_lora_loadable_modules", None)), hasattr(pipeline, "load_lora_weights")]
+    return all(ways) and all(hasattr(denoiser, "load_lora_adapter") for denoiser in denoisers)  # Kandinsky 3's pipeline has one, its U-Net none
 
 
 def worn(pipeline: Any, family: Family, spec: PainterSpec) -> tuple[Loras, Family]:

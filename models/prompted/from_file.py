@@ -57,11 +57,11 @@ def build_from_file(
 
 
 def _whole(brought: Sequence[Brought], held: Held, choose: Choose, why: str, lacking: Sequence[str]) -> PromptedCheckpoint:
-    """With our own settings and words. brought: the file, then text encoders that lie apart; why: no folder could lend others; lacking:
-    text encoders that nobody has. Raises CheckpointError where there are none of ours."""
+    """With our own settings, and words of ours or of the text encoders'. brought: the file, then text encoders that lie apart; why: no
+    folder could lend others; lacking: what nobody has, and where to put it. Raises CheckpointError where there are none of ours."""
     contents, findings = brought[0].contents, brought[0].findings
     if contents.layout is None or lacking:
-        instead = f", or {' and '.join(lacking)} into its text_encoders folder" if lacking else ""
+        instead = f", or {' and '.join(lacking)}" if lacking else ""
         with findings.row("family"):
             raise CheckpointError(
                 f"{contents.path} holds the {_listed(list(contents.pieces))} alone; put a diffusers folder with the other parts ({_lacking(contents)}) "

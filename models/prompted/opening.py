@@ -34,7 +34,7 @@ from models.layout import clip_tables, tables_of
 from models.plain_files import read_json
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.readers import READERS, reader
-from models.single_file import SEES, Brought, Network, alone
+from models.single_file import WITHOUT, Brought, Network, alone
 from models.survey import Survey
 from models.vocabularies import added_to, pairs_of
 from models.weight_files import OPEN
@@ -79,7 +79,8 @@ def build_prompted(
     lacking = bool(surveyed.given) and not any("vae" in one.contents.pieces for one in brought)
     with ExitStack() as files:
         with findings.row("family"):
-            coder = choose(family, int(configs["vae"].get("latent_channels", configs["vae"].get("z_dim", 4))), lacking, findings)
+            own = configs.get("vae", {})
+            coder = choose(family, int(own.get("latent_channels", own.get("z_dim", 4))), lacking, findings)
             if coder is None and lacking:
                 raise CheckpointError(
                     f"{surveyed.folder} holds no autoencoder, and none for {family.title} is there; put one into the profile's vae folder, or a diffusers "
@@ -88,7 +89,7 @@ def build_prompted(
         if coder is not None:
             findings.note(f"its autoencoder is {coder.path}")
             surveyed = replace(surveyed, index={**index, "vae": list(coder.pair)})
-            configs = {**configs, "vae": coder.config(is_xl(family), configs["vae"])}
+            configs = {**configs, "vae": coder.config(is_xl(family), own)}
             file = files.enter_context(coder.opened())
             brought = [*brought, Brought(file, alone(coder, file), reading, findings)]
         components = {part: component(surveyed, part, configs[part]) for part in family.components}
@@ -130,6 +131,8 @@ def assembled(
     cls = getattr(diffusers, family.holder or family.pipeline)
     pipeline = cls(**components, **_unused(cls, index))
     pipeline.set_progress_bar_config(disable=True)
+    if "movq" in components:
+        pipeline.vae = components["movq"]  # Kandinsky's word for it: everybody else's here
     return PromptedCheckpoint(name, family, pipeline, sha256)
 
 
@@ -154,7 +157,7 @@ def component(surveyed: Survey, part: str, config: dict[str, Any]) -> Any:
             return reader(name, tables_of(config) or folder)
     cls: Any = getattr(transformers if library == "transformers" else diffusers, name)
     path = folder / ("scheduler_config.json" if name.endswith("Scheduler") else "config.json")
-    sees = config.get(SEES, True) if part in surveyed.given else True  # which a layout of ours alone may say
+    without = config.get(WITHOUT, ()) if part in surveyed.given else ()  # which a layout of ours alone may say
     if library == "transformers":
         settings = configured(cls, config, path)
     else:
@@ -162,8 +165,8 @@ def component(surveyed: Survey, part: str, config: dict[str, Any]) -> Any:
 
     def build() -> Any:
         made = cls(copy.deepcopy(settings)) if library == "transformers" else cls.from_config(settings)
-        if not sees:
-            made.model.visual = None
+        for module in without:
+            made.set_submodule(module, torch.nn.Identity())
         return made
 
     if name.endswith("Scheduler"):

@@ -23,6 +23,7 @@ from engine.painter import Pixels
 
 RIDGE = 1e-3  # of the fit, for pictures of few colours
 UNSHIFTED = ("Kandinsky5I2IPipeline",)  # leave their autoencoder's shift out, both ways
+UNSCALED = ("Kandinsky3Img2ImgPipeline",)  # and its scale
 
 
 class Sketch:
@@ -73,7 +74,7 @@ class Sketch:
         if len(latents) == 4 * self._channels:
             c, h, w = latents.shape
             latents = latents.view(c // 4, 2, 2, h, w).permute(0, 3, 1, 4, 2).reshape(c // 4, 2 * h, 2 * w)
-        if normal is not None:
+        if normal is not None or type(pipeline).__name__ in UNSCALED:
             return latents
         mean, deviation = (getattr(config, name, None) for name in ("latents_mean", "latents_std"))
         if mean is not None and deviation is not None:
