@@ -27,7 +27,8 @@ CROSSED = {
     ),
 }  # fmt: skip
 SHOWN = "image_pad_mask"  # tells which tokens stand for pictures: none of ours
-GUIDED = "do_classifier_free_guidance"
+# Of the words alone: not what is to be avoided beside them, and their padding not cut off, by which places are told (Kandinsky 3)
+ALONE = {"do_classifier_free_guidance": False, "_cut_context": False}
 BLANK = Image.new("RGB", (56, 56))
 
 
@@ -68,8 +69,7 @@ class ContextTokens:
     def _tokens(self, words: str, asked: Mapping[str, Any]) -> Tensor:
         """The words' few tokens, encoded as the sentence that was `asked` for: (..., CONTEXT_TOKENS, D). Computed once for a context."""
         asked = {name: _blank(value) for name, value in asked.items() if name != "prompt"}
-        if GUIDED in self._takes.parameters:
-            asked[GUIDED] = False  # the words alone, not what is to be avoided beside them
+        asked |= {name: value for name, value in ALONE.items() if name in self._takes.parameters}
         key = words, repr(sorted(asked.items()))
         if key not in self._kept:
             self._kept[key] = few(self._states({**asked, "prompt": words}))
