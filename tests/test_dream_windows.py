@@ -15,14 +15,18 @@ from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
 from engine.geometry import Rect
 from engine.scene import find
 from engine.theme import NEUTRAL, Role
+from models.catalog import BUNDLED
 from models.dreaming import taskbar
 from models.dreaming.book import GROUND, Book, Subject
+from models.dreaming.dream import Dream
 from models.dreaming.hover import Hover
+from models.dreaming.papers import BELOW, RIGHT
 from models.dreaming.pictures import reinked, stretched
 from models.dreaming.planes import PLANES, SEEN, planes_of
 from models.dreaming.recollection import Recollection
-from models.dreaming.windows import BELOW, POOL, RIGHT, Windows
-from tests.test_dreaming import SIZE, shown
+from models.dreaming.windows import POOL, Windows
+from models.loading import load_bundled
+from tests.test_dreaming import SIZE, Always, request, shown
 
 
 def one_window() -> Desktop:
@@ -275,6 +279,25 @@ def test_a_document_that_is_opened_says_what_is_in_it(book: Book) -> None:
         for one in (known, copy):
             one.turn(asked, desktop.features())
             assert windows_alike(one, desktop) > 0.985, name
+
+
+def test_a_caret_stays_where_it_is_when_its_text_is_set_anew() -> None:
+    """In a window of another size, and in larger letters, for which the book has pages of their own."""
+    desktop = Desktop(SIZE, Documents({"Milk.md": "Two bottles\n" * 40}))
+    taught, dreamer = load_bundled(BUNDLED, "bundled").dreamer, Always(0, belief=-9.0)
+    assert taught is not None
+    dreamer.book = taught.book
+    dream = Dream(dreamer, SIZE)
+    dream.begin(request(desktop, guide=shown(desktop)))
+    events = (
+        Ask(1.0, "milk.md"), Key(1.5, "end", ("ctrl",)), Text(2.0, "x"), Key(2.5, "enter", ("alt",)), Text(3.0, "y"), Ask(3.5, "bigger text"), Text(4.0, "z"),
+    )  # fmt: skip
+    for event in events:
+        desktop.handle(event)
+        dream.answer(request(desktop, (event,)))
+        if event.t > 1:
+            at = find(desktop.widgets, "Notes/text").rect.inset(6, 6, 150, 6).slices  # what a notice may cover is left out
+            assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(), event
 
 
 def test_a_document_that_is_too_large_to_be_told_is_believed(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:

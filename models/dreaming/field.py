@@ -13,6 +13,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,8 @@ from models.dreaming.steps import Step
 COUNT = re.compile(r"([\d,]+) words?(?: · ([\d,]+) characters?)?")
 UNSEEN = {"pageup", "pagedown"}  # keys that show what is not in view
 LEFT = 4  # fields that were left and may be come back to
+START = {"top": 0}
+TRIES = 20  # places in a told text that begin as what is seen
 
 
 @dataclass
@@ -92,7 +95,7 @@ class Field:
     def place(self) -> dict[str, Any] | None:
         """Where the caret of the field in focus is, and how far its text is scrolled, as of `papers.editor_with`; None where that is not
         known."""
-        return self._open.editor.state(0, 0) if self._open and self._open.begins and self._open.ends else None
+        return _place_of(self._open.editor) if self._open and self._open.begins and self._open.ends else None
 
     def answer(self, planes: Tensor, front: Rect | None, step: Step, texts: Sequence[str] = ()) -> list[Laid]:
         """What an event makes of the text of the window in front: where, in frame pixels, and how that looks then, uint8 (PLANES, h, w).
@@ -191,21 +194,25 @@ class Field:
         x, y = strokes[0]
         high = int(np.argmin(np.append(accent[y:, x], False)))
         caret = Rect(x - 1, y, CARET, high)
+        left = [one.editor for one in (self._open, *self._left) if one]
         for whole in texts:
-            if now := self._set(planes, box, size, (x, y), whole, 0, told=True):
-                return now
+            for place in (START, *(_place_of(editor) for editor in left if editor.buffer.text == whole)):
+                if now := self._set(planes, box, size, (x, y), whole, place, told=True):
+                    return now
         text = read(pixels, room, size, caret)
         if text is None:
             return None
         for whole in texts:
-            top = whole.find(text.split("\n", 1)[0])
-            if top > 0 and (now := self._set(planes, box, size, (x, y), whole, top, told=True)):
-                return now
-        return self._set(planes, box, size, (x, y), text, 0, told=False)
+            begun = re.finditer(re.escape(text.split("\n", 1)[0]) or "$", whole)
+            for found in islice(begun, TRIES):
+                if now := self._set(planes, box, size, (x, y), whole, {"top": found.start()}, told=True):
+                    return now
+        return self._set(planes, box, size, (x, y), text, START, told=False)
 
-    def _set(self, planes: Tensor, box: Rect, size: int, caret: tuple[int, int], text: str, top: int, told: bool) -> _Open | None:
-        """A text as what stands in a box from its offset `top` on, if it looks so. caret: where one is seen; told: whether it is all of it."""
-        (x, y), editor = caret, editor_with(text, {"top": top}, self._system)
+    def _set(self, planes: Tensor, box: Rect, size: int, caret: tuple[int, int], text: str, place: dict[str, Any], told: bool) -> _Open | None:
+        """A text as what stands in a box, scrolled as `place` says (see `papers.editor_with`), if it looks so. caret: where one is seen;
+        told: whether it is all of it."""
+        (x, y), editor = caret, editor_with(text, place, self._system)
         begins, ends = (True, True) if told else _in_view(planes)
         now = _Open(box, size, editor, begins, ends, planes, Touch(), True, told=told)
         self._draw(now, True)
@@ -219,6 +226,13 @@ class Field:
     def _draw(self, now: _Open, caret_on: bool) -> None:
         now.shown, now.touch = set_out(now.editor, now.box, now.size, caret_on)
         now.caret_on = caret_on
+
+
+def _place_of(editor: Editor) -> dict[str, Any]:
+    """As of `papers.editor_with`; a caret that is in view stays there, as `TextView.fit` has it."""
+    view = editor.view
+    seen = view.top_row <= view.layout.row_of(editor.buffer.caret) <= view.rows()[-1].number
+    return {**editor.state(), "follow": view.follow or seen}
 
 
 def _filled(editor: Editor) -> None:

@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of
-from engine.desktop.apps.registry import APPS
 from engine.desktop.shell import bar_height
 from engine.desktop.window import title_height, title_room
 from engine.drawing import Fill
@@ -32,14 +31,12 @@ from engine.typeface import Face, line_height
 from models.dreaming import taskbar
 from models.dreaming.book import DOCUMENT, GROUND, Book
 from models.dreaming.letters import letter_of
-from models.dreaming.papers import PAINT, lay_out
+from models.dreaming.papers import BELOW, PAINT, RIGHT, lay_out, resized
 from models.dreaming.pictures import drawn, entitle, reinked, stretched
 from models.dreaming.planes import FILLED, PLANES, SEEN
 from models.dreaming.taskbar import Tasks
 
 POOL = 4  # frames' worth of pictures that are kept
-RIGHT, BELOW = 76, 34  # pixels: what keeps its distance to a window's right and lower edge when its size changes
-NOTES, BESIDE = list(APPS).index("Notes"), 24  # the same of Notes below its title: its tools stand on the left
 _HEAD = 9  # numbers told of a picture in `state`
 _TITLES = ((Role.TITLE_IDLE, Role.TITLE_IDLE_INK), (Role.TITLE, Role.TITLE_INK))  # of those behind, of the one in front
 
@@ -87,7 +84,7 @@ class Windows:
         self._tasks = Tasks()
         self._work: dict[int, Work] = {}  # by app
         self._open = frozenset[int]()  # apps that were open before the windows were laid
-        self._place: dict[str, Any] | None = None
+        self._places: dict[tuple[int, int], dict[str, Any]] = {}  # by app and document: where its caret was, as of `papers.lay_out`
 
     def begin(self, planes: Tensor, context: ContextFeatures, ground: Tensor | None = None) -> None:
         """Know nothing but what `planes` show, uint8 (PLANES, H, W); ground: what is known to lie under all windows. Where it is
@@ -128,8 +125,9 @@ class Windows:
         for app, one in other.items():
             if app in open_before and self._goes_on(known[app], one, event, opens):
                 self._rename(app, known[app], one)
+        front = self._shown[0] if self._shown else None
         before, self._shown, self._tasks = self._tasks, told, tasks
-        self._open, self._place = frozenset(open_before), place
+        self._open, self._places = frozenset(open_before), {(front.app, front.document): place} if front and place else {}
         if before.text_size != tasks.text_size and (believed := self._believed_ground()) is not None:
             self.ground = believed
         out = self.ground.clone()
@@ -241,15 +239,16 @@ class Windows:
         """Of a window that was not seen in this form: as it was in another size, or with another document, where it has room for what is
         told of this one; else as the book has it, else blank."""
         app, document, text_size, w, h = form
-        work, sized = self._work.get(app), self._latest(lambda other: other[:3] == form[:3])
+        work, place = self._work.get(app), self._places.get((app, document))
+        sized = self._latest(lambda other: other[:3] == form[:3])
         known = sized
         if known is None and app in self._open:
             known = self._latest(lambda other: (other.app, *other[2:]) == (app, *form[2:]))
         if known is not None:
-            planes = _resized(known.planes, form)
+            planes = resized(known.planes, app, text_size, w, h)
             if work is not None and sized is None:
                 _entitle(planes, work.title, text_size, known.front)
-            if work is None or lay_out(planes, work, text_size, self._place if sized else None):
+            if work is None or lay_out(planes, work, text_size, place):
                 return _Picture(planes, known.front)
         outer = Rect(0, 0, w, h)
         planes = drawn([Fill(outer, Role.SURFACE, "window", outer)], w, h)
@@ -257,11 +256,11 @@ class Windows:
         page = self._book.planes(app, text_size) if own is None else own
         if page is not None:
             corners = planes[SEEN:FILLED].clone()  # its own, in this size
-            planes = _resized(page, form)
+            planes = resized(page, app, text_size, w, h)
             planes[SEEN:FILLED] = torch.where(corners[:1] > 0, corners, planes[SEEN:FILLED])
             if work is not None:
                 _entitle(planes, work.title, text_size, True)
-                lay_out(planes, work, text_size)
+                lay_out(planes, work, text_size, place)
         return _Picture(planes, True)
 
     def _latest(self, alike: Callable[[_Form], bool]) -> _Picture | None:
@@ -306,21 +305,12 @@ class Windows:
         self.ground = torch.zeros_like(self.ground)
         self._shown, self._tasks = (), Tasks()
         self._work = {}
-        self._open, self._place = frozenset[int](), None
+        self._open, self._places = frozenset[int](), {}
 
 
 def _number_of(document: str) -> int:
     """What stands for a document's name: never 0, but for none."""
     return crc32(document.casefold().encode()) % 32767 + 1 if document else 0
-
-
-def _resized(picture: Tensor, form: _Form) -> Tensor:
-    """A window's picture, (C, h, w), in the size that the form tells."""
-    out = stretched(picture, form.w, form.h, RIGHT, BELOW)
-    if form.app == NOTES:
-        below = 1 + title_height(line_height(Face(form.text_size)))
-        out[:, below:] = stretched(picture, form.w, form.h, BESIDE, BELOW)[:, below:]
-    return out
 
 
 def _entitle(picture: Tensor, title: str, text_size: int, front: bool) -> None:
