@@ -156,7 +156,7 @@ def dream_figures(result: dict[str, Any]) -> str:
     return "\n".join([
         "",
         f"Dream mode: checkpoint {checkpoint['name']} ({checkpoint['sha256'][:12]}), no guide, {result['steps']} step, closed "
-        "loop, held-out seed. Repair is off; the desktop is not asked.",
+        "loop, held-out seed. Repair is off; of the desktop nothing is told but what open documents say.",
         "",
         "| | |",
         "| --- | --- |",
