@@ -92,7 +92,7 @@ def test_swatches_by_arrow_keys() -> None:
     user = User("paint")
     user.clicks("black")
     user.presses("right", "down")
-    assert user.app.colour == "orange"
+    assert user.app.box.colour == "orange"
     assert user.sees("orange").state == ("checked", "focused")
 
 

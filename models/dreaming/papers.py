@@ -15,10 +15,11 @@ from torch import Tensor
 from engine.desktop import bitmap
 from engine.desktop.app import System
 from engine.desktop.apps.notes import PAD
-from engine.desktop.apps.paint import BLANK, picture_place, picture_room
+from engine.desktop.apps.paint import BLANK
 from engine.desktop.apps.registry import APPS
 from engine.desktop.canvas import Canvas, Sheet, row_height
 from engine.desktop.editor import BAR, PADDING, Editor
+from engine.desktop.paintbox import picture_place, picture_room
 from engine.desktop.window import title_height
 from engine.desktop.word_count import count, told
 from engine.errors import InputError

@@ -1,8 +1,9 @@
-"""Paint: a picture, three tools, twelve colours; kept as a PNG in the documents folder after every stroke."""
+"""Paint: a picture and a paintbox; kept as a PNG in the documents folder after every stroke."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,51 +12,14 @@ from engine.desktop import bitmap
 from engine.desktop.app import App, System
 from engine.desktop.canvas import Canvas
 from engine.desktop.documents import BIN
+from engine.desktop.paintbox import Paintbox, cell, picture_place, picture_room
 from engine.errors import InputError
 from engine.geometry import Rect
 from engine.scene import Touch
 from engine.theme import Role
 
 BLANK = (320, 240)  # size of a new picture
-WIDTHS = {"small": 3, "medium": 7, "large": 15}  # pixels
-TOOLS = {"brush": "paint", "fill": "fill", "eraser": "eraser"}  # tool -> mark
-COLOURS: dict[str, bitmap.Colour] = {
-    "black": (24, 24, 27),
-    "white": (255, 255, 255),
-    "grey": (148, 152, 160),
-    "red": (214, 48, 49),
-    "orange": (240, 140, 40),
-    "yellow": (250, 212, 72),
-    "green": (60, 150, 75),
-    "teal": (40, 160, 160),
-    "blue": (45, 98, 200),
-    "purple": (128, 80, 180),
-    "pink": (236, 128, 170),
-    "brown": (130, 88, 58),
-}
-COLOUR_KEYS = dict(zip("1234567890-=", COLOURS, strict=True))
-PAD, GAP = 7, 3  # pixels around everything, and between tools
 ARROWS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
-
-
-def picture_room(content: Rect) -> Rect:
-    """What the tools leave of a window's content for the picture."""
-    area = content.inset(PAD, PAD, PAD, PAD)
-    left = area.x + 3 * (_cell(area) + GAP) - GAP + 8
-    return Rect(left, area.y, area.right - left, area.h)
-
-
-def picture_place(room: Rect, width: int, height: int) -> Rect:
-    """Where a picture of that size is shown in there: as large as fits, larger than itself only by whole numbers."""
-    scale = min((room.w - 2) / width, (room.h - 2) / height)
-    scale = float(int(scale)) if scale >= 1 else scale
-    w, h = max(round(width * scale), 1), max(round(height * scale), 1)
-    return Rect(room.x + (room.w - w) // 2, room.y + (room.h - h) // 2, w, h)
-
-
-def _cell(area: Rect) -> int:
-    """Side of a tool's button, pixels."""
-    return max(8, min(24, (area.h - 34) // 8))
 
 
 class Paint(App):
@@ -69,9 +33,7 @@ class Paint(App):
 
     def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
         super().__init__(system, state)
-        self.tool: str = state.get("tool", "brush")
-        self.width: str = state.get("width", "medium")
-        self.colour: str = state.get("colour", "black")
+        self.box = Paintbox(state, lambda colour: system.focus(self, colour))
         self.by_keyboard: bool = state.get("by_keyboard", False)
         self._before: np.ndarray | None = None  # the picture when the stroke began
         self._view: tuple[int, tuple[int, int], np.ndarray, tuple[str, ...]] | None = None
@@ -84,9 +46,7 @@ class Paint(App):
     def state(self) -> dict[str, Any]:
         return {
             "document": self.document,
-            "tool": self.tool,
-            "width": self.width,
-            "colour": self.colour,
+            **self.box.state(),
             "by_keyboard": self.by_keyboard,
             "shows": bitmap.name_of(self.pixels if self._before is None else self._before),
             "cross": list(self.cross),
@@ -192,12 +152,8 @@ class Paint(App):
             self._keep()
 
     def _apply(self, start: tuple[int, int], end: tuple[int, int]) -> None:
-        """Use the tool from one point to another; filling takes the second."""
-        if self.tool != "fill":
-            colour = COLOURS["white" if self.tool == "eraser" else self.colour]
-            bitmap.stroke(self.pixels, start, end, WIDTHS[self.width], colour)
-        elif 0 <= end[0] < self.pixels.shape[1] and 0 <= end[1] < self.pixels.shape[0]:
-            bitmap.flood(self.pixels, *end, COLOURS[self.colour])
+        """Use the tool from one point to another."""
+        self.box.apply(self.pixels, start, end)
         self._version += 1
 
     def clear(self) -> None:
@@ -227,20 +183,7 @@ class Paint(App):
             if action:
                 action()
             return action is not None
-        if mods:
-            return False
-        tool = next((t for t in TOOLS if t[0] == key), "")
-        widths = list(WIDTHS)
-        if tool:
-            self.tool = tool
-        elif key in COLOUR_KEYS:
-            self.colour = COLOUR_KEYS[key]
-        elif key in ("[", "]"):
-            at = widths.index(self.width) + (1 if key == "]" else -1)
-            self.width = widths[max(0, min(at, len(widths) - 1))]
-        else:
-            return False
-        return True
+        return not mods and self.box.key(key)
 
     def _picture_key(self, key: str, mods: tuple[str, ...]) -> bool:
         """Arrows move the cross-hair (ctrl: far), shift paints the way; space and enter paint in place."""
@@ -270,61 +213,19 @@ class Paint(App):
     # Drawing
 
     def draw(self, canvas: Canvas) -> None:
-        area = canvas.rect.inset(PAD, PAD, PAD, PAD)
-        self._draw_tools(canvas, area.x, area.y, _cell(area))
+        self.box.draw(canvas)
+        place = partial(cell, canvas.rect, group=3)
+        canvas.button("undo", place(0, 6, 1.5), self.undo, icon="undo", enabled=bool(self._history.done))
+        canvas.button("redo", place(1.5, 6, 1.5), self.redo, icon="redo", enabled=bool(self._history.undone))
+        canvas.button("new", place(0, 7, 1.5), self.new, icon="plus")
+        canvas.button("clear", place(1.5, 7, 1.5), self.clear, icon="bin")
         self._draw_picture(canvas, picture_room(canvas.rect))
-
-    def _draw_tools(self, canvas: Canvas, left: int, top: int, cell: int) -> None:
-        """Three columns of cells, in groups."""
-        step = cell + GAP
-
-        def box(column: float, row: int, span: float = 1, group: int = 0) -> Rect:
-            x, y = left + round(column * step), top + row * step + group * 4
-            return Rect(x, y, left + round((column + span) * step) - GAP - x, cell)
-
-        for i, (tool, mark) in enumerate(TOOLS.items()):
-            canvas.button(tool, box(i, 0), self._chooser("tool", tool), icon=mark, checked=self.tool == tool)
-        for i, name in enumerate(WIDTHS):
-            place = box(i, 1, group=1)
-            lit = self.width == name
-            canvas.button(name, place, self._chooser("width", name), text="", checked=lit)
-            side = (6, 10, 14)[i] * cell // 18
-            dot = Rect(place.x + (place.w - side) // 2, place.y + (place.h - side) // 2, side, side)
-            canvas.mark(dot, "radio", Role.ACCENT_INK if lit else Role.INK)
-        for i, name in enumerate(COLOURS):
-            self._draw_swatch(canvas, name, box(i % 3, 2 + i // 3, group=2))
-        canvas.button("undo", box(0, 6, 1.5, 3), self.undo, icon="undo", enabled=bool(self._history.done))
-        canvas.button("redo", box(1.5, 6, 1.5, 3), self.redo, icon="redo", enabled=bool(self._history.undone))
-        canvas.button("new", box(0, 7, 1.5, 3), self.new, icon="plus")
-        canvas.button("clear", box(1.5, 7, 1.5, 3), self.clear, icon="bin")
-
-    def _chooser(self, what: str, name: str) -> Callable[[], None]:
-        return lambda: setattr(self, what, name)
-
-    def _draw_swatch(self, canvas: Canvas, name: str, box: Rect) -> None:
-        chosen = self.colour == name
-        touch = Touch(click=self._chooser("colour", name), key=self._palette_key, focusable=True)
-        widget = canvas.widget("toggle", name, box, touch, name, chosen, ("checked",) * chosen)
-        lit = chosen or "focused" in widget.state
-        canvas.outline(box, Role.ACCENT if lit else Role.BORDER, 2 if chosen else 1)
-        inner = box.grow(-4 if chosen else -2)
-        canvas.picture(inner, np.full((inner.h, inner.w, 3), COLOURS[name], np.uint8), ("colour", name))
-
-    def _palette_key(self, key: str, mods: tuple[str, ...]) -> bool:
-        names = list(COLOURS)
-        step = {"left": -1, "right": 1, "up": -3, "down": 3}.get(key, 0)
-        at = names.index(self.colour) + step
-        if not step or mods or not 0 <= at < len(names):
-            return bool(step) and not mods
-        self.colour = names[at]
-        self.system.focus(self, self.colour)
-        return True
 
     def _draw_picture(self, canvas: Canvas, room: Rect) -> None:
         height, width = self.pixels.shape[:2]
         view = picture_place(room, width, height)
         touch = self._picture_touch(view)
-        widget = canvas.widget("canvas", "picture", view, touch, self.document, self.colour)
+        widget = canvas.widget("canvas", "picture", view, touch, self.document, self.box.colour)
         pixels, key = self._seen(view.w, view.h)
         canvas.outline(view.grow(1), Role.ACCENT if "focused" in widget.state else Role.BORDER)
         canvas.picture(view, pixels, key)
@@ -355,7 +256,7 @@ class Paint(App):
             self._apply(self._pen, self._pen)
 
         def drag(x: int, y: int) -> None:
-            if self._before is not None and self.tool != "fill" and point(x, y) != self._pen:
+            if self._before is not None and self.box.tool != "fill" and point(x, y) != self._pen:
                 self._apply(self._pen, point(x, y))
                 self._pen = point(x, y)
 
