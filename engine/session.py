@@ -262,9 +262,7 @@ class Session:
             pixels = dreamt
             verbatim, forms = np.full_like(guide.verbatim, 255), np.zeros_like(guide.forms)
         weights = tuple(self.desktop.loras.items())
-        context = self.desktop.features()
-        if not self._dreams():  # who is shown the guide sees what the user's documents say
-            context = replace(context, work=())
+        context = self.desktop.features(work=self._dreams())
         return PaintRequest(
             self._seq, events, damage, pixels, verbatim, context, router.pointer, router.buttons, forms, words, weights
         )

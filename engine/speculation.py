@@ -155,7 +155,7 @@ class Speculation:
 def _request(desktop: Desktop, guide: Guide, damage: tuple[Rect, ...]) -> PaintRequest:
     shown, router = guide.copy(), desktop.router
     return PaintRequest(
-        0, (), damage, shown.pixels, shown.verbatim, desktop.features(), router.pointer, router.buttons, shown.forms
+        0, (), damage, shown.pixels, shown.verbatim, desktop.features(work=False), router.pointer, router.buttons, shown.forms
     )  # fmt: skip
 
 

@@ -62,7 +62,8 @@ class Dreamt:
 
     def __init__(self, desktop: Desktop, told: bool = False) -> None:
         self.desktop, self.field, self.planes, self.told = desktop, Field(), shown(desktop), told
-        self.text = self._text()
+        if told:
+            self._answer(None)  # from here on it has been told
 
     def _text(self) -> str:
         return str(self.desktop.features().work[0].content)
@@ -78,9 +79,7 @@ class Dreamt:
         return self._answer(event)
 
     def _answer(self, event: Event | None) -> bool:
-        texts = [self.text, self._text()] if self.told else []
-        self.text = self._text()
-        told = self.field.answer(self.planes, front(self.desktop), step(self.desktop, event), texts)
+        told = self.field.answer(self.planes, front(self.desktop), step(self.desktop, event), self._text() if self.told else None)
         if not told:
             self.planes = shown(self.desktop)
             return False

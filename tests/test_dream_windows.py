@@ -20,8 +20,7 @@ from models.dreaming import taskbar
 from models.dreaming.book import GROUND, Book, Subject
 from models.dreaming.dream import Dream
 from models.dreaming.hover import Hover
-from models.dreaming.papers import BELOW, RIGHT
-from models.dreaming.pictures import reinked, stretched
+from models.dreaming.pictures import BELOW, RIGHT, reinked, stretched
 from models.dreaming.planes import PLANES, SEEN, planes_of
 from models.dreaming.recollection import Recollection
 from models.dreaming.windows import POOL, Windows

@@ -115,8 +115,9 @@ class Desktop:
     def now(self) -> datetime:
         return self.clock.now
 
-    def features(self, style: Style | None = None) -> ContextFeatures:
-        """The context as numbers; `style` in place of the desktop's own."""
+    def features(self, style: Style | None = None, work: bool = True) -> ContextFeatures:
+        """The context as numbers; `style` in place of the desktop's own; work: whether the open work is told, which who is shown the guide
+        sees there."""
         windows, (width, height) = self.stack.windows, self.size
         placed = [
             (w.name, (w.rect.x / width, w.rect.y / height, w.rect.w / width, w.rect.h / height))
@@ -124,7 +125,7 @@ class Desktop:
         ]  # fmt: skip
         names = [w.name for w in windows]
         numbers = self.context.features(style or self.style, self.text_size, list(APPS), names, self.now.hour, placed)
-        return replace(numbers, work=self._work())
+        return replace(numbers, work=self._work()) if work else numbers
 
     def _work(self) -> tuple[Work, ...]:
         """The documents that windows show."""

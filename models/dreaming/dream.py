@@ -85,19 +85,18 @@ class Dream:
 
     @torch.inference_mode()
     def _take(self, step: Step) -> None:
-        text_before = self._known.text
         hovers = isinstance(step.event, Move) and not step.buttons
         if hovers:
             self._known.show(self._hover.left(self._known.planes, *step.pointer))
         if step.past:
             self._known.lay(step.event, step.context, self._field.place)
-            if text := self._text(step, text_before):
+            if text := self._text(step):
                 self._known.show(text.planes)
             return
         context, device = step.context, self._dreamer.device
         slow, recent = (torch.from_numpy(x)[None].to(device) for x in (context.slow, context.recent))
         tokens = self._dreamer.tokens(slow, recent)
-        (pictures, codes, laid), guess = self._at_hand(step, tokens, text_before)
+        (pictures, codes, laid), guess = self._at_hand(step, tokens)
         shown = self._known.planes
         reached, self._pointer = (step.pointer, self._pointer), step.pointer
         if self._known.popups.deed is Deed.CLOSED or self._known.popups.known:  # what it hid, or shows, stands there, and nothing else happens
@@ -130,10 +129,10 @@ class Dream:
         if step.event is not None:
             self._written = Written(letter, guess.behind) if came and not guess.sure else None
 
-    def _at_hand(self, step: Step, tokens: Tensor, text_before: str | None) -> tuple[AtHand, Guess]:
-        """What can be copied from, and the last of it as a guess. text_before: what the document in front said before the event, if known."""
+    def _at_hand(self, step: Step, tokens: Tensor) -> tuple[AtHand, Guess]:
+        """What can be copied from, and the last of it as a guess."""
         hand, letter = self._known.turn(step.event, step.context, self._field.place), letter_of(step.event)
-        if text := self._text(step, text_before):
+        if text := self._text(step):
             return guessed(hand, text.planes), text
         if not letter or self._known.popups.deed is Deed.CHOSEN:
             return hand, Guess(self._known.planes, (), (0, 0))
@@ -142,12 +141,11 @@ class Dream:
         guess = typed(self._known.planes, letter, text_size_of(step.context.slow), pen, last.letter if last else "")
         return guessed(hand, guess.planes), guess
 
-    def _text(self, step: Step, text_before: str | None) -> Guess | None:
+    def _text(self, step: Step) -> Guess | None:
         """What follows from what is written in the field in focus, if that can be read."""
         if self._known.popups.deed.taken:
             return None
-        texts = [text for text in dict.fromkeys((text_before, self._known.text)) if text is not None]
-        planes, written = self._known.planes, self._field.answer(self._known.planes, self._known.front, step, texts)
+        planes, written = self._known.planes, self._field.answer(self._known.planes, self._known.front, step, self._known.text)
         if not written:
             return None
         planes = planes.clone()

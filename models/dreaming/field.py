@@ -25,7 +25,7 @@ from engine.desktop import markdown
 from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.routing import DOUBLE, SLACK
 from engine.desktop.text_field import CARET
-from engine.desktop.text_history import History
+from engine.desktop.text_history import KEPT_STEPS, History
 from engine.desktop.word_count import count
 from engine.events import Down, Event, Key, Move, Text, Up, Wheel
 from engine.geometry import Rect
@@ -77,7 +77,7 @@ class _Open:
 
 
 class Field:
-    """What is known of the field in focus from one event to the next: nothing that was not seen, typed or cut there."""
+    """What is known of the field in focus from one event to the next: nothing that was not seen, typed, cut or told."""
 
     def __init__(self) -> None:
         self._system = Clipboard()
@@ -88,6 +88,7 @@ class Field:
         self._open: _Open | None = None
         self._left: deque[_Open] = deque(maxlen=LEFT)
         self._unread: Tensor | None = None  # what could not be read
+        self._told: str | None = None  # what was told before
         self._pressed = (-DOUBLE, 0, 0, 0)  # when, where, how often in a row
         self._held = False
 
@@ -95,12 +96,13 @@ class Field:
     def place(self) -> dict[str, Any] | None:
         """Where the caret of the field in focus is, and how far its text is scrolled, as of `papers.editor_with`; None where that is not
         known."""
-        return _place_of(self._open.editor) if self._open and self._open.begins and self._open.ends else None
+        return _place_of(self._open.editor, 0) if self._open and self._open.begins and self._open.ends else None
 
-    def answer(self, planes: Tensor, front: Rect | None, step: Step, texts: Sequence[str] = ()) -> list[Laid]:
+    def answer(self, planes: Tensor, front: Rect | None, step: Step, told: str | None = None) -> list[Laid]:
         """What an event makes of the text of the window in front: where, in frame pixels, and how that looks then, uint8 (PLANES, h, w).
-        Nothing where what it does is not known. texts: of which one may be what stands there, all of it."""
-        event = step.event
+        Nothing where what it does is not known. told: all of what stands there once the event has happened, if somebody said so."""
+        event, texts = step.event, [text for text in dict.fromkeys((self._told, told)) if text is not None]
+        self._told = told
         box = focused(planes, front) if front else None
         now = self._opened(planes, box, text_size_of(step.context.slow), texts) if box else None
         if now is None:
@@ -228,11 +230,11 @@ class Field:
         now.caret_on = caret_on
 
 
-def _place_of(editor: Editor) -> dict[str, Any]:
-    """As of `papers.editor_with`; a caret that is in view stays there, as `TextView.fit` has it."""
+def _place_of(editor: Editor, steps: int = KEPT_STEPS) -> dict[str, Any]:
+    """As of `papers.editor_with`, with so many steps to undo; a caret that is in view stays there, as `TextView.fit` has it."""
     view = editor.view
     seen = view.top_row <= view.layout.row_of(editor.buffer.caret) <= view.rows()[-1].number
-    return {**editor.state(), "follow": view.follow or seen}
+    return {**editor.state(steps), "follow": view.follow or seen}
 
 
 def _filled(editor: Editor) -> None:

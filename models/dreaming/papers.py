@@ -14,10 +14,9 @@ from torch import Tensor
 
 from engine.desktop import bitmap
 from engine.desktop.app import System
-from engine.desktop.apps.notes import PAD
 from engine.desktop.apps.paint import BLANK
 from engine.desktop.apps.registry import APPS
-from engine.desktop.canvas import Canvas, Sheet, row_height
+from engine.desktop.canvas import Canvas, Sheet
 from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.paintbox import picture_place, picture_room
 from engine.desktop.window import title_height
@@ -28,13 +27,11 @@ from engine.painter import Work
 from engine.scene import Touch
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, line_height
-from models.dreaming.pictures import drawn, stretched
+from models.dreaming.pictures import drawn
 
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
 NAME = "text"
-NOTES, PAINT = list(APPS).index("Notes"), list(APPS).index("Paint")
-RIGHT, BELOW = 76, 34  # pixels: what keeps its distance to a window's right and lower edge when its size changes
-BESIDE_TOOLS, BESIDE_TEXT = PAD, 24  # the same of Notes below its title, beside its tools, which stand on the left, and beside its text
+PAINT = list(APPS).index("Paint")
 
 Laid = tuple[Rect, Tensor]
 
@@ -104,17 +101,6 @@ def focused(planes: Tensor, window: Rect) -> Rect | None:
     if right + 1 - left < LEAST[0] or not whole:
         return None
     return Rect(part.x + left, part.y + top, right + 1 - left, bottom + 1 - top)
-
-
-def resized(picture: Tensor, app: int, text_size: int, w: int, h: int) -> Tensor:
-    """A window's picture, uint8 (C, ., .), in another size: (C, h, w)."""
-    out = stretched(picture, w, h, RIGHT, BELOW)
-    if app == NOTES:
-        below = 1 + title_height(line_height(Face(text_size)))
-        tools = below + PAD + row_height(text_size) + PAD // 2
-        out[:, below:tools] = stretched(picture, w, h, BESIDE_TOOLS, BELOW)[:, below:tools]
-        out[:, tools:] = stretched(picture, w, h, BESIDE_TEXT, BELOW)[:, tools:]
-    return out
 
 
 def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None = None) -> bool:

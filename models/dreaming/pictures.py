@@ -8,13 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.desktop.canvas import Canvas, Sheet
+from engine.desktop.apps.notes import PAD
+from engine.desktop.apps.registry import APPS
+from engine.desktop.canvas import Canvas, Sheet, row_height
+from engine.desktop.window import title_height
 from engine.drawing import Item
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.theme import NEUTRAL, Role
+from engine.typeface import Face, line_height
 from models.dreaming.planes import planes_of
 
+NOTES = list(APPS).index("Notes")
+RIGHT, BELOW = 76, 34  # pixels: what keeps its distance to a window's right and lower edge when its size changes
+BESIDE_TOOLS, BESIDE_TEXT = PAD, 24  # the same of Notes below its title, beside its tools, which stand on the left, and beside its text
 Inks = tuple[Role, Role]  # what something is written on, and with
 
 
@@ -40,6 +47,17 @@ def stretched(picture: Tensor, w: int, h: int, right: int, below: int) -> Tensor
     _, old_h, old_w = picture.shape
     columns, rows = _lengthened(old_w, w, right), _lengthened(old_h, h, below)
     return picture[:, rows][:, :, columns]
+
+
+def resized(picture: Tensor, app: int, text_size: int, w: int, h: int) -> Tensor:
+    """A window's picture, uint8 (C, ., .), in another size: (C, h, w)."""
+    out = stretched(picture, w, h, RIGHT, BELOW)
+    if app == NOTES:
+        below = 1 + title_height(line_height(Face(text_size)))
+        tools = below + PAD + row_height(text_size) + PAD // 2
+        out[:, below:tools] = stretched(picture, w, h, BESIDE_TOOLS, BELOW)[:, below:tools]
+        out[:, tools:] = stretched(picture, w, h, BESIDE_TEXT, BELOW)[:, tools:]
+    return out
 
 
 def _lengthened(old: int, new: int, end: int) -> Tensor:

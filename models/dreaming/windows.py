@@ -31,8 +31,8 @@ from engine.typeface import Face, line_height
 from models.dreaming import taskbar
 from models.dreaming.book import DOCUMENT, GROUND, Book
 from models.dreaming.letters import letter_of
-from models.dreaming.papers import BELOW, PAINT, RIGHT, lay_out, resized
-from models.dreaming.pictures import drawn, entitle, reinked, stretched
+from models.dreaming.papers import PAINT, lay_out
+from models.dreaming.pictures import BELOW, RIGHT, drawn, entitle, reinked, resized, stretched
 from models.dreaming.planes import FILLED, PLANES, SEEN
 from models.dreaming.taskbar import Tasks
 
