@@ -44,10 +44,13 @@ class DocumentList:
             at = names.index(name)
             self.first = max(min(self.first, at), at - self._page + 1)
 
-    def draw(self, canvas: Canvas, box: Rect, current: str) -> None:
+    def rows(self, current: str) -> list[str]:
+        """What is listed, where `current` is shown."""
         names = self._names()
-        if current not in names:
-            names = [current, *names]
+        return names if current in names else [current, *names]
+
+    def draw(self, canvas: Canvas, box: Rect, current: str) -> None:
+        names = self.rows(current)
         self._current = current
         touch = Touch(key=self._key, wheel=self._wheel, focusable=True)
         widget = canvas.widget("list", "note list", box, touch, "\n".join(names), len(names))

@@ -13,7 +13,7 @@ from engine.desktop.editor import Editor, Span
 from engine.desktop.text_field import TextField
 from engine.geometry import Rect
 from engine.theme import Role
-from engine.typeface import width
+from engine.typeface import Face, width
 
 GAP = 4
 
@@ -83,8 +83,8 @@ class FindBar:
         """A row: the field, the count, previous, next, close."""
         side = bar.h
         told = self._told()
-        counted = max(width(canvas.face, told), width(canvas.face, "88 found")) + GAP
-        field = Rect(bar.x, bar.y, bar.w - counted - 3 * (side + GAP) - GAP, bar.h)
+        field = Rect(bar.x, bar.y, bar.w - beside(canvas.face, side, told), bar.h)
+        counted = _counted(canvas.face, told)
         self.field.draw(
             canvas, "find", field, placeholder="Find", on_enter=lambda: self.turn(1), on_escape=self._close,
             on_change=self._typed,
@@ -100,3 +100,12 @@ class FindBar:
         for name, icon, click, enabled in buttons:
             canvas.button(name, Rect(x, bar.y, side, side), click, icon=icon, enabled=enabled, focusable=False)
             x += side + GAP
+
+
+def beside(face: Face, side: int, told: str = "") -> int:
+    """Width of what stands beside the field, pixels. side: of a button; told: how many were found."""
+    return _counted(face, told) + 3 * (side + GAP) + GAP
+
+
+def _counted(face: Face, told: str) -> int:
+    return max(width(face, told), width(face, "88 found")) + GAP

@@ -28,6 +28,17 @@ def clock_room(face: Face) -> int:
     return width(face, "00:00") + 16
 
 
+def clock_box(bar: Rect, face: Face) -> Rect:
+    """Where a taskbar's clock stands."""
+    room = clock_room(face)
+    return Rect(bar.right - room, bar.y, room - 8, bar.h)
+
+
+def clock_label(now: datetime) -> str:
+    """What the clock shows."""
+    return now.strftime("%H:%M")
+
+
 def launcher_box(bar: Rect) -> Rect:
     """Where a taskbar's launcher button stands."""
     return Rect(bar.x + 4, bar.y + 4, bar.h, bar.h - 6)
@@ -98,9 +109,7 @@ def draw_taskbar(
     canvas.widget("taskbar", "taskbar", bar, Touch())
     inside = canvas.part(bar, "taskbar")
     inside.button("Launcher", launcher_box(bar), launch, icon="logo")
-    clock = now.strftime("%H:%M")
-    room = clock_room(canvas.face)
-    inside.label("clock", Rect(bar.right - room, bar.y, room - 8, bar.h), clock, Role.BAR_INK, align="right")
+    inside.label("clock", clock_box(bar, canvas.face), clock_label(now), Role.BAR_INK, align="right")
     boxes = task_boxes(bar, canvas.face, len(windows))
     for window, box in zip(sorted(windows, key=lambda w: w.name), boxes, strict=True):
         state = ("minimised",) if window.minimised else ("active",) if window is front else ()

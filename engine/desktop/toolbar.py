@@ -24,6 +24,12 @@ class Tool(NamedTuple):
     checked: bool | None = None
 
 
+def parted(window: Rect, row: int) -> tuple[Rect, Rect]:
+    """What a window holds, parted into a bar that is a row high and a list below it."""
+    area = window.inset(8, 8, 8, 8)
+    return Rect(area.x, area.y, area.w, row), area.inset(0, row + 6, 0, 0)
+
+
 def draw(canvas: Canvas, bar: Rect, groups: Sequence[Sequence[Tool]]) -> None:
     """Draw the groups side by side in `bar`; texts beside icons are left out if not all of them fit."""
     side = bar.h + 2

@@ -9,6 +9,7 @@ from engine.desktop.app import App, System
 from engine.desktop.canvas import Canvas
 from engine.desktop.documents import BIN, Content
 from engine.desktop.text_field import TextField
+from engine.desktop.toolbar import parted
 from engine.errors import InputError
 from engine.geometry import Rect
 from engine.scene import Touch
@@ -29,6 +30,7 @@ class Files(App):
     size: ClassVar[tuple[int, int]] = (330, 230)
     least: ClassVar[tuple[int, int]] = (190, 130)
     first_focus: ClassVar[str] = "documents"
+    pages: ClassVar[tuple[str, ...]] = ("bin",)
 
     def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
         super().__init__(system, state)
@@ -55,6 +57,12 @@ class Files(App):
             "deleted": self.deleted,
             "renaming": self.renaming and {"text": self.renaming.text, **self.renaming.buffer.state()},
         }
+
+    def shown_page(self) -> str:
+        return "bin" if self.binned else ""
+
+    def listed(self) -> list[str]:
+        return [f"{name}\t{self._note(name)}" for name in self.names()]
 
     def names(self) -> list[str]:
         names = self.system.documents.names(self.binned)
@@ -202,9 +210,9 @@ class Files(App):
     # Drawing
 
     def draw(self, canvas: Canvas) -> None:
-        area = canvas.rect.inset(8, 8, 8, 8)
-        self._draw_tools(canvas, Rect(area.x, area.y, area.w, canvas.row))
-        self._draw_list(canvas, Rect(area.x, area.y + canvas.row + 6, area.w, area.h - canvas.row - 6))
+        tools, listed = parted(canvas.rect, canvas.row)
+        self._draw_tools(canvas, tools)
+        self._draw_list(canvas, listed)
 
     def _draw_tools(self, canvas: Canvas, bar: Rect) -> None:
         """What can be done with the chosen document at the left, the way to the bin and back at the right."""
@@ -252,13 +260,13 @@ class Files(App):
             place = Rect(inner.rect.x, inner.rect.y + i * canvas.row, inner.rect.w - 13 * scrolls, canvas.row)
             self._draw_row(inner, name, place)
         if not names:
-            self._draw_empty(inner)
+            draw_empty(inner, inner.rect, self.binned)
         bar = Rect(box.right - 13, box.y + 2, 10, box.h - 4)
         canvas.scrollbar(bar, self.first, self._page, len(names), self._scroll_to)
 
     def _draw_row(self, canvas: Canvas, name: str, place: Rect) -> None:
         chosen = name == self.chosen
-        icon = ICONS.get(name[name.rfind(".") :], "document")
+        icon = icon_of(name)
         if chosen and self.renaming:
             canvas.mark(Rect(place.x + 6, place.y + (place.h - 16) // 2, 16, 16), icon, Role.ACCENT)
             field = place.inset(24, 0, 2, 0)
@@ -276,15 +284,6 @@ class Files(App):
         note = self._note(name)
         canvas.list_row(name, place, touch, icon=icon, selected=chosen, note=note, focusable=False)
 
-    def _draw_empty(self, canvas: Canvas) -> None:
-        lines = ["No documents yet.", "What you write or paint is kept here."]
-        if self.binned:
-            lines = ["The bin is empty."]
-        y = canvas.rect.y + max((canvas.rect.h - canvas.line * len(lines)) // 2, 0)
-        for i, line in enumerate(lines):
-            place = Rect(canvas.rect.x + 6, y + i * canvas.line, canvas.rect.w - 12, canvas.line)
-            canvas.label(line, place, role=Role.MUTED, align="centre")
-
     def _note(self, name: str) -> str:
         """How long a text is, how large a picture; worked out once for each content."""
         content = self.system.documents.read(BIN + name if self.binned else name)
@@ -292,6 +291,20 @@ class Files(App):
         if known is None or known[0] is not content:
             self._notes[name] = known = content, _length(content)
         return known[1]
+
+
+def draw_empty(canvas: Canvas, room: Rect, binned: bool) -> None:
+    """What stands where there is no document to list."""
+    lines = ["The bin is empty."] if binned else ["No documents yet.", "What you write or paint is kept here."]
+    y = room.y + max((room.h - canvas.line * len(lines)) // 2, 0)
+    for i, line in enumerate(lines):
+        place = Rect(room.x + 6, y + i * canvas.line, room.w - 12, canvas.line)
+        canvas.label(line, place, role=Role.MUTED, align="centre")
+
+
+def icon_of(name: str) -> str:
+    """The mark that stands before a document's name."""
+    return ICONS.get(name[name.rfind(".") :], "document")
 
 
 def _length(content: Content) -> str:

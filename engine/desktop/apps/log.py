@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from engine.desktop.app import App, System
 from engine.desktop.canvas import Canvas
 from engine.desktop.text_field import TextField
+from engine.desktop.toolbar import parted
 from engine.geometry import Rect
 from engine.scene import Touch
 from engine.theme import Role
@@ -15,6 +16,7 @@ from engine.typeface import Face, advance, line_height, width
 
 NOTCH = 3  # rows a notch of the wheel scrolls
 INDENT = "  "  # before what is left of a long line
+TOLD = 100  # lines that are told of
 
 
 class Log(App):
@@ -35,6 +37,10 @@ class Log(App):
 
     def state(self) -> dict[str, Any]:
         return {"filter": {"text": self.filter.text, **self.filter.buffer.state()}, "first": self.first}
+
+    def listed(self) -> list[str]:
+        """The last of the lines."""
+        return _outdented(self.lines()[-TOLD:])
 
     def lines(self) -> list[str]:
         """The lines that hold the filter's text, in any case of letters."""
@@ -90,46 +96,74 @@ class Log(App):
     # Drawing
 
     def draw(self, canvas: Canvas) -> None:
-        area = canvas.rect.inset(8, 8, 8, 8)
+        tools, lines = parted(canvas.rect, canvas.row)
         copy = width(canvas.face, "Copy") + 20
-        field = Rect(area.x, area.y, area.w - copy - 6, canvas.row)
+        field = tools.inset(0, 0, copy + 6, 0)
         done, clear = self._to_lines, self._clear_filter
         self.filter.draw(
             canvas, "filter", field, placeholder="Only lines with…", on_enter=done, on_escape=clear
         )
-        canvas.button("Copy", Rect(field.right + 6, area.y, copy, canvas.row), self.copy)
-        self._draw_lines(canvas, Rect(area.x, field.bottom + 6, area.w, area.bottom - field.bottom - 6))
+        canvas.button("Copy", Rect(field.right + 6, tools.y, copy, tools.h), self.copy)
+        self._draw_lines(canvas, lines)
 
     def _to_lines(self) -> None:
         self.system.focus(self, "lines")
 
     def _draw_lines(self, canvas: Canvas, box: Rect) -> None:
-        face = Face(max(canvas.sheet.text_size - 1, 9), "mono")
-        step = line_height(face) + 1
-        inner = box.inset(7, 4, 15, 4)
-        rows = _wrapped(self.lines(), max(inner.w // advance(face, "0"), 12))
-        self._page, self._total = max(inner.h // step, 1), len(rows)
-        last = max(self._total - self._page, 0)
-        first = last if self.first is None else min(self.first, last)
-        seen = rows[first : first + self._page]
+        part = Part.of(self.lines(), box, self.first, canvas.sheet.text_size)
+        self._page, self._total = part.page, part.total
         touch = Touch(key=self.key, wheel=self._wheel, menu=self.menu, focusable=True)
-        widget = canvas.widget("list", "lines", box, touch, "\n".join(seen), len(rows))
+        widget = canvas.widget("list", "lines", box, touch, "\n".join(part.seen), part.total)
         canvas.fill(box, Role.FIELD, "field")
         canvas.outline(box, Role.ACCENT if "focused" in widget.state else Role.BORDER, shape="field")
-        for i, row in enumerate(seen):
-            canvas.text_in(Rect(inner.x, inner.y + i * step, inner.w, step), row, face=face)
-        if not rows:
+        part.draw(canvas, box, self._scroll_to)
+        if not part.total:
             nothing = "No line has that text." if self.filter.text else "Nothing has happened yet."
-            canvas.text_in(Rect(inner.x, inner.y, inner.w, canvas.line), nothing, Role.MUTED)
-        bar = Rect(box.right - 12, box.y + 2, 10, box.h - 4)
-        canvas.scrollbar(bar, first, self._page, self._total, self._scroll_to)
+            canvas.text_in(_inner(box), nothing, Role.MUTED)
 
 
-def _wrapped(lines: list[str], columns: int) -> list[str]:
+class Part(NamedTuple):
+    """The rows of lines that a box shows. seen: those, from the row `first` on; page: how many there is room for; total: how many there
+    are; face: in which they are set."""
+
+    seen: list[str]
+    first: int
+    page: int
+    total: int
+    face: Face
+
+    @classmethod
+    def of(cls, lines: Sequence[str], box: Rect, first: int | None, text_size: int) -> Part:
+        """From a row on, or the last ones; text_size: of plain text, pixels."""
+        face, inner = Face(max(text_size - 1, 9), "mono"), _inner(box)
+        rows = _wrapped(lines, max(inner.w // advance(face, "0"), 12))
+        page = max(inner.h // (line_height(face) + 1), 1)
+        last = max(len(rows) - page, 0)
+        at = last if first is None else min(first, last)
+        return cls(rows[at : at + page], at, page, len(rows), face)
+
+    def draw(self, canvas: Canvas, box: Rect, scroll: Callable[[int], None]) -> None:
+        """The rows, and a scroll bar, which calls `scroll`."""
+        inner, step = _inner(box), line_height(self.face) + 1
+        for i, row in enumerate(self.seen):
+            canvas.text_in(Rect(inner.x, inner.y + i * step, inner.w, step), row, face=self.face)
+        canvas.scrollbar(Rect(box.right - 12, box.y + 2, 10, box.h - 4), self.first, self.page, self.total, scroll)
+
+
+def _inner(box: Rect) -> Rect:
+    return box.inset(7, 4, 15, 4)
+
+
+def _outdented(lines: Sequence[str]) -> list[str]:
+    """Lines without the indent that all share."""
+    shared = min((len(line) - len(line.lstrip()) for line in lines), default=0)
+    return [line[shared:] for line in lines]
+
+
+def _wrapped(lines: Sequence[str], columns: int) -> list[str]:
     """Rows of at most `columns` characters, without the indent that all lines share."""
     rows = []
-    shared = min((len(line) - len(line.lstrip()) for line in lines), default=0)
-    for line in (line[shared:] for line in lines):
+    for line in _outdented(lines):
         rows.append(line[:columns])
         rest, room = line[columns:], columns - len(INDENT)
         rows += [INDENT + rest[i : i + room] for i in range(0, len(rest), room)]

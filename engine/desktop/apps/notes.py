@@ -11,6 +11,7 @@ from engine.desktop.canvas import Canvas
 from engine.desktop.document_list import DocumentList
 from engine.desktop.editor import Editor
 from engine.desktop.find_bar import FindBar
+from engine.desktop.note_page import PAD, NotePage, tools
 from engine.desktop.notebook import Notebook
 from engine.desktop.text_field import TextField
 from engine.desktop.toolbar import Tool
@@ -24,7 +25,6 @@ NEW = "New note"  # title of a document that has no name yet
 REST = 10  # ticks without typing after which a document takes its first line's new name
 COUNTING = 4  # ticks without typing after which the characters are counted anew
 LEFT_STEPS, LEFT_SIZE = 50, 10_000  # undo steps and characters kept of a document that is not shown
-PAD = 6  # pixels around everything
 Action = Callable[[], None]
 
 
@@ -36,6 +36,7 @@ class Notes(App):
     size: ClassVar[tuple[int, int]] = (320, 230)
     least: ClassVar[tuple[int, int]] = (210, 140)
     first_focus: ClassVar[str] = "text"
+    pages: ClassVar[tuple[str, ...]] = ("list", "find", "list find")
 
     def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
         super().__init__(system, state)
@@ -68,6 +69,14 @@ class Notes(App):
 
     def shown_document(self) -> str:
         return self.book.name
+
+    def shown_page(self) -> str:
+        if self.naming:
+            return ""
+        return " ".join(page for page, shown in (("list", self.list.shown), ("find", self.finder.shown)) if shown)
+
+    def listed(self) -> list[str]:
+        return self.list.rows(self.book.name or NEW) if self.list.shown else []
 
     def show(self, document: str = "", **how: Any) -> None:
         """Show a document, if there is one of that name."""
@@ -237,30 +246,17 @@ class Notes(App):
         """Tools, what is being asked, the text beside the list, the count; small windows do without the count, and
         without the tools while something is asked."""
         self._catch_up()
-        area = canvas.rect.inset(PAD, PAD, PAD, 2)
-        bars: list[Callable[[Rect], None]] = [lambda bar: toolbar.draw(canvas, bar, self._tools())]
-        if self.naming or self.finder.shown:
-            bars.append(lambda bar: self._draw_question(canvas, bar))
-        step, least = canvas.row + PAD, 3 * canvas.line
-        counted = area.h - len(bars) * step - canvas.line >= least
-        if area.h - len(bars) * step < least:
-            bars = bars[-1:]
-        top = area.y
-        for draw_bar in bars:
-            draw_bar(Rect(area.x, top, area.w, canvas.row))
-            top += step
-        bottom = area.bottom - 4
-        if counted:
-            status = Rect(area.x + 3, area.bottom - canvas.line - 1, area.w - 6, canvas.line)
-            canvas.label("status", status, told(self.count.words, self._characters), Role.MUTED, align="right")
-            bottom = status.y - 2
-        page = Rect(area.x, top, area.w, bottom - top)
-        if self.list.shown:
-            size = canvas.sheet.text_size
-            w = min(max(page.w * 3 // 10, 7 * size), 13 * size, page.w // 2)
-            self.list.draw(canvas, Rect(page.x, page.y, w, page.h), self.book.name or NEW)
-            page = page.inset(w + 4, 0, 0, 0)
-        self.editor.draw(canvas, "text", page, self.finder.found())
+        lists, asks = self.list.shown, bool(self.naming) or self.finder.shown
+        page = NotePage.of(canvas.rect, canvas.row, canvas.line, canvas.sheet.text_size, asks, lists)
+        if page.tools:
+            toolbar.draw(canvas, page.tools, self._tools())
+        if page.question:
+            self._draw_question(canvas, page.question)
+        if page.status:
+            canvas.label("status", page.status, told(self.count.words, self._characters), Role.MUTED, align="right")
+        if page.list:
+            self.list.draw(canvas, page.list, self.book.name or NEW)
+        self.editor.draw(canvas, "text", page.text, self.finder.found())
 
     def _draw_question(self, canvas: Canvas, row: Rect) -> None:
         if self.naming:
@@ -271,22 +267,16 @@ class Notes(App):
     def _tools(self) -> list[list[Tool]]:
         """The buttons above the text, in groups."""
         buffer = self.editor.buffer
-        level, item = markdown.level_at(buffer), markdown.is_item(buffer)
-        return [
-            [
-                Tool("Documents", self._toggle_list, "Documents", "document", checked=self.list.shown),
-                Tool("New", self.new, icon="plus"),
-            ],
-            [
-                Tool("Undo", lambda: self.editor.act(buffer.undo), icon="undo", enabled=bool(buffer.history.done)),
-                Tool("Redo", lambda: self.editor.act(buffer.redo), icon="redo", enabled=bool(buffer.history.undone)),
-            ],
-            [
-                Tool("Heading", self._heading((level + 1) % 3), "H", checked=level > 0),
-                Tool("List", self._on_text(markdown.toggle_list), "•", checked=item),
-            ],
-            [Tool("Find", self._toggle_find, icon="search", checked=self.finder.shown)],
-        ]
+        clicks: dict[str, Action] = {
+            "Documents": self._toggle_list,
+            "New": self.new,
+            "Undo": lambda: self.editor.act(buffer.undo),
+            "Redo": lambda: self.editor.act(buffer.redo),
+            "Heading": self._heading((markdown.level_at(buffer) + 1) % 3),
+            "List": self._on_text(markdown.toggle_list),
+            "Find": self._toggle_find,
+        }
+        return tools(buffer, self.list.shown, self.finder.shown, clicks)
 
     def _draw_naming(self, canvas: Canvas, row: Rect, naming: TextField) -> None:
         asked = width(canvas.face, "Name") + 2 * PAD

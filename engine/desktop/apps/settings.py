@@ -17,7 +17,7 @@ from engine.style_words import from_words
 from engine.theme import Role
 from engine.typeface import width, wrap
 
-PAGES = ("Look", "System", "About you")
+PAGES = LOOK, SYSTEM, ABOUT = "Look", "System", "About you"
 SIZES = ("512x384", "640x448", "768x576", "1024x768")
 MODES = ("guided", "dream")
 PREVIEW = (64, 38)  # pixels of a style's little picture
@@ -43,6 +43,7 @@ class Settings(App):
     size: ClassVar[tuple[int, int]] = (344, 306)
     least: ClassVar[tuple[int, int]] = (190, 130)
     first_focus: ClassVar[str] = PAGES[0]
+    pages: ClassVar[tuple[str, ...]] = PAGES[1:]
 
     def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
         super().__init__(system, state)
@@ -57,6 +58,12 @@ class Settings(App):
     def state(self) -> dict[str, Any]:
         return {"page": self.page, "scroll": self.scroll, "asking": self.asking,
                 "focused": self._focused, "set_in": self._set_in}  # fmt: skip
+
+    def shown_page(self) -> str:
+        return "" if self.page == PAGES[0] else self.page
+
+    def listed(self) -> list[str]:
+        return self.system.known() if self.page == ABOUT else []
 
     # Input
 
@@ -98,32 +105,25 @@ class Settings(App):
     # Drawing
 
     def draw(self, canvas: Canvas) -> None:
-        area = canvas.rect
-        tabs = Rect(area.x + PAD, area.y + 8, area.w - 2 * PAD, canvas.row)
+        tabs, view = _parted(canvas.rect, canvas.row)
         share = (tabs.w + 4) // len(PAGES)
         for i, page in enumerate(PAGES):
             box = Rect(tabs.x + i * share, tabs.y, share - 4 if i < 2 else tabs.w - 2 * share, tabs.h)
             canvas.button(page, box, lambda page=page: self._show_page(page), checked=self.page == page)  # type: ignore[misc]
-        view = Rect(area.x, tabs.bottom + 8, area.w, area.bottom - tabs.bottom - 9)
-        canvas.fill(Rect(area.x, view.y - 1, area.w, 1), Role.BORDER, "line")
+        canvas.fill(Rect(view.x, view.y - 1, view.w, 1), Role.BORDER, "line")
         self._draw_page(canvas, view)
 
     def _draw_page(self, canvas: Canvas, view: Rect) -> None:
-        layout = {"Look": self._look, "System": self._system, "About you": self._about}[self.page]
-        parts = layout(canvas, view.w - 2 * PAD - 8)
-        height = max((part.rect.bottom for part in parts), default=0) + 2 * PAD
+        layout = {LOOK: self._look, SYSTEM: self._system, ABOUT: self._about}[self.page]
+        parts = layout(canvas, _room(view))
+        height = _height(parts)
         self._end = max(height - view.h, 0)
         self._names = [part.name for part in parts if part.name]
         self._reveal(canvas, parts, view.h)
         self._scroll_to(self.scroll)
         page = canvas.part(view)
         page.widget("list", "page", view, Touch(wheel=self._wheel), self.page)
-        for part in parts:
-            place = part.rect.shift(view.x + PAD, view.y + PAD - self.scroll)
-            if place.meet(view):
-                part.draw(page, place)
-        bar = Rect(view.right - 12, view.y + 4, 10, view.h - 8)
-        page.scrollbar(bar, self.scroll, view.h, height, self._scroll_to)
+        _draw_parts(page, parts, self.scroll, self._scroll_to)
 
     def _reveal(self, canvas: Canvas, parts: Sequence[Part], room: int) -> None:
         """Scroll to what has just got the focus (or another place), with a glimpse of its neighbours for Tab to find. Not where it
@@ -199,19 +199,7 @@ class Settings(App):
         return [*parts, Part(Rect(0, y + canvas.row + 2, room, canvas.row - 4), slider, f"Weight of {name}")]
 
     def _about(self, canvas: Canvas, room: int) -> list[Part]:
-        parts = [*_lines(canvas, 0, room, "What Pixel OS knows", bold=True)]
-        for line in self.system.known():
-            parts += _lines(canvas, parts[-1].rect.bottom + 5, room, line, ink=Role.INK)
-        note = "All of it stays on this machine. Forgetting keeps what you chose in Settings."
-        parts += _lines(canvas, parts[-1].rect.bottom + 12, room, note)
-        text = "Click again to forget" if self.asking else "Forget"
-        w = min(width(canvas.face, text) + 24, room)
-        box = Rect(0, parts[-1].rect.bottom + 8, w, canvas.row)
-
-        def draw(page: Canvas, place: Rect) -> None:
-            page.button("Forget", place, self._forget, text=text, primary=self.asking)
-
-        return [*parts, Part(box, draw, "Forget")]
+        return _about(canvas, room, self.system.known(), self.asking, self._forget)
 
     def _cards(self, canvas: Canvas, y: int, room: int, styles: Sequence[str], chosen: str) -> list[Part]:
         """A grid of styles, each a little picture over its name."""
@@ -224,6 +212,54 @@ class Settings(App):
             box = Rect(i % columns * (w + 6), y + i // columns * (h + 6), w, h)
             parts.append(Part(box, _card(style, style == chosen, self._prefer("style", style)), style))
         return parts
+
+
+def draw_about(canvas: Canvas, known: Sequence[str]) -> Rect:
+    """That page alone, where `known` is known of the user, as it is turned to; returns where it is."""
+    view = _parted(canvas.rect, canvas.row)[1]
+    canvas.fill(view, Role.SURFACE, "body")
+    _draw_parts(canvas.part(view), _about(canvas, _room(view), known, False, lambda: None), 0, lambda _: None)
+    return view
+
+
+def _parted(window: Rect, row: int) -> tuple[Rect, Rect]:
+    """Where the pages' names stand, and a page."""
+    tabs = Rect(window.x + PAD, window.y + 8, window.w - 2 * PAD, row)
+    return tabs, Rect(window.x, tabs.bottom + 8, window.w, window.bottom - tabs.bottom - 9)
+
+
+def _room(view: Rect) -> int:
+    return view.w - 2 * PAD - 8
+
+
+def _height(parts: Sequence[Part]) -> int:
+    return max((part.rect.bottom for part in parts), default=0) + 2 * PAD
+
+
+def _draw_parts(page: Canvas, parts: Sequence[Part], scroll: int, scroll_to: Callable[[int], None]) -> None:
+    """As much of a page's pieces as its view shows."""
+    view = page.rect
+    for part in parts:
+        place = part.rect.shift(view.x + PAD, view.y + PAD - scroll)
+        if place.meet(view):
+            part.draw(page, place)
+    page.scrollbar(Rect(view.right - 12, view.y + 4, 10, view.h - 8), scroll, view.h, _height(parts), scroll_to)
+
+
+def _about(canvas: Canvas, room: int, known: Sequence[str], asks: bool, forget: Callable[[], None]) -> list[Part]:
+    parts = [*_lines(canvas, 0, room, "What Pixel OS knows", bold=True)]
+    for line in known:
+        parts += _lines(canvas, parts[-1].rect.bottom + 5, room, line, ink=Role.INK)
+    note = "All of it stays on this machine. Forgetting keeps what you chose in Settings."
+    parts += _lines(canvas, parts[-1].rect.bottom + 12, room, note)
+    text = "Click again to forget" if asks else "Forget"
+    w = min(width(canvas.face, text) + 24, room)
+    box = Rect(0, parts[-1].rect.bottom + 8, w, canvas.row)
+
+    def draw(page: Canvas, place: Rect) -> None:
+        page.button("Forget", place, forget, text=text, primary=asks)
+
+    return [*parts, Part(box, draw, "Forget")]
 
 
 def _lines(
