@@ -102,26 +102,30 @@ class PainterInfo:
 
 
 class Work(NamedTuple):
-    """A document of the user's that a window shows. app: the slot of the window's; name: the document's, "" where it has none yet; title:
-    the window's; content: a text, or a picture as PNG bytes; None where there is none yet, or it is too large to be told."""
+    """What is open in a window. app: the slot of its app; name: of the user's document that it shows, "" where that has none yet, or it shows
+    none; title: the window's; content: the document's, a text, or a picture as PNG bytes; None where there is none yet, or it is too
+    large to be told; page: which of the app's pages it is; rows: what it lists of the user's and the system's own. See `App`."""
 
     app: int
     name: str
     title: str
     content: str | bytes | None = None
+    page: str = ""
+    rows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ContextFeatures:
     """The context as numbers, before a checkpoint's own encoder makes tokens of it.
 
-    slow: float32 (S,), style and habits, changes rarely; recent: float32 (R,), the last events; work: the open work, for who dreams.
-    Equal are those whose numbers are.
+    slow: float32 (S,), style and habits, changes rarely; recent: float32 (R,), the last events; work: the open work, and clock: what
+    the clock shows, for who dreams. Equal are those whose numbers are.
     """
 
     slow: np.ndarray
     recent: np.ndarray
     work: tuple[Work, ...] = ()
+    clock: str = ""
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -66,6 +66,7 @@ class App:
     size: ClassVar[tuple[int, int]] = (300, 220)  # preferred size of the window's content, pixels
     least: ClassVar[tuple[int, int]] = (160, 100)
     first_focus: ClassVar[str] = ""  # name of the widget that has the focus when the window opens
+    pages: ClassVar[tuple[str, ...]] = ()  # what it can show in place of the page that it opens with, see `shown_page`
     title: str = ""  # of the window when it opens, if not the app's name; `System.retitle` changes it later
     in_front: bool = True  # kept by the desktop: whether its window has the keyboard, as of this tick
 
@@ -80,6 +81,14 @@ class App:
     def shown_document(self) -> str | None:
         """Name of the document it shows, "" for one that has none yet; None for an app that shows none."""
         return None
+
+    def shown_page(self) -> str:
+        """Which of `pages` it shows; "" for the one it opens with, or what is none of them."""
+        return ""
+
+    def listed(self) -> list[str]:
+        """What it lists of the user's and the system's own, a row each, its note behind a tab; nothing that is a part of the app."""
+        return []
 
     def show(self, **how: Any) -> None:
         """The app was opened while its window already stood."""

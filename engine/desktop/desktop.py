@@ -125,16 +125,15 @@ class Desktop:
         ]  # fmt: skip
         names = [w.name for w in windows]
         numbers = self.context.features(style or self.style, self.text_size, list(APPS), names, self.now.hour, placed)
-        return replace(numbers, work=self._work()) if work else numbers
+        return replace(numbers, work=tuple(map(self._work, windows)), clock=shell.clock_label(self.now)) if work else numbers
 
-    def _work(self) -> tuple[Work, ...]:
-        """The documents that windows show."""
-        slots, contents = list(APPS), self.documents.contents
-        shown = ((w, w.app.shown_document()) for w in self.stack.windows)
-        told = ((w, name, contents.get(name)) for w, name in shown if name is not None)
-        return tuple(
-            Work(slots.index(w.name), name, w.title, content if content is not None and len(content) <= LARGEST else None) for w, name, content in told
-        )
+    def _work(self, window: Window) -> Work:
+        """What is open in a window."""
+        app, name = window.app, window.app.shown_document() or ""
+        content = self.documents.contents.get(name)
+        if content is not None and len(content) > LARGEST:
+            content = None
+        return Work(list(APPS).index(window.name), name, window.title or window.name, content, app.shown_page(), tuple(app.listed()))
 
     def state(self) -> dict[str, Any]:
         """All but documents and pictures, as JSON values that share nothing with the desktop's own.

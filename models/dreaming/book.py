@@ -30,14 +30,20 @@ WINDOW_MENU = 200  # and an app's slot, or GROUND: of the menu of its window, or
 FIELD_MENU = 300  # and an app's slot: of the menu of what it is about: a text, a list, a board
 DOCUMENT = 400  # and an app's slot: of its window with a document that is shown for the first time
 LAUNCHER = 500  # of the launcher with nothing typed into it
+TURNED = 600  # and an app's slot, and so many times FOLIO more as the place of a page in `App.pages`: of its window with that page
+FOLIO = 20
 LARGEST = 2048  # pixels: a page's side
 ROOM = 2**25  # pixels of all pages together
 FORMS = ".forms"  # what the name of a page's forms ends in
 _SIDES = struct.Struct("<HH")  # before a packed page: its height and width
 _APPS = dict(enumerate(name.casefold() for name in APPS))
 _OF_APPS = {BUTTON: "button", WINDOW_MENU: "menu", FIELD_MENU: "field-menu", DOCUMENT: "document"}
+_TURNED = {
+    TURNED + FOLIO * i + slot: f"{name.casefold()}-{page.casefold().replace(' ', '-')}"
+    for slot, (name, app) in enumerate(APPS.items()) for i, page in enumerate(app.pages)
+}  # fmt: skip
 _NAMES = {
-    GROUND: "ground", WINDOW_MENU + GROUND: "menu-ground", LAUNCHER: "launcher", **_APPS,
+    GROUND: "ground", WINDOW_MENU + GROUND: "menu-ground", LAUNCHER: "launcher", **_APPS, **_TURNED,
     **{first + slot: f"{kind}-{name}" for first, kind in _OF_APPS.items() for slot, name in _APPS.items()},
 }  # fmt: skip
 
@@ -70,6 +76,10 @@ class Book:
         if subject in self._forms:
             forms = _unpacked(self._forms[subject], FORMS, forms.numel()).view_as(forms)
         return torch.cat([page, forms])
+
+    def knows(self, app: int) -> bool:
+        """Whether there is a page of it, in whichever text size."""
+        return any(subject.app == app for subject in self._pages)
 
     def _nearest(self, app: int, text_size: int, exact: bool) -> Subject | None:
         sizes = [subject.text_size for subject in self._pages if subject.app == app and not (exact and subject.text_size != text_size)]
@@ -107,6 +117,12 @@ class Book:
 
     def __bool__(self) -> bool:
         return bool(self._pages)
+
+
+def turned(app: int, page: str) -> int | None:
+    """What stands for a page of an app's in place of its slot; None for the one that it opens with."""
+    pages = tuple(APPS.values())[app].pages
+    return TURNED + FOLIO * pages.index(page) + app if page in pages else None
 
 
 def _name_of(subject: Subject) -> str:

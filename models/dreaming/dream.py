@@ -48,6 +48,7 @@ class Dream:
         self._field = Field()
         self._hover = Hover()
         self._pointer = (0, 0)  # where it was
+        self._document = 0  # which one the window in front showed
         self._book = torch.from_numpy(BOOK)
 
     def begin(self, request: PaintRequest) -> None:
@@ -90,6 +91,7 @@ class Dream:
             self._known.show(self._hover.left(self._known.planes, *step.pointer))
         if step.past:
             self._known.lay(step.event, step.context, self._field.place)
+            self._refocus(step)
             if text := self._text(step):
                 self._known.show(text.planes)
             return
@@ -113,10 +115,14 @@ class Dream:
         letter, plain = letter_of(step.event), isinstance(step.event, Key) and "ctrl" not in step.event.mods
         here, away = KEYED if plain and not letter else SURE, LAID if letter else AWAY
         found, came = change[0] > (LAID if laid else torch.where(near, here, away)), False
+        if hovers:
+            found &= self._known.around(step.pointer, found)
         if found.any() or guess.sure:
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()
             pixels = _by_pixel(picks.unsqueeze(2))[0]
+            if kept := self._field.kept(None if guess.sure else shown):
+                pixels[kept.slices] = COLOURS
             came = guess.sure or (bool(guess.spots) and self._comes(pictures, pixels, guess.spots))
             if came:
                 doubtful = (change[0] < BESIDE).cpu().repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)
@@ -124,6 +130,7 @@ class Dream:
                 for spot in guess.spots:
                     pixels[spot.slices] = COLOURS + len(pictures) - 1
             self._show(pictures, pixels)
+        self._known.settle(step.pointer)
         if hovers:
             self._hover.lit(shown, self._known.planes)
         if step.event is not None:
@@ -131,7 +138,9 @@ class Dream:
 
     def _at_hand(self, step: Step, tokens: Tensor) -> tuple[AtHand, Guess]:
         """What can be copied from, and the last of it as a guess."""
-        hand, letter = self._known.turn(step.event, step.context, self._field.place), letter_of(step.event)
+        laid = self._known.lay(step.event, step.context, self._field.place)
+        self._refocus(step)
+        hand, letter = self._known.at_hand(step.event, step.context, laid), letter_of(step.event)
         if text := self._text(step):
             return guessed(hand, text.planes), text
         if not letter or self._known.popups.deed is Deed.CHOSEN:
@@ -140,6 +149,14 @@ class Dream:
         pen = last.behind if last else self._pen(hand.codes, tokens)
         guess = typed(self._known.planes, letter, text_size_of(step.context.slow), pen, last.letter if last else "")
         return guessed(hand, guess.planes), guess
+
+    def _refocus(self, step: Step) -> None:
+        """Give the text of the window in front the focus, where that follows."""
+        before, self._document = self._document, self._known.document
+        told = self._known.text
+        edited = step.last and before == self._document and self._field.edited(told)
+        if self._known.refocused(step.event, edited):
+            self._known.focus_text(self._field.caught_up(told))
 
     def _text(self, step: Step) -> Guess | None:
         """What follows from what is written in the field in focus, if that can be read."""

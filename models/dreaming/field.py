@@ -98,6 +98,28 @@ class Field:
         known."""
         return _place_of(self._open.editor, 0) if self._open and self._open.begins and self._open.ends else None
 
+    def edited(self, told: str | None) -> bool:
+        """Whether a text that was told before says something else now."""
+        return told is not None and self._told not in (None, told)
+
+    def caught_up(self, told: str | None) -> dict[str, Any] | None:
+        """The place in that text, if it was known; where it changed, if it did."""
+        if self._open and told is not None and self._open.editor.buffer.text == self._told:
+            _followed(self._open.editor, told)
+        return self.place
+
+    def kept(self, planes: Tensor | None = None) -> Rect | None:
+        """The box of a text of which all is known, in frame pixels, if `planes` show it, or an event was just answered: nobody has to dream
+        it."""
+        now = self._open
+        if now is None or not now.told:
+            return None
+        if planes is None:
+            return now.box
+        part = text_part(now.box)
+        as_drawn = now.shown[:3, *part.shift(-now.box.x, -now.box.y).slices]
+        return now.box if torch.equal(planes[:3, *part.slices], as_drawn) else None
+
     def answer(self, planes: Tensor, front: Rect | None, step: Step, told: str | None = None) -> list[Laid]:
         """What an event makes of the text of the window in front: where, in frame pixels, and how that looks then, uint8 (PLANES, h, w).
         Nothing where what it does is not known. told: all of what stands there once the event has happened, if somebody said so."""
@@ -110,8 +132,12 @@ class Field:
         buffer = now.editor.buffer
         before = buffer.text
         on = now.caret_on if isinstance(event, Move) else event is not None or not (now.resting and now.caret_on)
-        if event is not None and not self._does(now, event, step):
+        does = event is None or self._does(now, event, step)
+        follows = told is not None and step.last and _followed(now.editor, told)
+        if not (does or follows):
             return []
+        if follows:
+            now.told = now.begins = now.ends = True
         label = _counted(now, before, rests=event is None)
         now.resting = 0 if buffer.text != before else now.resting + 1
         if not now.begins:
@@ -235,6 +261,28 @@ def _place_of(editor: Editor, steps: int = KEPT_STEPS) -> dict[str, Any]:
     view = editor.view
     seen = view.top_row <= view.layout.row_of(editor.buffer.caret) <= view.rows()[-1].number
     return {**editor.state(steps), "follow": view.follow or seen}
+
+
+def _followed(editor: Editor, told: str) -> bool:
+    """Take in that a text says something else than what its events made of it, as when a tool changed it; whether it does."""
+    text, buffer = editor.buffer.text, editor.buffer
+    if text == told:
+        return False
+    start = _alike(text, told)
+    same = min(_alike(text[::-1], told[::-1]), min(len(text), len(told)) - start)
+    low, high, new = start, len(text) - same, told[start : len(told) - same]
+    caret, apart = buffer.caret, text[min(low, buffer.caret) : max(low, buffer.caret)]
+    buffer.replace(low, high, new)
+    if "\n" not in apart and not low < caret < high:  # else it goes where the change is
+        editor.act(lambda: buffer.move(caret + (len(told) - len(text)) * (caret >= high)))
+    else:
+        editor.show_caret()
+    return True
+
+
+def _alike(text: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return next((i for i, (one, another) in enumerate(zip(text, other, strict=False)) if one != another), min(len(text), len(other)))
 
 
 def _filled(editor: Editor) -> None:

@@ -7,18 +7,26 @@ is dreamt.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, cast
 
 import numpy as np
 from torch import Tensor
 
-from engine.desktop import bitmap
+from engine.desktop import bitmap, toolbar
 from engine.desktop.app import System
+from engine.desktop.apps.files import draw_empty, icon_of
+from engine.desktop.apps.log import Part
+from engine.desktop.apps.notes import NEW
 from engine.desktop.apps.paint import BLANK
 from engine.desktop.apps.registry import APPS
-from engine.desktop.canvas import Canvas, Sheet
+from engine.desktop.apps.settings import ABOUT, draw_about
+from engine.desktop.canvas import Canvas, Sheet, row_height
+from engine.desktop.document_list import KIND
 from engine.desktop.editor import BAR, PADDING, Editor
+from engine.desktop.note_page import NotePage, tools
 from engine.desktop.paintbox import picture_place, picture_room
+from engine.desktop.toolbar import parted
 from engine.desktop.window import title_height
 from engine.desktop.word_count import count, told
 from engine.errors import InputError
@@ -26,12 +34,13 @@ from engine.geometry import Rect
 from engine.painter import Work
 from engine.scene import Touch
 from engine.theme import NEUTRAL, Role
-from engine.typeface import MARGIN, Face, line_height
-from models.dreaming.pictures import drawn
+from engine.typeface import MARGIN, Face, fit, line_height
+from models.dreaming.pictures import NOTES, drawn, reinked
 
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
+CHOSEN = 0.3  # share of a row that is lit where it is chosen
 NAME = "text"
-PAINT = list(APPS).index("Paint")
+FILES, LOG, PAINT, SETTINGS = (list(APPS).index(app) for app in ("Files", "Log", "Paint", "Settings"))
 
 Laid = tuple[Rect, Tensor]
 
@@ -49,10 +58,11 @@ def editor_with(text: str, place: dict[str, Any] | None = None, system: Clipboar
     return editor
 
 
-def set_out(editor: Editor, box: Rect, size: int, caret_on: bool) -> tuple[Tensor, Touch]:
-    """An editor as it is drawn in a box, uint8 (PLANES, box.h, box.w), and how it answers there; size: of plain text, pixels."""
+def set_out(editor: Editor, box: Rect, size: int, caret_on: bool, focus: bool = True) -> tuple[Tensor, Touch]:
+    """An editor as it is drawn in a box, uint8 (PLANES, box.h, box.w), and how it answers there; size: of plain text, pixels; focus: whether
+    it has that."""
     outer = Rect(0, 0, box.w, box.h)
-    sheet = Sheet(size, focus=NAME, caret_on=caret_on)
+    sheet = Sheet(size, focus=NAME if focus else "", caret_on=caret_on)
     widget = editor.draw(Canvas(sheet, outer), NAME, outer)
     return drawn(sheet.items, box.w, box.h), widget.touch or Touch()
 
@@ -103,27 +113,97 @@ def focused(planes: Tensor, window: Rect) -> Rect | None:
     return Rect(part.x + left, part.y + top, right + 1 - left, bottom + 1 - top)
 
 
-def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None = None) -> bool:
+def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None = None, focus: bool = False) -> bool:
     """Put what a document says into a picture of its window, uint8 (PLANES, h, w), if that is told; False where the picture has no room
-    for it. size: of text; place: as of `editor_with`."""
-    if work.content is None and work.name:
+    for it. size: of text; place: as of `editor_with`; focus: whether a text has that even where something is asked beside it."""
+    if (work.content is None and work.name) or work.app not in (NOTES, PAINT):
         return True
     if work.app == PAINT:
         return isinstance(work.content, str) or _lay_picture(picture, work.name, work.content, size)
-    return isinstance(work.content, bytes) or _lay_text(picture, work.content or "", size, place)
+    return isinstance(work.content, bytes) or _lay_text(picture, work, size, place, focus)
 
 
-def _lay_text(picture: Tensor, text: str, size: int, place: dict[str, Any] | None) -> bool:
-    box = focused(picture, Rect(0, 0, picture.shape[2], picture.shape[1]))
-    if box is None:
-        return False
-    shown, _ = set_out(editor_with(text, place), box, size, True)
-    for part in (text_part(box), bar_part(box)):
-        picture[:, *part.slices] = shown[:, *part.shift(-box.x, -box.y).slices]
-    where = label_place(box, size)
-    if where.bottom < picture.shape[1]:
-        picture[:, *where.slices] = length_label(where, size, count(text), len(text))[1]
+def lay_rows(picture: Tensor, work: Work, size: int) -> None:
+    """Put what an app lists into a picture of its window, if there is room for it; as `lay_out`. The row that was chosen still is."""
+    _, h, w = picture.shape
+    sheet, inside = Sheet(size), _inside(w, h, size)
+    canvas = Canvas(sheet, inside)
+    if work.app in (FILES, LOG) or (work.app == NOTES and "list" in work.page):
+        box = parted(inside, canvas.row)[1] if work.app != NOTES else _note_page(inside, work, size).list
+        if box is None or not inside.holds(box.right - 1, box.bottom - 1):
+            return
+        part = box.inset(2, 2, 2, 2)
+        canvas.fill(box, Role.FIELD, "field")
+        if work.app == LOG:
+            Part.of(work.rows, box, None, size).draw(canvas, box, _nothing)
+        else:
+            _draw_rows(canvas, box, work, shows(picture, Role.SELECTION))
+    elif work.app == SETTINGS and work.page == ABOUT:
+        part = draw_about(canvas, work.rows)
+    else:
+        return
+    picture[:, *part.slices] = drawn(sheet.items, w, h)[:, *part.slices]
+
+
+def _draw_rows(canvas: Canvas, box: Rect, work: Work, lit: np.ndarray) -> None:
+    """Documents in a list; lit: where the picture shows that something is chosen, bool (h, w)."""
+    inner, rows = box.inset(3, 3, 3, 3), [row.partition("\t") for row in work.rows]
+    page = max(inner.h // canvas.row, 1)
+    for i, (name, _, note) in enumerate(rows[:page]):
+        place = Rect(inner.x, inner.y + i * canvas.row, inner.w - 13 * (len(rows) > page), canvas.row)
+        if work.app == NOTES:
+            shown = fit(canvas.face, name.removesuffix(KIND), place.w - 12)
+            canvas.list_row(name, place, Touch(), text=shown, selected=name == (work.name or NEW))
+        else:
+            canvas.list_row(name, place, Touch(), icon=icon_of(name), selected=bool(lit[place.slices].mean() > CHOSEN), note=note)
+    if not rows:
+        draw_empty(canvas, inner, bool(work.page))
+    canvas.scrollbar(Rect(box.right - 13, box.y + 2, 10, box.h - 4), 0, page, len(rows), _nothing)
+
+
+def text_box(window: Rect, work: Work, size: int) -> Rect:
+    """Where the text stands in a window of Notes, frame pixels."""
+    return _note_page(_inside(window.w, window.h, size), work, size).text.shift(window.x, window.y)
+
+
+def _note_page(inside: Rect, work: Work, size: int) -> NotePage:
+    return NotePage.of(inside, row_height(size), line_height(Face(size)), size, "find" in work.page, "list" in work.page)
+
+
+def _lay_text(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None, focus: bool) -> bool:
+    """Notes are all laid out anew around a text: what is not asked, and not listed, follows from it."""
+    _, h, w = picture.shape
+    sheet, text = Sheet(size), work.content if isinstance(work.content, str) else ""
+    canvas, inside = Canvas(sheet, Rect(0, 0, w, h)), _inside(w, h, size)
+    lists, asks = "list" in work.page, "find" in work.page
+    page, editor = _note_page(inside, work, size), editor_with(text, place)
+    canvas.fill(inside, Role.SURFACE, "body")
+    if page.tools:
+        toolbar.draw(canvas, page.tools, tools(editor.buffer, lists, asks, defaultdict(lambda: _nothing)))
+    if page.list:
+        canvas.fill(page.list, Role.FIELD, "field")
+        canvas.outline(page.list, Role.BORDER, shape="field")
+    if page.status:
+        canvas.text_in(page.status, told(count(text), len(text)), Role.MUTED, align="right")
+    drawing, (shown, _) = drawn(sheet.items, w, h), set_out(editor, page.text, size, focus or not asks, focus or not asks)
+    drawing[:, *page.text.slices] = shown
+    if page.question:
+        asked = picture[:, *page.question.slices].clone()
+        if focus:
+            asked[:3] = reinked(asked[:3], (Role.FIELD, Role.ACCENT), (Role.FIELD, Role.BORDER))
+        drawing[:, *page.question.slices] = asked
+    picture[:, *inside.slices] = drawing[:, *inside.slices]
     return True
+
+
+def _nothing(*_: object) -> None:
+    """What is done by a tool, or a scroll bar, that is only drawn."""
+
+
+def _inside(w: int, h: int, size: int) -> Rect:
+    """What a window holds below its title, in its own pixels."""
+    top = title_height(line_height(Face(size))) + 1
+    return Rect(1, top, w - 2, h - 1 - top)
 
 
 def _lay_picture(picture: Tensor, name: str, content: bytes | None, size: int) -> bool:
@@ -132,8 +212,7 @@ def _lay_picture(picture: Tensor, name: str, content: bytes | None, size: int) -
         pixels = bitmap.blank(*BLANK) if content is None else bitmap.decode(name, content)[0]
     except InputError:
         return True  # and the desktop says so
-    top = title_height(line_height(Face(size))) + 1
-    room = picture_room(Rect(1, top, w - 2, h - 1 - top))
+    room = picture_room(_inside(w, h, size))
     view = picture_place(room, pixels.shape[1], pixels.shape[0])
     if view.grow(1).meet(Rect(0, 0, w, h)) != view.grow(1):
         return False

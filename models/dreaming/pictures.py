@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.desktop.apps.notes import PAD
 from engine.desktop.apps.registry import APPS
 from engine.desktop.canvas import Canvas, Sheet, row_height
+from engine.desktop.find_bar import beside
+from engine.desktop.note_page import PAD
 from engine.desktop.window import title_height
 from engine.drawing import Item
 from engine.geometry import Rect
@@ -21,7 +22,7 @@ from models.dreaming.planes import planes_of
 
 NOTES = list(APPS).index("Notes")
 RIGHT, BELOW = 76, 34  # pixels: what keeps its distance to a window's right and lower edge when its size changes
-BESIDE_TOOLS, BESIDE_TEXT = PAD, 24  # the same of Notes below its title, beside its tools, which stand on the left, and beside its text
+BESIDE_TOOLS, BESIDE_TEXT, BESIDE_FIELD = PAD, 24, PAD + 6  # the same of Notes below its title, beside its tools, which stand on the left, its text, and with what stands beside it the field for what is to be found
 Inks = tuple[Role, Role]  # what something is written on, and with
 
 
@@ -49,14 +50,18 @@ def stretched(picture: Tensor, w: int, h: int, right: int, below: int) -> Tensor
     return picture[:, rows][:, :, columns]
 
 
-def resized(picture: Tensor, app: int, text_size: int, w: int, h: int) -> Tensor:
-    """A window's picture, uint8 (C, ., .), in another size: (C, h, w)."""
+def resized(picture: Tensor, app: int, text_size: int, w: int, h: int, asks: bool = False) -> Tensor:
+    """A window's picture, uint8 (C, ., .), in another size: (C, h, w). asks: whether something is asked for below the tools of Notes."""
     out = stretched(picture, w, h, RIGHT, BELOW)
     if app == NOTES:
+        row = row_height(text_size)
         below = 1 + title_height(line_height(Face(text_size)))
-        tools = below + PAD + row_height(text_size) + PAD // 2
+        tools = below + PAD + row + PAD // 2
         out[:, below:tools] = stretched(picture, w, h, BESIDE_TOOLS, BELOW)[:, below:tools]
         out[:, tools:] = stretched(picture, w, h, BESIDE_TEXT, BELOW)[:, tools:]
+        if asks:
+            question = slice(tools, tools + PAD + row)
+            out[:, question] = stretched(picture, w, h, BESIDE_FIELD + beside(Face(text_size), row), BELOW)[:, question]
     return out
 
 

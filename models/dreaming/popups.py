@@ -23,9 +23,9 @@ from engine.geometry import GRID, Rect
 from engine.theme import NEUTRAL, Role
 from models.dreaming.book import FIELD_MENU, GROUND, WINDOW_MENU, Book, Subject
 from models.dreaming.offers import Offer
+from models.dreaming.panes import Placed
 from models.dreaming.papers import focused, shows
 from models.dreaming.planes import PLANES, SEEN
-from models.dreaming.windows import Placed
 
 NOTHING, MENU, LAUNCHER = 0, 1, 2
 NEAR = 20  # cells around the pointer in which a menu opens

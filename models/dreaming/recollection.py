@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engine.context import text_size_of
@@ -14,6 +15,7 @@ from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures
 from models.dreaming.book import GROUND, Book
 from models.dreaming.codes import NOWHERE, codes_of
+from models.dreaming.papers import focused
 from models.dreaming.planes import PLANES, joined, moved, movement
 from models.dreaming.popups import Deed, Popups, Screen
 from models.dreaming.windows import Windows
@@ -57,7 +59,10 @@ class Recollection:
     def turn(self, event: Event | None, context: ContextFeatures, place: dict[str, Any] | None = None) -> AtHand:
         """An event came, and the context is as given: lay windows and popups anew where it tells of others, and say what can be
         copied from, as yet without a typed letter. place: in the text in focus, as of `papers.lay_out`."""
-        laid = self.lay(event, context, place)
+        return self.at_hand(event, context, self.lay(event, context, place))
+
+    def at_hand(self, event: Event | None, context: ContextFeatures, laid: bool) -> AtHand:
+        """What can be copied from; laid: as of `lay`."""
         recalled = self._places.recall(self.bounds)
         dx, dy = movement(event, text_size_of(context.slow))
         pictures = [self.planes, *recalled.pixels, moved(self.planes, dx, dy) if dx or dy else self.planes]
@@ -78,7 +83,14 @@ class Recollection:
         bar = Rect(0, area.h, bounds.w, bounds.h - area.h)
         screen = Screen(area, bar, self._windows.shown, self._windows.buttons, text_size_of(context.slow))
         self.show(popups.opens(event, self.planes, screen))
+        if not popups:
+            self.show(self._windows.clocked(self.planes, context.clock))
         return windows is not below or put_back
+
+    def settle(self, pointer: tuple[int, int]) -> None:
+        """Put back what the pointer does not light of all that lies around what windows hold, where no popup is open."""
+        if not self.popups:
+            self.show(self._windows.at_rest(self.planes, pointer))
 
     def _hold(self, event: Event | None) -> None:
         """Take in on what a button goes down, and that it goes up."""
@@ -97,6 +109,23 @@ class Recollection:
     def text(self) -> str | None:
         """What the document in the window in front says, if it is a text that the context told of."""
         return self._windows.text
+
+    @property
+    def document(self) -> int:
+        """Which document that is; 0 for none, or one without a name."""
+        shown = self._windows.shown
+        return shown[0].document if shown else 0
+
+    def refocused(self, event: Event | None, edited: bool) -> bool:
+        """Whether that text has the focus now, and is not shown so: an event gave it that, or edited it."""
+        box = None if self.popups else self._windows.text_box
+        if box is None or self.front is None or focused(self.planes, self.front) == box:
+            return False
+        return edited or (isinstance(event, Down) and event.button == "left" and box.holds(event.x, event.y))
+
+    def focus_text(self, place: dict[str, Any] | None) -> None:
+        """Show it so; place: in it, as of `papers.lay_out`."""
+        self.show(self._windows.focusing(self.planes, place))
 
     def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]], spots: Sequence[Rect] = ()) -> Tensor:
         """Where an event is likely to change what can be told, bool (h, w). Of keys and of time: the window in front, or the desktop;
@@ -127,6 +156,18 @@ class Recollection:
         for spot in spots:
             near[spot.meet(self.bounds).cells] = True
         return near
+
+    def around(self, pointer: tuple[int, int], found: Tensor) -> Tensor:
+        """Of cells that are found to change, bool (h, w), those that hang together with the pointer's own or touch it: it lights what it is
+        on."""
+        reached = torch.zeros_like(found)
+        reached[self._cell(*pointer)] = True
+        while True:
+            grown = F.max_pool2d(reached[None].float(), 3, 1, 1)[0] > 0
+            further = (grown & found) | reached
+            if torch.equal(further, reached):
+                return reached & found
+            reached = further
 
     def _cell(self, x: int, y: int) -> tuple[int, int]:
         """Row and column of the cell that a pixel lies in, the nearest one of those outside."""

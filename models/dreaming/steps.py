@@ -15,13 +15,14 @@ LATEST = 8  # events of one request that are dreamt one after another
 @dataclass(frozen=True, slots=True)
 class Step:
     """event: None for a tick; pointer: where it was, frame pixels; past: whether so many events of the request came after it that
-    only what follows from it for sure is answered."""
+    only what follows from it for sure is answered; last: whether none did, so that the open work is as the context tells."""
 
     event: Event | None
     context: ContextFeatures
     pointer: tuple[int, int]
     buttons: tuple[str, ...]
     past: bool = False
+    last: bool = True
 
 
 def steps_of(request: PaintRequest) -> Iterator[Step]:
@@ -32,6 +33,7 @@ def steps_of(request: PaintRequest) -> Iterator[Step]:
         yield Step(None, replace(request.context, recent=ticked(recent)), request.pointer, request.buttons)
     for later, event in zip(range(len(events) - 1, -1, -1), events, strict=True):
         pointer = getattr(event, "x", request.pointer[0]), getattr(event, "y", request.pointer[1])
-        yield Step(event, replace(request.context, recent=earlier(recent, min(later, RECENT))), pointer, request.buttons, later >= LATEST)
+        context = replace(request.context, recent=earlier(recent, min(later, RECENT)))
+        yield Step(event, context, pointer, request.buttons, later >= LATEST, not later)
 
 

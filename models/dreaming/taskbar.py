@@ -12,11 +12,13 @@ from torch import Tensor
 
 from engine.context import open_apps_of, text_size_of
 from engine.desktop.apps.registry import APPS
+from engine.desktop.canvas import Canvas, Sheet
 from engine.desktop.shell import (
     TASK_ICON,
     TASK_ICON_X,
     TASK_NAME_X,
     bar_height,
+    clock_box,
     clock_room,
     task_boxes,
     task_named,
@@ -103,6 +105,25 @@ def strip(size: tuple[int, int], text_size: int) -> Rect:
     bar, face = _bar(size, text_size), Face(text_size)
     first = task_boxes(bar, face, 1)[0].x - GAP
     return Rect(first, bar.y, bar.right - clock_room(face) - first, bar.h)
+
+
+def clock_part(size: tuple[int, int], text_size: int) -> Rect:
+    """Where the clock stands in a frame of `size`."""
+    bar, room = _bar(size, text_size), clock_room(Face(text_size))
+    return Rect(bar.right - room, bar.y, room, bar.h)
+
+
+def clocked(planes: Tensor, label: str, text_size: int) -> Tensor:
+    """A guide, uint8 (PLANES, H, W), in which the clock shows `label`."""
+    size = planes.shape[2], planes.shape[1]
+    where, bar, sheet = clock_part(size, text_size), _bar(size, text_size), Sheet(text_size)
+    canvas = Canvas(sheet, bar.shift(0, -bar.y))
+    canvas.fill(canvas.rect, Role.BAR, "bar")
+    canvas.fill(Rect(0, 0, bar.w, 1), Role.BORDER, "line")
+    canvas.text_in(clock_box(canvas.rect, canvas.face), label, Role.BAR_INK, align="right")
+    out = planes.clone()
+    out[:, *where.slices] = drawn(sheet.items, bar.w, bar.h)[:, *where.shift(0, -bar.y).slices]
+    return out
 
 
 def _bar(size: tuple[int, int], text_size: int) -> Rect:

@@ -17,7 +17,7 @@ from engine.desktop.apps.paint import BLANK
 from engine.desktop.apps.registry import APPS
 from engine.desktop.asking import TEXT_SIZES
 from engine.desktop.desktop import Desktop
-from engine.events import Ask, Down, Key, Text, Up
+from engine.events import Ask, Down, Key, Move, Text, Up
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.scene import find
@@ -29,11 +29,13 @@ from models.dreaming.book import (
     IN_PICTURE,
     LAUNCHER,
     LEVELS,
+    TURNED,
     WINDOW_MENU,
     Book,
     Subject,
     packed,
     shown_by,
+    turned,
 )
 from models.dreaming.codes import codes_of
 from models.dreaming.planes import SEEN, planes_of
@@ -46,6 +48,7 @@ SIZE = (512, 384)
 OPENED = 32  # desktops that a page is learned from
 WINDOWS = (*range(len(APPS)), *range(DOCUMENT, DOCUMENT + len(APPS)))  # whose forms are learned too: what else there is, is drawn
 USUAL = 0.5  # share of them that show the same, from which that is what a page shows
+WAYS = {"Notes": ("Documents", "Find", "Documents"), "Settings": ("System", "About you"), "Files": ("Bin",)}  # buttons that lead to other pages
 Look = Callable[[Desktop, np.random.Generator], Iterator[tuple[int, Rect]]]
 
 
@@ -64,6 +67,7 @@ def book_of(config: TrainConfig) -> Book:
 def learned(rng: np.random.Generator) -> Book:
     """A book from desktops of the synthetic source."""
     looks: list[Look] = [_bare, *(partial(_opened, app) for app in APPS), *(partial(_with_document, app) for app in ("Notes", "Paint"))]
+    looks += [partial(_turned, app) for app in WAYS]
     pages, forms = dict[Subject, Tensor](), dict[Subject, Tensor]()
     for text_size in TEXT_SIZES:
         for look in looks:
@@ -76,7 +80,7 @@ def learned(rng: np.random.Generator) -> Book:
                 often, _ = Counter(tuple(picture.shape) for picture in pictures).most_common(1)[0]  # in the size that is met most often
                 planes, subject = torch.stack([picture for picture in pictures if picture.shape == often]), Subject(page, text_size)
                 pages[subject] = _usual(torch.stack([_coded(picture[:3], picture[3] > 0) for picture in planes]))
-                if page == GROUND or page in WINDOWS:
+                if page == GROUND or page in WINDOWS or page >= TURNED:
                     forms[subject] = packed(_usual_forms(planes[:, SEEN:]).flatten(0, 1))
     return Book(pages, forms)
 
@@ -123,6 +127,28 @@ def _opened(app: str, desktop: Desktop, rng: np.random.Generator) -> Iterator[tu
 
 
 def _with_document(app: str, desktop: Desktop, rng: np.random.Generator) -> Iterator[tuple[int, Rect]]:
+    _open_document(app, desktop, rng)
+    yield DOCUMENT + list(APPS).index(app), _front(desktop)
+
+
+def _turned(app: str, desktop: Desktop, rng: np.random.Generator) -> Iterator[tuple[int, Rect]]:
+    if app == "Notes":
+        _open_document(app, desktop, rng)
+    else:
+        desktop.handle(Ask(_soon(desktop), app.casefold()))
+    for way in WAYS[app]:
+        button = next(w.rect for w in desktop.widgets if w.path.startswith(f"{app}/") and w.name == way)
+        for press in (Down, Up):
+            desktop.handle(press(_soon(desktop), "left", *button.centre))
+        desktop.handle(Move(_soon(desktop), 0, 0))
+        assert desktop.stack.front is not None
+        subject = turned(list(APPS).index(app), desktop.stack.front.app.shown_page())
+        assert subject is not None
+        yield subject, _front(desktop)
+
+
+def _open_document(app: str, desktop: Desktop, rng: np.random.Generator) -> None:
+    """Open a document of an app's, that was made up."""
     if app == "Notes":
         name = desktop.documents.fresh("A document", ".md")
         desktop.documents.write(name, "\n".join(prose.sentence(rng, int(rng.integers(5, 160))) for _ in range(int(rng.integers(3, 14)))))
@@ -131,7 +157,6 @@ def _with_document(app: str, desktop: Desktop, rng: np.random.Generator) -> Iter
         picture[:] = rng.integers(0, 256, 3)
         desktop.documents.write(name, bitmap.encode(picture))
     desktop.handle(Ask(_soon(desktop), name))
-    yield DOCUMENT + list(APPS).index(app), _front(desktop)
 
 
 def _front(desktop: Desktop) -> Rect:

@@ -1,0 +1,206 @@
+"""What a dream is told of what is open: pages that are turned to, rows of lists, the clock; and what an event leaves as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from engine.desktop.apps.registry import APPS
+from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
+from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait
+from engine.geometry import Rect
+from engine.scene import find
+from models.catalog import BUNDLED
+from models.dreaming import taskbar
+from models.dreaming.book import Book, turned
+from models.dreaming.dream import Dream
+from models.dreaming.planes import PLANES, SEEN, planes_of
+from models.dreaming.recollection import Recollection
+from models.dreaming.windows import Windows
+from models.loading import load_bundled
+from tests.test_dream_windows import windows_alike, woken
+from tests.test_dreaming import SIZE, Always, request, shown
+
+TEXT = "Two bottles of milk, the fresh one from the farm\n" * 12
+LISTED = ("Notes/note list", "Files/documents", "Log/lines")
+
+
+@pytest.fixture(scope="module")
+def bundled_book() -> Book:
+    dreamer = load_bundled(BUNDLED, "bundled").dreamer
+    assert dreamer is not None
+    return dreamer.book
+
+
+def desktop_with_documents() -> Desktop:
+    return Desktop(SIZE, Documents({"Bread.md": TEXT, "Cow.txt": "# A cow\n" + TEXT, "Milk.md": "Milk"}))
+
+
+def click(desktop: Desktop, path: str) -> Iterator[Event]:
+    """On the first widget whose path ends so, and away from it."""
+    x, y = next(w.rect for w in desktop.widgets if w.path.endswith(path)).centre
+    for happen in (Down, Up):
+        yield happen(round(desktop.t + 0.1, 2), "left", x, y)
+    yield Move(round(desktop.t + 0.1, 2), 200, SIZE[1] - 4)
+
+
+def told(known: Recollection, desktop: Desktop, event: Event) -> None:
+    desktop.handle(event)
+    known.turn(event, desktop.features())
+
+
+def dream_of(desktop: Desktop, book: Book, belief: float = 9.0, picture: int = 1) -> Dream:
+    """Of a dreamer that changes all it can, or nothing."""
+    dreamer = Always(picture, belief=belief)
+    dreamer.book = book
+    dream = Dream(dreamer, SIZE)
+    dream.begin(request(desktop, guide=shown(desktop)))
+    return dream
+
+
+def test_every_page_of_an_app_is_a_page_of_the_bundled_book(bundled_book: Book) -> None:
+    pages = [turned(slot, page) for slot, app in enumerate(APPS.values()) for page in app.pages]
+    assert len(set(pages)) == len(pages) == 6
+    assert all(page is not None and bundled_book.knows(page) for page in pages)
+    assert turned(0, "") is None and turned(0, "bin") is None
+
+
+def test_pages_that_are_turned_to_show_what_is_told(bundled_book: Book) -> None:
+    """Of Notes all but the field that asks is laid out anew, in windows of other sizes too; of Settings and Files the book has the page."""
+    desktop = desktop_with_documents()
+    known = woken(desktop, bundled_book)
+    for happen in (Ask(1.0, "bread.md"), None, Key(20.0, "enter", ("alt",)), None, Key(40.0, "enter", ("alt",))):
+        ways = (click(desktop, way) for way in ("Notes/Documents", "Notes/Find", "Notes/Documents", "Notes/Find"))
+        for event in [happen] if happen else [event for way in ways for event in way]:
+            told(known, desktop, event)
+        assert windows_alike(known, desktop) > 0.985, happen
+    for app, ways in (("Settings", ("System", "About you", "Look")), ("Files", ("Bin",))):
+        told(known, desktop, Ask(round(desktop.t + 1, 1), app.casefold()))
+        for way in ways:
+            for event in click(desktop, f"{app}/{way}"):
+                told(known, desktop, event)
+            front = desktop.stack.front
+            assert front is not None and front.app.shown_page() == ("" if way == "Look" else way if app == "Settings" else "bin")
+            assert windows_alike(known, desktop) > (0.95 if app == "Settings" and way != "Look" else 0.8), way  # pictures are coarse in the book
+
+
+def test_a_list_shows_the_rows_that_are_told_of(bundled_book: Book) -> None:
+    """Row by row as the desktop draws them, while documents come and go and the log grows."""
+    desktop = desktop_with_documents()
+    known = woken(desktop, bundled_book)
+    events = [
+        Ask(1.0, "files"), Ask(2.0, "log"), Key(3.0, "end"), Wait(4.0), Ask(5.0, "bread.md"), Key(6.0, "d", ("ctrl",)), Key(7.0, "escape"),
+        Ask(8.0, "new note"), Text(9.0, "Eggs"), Key(9.5, "enter"), Wait(11.0), Ask(12.0, "log"), Ask(13.0, "bigger text"), Ask(14.0, "files"),
+    ]  # fmt: skip
+    looked = set()
+    for event in events:
+        told(known, desktop, event)
+        for path in LISTED:
+            widget = next((w for w in desktop.widgets if w.path == path), None)
+            front = desktop.stack.front
+            if widget is None or front is None or not path.startswith(front.name):
+                continue
+            looked.add(path)
+            at = widget.rect.inset(3, 3, 3, 3).meet(Rect(0, 0, SIZE[0], SIZE[1] // 2)).slices  # what a notice may cover is left out
+            alike = (known.planes[:3, *at] == planes_of(shown(desktop))[:3, *at]).all(0).float().mean()
+            assert alike > 0.97, (event, path)
+    assert looked == set(LISTED)
+
+
+def test_the_clock_shows_what_is_told(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    known = woken(desktop, bundled_book)
+    for event in (Wait(61.0), Ask(62.0, "bigger text"), Wait(125.0), Ask(126.0, "normal text")):
+        told(known, desktop, event)
+        at = taskbar.clock_part(SIZE, desktop.text_size).slices
+        assert (known.planes[:3, *at] == planes_of(shown(desktop))[:3, *at]).all(), event
+
+
+def test_what_lies_around_windows_stays_as_it_is_but_where_the_pointer_is(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    desktop.handle(Ask(1.0, "calculator"))
+    dream, rest = dream_of(desktop, bundled_book, picture=2), shown(desktop).pixels
+    dream._known._places.replace(Rect(0, 0, *SIZE), torch.full((PLANES, *SIZE[::-1]), 77, dtype=torch.uint8), dream._known.planes)
+    icon = find(desktop.widgets, "icons/Notes").rect
+    window = find(desktop.widgets, "Calculator").rect
+    for event in (Move(2.0, *icon.centre), Key(3.0, "5"), Move(4.0, *window.centre)):
+        desktop.handle(event)
+        dream.answer(request(desktop, (event,)))
+        apart = (dream.guide[0] != rest).any(-1)
+        apart[window.slices] = False
+        apart[taskbar.clock_part(SIZE, 13).slices] = False
+        lit = np.zeros_like(apart)
+        lit[icon.slices] = event.t < 4
+        assert not (apart & ~lit).any(), event
+
+
+def test_a_text_that_is_told_is_not_dreamt_over(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    desktop.handle(Ask(1.0, "bread.md"))
+    dream = dream_of(desktop, bundled_book, picture=2)
+    for event in (Key(2.0, "end"), Text(3.0, "x"), Key(4.0, "a", ("ctrl",)), Key(9.0, "pagedown"), Key(10.0, "f7")):
+        desktop.handle(event)
+        dream.answer(request(desktop, (event,)))
+        at = find(desktop.widgets, "Notes/text").rect.inset(4, 4, 20, 4).slices
+        assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(), event
+
+
+@pytest.mark.parametrize("ways", [("Notes/List",), ("Notes/Heading", "Notes/Heading"), ("Notes/Undo",), ("Notes/Undo", "Notes/Redo")])
+def test_what_a_tool_makes_of_a_text_is_followed(bundled_book: Book, ways: tuple[str, ...]) -> None:
+    """No dreamer says so here: that the text says something else now is enough."""
+    desktop = desktop_with_documents()
+    desktop.handle(Ask(1.0, "bread.md"))
+    dream = dream_of(desktop, bundled_book, belief=-9.0)
+    events: list[Event] = [Key(2.0, "down"), Text(3.0, "x"), Key(4.0, "down"), Key(5.0, "down")]
+    for way in ("", *ways):
+        for event in click(desktop, way) if way else events:
+            desktop.handle(event)
+            dream.answer(request(desktop, (event,)))
+        at = find(desktop.widgets, "Notes/text").rect.inset(4, 4, 20, 4).slices
+        assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(), way
+
+
+def test_a_pointer_lights_what_hangs_together_with_it() -> None:
+    known, found = Recollection(SIZE, Book()), torch.zeros(SIZE[1] // 8, SIZE[0] // 8, dtype=torch.bool)
+    found[10, 5:9] = found[11, 9] = found[10, 11] = found[30, 30] = True
+    lit = known.around((8 * 5 + 1, 8 * 10 + 1), found)
+    assert lit.nonzero().tolist() == [[10, 5], [10, 6], [10, 7], [10, 8], [11, 9]]
+    assert known.around((8 * 4 + 1, 8 * 9), found).equal(lit), "the one beside it"
+    assert not known.around((8 * 20, 8 * 20), found).any()
+
+
+def test_a_copy_of_windows_knows_pages_rows_and_what_was_laid(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    windows, planes = Windows(SIZE, bundled_book), planes_of(shown(desktop))
+    windows.begin(planes, desktop.features())
+    for event in (Ask(1.0, "bread.md"), Key(2.0, "d", ("ctrl",)), Ask(3.0, "files")):
+        desktop.handle(event)
+        planes = windows.laid(planes, desktop.features(), event)
+    copy = Windows(SIZE, bundled_book)
+    copy.restore(windows.state())
+    assert copy.shown == windows.shown and all(window.rows for window in copy.shown) and copy.shown[1].page
+    smeared = planes.clone()
+    smeared[:SEEN] = 9
+    assert copy.at_rest(smeared).equal(windows.at_rest(smeared)) and not copy.at_rest(smeared).equal(smeared)
+
+
+def test_a_text_gets_the_focus_back_while_something_is_asked(bundled_book: Book) -> None:
+    """By a press on it, or because it says something else now."""
+    for way in ("press", "edit"):
+        desktop = desktop_with_documents()
+        desktop.handle(Ask(1.0, "bread.md"))
+        dream = dream_of(desktop, bundled_book, belief=-9.0)
+        x, y = find(desktop.widgets, "Notes/text").rect.centre
+        press = [Down(3.0, "left", x, y), Up(3.1, "left", x, y)]
+        for event in (Key(2.0, "f", ("ctrl",)), *press, Text(4.0, "a"), Text(5.0, "b")):
+            desktop.handle(event)
+            if way == "press" or not isinstance(event, (Down, Up)):
+                dream.answer(request(desktop, (event,)))
+        at = find(desktop.widgets, "Notes/text").rect.slices
+        assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(), way
+        bar = find(desktop.widgets, "Notes/find").rect.slices
+        assert (dream.guide[0][bar] == shown(desktop).pixels[bar]).all(-1).mean() > 0.95, way
