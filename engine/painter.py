@@ -104,7 +104,8 @@ class PainterInfo:
 class Work(NamedTuple):
     """What is open in a window. app: the slot of its app; name: of the user's document that it shows, "" where that has none yet, or it shows
     none; title: the window's; content: the document's, a text, or a picture as PNG bytes; None where there is none yet, or it is too
-    large to be told; page: which of the app's pages it is; rows: what it lists of the user's and the system's own. See `App`."""
+    large to be told; page: which of the app's pages it is, and scroll: how far that, or what is listed on it, is scrolled; rows: what it lists of the user's and the system's
+    own. See `App`."""
 
     app: int
     name: str
@@ -112,6 +113,7 @@ class Work(NamedTuple):
     content: str | bytes | None = None
     page: str = ""
     rows: tuple[str, ...] = ()
+    scroll: int = 0
 
 
 @dataclass(frozen=True, slots=True)

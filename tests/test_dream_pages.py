@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from engine.desktop import bitmap
 from engine.desktop.apps.registry import APPS
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
-from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait
+from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait, Wheel
 from engine.geometry import Rect
 from engine.scene import find
 from models.catalog import BUNDLED
@@ -94,7 +95,7 @@ def test_a_list_shows_the_rows_that_are_told_of(bundled_book: Book) -> None:
     known = woken(desktop, bundled_book)
     events = [
         Ask(1.0, "files"), Ask(2.0, "log"), Key(3.0, "end"), Wait(4.0), Ask(5.0, "bread.md"), Key(6.0, "d", ("ctrl",)), Key(7.0, "escape"),
-        Ask(8.0, "new note"), Text(9.0, "Eggs"), Key(9.5, "enter"), Wait(11.0), Ask(12.0, "log"), Ask(13.0, "bigger text"), Ask(14.0, "files"),
+        Ask(7.5, "log"), Wheel(7.6, 2), Key(7.7, "up"), Ask(8.0, "new note"), Text(9.0, "Eggs"), Key(9.5, "enter"), Wait(11.0), Ask(12.0, "log"), Ask(13.0, "bigger text"), Ask(14.0, "files"),
     ]  # fmt: skip
     looked = set()
     for event in events:
@@ -109,6 +110,18 @@ def test_a_list_shows_the_rows_that_are_told_of(bundled_book: Book) -> None:
             alike = (known.planes[:3, *at] == planes_of(shown(desktop))[:3, *at]).all(0).float().mean()
             assert alike > 0.97, (event, path)
     assert looked == set(LISTED)
+
+
+def test_a_page_that_is_scrolled_shows_the_part_that_is_told(bundled_book: Book) -> None:
+    """Of pages that scroll the book has all, pictures in their own colours."""
+    desktop = desktop_with_documents()
+    known = woken(desktop, bundled_book)
+    told(known, desktop, Ask(1.0, "settings"))
+    told(known, desktop, Move(2.0, *find(desktop.widgets, "Settings/page").rect.centre))
+    for event in (Wheel(3.0, -1), Wheel(4.0, -2), Wheel(5.0, -9), *click(desktop, "Settings/System"), Wheel(9.0, -1), Wheel(10.0, 3)):
+        told(known, desktop, event)
+        apart = (known.planes[:3].int() - planes_of(shown(desktop))[:3].int()).abs().float().mean()
+        assert apart < 1.5, (event, apart)
 
 
 def test_the_clock_shows_what_is_told(bundled_book: Book) -> None:
@@ -204,3 +217,19 @@ def test_a_text_gets_the_focus_back_while_something_is_asked(bundled_book: Book)
         assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(), way
         bar = find(desktop.widgets, "Notes/find").rect.slices
         assert (dream.guide[0][bar] == shown(desktop).pixels[bar]).all(-1).mean() > 0.95, way
+
+
+def test_a_picture_that_is_told_shows_what_was_painted(bundled_book: Book) -> None:
+    """No dreamer says so here. What a stroke does until it ends nobody tells."""
+    desktop = Desktop(SIZE, Documents({"Cow.png": bitmap.encode(bitmap.blank(320, 240))}))
+    desktop.handle(Ask(1.0, "cow.png"))
+    dream = dream_of(desktop, bundled_book, belief=-9.0)
+    x, y = find(desktop.widgets, "Paint/picture").rect.centre
+    strokes = [Down(2.0, "left", x, y), Move(2.1, x + 30, y + 10), Up(2.2, "left", x + 30, y + 10), Move(2.3, 200, SIZE[1] - 4)]
+    filled = [Down(5.0, "left", x, y + 20), Up(5.1, "left", x, y + 20), Move(5.2, 200, SIZE[1] - 4)]
+    at, before = find(desktop.widgets, "Paint/picture").rect.slices, dream.guide[0]
+    for events in (strokes, click(desktop, "Paint/fill"), filled):
+        for event in events:
+            desktop.handle(event)
+            dream.answer(request(desktop, (event,)))
+        assert (dream.guide[0][at] == shown(desktop).pixels[at]).all() and (dream.guide[0][at] != before[at]).any()

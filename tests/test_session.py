@@ -278,7 +278,9 @@ def test_who_dreams_is_told_what_the_open_documents_say_and_no_one_else(mode: st
         session.step([event], event.t)
     told = [[(list(APPS)[work.app], work.name, work.title, work.content) for work in request.context.work] for request in painter.asked]
     notes = [[("Notes", "Milk.md", "Milk.md", text)] for text in ("Two bottles", "xTwo bottles", "xTwo bottles")]
+    notes[-1].append(("Calculator", "", "Calculator", None))
     assert told[-3:] == (notes if mode == "dream" else [[]] * 3)
+    assert all(request.context.clock == ("09:00" if mode == "dream" else "") for request in painter.asked[1:])
 
 
 @pytest.mark.parametrize("opening", [Key(0.5, "f10", ("shift",)), Key(0.5, "space", ("ctrl",))])

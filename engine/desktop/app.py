@@ -67,6 +67,7 @@ class App:
     least: ClassVar[tuple[int, int]] = (160, 100)
     first_focus: ClassVar[str] = ""  # name of the widget that has the focus when the window opens
     pages: ClassVar[tuple[str, ...]] = ()  # what it can show in place of the page that it opens with, see `shown_page`
+    scrolls: ClassVar[bool] = False  # whether its pages are longer than what is seen of them, see `scrolled`
     title: str = ""  # of the window when it opens, if not the app's name; `System.retitle` changes it later
     in_front: bool = True  # kept by the desktop: whether its window has the keyboard, as of this tick
 
@@ -85,6 +86,10 @@ class App:
     def shown_page(self) -> str:
         """Which of `pages` it shows; "" for the one it opens with, or what is none of them."""
         return ""
+
+    def scrolled(self) -> int:
+        """How far what it shows is scrolled: how many pixels of a page, or rows of a list, lie above what is seen."""
+        return 0
 
     def listed(self) -> list[str]:
         """What it lists of the user's and the system's own, a row each, its note behind a tab; nothing that is a part of the app."""

@@ -133,7 +133,7 @@ class Desktop:
         content = self.documents.contents.get(name)
         if content is not None and len(content) > LARGEST:
             content = None
-        return Work(list(APPS).index(window.name), name, window.title or window.name, content, app.shown_page(), tuple(app.listed()))
+        return Work(list(APPS).index(window.name), name, window.title or window.name, content, app.shown_page(), tuple(app.listed()), app.scrolled())
 
     def state(self) -> dict[str, Any]:
         """All but documents and pictures, as JSON values that share nothing with the desktop's own.

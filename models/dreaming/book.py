@@ -3,8 +3,8 @@ the launcher, and what lies under all windows, a page each.
 
 A page is what the source shows most often, pixel by pixel, over many desktops, and the mean where nothing is shown often: a memory
 that is learned once and looked up, beside the weights (after kNN-LM, Khandelwal et al., 2020, arXiv:1911.00172). Its pixels are
-codes of colours, and from IN_PICTURE on, of what is part of a picture, coarse colours. Beside it may stand its forms, as the guide has them,
-so that a style can round and raise what the page shows. In its file a page is packed by DEFLATE, to a thirtieth, its forms to a hundredth.
+codes of colours, and from IN_PICTURE on, of what is part of a picture: coarse colours, or those of a palette that stands beside it. Beside it
+may stand its forms too, as the guide has them, so that a style can round and raise what the page shows. In its file a page is packed by DEFLATE, to a thirtieth, its forms to a hundredth.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from models.dreaming.codes import BOOK, COLOURS
 from models.dreaming.planes import PLANES, SEEN
 
 IN_PICTURE = 128
-LEVELS = 5  # of each channel, in pictures
+LEVELS = 5  # of each channel, in pictures without a palette
+PALETTE = LEVELS**3  # colours of one at most
 GROUND = -1  # in place of an app: the page of what lies under all windows
 BUTTON = 100  # and an app's slot, in place of an app: the page of its button in the taskbar
 WINDOW_MENU = 200  # and an app's slot, or GROUND: of the menu of its window, or of the bare desktop
@@ -32,9 +33,10 @@ DOCUMENT = 400  # and an app's slot: of its window with a document that is shown
 LAUNCHER = 500  # of the launcher with nothing typed into it
 TURNED = 600  # and an app's slot, and so many times FOLIO more as the place of a page in `App.pages`: of its window with that page
 FOLIO = 20
+UNROLLED = 900  # and the same, the first page counted: all of such a page, of which a window shows a part
 LARGEST = 2048  # pixels: a page's side
 ROOM = 2**25  # pixels of all pages together
-FORMS = ".forms"  # what the name of a page's forms ends in
+FORMS, COLOURS_OF = ".forms", ".colours"  # what the names of a page's forms and of its palette end in
 _SIDES = struct.Struct("<HH")  # before a packed page: its height and width
 _APPS = dict(enumerate(name.casefold() for name in APPS))
 _OF_APPS = {BUTTON: "button", WINDOW_MENU: "menu", FIELD_MENU: "field-menu", DOCUMENT: "document"}
@@ -42,8 +44,12 @@ _TURNED = {
     TURNED + FOLIO * i + slot: f"{name.casefold()}-{page.casefold().replace(' ', '-')}"
     for slot, (name, app) in enumerate(APPS.items()) for i, page in enumerate(app.pages)
 }  # fmt: skip
+_UNROLLED = {
+    UNROLLED + FOLIO * i + slot: f"{name.casefold()}-unrolled-{i}"
+    for slot, (name, app) in enumerate(APPS.items()) if app.scrolls for i, _ in enumerate(("", *app.pages))
+}  # fmt: skip
 _NAMES = {
-    GROUND: "ground", WINDOW_MENU + GROUND: "menu-ground", LAUNCHER: "launcher", **_APPS, **_TURNED,
+    GROUND: "ground", WINDOW_MENU + GROUND: "menu-ground", LAUNCHER: "launcher", **_APPS, **_TURNED, **_UNROLLED,
     **{first + slot: f"{kind}-{name}" for first, kind in _OF_APPS.items() for slot, name in _APPS.items()},
 }  # fmt: skip
 
@@ -56,16 +62,22 @@ class Subject(NamedTuple):
 
 
 class Book:
-    """Pages, uint8 (h, w) each, by what they show; the forms of some, packed as in a file: rarely asked for, and four times as large."""
+    """Pages, uint8 (h, w) each, by what they show; the forms of some, packed as in a file: rarely asked for, and four times as large; the
+    palettes of some, uint8 (colours, 3)."""
 
-    def __init__(self, pages: Mapping[Subject, Tensor] = MappingProxyType({}), forms: Mapping[Subject, Tensor] = MappingProxyType({})) -> None:
-        self._pages, self._forms = dict(pages), dict(forms)
+    def __init__(
+        self,
+        pages: Mapping[Subject, Tensor] = MappingProxyType({}),
+        forms: Mapping[Subject, Tensor] = MappingProxyType({}),
+        palettes: Mapping[Subject, Tensor] = MappingProxyType({}),
+    ) -> None:
+        self._pages, self._forms, self._palettes = dict(pages), dict(forms), dict(palettes)
 
     def page(self, app: int, text_size: int, exact: bool = False) -> Tensor | None:
         """The planes of a page that are seen, uint8 (SEEN, h, w), in the text size that comes nearest, or in just this one; None where
         there is none."""
         subject = self._nearest(app, text_size, exact)
-        return None if subject is None else shown_by(self._pages[subject]).permute(2, 0, 1)
+        return None if subject is None else shown_by(self._pages[subject], self._palettes.get(subject)).permute(2, 0, 1)
 
     def planes(self, app: int, text_size: int) -> Tensor | None:
         """The page that comes nearest with its forms, zeros where nothing is known of them: uint8 (PLANES, h, w)."""
@@ -86,15 +98,19 @@ class Book:
         return Subject(app, min(sizes, key=lambda size: abs(size - text_size))) if sizes else None
 
     def tensors(self) -> dict[str, Tensor]:
-        """Its pages and their forms, packed, by names that `of` knows."""
-        return {_name_of(s): packed(page) for s, page in self._pages.items()} | {_name_of(s) + FORMS: forms for s, forms in self._forms.items()}
+        """Its pages and their forms, packed, and their palettes, by names that `of` knows."""
+        return {
+            **{_name_of(s): packed(page) for s, page in self._pages.items()},
+            **{_name_of(s) + FORMS: forms for s, forms in self._forms.items()},
+            **{_name_of(s) + COLOURS_OF: colours for s, colours in self._palettes.items()},
+        }
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> Book:
         """What `tensors` gave, or pages as they are. Raises ValueError, naming the page that is none."""
-        pages, forms = dict[Subject, Tensor](), dict[Subject, Tensor]()
+        pages, forms, palettes = dict[Subject, Tensor](), dict[Subject, Tensor](), dict[Subject, Tensor]()
         for name, page in tensors.items():
-            if name.endswith(FORMS):
+            if name.endswith((FORMS, COLOURS_OF)):
                 continue
             subject, _, text_size = name.partition(".")
             if subject not in _NAMES.values() or not text_size.isdecimal() or page.dtype != torch.uint8:
@@ -111,9 +127,13 @@ class Book:
                 if (count := _unpacked(told, name, whole).numel()) != whole:
                     raise ValueError(f"{name!r} tells of {count} numbers, wanted {whole}, four a pixel of its page")
                 forms[shown] = told
-        if len(pages) + len(forms) < len(tensors):
-            raise ValueError("it has forms of pages that it does not have")
-        return cls(pages, forms)
+            if (colours := tensors.get(name := _name_of(shown) + COLOURS_OF)) is not None:
+                if colours.dtype != torch.uint8 or colours.ndim != 2 or colours.shape[1] != 3 or not 0 < len(colours) <= PALETTE:
+                    raise ValueError(f"{name!r} is no palette of up to {PALETTE} colours")
+                palettes[shown] = colours
+        if len(pages) + len(forms) + len(palettes) < len(tensors):
+            raise ValueError("it has forms or palettes of pages that it does not have")
+        return cls(pages, forms, palettes)
 
     def __bool__(self) -> bool:
         return bool(self._pages)
@@ -123,6 +143,12 @@ def turned(app: int, page: str) -> int | None:
     """What stands for a page of an app's in place of its slot; None for the one that it opens with."""
     pages = tuple(APPS.values())[app].pages
     return TURNED + FOLIO * pages.index(page) + app if page in pages else None
+
+
+def unrolled(app: int, page: str) -> int | None:
+    """What stands for all of a page of an app's that scrolls; None for other apps."""
+    one, pages = tuple(APPS.values())[app], ("", *tuple(APPS.values())[app].pages)
+    return UNROLLED + FOLIO * pages.index(page) + app if one.scrolls and page in pages else None
 
 
 def _name_of(subject: Subject) -> str:
@@ -148,9 +174,13 @@ def _unpacked(data: Tensor, name: str, room: int) -> Tensor:
     return torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(height, width)
 
 
-def shown_by(page: Tensor) -> Tensor:
-    """What a page's codes, uint8 (...), show: uint8 (..., SEEN)."""
-    return _COLOURS[page.int()]
+def shown_by(page: Tensor, palette: Tensor | None = None) -> Tensor:
+    """What a page's codes, uint8 (...), show: uint8 (..., SEEN). palette: colours in pictures, uint8 (colours, 3)."""
+    table = _COLOURS
+    if palette is not None:
+        table = table.clone()
+        table[IN_PICTURE : IN_PICTURE + len(palette), :3] = palette
+    return table[page.int()]
 
 
 def _colours() -> Tensor:

@@ -109,13 +109,10 @@ class Field:
         return self.place
 
     def kept(self, planes: Tensor | None = None) -> Rect | None:
-        """The box of a text of which all is known, in frame pixels, if `planes` show it, or an event was just answered: nobody has to dream
-        it."""
+        """The box of a text of which all is known, in frame pixels, if `planes` show it, or an event was just answered: nobody dreams it."""
         now = self._open
-        if now is None or not now.told:
-            return None
-        if planes is None:
-            return now.box
+        if now is None or not now.told or planes is None:
+            return now.box if now and now.told else None
         part = text_part(now.box)
         as_drawn = now.shown[:3, *part.shift(-now.box.x, -now.box.y).slices]
         return now.box if torch.equal(planes[:3, *part.slices], as_drawn) else None

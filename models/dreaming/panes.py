@@ -21,8 +21,8 @@ from engine.geometry import Rect
 from engine.painter import Work
 from engine.theme import Role
 from engine.typeface import Face, line_height
-from models.dreaming.book import DOCUMENT, Book, turned
-from models.dreaming.papers import lay_out, lay_rows
+from models.dreaming.book import DOCUMENT, Book, turned, unrolled
+from models.dreaming.papers import lay_out, lay_rows, lay_scrolled
 from models.dreaming.pictures import drawn, entitle, reinked, resized
 from models.dreaming.planes import FILLED, SEEN
 
@@ -30,8 +30,8 @@ _TITLES = ((Role.TITLE_IDLE, Role.TITLE_IDLE_INK), (Role.TITLE, Role.TITLE_INK))
 
 
 class Placed(NamedTuple):
-    """A window, by its app's slot, and its outer rect in frame pixels. document, page, rows: what is shown in it, as `_number_of` has it; 0
-    where that has no name, or nobody told of it."""
+    """A window, by its app's slot, and its outer rect in frame pixels. document, page, rows: what is shown in it, rows with its
+    picture and how far it is scrolled, as `number_of` has it; 0 where that has no name, or nobody told of it."""
 
     app: int
     rect: Rect
@@ -115,10 +115,20 @@ class Panes:
         work = self.told.work.get(window.app)
         if work is None:
             return
-        if before is not None and before.page != window.page:
+        renewed = before is None or before.rows != window.rows
+        if (before is not None and before.page != window.page) or (renewed and isinstance(work.content, bytes)):
             lay_out(planes, work, self.told.text_size, self.told.places.get((window.app, window.document)))
-        if work.rows and (before is None or before.rows != window.rows):
-            lay_rows(planes, work, self.told.text_size)
+        if renewed:
+            self._list(planes, work, self.told.text_size)
+
+    def _list(self, planes: Tensor, work: Work, text_size: int) -> None:
+        """Lay what an app lists into the picture of its window, or as much of its page as is seen."""
+        whole = unrolled(work.app, work.page)
+        page = self._book.planes(whole, text_size) if whole is not None else None
+        if page is None:
+            lay_rows(planes, work, text_size)
+        else:
+            lay_scrolled(planes, page, work.scroll, text_size)
 
     def forget(self, app: int, known: Work | None) -> None:
         """An app was closed, and begins anew when it is opened again; what is in its documents is told then."""
@@ -149,7 +159,7 @@ class Panes:
                 _entitle(planes, work.title, text_size, known.front)
             if work is None or lay_out(planes, work, text_size, place):
                 if work is not None:
-                    lay_rows(planes, work, text_size)
+                    self._list(planes, work, text_size)
                 return Picture(planes, known.front)
         outer = Rect(0, 0, w, h)
         planes = drawn([Fill(outer, Role.SURFACE, "window", outer)], w, h)
@@ -162,7 +172,7 @@ class Panes:
             if work is not None:
                 _entitle(planes, work.title, text_size, True)
                 lay_out(planes, work, text_size, place)
-                lay_rows(planes, work, text_size)
+                self._list(planes, work, text_size)
         return Picture(planes, True)
 
     def _latest(self, alike: Callable[[Form], bool]) -> Picture | None:

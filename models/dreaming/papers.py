@@ -20,12 +20,13 @@ from engine.desktop.apps.log import Part
 from engine.desktop.apps.notes import NEW
 from engine.desktop.apps.paint import BLANK
 from engine.desktop.apps.registry import APPS
-from engine.desktop.apps.settings import ABOUT, draw_about
+from engine.desktop.apps.settings import ABOUT
 from engine.desktop.canvas import Canvas, Sheet, row_height
 from engine.desktop.document_list import KIND
 from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.note_page import NotePage, tools
 from engine.desktop.paintbox import picture_place, picture_room
+from engine.desktop.settings_page import draw_about, page_view
 from engine.desktop.toolbar import parted
 from engine.desktop.window import title_height
 from engine.desktop.word_count import count, told
@@ -35,7 +36,7 @@ from engine.painter import Work
 from engine.scene import Touch
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, fit, line_height
-from models.dreaming.pictures import NOTES, drawn, reinked
+from models.dreaming.pictures import NOTES, RIGHT, drawn, reinked, stretched
 
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
 CHOSEN = 0.3  # share of a row that is lit where it is chosen
@@ -135,21 +136,38 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
         part = box.inset(2, 2, 2, 2)
         canvas.fill(box, Role.FIELD, "field")
         if work.app == LOG:
-            Part.of(work.rows, box, None, size).draw(canvas, box, _nothing)
+            total = Part.of(work.rows, box, None, size).total
+            Part.of(work.rows, box, max(total - work.scroll, 0) if work.scroll else None, size).draw(canvas, box, _nothing)
         else:
             _draw_rows(canvas, box, work, shows(picture, Role.SELECTION))
     elif work.app == SETTINGS and work.page == ABOUT:
-        part = draw_about(canvas, work.rows)
+        part = draw_about(canvas, work.rows, work.scroll)
     else:
         return
     picture[:, *part.slices] = drawn(sheet.items, w, h)[:, *part.slices]
+
+
+def lay_scrolled(picture: Tensor, unrolled: Tensor, scroll: int, size: int) -> None:
+    """Put the part of a page of Settings that is seen into a picture of its window; unrolled: all of it, uint8 (PLANES, h, w)."""
+    _, h, w = picture.shape
+    view, sheet = page_view(_inside(w, h, size), row_height(size)), Sheet(size)
+    if view.h < 1:
+        return
+    canvas, page = Canvas(sheet, view), stretched(unrolled, view.w, unrolled.shape[1], RIGHT, 0)
+    canvas.fill(view, Role.SURFACE, "body")
+    canvas.scrollbar(Rect(view.right - 12, view.y + 4, 10, view.h - 8), scroll, view.h, page.shape[1], _nothing)
+    picture[:, *view.slices] = drawn(sheet.items, w, h)[:, *view.slices]
+    beyond = page.shape[1] - view.h
+    part = page[:, max(min(scroll, beyond), 0) :, : view.w - 14 * (beyond > 0)][:, : view.h]
+    picture[:, *Rect(view.x, view.y, part.shape[2], part.shape[1]).slices] = part
 
 
 def _draw_rows(canvas: Canvas, box: Rect, work: Work, lit: np.ndarray) -> None:
     """Documents in a list; lit: where the picture shows that something is chosen, bool (h, w)."""
     inner, rows = box.inset(3, 3, 3, 3), [row.partition("\t") for row in work.rows]
     page = max(inner.h // canvas.row, 1)
-    for i, (name, _, note) in enumerate(rows[:page]):
+    first = max(min(work.scroll, len(rows) - page), 0)
+    for i, (name, _, note) in enumerate(rows[first : first + page]):
         place = Rect(inner.x, inner.y + i * canvas.row, inner.w - 13 * (len(rows) > page), canvas.row)
         if work.app == NOTES:
             shown = fit(canvas.face, name.removesuffix(KIND), place.w - 12)
@@ -158,7 +176,7 @@ def _draw_rows(canvas: Canvas, box: Rect, work: Work, lit: np.ndarray) -> None:
             canvas.list_row(name, place, Touch(), icon=icon_of(name), selected=bool(lit[place.slices].mean() > CHOSEN), note=note)
     if not rows:
         draw_empty(canvas, inner, bool(work.page))
-    canvas.scrollbar(Rect(box.right - 13, box.y + 2, 10, box.h - 4), 0, page, len(rows), _nothing)
+    canvas.scrollbar(Rect(box.right - 13, box.y + 2, 10, box.h - 4), first, page, len(rows), _nothing)
 
 
 def text_box(window: Rect, work: Work, size: int) -> Rect:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -154,7 +155,9 @@ class Windows:
         work = self._work.get(window.app)
         if work is None:
             return window
-        return window._replace(document=number_of(work.name), page=number_of(work.page), rows=number_of("\n".join(work.rows)))
+        picture = (f"{crc32(work.content)}",) if isinstance(work.content, bytes) else ()
+        rows = "\n".join((*work.rows, *picture, *(str(work.scroll),) * (work.scroll > 0)))
+        return window._replace(document=number_of(work.name), page=number_of(work.page), rows=number_of(rows))
 
     def _goes_on(self, before: Work, now: Work, event: Event | None, opens: bool) -> bool:
         """Whether a document got another name, or its first; else it is another that stands in the window now."""

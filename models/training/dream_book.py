@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from engine.desktop import bitmap
 from engine.desktop.apps.paint import BLANK
 from engine.desktop.apps.registry import APPS
+from engine.desktop.apps.settings import LOOK, SYSTEM, Settings
 from engine.desktop.asking import TEXT_SIZES
 from engine.desktop.desktop import Desktop
 from engine.events import Ask, Down, Key, Move, Text, Up
@@ -29,6 +31,7 @@ from models.dreaming.book import (
     IN_PICTURE,
     LAUNCHER,
     LEVELS,
+    PALETTE,
     TURNED,
     WINDOW_MENU,
     Book,
@@ -36,8 +39,10 @@ from models.dreaming.book import (
     packed,
     shown_by,
     turned,
+    unrolled,
 )
 from models.dreaming.codes import codes_of
+from models.dreaming.pictures import drawn
 from models.dreaming.planes import SEEN, planes_of
 from models.loading import BOOK, load_book, load_bundled, save_book
 from models.synthetic import prose
@@ -47,9 +52,10 @@ from models.training.config import TrainConfig
 SIZE = (512, 384)
 OPENED = 32  # desktops that a page is learned from
 WINDOWS = (*range(len(APPS)), *range(DOCUMENT, DOCUMENT + len(APPS)))  # whose forms are learned too: what else there is, is drawn
+KMEANS = 3  # rounds in which a palette is bettered
 USUAL = 0.5  # share of them that show the same, from which that is what a page shows
 WAYS = {"Notes": ("Documents", "Find", "Documents"), "Settings": ("System", "About you"), "Files": ("Bin",)}  # buttons that lead to other pages
-Look = Callable[[Desktop, np.random.Generator], Iterator[tuple[int, Rect]]]
+Look = Callable[[Desktop, np.random.Generator], Iterator[tuple[int, Rect | Tensor]]]  # what pages show: parts of the screen, or planes
 
 
 def book_of(config: TrainConfig) -> Book:
@@ -67,22 +73,39 @@ def book_of(config: TrainConfig) -> Book:
 def learned(rng: np.random.Generator) -> Book:
     """A book from desktops of the synthetic source."""
     looks: list[Look] = [_bare, *(partial(_opened, app) for app in APPS), *(partial(_with_document, app) for app in ("Notes", "Paint"))]
-    looks += [partial(_turned, app) for app in WAYS]
-    pages, forms = dict[Subject, Tensor](), dict[Subject, Tensor]()
+    looks += [*(partial(_turned, app) for app in WAYS), _unrolled]
+    pages, forms, palettes = dict[Subject, Tensor](), dict[Subject, Tensor](), dict[Subject, Tensor]()
     for text_size in TEXT_SIZES:
         for look in looks:
             seen: dict[int, list[Tensor]] = defaultdict(list)
             for _ in range(OPENED):
                 desktop = _desktop(text_size, rng)
-                for page, rect in look(desktop, rng):
-                    seen[page].append(_planes(desktop, rect))
+                for page, part in look(desktop, rng):
+                    seen[page].append(_planes(desktop, part) if isinstance(part, Rect) else part)
             for page, pictures in seen.items():
                 often, _ = Counter(tuple(picture.shape) for picture in pictures).most_common(1)[0]  # in the size that is met most often
                 planes, subject = torch.stack([picture for picture in pictures if picture.shape == often]), Subject(page, text_size)
                 pages[subject] = _usual(torch.stack([_coded(picture[:3], picture[3] > 0) for picture in planes]))
+                if (pages[subject] >= IN_PICTURE).any():
+                    pages[subject], palettes[subject] = _with_palette(pages[subject], planes[:, :3])
                 if page == GROUND or page in WINDOWS or page >= TURNED:
                     forms[subject] = packed(_usual_forms(planes[:, SEEN:]).flatten(0, 1))
-    return Book(pages, forms)
+    return Book(pages, forms, palettes)
+
+
+def _with_palette(page: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """A page, codes as uint8 (h, w), with pictures in colours of its own, and those: uint8 (colours, 3). pictures: what was seen, uint8 (N, 3,
+    h, w)."""
+    inside = page >= IN_PICTURE
+    seen = np.ascontiguousarray(pictures.median(0).values[:, inside].numpy().T)
+    colours, indices = np.unique(seen, axis=0, return_inverse=True)
+    if len(colours) > PALETTE:
+        reduced = Image.fromarray(seen[None]).quantize(PALETTE, Image.Quantize.MEDIANCUT, kmeans=KMEANS, dither=Image.Dither.NONE)
+        used, indices = np.unique(np.asarray(reduced), return_inverse=True)
+        colours = np.array(reduced.getpalette(), np.uint8).reshape(-1, 3)[used]
+    out = page.clone()
+    out[inside] = torch.from_numpy(indices.ravel()).to(torch.uint8) + IN_PICTURE
+    return out, torch.from_numpy(colours)
 
 
 def _usual_forms(forms: Tensor) -> Tensor:
@@ -131,16 +154,33 @@ def _with_document(app: str, desktop: Desktop, rng: np.random.Generator) -> Iter
     yield DOCUMENT + list(APPS).index(app), _front(desktop)
 
 
+def _unrolled(desktop: Desktop, rng: np.random.Generator) -> Iterator[tuple[int, Tensor]]:
+    slot = list(APPS).index("Settings")
+    desktop.handle(Ask(_soon(desktop), "settings"))
+    for page, way in (("", LOOK), (SYSTEM, SYSTEM)):
+        _click(desktop, "Settings", way)
+        front = desktop.stack.front
+        assert front is not None and isinstance(front.app, Settings)
+        items, w, h = front.app.unrolled(desktop.text_size, front.rect.w - 2)
+        subject = unrolled(slot, page)
+        assert subject is not None
+        yield subject, drawn(items, w, h)
+
+
+def _click(desktop: Desktop, app: str, name: str) -> None:
+    button = next(w.rect for w in desktop.widgets if w.path.startswith(f"{app}/") and w.name == name)
+    for press in (Down, Up):
+        desktop.handle(press(_soon(desktop), "left", *button.centre))
+    desktop.handle(Move(_soon(desktop), 0, 0))
+
+
 def _turned(app: str, desktop: Desktop, rng: np.random.Generator) -> Iterator[tuple[int, Rect]]:
     if app == "Notes":
         _open_document(app, desktop, rng)
     else:
         desktop.handle(Ask(_soon(desktop), app.casefold()))
     for way in WAYS[app]:
-        button = next(w.rect for w in desktop.widgets if w.path.startswith(f"{app}/") and w.name == way)
-        for press in (Down, Up):
-            desktop.handle(press(_soon(desktop), "left", *button.centre))
-        desktop.handle(Move(_soon(desktop), 0, 0))
+        _click(desktop, app, way)
         assert desktop.stack.front is not None
         subject = turned(list(APPS).index(app), desktop.stack.front.app.shown_page())
         assert subject is not None

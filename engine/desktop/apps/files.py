@@ -64,6 +64,9 @@ class Files(App):
     def listed(self) -> list[str]:
         return [f"{name}\t{self._note(name)}" for name in self.names()]
 
+    def scrolled(self) -> int:
+        return self.first
+
     def names(self) -> list[str]:
         names = self.system.documents.names(self.binned)
         return names[::-1] if self.backwards else names

@@ -42,6 +42,10 @@ class Log(App):
         """The last of the lines."""
         return _outdented(self.lines()[-TOLD:])
 
+    def scrolled(self) -> int:
+        """How many rows there are from the first one that is seen to the end; 0 where it follows the end."""
+        return 0 if self.first is None else max(self._total - self.first, 0)
+
     def lines(self) -> list[str]:
         """The lines that hold the filter's text, in any case of letters."""
         wanted = self.filter.text.casefold()

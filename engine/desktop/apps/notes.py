@@ -78,6 +78,9 @@ class Notes(App):
     def listed(self) -> list[str]:
         return self.list.rows(self.book.name or NEW) if self.list.shown else []
 
+    def scrolled(self) -> int:
+        return self.list.first if self.list.shown else 0
+
     def show(self, document: str = "", **how: Any) -> None:
         """Show a document, if there is one of that name."""
         if document in self.book.names():

@@ -4,35 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from engine.desktop.app import App, System
 from engine.desktop.asking import TEXT_SIZES
-from engine.desktop.canvas import Canvas
+from engine.desktop.canvas import Canvas, Sheet
+from engine.desktop.settings_page import (
+    PAD,
+    Draw,
+    Part,
+    about,
+    draw_parts,
+    height_of,
+    page_room,
+    paragraph,
+    parted_page,
+)
+from engine.drawing import Item
 from engine.geometry import Rect
 from engine.scene import Touch
 from engine.style_words import from_words
 from engine.theme import Role
-from engine.typeface import width, wrap
+from engine.typeface import width
 
 PAGES = LOOK, SYSTEM, ABOUT = "Look", "System", "About you"
 SIZES = ("512x384", "640x448", "768x576", "1024x768")
 MODES = ("guided", "dream")
 PREVIEW = (64, 38)  # pixels of a style's little picture
-PAD = 10
 STEP, MOST = 0.1, 4.0  # of a LoRA's weight: at a time, and on either side of 0
 USUAL, FINE = (-1.0, 2.0), 0.05  # of the slider's: what it spans, and its step
-Draw = Callable[[Canvas, Rect], None]
-
-
-class Part(NamedTuple):
-    """A piece of a page: its rect from the page's top left corner; `name` where it can have the focus."""
-
-    rect: Rect
-    draw: Draw
-    name: str = ""
 
 
 class Settings(App):
@@ -44,6 +46,7 @@ class Settings(App):
     least: ClassVar[tuple[int, int]] = (190, 130)
     first_focus: ClassVar[str] = PAGES[0]
     pages: ClassVar[tuple[str, ...]] = PAGES[1:]
+    scrolls: ClassVar[bool] = True
 
     def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
         super().__init__(system, state)
@@ -61,6 +64,18 @@ class Settings(App):
 
     def shown_page(self) -> str:
         return "" if self.page == PAGES[0] else self.page
+
+    def scrolled(self) -> int:
+        return self.scroll
+
+    def unrolled(self, text_size: int, width: int) -> tuple[list[Item], int, int]:
+        """All of its page as a window of that width shows it, one part after another: what is drawn, width and height in pixels."""
+        sheet, room = Sheet(text_size), page_room(Rect(0, 0, width, 0))
+        parts = self._layouts[self.page](Canvas(sheet, Rect(0, 0, width, 0)), room)
+        canvas = Canvas(sheet, Rect(0, 0, width, height_of(parts)))
+        canvas.fill(canvas.rect, Role.SURFACE, "body")
+        draw_parts(canvas, parts, 0, self._scroll_to)
+        return sheet.items, canvas.rect.w, canvas.rect.h
 
     def listed(self) -> list[str]:
         return self.system.known() if self.page == ABOUT else []
@@ -104,8 +119,12 @@ class Settings(App):
 
     # Drawing
 
+    @property
+    def _layouts(self) -> dict[str, Callable[[Canvas, int], list[Part]]]:
+        return {LOOK: self._look, SYSTEM: self._system, ABOUT: self._about}
+
     def draw(self, canvas: Canvas) -> None:
-        tabs, view = _parted(canvas.rect, canvas.row)
+        tabs, view = parted_page(canvas.rect, canvas.row)
         share = (tabs.w + 4) // len(PAGES)
         for i, page in enumerate(PAGES):
             box = Rect(tabs.x + i * share, tabs.y, share - 4 if i < 2 else tabs.w - 2 * share, tabs.h)
@@ -114,16 +133,15 @@ class Settings(App):
         self._draw_page(canvas, view)
 
     def _draw_page(self, canvas: Canvas, view: Rect) -> None:
-        layout = {LOOK: self._look, SYSTEM: self._system, ABOUT: self._about}[self.page]
-        parts = layout(canvas, _room(view))
-        height = _height(parts)
+        parts = self._layouts[self.page](canvas, page_room(view))
+        height = height_of(parts)
         self._end = max(height - view.h, 0)
         self._names = [part.name for part in parts if part.name]
         self._reveal(canvas, parts, view.h)
         self._scroll_to(self.scroll)
         page = canvas.part(view)
         page.widget("list", "page", view, Touch(wheel=self._wheel), self.page)
-        _draw_parts(page, parts, self.scroll, self._scroll_to)
+        draw_parts(page, parts, self.scroll, self._scroll_to)
 
     def _reveal(self, canvas: Canvas, parts: Sequence[Part], room: int) -> None:
         """Scroll to what has just got the focus (or another place), with a glimpse of its neighbours for Tab to find. Not where it
@@ -139,36 +157,36 @@ class Settings(App):
 
     def _look(self, canvas: Canvas, room: int) -> list[Part]:
         style, text_size = self.system.preference("style"), self.system.preference("text_size")
-        parts = [*_lines(canvas, 0, room, "Text size", bold=True)]
+        parts = [*paragraph(canvas, 0, room, "Text size", bold=True)]
         sizes = [(f"Text size {n}", str(n), n == text_size, self._prefer("text_size", n)) for n in TEXT_SIZES]
         parts += _chips(canvas, parts[-1].rect.bottom + 6, room, sizes)
-        parts += _lines(canvas, parts[-1].rect.bottom + 12, room, "Style", bold=True)
+        parts += paragraph(canvas, parts[-1].rect.bottom + 12, room, "Style", bold=True)
         parts += self._cards(canvas, parts[-1].rect.bottom + 6, room, self.system.preference("styles"), style)
         note = "For any other look, tell the ask bar (Ctrl+Space)."
         if style not in self.system.preference("styles"):
             note = f"Now: {style}. {note}"
-        return parts + _lines(canvas, parts[-1].rect.bottom + 12, room, note)
+        return parts + paragraph(canvas, parts[-1].rect.bottom + 12, room, note)
 
     def _system(self, canvas: Canvas, room: int) -> list[Part]:
         groups = (("Window size", "size", SIZES), ("Mode", "mode", MODES))
         parts: list[Part] = []
         y = 0
         for title, key, values in groups:
-            parts += _lines(canvas, y, room, title, bold=True)
+            parts += paragraph(canvas, y, room, title, bold=True)
             now = str(self.system.preference(key))
             chips = [(v, v.replace("x", " × "), v == now, self._prefer(key, v)) for v in values]
             parts += _chips(canvas, parts[-1].rect.bottom + 6, room, chips)
             y = parts[-1].rect.bottom + 12
-        parts += _lines(canvas, y, room, "Checkpoint", bold=True)
+        parts += paragraph(canvas, y, room, "Checkpoint", bold=True)
         y = parts[-1].rect.bottom + 6
         now = str(self.system.preference("checkpoint"))
         for name in self.system.preference("checkpoints"):
             parts.append(_radio_row(canvas, Rect(0, y, room, canvas.row), name, name == now, self._prefer))
             y += canvas.row
         note = "Window size and mode count from the next start, a checkpoint at once."
-        parts += _lines(canvas, y + 8, room, note)
+        parts += paragraph(canvas, y + 8, room, note)
         if loras := self.system.preference("loras"):
-            parts += _lines(canvas, parts[-1].rect.bottom + 12, room, "LoRAs", bold=True)
+            parts += paragraph(canvas, parts[-1].rect.bottom + 12, room, "LoRAs", bold=True)
             for name in loras:
                 parts += self._weight(canvas, parts[-1].rect.bottom + 5, room, name, loras)
         return parts
@@ -199,7 +217,7 @@ class Settings(App):
         return [*parts, Part(Rect(0, y + canvas.row + 2, room, canvas.row - 4), slider, f"Weight of {name}")]
 
     def _about(self, canvas: Canvas, room: int) -> list[Part]:
-        return _about(canvas, room, self.system.known(), self.asking, self._forget)
+        return about(canvas, room, self.system.known(), self.asking, self._forget)
 
     def _cards(self, canvas: Canvas, y: int, room: int, styles: Sequence[str], chosen: str) -> list[Part]:
         """A grid of styles, each a little picture over its name."""
@@ -212,70 +230,6 @@ class Settings(App):
             box = Rect(i % columns * (w + 6), y + i // columns * (h + 6), w, h)
             parts.append(Part(box, _card(style, style == chosen, self._prefer("style", style)), style))
         return parts
-
-
-def draw_about(canvas: Canvas, known: Sequence[str]) -> Rect:
-    """That page alone, where `known` is known of the user, as it is turned to; returns where it is."""
-    view = _parted(canvas.rect, canvas.row)[1]
-    canvas.fill(view, Role.SURFACE, "body")
-    _draw_parts(canvas.part(view), _about(canvas, _room(view), known, False, lambda: None), 0, lambda _: None)
-    return view
-
-
-def _parted(window: Rect, row: int) -> tuple[Rect, Rect]:
-    """Where the pages' names stand, and a page."""
-    tabs = Rect(window.x + PAD, window.y + 8, window.w - 2 * PAD, row)
-    return tabs, Rect(window.x, tabs.bottom + 8, window.w, window.bottom - tabs.bottom - 9)
-
-
-def _room(view: Rect) -> int:
-    return view.w - 2 * PAD - 8
-
-
-def _height(parts: Sequence[Part]) -> int:
-    return max((part.rect.bottom for part in parts), default=0) + 2 * PAD
-
-
-def _draw_parts(page: Canvas, parts: Sequence[Part], scroll: int, scroll_to: Callable[[int], None]) -> None:
-    """As much of a page's pieces as its view shows."""
-    view = page.rect
-    for part in parts:
-        place = part.rect.shift(view.x + PAD, view.y + PAD - scroll)
-        if place.meet(view):
-            part.draw(page, place)
-    page.scrollbar(Rect(view.right - 12, view.y + 4, 10, view.h - 8), scroll, view.h, _height(parts), scroll_to)
-
-
-def _about(canvas: Canvas, room: int, known: Sequence[str], asks: bool, forget: Callable[[], None]) -> list[Part]:
-    parts = [*_lines(canvas, 0, room, "What Pixel OS knows", bold=True)]
-    for line in known:
-        parts += _lines(canvas, parts[-1].rect.bottom + 5, room, line, ink=Role.INK)
-    note = "All of it stays on this machine. Forgetting keeps what you chose in Settings."
-    parts += _lines(canvas, parts[-1].rect.bottom + 12, room, note)
-    text = "Click again to forget" if asks else "Forget"
-    w = min(width(canvas.face, text) + 24, room)
-    box = Rect(0, parts[-1].rect.bottom + 8, w, canvas.row)
-
-    def draw(page: Canvas, place: Rect) -> None:
-        page.button("Forget", place, forget, text=text, primary=asks)
-
-    return [*parts, Part(box, draw, "Forget")]
-
-
-def _lines(
-    canvas: Canvas, y: int, room: int, text: str, *, bold: bool = False, ink: Role = Role.MUTED
-) -> list[Part]:
-    """A heading or a paragraph from `y` down, wrapped between words."""
-    face = canvas.styled("bold") if bold else canvas.face
-    ink = Role.INK if bold else ink
-    lines = wrap(face, text, room)
-
-    def draw(page: Canvas, place: Rect) -> None:
-        for i, line in enumerate(lines):
-            page.text_in(Rect(place.x, place.y + i * canvas.line, place.w, canvas.line), line, ink, face)
-        page.widget("label", text, place, text=text)
-
-    return [Part(Rect(0, y, room, canvas.line * len(lines)), draw)]
 
 
 def _columns(count: int, most: int) -> int:
