@@ -156,7 +156,7 @@ def dream_figures(result: dict[str, Any]) -> str:
     return "\n".join([
         "",
         f"Dream mode: checkpoint {checkpoint['name']} ({checkpoint['sha256'][:12]}), no guide, {result['steps']} step, closed "
-        "loop, held-out seed. Repair is off; of the desktop nothing is told but what open documents say.",
+        "loop, held-out seed. Repair is off; of the desktop it is told which windows and pages are open, what documents and lists in them say, and the time.",
         "",
         "| | |",
         "| --- | --- |",

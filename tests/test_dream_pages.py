@@ -177,6 +177,22 @@ def test_what_a_tool_makes_of_a_text_is_followed(bundled_book: Book, ways: tuple
         assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(), way
 
 
+def test_the_wheel_is_not_dreamt(bundled_book: Book) -> None:
+    """Turned thrice at once: where that leads is told."""
+    desktop = desktop_with_documents()
+    desktop.handle(Ask(1.0, "settings"))
+    dreams = [dream_of(desktop, bundled_book, belief=belief) for belief in (9.0, -9.0)]
+    turns = tuple(Wheel(3.0 + i / 100, -1) for i in range(3))
+    desktop.handle(Move(2.0, *find(desktop.widgets, "Settings/page").rect.centre))
+    for turn in turns:
+        desktop.handle(turn)
+    for dream in dreams:
+        before = dream.guide[0]
+        dream.answer(request(desktop, turns))
+        assert (dream.guide[0] != before).any()
+    assert (dreams[0].guide[0] == dreams[1].guide[0]).all()
+
+
 def test_a_pointer_lights_what_hangs_together_with_it() -> None:
     known, found = Recollection(SIZE, Book()), torch.zeros(SIZE[1] // 8, SIZE[0] // 8, dtype=torch.bool)
     found[10, 5:9] = found[11, 9] = found[10, 11] = found[30, 30] = True

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.context import text_size_of
-from engine.events import Key, Move
+from engine.events import Key, Move, Wheel
 from engine.geometry import Rect
 from engine.guide import rects_of
 from engine.painter import PaintRequest
@@ -117,6 +117,8 @@ class Dream:
         found, came = change[0] > (LAID if laid else torch.where(near, here, away)), False
         if hovers:
             found &= self._known.around(step.pointer, found)
+        elif isinstance(step.event, Wheel) and context.work:  # how far things are scrolled is told
+            found &= False
         if found.any() or guess.sure:
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()
