@@ -113,7 +113,8 @@ class Windows:
             self._panes.renew(planes, window, were.get(window.app))
             out[:, *part.slices] = planes[:, *part.shift(-window.rect.x, -window.rect.y).slices]
         self._panes.trim()
-        self._laid = taskbar.laid(out, before, tasks, self._book, {app: one.title for app, one in self._work.items()})
+        titles, old = ({app: one.title for app, one in work.items()} for work in (self._work, known))
+        self._laid = out if (before, old) == (tasks, titles) else taskbar.laid(out, before, tasks, self._book, titles)
         return self._laid
 
     def at_rest(self, planes: Tensor, pointer: tuple[int, int] | None = None) -> Tensor:
