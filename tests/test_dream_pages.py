@@ -51,6 +51,7 @@ def click(desktop: Desktop, path: str) -> Iterator[Event]:
 
 def told(known: Recollection, desktop: Desktop, event: Event) -> None:
     desktop.handle(event)
+    assert desktop.items, "it is drawn before anybody is asked to paint it"
     known.turn(event, desktop.features())
 
 
@@ -97,6 +98,7 @@ def test_a_list_shows_the_rows_that_are_told_of(bundled_book: Book) -> None:
         Ask(1.0, "files"), Ask(2.0, "log"), Key(3.0, "end"), Wait(4.0), Ask(5.0, "bread.md"), Key(6.0, "d", ("ctrl",)), Key(7.0, "escape"),
         Ask(7.5, "log"), Wheel(7.6, 2), Key(7.7, "up"), Ask(8.0, "new note"), Text(9.0, "Eggs"), Key(9.5, "enter"), Wait(11.0), Ask(12.0, "log"), Ask(13.0, "bigger text"), Ask(14.0, "files"),
     ]  # fmt: skip
+    events[5:5] = [Key(5.2, "d", ("ctrl",)), Key(5.4, "f", ("ctrl",)), Key(5.6, "escape"), Key(5.8, "d", ("ctrl",))]
     looked = set()
     for event in events:
         told(known, desktop, event)

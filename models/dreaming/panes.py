@@ -115,10 +115,10 @@ class Panes:
         work = self.told.work.get(window.app)
         if work is None:
             return
-        renewed = before is None or before.rows != window.rows
-        if (before is not None and before.page != window.page) or (renewed and isinstance(work.content, bytes)):
+        renewed, other = before is None or before.rows != window.rows, before is not None and before.page != window.page
+        if other or (renewed and isinstance(work.content, bytes)):
             lay_out(planes, work, self.told.text_size, self.told.places.get((window.app, window.document)))
-        if renewed:
+        if other or renewed:
             self._list(planes, work, self.told.text_size)
 
     def _list(self, planes: Tensor, work: Work, text_size: int) -> None:
