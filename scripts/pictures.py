@@ -62,18 +62,23 @@ DREAMT = "Nobody drew this line: it was dreamt, letter by letter, from the keys 
 
 
 def dreaming() -> list[dict[str, object]]:
-    """A session that the model answers alone, from an empty page on: a line is typed, the window is dragged, another one
-    opens over it and goes again."""
+    """A session without a guide, from an empty page on: a line is typed, a word of it is found, the window is dragged, another one
+    opens over it and goes again, files and the log are looked at."""
     events: list[dict[str, object]] = [
         {"t": round(1.0 + i * 0.12, 2), "type": "text", "text": char} for i, char in enumerate(DREAMT)
     ]
     end = 2.0 + len(DREAMT) * 0.12
     return [
         *events,
-        {"t": end, "type": "drag", "target": "Notes/title", "to": [300, 90]},
-        {"t": end + 1, "type": "ask", "text": "calculator"},
-        {"t": end + 2, "type": "key", "key": "w", "mods": ["ctrl"]},
-        {"t": end + 3, "type": "key", "key": "m", "mods": ["alt"]},
+        {"t": end, "type": "key", "key": "f", "mods": ["ctrl"]},
+        *({"t": round(end + 0.2 + i * 0.12, 2), "type": "text", "text": char} for i, char in enumerate("drew")),
+        {"t": end + 1.2, "type": "key", "key": "escape", "mods": []},
+        {"t": end + 2, "type": "drag", "target": "Notes/title", "to": [300, 90]},
+        {"t": end + 3, "type": "ask", "text": "calculator"},
+        {"t": end + 4, "type": "key", "key": "w", "mods": ["ctrl"]},
+        {"t": end + 5, "type": "ask", "text": "files"},
+        {"t": end + 6, "type": "ask", "text": "log"},
+        *({"t": end + 6.1 + i / 10, "type": "wait"} for i in range(6)),
     ]
 
 

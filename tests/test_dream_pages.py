@@ -157,7 +157,7 @@ def test_a_text_that_is_told_is_not_dreamt_over(bundled_book: Book) -> None:
     desktop = desktop_with_documents()
     desktop.handle(Ask(1.0, "bread.md"))
     dream = dream_of(desktop, bundled_book, picture=2)
-    for event in (Key(2.0, "end"), Text(3.0, "x"), Key(4.0, "a", ("ctrl",)), Key(9.0, "pagedown"), Key(10.0, "f7")):
+    for event in (Key(2.0, "end"), Text(3.0, "x"), Key(4.0, "a", ("ctrl",)), Key(9.0, "pagedown"), Key(10.0, "f7"), Key(11.0, "f", ("ctrl",)), Text(12.0, "q")):
         desktop.handle(event)
         dream.answer(request(desktop, (event,)))
         at = find(desktop.widgets, "Notes/text").rect.inset(4, 4, 20, 4).slices

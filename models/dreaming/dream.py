@@ -123,7 +123,7 @@ class Dream:
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()
             pixels = _by_pixel(picks.unsqueeze(2))[0]
-            if kept := self._field.kept(None if guess.sure else shown):
+            for kept in filter(None, (self._field.kept(None if guess.sure else shown), self._known.told_text)):
                 pixels[kept.slices] = COLOURS
             came = guess.sure or (bool(guess.spots) and self._comes(pictures, pixels, guess.spots))
             if came:

@@ -116,9 +116,14 @@ class Recollection:
         shown = self._windows.shown
         return shown[0].document if shown else 0
 
+    @property
+    def told_text(self) -> Rect | None:
+        """Where that text stands, frame pixels, while nothing is open above it."""
+        return None if self.popups else self._windows.text_box
+
     def refocused(self, event: Event | None, edited: bool) -> bool:
         """Whether that text has the focus now, and is not shown so: an event gave it that, or edited it."""
-        box = None if self.popups else self._windows.text_box
+        box = self.told_text
         if box is None or self.front is None or focused(self.planes, self.front) == box:
             return False
         return edited or (isinstance(event, Down) and event.button == "left" and box.holds(event.x, event.y))
