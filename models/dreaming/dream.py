@@ -89,7 +89,8 @@ class Dream:
         hovers = isinstance(step.event, Move) and not step.buttons
         if hovers:
             self._known.show(self._hover.left(self._known.planes, *step.pointer))
-        if step.past:
+        if step.past or (isinstance(step.event, Wheel) and step.context.work):  # how far things are scrolled is told
+            self._written = None
             self._known.lay(step.event, step.context, self._field.place)
             self._refocus(step)
             if text := self._text(step):
@@ -117,13 +118,11 @@ class Dream:
         found, came = change[0] > (LAID if laid else torch.where(near, here, away)), False
         if hovers:
             found &= self._known.around(step.pointer, found)
-        elif isinstance(step.event, Wheel) and context.work:  # how far things are scrolled is told
-            found &= False
         if found.any() or guess.sure:
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()
             pixels = _by_pixel(picks.unsqueeze(2))[0]
-            for kept in filter(None, (self._field.kept(None if guess.sure else shown), self._known.told_text)):
+            if kept := self._known.told_text:  # which is laid
                 pixels[kept.slices] = COLOURS
             came = guess.sure or (bool(guess.spots) and self._comes(pictures, pixels, guess.spots))
             if came:

@@ -108,15 +108,6 @@ class Field:
             _followed(self._open.editor, told)
         return self.place
 
-    def kept(self, planes: Tensor | None = None) -> Rect | None:
-        """The box of a text of which all is known, in frame pixels, if `planes` show it, or an event was just answered: nobody dreams it."""
-        now = self._open
-        if now is None or not now.told or planes is None:
-            return now.box if now and now.told else None
-        part = text_part(now.box)
-        as_drawn = now.shown[:3, *part.shift(-now.box.x, -now.box.y).slices]
-        return now.box if torch.equal(planes[:3, *part.slices], as_drawn) else None
-
     def answer(self, planes: Tensor, front: Rect | None, step: Step, told: str | None = None) -> list[Laid]:
         """What an event makes of the text of the window in front: where, in frame pixels, and how that looks then, uint8 (PLANES, h, w).
         Nothing where what it does is not known. told: all of what stands there once the event has happened, if somebody said so."""
