@@ -10,7 +10,7 @@ hold is laid and not dreamt, but for what the pointer is on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of
+from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of, text_size_of
 from engine.desktop.apps.registry import APPS
 from engine.desktop.shell import bar_height, icon_boxes
 from engine.desktop.window import title_height
@@ -54,14 +54,13 @@ class Windows:
         self._panes = Panes(book, POOL * PLANES * width * height)
         self._shown: tuple[Placed, ...] = ()  # front to back
         self._tasks = Tasks()
-        self._work: dict[int, Work] = {}  # by app
         self._clock = ""
 
     def begin(self, planes: Tensor, context: ContextFeatures, ground: Tensor | None = None) -> None:
         """Know nothing but what `planes` show, uint8 (PLANES, H, W); ground: what is known to lie under all windows. Where it is
         not, the book says what lies under those that there are."""
         self.clear()
-        self._work = {one.app: one for one in context.work}
+        self._panes.told = Told(text_size_of(context.slow), {one.app: one for one in context.work})
         self._shown = self._told(context)
         self._tasks = Tasks.of(context, _apps(self._shown))
         self.ground = planes.clone() if ground is None else ground.clone()
@@ -71,7 +70,6 @@ class Windows:
                 part = window.rect.meet(self.area).slices
                 self.ground[:, *part] = believed[:, *part]
         self._laid = planes
-        self._panes.told = Told(self._text_size, self._work)
         self._take(planes)  # so that `state` tells of them
 
     def laid(
@@ -80,8 +78,8 @@ class Windows:
         """What is shown, `planes`, with the windows that the context tells of, and their buttons in the taskbar; the same tensor
         where none is another. event: what happened; opens: whether that was for a popup, which may have opened a document; place: in the
         text in focus, as of `papers.lay_out`."""
-        known, self._work = self._work, {one.app: one for one in context.work}
-        self._panes.told = self._panes.told._replace(work=self._work)
+        known = self._work
+        self._panes.told = self._panes.told._replace(work={one.app: one for one in context.work})
         told = self._told(context)
         tasks = Tasks.of(context, _apps(told))
         if (told, tasks) == (self._shown, self._tasks):
@@ -170,6 +168,11 @@ class Windows:
         if now.app == PAINT:
             return not before.name
         return event is None or bool(letter_of(event)) or not (before.name or isinstance(event, (Down, Up)))
+
+    @property
+    def _work(self) -> Mapping[int, Work]:
+        """What is open in windows, by app."""
+        return self._panes.told.work
 
     @property
     def _text_size(self) -> int:
@@ -281,7 +284,7 @@ class Windows:
         self._panes.clear()
         self.ground = self._laid = torch.zeros_like(self.ground)
         self._shown, self._tasks = (), Tasks()
-        self._work, self._clock = {}, ""
+        self._clock = ""
 
 
 def _apps(windows: Sequence[Placed]) -> list[int]:
