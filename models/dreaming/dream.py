@@ -117,7 +117,7 @@ class Dream:
         here, away = KEYED if plain and not letter else SURE, LAID if letter else AWAY
         found, came = change[0] > (LAID if laid else torch.where(near, here, away)), False
         if hovers:
-            found &= self._known.around(step.pointer, found)
+            found &= self._known.around(step.pointer, found.cpu()).to(device)
         if found.any() or guess.sure:
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()
