@@ -118,6 +118,12 @@ def from_record(record: Mapping[str, Any]) -> Style:
     return Style(**{**record, "ends": ends and (from_record(ends[0]), from_record(ends[1]))})
 
 
+def chrome_of(vector: np.ndarray) -> Chrome:
+    """The windows' form in a look, from its `Style.vector`."""
+    border, centred, left = (float(number) for number in vector[-3:])
+    return Chrome(round(1 + border * (BORDERS - 1)), centred >= 0.5, left >= 0.5)
+
+
 def paints_of(vector: np.ndarray, size: tuple[int, int]) -> Paints | None:
     """The paints of a look on a screen of `size`, from its `Style.vector`; None for one that has no wallpaper: it is of
     a screen that was not drawn here."""

@@ -16,6 +16,7 @@ from engine.errors import InputError
 from engine.events import Ask, Click, Down, Drag, Event, Key, Move, Style, Text, Up, Wait
 from engine.geometry import Rect
 from engine.guide import Guide
+from engine.scene import find
 from engine.styles import PRESETS, mix, turned
 from models.synthetic.sessions import User as Stranger
 from models.synthetic.sessions import play, random_desktop
@@ -496,3 +497,14 @@ def test_shell_and_windows_fit_every_screen_and_text_size(size: tuple[int, int],
     user.presses("ctrl+space")
     bar = user.sees("ask").rect
     assert all(bar.covers(user.sees(f"ask/{name}").rect) for name in user.names("entry")) and user.names("entry")
+
+
+def test_the_log_shows_the_event_that_opened_it_and_every_one_after() -> None:
+    desktop = Desktop((512, 384))
+    x, y = find(desktop.widgets, "Log").rect.centre
+    for i in range(2):
+        for press in (Down, Up):
+            desktop.handle(press(1.0 + i / 10, "left", x, y))
+    assert find(desktop.widgets, "Log/lines").text.splitlines()[-1].split()[1] == "up"
+    desktop.handle(Key(2.0, "f5"))
+    assert find(desktop.widgets, "Log/lines").text.splitlines()[-1].split()[1:] == ["key", "f5"]

@@ -149,7 +149,7 @@ def test_the_pointer_puts_the_caret_selects_and_leaves_a_text_as_it_is() -> None
     dreamt = Dreamt(notes(SHORT))
     box = editor(dreamt.desktop).rect
     x, y = box.x + 60, box.y + 14
-    events: list[Event] = [Move(1.0, x, y), Down(1.1, "left", x, y), Move(1.2, x + 30, y + 19), Up(1.3, "left", x + 30, y + 19), Move(1.4, x, y),
+    events: list[Event] = [Move(1.0, x, y), Down(1.1, "left", x, y), Move(1.2, x + 30, y + 19), Up(1.3, "left", x + 48, y + 19), Move(1.4, x, y),
                            Down(2.0, "left", x, y), Up(2.05, "left", x, y), Down(2.1, "left", x, y), Up(2.2, "left", x, y)]  # fmt: skip
     for event in events:
         assert dreamt.feed(event) and dreamt.agrees(), event

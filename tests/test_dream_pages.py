@@ -65,14 +65,14 @@ def dream_of(desktop: Desktop, book: Book, belief: float = 9.0, picture: int = 1
 
 
 def test_every_page_of_an_app_is_a_page_of_the_bundled_book(bundled_book: Book) -> None:
-    pages = [turned(slot, page) for slot, app in enumerate(APPS.values()) for page in app.pages]
-    assert len(set(pages)) == len(pages) == 6
+    pages = [turned(slot, page) for slot, (name, app) in enumerate(APPS.items()) for page in app.pages if name != "Settings"]  # which is drawn
+    assert len(set(pages)) == len(pages) == 4
     assert all(page is not None and bundled_book.knows(page) for page in pages)
     assert turned(0, "") is None and turned(0, "bin") is None
 
 
 def test_pages_that_are_turned_to_show_what_is_told(bundled_book: Book) -> None:
-    """Of Notes all but the field that asks is laid out anew, in windows of other sizes too; of Settings and Files the book has the page."""
+    """Of Notes all but the field that asks is laid out anew, in windows of other sizes too, and all of Settings; of Files the book has the page."""
     desktop = desktop_with_documents()
     known = woken(desktop, bundled_book)
     for happen in (Ask(1.0, "bread.md"), None, Key(20.0, "enter", ("alt",)), None, Key(40.0, "enter", ("alt",))):
@@ -87,7 +87,7 @@ def test_pages_that_are_turned_to_show_what_is_told(bundled_book: Book) -> None:
                 told(known, desktop, event)
             front = desktop.stack.front
             assert front is not None and front.app.shown_page() == ("" if way == "Look" else way if app == "Settings" else "bin")
-            assert windows_alike(known, desktop) > (0.95 if app == "Settings" and way != "Look" else 0.8), way  # pictures are coarse in the book
+            assert windows_alike(known, desktop) > 0.985, way
 
 
 def test_a_list_shows_the_rows_that_are_told_of(bundled_book: Book) -> None:
@@ -115,15 +115,14 @@ def test_a_list_shows_the_rows_that_are_told_of(bundled_book: Book) -> None:
 
 
 def test_a_page_that_is_scrolled_shows_the_part_that_is_told(bundled_book: Book) -> None:
-    """Of pages that scroll the book has all, pictures in their own colours."""
+    """Of Settings, drawn as it is with what is preferred."""
     desktop = desktop_with_documents()
     known = woken(desktop, bundled_book)
     told(known, desktop, Ask(1.0, "settings"))
     told(known, desktop, Move(2.0, *find(desktop.widgets, "Settings/page").rect.centre))
     for event in (Wheel(3.0, -1), Wheel(4.0, -2), Wheel(5.0, -9), *click(desktop, "Settings/System"), Wheel(9.0, -1), Wheel(10.0, 3)):
         told(known, desktop, event)
-        apart = (known.planes[:3].int() - planes_of(shown(desktop))[:3].int()).abs().float().mean()
-        assert apart < 1.5, (event, apart)
+        assert windows_alike(known, desktop) > 0.98, event  # but for what the pointer lights
 
 
 def test_the_clock_shows_what_is_told(bundled_book: Book) -> None:
@@ -251,3 +250,24 @@ def test_a_picture_that_is_told_shows_what_was_painted(bundled_book: Book) -> No
             desktop.handle(event)
             dream.answer(request(desktop, (event,)))
         assert (dream.guide[0][at] == shown(desktop).pixels[at]).all() and (dream.guide[0][at] != before[at]).any()
+
+
+def test_what_is_told_stays_as_it_is_but_where_a_pointer_is(bundled_book: Book) -> None:
+    """However sure a dreamer is that all of it changes: a drag of a window, keys, and a pointer that passes over."""
+    desktop = desktop_with_documents()
+    for app in ("log", "files", "settings"):
+        desktop.handle(Ask(round(desktop.t + 1, 1), app))
+    desktop.advance(desktop.t + 5)
+    for app, inner in (("Settings", "page"), ("Files", "documents"), ("Log", "lines")):
+        desktop.handle(Ask(round(desktop.t + 1, 1), app.casefold()))
+        dream = dream_of(desktop, bundled_book, belief=9.0, picture=2)  # which shows the same, but for what stands elsewhere
+        (x, y), box = find(desktop.widgets, f"{app}/title").rect.centre, find(desktop.widgets, f"{app}/{inner}").rect
+        events = [Down(desktop.t + 0.1, "left", x, y), Move(desktop.t + 0.2, x + 9, y + 7), Up(desktop.t + 0.3, "left", x + 9, y + 7), Move(desktop.t + 0.4, *box.centre)]
+        for event in [*events, *([] if app == "Files" else [Key(desktop.t + 0.5, "down")])]:
+            desktop.handle(event)
+            dream.answer(request(desktop, (event,)))
+            seen = find(desktop.widgets, f"{app}/{inner}").rect.inset(3, 3, 3, 3).meet(desktop.stack.area)
+            lit = Rect(*desktop.router.pointer, 1, 1).grow(60)
+            apart = (dream.guide[0] != shown(desktop).pixels).any(-1)
+            apart[lit.meet(Rect(0, 0, *SIZE)).slices] = False
+            assert apart[seen.slices].mean() < (0.02 if app == "Settings" else 0.002), (app, event)  # what the desktop lights may be larger

@@ -67,7 +67,6 @@ class App:
     least: ClassVar[tuple[int, int]] = (160, 100)
     first_focus: ClassVar[str] = ""  # name of the widget that has the focus when the window opens
     pages: ClassVar[tuple[str, ...]] = ()  # what it can show in place of the page that it opens with, see `shown_page`
-    scrolls: ClassVar[bool] = False  # whether its pages are longer than what is seen of them, see `scrolled`
     title: str = ""  # of the window when it opens, if not the app's name; `System.retitle` changes it later
     in_front: bool = True  # kept by the desktop: whether its window has the keyboard, as of this tick
 

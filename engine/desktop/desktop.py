@@ -68,9 +68,7 @@ class Desktop:
         self._sheet: Sheet | None = None
         self._parts = Parts()
         self.menu: Menu | None = None
-        self.ask_bar: AskBar | None = None
-        if state.get("ask_bar"):
-            self.ask_bar = self._ask_bar(state["ask_bar"])
+        self.ask_bar: AskBar | None = self._ask_bar(state["ask_bar"]) if state.get("ask_bar") else None
         bar = shell.bar_height(self._line())
         self.stack = WindowStack(Rect(0, 0, size[0], size[1] - bar), self._line)
         known = [saved for saved in state.get("windows", []) if saved["app"] in APPS]
@@ -168,6 +166,8 @@ class Desktop:
         if event.type not in ("wait", "move"):
             self.clock.input()
         self._diary.took(event)
+        if self.stack.of("Log"):
+            self.stale()  # it shows that line
         self.context.observe(event, self.size, self.router.pointer)
 
     def advance(self, t: float) -> None:

@@ -22,19 +22,6 @@ class Part(NamedTuple):
     name: str = ""
 
 
-def page_view(window: Rect, row: int) -> Rect:
-    """Where a page is seen in what a window holds."""
-    return parted_page(window, row)[1]
-
-
-def draw_about(canvas: Canvas, known: Sequence[str], scroll: int) -> Rect:
-    """That page alone, where `known` is known of the user; scroll: as of `App.scrolled`. Returns where it is."""
-    view = page_view(canvas.rect, canvas.row)
-    canvas.fill(view, Role.SURFACE, "body")
-    draw_parts(canvas.part(view), about(canvas, page_room(view), known, False, lambda: None), scroll, lambda _: None)
-    return view
-
-
 def parted_page(window: Rect, row: int) -> tuple[Rect, Rect]:
     """Where the pages' names stand, and a page."""
     tabs = Rect(window.x + PAD, window.y + 8, window.w - 2 * PAD, row)

@@ -21,6 +21,12 @@ def title_height(line: int) -> int:
     return line + 9
 
 
+def inside(window: Rect, line: int, border: int) -> Rect:
+    """What a window, by its outer rect, holds below its title bar; line: how high a line of text is, border: of the window; pixels."""
+    top = border + title_height(line)
+    return Rect(window.x + border, window.y + top, window.w - 2 * border, window.h - top - border)
+
+
 def title_room(bar: Rect, left: bool = False) -> Rect:
     """What a title bar's icon and its three buttons leave for the title; left: whether the buttons stand on the left."""
     buttons = 3 * (bar.h - 2) + 4
@@ -81,20 +87,23 @@ class Window:
     def draw(self, canvas: Canvas, active: bool, keeper: WindowKeeper) -> None:
         """Draw the frame, the title bar, the app's content and the strips that resize."""
         outer = canvas.part(self.rect, self.name)
-        height = title_height(canvas.line)
         states = (("active",) if active else ()) + (("maximised",) if self.normal else ())
         canvas.widget("window", self.name, self.rect, Touch(), self.title or self.name, state=states)
+        self.draw_frame(outer, active, keeper)
+        held = inside(self.rect, canvas.line, canvas.sheet.chrome.border)
+        outer.fill(held, Role.SURFACE, "body")
+        self.app.draw(Canvas(canvas.sheet, held, self.name, held.meet(outer.clip)))
+        if not self.normal:
+            self._edges(outer, keeper.work_area, canvas.line)
+
+    def draw_frame(self, outer: Canvas, active: bool, keeper: WindowKeeper) -> None:
+        """Draw all that stands around what the window holds, on a canvas of its outer rect."""
+        border, height = outer.sheet.chrome.border, title_height(outer.line)
         outer.fill(self.rect, Role.BORDER, "window")
-        border = canvas.sheet.chrome.border
         bar = Rect(self.rect.x + border, self.rect.y + border, self.rect.w - 2 * border, height - 1)
         outer.fill(bar, Role.TITLE if active else Role.TITLE_IDLE, "title" if active else "title_idle")
         self._title(outer, bar, active, keeper)
         outer.fill(Rect(bar.x, bar.bottom, bar.w, 1), Role.BORDER, "line")
-        inside = Rect(bar.x, bar.bottom + 1, bar.w, self.rect.bottom - border - bar.bottom - 1)
-        outer.fill(inside, Role.SURFACE, "body")
-        self.app.draw(Canvas(canvas.sheet, inside, self.name, inside.meet(outer.clip)))
-        if not self.normal:
-            self._edges(outer, keeper.work_area, canvas.line)
 
     def _title(self, canvas: Canvas, bar: Rect, active: bool, keeper: WindowKeeper) -> None:
         ink = Role.TITLE_INK if active else Role.TITLE_IDLE_INK

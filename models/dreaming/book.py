@@ -1,4 +1,4 @@
-"""The book of windows: what a window shows that was just opened, with a document or without, its button in the taskbar, its menus,
+"""The book of windows: what a window holds that was just opened, with a document or without, its button in the taskbar, its menus,
 the launcher, and what lies under all windows, a page each.
 
 A page is what the source shows most often, pixel by pixel, over many desktops, and the mean where nothing is shown often: a memory
@@ -33,7 +33,6 @@ DOCUMENT = 400  # and an app's slot: of its window with a document that is shown
 LAUNCHER = 500  # of the launcher with nothing typed into it
 TURNED = 600  # and an app's slot, and so many times FOLIO more as the place of a page in `App.pages`: of its window with that page
 FOLIO = 20
-UNROLLED = 900  # and the same, the first page counted: all of such a page, of which a window shows a part
 LARGEST = 2048  # pixels: a page's side
 ROOM = 2**25  # pixels of all pages together
 FORMS, COLOURS_OF = ".forms", ".colours"  # what the names of a page's forms and of its palette end in
@@ -44,12 +43,8 @@ _TURNED = {
     TURNED + FOLIO * i + slot: f"{name.casefold()}-{page.casefold().replace(' ', '-')}"
     for slot, (name, app) in enumerate(APPS.items()) for i, page in enumerate(app.pages)
 }  # fmt: skip
-_UNROLLED = {
-    UNROLLED + FOLIO * i + slot: f"{name.casefold()}-unrolled-{i}"
-    for slot, (name, app) in enumerate(APPS.items()) if app.scrolls for i, _ in enumerate(("", *app.pages))
-}  # fmt: skip
 _NAMES = {
-    GROUND: "ground", WINDOW_MENU + GROUND: "menu-ground", LAUNCHER: "launcher", **_APPS, **_TURNED, **_UNROLLED,
+    GROUND: "ground", WINDOW_MENU + GROUND: "menu-ground", LAUNCHER: "launcher", **_APPS, **_TURNED,
     **{first + slot: f"{kind}-{name}" for first, kind in _OF_APPS.items() for slot, name in _APPS.items()},
 }  # fmt: skip
 
@@ -143,12 +138,6 @@ def turned(app: int, page: str) -> int | None:
     """What stands for a page of an app's in place of its slot; None for the one that it opens with."""
     pages = tuple(APPS.values())[app].pages
     return TURNED + FOLIO * pages.index(page) + app if page in pages else None
-
-
-def unrolled(app: int, page: str) -> int | None:
-    """What stands for all of a page of an app's that scrolls; None for other apps."""
-    one, pages = tuple(APPS.values())[app], ("", *tuple(APPS.values())[app].pages)
-    return UNROLLED + FOLIO * pages.index(page) + app if one.scrolls and page in pages else None
 
 
 def _name_of(subject: Subject) -> str:

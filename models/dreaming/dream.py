@@ -122,8 +122,7 @@ class Dream:
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()
             pixels = _by_pixel(picks.unsqueeze(2))[0]
-            if kept := self._known.told_text:  # which is laid
-                pixels[kept.slices] = COLOURS
+            pixels[self._known.kept(step.event, step.pointer)] = COLOURS
             came = guess.sure or (bool(guess.spots) and self._comes(pictures, pixels, guess.spots))
             if came:
                 doubtful = (change[0] < BESIDE).cpu().repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)

@@ -167,6 +167,8 @@ class Field:
             now.touch.drag(event.x - now.box.x, event.y - now.box.y)
         elif isinstance(event, Up) and self._held:
             self._held = False
+            if now.touch.drag:
+                now.touch.drag(event.x - now.box.x, event.y - now.box.y)
         elif isinstance(event, Wheel) and now.told and now.touch.wheel:
             return now.box.holds(*step.pointer) and now.touch.wheel(event.dy)
         else:

@@ -1,13 +1,15 @@
 """What stands in a window that shows a document of the user's, as its app would show it first.
 
 Nobody can dream what a document says: it is the user's own, as a picture's pixels are with a guide. So the context tells of it
-(`engine.painter.Work`), and it is laid into the picture of the window where the app's own rules put it; the window around it
-is dreamt.
+(`engine.painter.Work`), and it is laid into the picture of what its window holds where the app's own rules put it; what stands around
+it is dreamt. Pictures are uint8 (PLANES, h, w).
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -20,15 +22,13 @@ from engine.desktop.apps.log import Part
 from engine.desktop.apps.notes import NEW
 from engine.desktop.apps.paint import BLANK
 from engine.desktop.apps.registry import APPS
-from engine.desktop.apps.settings import ABOUT
+from engine.desktop.apps.settings import LOOK, Settings
 from engine.desktop.canvas import Canvas, Sheet, row_height
 from engine.desktop.document_list import KIND
 from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.note_page import NotePage, tools
 from engine.desktop.paintbox import picture_place, picture_room
-from engine.desktop.settings_page import draw_about, page_view
 from engine.desktop.toolbar import parted
-from engine.desktop.window import title_height
 from engine.desktop.word_count import count, told
 from engine.errors import InputError
 from engine.geometry import Rect
@@ -36,7 +36,7 @@ from engine.painter import Work
 from engine.scene import Touch
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, fit, line_height
-from models.dreaming.pictures import NOTES, RIGHT, drawn, reinked, stretched
+from models.dreaming.pictures import NOTES, drawn, reinked
 
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
 CHOSEN = 0.3  # share of a row that is lit where it is chosen
@@ -50,6 +50,19 @@ class Clipboard:
     """All that an editor needs of a system."""
 
     clipboard = ""
+
+
+class Chosen:
+    """All that Settings need of a system, as their rows tell it (`Settings.listed`)."""
+
+    def __init__(self, rows: Sequence[str]) -> None:
+        self._rows = list(rows)
+
+    def preference(self, key: str) -> Any:
+        return next(json.loads(value) for name, _, value in (row.partition("\t") for row in self._rows) if name == key)
+
+    def known(self) -> list[str]:
+        return self._rows
 
 
 def editor_with(text: str, place: dict[str, Any] | None = None, system: Clipboard | None = None) -> Editor:
@@ -115,8 +128,8 @@ def focused(planes: Tensor, window: Rect) -> Rect | None:
 
 
 def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None = None, focus: bool = False) -> bool:
-    """Put what a document says into a picture of its window, uint8 (PLANES, h, w), if that is told; False where the picture has no room
-    for it. size: of text; place: as of `editor_with`; focus: whether a text has that even where something is asked beside it."""
+    """Put what a document says into a picture of what its window holds, if that is told; False where there is no room for it. size: of
+    text; place: as of `editor_with`; focus: whether a text has that even where something is asked beside it."""
     if (work.content is None and work.name) or work.app not in (NOTES, PAINT):
         return True
     if work.app == PAINT:
@@ -125,13 +138,12 @@ def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None
 
 
 def lay_rows(picture: Tensor, work: Work, size: int) -> None:
-    """Put what an app lists into a picture of its window, if there is room for it; as `lay_out`. The row that was chosen still is."""
-    _, h, w = picture.shape
-    sheet, inside = Sheet(size), _inside(w, h, size)
-    canvas = Canvas(sheet, inside)
+    """Put what an app lists into such a picture, if there is room for it. The row that was chosen still is."""
+    sheet, outer = Sheet(size), _outer(picture)
+    canvas = Canvas(sheet, outer)
     if work.app in (FILES, LOG) or (work.app == NOTES and "list" in work.page):
-        box = parted(inside, canvas.row)[1] if work.app != NOTES else _note_page(inside, work, size).list
-        if box is None or not inside.holds(box.right - 1, box.bottom - 1):
+        box = parted(outer, canvas.row)[1] if work.app != NOTES else _note_page(outer, work, size).list
+        if box is None or not outer.holds(box.right - 1, box.bottom - 1):
             return
         part = box.inset(2, 2, 2, 2)
         canvas.fill(box, Role.FIELD, "field")
@@ -140,26 +152,14 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
             Part.of(work.rows, box, max(total - work.scroll, 0) if work.scroll else None, size).draw(canvas, box, _nothing)
         else:
             _draw_rows(canvas, box, work, shows(picture, Role.SELECTION))
-    elif work.app == SETTINGS and work.page == ABOUT:
-        part = draw_about(canvas, work.rows, work.scroll)
+    elif work.app == SETTINGS and work.rows:
+        part = outer
+        canvas.fill(outer, Role.SURFACE, "body")
+        state = {"page": work.page or LOOK, "scroll": work.scroll, "set_in": size}
+        Settings(cast(System, Chosen(work.rows)), state).draw(canvas)
     else:
         return
-    picture[:, *part.slices] = drawn(sheet.items, w, h)[:, *part.slices]
-
-
-def lay_scrolled(picture: Tensor, unrolled: Tensor, scroll: int, size: int) -> None:
-    """Put the part of a page of Settings that is seen into a picture of its window; unrolled: all of it, uint8 (PLANES, h, w)."""
-    _, h, w = picture.shape
-    view, sheet = page_view(_inside(w, h, size), row_height(size)), Sheet(size)
-    if view.h < 1:
-        return
-    canvas, page = Canvas(sheet, view), stretched(unrolled, view.w, unrolled.shape[1], RIGHT, 0)
-    canvas.fill(view, Role.SURFACE, "body")
-    canvas.scrollbar(Rect(view.right - 12, view.y + 4, 10, view.h - 8), scroll, view.h, page.shape[1], _nothing)
-    picture[:, *view.slices] = drawn(sheet.items, w, h)[:, *view.slices]
-    beyond = page.shape[1] - view.h
-    part = page[:, max(min(scroll, beyond), 0) :, : view.w - 14 * (beyond > 0)][:, : view.h]
-    picture[:, *Rect(view.x, view.y, part.shape[2], part.shape[1]).slices] = part
+    picture[:, *part.slices] = drawn(sheet.items, outer.w, outer.h)[:, *part.slices]
 
 
 def _draw_rows(canvas: Canvas, box: Rect, work: Work, lit: np.ndarray) -> None:
@@ -179,23 +179,32 @@ def _draw_rows(canvas: Canvas, box: Rect, work: Work, lit: np.ndarray) -> None:
     canvas.scrollbar(Rect(box.right - 13, box.y + 2, 10, box.h - 4), first, page, len(rows), _nothing)
 
 
-def text_box(window: Rect, work: Work, size: int) -> Rect:
-    """Where the text stands in a window of Notes, frame pixels."""
-    return _note_page(_inside(window.w, window.h, size), work, size).text.shift(window.x, window.y)
+def told_part(held: Rect, work: Work, size: int) -> Rect | None:
+    """Where what is told of a window is all that stands in what it holds; None where nothing of it is told."""
+    if work.app == SETTINGS:
+        return held if work.rows else None
+    if work.app in (FILES, LOG):
+        return parted(held, row_height(size))[1].inset(2, 2, 2, 2)
+    return text_box(held, work, size) if work.app == NOTES and isinstance(work.content, str) else None
 
 
-def _note_page(inside: Rect, work: Work, size: int) -> NotePage:
-    return NotePage.of(inside, row_height(size), line_height(Face(size)), size, "find" in work.page, "list" in work.page)
+def text_box(held: Rect, work: Work, size: int) -> Rect:
+    """Where the text stands in what a window of Notes holds."""
+    return _note_page(held, work, size).text
+
+
+def _note_page(held: Rect, work: Work, size: int) -> NotePage:
+    return NotePage.of(held, row_height(size), line_height(Face(size)), size, "find" in work.page, "list" in work.page)
 
 
 def _lay_text(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None, focus: bool) -> bool:
     """Notes are all laid out anew around a text: what is not asked, and not listed, follows from it."""
-    _, h, w = picture.shape
+    outer = _outer(picture)
     sheet, text = Sheet(size), work.content if isinstance(work.content, str) else ""
-    canvas, inside = Canvas(sheet, Rect(0, 0, w, h)), _inside(w, h, size)
+    canvas = Canvas(sheet, outer)
     lists, asks = "list" in work.page, "find" in work.page
-    page, editor = _note_page(inside, work, size), editor_with(text, place)
-    canvas.fill(inside, Role.SURFACE, "body")
+    page, editor = _note_page(outer, work, size), editor_with(text, place)
+    canvas.fill(outer, Role.SURFACE, "body")
     if page.tools:
         toolbar.draw(canvas, page.tools, tools(editor.buffer, lists, asks, defaultdict(lambda: _nothing)))
     if page.list:
@@ -203,41 +212,39 @@ def _lay_text(picture: Tensor, work: Work, size: int, place: dict[str, Any] | No
         canvas.outline(page.list, Role.BORDER, shape="field")
     if page.status:
         canvas.text_in(page.status, told(count(text), len(text)), Role.MUTED, align="right")
-    drawing, (shown, _) = drawn(sheet.items, w, h), set_out(editor, page.text, size, focus or not asks, focus or not asks)
+    drawing, (shown, _) = drawn(sheet.items, outer.w, outer.h), set_out(editor, page.text, size, focus or not asks, focus or not asks)
     drawing[:, *page.text.slices] = shown
     if page.question:
         asked = picture[:, *page.question.slices].clone()
         if focus:
             asked[:3] = reinked(asked[:3], (Role.FIELD, Role.ACCENT), (Role.FIELD, Role.BORDER))
         drawing[:, *page.question.slices] = asked
-    picture[:, *inside.slices] = drawing[:, *inside.slices]
+    picture[:] = drawing
     return True
+
+
+def _outer(picture: Tensor) -> Rect:
+    return Rect(0, 0, picture.shape[2], picture.shape[1])
 
 
 def _nothing(*_: object) -> None:
     """What is done by a tool, or a scroll bar, that is only drawn."""
 
 
-def _inside(w: int, h: int, size: int) -> Rect:
-    """What a window holds below its title, in its own pixels."""
-    top = title_height(line_height(Face(size))) + 1
-    return Rect(1, top, w - 2, h - 1 - top)
-
-
 def _lay_picture(picture: Tensor, name: str, content: bytes | None, size: int) -> bool:
-    _, h, w = picture.shape
+    outer = _outer(picture)
     try:
         pixels = bitmap.blank(*BLANK) if content is None else bitmap.decode(name, content)[0]
     except InputError:
         return True  # and the desktop says so
-    room = picture_room(_inside(w, h, size))
+    room = picture_room(outer)
     view = picture_place(room, pixels.shape[1], pixels.shape[0])
-    if view.grow(1).meet(Rect(0, 0, w, h)) != view.grow(1):
+    if view.grow(1).meet(outer) != view.grow(1):
         return False
     sheet = Sheet(size)
-    canvas = Canvas(sheet, Rect(0, 0, w, h))
+    canvas = Canvas(sheet, outer)
     canvas.fill(room, Role.SURFACE)
     canvas.outline(view.grow(1), Role.ACCENT)
     canvas.picture(view, bitmap.scaled(pixels, view.w, view.h), (name,))
-    picture[:, *room.slices] = drawn(sheet.items, w, h)[:, *room.slices]
+    picture[:, *room.slices] = drawn(sheet.items, outer.w, outer.h)[:, *room.slices]
     return True

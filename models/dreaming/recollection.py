@@ -18,10 +18,9 @@ from models.dreaming.codes import NOWHERE, codes_of
 from models.dreaming.papers import focused
 from models.dreaming.planes import PLANES, joined, moved, movement
 from models.dreaming.popups import Deed, Popups, Screen
-from models.dreaming.windows import Windows
+from models.dreaming.windows import LIT, Windows
 from models.memory import PictureMemory, wide
 
-LIT = 5  # cells: as high as an icon with its name
 GUESSED = 4  # of the pictures at hand, the one with the typed letter
 
 
@@ -121,6 +120,10 @@ class Recollection:
         """Where that text stands, frame pixels, while nothing is open above it."""
         return None if self.popups else self._windows.text_box
 
+    def kept(self, event: Event | None, pointer: tuple[int, int]) -> Tensor:
+        """Where an event leaves what is told of windows as it was laid, while nothing is open above it: bool (H, W)."""
+        return torch.zeros(self.planes.shape[1:], dtype=torch.bool) if self.popups else self._windows.kept(event, pointer)
+
     def refocused(self, event: Event | None, edited: bool) -> bool:
         """Whether that text has the focus now, and is not shown so: an event gave it that, or edited it."""
         box = self.told_text
@@ -196,17 +199,16 @@ class Recollection:
         self._places.clear()
         self._windows.clear()
         self.popups.clear()
-        self._held = None
+        self._held, self.planes = None, torch.zeros_like(self.planes)
         if state is None or len(state) != len(self.state()):
-            self.planes = torch.zeros_like(self.planes)
             return
         flat, first = state.flatten(0, 1), [PLANES, Windows.PLANES_KEPT, Popups.PLANES_KEPT]
         left = len(flat) - sum(first)
         planes, windows, popups, places, _ = flat.split([*first, left // PLANES * PLANES, left % PLANES])
-        self.planes = planes.clone()
-        self._windows.restore(windows)
-        self.popups.restore(popups)
-        self._places.restore(places.unflatten(0, (-1, PLANES)))
+        if self._windows.restore(windows):
+            self.planes = planes.clone()
+            self.popups.restore(popups)
+            self._places.restore(places.unflatten(0, (-1, PLANES)))
 
 
 def guessed(hand: AtHand, planes: Tensor) -> AtHand:

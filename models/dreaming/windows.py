@@ -2,10 +2,10 @@
 
 A window is an object that keeps its looks while it moves, comes to the front, or goes and returns (object-centric, as
 in slot attention, Locatello et al., 2020, arXiv:2006.15055; here the context says which objects there are). So when
-the context tells of other windows than before, the guide is laid anew from the pictures of them, back to front, and the
-dreamer goes on from there. Of a window the context tells also which of its app's pages it shows, what it lists, and what the document
-in it says: another page or document is another picture of the window (`models.dreaming.panes`). What lies around what windows
-hold is laid and not dreamt, but for what the pointer is on.
+the context tells of other windows than before, the guide is laid anew from the pictures of what they hold, back to front, in frames
+that are drawn as the look has them (`models.dreaming.frames`), and the dreamer goes on from there. Of a window the context tells also
+which of its app's pages it shows, what it lists, and what the document in it says: another page or document is another picture
+(`models.dreaming.panes`). What lies around what windows hold is laid and not dreamt, but for what the pointer is on.
 """
 
 from __future__ import annotations
@@ -18,25 +18,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, open_apps_of, text_size_of
+from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, look_of, open_apps_of, text_size_of
 from engine.desktop.apps.registry import APPS
 from engine.desktop.shell import bar_height, icon_boxes
-from engine.desktop.window import title_height
-from engine.events import Down, Event, Key, Up
+from engine.events import Down, Event, Key, Move, Up
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures, Work
+from engine.styles import chrome_of
+from engine.theme import Chrome
 from engine.typeface import Face, line_height
 from models.dreaming import taskbar
 from models.dreaming.book import BUTTON, GROUND, Book
+from models.dreaming.frames import Form, Frame
 from models.dreaming.letters import letter_of
-from models.dreaming.panes import Form, Panes, Picture, Placed, Told, number_of
-from models.dreaming.papers import PAINT, lay_out, text_box
+from models.dreaming.panes import Kept, Panes, Placed, Told, number_of
+from models.dreaming.papers import FILES, PAINT, SETTINGS, lay_out, text_box, told_part
 from models.dreaming.pictures import BELOW, RIGHT, stretched
 from models.dreaming.planes import PLANES
 from models.dreaming.taskbar import Tasks
 
+LIT = 5  # cells: as high as an icon with its name
 POOL = 4  # frames' worth of pictures that are kept
-_HEAD = 11  # numbers told of a picture in `state`
+_HEAD = 12  # numbers told of a picture in `state`
+_KIND = 1001  # of state: another one for each way in which it was ever kept
 
 
 class Windows:
@@ -60,7 +64,7 @@ class Windows:
         """Know nothing but what `planes` show, uint8 (PLANES, H, W); ground: what is known to lie under all windows. Where it is
         not, the book says what lies under those that there are."""
         self.clear()
-        self._panes.told = Told(text_size_of(context.slow), {one.app: one for one in context.work})
+        self._panes.told = Told(_form_of(context), {one.app: one for one in context.work})
         self._shown = self._told(context)
         self._tasks = Tasks.of(context, _apps(self._shown))
         self.ground = planes.clone() if ground is None else ground.clone()
@@ -78,15 +82,15 @@ class Windows:
         """What is shown, `planes`, with the windows that the context tells of, and their buttons in the taskbar; the same tensor
         where none is another. event: what happened; opens: whether that was for a popup, which may have opened a document; place: in the
         text in focus, as of `papers.lay_out`."""
-        known = self._work
+        known, form = self._work, self._form
         self._panes.told = self._panes.told._replace(work={one.app: one for one in context.work})
         told = self._told(context)
-        tasks = Tasks.of(context, _apps(told))
-        if (told, tasks) == (self._shown, self._tasks):
+        tasks, new_form = Tasks.of(context, _apps(told)), _form_of(context)
+        if (told, tasks, new_form) == (self._shown, self._tasks, form):
             return planes
         self._take(planes)
         for app in set(self._tasks.apps) - set(tasks.apps):
-            if self._book.page(app, self._text_size) is not None:
+            if self._book.page(app, form.text_size) is not None:
                 self._panes.forget(app, known.get(app))
         open_before = self._tasks.apps
         other = {
@@ -101,29 +105,34 @@ class Windows:
         were = {window.app: window for window in self._shown}
         before, self._shown, self._tasks = self._tasks, told, tasks
         places = {(front.app, front.document): place} if front and place else {}
-        self._panes.told = Told(tasks.text_size, self._work, frozenset(open_before), places)
+        self._panes.told = Told(new_form, self._work, frozenset(open_before), places)
         if before.text_size != tasks.text_size and (believed := self._believed_ground()) is not None:
             self.ground, self._clock = believed, ""
         out = self.ground.clone()
         for back, window in reversed(list(enumerate(told))):
-            part = window.rect.meet(self.area)
-            planes = self._panes.of(window, not back)
-            self._panes.renew(planes, window, were.get(window.app))
-            out[:, *part.slices] = planes[:, *part.shift(-window.rect.x, -window.rect.y).slices]
+            held = self._panes.of(window)
+            self._panes.renew(held, window, were.get(window.app))
+            whole, part = self._frame(window, not back).around(held), window.rect.meet(self.area)
+            out[:, *part.slices] = whole[:, *part.shift(-window.rect.x, -window.rect.y).slices]
         self._panes.trim()
         titles, old = ({app: one.title for app, one in work.items()} for work in (self._work, known))
         self._laid = out if (before, old) == (tasks, titles) else taskbar.laid(out, before, tasks, self._book, titles)
         return self._laid
+
+    def _frame(self, window: Placed, front: bool) -> Frame:
+        """What stands around what a window holds."""
+        work = self._work.get(window.app)
+        title = work.title if work is not None else ""
+        return Frame(self._form, window.app, title, window.rect.w, window.rect.h, front, window.rect == self.area)
 
     def at_rest(self, planes: Tensor, pointer: tuple[int, int] | None = None) -> Tensor:
         """What is shown, `planes`, with all that is not in a window as it was laid last: the desktop with its icons, windows' edges and title
         bars, the taskbar, its clock where it is told; not what the book knows nothing of. Of these an event changes what the pointer is on and
         nothing else. pointer: where that is; None: it lights nothing."""
         around = torch.full(planes.shape[1:], self._book.knows(GROUND))
-        title = title_height(line_height(Face(self._text_size))) + 1
         for window in reversed(self._shown):
-            around[window.rect.meet(self.area).slices] = self._book.knows(window.app)
-            around[window.rect.inset(1, title, 1, 1).meet(self.area).slices] = False
+            around[window.rect.meet(self.area).slices] = True
+            around[self._form.inside(window.rect).meet(self.area).slices] = False
         around[taskbar.clock_part(self._size, self._text_size).slices] = bool(self._clock)
         for button in self.buttons:
             around[button.rect.slices] = self._book.knows(BUTTON + button.app)
@@ -155,7 +164,7 @@ class Windows:
         if work is None:
             return window
         picture = (f"{crc32(work.content)}",) if isinstance(work.content, bytes) else ()
-        rows = "\n".join((*work.rows, *picture, *(str(work.scroll),) * (work.scroll > 0)))
+        rows = "\n".join((work.title, *work.rows, *picture, *(str(work.scroll),) * (work.scroll > 0)))
         return window._replace(document=number_of(work.name), page=number_of(work.page), rows=number_of(rows))
 
     def _goes_on(self, before: Work, now: Work, event: Event | None, opens: bool) -> bool:
@@ -173,6 +182,30 @@ class Windows:
     def _work(self) -> Mapping[int, Work]:
         """What is open in windows, by app."""
         return self._panes.told.work
+
+    def kept(self, event: Event | None, pointer: tuple[int, int]) -> Tensor:
+        """Where an event leaves what is told of windows as it was laid: bool (H, W). What is listed can be chosen by clicks on it and by
+        keys, and of Settings a pointer lights what it is on."""
+        height, width = self.ground.shape[1:]
+        kept = torch.zeros(height, width, dtype=torch.bool)
+        lit = Rect(*pointer, 1, 1).grow(LIT * GRID).meet(Rect(0, 0, width, height))
+        for back, window in reversed(list(enumerate(self._shown))):
+            part, work = window.rect.meet(self.area), self._work.get(window.app)
+            kept[part.slices] = False
+            told = told_part(self._form.inside(window.rect), work, self._text_size) if work is not None else None
+            if told is None or work is None:
+                continue
+            if work.app == FILES and (not back if isinstance(event, Key) else not isinstance(event, Move) and told.holds(*pointer)):
+                continue
+            kept[told.meet(self.area).slices] = True
+            if work.app == SETTINGS and isinstance(event, (Move, Down, Up)) and told.holds(*pointer):
+                kept[lit.meet(told).slices] = False
+        return kept
+
+    @property
+    def _form(self) -> Form:
+        """Of all windows."""
+        return self._panes.told.form
 
     @property
     def _text_size(self) -> int:
@@ -199,16 +232,16 @@ class Windows:
     def text_box(self) -> Rect | None:
         """Where that stands, frame pixels."""
         front = self._shown[0] if self._shown else None
-        return text_box(front.rect, self._work[front.app], self._text_size) if front and self.text is not None else None
+        return text_box(self._form.inside(front.rect), self._work[front.app], self._text_size) if front and self.text is not None else None
 
     def focusing(self, planes: Tensor, place: dict[str, Any] | None) -> Tensor:
         """What is shown, `planes`, once that text has the focus; place: in it, as of `papers.lay_out`."""
         front = self._shown[0]
         self._take(planes)
-        picture, part = self._panes.of(front, True), front.rect.meet(self.area)
+        picture, held = self._panes.of(front), self._form.inside(front.rect)
         lay_out(picture, self._work[front.app], self._text_size, place, True)
-        out = planes.clone()
-        out[:, *part.slices] = picture[:, *part.shift(-front.rect.x, -front.rect.y).slices]
+        out, part = planes.clone(), held.meet(self.area)
+        out[:, *part.slices] = picture[:, *part.shift(-held.x, -held.y).slices]
         return out
 
     @property
@@ -234,11 +267,12 @@ class Windows:
         """Keep what is seen of every window, and of what lies under them."""
         planes = self.at_rest(planes)
         free = torch.ones(planes.shape[1:], dtype=torch.bool)
-        for back, window in enumerate(self._shown):
-            part = window.rect.meet(self.area)
-            kept = self._panes.of(window, not back)[:, *part.shift(-window.rect.x, -window.rect.y).slices]
+        for window in self._shown:
+            held = self._form.inside(window.rect)
+            part = held.meet(self.area)
+            kept = self._panes.of(window)[:, *part.shift(-held.x, -held.y).slices]
             kept.copy_(torch.where(free[part.slices], planes[:, *part.slices], kept))
-            free[part.slices] = False
+            free[window.rect.meet(self.area).slices] = False
         self.ground = torch.where(free, planes, self.ground)
 
     def _believed_ground(self) -> Tensor | None:
@@ -250,34 +284,37 @@ class Windows:
         """Everything as planes, uint8 (N, H, W), always as many, for `restore`."""
         width, height = self._size
         pictures = list(self._panes)
-        places = {self._panes.form(window): (back, window.rect.x, window.rect.y, window.rows) for back, window in enumerate(self._shown)}
+        places = {self._panes.key(window): (back, *window.rect, window.rows) for back, window in enumerate(self._shown)}
         heads = np.zeros((len(pictures) + 1, _HEAD), np.int16)
-        heads[0, :5] = len(pictures), self._text_size, *self._tasks.numbers()
-        for head, (form, picture) in zip(heads[1:], pictures, strict=True):
-            head[:] = *form, picture.front, *places.get(form, (-1, 0, 0, 0))
-        flat = [torch.from_numpy(heads.view(np.uint8).ravel()), *(picture.planes.flatten() for _, picture in pictures)]
+        heads[0, :9] = _KIND, len(pictures), *self._tasks.numbers(), self._form.text_size, *self._form.chrome
+        for head, (key, _) in zip(heads[1:], pictures, strict=True):
+            head[:] = *key, *places.get(key, (-1, 0, 0, 0, 0, 0))
+        flat = [torch.from_numpy(heads.view(np.uint8).ravel()), *(picture.flatten() for _, picture in pictures)]
         pool = torch.zeros(self.PLANES_KEPT - 2 * PLANES, height, width, dtype=torch.uint8)
         joined = torch.cat(flat)
         pool.view(-1)[: len(joined)] = joined
         return torch.cat([self.ground, self._laid, pool])
 
-    def restore(self, state: Tensor) -> None:
-        """Take back what `state` gave."""
-        self.ground, self._laid = state[:PLANES].clone(), state[PLANES : 2 * PLANES].clone()
+    def restore(self, state: Tensor) -> bool:
+        """Take back what `state` gave; False, and nothing is known then, if another version did."""
+        self.clear()
         flat = state[2 * PLANES :].flatten()
-        count, *numbers = flat[: 2 * _HEAD].numpy().view(np.int16)[:5].tolist()
-        self._tasks = Tasks.from_numbers(*numbers)
+        kind, count, *tasks, text_size, border, centred, left = flat[: 2 * _HEAD].numpy().view(np.int16)[:9].tolist()
+        if kind != _KIND:
+            return False
+        self.ground, self._laid = state[:PLANES].clone(), state[PLANES : 2 * PLANES].clone()
+        self._tasks = Tasks.from_numbers(text_size, *tasks)
         heads = flat[2 * _HEAD : 2 * _HEAD * (count + 1)].numpy().view(np.int16).reshape(count, _HEAD).tolist()
         at, shown = 2 * _HEAD * (count + 1), {}
-        self._panes.clear()
-        self._panes.told = Told(self._text_size)
-        for app, document, page, text_size, w, h, front, back, x, y, rows in heads:
+        self._panes.told = Told(Form(text_size, Chrome(border, bool(centred), bool(left))))
+        for app, document, page, size, w, h, back, *place, rows in heads:
             planes = flat[at : at + PLANES * w * h].view(PLANES, h, w).clone()
-            self._panes.keep(Form(app, document, page, text_size, w, h), Picture(planes, bool(front)))
+            self._panes.keep(Kept(app, document, page, size, w, h), planes)
             at += planes.numel()
             if back >= 0:
-                shown[back] = Placed(app, Rect(x, y, w, h), document, page, rows)
+                shown[back] = Placed(app, Rect(*place), document, page, rows)
         self._shown = tuple(shown[back] for back in sorted(shown))
+        return True
 
     def clear(self) -> None:
         """Forget everything."""
@@ -285,6 +322,10 @@ class Windows:
         self.ground = self._laid = torch.zeros_like(self.ground)
         self._shown, self._tasks = (), Tasks()
         self._clock = ""
+
+
+def _form_of(context: ContextFeatures) -> Form:
+    return Form(text_size_of(context.slow), chrome_of(look_of(context.slow)))
 
 
 def _apps(windows: Sequence[Placed]) -> list[int]:

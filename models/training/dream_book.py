@@ -16,7 +16,6 @@ from torch import Tensor
 from engine.desktop import bitmap
 from engine.desktop.apps.paint import BLANK
 from engine.desktop.apps.registry import APPS
-from engine.desktop.apps.settings import LOOK, SYSTEM, Settings
 from engine.desktop.asking import TEXT_SIZES
 from engine.desktop.desktop import Desktop
 from engine.events import Ask, Down, Key, Move, Text, Up
@@ -39,10 +38,9 @@ from models.dreaming.book import (
     packed,
     shown_by,
     turned,
-    unrolled,
 )
 from models.dreaming.codes import codes_of
-from models.dreaming.pictures import drawn
+from models.dreaming.frames import Form
 from models.dreaming.planes import SEEN, planes_of
 from models.loading import BOOK, load_book, load_bundled, save_book
 from models.synthetic import prose
@@ -54,8 +52,8 @@ OPENED = 32  # desktops that a page is learned from
 WINDOWS = (*range(len(APPS)), *range(DOCUMENT, DOCUMENT + len(APPS)))  # whose forms are learned too: what else there is, is drawn
 KMEANS = 3  # rounds in which a palette is bettered
 USUAL = 0.5  # share of them that show the same, from which that is what a page shows
-WAYS = {"Notes": ("Documents", "Find", "Documents"), "Settings": ("System", "About you"), "Files": ("Bin",)}  # buttons that lead to other pages
-Look = Callable[[Desktop, np.random.Generator], Iterator[tuple[int, Rect | Tensor]]]  # what pages show: parts of the screen, or planes
+WAYS = {"Notes": ("Documents", "Find", "Documents"), "Files": ("Bin",)}  # buttons that lead to other pages
+Look = Callable[[Desktop, np.random.Generator], Iterator[tuple[int, Rect]]]  # what pages show: parts of the screen
 
 
 def book_of(config: TrainConfig) -> Book:
@@ -73,7 +71,7 @@ def book_of(config: TrainConfig) -> Book:
 def learned(rng: np.random.Generator) -> Book:
     """A book from desktops of the synthetic source."""
     looks: list[Look] = [_bare, *(partial(_opened, app) for app in APPS), *(partial(_with_document, app) for app in ("Notes", "Paint"))]
-    looks += [*(partial(_turned, app) for app in WAYS), _unrolled]
+    looks += [*(partial(_turned, app) for app in WAYS)]
     pages, forms, palettes = dict[Subject, Tensor](), dict[Subject, Tensor](), dict[Subject, Tensor]()
     for text_size in TEXT_SIZES:
         for look in looks:
@@ -81,7 +79,7 @@ def learned(rng: np.random.Generator) -> Book:
             for _ in range(OPENED):
                 desktop = _desktop(text_size, rng)
                 for page, part in look(desktop, rng):
-                    seen[page].append(_planes(desktop, part) if isinstance(part, Rect) else part)
+                    seen[page].append(_planes(desktop, part))
             for page, pictures in seen.items():
                 often, _ = Counter(tuple(picture.shape) for picture in pictures).most_common(1)[0]  # in the size that is met most often
                 planes, subject = torch.stack([picture for picture in pictures if picture.shape == often]), Subject(page, text_size)
@@ -154,19 +152,6 @@ def _with_document(app: str, desktop: Desktop, rng: np.random.Generator) -> Iter
     yield DOCUMENT + list(APPS).index(app), _front(desktop)
 
 
-def _unrolled(desktop: Desktop, rng: np.random.Generator) -> Iterator[tuple[int, Tensor]]:
-    slot = list(APPS).index("Settings")
-    desktop.handle(Ask(_soon(desktop), "settings"))
-    for page, way in (("", LOOK), (SYSTEM, SYSTEM)):
-        _click(desktop, "Settings", way)
-        front = desktop.stack.front
-        assert front is not None and isinstance(front.app, Settings)
-        items, w, h = front.app.unrolled(desktop.text_size, front.rect.w - 2)
-        subject = unrolled(slot, page)
-        assert subject is not None
-        yield subject, drawn(items, w, h)
-
-
 def _click(desktop: Desktop, app: str, name: str) -> None:
     button = next(w.rect for w in desktop.widgets if w.path.startswith(f"{app}/") and w.name == name)
     for press in (Down, Up):
@@ -200,8 +185,9 @@ def _open_document(app: str, desktop: Desktop, rng: np.random.Generator) -> None
 
 
 def _front(desktop: Desktop) -> Rect:
+    """What the window in front holds."""
     assert desktop.stack.front is not None
-    return desktop.stack.front.rect
+    return Form(desktop.text_size, desktop.style.chrome).inside(desktop.stack.front.rect)
 
 
 def _press(desktop: Desktop, key: str, *mods: str) -> None:

@@ -181,29 +181,18 @@ class Calculator(App):
     # Drawing
 
     def draw(self, canvas: Canvas) -> None:
-        area = canvas.rect.inset(8, 8, 8, 8)
-        head = min(max(canvas.line * 2 + 22, area.h * 3 // 10), area.h * 2 // 5)
-        self._draw_display(canvas, Rect(area.x, area.y, area.w, head))
-        self._draw_keys(canvas, area.inset(0, head + 6, 0, 0))
+        display, keys = parted(canvas.rect, canvas.line)
+        self._draw_display(canvas, display)
+        self._draw_keys(canvas, keys)
 
     def _draw_keys(self, canvas: Canvas, area: Rect) -> None:
-        gap = 4 if area.h > 90 else 2
-        rows = TALL if (area.h + gap) // len(TALL) - gap >= 18 else WIDE
-        columns = len(rows[0])
-        sizes = (
-            n
-            for n in range(canvas.face.size, 7, -1)
-            if line_height(Face(n)) <= (area.h + gap) // len(rows) - gap
-        )
+        rows, xs, ys, gap = keys_in(area)
+        sizes = (n for n in range(canvas.face.size, 7, -1) if line_height(Face(n)) <= (area.h + gap) // len(rows) - gap)
         face = Face(next(sizes, 8))
-        for i, labels in enumerate(rows):
-            y = area.y + (area.h + gap) * i // len(rows)
-            h = area.y + (area.h + gap) * (i + 1) // len(rows) - gap - y
+        for labels, y, below in zip(rows, ys[:-1], ys[1:], strict=True):
             for column, label in enumerate(labels):
-                x = area.x + (area.w + gap) * column // columns
-                end = column + 1 if label != "=" else columns
-                box = Rect(x, y, area.x + (area.w + gap) * end // columns - gap - x, h)
-                self._draw_key(canvas, label, box, face)
+                x, beside = xs[column], xs[column + 1] if label != "=" else xs[-1]
+                self._draw_key(canvas, label, Rect(x, y, beside - gap - x, below - gap - y), face)
 
     def _draw_key(self, canvas: Canvas, label: str, box: Rect, face: Face) -> None:
         # Not in the Tab order: the keyboard has all these keys, and Enter must mean "=" after a click too.
@@ -243,3 +232,22 @@ def _tail(face: Face, text: str, room: int) -> str:
     while text and width(face, "…" + text) > room:
         text = text[1:]
     return "…" + text
+
+
+def parted(content: Rect, line: int) -> tuple[Rect, Rect]:
+    """Where the display stands in what a window holds, and the keys, which share their part evenly; line: how high a line of text is."""
+    area = content.inset(8, 8, 8, 8)
+    head = min(max(line * 2 + 22, area.h * 3 // 10), area.h * 2 // 5)
+    return area._replace(h=head), area.inset(0, head + 6, 0, 0)
+
+
+def keys_in(area: Rect) -> tuple[tuple[tuple[str, ...], ...], list[int], list[int], int]:
+    """The rows of keys that an area has room for, where their columns and their rows begin and one more of each would, and how many
+    pixels there are between two."""
+    gap = 4 if area.h > 90 else 2
+    rows = TALL if (area.h + gap) // len(TALL) - gap >= 18 else WIDE
+    xs, ys = (
+        [begin + (length + gap) * i // count for i in range(count + 1)]
+        for begin, length, count in ((area.x, area.w, len(rows[0])), (area.y, area.h, len(rows)))
+    )
+    return rows, xs, ys, gap

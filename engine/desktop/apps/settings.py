@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ import numpy as np
 
 from engine.desktop.app import App, System
 from engine.desktop.asking import TEXT_SIZES
-from engine.desktop.canvas import Canvas, Sheet
+from engine.desktop.canvas import Canvas
 from engine.desktop.settings_page import (
     PAD,
     Draw,
@@ -22,7 +23,6 @@ from engine.desktop.settings_page import (
     paragraph,
     parted_page,
 )
-from engine.drawing import Item
 from engine.geometry import Rect
 from engine.scene import Touch
 from engine.style_words import from_words
@@ -33,6 +33,7 @@ PAGES = LOOK, SYSTEM, ABOUT = "Look", "System", "About you"
 SIZES = ("512x384", "640x448", "768x576", "1024x768")
 MODES = ("guided", "dream")
 PREVIEW = (64, 38)  # pixels of a style's little picture
+TOLD = {LOOK: ("style", "styles", "text_size"), SYSTEM: ("size", "mode", "checkpoint", "checkpoints", "loras")}  # what pages show of what is preferred
 STEP, MOST = 0.1, 4.0  # of a LoRA's weight: at a time, and on either side of 0
 USUAL, FINE = (-1.0, 2.0), 0.05  # of the slider's: what it spans, and its step
 
@@ -46,7 +47,6 @@ class Settings(App):
     least: ClassVar[tuple[int, int]] = (190, 130)
     first_focus: ClassVar[str] = PAGES[0]
     pages: ClassVar[tuple[str, ...]] = PAGES[1:]
-    scrolls: ClassVar[bool] = True
 
     def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
         super().__init__(system, state)
@@ -68,17 +68,11 @@ class Settings(App):
     def scrolled(self) -> int:
         return self.scroll
 
-    def unrolled(self, text_size: int, width: int) -> tuple[list[Item], int, int]:
-        """All of its page as a window of that width shows it, one part after another: what is drawn, width and height in pixels."""
-        sheet, room = Sheet(text_size), page_room(Rect(0, 0, width, 0))
-        parts = self._layouts[self.page](Canvas(sheet, Rect(0, 0, width, 0)), room)
-        canvas = Canvas(sheet, Rect(0, 0, width, height_of(parts)))
-        canvas.fill(canvas.rect, Role.SURFACE, "body")
-        draw_parts(canvas, parts, 0, self._scroll_to)
-        return sheet.items, canvas.rect.w, canvas.rect.h
-
     def listed(self) -> list[str]:
-        return self.system.known() if self.page == ABOUT else []
+        """What is known of the user, or what is chosen and what there is to choose from, its value in JSON behind a tab."""
+        if self.page == ABOUT:
+            return self.system.known()
+        return [f"{key}\t{json.dumps(self.system.preference(key))}" for key in TOLD[self.page]]
 
     # Input
 

@@ -13,6 +13,7 @@ from engine.theme import Role
 from engine.typeface import width
 
 COLUMNS, ROWS = 20, 14
+EDGE, ABOVE = 2, 8  # pixels: around the board, and from there to the scores above it
 FULL_STEP = 10  # a move is due whenever this much pace has gathered
 FIRST_PACE, LAST_PACE = 5, 8  # gathered a tick: five moves a second at first
 EATEN_A_PACE = 6  # so much food makes it one faster
@@ -149,16 +150,11 @@ class Snake(App):
     # Drawing
 
     def draw(self, canvas: Canvas) -> None:
-        area = canvas.rect.inset(8, 6, 8, 8)
-        head = Rect(area.x, area.y, area.w, canvas.line)
-        side = max(min((area.w - 4) // COLUMNS, (area.h - head.h - 10) // ROWS), 3)
-        board = Rect(0, 0, side * COLUMNS, side * ROWS)
-        room = Rect(area.x, head.bottom + 6, area.w, area.bottom - head.bottom - 6)
-        board = board.shift(room.x + (room.w - board.w) // 2, room.y + (room.h - board.h) // 2)
+        board, area = board_in(canvas.rect, canvas.line), canvas.rect.inset(8, 0, 8, 0)
         narrow = board.w < 10 * canvas.face.size  # then the scores take the window's width
-        head = head if narrow else Rect(board.x - 2, head.y, board.w + 4, head.h)
-        self._draw_scores(canvas, head._replace(y=board.y - 8 - head.h))
-        self._draw_board(canvas, board, side)
+        x, w = (area.x, area.w) if narrow else (board.x - EDGE, board.w + 2 * EDGE)
+        self._draw_scores(canvas, Rect(x, board.y - ABOVE - canvas.line, w, canvas.line))
+        self._draw_board(canvas, board, board.w // COLUMNS)
         message = self._message()
         if message[0]:
             self._draw_message(canvas, board, message)
@@ -177,7 +173,7 @@ class Snake(App):
 
     def _draw_board(self, canvas: Canvas, board: Rect, side: int) -> None:
         touch = Touch(key=self.key, press=self._press, menu=self.menu, focusable=True)
-        frame = board.grow(2)
+        frame = board.grow(EDGE)
         status = self._message()[0] or "Playing"
         widget = canvas.widget("canvas", "field", frame, touch, status, self.score)
         canvas.fill(frame, Role.FIELD, "field")
@@ -218,3 +214,11 @@ class Snake(App):
         canvas.text_in(upper, title, Role.INK, bold, "centre")
         lower = Rect(upper.x, upper.bottom, upper.w, h // 2 - 8)
         canvas.label("hint", lower, hint, Role.MUTED, align="centre")
+
+
+def board_in(content: Rect, line: int) -> Rect:
+    """Where the board stands in what a window holds, cells of whole pixels; line: how high a line of text is."""
+    area = content.inset(8, 6, 8, 8)
+    side = max(min((area.w - 2 * EDGE) // COLUMNS, (area.h - line - 10) // ROWS), 3)
+    w, h, room = side * COLUMNS, side * ROWS, area.inset(0, line + 6, 0, 0)
+    return Rect(room.x + (room.w - w) // 2, room.y + (room.h - h) // 2, w, h)
