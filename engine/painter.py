@@ -105,7 +105,7 @@ class Work(NamedTuple):
     """What is open in a window. app: the slot of its app; name: of the user's document that it shows, "" where that has none yet, or it shows
     none; title: the window's; content: the document's, a text, or a picture as PNG bytes; None where there is none yet, or it is too
     large to be told; page: which of the app's pages it is, and scroll: how far that, or what is listed on it, is scrolled; rows: what it lists of the user's and the system's
-    own. See `App`."""
+    own, and chosen: which of them is that. See `App`."""
 
     app: int
     name: str
@@ -114,20 +114,35 @@ class Work(NamedTuple):
     page: str = ""
     rows: tuple[str, ...] = ()
     scroll: int = 0
+    chosen: str = ""
+
+
+class Asked(NamedTuple):
+    """What stands in the ask bar. text: what was typed; anchor, caret: between which of its characters is selected; suggestions: text, icon and
+    note of each; chosen: which of them is, -1 for none; hint: what stands there while nothing is typed."""
+
+    text: str
+    anchor: int
+    caret: int
+    suggestions: tuple[tuple[str, str, str], ...]
+    chosen: int
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
 class ContextFeatures:
     """The context as numbers, before a checkpoint's own encoder makes tokens of it.
 
-    slow: float32 (S,), style and habits, changes rarely; recent: float32 (R,), the last events; work: the open work, and clock: what
-    the clock shows, for who dreams. Equal are those whose numbers are.
+    slow: float32 (S,), style and habits, changes rarely; recent: float32 (R,), the last events; work: the open work, clock:
+    what the clock shows, notice: what is said for a while, and asked: the ask bar where it is open, for who dreams. Equal are those whose numbers are.
     """
 
     slow: np.ndarray
     recent: np.ndarray
     work: tuple[Work, ...] = ()
     clock: str = ""
+    notice: str = ""
+    asked: Asked | None = None
 
     def __eq__(self, other: object) -> bool:
         return (

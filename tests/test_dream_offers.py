@@ -12,7 +12,7 @@ from models.dreaming.book import Book
 from models.dreaming.dream import Dream
 from models.dreaming.planes import planes_of
 from models.dreaming.recollection import Recollection
-from tests.test_dream_popups import ESCAPE, OPEN, click, right
+from tests.test_dream_popups import ESCAPE, OPEN, click, right, untold
 from tests.test_dream_windows import one_window, woken
 from tests.test_dreaming import SIZE, Always, request, shown
 
@@ -30,7 +30,7 @@ class Lived:
     def take(self, *events: Event) -> None:
         for event in events:
             self.desktop.handle(event)
-            self.known.turn(event, self.desktop.features())
+            self.known.turn(event, untold(self.desktop))
 
     def alike(self, path: str) -> float:
         """Share of a popup's pixels that are as the desktop shows them."""
@@ -90,6 +90,27 @@ def test_the_launcher_shows_what_the_desktop_s_does_until_something_is_typed(boo
     assert torch.equal(before, lived.known.planes)
 
 
+def test_the_ask_bar_shows_what_is_told_of_it(book: Book) -> None:
+    """Letters, suggestions, the chosen one and the one under the pointer; several events in one request; and what it hid."""
+    desktop = one_window()
+    dream = Dream(Always(0), SIZE)
+    dream._known._windows._book = book
+    dream.begin(request(desktop, guide=shown(desktop)))
+    requests: list[tuple[Event, ...]] = [
+        (OPEN,), (Text(6.0, "c"),), (Key(6.1, "down"),), (Move(6.2, 256, 100),), (Text(6.3, "a"), Text(6.4, "n"), Key(6.5, "backspace")), (ESCAPE,),
+        (Key(9.1, "space", ("ctrl",)), Text(9.2, "d"), Key(9.3, "escape"), Key(9.4, "space", ("ctrl",))), (Text(9.5, "calc"), Key(9.6, "enter")),
+    ]  # fmt: skip
+    for events in requests:
+        for event in events:
+            desktop.handle(event)
+        dream.answer(request(desktop, events))
+        assert (dream.guide[0][:340] == shown(desktop).pixels[:340]).all(-1).mean() > (0.9 if desktop.stack.of("Calculator") else 0.995), events  # the text below has no focus then
+        if desktop.ask_bar:
+            at = find(desktop.widgets, "ask").rect.slices
+            assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(-1).mean() > 0.999, events
+        assert bool(dream._known.popups) == bool(desktop.ask_bar)
+
+
 def test_a_popup_that_the_book_knows_asks_the_dreamer_nothing(book: Book) -> None:
     desktop = one_window()
     dreamer = Always(0)
@@ -120,7 +141,7 @@ def test_a_copy_of_an_open_popup_goes_on_the_same(book: Book, opens: list[Event]
     assert copy.popups.known and not other.popups.known and other.popups, "another book has no such page"
     for event in (Move(7.0, 310, 150), Key(8.0, "down"), *click(20, 200)):
         lived.take(event)
-        copy.turn(event, lived.desktop.features())
+        copy.turn(event, untold(lived.desktop))
         assert torch.equal(lived.known.planes, copy.planes), event
 
 

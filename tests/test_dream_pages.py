@@ -65,14 +65,14 @@ def dream_of(desktop: Desktop, book: Book, belief: float = 9.0, picture: int = 1
 
 
 def test_every_page_of_an_app_is_a_page_of_the_bundled_book(bundled_book: Book) -> None:
-    pages = [turned(slot, page) for slot, (name, app) in enumerate(APPS.items()) for page in app.pages if name != "Settings"]  # which is drawn
-    assert len(set(pages)) == len(pages) == 4
+    pages = [turned(slot, page) for slot, (name, app) in enumerate(APPS.items()) for page in app.pages if name == "Notes"]  # the others are drawn
+    assert len(set(pages)) == len(pages) == 3
     assert all(page is not None and bundled_book.knows(page) for page in pages)
     assert turned(0, "") is None and turned(0, "bin") is None
 
 
 def test_pages_that_are_turned_to_show_what_is_told(bundled_book: Book) -> None:
-    """Of Notes all but the field that asks is laid out anew, in windows of other sizes too, and all of Settings; of Files the book has the page."""
+    """Of Notes all but the field that asks is laid out anew, in windows of other sizes too, and all of Settings and Files."""
     desktop = desktop_with_documents()
     known = woken(desktop, bundled_book)
     for happen in (Ask(1.0, "bread.md"), None, Key(20.0, "enter", ("alt",)), None, Key(40.0, "enter", ("alt",))):
@@ -263,7 +263,7 @@ def test_what_is_told_stays_as_it_is_but_where_a_pointer_is(bundled_book: Book) 
         dream = dream_of(desktop, bundled_book, belief=9.0, picture=2)  # which shows the same, but for what stands elsewhere
         (x, y), box = find(desktop.widgets, f"{app}/title").rect.centre, find(desktop.widgets, f"{app}/{inner}").rect
         events = [Down(desktop.t + 0.1, "left", x, y), Move(desktop.t + 0.2, x + 9, y + 7), Up(desktop.t + 0.3, "left", x + 9, y + 7), Move(desktop.t + 0.4, *box.centre)]
-        for event in [*events, *([] if app == "Files" else [Key(desktop.t + 0.5, "down")])]:
+        for event in [*events, Key(desktop.t + 0.5, "down")]:
             desktop.handle(event)
             dream.answer(request(desktop, (event,)))
             seen = find(desktop.widgets, f"{app}/{inner}").rect.inset(3, 3, 3, 3).meet(desktop.stack.area)
@@ -271,3 +271,42 @@ def test_what_is_told_stays_as_it_is_but_where_a_pointer_is(bundled_book: Book) 
             apart = (dream.guide[0] != shown(desktop).pixels).any(-1)
             apart[lit.meet(Rect(0, 0, *SIZE)).slices] = False
             assert apart[seen.slices].mean() < (0.02 if app == "Settings" else 0.002), (app, event)  # what the desktop lights may be larger
+
+
+def test_files_shows_what_is_chosen_renamed_and_in_the_bin(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    known = woken(desktop, bundled_book)
+    told(known, desktop, Ask(1.0, "files"))
+    for event in (Key(2.0, "down"), Key(3.0, "down"), Key(4.0, "r", ("ctrl",)), Key(5.0, "escape"), Key(6.0, "delete"), Key(11.0, "enter", ("alt",))):
+        told(known, desktop, event)
+        at = find(desktop.widgets, "Files").rect.meet(Rect(0, 0, SIZE[0], 200)).slices  # above the notice
+        assert (known.planes[:3, *at] == planes_of(shown(desktop))[:3, *at]).all(0).float().mean() > 0.995, event
+
+
+def test_what_is_said_is_shown_and_goes(bundled_book: Book) -> None:
+    """Above all else, and what it hid is there again."""
+    desktop = desktop_with_documents()
+    dream = dream_of(desktop, bundled_book, belief=-9.0)
+    for event in (Ask(1.0, "log"), Key(2.0, "c", ("ctrl",))):
+        desktop.handle(event)
+        dream.answer(request(desktop, (event,)))
+    assert desktop.notice and (dream.guide[0][280:352] == shown(desktop).pixels[280:352]).all()
+    hidden = dream.state()
+    desktop.advance(9.0)
+    assert not desktop.notice
+    (changed,) = dream.answer(request(desktop))
+    assert changed.w < 200 and (dream.guide[0][280:352] == shown(desktop).pixels[280:352]).all()
+    other = dream_of(desktop, bundled_book, belief=-9.0)
+    other.restore(hidden)
+    assert (other.guide[0] == dream.guide[0]).all(), "nothing of it is remembered"
+
+
+def test_only_the_window_in_front_shows_what_has_the_focus(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    known = woken(desktop, bundled_book)
+    for event in (Ask(1.0, "bread.md"), Ask(2.0, "snake"), Key(2.1, "p"), Key(3.0, "tab", ("alt",)), Key(4.0, "tab", ("alt",))):
+        told(known, desktop, event)
+        for path in ("Notes/text", "Snake/field"):
+            box = next((w.rect for w in desktop.widgets if w.path == path), None)
+            for edge in (box._replace(w=1, h=20), box._replace(w=20, h=1)) if box else ():
+                assert (known.planes[:3, *edge.slices] == planes_of(shown(desktop))[:3, *edge.slices]).all(), (event, path)

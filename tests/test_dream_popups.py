@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from engine.desktop.desktop import Desktop
 from engine.events import Ask, Down, Event, Key, Move, Text, Up
 from engine.geometry import Rect
+from engine.painter import ContextFeatures
 from engine.scene import find
 from engine.theme import NEUTRAL, Role
 from models.dreaming.book import Book
@@ -24,6 +27,11 @@ ESCAPE = Key(9.0, "escape")
 SPOT = (300, 120)
 
 
+def untold(desktop: Desktop) -> ContextFeatures:
+    """A context that does not tell what is asked."""
+    return replace(desktop.features(), clock="", asked=None)
+
+
 def smeared(planes: Tensor, part: Rect) -> Tensor:
     """As a dreamer leaves a popup: a guess, with strokes in it."""
     out = planes.clone()
@@ -33,7 +41,7 @@ def smeared(planes: Tensor, part: Rect) -> Tensor:
 
 
 class Lived:
-    """A desktop with two windows, and what a dream knows that saw both; popups look as a dreamer leaves them."""
+    """A desktop with two windows, and what a dream knows that saw both and is not told what is asked; popups look as a dreamer leaves them."""
 
     def __init__(self) -> None:
         self.desktop = one_window()
@@ -44,7 +52,7 @@ class Lived:
     def take(self, *events: Event) -> None:
         for event in events:
             self.desktop.handle(event)
-            self.known.turn(event, self.desktop.features())
+            self.known.turn(event, untold(self.desktop))
             if self.known.popups.deed is Deed.OPENED:
                 self.known.show(smeared(self.known.planes, self.known.popups.reach))
 
@@ -146,7 +154,7 @@ def test_while_a_popup_is_open_events_reach_nothing_else() -> None:
     first = lived.known.within_reach(OPEN, ((0, 0),))
     assert first[box.cells].all(), "all of it may be shown at once"
     for event in (None, Key(6.0, "down"), Move(6.0, 400, 300)):
-        lived.known.turn(event, lived.desktop.features())
+        lived.known.turn(event, untold(lived.desktop))
         near = lived.known.within_reach(event, ((400, 300),))
         assert near[box.cells].all() and not near[box.bottom // 8 + 2 :].any() and not near[:, : box.x // 8].any(), event
 

@@ -300,7 +300,7 @@ def test_a_caret_stays_where_it_is_when_its_text_is_set_anew() -> None:
 
 
 def test_a_document_that_is_too_large_to_be_told_is_believed(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.desktop.desktop.LARGEST", 10)
+    monkeypatch.setattr("engine.desktop.features.LARGEST", 10)
     desktop = Desktop(SIZE, Documents({"Cow.png": bitmap.encode(bitmap.blank(320, 240))}))
     assert desktop.features().work == ()
     known = woken(desktop, book)

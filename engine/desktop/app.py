@@ -67,6 +67,7 @@ class App:
     least: ClassVar[tuple[int, int]] = (160, 100)
     first_focus: ClassVar[str] = ""  # name of the widget that has the focus when the window opens
     pages: ClassVar[tuple[str, ...]] = ()  # what it can show in place of the page that it opens with, see `shown_page`
+    chosen: str = ""  # of the rows that it lists, see `listed`
     title: str = ""  # of the window when it opens, if not the app's name; `System.retitle` changes it later
     in_front: bool = True  # kept by the desktop: whether its window has the keyboard, as of this tick
 

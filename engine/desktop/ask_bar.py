@@ -10,6 +10,7 @@ from typing import Any
 from engine.desktop.canvas import Canvas
 from engine.desktop.text_field import TextField
 from engine.geometry import Rect
+from engine.painter import Asked
 from engine.scene import Touch
 from engine.theme import Role
 
@@ -75,6 +76,11 @@ class AskBar:
 
     def state(self) -> dict[str, Any]:
         return {"text": self.field.text, "chosen": self.chosen, **self.field.buffer.state()}
+
+    def asked(self) -> Asked:
+        """It as it is told to who dreams."""
+        buffer, found = self.field.buffer, tuple((one.text, one.icon, one.note) for one in self._offered())
+        return Asked(self.field.text, buffer.anchor, buffer.caret, found, self.chosen, self.hint)
 
     def draw(self, canvas: Canvas) -> None:
         row = canvas.row

@@ -6,7 +6,6 @@ state and events always give the same scene. It draws no finished pixels and kno
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +19,7 @@ from engine.desktop.canvas import Sheet
 from engine.desktop.clock import START, Clock
 from engine.desktop.diary import Diary
 from engine.desktop.documents import Documents
+from engine.desktop.features import features_of
 from engine.desktop.looks import look
 from engine.desktop.menu import Menu
 from engine.desktop.routing import Router
@@ -32,13 +32,12 @@ from engine.desktop.wishes import grant
 from engine.drawing import Item
 from engine.events import Event
 from engine.geometry import Rect
-from engine.painter import ContextFeatures, Work
+from engine.painter import ContextFeatures
 from engine.scene import Widget
 from engine.styles import PRESETS, Style
 from engine.typeface import Face, line_height
 
 NOTICE = 4.0  # seconds a notice stays
-LARGEST = 2**20  # characters or bytes of a document that is told of as open work
 
 
 class Desktop:
@@ -89,8 +88,13 @@ class Desktop:
     @property
     def sheet(self) -> Sheet:
         if self._sheet is None:
-            self._sheet = drawn(self, self._notice[0], self._parts)
+            self._sheet = drawn(self, self.notice, self._parts)
         return self._sheet
+
+    @property
+    def notice(self) -> str:
+        """What is said for a while, "" for nothing."""
+        return self._notice[0]
 
     @property
     def style_words(self) -> str:
@@ -116,22 +120,7 @@ class Desktop:
     def features(self, style: Style | None = None, work: bool = True) -> ContextFeatures:
         """The context as numbers; `style` in place of the desktop's own; work: whether the open work is told, which who is shown the guide
         sees there."""
-        windows, (width, height) = self.stack.windows, self.size
-        placed = [
-            (w.name, (w.rect.x / width, w.rect.y / height, w.rect.w / width, w.rect.h / height))
-            for w in reversed(windows) if not w.minimised
-        ]  # fmt: skip
-        names = [w.name for w in windows]
-        numbers = self.context.features(style or self.style, self.text_size, list(APPS), names, self.now.hour, placed)
-        return replace(numbers, work=tuple(map(self._work, windows)), clock=shell.clock_label(self.now)) if work else numbers
-
-    def _work(self, window: Window) -> Work:
-        """What is open in a window."""
-        app, name = window.app, window.app.shown_document() or ""
-        content = self.documents.contents.get(name)
-        if content is not None and len(content) > LARGEST:
-            content = None
-        return Work(list(APPS).index(window.name), name, window.title or window.name, content, app.shown_page(), tuple(app.listed()), app.scrolled())
+        return features_of(self, style or self.style, work)
 
     def state(self) -> dict[str, Any]:
         """All but documents and pictures, as JSON values that share nothing with the desktop's own.
@@ -343,6 +332,6 @@ class Desktop:
                 self.stale()
         if self.clock.caret_turns:
             self.stale()
-        if self._notice[0] and t >= self._notice[1]:
+        if self.notice and t >= self._notice[1]:
             self._notice = ("", 0.0)
             self.stale()

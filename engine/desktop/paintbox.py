@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -56,6 +56,16 @@ def cell(content: Rect, column: float, row: int, span: float = 1, group: int = 0
     step = side + GAP
     x, y = area.x + round(column * step), area.y + row * step + group * 4
     return Rect(x, y, area.x + round((column + span) * step) - GAP - x, side)
+
+
+def draw_deeds(canvas: Canvas, clicks: Mapping[str, Callable[[], None]], undoes: bool, redoes: bool) -> None:
+    """The last two rows of the box, on the window's canvas: what can be done with the picture, and how by name; undoes, redoes: whether
+    there is something to."""
+    place = partial(cell, canvas.rect, group=3)
+    canvas.button("undo", place(0, 6, 1.5), clicks["undo"], icon="undo", enabled=undoes)
+    canvas.button("redo", place(1.5, 6, 1.5), clicks["redo"], icon="redo", enabled=redoes)
+    canvas.button("new", place(0, 7, 1.5), clicks["new"], icon="plus")
+    canvas.button("clear", place(1.5, 7, 1.5), clicks["clear"], icon="bin")
 
 
 def _side(area: Rect) -> int:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engine.context import text_size_of
@@ -19,6 +20,7 @@ from models.dreaming.dreamer import CELL, PIXELS, Dreamer, Place, by_cell, maps_
 from models.dreaming.field import Field
 from models.dreaming.hover import Hover
 from models.dreaming.letters import Guess, Pen, carets, letter_of, typed
+from models.dreaming.notice import noticed
 from models.dreaming.planes import SEEN, stacked
 from models.dreaming.popups import Deed
 from models.dreaming.recollection import AtHand, Recollection, guessed
@@ -44,6 +46,7 @@ class Dream:
         self._dreamer = dreamer
         self._size = size
         self._known = Recollection(size, dreamer.book)
+        self._shown = self._known.planes  # with what is said
         self._written: Written | None = None
         self._field = Field()
         self._hover = Hover()
@@ -55,22 +58,25 @@ class Dream:
         """Wake from the request's guide: it lies under all that follows."""
         assert request.guide is not None
         self._known.begin(stacked(request.guide, request.verbatim, request.forms), request.context)
+        self._shown = self._known.planes
         self._written = None
         self._field.clear()
         self._hover.clear()
 
     def answer(self, request: PaintRequest) -> tuple[Rect, ...]:
         """Carry the dream on by the request's events; returns where its guide is no longer the same, on the grid."""
-        before = self._known.planes
+        before = self._shown
         for step in steps_of(request):
             self._take(step)
-        apart = (before != self._known.planes).any(0).numpy()
+        self._known.tell(request.context, request.pointer)
+        self._shown = noticed(self._known.planes, request.context.notice, text_size_of(request.context.slow))
+        apart = (before != self._shown).any(0).numpy()
         return tuple(rects_of(apart, self._known.bounds))
 
     @property
     def guide(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Pixels, verbatim mask and forms, as a request has them."""
-        planes = self._known.planes.numpy()
+        planes = self._shown.numpy()
         return planes[:3].transpose(1, 2, 0), planes[3], planes[4:].transpose(1, 2, 0)
 
     def state(self) -> Tensor:
@@ -80,6 +86,7 @@ class Dream:
     def restore(self, state: Tensor | None) -> None:
         """Take back what `state` gave; None: forget everything."""
         self._known.restore(state)
+        self._shown = self._known.planes
         self._written = None
         self._field.clear()
         self._hover.clear()
@@ -89,7 +96,7 @@ class Dream:
         hovers = isinstance(step.event, Move) and not step.buttons
         if hovers:
             self._known.show(self._hover.left(self._known.planes, *step.pointer))
-        if step.past or (isinstance(step.event, Wheel) and step.context.work):  # how far things are scrolled is told
+        if step.past or (step.context.work and self._is_told(step)):
             self._written = None
             self._known.lay(step.event, step.context, self._field.place)
             self._refocus(step)
@@ -118,6 +125,8 @@ class Dream:
         found, came = change[0] > (LAID if laid else torch.where(near, here, away)), False
         if hovers:
             found &= self._known.around(step.pointer, found.cpu()).to(device)
+        elif step.event is None:
+            found &= _busy(codes[0, 0])  # time alone changes nothing where all around is of one colour
         if found.any() or guess.sure:
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()
@@ -135,6 +144,10 @@ class Dream:
             self._hover.lit(shown, self._known.planes)
         if step.event is not None:
             self._written = Written(letter, guess.behind) if came and not guess.sure else None
+
+    def _is_told(self, step: Step) -> bool:
+        """Whether all that comes of an event is told: how far things are scrolled, and where windows are dragged to."""
+        return isinstance(step.event, Wheel) or (isinstance(step.event, Move) and bool(step.buttons) and self._known.drags_frames)
 
     def _at_hand(self, step: Step, tokens: Tensor) -> tuple[AtHand, Guess]:
         """What can be copied from, and the last of it as a guess."""
@@ -197,6 +210,13 @@ class Dream:
             if (chosen := picks == i).any():
                 new = torch.where(chosen, picture, new)
         self._known.show(new)
+
+
+def _busy(codes: Tensor) -> Tensor:
+    """Which cells of a picture's codes, (H, W), show more than one, or lie beside those that do: bool (h, w)."""
+    shown = codes[None].float()
+    most, least = F.max_pool2d(shown, CELL), -F.max_pool2d(-shown, CELL)
+    return (F.max_pool2d(most, 3, 1, 1) != -F.max_pool2d(-least, 3, 1, 1))[0]
 
 
 def _by_pixel(cells: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from zlib import crc32
 
 from torch import Tensor
 
@@ -22,17 +21,7 @@ from models.dreaming.book import DOCUMENT, Book, turned
 from models.dreaming.frames import Form
 from models.dreaming.papers import lay_out, lay_rows
 from models.dreaming.pictures import drawn, resized
-
-
-class Placed(NamedTuple):
-    """A window, by its app's slot, and its outer rect in frame pixels. document, page, rows: what is shown in it, rows with its
-    title, its picture and how far it is scrolled, as `number_of` has it; 0 where that has no name, or nobody told of it."""
-
-    app: int
-    rect: Rect
-    document: int = 0
-    page: int = 0
-    rows: int = 0
+from models.dreaming.placed import Placed, number_of
 
 
 class Kept(NamedTuple):
@@ -146,8 +135,3 @@ class Panes:
     def _latest(self, alike: Callable[[Kept], bool]) -> Tensor | None:
         """The picture of that kind that was looked at last."""
         return next((self._pictures[key] for key in reversed(self._pictures) if alike(key)), None)
-
-
-def number_of(document: str) -> int:
-    """What stands for a document's name: never 0, but for none."""
-    return crc32(document.casefold().encode()) % 32767 + 1 if document else 0

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from engine.desktop import bitmap, toolbar
-from engine.desktop.app import System
-from engine.desktop.apps.files import draw_empty, icon_of
+from engine.desktop.app import App, System
+from engine.desktop.apps.files import FIELD, RENAMING, Files
 from engine.desktop.apps.log import Part
 from engine.desktop.apps.notes import NEW
 from engine.desktop.apps.paint import BLANK
@@ -27,7 +28,7 @@ from engine.desktop.canvas import Canvas, Sheet, row_height
 from engine.desktop.document_list import KIND
 from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.note_page import NotePage, tools
-from engine.desktop.paintbox import picture_place, picture_room
+from engine.desktop.paintbox import Paintbox, draw_deeds, picture_place, picture_room
 from engine.desktop.toolbar import parted
 from engine.desktop.word_count import count, told
 from engine.errors import InputError
@@ -39,7 +40,6 @@ from engine.typeface import MARGIN, Face, fit, line_height
 from models.dreaming.pictures import NOTES, drawn, reinked
 
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
-CHOSEN = 0.3  # share of a row that is lit where it is chosen
 NAME = "text"
 FILES, LOG, PAINT, SETTINGS = (list(APPS).index(app) for app in ("Files", "Log", "Paint", "Settings"))
 
@@ -59,10 +59,30 @@ class Chosen:
         self._rows = list(rows)
 
     def preference(self, key: str) -> Any:
-        return next(json.loads(value) for name, _, value in (row.partition("\t") for row in self._rows) if name == key)
+        return _values(self._rows)[key]
 
     def known(self) -> list[str]:
         return self._rows
+
+
+def _values(rows: Sequence[str]) -> dict[str, Any]:
+    """What rows say of which each is a name and, behind a tab, a value in JSON."""
+    return {name: json.loads(value) for name, _, value in (row.partition("\t") for row in rows)}
+
+
+class Listed:
+    """All that Files need of a system, as their rows tell it (`Files.listed`)."""
+
+    def __init__(self, work: Work) -> None:
+        *names, (_, _, binned) = (row.partition("\t") for row in work.rows)
+        self._listed = {work.page == "bin": [name for name, _, _ in names]}
+        self._binned, self.documents = [""] * int(binned), self
+
+    def names(self, binned: bool = False) -> list[str]:
+        return self._listed.get(binned, self._binned)
+
+    def focus(self, app: App, name: str) -> None:
+        pass
 
 
 def editor_with(text: str, place: dict[str, Any] | None = None, system: Clipboard | None = None) -> Editor:
@@ -127,6 +147,15 @@ def focused(planes: Tensor, window: Rect) -> Rect | None:
     return Rect(part.x + left, part.y + top, right + 1 - left, bottom + 1 - top)
 
 
+def ring(held: Tensor) -> Tensor:
+    """The edge of what has the focus in a picture, if that is as large as an editor: bool (h, w)."""
+    found, box = torch.zeros(held.shape[1:], dtype=torch.bool), focused(held, _outer(held))
+    if box is not None:
+        found[box.slices] = True
+        found[box.inset(1, 1, 1, 1).slices] = False
+    return found
+
+
 def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None = None, focus: bool = False) -> bool:
     """Put what a document says into a picture of what its window holds, if that is told; False where there is no room for it. size: of
     text; place: as of `editor_with`; focus: whether a text has that even where something is asked beside it."""
@@ -138,11 +167,21 @@ def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None
 
 
 def lay_rows(picture: Tensor, work: Work, size: int) -> None:
-    """Put what an app lists into such a picture, if there is room for it. The row that was chosen still is."""
-    sheet, outer = Sheet(size), _outer(picture)
+    """Put what an app lists into such a picture, if there is room for it."""
+    sheet, outer = Sheet(size, focus=FIELD if work.page == RENAMING else Files.first_focus, caret_on=True), _outer(picture)
     canvas = Canvas(sheet, outer)
-    if work.app in (FILES, LOG) or (work.app == NOTES and "list" in work.page):
-        box = parted(outer, canvas.row)[1] if work.app != NOTES else _note_page(outer, work, size).list
+    if work.app in (FILES, SETTINGS) and work.rows:
+        part = outer
+        canvas.fill(outer, Role.SURFACE, "body")
+        _app_of(work, size).draw(canvas)
+    elif work.app == PAINT and work.rows:
+        part = _paintbox(outer)
+        canvas.fill(part, Role.SURFACE, "body")
+        chosen = _values(work.rows)
+        Paintbox(chosen, _nothing).draw(canvas)
+        draw_deeds(canvas, defaultdict(lambda: _nothing), chosen["undo"], chosen["redo"])
+    else:
+        box = parted(outer, canvas.row)[1] if work.app == LOG else _note_page(outer, work, size).list if work.app == NOTES else None
         if box is None or not outer.holds(box.right - 1, box.bottom - 1):
             return
         part = box.inset(2, 2, 2, 2)
@@ -151,39 +190,35 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
             total = Part.of(work.rows, box, None, size).total
             Part.of(work.rows, box, max(total - work.scroll, 0) if work.scroll else None, size).draw(canvas, box, _nothing)
         else:
-            _draw_rows(canvas, box, work, shows(picture, Role.SELECTION))
-    elif work.app == SETTINGS and work.rows:
-        part = outer
-        canvas.fill(outer, Role.SURFACE, "body")
-        state = {"page": work.page or LOOK, "scroll": work.scroll, "set_in": size}
-        Settings(cast(System, Chosen(work.rows)), state).draw(canvas)
-    else:
-        return
+            _draw_notes(canvas, box, work)
     picture[:, *part.slices] = drawn(sheet.items, outer.w, outer.h)[:, *part.slices]
 
 
-def _draw_rows(canvas: Canvas, box: Rect, work: Work, lit: np.ndarray) -> None:
-    """Documents in a list; lit: where the picture shows that something is chosen, bool (h, w)."""
-    inner, rows = box.inset(3, 3, 3, 3), [row.partition("\t") for row in work.rows]
+def _app_of(work: Work, size: int) -> App:
+    """Files or Settings, as what is told of them."""
+    if work.app == FILES:
+        return Files.told(cast(System, Listed(work)), work.rows, work.chosen, work.page, work.scroll)
+    return Settings(cast(System, Chosen(work.rows)), {"page": work.page or LOOK, "scroll": work.scroll, "set_in": size})
+
+
+def _draw_notes(canvas: Canvas, box: Rect, work: Work) -> None:
+    """The notes in a list."""
+    inner, names = box.inset(3, 3, 3, 3), list(work.rows)
     page = max(inner.h // canvas.row, 1)
-    first = max(min(work.scroll, len(rows) - page), 0)
-    for i, (name, _, note) in enumerate(rows[first : first + page]):
-        place = Rect(inner.x, inner.y + i * canvas.row, inner.w - 13 * (len(rows) > page), canvas.row)
-        if work.app == NOTES:
-            shown = fit(canvas.face, name.removesuffix(KIND), place.w - 12)
-            canvas.list_row(name, place, Touch(), text=shown, selected=name == (work.name or NEW))
-        else:
-            canvas.list_row(name, place, Touch(), icon=icon_of(name), selected=bool(lit[place.slices].mean() > CHOSEN), note=note)
-    if not rows:
-        draw_empty(canvas, inner, bool(work.page))
-    canvas.scrollbar(Rect(box.right - 13, box.y + 2, 10, box.h - 4), first, page, len(rows), _nothing)
+    first = max(min(work.scroll, len(names) - page), 0)
+    for i, name in enumerate(names[first : first + page]):
+        place = Rect(inner.x, inner.y + i * canvas.row, inner.w - 13 * (len(names) > page), canvas.row)
+        canvas.list_row(name, place, Touch(), text=fit(canvas.face, name.removesuffix(KIND), place.w - 12), selected=name == (work.name or NEW))
+    canvas.scrollbar(Rect(box.right - 13, box.y + 2, 10, box.h - 4), first, page, len(names), _nothing)
 
 
 def told_part(held: Rect, work: Work, size: int) -> Rect | None:
     """Where what is told of a window is all that stands in what it holds; None where nothing of it is told."""
-    if work.app == SETTINGS:
-        return held if work.rows else None
-    if work.app in (FILES, LOG):
+    if work.app in (FILES, SETTINGS):
+        return held if work.rows and work.page != RENAMING else None  # what is typed into a field is not told
+    if work.app == PAINT:
+        return _paintbox(held) if work.rows else None
+    if work.app == LOG:
         return parted(held, row_height(size))[1].inset(2, 2, 2, 2)
     return text_box(held, work, size) if work.app == NOTES and isinstance(work.content, str) else None
 
@@ -229,6 +264,11 @@ def _outer(picture: Tensor) -> Rect:
 
 def _nothing(*_: object) -> None:
     """What is done by a tool, or a scroll bar, that is only drawn."""
+
+
+def _paintbox(held: Rect) -> Rect:
+    """What stands beside a picture in what a window of Paint holds."""
+    return held._replace(w=picture_room(held).x - held.x)
 
 
 def _lay_picture(picture: Tensor, name: str, content: bytes | None, size: int) -> bool:

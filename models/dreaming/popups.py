@@ -1,7 +1,7 @@
 """Popups in dreams: a context menu or the launcher opens over what stands there, and when it closes, that stands there again.
 
 Which event opens or closes one follows from the desktop's own rules (`engine.desktop.routing`); what it shows the book of windows has
-(`models.dreaming.offers`), and the dreamer says where it has none, or once something is typed into the launcher. What stood on the
+(`models.dreaming.offers`), of the launcher the context tells it (`models.dreaming.asking`), and the dreamer says where neither does. What stood on the
 screen right before is kept as it was, to the bit, for as long as the popup is open.
 """
 
@@ -20,11 +20,13 @@ from engine.desktop.canvas import row_height
 from engine.desktop.shell import icon_boxes, launcher_box
 from engine.events import Ask, Down, Event, Key, Text, Up
 from engine.geometry import GRID, Rect
+from engine.painter import Asked
 from engine.theme import NEUTRAL, Role
+from models.dreaming.asking import Asking
 from models.dreaming.book import FIELD_MENU, GROUND, WINDOW_MENU, Book, Subject
 from models.dreaming.offers import Offer
-from models.dreaming.panes import Placed
 from models.dreaming.papers import focused, shows
+from models.dreaming.placed import Placed
 from models.dreaming.planes import PLANES, SEEN
 
 NOTHING, MENU, LAUNCHER = 0, 1, 2
@@ -81,11 +83,11 @@ class _Open(NamedTuple):
     kind: int = NOTHING
     reach: Rect = Rect(0, 0, 0, 0)
     entries_y: int = 0
-    offer: Offer | None = None
+    offer: Offer | Asking | None = None
 
 
 class Popups:
-    """PLANES_KEPT: how many planes `state` gives; deed: what the last event was. For frames of `size` (width, height). book: what
+    """PLANES_KEPT: how many planes `state` gives; deed: what the last event was; told: whether the context says what is asked. For frames of `size` (width, height). book: what
     popups show."""
 
     PLANES_KEPT = PLANES + 1  # what stands below, and what is told of the popup
@@ -101,7 +103,7 @@ class Popups:
         """Nothing is open."""
         self._open = _Open()
         self._pressed = _NOWHERE  # where the left button went down
-        self.deed = Deed.NONE
+        self.deed, self.told = Deed.NONE, False
 
     def __bool__(self) -> bool:
         return self._open.kind != NOTHING
@@ -133,6 +135,18 @@ class Popups:
         if opened.kind:
             self._open, self._below, self.deed = opened, planes, Deed.OPENED
         return opened.offer.laid(planes, self._book) if opened.offer else planes
+
+    def tell(self, asked: Asked | None, planes: Tensor, screen: Screen, pointer: tuple[int, int]) -> Tensor:
+        """What is shown, `planes`, once the ask bar shows what is told of it; None: it is not open."""
+        if asked is None:
+            opened, self._open = self._open, self._open if self._open.kind != LAUNCHER else _Open()
+            return planes if opened is self._open else self._below
+        if self._open.kind != LAUNCHER:
+            self._below = self.lifted(planes)
+        offer = Asking.of(asked, screen.area, screen.text_size, pointer)
+        entries_y = offer.box.y + row_height(screen.text_size) + ENTRIES_Y
+        self._open = _Open(LAUNCHER, offer.box.snap().meet(self.bounds), entries_y, offer)
+        return offer.laid(self._below, self._book)
 
     def _opened(self, event: Event | None, planes: Tensor, screen: Screen) -> _Open:
         """What an event opens while nothing is open."""
@@ -185,8 +199,8 @@ class Popups:
 
     @property
     def known(self) -> bool:
-        """Whether a popup is open of which it is known what it shows."""
-        return self._open.offer is not None
+        """Whether a popup is open of which it is known what it shows, or will be."""
+        return self._open.offer is not None or (self._open.kind == LAUNCHER and self.told)
 
     @property
     def reach(self) -> Rect:
@@ -224,7 +238,7 @@ class Popups:
         """Everything as planes, uint8 (PLANES_KEPT, H, W), for `restore`."""
         told = torch.zeros(1, self.bounds.h, self.bounds.w, dtype=torch.uint8)
         kind, reach, entries_y, offer = self._open
-        offered = (*offer.subject, *offer.box, offer.chosen, offer.lit) if offer else (0,) * _TOLD
+        offered = (*offer.subject, *offer.box, offer.chosen, offer.lit) if isinstance(offer, Offer) else (0,) * _TOLD
         numbers = np.array([kind, *reach, entries_y, *self._pressed, *offered], np.int16).view(np.uint8)
         told.view(-1)[: len(numbers)] = torch.from_numpy(numbers)
         return torch.cat([self._below, told])

@@ -44,7 +44,7 @@ class Recollection:
         self._places = PictureMemory(size, planes=PLANES)
         self._windows = Windows(size, book)
         self.popups = Popups(size, book)
-        self._held: int | None = None  # whose window, by app, a button went down on; GROUND for none
+        self._held: int | None = None  # in whose window, by app, a button went down; GROUND for none, or its frame
 
     def begin(self, planes: Tensor, context: ContextFeatures, bare: Tensor | None = None) -> None:
         """Know nothing but a guide; bare: the one without windows, where it is known."""
@@ -78,13 +78,21 @@ class Recollection:
         put_back, below = popups.deed in (Deed.CLOSED, Deed.CHOSEN), popups.lifted(shown)
         windows = self._windows.laid(below, context, event, isinstance(event, Ask) or popups.deed is Deed.CHOSEN, place)
         self.show(shown if windows is below else popups.laid(windows, shown))
-        bounds, area = self.bounds, self._windows.area
-        bar = Rect(0, area.h, bounds.w, bounds.h - area.h)
-        screen = Screen(area, bar, self._windows.shown, self._windows.buttons, text_size_of(context.slow))
-        self.show(popups.opens(event, self.planes, screen))
+        popups.told = bool(context.clock)
+        self.show(popups.opens(event, self.planes, self._screen(context)))
         if not popups:
             self.show(self._windows.clocked(self.planes, context.clock))
         return windows is not below or put_back
+
+    def tell(self, context: ContextFeatures, pointer: tuple[int, int]) -> None:
+        """Show the ask bar as it is told to be, once all events of a request were taken."""
+        if context.clock:
+            self.show(self.popups.tell(context.asked, self.planes, self._screen(context), pointer))
+
+    def _screen(self, context: ContextFeatures) -> Screen:
+        bounds, area = self.bounds, self._windows.area
+        bar = Rect(0, area.h, bounds.w, bounds.h - area.h)
+        return Screen(area, bar, self._windows.shown, self._windows.buttons, text_size_of(context.slow))
 
     def settle(self, pointer: tuple[int, int]) -> None:
         """Put back what the pointer does not light of all that lies around what windows hold, where no popup is open."""
@@ -94,10 +102,14 @@ class Recollection:
     def _hold(self, event: Event | None) -> None:
         """Take in on what a button goes down, and that it goes up."""
         if isinstance(event, Down):
-            on = int(self._windows.seen()[self._cell(event.x, event.y)])
-            self._held = self._windows.shown[on - 1].app if on > 0 else GROUND
+            self._held = self._windows.held_at(event.x, event.y)
         elif isinstance(event, Up):
             self._held = None
+
+    @property
+    def drags_frames(self) -> bool:
+        """Whether a button is held that went down on nothing that windows hold: then a moving pointer moves a window, or nothing."""
+        return self._held == GROUND
 
     @property
     def front(self) -> Rect | None:

@@ -10,30 +10,28 @@ which of its app's pages it shows, what it lists, and what the document in it sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, look_of, open_apps_of, text_size_of
 from engine.desktop.apps.registry import APPS
 from engine.desktop.shell import bar_height, icon_boxes
 from engine.events import Down, Event, Key, Move, Up
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures, Work
-from engine.styles import chrome_of
-from engine.theme import Chrome
+from engine.theme import NEUTRAL, Chrome, Role
 from engine.typeface import Face, line_height
 from models.dreaming import taskbar
 from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.frames import Form, Frame
 from models.dreaming.letters import letter_of
-from models.dreaming.panes import Kept, Panes, Placed, Told, number_of
-from models.dreaming.papers import FILES, PAINT, SETTINGS, lay_out, text_box, told_part
+from models.dreaming.panes import Kept, Panes, Told
+from models.dreaming.papers import FILES, PAINT, SETTINGS, lay_out, ring, text_box, told_part
 from models.dreaming.pictures import BELOW, RIGHT, stretched
+from models.dreaming.placed import Placed, apps_of, form_of, placed_by, with_work
 from models.dreaming.planes import PLANES
 from models.dreaming.taskbar import Tasks
 
@@ -64,9 +62,9 @@ class Windows:
         """Know nothing but what `planes` show, uint8 (PLANES, H, W); ground: what is known to lie under all windows. Where it is
         not, the book says what lies under those that there are."""
         self.clear()
-        self._panes.told = Told(_form_of(context), {one.app: one for one in context.work})
+        self._panes.told = Told(form_of(context), {one.app: one for one in context.work})
         self._shown = self._told(context)
-        self._tasks = Tasks.of(context, _apps(self._shown))
+        self._tasks = Tasks.of(context, apps_of(self._shown))
         self.ground = planes.clone() if ground is None else ground.clone()
         believed = self._believed_ground()
         if ground is None and believed is not None:
@@ -85,7 +83,7 @@ class Windows:
         known, form = self._work, self._form
         self._panes.told = self._panes.told._replace(work={one.app: one for one in context.work})
         told = self._told(context)
-        tasks, new_form = Tasks.of(context, _apps(told)), _form_of(context)
+        tasks, new_form = Tasks.of(context, apps_of(told)), form_of(context)
         if (told, tasks, new_form) == (self._shown, self._tasks, form):
             return planes
         self._take(planes)
@@ -112,6 +110,9 @@ class Windows:
         for back, window in reversed(list(enumerate(told))):
             held = self._panes.of(window)
             self._panes.renew(held, window, were.get(window.app))
+            if back and (edge := ring(held)).any():  # only in front anything has the focus
+                held = held.clone()
+                held[:3, edge] = torch.from_numpy(NEUTRAL[Role.BORDER])[:, None]
             whole, part = self._frame(window, not back).around(held), window.rect.meet(self.area)
             out[:, *part.slices] = whole[:, *part.shift(-window.rect.x, -window.rect.y).slices]
         self._panes.trim()
@@ -156,16 +157,7 @@ class Windows:
 
     def _told(self, context: ContextFeatures) -> tuple[Placed, ...]:
         """The windows that a context tells of, each with its document."""
-        found = _told(context, self._size, self._shown)
-        return tuple(self._with_work(window) for window in found)
-
-    def _with_work(self, window: Placed) -> Placed:
-        work = self._work.get(window.app)
-        if work is None:
-            return window
-        picture = (f"{crc32(work.content)}",) if isinstance(work.content, bytes) else ()
-        rows = "\n".join((work.title, *work.rows, *picture, *(str(work.scroll),) * (work.scroll > 0)))
-        return window._replace(document=number_of(work.name), page=number_of(work.page), rows=number_of(rows))
+        return tuple(with_work(window, self._work.get(window.app)) for window in placed_by(context, self._size, self._shown))
 
     def _goes_on(self, before: Work, now: Work, event: Event | None, opens: bool) -> bool:
         """Whether a document got another name, or its first; else it is another that stands in the window now."""
@@ -184,21 +176,18 @@ class Windows:
         return self._panes.told.work
 
     def kept(self, event: Event | None, pointer: tuple[int, int]) -> Tensor:
-        """Where an event leaves what is told of windows as it was laid: bool (H, W). What is listed can be chosen by clicks on it and by
-        keys, and of Settings a pointer lights what it is on."""
+        """Where an event leaves what is told of windows as it was laid: bool (H, W). Of all but texts a pointer lights what it is on."""
         height, width = self.ground.shape[1:]
         kept = torch.zeros(height, width, dtype=torch.bool)
         lit = Rect(*pointer, 1, 1).grow(LIT * GRID).meet(Rect(0, 0, width, height))
-        for back, window in reversed(list(enumerate(self._shown))):
-            part, work = window.rect.meet(self.area), self._work.get(window.app)
-            kept[part.slices] = False
+        for window in reversed(self._shown):
+            kept[window.rect.meet(self.area).slices] = False
+            work = self._work.get(window.app)
             told = told_part(self._form.inside(window.rect), work, self._text_size) if work is not None else None
-            if told is None or work is None:
-                continue
-            if work.app == FILES and (not back if isinstance(event, Key) else not isinstance(event, Move) and told.holds(*pointer)):
+            if told is None:
                 continue
             kept[told.meet(self.area).slices] = True
-            if work.app == SETTINGS and isinstance(event, (Move, Down, Up)) and told.holds(*pointer):
+            if window.app in (FILES, PAINT, SETTINGS) and isinstance(event, (Move, Down, Up)) and told.holds(*pointer):
                 kept[lit.meet(told).slices] = False
         return kept
 
@@ -254,6 +243,11 @@ class Windows:
         """Where the windows' buttons stand in the taskbar, those of minimised ones too."""
         return tuple(map(Placed, self._tasks.apps, taskbar.boxes(self._size, self._tasks)))
 
+    def held_at(self, x: int, y: int) -> int:
+        """Whose window holds what is seen at a point, by app; GROUND where that is nobody's, or a window's frame."""
+        window = next((window for window in self._shown if window.rect.holds(x, y)), None) if self.area.holds(x, y) else None
+        return window.app if window is not None and self._form.inside(window.rect).holds(x, y) else GROUND
+
     def seen(self) -> Tensor:
         """What each cell belongs to: 0 the desktop, from 1 on the windows, front to back, -1 the taskbar. int8 (h, w)."""
         width, height = self._size
@@ -267,11 +261,14 @@ class Windows:
         """Keep what is seen of every window, and of what lies under them."""
         planes = self.at_rest(planes)
         free = torch.ones(planes.shape[1:], dtype=torch.bool)
-        for window in self._shown:
-            held = self._form.inside(window.rect)
+        for back, window in enumerate(self._shown):
+            held, whole = self._form.inside(window.rect), self._panes.of(window)
             part = held.meet(self.area)
-            kept = self._panes.of(window)[:, *part.shift(-held.x, -held.y).slices]
-            kept.copy_(torch.where(free[part.slices], planes[:, *part.slices], kept))
+            inner = part.shift(-held.x, -held.y).slices
+            seen, kept = free[part.slices], whole[:, *inner]
+            if back:
+                seen = seen & ~ring(whole)[inner]
+            kept.copy_(torch.where(seen, planes[:, *part.slices], kept))
             free[window.rect.meet(self.area).slices] = False
         self.ground = torch.where(free, planes, self.ground)
 
@@ -322,25 +319,3 @@ class Windows:
         self.ground = self._laid = torch.zeros_like(self.ground)
         self._shown, self._tasks = (), Tasks()
         self._clock = ""
-
-
-def _form_of(context: ContextFeatures) -> Form:
-    return Form(text_size_of(context.slow), chrome_of(look_of(context.slow)))
-
-
-def _apps(windows: Sequence[Placed]) -> list[int]:
-    return [window.app for window in windows]
-
-
-def _told(context: ContextFeatures, size: tuple[int, int], before: tuple[Placed, ...]) -> tuple[Placed, ...]:
-    """The windows that the context tells of, front to back; where it may know of more than it tells, also those that were
-    known to stand behind."""
-    rows = context.recent[EVENTS_SIZE:].reshape(WINDOWS, WINDOW_SIZE)
-    found: list[Placed] = []
-    for row in rows[rows[:, 2] > 0]:
-        x, y, w, h = (round(float(share) * side) for share, side in zip(row[:4], (*size, *size), strict=True))
-        found.append(Placed(int(row[4:].argmax()), Rect(x, y, w, h)))
-    if len(found) == WINDOWS:
-        told, still = {window.app for window in found}, open_apps_of(context.slow)
-        found += [window for window in before[WINDOWS - 1 :] if window.app not in told and still[window.app]]
-    return tuple(found)

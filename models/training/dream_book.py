@@ -52,7 +52,7 @@ OPENED = 32  # desktops that a page is learned from
 WINDOWS = (*range(len(APPS)), *range(DOCUMENT, DOCUMENT + len(APPS)))  # whose forms are learned too: what else there is, is drawn
 KMEANS = 3  # rounds in which a palette is bettered
 USUAL = 0.5  # share of them that show the same, from which that is what a page shows
-WAYS = {"Notes": ("Documents", "Find", "Documents"), "Files": ("Bin",)}  # buttons that lead to other pages
+WAYS = {"Notes": ("Documents", "Find", "Documents")}  # buttons that lead to other pages
 Look = Callable[[Desktop, np.random.Generator], Iterator[tuple[int, Rect]]]  # what pages show: parts of the screen
 
 

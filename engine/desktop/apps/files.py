@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from engine.desktop.app import App, System
@@ -19,6 +19,8 @@ from engine.typeface import width
 ICONS = {".md": "notes", ".txt": "document", ".png": "picture"}
 NOTCH = 3  # rows a notch of the wheel scrolls
 PNG = b"\x89PNG\r\n\x1a\n"
+RENAMING = "renaming"  # the page that shows a field in a row's place
+FIELD = "documents/new name"
 Action = Callable[[], None]
 
 
@@ -30,7 +32,7 @@ class Files(App):
     size: ClassVar[tuple[int, int]] = (330, 230)
     least: ClassVar[tuple[int, int]] = (190, 130)
     first_focus: ClassVar[str] = "documents"
-    pages: ClassVar[tuple[str, ...]] = ("bin",)
+    pages: ClassVar[tuple[str, ...]] = ("bin", RENAMING)
 
     def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:
         super().__init__(system, state)
@@ -45,7 +47,7 @@ class Files(App):
             self.renaming = TextField(system, state["renaming"]["text"])
             self.renaming.buffer.restore(state["renaming"])
         self._page = 1  # rows in view, as last drawn
-        self._notes: dict[str, tuple[Content, str]] = {}
+        self._notes: dict[str, tuple[Content | None, str]] = {}
 
     def state(self) -> dict[str, Any]:
         return {
@@ -59,10 +61,20 @@ class Files(App):
         }
 
     def shown_page(self) -> str:
-        return "bin" if self.binned else ""
+        return RENAMING if self.renaming else "bin" if self.binned else ""
 
     def listed(self) -> list[str]:
-        return [f"{name}\t{self._note(name)}" for name in self.names()]
+        """The documents, then, without a name, how many there are in the bin."""
+        return [*(f"{name}\t{self._note(name)}" for name in self.names()), f"\t{len(self.system.documents.names(binned=True))}"]
+
+    @classmethod
+    def told(cls, system: System, rows: Sequence[str], chosen: str, page: str, first: int) -> Files:
+        """As it was when it listed such rows, of which it knows the notes; `system` can read none of the documents."""
+        app = cls(system, {"binned": page == "bin", "chosen": chosen, "first": first})
+        app._notes = {name: (None, note) for name, _, note in (row.partition("\t") for row in rows)}
+        if page == RENAMING:
+            app.rename()
+        return app
 
     def scrolled(self) -> int:
         return self.first
@@ -86,7 +98,7 @@ class Files(App):
             self.renaming.buffer.select(
                 0, self.chosen.rfind(".")
             )  # what is typed takes the place of all but the kind
-            self.system.focus(self, "documents/new name")
+            self.system.focus(self, FIELD)
 
     def _renamed(self) -> None:
         """Give the document its new name; a name that cannot be leaves the field open."""
@@ -263,13 +275,13 @@ class Files(App):
             place = Rect(inner.rect.x, inner.rect.y + i * canvas.row, inner.rect.w - 13 * scrolls, canvas.row)
             self._draw_row(inner, name, place)
         if not names:
-            draw_empty(inner, inner.rect, self.binned)
+            _draw_empty(inner, inner.rect, self.binned)
         bar = Rect(box.right - 13, box.y + 2, 10, box.h - 4)
         canvas.scrollbar(bar, self.first, self._page, len(names), self._scroll_to)
 
     def _draw_row(self, canvas: Canvas, name: str, place: Rect) -> None:
         chosen = name == self.chosen
-        icon = icon_of(name)
+        icon = _icon_of(name)
         if chosen and self.renaming:
             canvas.mark(Rect(place.x + 6, place.y + (place.h - 16) // 2, 16, 16), icon, Role.ACCENT)
             field = place.inset(24, 0, 2, 0)
@@ -289,15 +301,15 @@ class Files(App):
 
     def _note(self, name: str) -> str:
         """How long a text is, how large a picture; worked out once for each content."""
-        content = self.system.documents.read(BIN + name if self.binned else name)
         known = self._notes.get(name)
-        if known is None or known[0] is not content:
-            self._notes[name] = known = content, _length(content)
+        if known is None or known[0] is not None:
+            content = self.system.documents.read(BIN + name if self.binned else name)
+            if known is None or known[0] is not content:
+                self._notes[name] = known = content, _length(content)
         return known[1]
 
 
-def draw_empty(canvas: Canvas, room: Rect, binned: bool) -> None:
-    """What stands where there is no document to list."""
+def _draw_empty(canvas: Canvas, room: Rect, binned: bool) -> None:
     lines = ["The bin is empty."] if binned else ["No documents yet.", "What you write or paint is kept here."]
     y = room.y + max((room.h - canvas.line * len(lines)) // 2, 0)
     for i, line in enumerate(lines):
@@ -305,8 +317,7 @@ def draw_empty(canvas: Canvas, room: Rect, binned: bool) -> None:
         canvas.label(line, place, role=Role.MUTED, align="centre")
 
 
-def icon_of(name: str) -> str:
-    """The mark that stands before a document's name."""
+def _icon_of(name: str) -> str:
     return ICONS.get(name[name.rfind(".") :], "document")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from engine.desktop import bitmap
 from engine.desktop.app import App, System
 from engine.desktop.canvas import Canvas
 from engine.desktop.documents import BIN
-from engine.desktop.paintbox import Paintbox, cell, picture_place, picture_room
+from engine.desktop.paintbox import Paintbox, draw_deeds, picture_place, picture_room
 from engine.errors import InputError
 from engine.geometry import Rect
 from engine.scene import Touch
@@ -75,6 +75,11 @@ class Paint(App):
 
     def shown_document(self) -> str:
         return self.document
+
+    def listed(self) -> list[str]:
+        """What is chosen in the paintbox, and whether something can be undone and redone."""
+        done = {"undo": bool(self._history.done), "redo": bool(self._history.undone)}
+        return [f"{what}\t{json.dumps(value)}" for what, value in {**self.box.state(), **done}.items()]
 
     def show(self, **how: Any) -> None:
         if how.get("document") and how["document"] != self.document:
@@ -214,11 +219,8 @@ class Paint(App):
 
     def draw(self, canvas: Canvas) -> None:
         self.box.draw(canvas)
-        place = partial(cell, canvas.rect, group=3)
-        canvas.button("undo", place(0, 6, 1.5), self.undo, icon="undo", enabled=bool(self._history.done))
-        canvas.button("redo", place(1.5, 6, 1.5), self.redo, icon="redo", enabled=bool(self._history.undone))
-        canvas.button("new", place(0, 7, 1.5), self.new, icon="plus")
-        canvas.button("clear", place(1.5, 7, 1.5), self.clear, icon="bin")
+        done = bool(self._history.done), bool(self._history.undone)
+        draw_deeds(canvas, {"undo": self.undo, "redo": self.redo, "new": self.new, "clear": self.clear}, *done)
         self._draw_picture(canvas, picture_room(canvas.rect))
 
     def _draw_picture(self, canvas: Canvas, room: Rect) -> None:

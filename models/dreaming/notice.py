@@ -1,0 +1,33 @@
+"""What the system says for a while, above everything that is dreamt: the context tells it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from torch import Tensor
+
+from engine.desktop import shell
+from engine.desktop.canvas import Canvas, Sheet
+from engine.geometry import Rect
+from engine.typeface import Face, line_height
+from models.dreaming.pictures import drawn
+
+
+def noticed(planes: Tensor, text: str, text_size: int) -> Tensor:
+    """A guide, uint8 (PLANES, H, W), with a notice of that text; the same tensor where there is none."""
+    if not text:
+        return planes
+    box, shown = _notice(text, text_size, (planes.shape[2], planes.shape[1]))
+    out = planes.clone()
+    out[:, *box.slices] = shown
+    return out
+
+
+@lru_cache(maxsize=4)
+def _notice(text: str, text_size: int, size: tuple[int, int]) -> tuple[Rect, Tensor]:
+    """Where it stands, and what it shows there. Read only."""
+    sheet, (width, height) = Sheet(text_size), size
+    area = Rect(0, 0, width, height - shell.bar_height(line_height(Face(text_size))))
+    shell.draw_notice(Canvas(sheet, area), area, text)
+    box = sheet.widgets[-1].rect
+    return box, drawn(sheet.items, width, height)[:, *box.slices].clone()

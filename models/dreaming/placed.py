@@ -1,0 +1,62 @@
+"""Windows as the context tells of them: where they stand, in which form, and what is open in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from zlib import crc32
+
+from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, look_of, open_apps_of, text_size_of
+from engine.geometry import Rect
+from engine.painter import ContextFeatures, Work
+from engine.styles import chrome_of
+from models.dreaming.frames import Form
+
+
+class Placed(NamedTuple):
+    """A window, by its app's slot, and its outer rect in frame pixels. document, page, rows: what is shown in it, rows with its
+    title, its picture and how far it is scrolled, as `number_of` has it; 0 where that has no name, or nobody told of it."""
+
+    app: int
+    rect: Rect
+    document: int = 0
+    page: int = 0
+    rows: int = 0
+
+
+def form_of(context: ContextFeatures) -> Form:
+    """Of all windows."""
+    return Form(text_size_of(context.slow), chrome_of(look_of(context.slow)))
+
+
+def apps_of(windows: Sequence[Placed]) -> list[int]:
+    """Whose they are, by slot."""
+    return [window.app for window in windows]
+
+
+def placed_by(context: ContextFeatures, size: tuple[int, int], before: tuple[Placed, ...]) -> tuple[Placed, ...]:
+    """The windows that the context tells of, front to back; where it may know of more than it tells, also those that were
+    known to stand behind."""
+    rows = context.recent[EVENTS_SIZE:].reshape(WINDOWS, WINDOW_SIZE)
+    found: list[Placed] = []
+    for row in rows[rows[:, 2] > 0]:
+        x, y, w, h = (round(float(share) * side) for share, side in zip(row[:4], (*size, *size), strict=True))
+        found.append(Placed(int(row[4:].argmax()), Rect(x, y, w, h)))
+    if len(found) == WINDOWS:
+        told, still = {window.app for window in found}, open_apps_of(context.slow)
+        found += [window for window in before[WINDOWS - 1 :] if window.app not in told and still[window.app]]
+    return tuple(found)
+
+
+def with_work(window: Placed, work: Work | None) -> Placed:
+    """A window with what is open in it."""
+    if work is None:
+        return window
+    picture = (f"{crc32(work.content)}",) if isinstance(work.content, bytes) else ()
+    rows = "\n".join((work.title, *work.rows, work.chosen, *picture, *(str(work.scroll),) * (work.scroll > 0)))
+    return window._replace(document=number_of(work.name), page=number_of(work.page), rows=number_of(rows))
+
+
+def number_of(document: str) -> int:
+    """What stands for a document's name: never 0, but for none."""
+    return crc32(document.casefold().encode()) % 32767 + 1 if document else 0
