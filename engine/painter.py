@@ -105,7 +105,7 @@ class Work(NamedTuple):
     """What is open in a window. app: the slot of its app; name: of the user's document that it shows, "" where that has none yet, or it shows
     none; title: the window's; content: the document's, a text, or a picture as PNG bytes; None where there is none yet, or it is too
     large to be told; page: which of the app's pages it is, and scroll: how far that, or what is listed on it, is scrolled; rows: what it lists of the user's and the system's
-    own, and chosen: which of them is that. See `App`."""
+    own, and chosen: which of them is that; typed: what stands in its field of one line, and from where to where it is selected. See `App`."""
 
     app: int
     name: str
@@ -115,6 +115,7 @@ class Work(NamedTuple):
     rows: tuple[str, ...] = ()
     scroll: int = 0
     chosen: str = ""
+    typed: tuple[str, int, int] | None = None
 
 
 class Asked(NamedTuple):

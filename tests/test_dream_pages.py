@@ -283,6 +283,25 @@ def test_files_shows_what_is_chosen_renamed_and_in_the_bin(bundled_book: Book) -
         assert (known.planes[:3, *at] == planes_of(shown(desktop))[:3, *at]).all(0).float().mean() > 0.995, event
 
 
+def test_what_is_typed_into_fields_is_shown(bundled_book: Book) -> None:
+    """A new name in Files, what is looked for in a note, and in the log, by a dreamer that changes all that it may."""
+    desktop = desktop_with_documents()
+    dream = dream_of(desktop, bundled_book, belief=9.0)
+    scenes = (
+        ("Files/documents/new name", [Ask(1.0, "files"), Key(1.1, "down"), Key(1.2, "r", ("ctrl",))]),
+        ("Notes/find", [Ask(21.0, "cow.txt"), Key(21.1, "f", ("ctrl",))]),
+        ("Log/filter", [Ask(41.0, "log"), Key(41.1, "f", ("ctrl",))]),
+    )
+    for path, opens in scenes:
+        dream.begin(request(desktop, guide=shown(desktop)))
+        for event in (*opens, *(Text(opens[-1].t + (i + 1) / 4, letter) for i, letter in enumerate("cow")), Key(opens[-1].t + 2, "backspace")):
+            desktop.handle(event)
+            dream.answer(request(desktop, (event,)))
+            if event not in opens:
+                at = find(desktop.widgets, path).rect.inset(6, 3, 6, 3).slices
+                assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(-1).mean() > 0.98, (path, event)
+
+
 def test_what_is_said_is_shown_and_goes(bundled_book: Book) -> None:
     """Above all else, and what it hid is there again."""
     desktop = desktop_with_documents()

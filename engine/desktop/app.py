@@ -95,6 +95,10 @@ class App:
         """What it lists of the user's and the system's own, a row each, its note behind a tab; nothing that is a part of the app."""
         return []
 
+    def in_field(self) -> tuple[str, int, int] | None:
+        """What stands in its field of one line, anchor and caret; None where it has none, or does not show it."""
+        return None
+
     def show(self, **how: Any) -> None:
         """The app was opened while its window already stood."""
 

@@ -40,4 +40,4 @@ def _work(desktop: Desktop, window: Window) -> Work:
     if content is not None and len(content) > LARGEST:
         content = None
     slot, title = list(APPS).index(window.name), window.title or window.name
-    return Work(slot, name, title, content, app.shown_page(), tuple(app.listed()), app.scrolled(), app.chosen)
+    return Work(slot, name, title, content, app.shown_page(), tuple(app.listed()), app.scrolled(), app.chosen, app.in_field())

@@ -28,6 +28,13 @@ class FindBar:
         self._close = close
         self._found: tuple[str, str, list[Span]] = ("", "", [])
 
+    @classmethod
+    def told(cls, system: System, editor: Editor, typed: tuple[str, int, int]) -> FindBar:
+        """One that was told of."""
+        bar = cls(system, editor, lambda: None, {"shown": True})
+        bar.field = TextField.of(system, typed)
+        return bar
+
     def state(self) -> dict[str, Any]:
         return {"text": self.field.text, "shown": self.shown}
 
@@ -70,7 +77,7 @@ class FindBar:
     def _choose(self, span: Span) -> None:
         self._editor.act(lambda: self._editor.buffer.select(*span))
 
-    def _told(self) -> str:
+    def _count(self) -> str:
         """Which of how many is selected."""
         found, buffer = self.found(), self._editor.buffer
         if not found:
@@ -82,7 +89,7 @@ class FindBar:
     def draw(self, canvas: Canvas, bar: Rect) -> None:
         """A row: the field, the count, previous, next, close."""
         side = bar.h
-        told = self._told()
+        told = self._count()
         field = Rect(bar.x, bar.y, bar.w - beside(canvas.face, side, told), bar.h)
         counted = _counted(canvas.face, told)
         self.field.draw(

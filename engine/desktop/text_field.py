@@ -41,6 +41,18 @@ class TextField:
             self.buffer = TextBuffer(text, single=True)
             self._scroll = 0
 
+    def told(self) -> tuple[str, int, int]:
+        """The text, anchor and caret, for who dreams."""
+        return self.text, self.buffer.anchor, self.buffer.caret
+
+    @classmethod
+    def of(cls, system: System, told: tuple[str, int, int]) -> TextField:
+        """One as it was told."""
+        text, anchor, caret = told
+        field = cls(system, text)
+        field.buffer.select(anchor, caret)
+        return field
+
     def draw(
         self,
         canvas: Canvas,

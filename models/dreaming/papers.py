@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.desktop import bitmap, toolbar
 from engine.desktop.app import App, System
 from engine.desktop.apps.files import FIELD, RENAMING, Files
-from engine.desktop.apps.log import Part
+from engine.desktop.apps.log import Part, draw_filter, filter_in
 from engine.desktop.apps.notes import NEW
 from engine.desktop.apps.paint import BLANK
 from engine.desktop.apps.registry import APPS
@@ -27,8 +27,10 @@ from engine.desktop.apps.settings import LOOK, Settings
 from engine.desktop.canvas import Canvas, Sheet, row_height
 from engine.desktop.document_list import KIND
 from engine.desktop.editor import BAR, PADDING, Editor
+from engine.desktop.find_bar import FindBar
 from engine.desktop.note_page import NotePage, tools
 from engine.desktop.paintbox import Paintbox, draw_deeds, picture_place, picture_room
+from engine.desktop.text_field import TextField
 from engine.desktop.toolbar import parted
 from engine.desktop.word_count import count, told
 from engine.errors import InputError
@@ -39,6 +41,7 @@ from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, fit, line_height
 from models.dreaming.pictures import NOTES, drawn, reinked
 
+HALF = 0.5  # of a field's upper edge, where it is lit as what has the focus
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
 NAME = "text"
 FILES, LOG, PAINT, SETTINGS = (list(APPS).index(app) for app in ("Files", "Log", "Paint", "Settings"))
@@ -167,37 +170,55 @@ def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None
 
 
 def lay_rows(picture: Tensor, work: Work, size: int) -> None:
-    """Put what an app lists into such a picture, if there is room for it."""
-    sheet, outer = Sheet(size, focus=FIELD if work.page == RENAMING else Files.first_focus, caret_on=True), _outer(picture)
-    canvas = Canvas(sheet, outer)
-    if work.app in (FILES, SETTINGS) and work.rows:
-        part = outer
-        canvas.fill(outer, Role.SURFACE, "body")
-        _app_of(work, size).draw(canvas)
-    elif work.app == PAINT and work.rows:
-        part = _paintbox(outer)
+    """Put what an app lists, what is chosen and what is typed into such a picture, where there is room for it."""
+    outer = _outer(picture)
+    sheet = Sheet(size, focus=_focus(picture, work, size), caret_on=True)
+    canvas, parts = Canvas(sheet, outer), told_parts(outer, work, size, text=False)
+    for part in parts:
+        if not outer.holds(part.right - 1, part.bottom - 1) or part.h < 1:
+            return
         canvas.fill(part, Role.SURFACE, "body")
+    if work.app in (FILES, SETTINGS) and parts:
+        _app_of(work, size).draw(canvas)
+    elif work.app == PAINT and parts:
         chosen = _values(work.rows)
         Paintbox(chosen, _nothing).draw(canvas)
         draw_deeds(canvas, defaultdict(lambda: _nothing), chosen["undo"], chosen["redo"])
-    else:
-        box = parted(outer, canvas.row)[1] if work.app == LOG else _note_page(outer, work, size).list if work.app == NOTES else None
-        if box is None or not outer.holds(box.right - 1, box.bottom - 1):
-            return
-        part = box.inset(2, 2, 2, 2)
+    elif work.app == LOG:
+        box = parts[0].grow(2)
         canvas.fill(box, Role.FIELD, "field")
-        if work.app == LOG:
-            total = Part.of(work.rows, box, None, size).total
-            Part.of(work.rows, box, max(total - work.scroll, 0) if work.scroll else None, size).draw(canvas, box, _nothing)
-        else:
-            _draw_notes(canvas, box, work)
-    picture[:, *part.slices] = drawn(sheet.items, outer.w, outer.h)[:, *part.slices]
+        total = Part.of(work.rows, box, None, size).total
+        Part.of(work.rows, box, max(total - work.scroll, 0) if work.scroll else None, size).draw(canvas, box, _nothing)
+        if work.typed is not None:
+            draw_filter(canvas, TextField.of(cast(System, Clipboard()), work.typed), parts[1], _nothing, _nothing)
+    elif work.app == NOTES:
+        page = _note_page(outer, work, size)
+        if page.list:
+            canvas.fill(page.list, Role.FIELD, "field")
+            _draw_notes(canvas, page.list, work)
+        if page.question and work.typed is not None:
+            editor = editor_with(work.content if isinstance(work.content, str) else "")
+            FindBar.told(cast(System, Clipboard()), editor, work.typed).draw(canvas, page.question)
+    drawing = drawn(sheet.items, outer.w, outer.h)
+    for part in parts:
+        picture[:, *part.slices] = drawing[:, *part.slices]
+
+
+def _focus(picture: Tensor, work: Work, size: int) -> str:
+    """What has the focus in a picture of what a window holds, as far as that is laid here."""
+    if work.app == FILES:
+        return FIELD if work.page == RENAMING else Files.first_focus
+    fields = told_parts(_outer(picture), work, size, text=False)[1:] if work.app == LOG else [_note_page(_outer(picture), work, size).question]
+    for field in fields if work.typed is not None else ():
+        if field and shows(picture[:, *field._replace(h=1).slices], Role.ACCENT).mean() > HALF:
+            return "filter" if work.app == LOG else "find"
+    return ""
 
 
 def _app_of(work: Work, size: int) -> App:
     """Files or Settings, as what is told of them."""
     if work.app == FILES:
-        return Files.told(cast(System, Listed(work)), work.rows, work.chosen, work.page, work.scroll)
+        return Files.told(cast(System, Listed(work)), work)
     return Settings(cast(System, Chosen(work.rows)), {"page": work.page or LOOK, "scroll": work.scroll, "set_in": size})
 
 
@@ -212,15 +233,22 @@ def _draw_notes(canvas: Canvas, box: Rect, work: Work) -> None:
     canvas.scrollbar(Rect(box.right - 13, box.y + 2, 10, box.h - 4), first, page, len(names), _nothing)
 
 
-def told_part(held: Rect, work: Work, size: int) -> Rect | None:
-    """Where what is told of a window is all that stands in what it holds; None where nothing of it is told."""
+def told_parts(held: Rect, work: Work, size: int, text: bool = True) -> list[Rect]:
+    """Where in what a window holds nothing stands but what is told; text: a document's too."""
+    row = row_height(size)
     if work.app in (FILES, SETTINGS):
-        return held if work.rows and work.page != RENAMING else None  # what is typed into a field is not told
+        return [held] if work.rows else []
     if work.app == PAINT:
-        return _paintbox(held) if work.rows else None
+        return [_paintbox(held)] if work.rows else []
     if work.app == LOG:
-        return parted(held, row_height(size))[1].inset(2, 2, 2, 2)
-    return text_box(held, work, size) if work.app == NOTES and isinstance(work.content, str) else None
+        tools, lines = parted(held, row)
+        return [lines.inset(2, 2, 2, 2), *([filter_in(tools, Face(size))] if work.typed is not None else [])]
+    if work.app != NOTES:
+        return []
+    page = _note_page(held, work, size)
+    listed = [page.list.inset(2, 2, 2, 2)] if page.list else []
+    asked = [page.question] if page.question and work.typed is not None else []
+    return [*listed, *asked, *([page.text] if text and isinstance(work.content, str) else [])]
 
 
 def text_box(held: Rect, work: Work, size: int) -> Rect:

@@ -53,7 +53,7 @@ def with_work(window: Placed, work: Work | None) -> Placed:
     if work is None:
         return window
     picture = (f"{crc32(work.content)}",) if isinstance(work.content, bytes) else ()
-    rows = "\n".join((work.title, *work.rows, work.chosen, *picture, *(str(work.scroll),) * (work.scroll > 0)))
+    rows = "\n".join((work.title, *work.rows, work.chosen, *map(str, work.typed or ()), *picture, *(str(work.scroll),) * (work.scroll > 0)))
     return window._replace(document=number_of(work.name), page=number_of(work.page), rows=number_of(rows))
 
 

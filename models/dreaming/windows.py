@@ -29,7 +29,7 @@ from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.frames import Form, Frame
 from models.dreaming.letters import letter_of
 from models.dreaming.panes import Kept, Panes, Told
-from models.dreaming.papers import FILES, PAINT, SETTINGS, lay_out, ring, text_box, told_part
+from models.dreaming.papers import LOG, PAINT, lay_out, ring, text_box, told_parts
 from models.dreaming.pictures import BELOW, RIGHT, stretched
 from models.dreaming.placed import Placed, apps_of, form_of, placed_by, with_work
 from models.dreaming.planes import PLANES
@@ -176,19 +176,17 @@ class Windows:
         return self._panes.told.work
 
     def kept(self, event: Event | None, pointer: tuple[int, int]) -> Tensor:
-        """Where an event leaves what is told of windows as it was laid: bool (H, W). Of all but texts a pointer lights what it is on."""
+        """Where an event leaves what is told of windows as it was laid: bool (H, W). Of all but texts and the log a pointer lights what it is on."""
         height, width = self.ground.shape[1:]
         kept = torch.zeros(height, width, dtype=torch.bool)
         lit = Rect(*pointer, 1, 1).grow(LIT * GRID).meet(Rect(0, 0, width, height))
         for window in reversed(self._shown):
             kept[window.rect.meet(self.area).slices] = False
             work = self._work.get(window.app)
-            told = told_part(self._form.inside(window.rect), work, self._text_size) if work is not None else None
-            if told is None:
-                continue
-            kept[told.meet(self.area).slices] = True
-            if window.app in (FILES, PAINT, SETTINGS) and isinstance(event, (Move, Down, Up)) and told.holds(*pointer):
-                kept[lit.meet(told).slices] = False
+            for told in told_parts(self._form.inside(window.rect), work, self._text_size) if work is not None else ():
+                kept[told.meet(self.area).slices] = True
+                if told.holds(*pointer) and isinstance(event, (Move, Down, Up)) and told != self.text_box and window.app != LOG:
+                    kept[lit.meet(told).slices] = False
         return kept
 
     @property

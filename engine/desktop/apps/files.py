@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from engine.desktop.app import App, System
@@ -12,6 +12,7 @@ from engine.desktop.text_field import TextField
 from engine.desktop.toolbar import parted
 from engine.errors import InputError
 from engine.geometry import Rect
+from engine.painter import Work
 from engine.scene import Touch
 from engine.theme import Role
 from engine.typeface import width
@@ -68,13 +69,15 @@ class Files(App):
         return [*(f"{name}\t{self._note(name)}" for name in self.names()), f"\t{len(self.system.documents.names(binned=True))}"]
 
     @classmethod
-    def told(cls, system: System, rows: Sequence[str], chosen: str, page: str, first: int) -> Files:
-        """As it was when it listed such rows, of which it knows the notes; `system` can read none of the documents."""
-        app = cls(system, {"binned": page == "bin", "chosen": chosen, "first": first})
-        app._notes = {name: (None, note) for name, _, note in (row.partition("\t") for row in rows)}
-        if page == RENAMING:
-            app.rename()
+    def told(cls, system: System, work: Work) -> Files:
+        """As it was when it was told of; `system` can read none of the documents."""
+        app = cls(system, {"binned": work.page == "bin", "chosen": work.chosen, "first": work.scroll})
+        app._notes = {name: (None, note) for name, _, note in (row.partition("\t") for row in work.rows)}
+        app.renaming = TextField.of(system, work.typed) if work.typed is not None else None
         return app
+
+    def in_field(self) -> tuple[str, int, int] | None:
+        return self.renaming.told() if self.renaming else None
 
     def scrolled(self) -> int:
         return self.first

@@ -42,6 +42,9 @@ class Log(App):
         """The last of the lines."""
         return _outdented(self.lines()[-TOLD:])
 
+    def in_field(self) -> tuple[str, int, int]:
+        return self.filter.told()
+
     def scrolled(self) -> int:
         """How many rows there are from the first one that is seen to the end; 0 where it follows the end."""
         return 0 if self.first is None else max(self._total - self.first, 0)
@@ -101,13 +104,9 @@ class Log(App):
 
     def draw(self, canvas: Canvas) -> None:
         tools, lines = parted(canvas.rect, canvas.row)
-        copy = width(canvas.face, "Copy") + 20
-        field = tools.inset(0, 0, copy + 6, 0)
-        done, clear = self._to_lines, self._clear_filter
-        self.filter.draw(
-            canvas, "filter", field, placeholder="Only lines with…", on_enter=done, on_escape=clear
-        )
-        canvas.button("Copy", Rect(field.right + 6, tools.y, copy, tools.h), self.copy)
+        field = filter_in(tools, canvas.face)
+        draw_filter(canvas, self.filter, field, self._to_lines, self._clear_filter)
+        canvas.button("Copy", Rect(field.right + 6, tools.y, tools.right - field.right - 6, tools.h), self.copy)
         self._draw_lines(canvas, lines)
 
     def _to_lines(self) -> None:
@@ -124,6 +123,16 @@ class Log(App):
         if not part.total:
             nothing = "No line has that text." if self.filter.text else "Nothing has happened yet."
             canvas.text_in(_inner(box), nothing, Role.MUTED)
+
+
+def filter_in(tools: Rect, face: Face) -> Rect:
+    """Where the filter's field stands in the bar above the lines."""
+    return tools.inset(0, 0, width(face, "Copy") + 26, 0)
+
+
+def draw_filter(canvas: Canvas, field: TextField, box: Rect, done: Callable[[], None], clear: Callable[[], None]) -> None:
+    """Draw it; done, clear: what Enter and Escape do there."""
+    field.draw(canvas, "filter", box, placeholder="Only lines with…", on_enter=done, on_escape=clear)
 
 
 class Part(NamedTuple):

@@ -213,6 +213,9 @@ class Notes(App):
         shown = "Hide documents" if self.list.shown else "Show documents"
         return [(NEW, self.new), (shown, self._toggle_list), ("Find", self.find), *(named if self.book.name else [])]
 
+    def in_field(self) -> tuple[str, int, int] | None:
+        return self.finder.field.told() if self.finder.shown and not self.naming else None
+
     def find(self) -> None:
         self.naming = None
         self.finder.open()
