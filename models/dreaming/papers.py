@@ -27,7 +27,7 @@ from engine.desktop.apps.settings import LOOK, Settings
 from engine.desktop.canvas import Canvas, Sheet, row_height
 from engine.desktop.document_list import KIND
 from engine.desktop.editor import BAR, PADDING, Editor
-from engine.desktop.find_bar import FindBar
+from engine.desktop.find_bar import FindBar, beside
 from engine.desktop.note_page import NotePage, tools
 from engine.desktop.paintbox import Paintbox, draw_deeds, picture_place, picture_room
 from engine.desktop.text_field import TextField
@@ -208,11 +208,14 @@ def _focus(picture: Tensor, work: Work, size: int) -> str:
     """What has the focus in a picture of what a window holds, as far as that is laid here."""
     if work.app == FILES:
         return FIELD if work.page == RENAMING else Files.first_focus
-    fields = told_parts(_outer(picture), work, size, text=False)[1:] if work.app == LOG else [_note_page(_outer(picture), work, size).question]
-    for field in fields if work.typed is not None else ():
-        if field and shows(picture[:, *field._replace(h=1).slices], Role.ACCENT).mean() > HALF:
-            return "filter" if work.app == LOG else "find"
-    return ""
+    parts = told_parts(_outer(picture), work, size, text=False)
+    if work.typed is None or not parts:
+        return ""
+    field = parts[-1]
+    if work.app == NOTES:
+        field = field.inset(0, 0, beside(Face(size), field.h), 0)
+    lit = field.w > 0 and shows(picture[:, *field._replace(h=1).slices], Role.ACCENT).mean() > HALF
+    return ("filter" if work.app == LOG else "find") if lit else ""
 
 
 def _app_of(work: Work, size: int) -> App:
