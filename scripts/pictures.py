@@ -58,7 +58,7 @@ def typing() -> list[dict[str, object]]:
     return [*events, *looks, *({"t": end + 2 + i / 10, "type": "wait"} for i in range(6))]
 
 
-DREAMT = "Nobody drew this line: it was dreamt, letter by letter, from the keys alone."
+DREAMT = "Written in a dream, letter by letter, without a picture of the screen."
 
 
 def dreaming() -> list[dict[str, object]]:
@@ -71,7 +71,7 @@ def dreaming() -> list[dict[str, object]]:
     return [
         *events,
         {"t": end, "type": "key", "key": "f", "mods": ["ctrl"]},
-        *({"t": round(end + 0.2 + i * 0.12, 2), "type": "text", "text": char} for i, char in enumerate("drew")),
+        *({"t": round(end + 0.2 + i * 0.12, 2), "type": "text", "text": char} for i, char in enumerate("dream")),
         {"t": end + 1.2, "type": "key", "key": "escape", "mods": []},
         {"t": end + 2, "type": "drag", "target": "Notes/title", "to": [300, 90]},
         {"t": end + 3, "type": "ask", "text": "calculator"},

@@ -12,6 +12,7 @@ from models.dreaming.book import Book
 from models.dreaming.dream import Dream
 from models.dreaming.planes import planes_of
 from models.dreaming.recollection import Recollection
+from tests.test_dream_pages import dream_of
 from tests.test_dream_popups import ESCAPE, OPEN, click, right, untold
 from tests.test_dream_windows import one_window, woken
 from tests.test_dreaming import SIZE, Always, request, shown
@@ -93,10 +94,7 @@ def test_the_launcher_shows_what_the_desktop_s_does_until_something_is_typed(boo
 def test_the_ask_bar_shows_what_is_told_of_it(book: Book) -> None:
     """Letters, suggestions, the chosen one and the one under the pointer; several events in one request; and what it hid."""
     desktop = one_window()
-    dreamer = Always(0)
-    dreamer.book = book
-    dream = Dream(dreamer, SIZE)
-    dream.begin(request(desktop, guide=shown(desktop)))
+    dream = dream_of(desktop, book, belief=-9.0)
     requests: list[tuple[Event, ...]] = [
         (OPEN,), (Text(6.0, "c"),), (Key(6.1, "down"),), (Move(6.2, 256, 100),), (Text(6.3, "a"), Text(6.4, "n"), Key(6.5, "backspace")), (ESCAPE, Move(9.0, 500, 300)),
         (Key(9.1, "space", ("ctrl",)), Text(9.2, "d"), Key(9.3, "escape"), Key(9.4, "space", ("ctrl",))), (Text(9.5, "calc"), Key(9.6, "enter")),
