@@ -295,6 +295,20 @@ def test_a_dream_does_not_begin_with_a_popup(opening: Key) -> None:
     assert [request.guide is not None for request in dreamer.asked] == [True, True, False]
 
 
+@pytest.mark.parametrize("prompted", [False, True])
+def test_a_dream_begins_once_nothing_is_said(prompted: bool) -> None:
+    """A notice that it woke with would never go; but a prompted painter goes on from whatever is there."""
+    dreamer, desktop = Dreamer(PainterSpec(size=SIZE)), Desktop(SIZE)
+    desktop.say("Saved.")
+    dreamer.info = replace(dreamer.info, prompted=prompted)
+    session = Session(desktop, DirectMailbox(dreamer))
+    for event in (Move(1.0, 40, 40), Move(5.0, 200, 100), Move(6.0, 40, 40)):
+        session.step([event], event.t)
+    assert desktop.notice == ""
+    guided = [request.guide is not None for request in dreamer.asked]
+    assert guided[0] and guided[-1] is False and guided.count(True) == (1 if prompted else 2)
+
+
 def test_text_typed_in_a_dream_is_kept(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.sqlite")
     dreamer, desktop = Dreamer(PainterSpec(size=SIZE)), Desktop(SIZE)
