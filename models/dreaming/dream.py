@@ -131,7 +131,7 @@ class Dream:
             picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
             picks[found.cpu()] = self._dreamer.choose(cells[0][found], by_cell(codes)[0][found]).cpu()
             pixels = _by_pixel(picks.unsqueeze(2))[0]
-            pixels[self._known.kept(step.event, step.pointer)] = COLOURS
+            pixels[self._known.kept] = COLOURS
             came = guess.sure or (bool(guess.spots) and self._comes(pictures, pixels, guess.spots))
             if came:
                 doubtful = (change[0] < BESIDE).cpu().repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)

@@ -188,7 +188,7 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
         box = parts[0].grow(2)
         canvas.fill(box, Role.FIELD, "field")
         total = Part.of(work.rows, box, None, size).total
-        Part.of(work.rows, box, max(total - work.scroll, 0) if work.scroll else None, size).draw(canvas, box, _nothing)
+        Part.of(work.rows, box, max(total - work.scroll, 0) if work.scroll else None, size).draw(canvas, box, _nothing, bool(work.typed and work.typed[0]))
         if work.typed is not None:
             draw_filter(canvas, TextField.of(cast(System, Clipboard()), work.typed), parts[1], _nothing, _nothing)
     elif work.app == NOTES:

@@ -18,9 +18,10 @@ from models.dreaming.codes import NOWHERE, codes_of
 from models.dreaming.papers import focused
 from models.dreaming.planes import PLANES, joined, moved, movement
 from models.dreaming.popups import Deed, Popups, Screen
-from models.dreaming.windows import LIT, Windows
+from models.dreaming.windows import Windows
 from models.memory import PictureMemory, wide
 
+LIT = 5  # cells: as high as an icon with its name
 GUESSED = 4  # of the pictures at hand, the one with the typed letter
 
 
@@ -132,9 +133,10 @@ class Recollection:
         """Where that text stands, frame pixels, while nothing is open above it."""
         return None if self.popups else self._windows.text_box
 
-    def kept(self, event: Event | None, pointer: tuple[int, int]) -> Tensor:
+    @property
+    def kept(self) -> Tensor:
         """Where an event leaves what is told of windows as it was laid, while nothing is open above it: bool (H, W)."""
-        return torch.zeros(self.planes.shape[1:], dtype=torch.bool) if self.popups else self._windows.kept(event, pointer)
+        return torch.zeros(self.planes.shape[1:], dtype=torch.bool) if self.popups else self._windows.kept
 
     def refocused(self, event: Event | None, edited: bool) -> bool:
         """Whether that text has the focus now, and is not shown so: an event gave it that, or edited it."""

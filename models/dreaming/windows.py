@@ -19,7 +19,7 @@ from torch import Tensor
 
 from engine.desktop.apps.registry import APPS
 from engine.desktop.shell import bar_height, icon_boxes
-from engine.events import Down, Event, Key, Move, Up
+from engine.events import Down, Event, Key, Up
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures, Work
 from engine.theme import NEUTRAL, Chrome, Role
@@ -29,13 +29,12 @@ from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.frames import Form, Frame
 from models.dreaming.letters import letter_of
 from models.dreaming.panes import Kept, Panes, Told
-from models.dreaming.papers import LOG, PAINT, lay_out, ring, text_box, told_parts
+from models.dreaming.papers import PAINT, lay_out, ring, text_box, told_parts
 from models.dreaming.pictures import BELOW, RIGHT, stretched
 from models.dreaming.placed import Placed, apps_of, form_of, placed_by, with_work
 from models.dreaming.planes import PLANES
 from models.dreaming.taskbar import Tasks
 
-LIT = 5  # cells: as high as an icon with its name
 POOL = 4  # frames' worth of pictures that are kept
 _HEAD = 12  # numbers told of a picture in `state`
 _KIND = 1001  # of state: another one for each way in which it was ever kept
@@ -175,18 +174,15 @@ class Windows:
         """What is open in windows, by app."""
         return self._panes.told.work
 
-    def kept(self, event: Event | None, pointer: tuple[int, int]) -> Tensor:
-        """Where an event leaves what is told of windows as it was laid: bool (H, W). Of all but texts and the log a pointer lights what it is on."""
-        height, width = self.ground.shape[1:]
-        kept = torch.zeros(height, width, dtype=torch.bool)
-        lit = Rect(*pointer, 1, 1).grow(LIT * GRID).meet(Rect(0, 0, width, height))
+    @property
+    def kept(self) -> Tensor:
+        """Where windows show what is told of them, which an event leaves as it was laid: bool (H, W)."""
+        kept = torch.zeros(self.ground.shape[1:], dtype=torch.bool)
         for window in reversed(self._shown):
             kept[window.rect.meet(self.area).slices] = False
             work = self._work.get(window.app)
             for told in told_parts(self._form.inside(window.rect), work, self._text_size) if work is not None else ():
                 kept[told.meet(self.area).slices] = True
-                if told.holds(*pointer) and isinstance(event, (Move, Down, Up)) and told != self.text_box and window.app != LOG:
-                    kept[lit.meet(told).slices] = False
         return kept
 
     @property

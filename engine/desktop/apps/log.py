@@ -119,10 +119,7 @@ class Log(App):
         widget = canvas.widget("list", "lines", box, touch, "\n".join(part.seen), part.total)
         canvas.fill(box, Role.FIELD, "field")
         canvas.outline(box, Role.ACCENT if "focused" in widget.state else Role.BORDER, shape="field")
-        part.draw(canvas, box, self._scroll_to)
-        if not part.total:
-            nothing = "No line has that text." if self.filter.text else "Nothing has happened yet."
-            canvas.text_in(_inner(box), nothing, Role.MUTED)
+        part.draw(canvas, box, self._scroll_to, bool(self.filter.text))
 
 
 def filter_in(tools: Rect, face: Face) -> Rect:
@@ -155,12 +152,14 @@ class Part(NamedTuple):
         at = last if first is None else min(first, last)
         return cls(rows[at : at + page], at, page, len(rows), face)
 
-    def draw(self, canvas: Canvas, box: Rect, scroll: Callable[[int], None]) -> None:
-        """The rows, and a scroll bar, which calls `scroll`."""
+    def draw(self, canvas: Canvas, box: Rect, scroll: Callable[[int], None], filtered: bool = False) -> None:
+        """The rows, or why there are none, and a scroll bar, which calls `scroll`; filtered: whether only lines with some text are shown."""
         inner, step = _inner(box), line_height(self.face) + 1
         for i, row in enumerate(self.seen):
             canvas.text_in(Rect(inner.x, inner.y + i * step, inner.w, step), row, face=self.face)
         canvas.scrollbar(Rect(box.right - 12, box.y + 2, 10, box.h - 4), self.first, self.page, self.total, scroll)
+        if not self.total:
+            canvas.text_in(inner, "No line has that text." if filtered else "Nothing has happened yet.", Role.MUTED)
 
 
 def _inner(box: Rect) -> Rect:
