@@ -27,6 +27,7 @@ from tests.loose_parts import coder_named, tiny_coder, tiny_halves, written
 from tests.one_file import whole_file
 from tests.test_painters import ask, drawn, empty, show
 from tests.test_places import use
+from tests.test_references import small_pictures  # noqa: F401 - a fixture of every test here
 from tests.test_single_files import SPEC, folder_of, home, layouts, painted  # noqa: F401 - two are fixtures
 from tests.tiny_families import tiny_folder
 from ui import checkpoints as command

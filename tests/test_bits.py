@@ -33,7 +33,7 @@ from models.reference.painter import ReferencePainter
 from tests.conftest import need_package
 from tests.hostile import FILE, edit_json
 from tests.test_memory_plan import Pipeline
-from tests.test_references import SPEC, request
+from tests.test_references import SPEC, request, small_pictures  # noqa: F401 - a fixture of every test here
 from tests.tiny_families import tiny_folder
 
 ROOT = Path(__file__).parent.parent

@@ -22,7 +22,7 @@ from models.reference.painter import ReferencePainter
 from tests.conftest import need_package
 from tests.fuzzing import gguf
 from tests.one_denoiser import NAMED, packed_file
-from tests.test_references import SPEC, request
+from tests.test_references import SPEC, request, small_pictures  # noqa: F401 - a fixture of every test here
 from tests.tiny_families import tiny_folder
 
 HEAD = gguf([("a.weight", (2, 32), 8, 0, bytes(68))])

@@ -29,6 +29,7 @@ from tests.loose_parts import half_named, words_named, written
 from tests.one_denoiser import packed_file
 from tests.one_file import layout_of, part
 from tests.test_loose import comfy, laid_apart, opened  # noqa: F401 - one is a fixture
+from tests.test_references import small_pictures  # noqa: F401 - a fixture of every test here
 from tests.test_single_files import SPEC, folder_of, home, layouts, painted  # noqa: F401 - two are fixtures
 from tests.tiny_families import tiny_folder
 

@@ -26,6 +26,7 @@ from tests.loose_parts import coder_named, words_named, written
 from tests.one_denoiser import NAMED, packed_file
 from tests.one_file import config, layout_of, part, unet_names
 from tests.test_places import use
+from tests.test_references import small_pictures  # noqa: F401 - a fixture of every test here
 from tests.test_single_files import SHIPPED, SPEC, file_of, folder_of, home, layouts, painted  # noqa: F401 - two are fixtures
 from tests.test_single_files import TRANSFORMERS as SINGLE
 from tests.tiny_families import tiny_folder

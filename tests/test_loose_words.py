@@ -18,6 +18,7 @@ from tests.hostile import PICKLE
 from tests.one_denoiser import flux_tensors
 from tests.one_file import part
 from tests.test_loose import CALLED, comfy, laid_apart, laid_out, opened, written  # noqa: F401 - one is a fixture
+from tests.test_references import small_pictures  # noqa: F401 - a fixture of every test here
 from tests.test_single_files import home, layouts, painted  # noqa: F401 - two are fixtures
 
 ENCODER = CALLED["flux2"]["text_encoder"]

@@ -16,7 +16,7 @@ from engine.errors import CheckpointError
 from models.catalog import open_painter
 from models.pieces import pieces_of
 from models.vocabularies import TOKENIZERS
-from tests.test_references import SPEC, opened, painter_of, request
+from tests.test_references import SPEC, opened, painter_of, request, small_pictures  # noqa: F401 - a fixture of every test here
 from tests.tiny_families import tiny_folder
 
 

@@ -32,6 +32,7 @@ from tests.one_file import layout_of, part, whole_file
 from tests.test_families import request
 from tests.test_painters import SIZE, ask, drawn, empty, show
 from tests.test_reference_tables import change
+from tests.test_references import small_pictures  # noqa: F401 - a fixture of every test here
 from tests.tiny_families import tiny_folder
 from ui.cli import status
 
