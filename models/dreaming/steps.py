@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.context import RECENT, atoms, earlier, ticked
-from engine.events import Event
+from engine.events import Event, Move
 from engine.painter import ContextFeatures, PaintRequest
 
 LATEST = 8  # events of one request that are dreamt one after another
@@ -23,6 +23,11 @@ class Step:
     buttons: tuple[str, ...]
     past: bool = False
     last: bool = True
+
+    @property
+    def hovers(self) -> bool:
+        """Whether a pointer moved with no button down."""
+        return isinstance(self.event, Move) and not self.buttons
 
 
 def steps_of(request: PaintRequest) -> Iterator[Step]:

@@ -1,0 +1,163 @@
+"""How a dream goes on by rule after an event, and what of that is left for the dreamer to say.
+
+A dreamer is taught on what it will be asked: a session of teaching goes the same way, with what really came in place of
+what is dreamt (`models.training.dreams`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.context import text_size_of
+from engine.events import Key, Move, Wheel
+from engine.painter import ContextFeatures
+from models.dreaming.book import Book
+from models.dreaming.dreamer import CELL
+from models.dreaming.field import Field
+from models.dreaming.hover import Hover
+from models.dreaming.letters import Guess, Pen, letter_of, typed
+from models.dreaming.popups import Deed
+from models.dreaming.recollection import Recollection, guessed
+from models.dreaming.steps import Step
+
+SURE, KEYED, AWAY, LAID = -0.5, 2.0, 4.0, 6.0  # logits from which a cell changes: more is asked for by a key that is no shortcut, where an event hardly reaches, and when windows were just laid, or a letter goes elsewhere
+NEVER = float("inf")
+
+
+class Written(NamedTuple):
+    """The letter that came last, if nothing but time has passed since, and where the next one goes."""
+
+    letter: str
+    behind: Pen
+
+
+class Question(NamedTuple):
+    """What follows from an event by no rule. step: the event; shown: the guide, uint8 (PLANES, H, W); pictures, codes: what can be copied
+    from, as of `AtHand`; guess: where a letter goes, if one was typed; near: where the event is likely to change anything, and needed: how
+    sure one must be that it does, a logit, bool and float32 (h, w); kept: which pixels stay as they are, bool (H, W); going_on: whether
+    the letter comes right after another."""
+
+    step: Step
+    shown: Tensor
+    pictures: list[Tensor]
+    codes: Tensor
+    guess: Guess
+    near: Tensor
+    needed: Tensor
+    kept: Tensor
+    going_on: bool
+
+
+class Course:
+    """For frames of `size` (width, height). known: what the dream goes on from, the guide now among it. book: how windows look that
+    were never seen."""
+
+    def __init__(self, size: tuple[int, int], book: Book) -> None:
+        self.known = Recollection(size, book)
+        self._written: Written | None = None
+        self._field = Field()
+        self._hover = Hover()
+        self._pointer = (0, 0)  # where it was
+        self._document = 0  # which one the window in front showed
+
+    def begin(self, planes: Tensor, context: ContextFeatures, bare: Tensor | None = None) -> None:
+        """From a guide, uint8 (PLANES, H, W); bare: the one without windows, where it is known."""
+        self.known.begin(planes, context, bare)
+        self._forget()
+
+    def restore(self, state: Tensor | None) -> None:
+        """From what `known.state` gave; None: from nothing."""
+        self.known.restore(state)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._written = None
+        self._field.clear()
+        self._hover.clear()
+
+    def ask(self, step: Step, pen: Callable[[Tensor], Pen | None]) -> Question | None:
+        """An event came, or time passed: go on by rule, and say what is left; None where nothing is. pen: where a letter goes that is
+        typed now, of the codes at hand, if that can be said."""
+        known, told = self.known, step.past or (bool(step.context.work) and self._is_told(step))
+        if step.hovers:
+            known.show(self._hover.left(known.planes, *step.pointer))
+        laid = known.lay(step.event, step.context, self._field.place)
+        self._refocus(step)
+        if told:
+            self._written = None
+            if text := self._text(step):
+                known.show(text.planes)
+            return None
+        hand, going_on = known.at_hand(step.event, step.context, laid), self._written is not None
+        guess = self._text(step) or self._guess(step, hand.codes, pen)
+        if guess.planes is not known.planes:
+            hand = guessed(hand, guess.planes)
+        reached, self._pointer = (step.pointer, self._pointer), step.pointer
+        if known.popups.deed is Deed.CLOSED or known.popups.known:  # what it hid, or shows, stands there, and nothing else happens
+            self._written = None
+            return None
+        near = known.within_reach(step.event, reached, guess.spots)
+        needed = torch.full(near.shape, LAID) if laid else _needed(step, near)
+        if step.event is None:
+            needed[~_busy(hand.codes[0])] = NEVER  # time alone changes nothing where all around is of one colour
+        return Question(step, known.planes, hand.pictures, hand.codes, guess, near, needed, known.kept, going_on)
+
+    def answered(self, question: Question, came: bool) -> None:
+        """The guide shows now what was answered; came: the letter that was typed, too."""
+        step, guess = question.step, question.guess
+        if step.hovers:
+            self._hover.lit(question.shown, self.known.planes)
+        if step.event is not None:
+            self._written = Written(letter_of(step.event), guess.behind) if came and not guess.sure else None
+
+    def _is_told(self, step: Step) -> bool:
+        """Whether all that comes of an event is told: how far things are scrolled, and where windows are dragged to."""
+        return isinstance(step.event, Wheel) or (isinstance(step.event, Move) and bool(step.buttons) and self.known.drags_frames)
+
+    def _refocus(self, step: Step) -> None:
+        """Give the text of the window in front the focus, where that follows."""
+        before, self._document = self._document, self.known.document
+        told = self.known.text
+        edited = step.last and before == self._document and self._field.edited(told)
+        if self.known.refocused(step.event, edited):
+            self.known.focus_text(self._field.caught_up(told))
+
+    def _text(self, step: Step) -> Guess | None:
+        """What follows from what is written in the field in focus, if that can be read."""
+        if self.known.popups.deed.taken:
+            return None
+        planes, written = self.known.planes, self._field.answer(self.known.planes, self.known.front, step, self.known.text)
+        if not written:
+            return None
+        planes = planes.clone()
+        for spot, shown in written:
+            planes[:, *spot.slices] = shown
+        return Guess(planes, tuple(spot for spot, _ in written), (0, 0), sure=True)
+
+    def _guess(self, step: Step, codes: Tensor, pen: Callable[[Tensor], Pen | None]) -> Guess:
+        """The letter that was typed, put in; nothing where none was, or nobody knows where it goes."""
+        letter, last = letter_of(step.event), self._written
+        at = None
+        if letter and self.known.popups.deed is not Deed.CHOSEN:
+            at = last.behind if last else pen(codes)
+        if at is None:
+            return Guess(self.known.planes, (), (0, 0))
+        return typed(self.known.planes, letter, text_size_of(step.context.slow), at, last.letter if last else "")
+
+
+def _needed(step: Step, near: Tensor) -> Tensor:
+    """How sure a dreamer must be that a cell changes, logits (h, w)."""
+    letter, plain = letter_of(step.event), isinstance(step.event, Key) and "ctrl" not in step.event.mods
+    return torch.where(near, KEYED if plain and not letter else SURE, LAID if letter else AWAY)
+
+
+def _busy(codes: Tensor) -> Tensor:
+    """Which cells of a picture's codes, (H, W), show more than one, or lie beside those that do: bool (h, w)."""
+    shown = codes[None].float()
+    most, least = F.max_pool2d(shown, CELL), -F.max_pool2d(-shown, CELL)
+    return (F.max_pool2d(most, 3, 1, 1) != -F.max_pool2d(-least, 3, 1, 1))[0]
