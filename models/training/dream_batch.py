@@ -33,7 +33,8 @@ class DreamCrop:
 def dream_crop(moment: Moment, rng: np.random.Generator) -> DreamCrop:
     """Where something changes or a letter is put, near the pointer, or anywhere: most of a frame has to be left alone."""
     width, height = moment.size
-    rows, columns = np.nonzero(moment.changed)
+    asked = moment.changed & (moment.weight == moment.weight.max())
+    rows, columns = np.nonzero(asked if asked.any() else moment.changed)
     kind = rng.random()
     x, y = int(rng.integers(width)), int(rng.integers(height))
     if moment.pen and kind < 0.4:
@@ -49,14 +50,15 @@ def dream_crop(moment: Moment, rng: np.random.Generator) -> DreamCrop:
 
 @dataclass
 class DreamBatch:
-    """codes: uint8 (B, COPIES, H, W); same, target: uint8 (B, H, W); changed: bool (B, h, w), cells of 8; spoilt: bool
-    (B, h, w); pen: (B, 2), x and y in the crop, -1 where no letter is put in it; corners, size: as of Place; the rest as
+    """codes: uint8 (B, COPIES, H, W); same, target: uint8 (B, H, W); changed: bool (B, h, w), cells of 8; weight:
+    float32 (B, h, w), what they count; spoilt: bool (B, h, w); pen: (B, 2), x and y in the crop, -1 where no letter is put in it; corners, size: as of Place; the rest as
     of a Moment."""
 
     codes: Tensor
     same: Tensor
     target: Tensor
     changed: Tensor
+    weight: Tensor
     spoilt: Tensor
     pen: Tensor
     corners: Tensor
@@ -79,12 +81,14 @@ def dream_batch(crops: list[DreamCrop], rng: np.random.Generator, spoilt: float 
             x, y = pen[0] - crop.x, pen[1] - crop.y
             if 0 <= x < SIDE and 0 <= y < SIDE:
                 pens[i] = torch.tensor([x, y])
-    cells = [c.moment.changed[c.y // CELL : (c.y + SIDE) // CELL, c.x // CELL : (c.x + SIDE) // CELL] for c in crops]
+    cells = [(slice(c.y // CELL, (c.y + SIDE) // CELL), slice(c.x // CELL, (c.x + SIDE) // CELL)) for c in crops]
+    changed, weight = (torch.from_numpy(np.stack([plane[at] for plane, at in zip(planes, cells, strict=True)])) for planes in
+                       ([m.changed for m in moments], [m.weight for m in moments]))  # fmt: skip
     batch = DreamBatch(
         torch.stack([crop.take(crop.moment.codes) for crop in crops]),
         torch.stack([crop.take(crop.moment.same) for crop in crops]),
         torch.stack([crop.take(crop.moment.target) for crop in crops]),
-        torch.from_numpy(np.stack(cells)), torch.zeros(len(crops), SIDE // CELL, SIDE // CELL, dtype=torch.bool), pens,
+        changed, weight, torch.zeros(len(crops), SIDE // CELL, SIDE // CELL, dtype=torch.bool), pens,
         torch.tensor([[crop.x, crop.y] for crop in crops], dtype=torch.float32),
         torch.tensor([m.size for m in moments], dtype=torch.float32),
         torch.from_numpy(np.stack([m.slow for m in moments])), torch.from_numpy(np.stack([m.recent for m in moments])),

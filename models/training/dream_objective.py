@@ -26,9 +26,9 @@ def dream_loss(dreamer: Dreamer, batch: DreamBatch, generator: torch.Generator) 
     maps = maps_of(Place(batch.corners, batch.size, (h, w)), batch.pointer, batch.buttons, batch.recent)
     change, cells = dreamer(batch.codes, maps, tokens)
     stays = by_cell((batch.same & 1)[:, None]).bool().all(-1)[..., 0]
-    weight = torch.where(batch.changed, WANTED, torch.where(batch.spoilt, HEALED, 1.0))
+    weight = torch.where(batch.changed, WANTED, torch.where(batch.spoilt, HEALED, 1.0)) * batch.weight
     missed = F.binary_cross_entropy_with_logits(change.float(), (~stays).float(), reduction="none")
-    which = (weight * missed).sum() / weight.sum()
+    which = (weight * missed).sum() / weight.sum().clamp_min(1e-3)
     scored = batch.changed | (torch.rand(b, h, w, generator=generator, device=change.device) < UNSEEN)
     what = _shown(dreamer, cells, batch, scored)
     where = _placed(dreamer, batch, tokens)
@@ -49,7 +49,7 @@ def _shown(dreamer: Dreamer, cells: Tensor, batch: DreamBatch, scored: Tensor) -
     spoilt = batch.spoilt[scored].unsqueeze(-1)
     much = batch.changed.flatten(1).sum(1).clamp_min(4).rsqrt()  # a letter counts as well as a window
     weight = torch.where((same & 1) > 0, KEPT, 1.0) * torch.where(spoilt, HEALED, 1.0) * known
-    weight = weight * much[scored.nonzero()[:, 0]].unsqueeze(-1)
+    weight = weight * (much[scored.nonzero()[:, 0]] * batch.weight[scored]).unsqueeze(-1)
     return (weight * missed).sum() / weight.sum().clamp_min(1e-3)
 
 

@@ -1,13 +1,14 @@
 """What a dreamer learns from: moments of sessions, in the guide's own colours.
 
-A moment is an event (or a tick) with the guide before it, what is remembered, and the guide after it. Nothing is drawn
-in a style: the dreamer knows none.
+A moment is an event (or a tick) with the guide before it, what is remembered, and the guide after it. A session goes on as a dream
+does (`models.dreaming.course`), so that the dreamer is taught on what it will be asked, in the proportion in which it will be, and on nothing
+that goes on by rule. Nothing is drawn in a style: the dreamer knows none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,42 +18,44 @@ from engine.desktop.desktop import Desktop
 from engine.errors import InputError
 from engine.events import Event
 from engine.guide import Guide
-from engine.painter import ContextFeatures
 from engine.style_words import in_words
 from engine.styles import PRESETS
 from engine.typeface import Face, advance
 from models.datasets.states import State, state_of
 from models.dreaming.book import Book
 from models.dreaming.codes import PICTURE, codes_of
+from models.dreaming.course import AWAY, NEVER, Course, Question
 from models.dreaming.dreamer import by_cell
-from models.dreaming.letters import Pen, letter_of, typed
+from models.dreaming.letters import Pen, letter_of
 from models.dreaming.planes import SEEN, planes_of
-from models.dreaming.recollection import AtHand, Recollection, guessed
+from models.dreaming.steps import Step
 from models.synthetic.errands import Errands
 from models.synthetic.random_styles import random_style
 from models.synthetic.sessions import User, emptied, letters, random_desktop
 from models.synthetic.shots import SIZES
 
 MOMENTS = 48  # of one session
-REUSED = 20  # crops that a moment serves for, on average, before it is replaced
+REUSED = 50  # crops that a moment serves for, on average, before it is replaced
 DEEDS = 60  # a session that shows nothing new for so long is left
 FRESH = 0.55  # share of sessions that begin at the bare desktop
 GOALS = 0.7  # share of deeds that are errands; the others are a user's random ones
-QUIET = 0.12  # share of the events without consequence that are learned from, too
+QUIET = 0.15  # share of the events without consequence for what is asked that are learned from, too
+FAR = 0.2  # what a cell counts where the dreamer must be very sure
 USUAL = 0.85  # share of frames of the usual size
 
 
 @dataclass(frozen=True)
 class Moment:
     """codes: uint8 (COPIES, H, W), the pictures at hand; same: uint8 (H, W), bit i set where picture i shows what is to
-    come; target: uint8 (H, W), its code; changed: bool (H / 8, W / 8); pen: where the event's letter went, if it typed
-    one; slow, recent, pointer, buttons: as of a Shot."""
+    come; target: uint8 (H, W), its code; changed: bool (H / 8, W / 8); weight: float32 (H / 8, W / 8), how much a cell counts, 0 where
+    nothing is asked; pen: where the event's letter went, if it typed one; slow, recent, pointer, buttons: as of a Shot."""
 
     size: tuple[int, int]
     codes: Tensor
     same: Tensor
     target: Tensor
     changed: np.ndarray
+    weight: np.ndarray
     pen: Pen | None
     slow: np.ndarray
     recent: np.ndarray
@@ -66,7 +69,7 @@ def dreams(rng: np.random.Generator, book: Book) -> list[Moment]:
     found: list[Moment] = []
     for _ in range(DEEDS):
         for moment in session.live(session.deed()):
-            found += [moment, moment] if moment.pen else [moment]  # letters are met twice as often
+            found.append(moment)
         if len(found) >= MOMENTS:
             break
     return found[:MOMENTS]
@@ -88,15 +91,15 @@ class _Session:
         style = str(rng.choice(list(PRESETS))) if rng.random() < 0.7 else in_words(random_style(rng))
         self.desktop.prefer("style", style)
         self.user, self.errands = User(rng, self.desktop, styles=False), Errands(rng, self.desktop)
-        self.known = Recollection(size, book)
+        self.course = Course(size, book)
+        self.known = self.course.known
         bare = Guide(size)
         bare.update(Desktop(size, self.desktop.documents, state=self._bare_state()).items)
         self.guide = Guide(size)
         self.guide.update(self.desktop.items)
         context = self.desktop.features()
-        self.known.begin(planes_of(self.guide), context, planes_of(bare) if rng.random() < 0.8 else None)
+        self.course.begin(planes_of(self.guide), context, planes_of(bare) if rng.random() < 0.8 else None)
         self.caret: list[int] | None = None  # as it was last seen
-        self.last = ""  # the letter that was typed right before
 
     def _bare_state(self) -> dict[str, object]:
         return {"t": self.desktop.t, "context": {"preferences": dict(self.desktop.context.preferences)}}
@@ -109,7 +112,8 @@ class _Session:
             yield from letters(event)
 
     def live(self, events: Iterator[Event]) -> Iterator[Moment]:
-        """Let the events happen; a moment for each, and for each tick, that changed the screen, and a few others."""
+        """Let the events happen, and time pass: a moment for each of both after which the dreamer is asked what else the screen shows, and
+        that changed it, and for a few others."""
         desktop = self.desktop
         for event in events:
             seen = desktop.items
@@ -122,9 +126,7 @@ class _Session:
                 desktop.handle(event)
             except InputError:
                 desktop.stale()
-            if event.type == "wait":
-                continue
-            if desktop.items != seen or self.rng.random() < QUIET:
+            if event.type != "wait":
                 yield from self._moment(state_of(desktop, desktop.style, (event,)))
 
     def _ticks(self, until: float) -> Iterator[float]:
@@ -132,8 +134,8 @@ class _Session:
         t = max(self.desktop.t, until - 3.0)
         if t > self.desktop.t:
             self.desktop.advance(t)
-            self.known.turn(None, self.desktop.features())
-            self.known.show(self._now())
+            for _ in self._moment(state_of(self.desktop, self.desktop.style)):
+                pass  # a pause of many ticks is no tick
         while t < until:
             t = min(round(t + 0.1, 3), until)
             yield t
@@ -155,24 +157,32 @@ class _Session:
 
     def _moment(self, state: State) -> Iterator[Moment]:
         event = state.events[0] if state.events else None
-        context = ContextFeatures(state.slow, state.recent, self.desktop.features().work)
-        after = self._now()
-        hand = self.known.turn(event, context)
-        text_size = self.desktop.text_size
-        pen = self._pen(event, state, text_size)
-        if pen:
-            hand = guessed(hand, typed(self.known.planes, letter_of(event), text_size, pen, self.last).planes)
-        self.last = letter_of(event) if pen else ""
-        yield _moment(hand, after, pen, state)
+        told = replace(self.desktop.features(), slow=state.slow, recent=state.recent)
+        after, pen = self._now(), self._pen(event, state, self.desktop.text_size)
+        question = self.course.ask(Step(event, told, state.pointer, state.buttons), lambda _: pen)
+        if question is not None:
+            moment = _moment(question, after, pen, state)
+            asked = bool((moment.changed & (moment.weight > FAR)).any()) or self.rng.random() < QUIET
+            if asked and not told.notice:  # a notice is laid over all that is dreamt
+                yield moment
+        self.known.tell(told, state.pointer)
         self.known.show(after)
+        if question is not None:
+            self.course.answered(question, bool(question.guess.spots))
 
 
-def _moment(hand: AtHand, after: Tensor, pen: Pen | None, state: State) -> Moment:
+def _moment(question: Question, after: Tensor, pen: Pen | None, state: State) -> Moment:
     target, same = codes_of(after[:3], after[3]), torch.zeros(after.shape[1:], dtype=torch.uint8)
-    for i, (picture, codes) in enumerate(zip(hand.pictures, hand.codes, strict=True)):
+    kept = question.kept.clone()
+    for spot in question.guess.spots:
+        kept[spot.slices] = False
+    for i, (picture, codes) in enumerate(zip(question.pictures, question.codes, strict=True)):
         equal = (codes == target) & ((target != PICTURE) | (picture[:SEEN] == after[:SEEN]).all(0))
         same |= equal.to(torch.uint8) << i
+    target = torch.where(kept, question.codes[0], target)  # what is told stays as it was laid, whatever is said of it
+    same[kept] = 1
     changed = ~by_cell((same & 1)[None, None]).bool().all(-1)[0, :, :, 0]
+    weight = torch.where(question.needed >= AWAY, FAR, 1.0) * (question.needed < NEVER)
     return Moment(
-        state.size, hand.codes, same, target, changed.numpy(), pen, state.slow, state.recent, state.pointer, state.buttons,
+        state.size, question.codes, same, target, changed.numpy(), weight.numpy(), pen, state.slow, state.recent, state.pointer, state.buttons,
     )  # fmt: skip
