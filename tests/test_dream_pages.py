@@ -18,9 +18,11 @@ from engine.scene import find
 from models.catalog import BUNDLED
 from models.dreaming import taskbar
 from models.dreaming.book import Book, turned
+from models.dreaming.course import Course
 from models.dreaming.dream import Dream
 from models.dreaming.planes import PLANES, SEEN, planes_of
 from models.dreaming.recollection import Recollection
+from models.dreaming.steps import Step
 from models.dreaming.windows import Windows
 from models.loading import load_bundled
 from tests.test_dream_windows import windows_alike, woken
@@ -123,6 +125,19 @@ def test_a_page_that_is_scrolled_shows_the_part_that_is_told(bundled_book: Book)
     for event in (Wheel(3.0, -1), Wheel(4.0, -2), Wheel(5.0, -9), *click(desktop, "Settings/System"), Wheel(9.0, -1), Wheel(10.0, 3)):
         told(known, desktop, event)
         assert windows_alike(known, desktop) > 0.98, event  # but for what the pointer lights
+
+
+def test_what_a_calculator_shows_is_no_text_that_is_written(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    desktop.handle(Ask(1.0, "calculator"))
+    course = Course(SIZE, bundled_book)
+    course.begin(planes_of(shown(desktop)), desktop.features())
+    for event in (Move(1.5, *find(desktop.widgets, "Calculator").rect.centre), Text(2.0, "7"), Text(2.2, "8")):
+        desktop.handle(event)
+        question = course.ask(Step(event, desktop.features(), desktop.router.pointer, ()), lambda codes: (120, 70))
+        assert question is not None and not question.guess.spots, event
+        course.known.show(planes_of(shown(desktop)))
+        course.answered(question, False)
 
 
 def test_the_clock_shows_what_is_told(bundled_book: Book) -> None:

@@ -131,7 +131,8 @@ class Course:
         """What follows from what is written in the field in focus, if that can be read."""
         if self.known.popups.deed.taken:
             return None
-        planes, written = self.known.planes, self._field.answer(self.known.planes, self.known.front, step, self.known.text)
+        planes, front = self.known.planes, self.known.front if self.known.writes else None
+        written = self._field.answer(planes, front, step, self.known.text)
         if not written:
             return None
         planes = planes.clone()
@@ -143,7 +144,7 @@ class Course:
         """The letter that was typed, put in; nothing where none was, or nobody knows where it goes."""
         letter, last = letter_of(step.event), self._written
         at = None
-        if letter and self.known.popups.deed is not Deed.CHOSEN:
+        if letter and self.known.writes and self.known.popups.deed is not Deed.CHOSEN:
             at = last.behind if last else pen(codes)
         if at is None:
             return Guess(self.known.planes, (), (0, 0))

@@ -118,6 +118,11 @@ class Recollection:
         return self._windows.front
 
     @property
+    def writes(self) -> bool:
+        """Whether a text may be written in it."""
+        return self._windows.writes
+
+    @property
     def text(self) -> str | None:
         """What the document in the window in front says, if it is a text that the context told of."""
         return self._windows.text

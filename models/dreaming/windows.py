@@ -30,7 +30,7 @@ from models.dreaming.frames import Form, Frame
 from models.dreaming.letters import letter_of
 from models.dreaming.panes import Kept, Panes, Told
 from models.dreaming.papers import PAINT, lay_out, ring, text_box, told_parts
-from models.dreaming.pictures import BELOW, RIGHT, stretched
+from models.dreaming.pictures import BELOW, NOTES, RIGHT, stretched
 from models.dreaming.placed import Placed, apps_of, form_of, placed_by, with_work
 from models.dreaming.planes import PLANES
 from models.dreaming.taskbar import Tasks
@@ -204,6 +204,11 @@ class Windows:
     def front(self) -> Rect | None:
         """Where the window in front stands, frame pixels."""
         return self._shown[0].rect if self._shown else None
+
+    @property
+    def writes(self) -> bool:
+        """Whether a text may be written in that window: where windows' work is told, that is Notes."""
+        return not self._work or (bool(self._shown) and self._shown[0].app == NOTES)
 
     @property
     def text(self) -> str | None:
