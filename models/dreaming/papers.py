@@ -18,6 +18,8 @@ from torch import Tensor
 
 from engine.desktop import bitmap, toolbar
 from engine.desktop.app import App, System
+from engine.desktop.apps import calculator
+from engine.desktop.apps.calculator import Calculator
 from engine.desktop.apps.files import FIELD, RENAMING, Files
 from engine.desktop.apps.log import Part, draw_filter, filter_in
 from engine.desktop.apps.notes import NEW
@@ -39,7 +41,7 @@ from engine.painter import Work
 from engine.scene import Touch
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, fit, line_height
-from models.dreaming.pictures import NOTES, drawn, reinked
+from models.dreaming.pictures import CALCULATOR, NOTES, drawn, reinked
 
 HALF = 0.5  # of a field's upper edge, where it is lit as what has the focus
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
@@ -180,6 +182,8 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
         canvas.fill(part, Role.SURFACE, "body")
     if work.app in (FILES, SETTINGS) and parts:
         _app_of(work, size).draw(canvas)
+    elif work.app == CALCULATOR and parts:
+        Calculator.told(cast(System, Clipboard()), work).draw_display(canvas, parts[0])
     elif work.app == PAINT and parts:
         chosen = _values(work.rows)
         Paintbox(chosen, _nothing).draw(canvas)
@@ -208,6 +212,8 @@ def _focus(picture: Tensor, work: Work, size: int) -> str:
     """What has the focus in a picture of what a window holds, as far as that is laid here."""
     if work.app == FILES:
         return FIELD if work.page == RENAMING else Files.first_focus
+    if work.app == CALCULATOR:
+        return Calculator.first_focus
     parts = told_parts(_outer(picture), work, size, text=False)
     if work.typed is None or not parts:
         return ""
@@ -243,6 +249,8 @@ def told_parts(held: Rect, work: Work, size: int, text: bool = True) -> list[Rec
         return [held] if work.rows else []
     if work.app == PAINT:
         return [_paintbox(held)] if work.rows else []
+    if work.app == CALCULATOR:
+        return [calculator.parted(held, line_height(Face(size)))[0]] if work.rows else []
     if work.app == LOG:
         tools, lines = parted(held, row)
         return [lines.inset(2, 2, 2, 2), *([filter_in(tools, Face(size))] if work.typed is not None else [])]

@@ -12,12 +12,14 @@ from engine.desktop.arithmetic import ANSWER, ARITHMETIC, OPERATORS, Sum, shown
 from engine.desktop.canvas import Canvas
 from engine.errors import InputError
 from engine.geometry import Rect
+from engine.painter import Work
 from engine.scene import Touch
 from engine.theme import Role
 from engine.typeface import Face, line_height, width
 
 LONGEST_ENTRY = 60
 KEPT_RESULTS = 12
+MESSAGE = "message"
 TYPED = {"*": "×", "x": "×", "/": "÷", ":": "÷", "-": "−", ",": ".", "·": "×"}
 TALL = (  # rows of keys; the last key is as wide as what is left
     ("C", "(", ")", "⌫"),
@@ -62,6 +64,17 @@ class Calculator(App):
     @property
     def display(self) -> str:
         return self.message or self.entry.replace(ANSWER, shown(self.answer)) or "0"
+
+    def listed(self) -> list[str]:
+        """The results that are kept, then what the display says, with a note if that is a message."""
+        return [*self.results, f"{self.display}\t{MESSAGE if self.message else ''}"]
+
+    @classmethod
+    def told(cls, system: System, work: Work) -> Calculator:
+        """One that shows the same, as its rows tell it (`listed`)."""
+        *results, last = work.rows
+        text, _, note = last.partition("\t")
+        return cls(system, {"results": results, "message" if note else "entry": text})
 
     # Input
 
@@ -182,7 +195,7 @@ class Calculator(App):
 
     def draw(self, canvas: Canvas) -> None:
         display, keys = parted(canvas.rect, canvas.line)
-        self._draw_display(canvas, display)
+        self.draw_display(canvas, display)
         self._draw_keys(canvas, keys)
 
     def _draw_keys(self, canvas: Canvas, area: Rect) -> None:
@@ -199,7 +212,8 @@ class Calculator(App):
         primary = label == "="
         canvas.button(label, box, lambda: self._press(label), primary=primary, focusable=False, face=face)
 
-    def _draw_display(self, canvas: Canvas, box: Rect) -> None:
+    def draw_display(self, canvas: Canvas, box: Rect) -> None:
+        """What is typed, and results above it as far as there is room."""
         text = self.display
         touch = Touch(key=self.key, text=self.text, focusable=True, menu=self.menu)
         widget = canvas.widget("label", "display", box, touch, text)
