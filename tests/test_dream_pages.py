@@ -127,6 +127,22 @@ def test_a_page_that_is_scrolled_shows_the_part_that_is_told(bundled_book: Book)
         assert windows_alike(known, desktop) > 0.98, event  # but for what the pointer lights
 
 
+def test_an_icon_is_lit_while_the_pointer_is_on_it(bundled_book: Book) -> None:
+    """As the desktop draws it, pressed too, beside a window that covers a part of it; whatever a dreamer says."""
+    for path, size in (("icons/Snake", "normal"), ("icons/Paint", "bigger")):
+        desktop = desktop_with_documents()
+        dream = dream_of(desktop, bundled_book, picture=2)
+        x, y = find(desktop.widgets, path).rect.centre
+        events = [Ask(round(desktop.t + 1, 1), f"{size} text"), Wait(round(desktop.t + 9, 1)), Move(round(desktop.t + 10, 1), x, y), Down(round(desktop.t + 11, 1), "left", x, y),
+                  Move(round(desktop.t + 11.1, 1), x + 200, y), Move(round(desktop.t + 11.2, 1), x, y), Up(round(desktop.t + 12, 1), "left", x, y), Move(round(desktop.t + 15, 1), x + 1, y)]  # fmt: skip
+        for event in events:
+            desktop.handle(event)
+            dream.answer(request(desktop, () if isinstance(event, Wait) else (event,)))
+            icon = find(desktop.widgets, path).rect
+            if isinstance(event, (Move, Down, Up)):
+                assert (dream.guide[0][icon.slices] == shown(desktop).pixels[icon.slices]).all(), event
+
+
 def test_a_calculator_shows_what_is_told(bundled_book: Book) -> None:
     """To the last pixel: sums, results above them, what goes wrong, in windows of other sizes, and in the window behind."""
     desktop = desktop_with_documents()

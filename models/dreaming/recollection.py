@@ -46,13 +46,14 @@ class Recollection:
         self._windows = Windows(size, book)
         self.popups = Popups(size, book)
         self._held: int | None = None  # in whose window, by app, a button went down; GROUND for none, or its frame
+        self._pressed: tuple[int, int] | None = None  # where the left button went down
 
     def begin(self, planes: Tensor, context: ContextFeatures, bare: Tensor | None = None) -> None:
         """Know nothing but a guide; bare: the one without windows, where it is known."""
         self.planes = planes
         self._places.clear()
         self.popups.clear()
-        self._held = None
+        self._held = self._pressed = None
         self._windows.begin(planes, context, bare)
         self._places.ground(self.bounds, self._windows.ground)
 
@@ -98,14 +99,16 @@ class Recollection:
     def settle(self, pointer: tuple[int, int]) -> None:
         """Put back what the pointer does not light of all that lies around what windows hold, where no popup is open."""
         if not self.popups:
-            self.show(self._windows.at_rest(self.planes, pointer))
+            self.show(self._windows.at_rest(self.planes, pointer, self._pressed))
 
     def _hold(self, event: Event | None) -> None:
         """Take in on what a button goes down, and that it goes up."""
         if isinstance(event, Down):
             self._held = self._windows.held_at(event.x, event.y)
+            self._pressed = (event.x, event.y) if event.button == "left" else self._pressed
         elif isinstance(event, Up):
             self._held = None
+            self._pressed = None if event.button == "left" else self._pressed
 
     @property
     def drags_frames(self) -> bool:
@@ -218,7 +221,8 @@ class Recollection:
         self._places.clear()
         self._windows.clear()
         self.popups.clear()
-        self._held, self.planes = None, torch.zeros_like(self.planes)
+        self._held = self._pressed = None
+        self.planes = torch.zeros_like(self.planes)
         if state is None or len(state) != len(self.state()):
             return
         flat, first = state.flatten(0, 1), [PLANES, Windows.PLANES_KEPT, Popups.PLANES_KEPT]

@@ -17,14 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.desktop.apps.registry import APPS
-from engine.desktop.shell import bar_height, icon_boxes
+from engine.desktop.shell import bar_height
 from engine.events import Down, Event, Key, Up
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures, Work
 from engine.theme import NEUTRAL, Chrome, Role
 from engine.typeface import Face, line_height
-from models.dreaming import taskbar
+from models.dreaming import icons, taskbar
 from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.frames import Form, Frame
 from models.dreaming.letters import letter_of
@@ -125,10 +124,11 @@ class Windows:
         title = work.title if work is not None else ""
         return Frame(self._form, window.app, title, window.rect.w, window.rect.h, front, window.rect == self.area)
 
-    def at_rest(self, planes: Tensor, pointer: tuple[int, int] | None = None) -> Tensor:
+    def at_rest(self, planes: Tensor, pointer: tuple[int, int] | None = None, held: tuple[int, int] | None = None) -> Tensor:
         """What is shown, `planes`, with all that is not in a window as it was laid last: the desktop with its icons, windows' edges and title
         bars, the taskbar, its clock where it is told; not what the book knows nothing of. Of these an event changes what the pointer is on and
-        nothing else. pointer: where that is; None: it lights nothing."""
+        nothing else. pointer: where that is; None: it lights nothing. held: where the left button went down, if it still is: what is there
+        stays lit meanwhile, and nothing else."""
         around = torch.full(planes.shape[1:], self._book.knows(GROUND))
         for window in reversed(self._shown):
             around[window.rect.meet(self.area).slices] = True
@@ -136,9 +136,24 @@ class Windows:
         around[taskbar.clock_part(self._size, self._text_size).slices] = bool(self._clock)
         for button in self.buttons:
             around[button.rect.slices] = self._book.knows(BUTTON + button.app)
-        if pointer is not None:
-            around[self._touched(*pointer).slices] = False
-        return torch.where(around, self._laid, planes)
+        if pointer is None:
+            return torch.where(around, self._laid, planes)
+        touched, icon = self._touched(*(held or pointer)), self._icon_at(*(held or pointer))
+        if icon is None:
+            around[touched.slices] = False
+        out = torch.where(around, self._laid, planes)
+        if icon is not None:
+            bare = torch.ones(touched.h, touched.w, dtype=torch.bool)
+            for window in self._shown:
+                bare[window.rect.meet(touched).shift(-touched.x, -touched.y).slices] = False
+            look = icons.lit(self.area, self._text_size, icon, held is not None)
+            out[:, *touched.slices] = torch.where(bare, look, out[:, *touched.slices])
+        return out
+
+    def _icon_at(self, x: int, y: int) -> int | None:
+        """The icon that is seen at a point, by its app's slot, where the book knows the desktop."""
+        covered = any(window.rect.holds(x, y) for window in self._shown)
+        return None if covered or not self._book.knows(GROUND) else icons.at(self.area, self._text_size, x, y)
 
     def clocked(self, planes: Tensor, label: str) -> Tensor:
         """What is shown, `planes`, once the clock shows `label`; the same tensor where it does, or nobody says what it shows."""
@@ -150,7 +165,7 @@ class Windows:
 
     def _touched(self, x: int, y: int) -> Rect:
         """What a pointer lights at a point that is not in a window: an icon, a button in the taskbar, one in a title bar."""
-        boxes = [*icon_boxes(self.area, self._text_size, len(APPS)), *taskbar.boxes(self._size, self._tasks)]
+        boxes = [*icons.boxes(self.area, self._text_size), *taskbar.boxes(self._size, self._tasks)]
         near = Rect(x, y, 1, 1).grow(line_height(Face(self._text_size)))
         return next((box for box in boxes if box.holds(x, y)), near).meet(Rect(0, 0, *self._size))
 
