@@ -157,7 +157,7 @@ def dream_figures(result: dict[str, Any]) -> str:
         "",
         f"Dream mode: checkpoint {checkpoint['name']} ({checkpoint['sha256'][:12]}), no guide, {result['steps']} step, closed "
         "loop, held-out seed. Repair is off; of the desktop it is told which windows and pages are open, what documents, lists and fields of one line in them say, "
-        "what is chosen in Settings, Files and the paintbox, what the ask bar and notices say, and the time.",
+        "what is chosen in Settings, Files and the paintbox, what the ask bar, the calculator and notices say, and the time.",
         "",
         "| | |",
         "| --- | --- |",
