@@ -81,9 +81,9 @@ def test_windows_that_move_and_come_to_the_front_look_as_the_desktop_shows_them(
 def test_a_window_never_seen_looks_as_the_book_has_it(book: Book) -> None:
     desktop = Desktop(SIZE)
     known, blank = woken(desktop, book), woken(desktop)
-    desktop.handle(Ask(1.0, "calculator"))
+    desktop.handle(Ask(1.0, "paint"))
     for one in (known, blank):
-        one.turn(desktop_event := Ask(1.0, "calculator"), desktop.features())
+        one.turn(desktop_event := Ask(1.0, "paint"), desktop.features())
         assert desktop_event.t == desktop.t
     assert windows_alike(known, desktop) > 0.99 > 0.97 > windows_alike(blank, desktop)
     x, y, w, h = desktop.stack.windows[-1].rect

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from engine.desktop import bitmap, toolbar
 from engine.desktop.app import App, System
-from engine.desktop.apps import calculator
 from engine.desktop.apps.calculator import Calculator
 from engine.desktop.apps.files import FIELD, RENAMING, Files
 from engine.desktop.apps.log import Part, draw_filter, filter_in
@@ -47,6 +46,7 @@ HALF = 0.5  # of a field's upper edge, where it is lit as what has the focus
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
 NAME = "text"
 FILES, LOG, PAINT, SETTINGS = (list(APPS).index(app) for app in ("Files", "Log", "Paint", "Settings"))
+WHOLE = (CALCULATOR, FILES, SETTINGS)  # of which all follows from what is told
 
 Laid = tuple[Rect, Tensor]
 
@@ -180,10 +180,8 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
         if not outer.holds(part.right - 1, part.bottom - 1) or part.h < 1:
             return
         canvas.fill(part, Role.SURFACE, "body")
-    if work.app in (FILES, SETTINGS) and parts:
+    if work.app in WHOLE and parts:
         _app_of(work, size).draw(canvas)
-    elif work.app == CALCULATOR and parts:
-        Calculator.told(cast(System, Clipboard()), work).draw_display(canvas, parts[0])
     elif work.app == PAINT and parts:
         chosen = _values(work.rows)
         Paintbox(chosen, _nothing).draw(canvas)
@@ -225,7 +223,9 @@ def _focus(picture: Tensor, work: Work, size: int) -> str:
 
 
 def _app_of(work: Work, size: int) -> App:
-    """Files or Settings, as what is told of them."""
+    """One of WHOLE, as what is told of it."""
+    if work.app == CALCULATOR:
+        return Calculator.told(cast(System, Clipboard()), work)
     if work.app == FILES:
         return Files.told(cast(System, Listed(work)), work)
     return Settings(cast(System, Chosen(work.rows)), {"page": work.page or LOOK, "scroll": work.scroll, "set_in": size})
@@ -245,12 +245,10 @@ def _draw_notes(canvas: Canvas, box: Rect, work: Work) -> None:
 def told_parts(held: Rect, work: Work, size: int, text: bool = True) -> list[Rect]:
     """Where in what a window holds nothing stands but what is told; text: a document's too."""
     row = row_height(size)
-    if work.app in (FILES, SETTINGS):
+    if work.app in WHOLE:
         return [held] if work.rows else []
     if work.app == PAINT:
         return [_paintbox(held)] if work.rows else []
-    if work.app == CALCULATOR:
-        return [calculator.parted(held, line_height(Face(size)))[0]] if work.rows else []
     if work.app == LOG:
         tools, lines = parted(held, row)
         return [lines.inset(2, 2, 2, 2), *([filter_in(tools, Face(size))] if work.typed is not None else [])]

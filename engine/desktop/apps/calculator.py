@@ -195,7 +195,7 @@ class Calculator(App):
 
     def draw(self, canvas: Canvas) -> None:
         display, keys = parted(canvas.rect, canvas.line)
-        self.draw_display(canvas, display)
+        self._draw_display(canvas, display)
         self._draw_keys(canvas, keys)
 
     def _draw_keys(self, canvas: Canvas, area: Rect) -> None:
@@ -212,8 +212,7 @@ class Calculator(App):
         primary = label == "="
         canvas.button(label, box, lambda: self._press(label), primary=primary, focusable=False, face=face)
 
-    def draw_display(self, canvas: Canvas, box: Rect) -> None:
-        """What is typed, and results above it as far as there is room."""
+    def _draw_display(self, canvas: Canvas, box: Rect) -> None:
         text = self.display
         touch = Touch(key=self.key, text=self.text, focusable=True, menu=self.menu)
         widget = canvas.widget("label", "display", box, touch, text)
