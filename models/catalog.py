@@ -215,8 +215,8 @@ def dressed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpe
 def probed(checkpoint: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> Painter:
     """A painter of the checkpoint that has shown that it paints. Raises CheckpointError where its parts, each of them sound, do not
     fit together."""
+    from models.devices import ran_out
     from models.ladder import careful
-    from models.placing import ran_out
     from models.probe import probe
 
     spec = _tuned(spec, checkpoint.sha256)

@@ -1,7 +1,8 @@
-"""Where a painter computes: device, number format, threads."""
+"""Where a painter computes: device, number format, threads, and whether memory there ran out."""
 
 from __future__ import annotations
 
+import gc
 import os
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 
 from engine.errors import CheckpointError
 from models.eight_bits import INT8
+from models.limits import REFUSED
 
 
 def all_threads() -> int:
@@ -51,3 +53,23 @@ def dtype_of(name: str, device: str) -> torch.dtype:
     if name == "auto" and device_of(device).type == "cuda":
         return torch.bfloat16
     return known[name]
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on a GPU or beside it."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(words in str(error) for words in REFUSED)
+
+
+def empty_caches() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def free_bytes(device: torch.device) -> int:
+    """What nobody has of a device's memory, in bytes."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)

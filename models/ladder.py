@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -31,8 +31,11 @@ from engine.painter import (
     SteppingPainter,
 )
 from models.card import own_card
+from models.devices import empty_caches, ran_out
 from models.graphs import Graphs
-from models.placing import Placement, empty_caches, ran_out
+
+if TYPE_CHECKING:  # it knows the libraries' networks, which take a second or two to be taken in, and the bundled family has none of them
+    from models.placing import Placement
 
 Result = TypeVar("Result")
 LEAST_CROP = 256  # pixels: in smaller ones a checkpoint does not see what it paints, unless the frame itself is no larger

@@ -40,7 +40,7 @@ from models.compiling import Blocks, compile_regions
 from models.crop_painting import CropPainting
 from models.crops import BUNDLED_CELLS, PaintCrop, alike, evened, least, plan
 from models.denoiser import PATCH
-from models.devices import all_threads, device_of, dtype_of, lay_out, name_of
+from models.devices import all_threads, device_of, dtype_of, lay_out, name_of, ran_out
 from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
 from models.eight_bits import INT8, chosen, in_eight_bits
@@ -51,7 +51,6 @@ from models.inputs import enlarged, pressed, remembered
 from models.ladder import Ladder
 from models.loading import BundledCheckpoint
 from models.memory import PictureMemory, Recalled
-from models.placing import ran_out
 from models.stopwatch import Stopwatch
 from models.synthetic.renderer import REACH
 from models.underlay import Underlay

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +12,8 @@ from torch import nn
 
 from engine.painter import PainterSpec
 from models.bits import linear_numbers, pack
-from models.devices import device_of, lay_out
+from models.devices import device_of, empty_caches, free_bytes, lay_out, ran_out
 from models.fusing import Fused, fused_for
-from models.limits import REFUSED
 from models.memory_plan import MemoryPlan, plans, room
 
 GROUP = {"offload_type": "block_level", "num_blocks_per_group": 1}
@@ -132,23 +130,3 @@ def place(pipeline: Any, parts: Mapping[str, nn.Module], plan: MemoryPlan, devic
 def _shares_keys(network: nn.Module) -> bool:
     """Whether several heads of its attention have the same keys, which the library's way to go head by head cannot do."""
     return any(layer.inner_kv_dim != layer.inner_dim for layer in network.modules() if isinstance(layer, Attention))
-
-
-def ran_out(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on a GPU or beside it."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(words in str(error) for words in REFUSED)
-
-
-def empty_caches() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def free_bytes(device: torch.device) -> int:
-    """What nobody has of a device's memory, in bytes."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    import psutil
-
-    return int(psutil.virtual_memory().available)
