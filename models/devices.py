@@ -14,7 +14,11 @@ from models.limits import REFUSED
 
 
 def all_threads() -> int:
-    """All cores of a small machine, one fewer where the window can have one to itself; more than eight do not help."""
+    """As many as OMP_NUM_THREADS says, which torch goes by too; else all cores of a small machine, one fewer where the window can have
+    one to itself; more than eight do not help."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if asked.isdecimal() and int(asked):
+        return int(asked)
     cores = os.cpu_count() or 1
     return cores if cores <= 2 else min(cores - 1, 8)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from engine.painter import PainterSpec
 from engine.tuned import FILE, Tuned, key_of, recall, remember
 from models import eight_bits
 from models.catalog import open_painter
+from models.devices import all_threads
 from tests.checkpoints import tiny_checkpoint
 from ui import cli
 
@@ -42,6 +44,19 @@ def test_what_the_user_says_goes_before_what_was_found() -> None:
     assert FOUND.applied(PainterSpec()) == PainterSpec(steps=4, dtype="float32", threads=1, least_crop=128)
     said = PainterSpec(steps=2, dtype="bfloat16", threads=3, least_crop=64)
     assert FOUND.applied(said) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "cores", "threads"), [(None, 1, 1), (None, 2, 2), (None, 6, 5), (None, 64, 8), ("1", 2, 1), ("3,2", 64, 3), ("", 2, 2), ("0", 2, 2), ("all", 2, 2)]
+)
+def test_a_painter_takes_the_threads_that_the_machine_has_or_openmp_is_told(
+    said: str | None, cores: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if said is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert all_threads() == threads
 
 
 def test_tuning_finds_what_run_then_takes_and_a_replay_does_not(
