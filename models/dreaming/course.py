@@ -17,7 +17,7 @@ from engine.context import text_size_of
 from engine.events import Key, Move, Wheel
 from engine.painter import ContextFeatures
 from models.dreaming.book import Book
-from models.dreaming.dreamer import CELL
+from models.dreaming.dreamer import CELL, by_cell
 from models.dreaming.field import Field
 from models.dreaming.hover import Hover
 from models.dreaming.letters import Guess, Pen, letter_of, typed
@@ -39,8 +39,8 @@ class Written(NamedTuple):
 class Question(NamedTuple):
     """What follows from an event by no rule. step: the event; shown: the guide, uint8 (PLANES, H, W); pictures, codes: what can be copied
     from, as of `AtHand`; guess: where a letter goes, if one was typed; near: where the event is likely to change anything, and needed: how
-    sure one must be that it does, a logit, bool and float32 (h, w); kept: which pixels stay as they are, bool (H, W); going_on: whether
-    the letter comes right after another."""
+    sure one must be that it does, a logit, bool and float32 (h, w); kept: which pixels are as they are by rule, those of a letter that is
+    sure among them, bool (H, W); going_on: whether the letter comes right after another."""
 
     step: Step
     shown: Tensor
@@ -105,7 +105,11 @@ class Course:
         needed = torch.full(near.shape, LAID) if laid else _needed(step, near)
         if step.event is None:
             needed[~_busy(hand.codes[0])] = NEVER  # time alone changes nothing where all around is of one colour
-        return Question(step, known.planes, hand.pictures, hand.codes, guess, near, needed, known.kept, going_on)
+        kept = known.kept
+        for spot in guess.spots if guess.sure else ():
+            kept[spot.slices] = True
+        needed[by_cell(kept[None, None]).all(-1)[0, :, :, 0]] = NEVER
+        return Question(step, known.planes, hand.pictures, hand.codes, guess, near, needed, kept, going_on)
 
     def answered(self, question: Question, came: bool) -> None:
         """The guide shows now what was answered; came: the letter that was typed, too."""

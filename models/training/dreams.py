@@ -172,14 +172,11 @@ class _Session:
 
 
 def _moment(question: Question, after: Tensor, pen: Pen | None, state: State) -> Moment:
-    target, same = codes_of(after[:3], after[3]), torch.zeros(after.shape[1:], dtype=torch.uint8)
-    kept = question.kept.clone()
-    for spot in question.guess.spots:
-        kept[spot.slices] = False
+    target, same, kept = codes_of(after[:3], after[3]), torch.zeros(after.shape[1:], dtype=torch.uint8), question.kept
     for i, (picture, codes) in enumerate(zip(question.pictures, question.codes, strict=True)):
         equal = (codes == target) & ((target != PICTURE) | (picture[:SEEN] == after[:SEEN]).all(0))
         same |= equal.to(torch.uint8) << i
-    target = torch.where(kept, question.codes[0], target)  # what is told stays as it was laid, whatever is said of it
+    target = torch.where(kept, question.codes[0], target)  # what follows by rule stays as it was laid, whatever is said of it
     same[kept] = 1
     changed = ~by_cell((same & 1)[None, None]).bool().all(-1)[0, :, :, 0]
     weight = torch.where(question.needed >= AWAY, FAR, 1.0) * (question.needed < NEVER)
