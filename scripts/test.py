@@ -1,6 +1,7 @@
 """Run the whole test suite: set up what is missing, then pytest with the given arguments.
 
 Without arguments it runs in several processes, one a core and four at most; in one where there is an NVIDIA GPU, which some tests fill.
+With CI=true the checks of `scripts/check.py` run beside them.
 
 With `--no-network` first among them, in a network namespace of its own (Linux): there is none but the loopback, over which two
 training processes talk to each other. X servers tell by the network's own sockets which display numbers are taken, and would not
@@ -13,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import environment
 
@@ -25,14 +27,22 @@ ALONE = f'ip link set lo up && mkdir -p {DISPLAYS} && mount -t tmpfs -o mode=177
 def main() -> int:
     interpreter = str(environment.ready(tests=True))
     os.chdir(environment.ROOT)
-    if os.environ.get("CI") == "true":
-        checked = subprocess.run([interpreter, "scripts/check.py"]).returncode
-        if checked:
-            return checked
     given = sys.argv[1:]
     before = without_network() if given[:1] == [NO_NETWORK] else []
     asked = given[bool(before) :]
-    return environment.become([*before, interpreter, "-m", "pytest", *(asked or in_several())])
+    command = [*before, interpreter, "-m", "pytest", *(asked or in_several())]
+    return checked(interpreter, command) if os.environ.get("CI") == "true" else environment.become(command)
+
+
+def checked(interpreter: str, command: list[str]) -> int:
+    """Run the tests, and beside them the checks, which are told of once they are over: a core of two waits for the other else."""
+    with tempfile.TemporaryFile() as told:
+        checks = subprocess.Popen([interpreter, "scripts/check.py"], stdout=told, stderr=subprocess.STDOUT)
+        tests = subprocess.run(command).returncode
+        code = checks.wait()
+        told.seek(0)
+        print(told.read().decode(errors="replace"), end="", flush=True)
+    return tests or code
 
 
 def in_several() -> list[str]:

@@ -266,6 +266,19 @@ def test_the_suite_is_run_without_a_network_where_that_is_asked(
     assert "--no-network needs Linux" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("tests", "checks"), [(0, 0), (1, 0), (0, 1)])
+def test_where_everything_counts_the_checks_count_too(
+    suite: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tests: int, checks: int
+) -> None:
+    """What they say comes in one piece, after what the tests say."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "check.py").write_text(f"print('checked')\nraise SystemExit({checks})\n")
+    monkeypatch.chdir(tmp_path)
+    waits = "import time; time.sleep(1)"
+    code = suite.checked(sys.executable, [sys.executable, "-c", f"{waits}; print('tested'); raise SystemExit({tests})"])
+    assert bool(code) == bool(tests or checks) and capfd.readouterr().out == "tested\nchecked\n"
+
+
 def test_an_x_server_without_a_network_leaves_the_one_outside_its_socket(suite: Any, xvfb: str) -> None:
     """Of the same number, which a network of its own takes for free."""
     if not can_unshare():
