@@ -15,7 +15,7 @@ from engine.errors import InputError
 from engine.painter import Words
 from models.catalog import open_painter
 from models.synthetic.shots import random_shot
-from models.training import adapting
+from models.training import adapting, heldout
 from models.training.adapting import NAMES, Adapting, PairLooks, pair_batch
 from models.training.config import LORA_BUDGETS, TrainConfig, begun_with, check
 from models.training.loop import train
@@ -164,6 +164,7 @@ def test_the_command_line(home: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     alone = pixelos("train", *to, "--init", home / "sd1", "--family", "sdxl")  # where no library was taken in yet, which may have its say then
     assert alone.returncode == 2 and "--family says sdxl" in alone.stderr and alone.stderr.count("\n") == 1, alone.stderr
     monkeypatch.setitem(LORA_BUDGETS, "cpu", {**LORA_BUDGETS["cpu"], "side": 64, "pool": 4})
+    monkeypatch.setattr(heldout, "PRESETS", {"light": heldout.PRESETS["light"]})
     assert cli.status([*map(str, ("train", *to, "--init", home / "sd1", "--family", "sd1", "--updates", 1, "--device", "cpu", "--rank", 2))]) == 0
     assert capsys.readouterr().out == f"the LoRA is in {out / 'checkpoint'}\n"
     assert max(tensor.shape[0] for name, tensor in load_file(out / "checkpoint" / "out.safetensors").items() if "lora_A" in name) == 2
