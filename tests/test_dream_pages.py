@@ -143,6 +143,34 @@ def test_an_icon_is_lit_while_the_pointer_is_on_it(bundled_book: Book) -> None:
                 assert (dream.guide[0][icon.slices] == shown(desktop).pixels[icon.slices]).all(), event
 
 
+@pytest.mark.parametrize("look", ["light", "sketch"])
+def test_buttons_around_what_windows_hold_are_lit_while_the_pointer_is_on_them(bundled_book: Book, look: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In title bars, also of windows behind and beneath others, and in the taskbar; and no dreamer is asked what a pointer does there."""
+    asked: list[Event] = []
+    desktop = desktop_with_documents()
+    for event in (Ask(1.0, look), Ask(2.0, "bread.md"), Ask(3.0, "calculator"), Ask(4.0, "paint"), Key(5.0, "m", ("alt",)), Ask(6.0, "notes"), Wait(20.0)):
+        desktop.handle(event)
+    dream = dream_of(desktop, bundled_book, picture=2)
+    monkeypatch.setattr(Always, "tokens", lambda dreamer, slow, recent: asked.append(event))
+    for path in ("Notes/close", "Notes/maximise", "Calculator/minimise", "Calculator/close", "taskbar/Launcher", "taskbar/Calculator", "taskbar/Paint", "Notes/title"):
+        x, y = find(desktop.widgets, path).rect.centre
+        t = round(desktop.t + 1, 1)
+        for event in (Move(t, x, y), Move(t + 0.1, x + 1, y), Move(t + 0.2, 60, SIZE[1] - 40)):
+            desktop.handle(event)
+            dream.answer(request(desktop, (event,)))
+            at, seen = find(desktop.widgets, path).rect.slices, shown(desktop).pixels
+            apart = np.abs(dream.guide[0][at].astype(int) - seen[at]).max()
+            assert apart <= path.startswith("taskbar/"), (path, event)  # names change their ink by a share, which is rounded
+    assert not asked
+    monkeypatch.undo()
+    x, y = find(desktop.widgets, "Notes/close").rect.centre
+    for event in (Move(90.0, x, y), Down(90.1, "left", x, y), Move(90.2, x - 40, y + 60), Up(90.3, "left", x - 40, y + 60), Move(90.4, x, y)):
+        desktop.handle(event)
+        dream.answer(request(desktop, (event,)))
+        at = find(desktop.widgets, "Notes/close").rect.slices
+        assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(), event
+
+
 def test_a_calculator_shows_what_is_told(bundled_book: Book) -> None:
     """To the last pixel: keys, sums, results above them, what goes wrong, in windows of other sizes, and in the window behind."""
     desktop = desktop_with_documents()

@@ -93,6 +93,20 @@ def draw_icons(
         canvas.text_in(label, app.name, Role.WALLPAPER_INK, align="centre")
 
 
+def draw_bar(canvas: Canvas) -> None:
+    """A taskbar with nothing in it."""
+    bar = canvas.rect
+    canvas.fill(bar, Role.BAR, "bar")
+    canvas.fill(Rect(bar.x, bar.y, bar.w, 1), Role.BORDER, "line")
+
+
+def draw_launcher(canvas: Canvas, launch: Callable[[], None]) -> Canvas:
+    """The launcher's button, on a taskbar's canvas; the one for what else stands in it."""
+    inside = canvas.part(canvas.rect, "taskbar")
+    inside.button("Launcher", launcher_box(canvas.rect), launch, icon="logo")
+    return inside
+
+
 def draw_taskbar(
     canvas: Canvas,
     windows: Sequence[Window],
@@ -104,11 +118,9 @@ def draw_taskbar(
 ) -> None:
     """Launcher button, one button a window, clock."""
     bar = canvas.rect
-    canvas.fill(bar, Role.BAR, "bar")
-    canvas.fill(Rect(bar.x, bar.y, bar.w, 1), Role.BORDER, "line")
+    draw_bar(canvas)
     canvas.widget("taskbar", "taskbar", bar, Touch())
-    inside = canvas.part(bar, "taskbar")
-    inside.button("Launcher", launcher_box(bar), launch, icon="logo")
+    inside = draw_launcher(canvas, launch)
     inside.label("clock", clock_box(bar, canvas.face), clock_label(now), Role.BAR_INK, align="right")
     boxes = task_boxes(bar, canvas.face, len(windows))
     for window, box in zip(sorted(windows, key=lambda w: w.name), boxes, strict=True):

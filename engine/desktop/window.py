@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -25,6 +26,18 @@ def inside(window: Rect, line: int, border: int) -> Rect:
     """What a window, by its outer rect, holds below its title bar; line: how high a line of text is, border: of the window; pixels."""
     top = border + title_height(line)
     return Rect(window.x + border, window.y + top, window.w - 2 * border, window.h - top - border)
+
+
+def title_bar(window: Rect, line: int, border: int) -> Rect:
+    """Where a window's title bar stands, as of `inside`."""
+    return Rect(window.x + border, window.y + border, window.w - 2 * border, title_height(line) - 1)
+
+
+def action_boxes(bar: Rect, left: bool) -> dict[str, Rect]:
+    """Where in a title bar its buttons stand, by name; left: on which side."""
+    side = bar.h - 4
+    away = {name: i * (side + 2) for i, name in enumerate(("close", "maximise", "minimise"), 1)}
+    return {name: Rect(bar.x + far - side if left else bar.right - far, bar.y + 2, side, side) for name, far in away.items()}
 
 
 def title_room(bar: Rect, left: bool = False) -> Rect:
@@ -98,9 +111,8 @@ class Window:
 
     def draw_frame(self, outer: Canvas, active: bool, keeper: WindowKeeper) -> None:
         """Draw all that stands around what the window holds, on a canvas of its outer rect."""
-        border, height = outer.sheet.chrome.border, title_height(outer.line)
         outer.fill(self.rect, Role.BORDER, "window")
-        bar = Rect(self.rect.x + border, self.rect.y + border, self.rect.w - 2 * border, height - 1)
+        bar = title_bar(self.rect, outer.line, outer.sheet.chrome.border)
         outer.fill(bar, Role.TITLE if active else Role.TITLE_IDLE, "title" if active else "title_idle")
         self._title(outer, bar, active, keeper)
         outer.fill(Rect(bar.x, bar.bottom, bar.w, 1), Role.BORDER, "line")
@@ -121,15 +133,12 @@ class Window:
         touch = Touch(press=press, drag=drag, menu=partial(window_entries, keeper, self))
         canvas.widget("title", "title", bar, touch, self.title or self.name)
         chrome = canvas.sheet.chrome
-        side = bar.h - 4
-        actions = (
-            ("close", "close", lambda: keeper.close(self.app)),
-            ("maximise", "restore" if self.normal else "maximise", lambda: keeper.maximise(self)),
-            ("minimise", "minimise", lambda: keeper.minimise(self)),
-        )
-        for i, (name, mark, click) in enumerate(actions, 1):
-            away = i * (side + 2)
-            box = Rect(bar.x + away - side if chrome.left else bar.right - away, bar.y + 2, side, side)
+        actions: dict[str, Callable[[], None]] = {
+            "close": lambda: keeper.close(self.app), "maximise": lambda: keeper.maximise(self), "minimise": lambda: keeper.minimise(self),
+        }  # fmt: skip
+        boxes = action_boxes(bar, chrome.left)
+        for name, box in boxes.items():
+            mark, click = "restore" if self.normal and name == "maximise" else name, actions[name]
             widget = canvas.widget("button", name, box, Touch(click=click))
             lit = "hovered" in widget.state or "pressed" in widget.state
             if lit:
@@ -138,7 +147,7 @@ class Window:
         room = title_room(bar, chrome.left)
         icon = Rect(bar.right - 20 if chrome.left else bar.x + 6, bar.y + (bar.h - 14) // 2, 14, 14)
         canvas.mark(icon, self.app.icon, ink)
-        centred = chrome.centred and bar.w >= 3 * len(actions) * (side + 2)  # a narrow window has no room to waste
+        centred = chrome.centred and bar.w >= 3 * len(boxes) * (bar.h - 2)  # a narrow window has no room to waste
         if centred:
             beside = max(room.x - bar.x, bar.right - room.right)
             room = bar.inset(beside, 0, beside, 0)

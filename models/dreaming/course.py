@@ -6,7 +6,7 @@ what is dreamt (`models.training.dreams`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -83,7 +83,8 @@ class Course:
     def ask(self, step: Step, pen: Callable[[Tensor], Pen | None]) -> Question | None:
         """An event came, or time passed: go on by rule, and say what is left; None where nothing is. pen: where a letter goes that is
         typed now, of the codes at hand, if that can be said."""
-        known, told = self.known, step.past or (bool(step.context.work) and self._is_told(step))
+        known, reached, self._pointer = self.known, (step.pointer, self._pointer), step.pointer
+        told = step.past or self._is_told(step, reached)
         if step.hovers:
             known.show(self._hover.left(known.planes, *step.pointer))
         laid = known.lay(step.event, step.context, self._field.place)
@@ -97,7 +98,6 @@ class Course:
         guess = self._text(step) or self._guess(step, hand.codes, pen)
         if guess.planes is not known.planes:
             hand = guessed(hand, guess.planes)
-        reached, self._pointer = (step.pointer, self._pointer), step.pointer
         if known.popups.deed is Deed.CLOSED or known.popups.known:  # what it hid, or shows, stands there, and nothing else happens
             self._written = None
             return None
@@ -109,6 +109,8 @@ class Course:
         for spot in guess.spots if guess.sure else ():
             kept[spot.slices] = True
         needed[by_cell(kept[None, None]).all(-1)[0, :, :, 0]] = NEVER
+        if guess.sure and known.text is not None:
+            needed[:] = NEVER  # what else changes then, title and count, is told
         return Question(step, known.planes, hand.pictures, hand.codes, guess, near, needed, kept, going_on)
 
     def answered(self, question: Question, came: bool) -> None:
@@ -119,9 +121,13 @@ class Course:
         if step.event is not None:
             self._written = Written(letter_of(step.event), guess.behind) if came and not guess.sure else None
 
-    def _is_told(self, step: Step) -> bool:
-        """Whether all that comes of an event is told: how far things are scrolled, and where windows are dragged to."""
-        return isinstance(step.event, Wheel) or (isinstance(step.event, Move) and bool(step.buttons) and self.known.drags_frames)
+    def _is_told(self, step: Step, reached: Sequence[tuple[int, int]]) -> bool:
+        """Whether all that comes of an event is told, or follows from where the pointer is and was: how far things are scrolled, where windows
+        are dragged to, and what is lit outside of what they hold."""
+        if step.hovers:
+            return all(self.known.lights(*point) for point in reached)
+        drags = isinstance(step.event, Move) and self.known.drags_frames
+        return bool(step.context.work) and (isinstance(step.event, Wheel) or drags)
 
     def _refocus(self, step: Step) -> None:
         """Give the text of the window in front the focus, where that follows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -13,7 +14,7 @@ from engine.geometry import Rect
 from engine.guide import rects_of
 from engine.painter import PaintRequest
 from models.dreaming.codes import BOOK, COLOURS
-from models.dreaming.course import Course, Question
+from models.dreaming.course import NEVER, Course, Question
 from models.dreaming.dreamer import CELL, PIXELS, Dreamer, Place, by_cell, maps_of
 from models.dreaming.letters import Pen, carets
 from models.dreaming.notice import noticed
@@ -70,37 +71,53 @@ class Dream:
 
     @torch.inference_mode()
     def _take(self, step: Step) -> None:
-        context, device = step.context, self._dreamer.device
-        slow, recent = (torch.from_numpy(x)[None].to(device) for x in (context.slow, context.recent))
+        slow, recent = (torch.from_numpy(x)[None].to(self._dreamer.device) for x in (step.context.slow, step.context.recent))
         tokens = cache(lambda: self._dreamer.tokens(slow, recent))
-        question = self._course.ask(step, lambda codes: self._pen(codes, tokens()))
-        if question is None:
-            return
-        pictures, codes, guess = question.pictures, question.codes[None].to(device), question.guess
-        width, height = self._size
+        question, came = self._course.ask(step, lambda codes: self._pen(codes, tokens())), False
+        if question is not None:
+            came = self._show(question, *self._answered(question, recent, tokens))
+        if not step.past:
+            self._known.settle(step.pointer)
+        if question is not None:
+            self._course.answered(question, came)
+
+    def _show(self, question: Question, picks: Tensor, sure: Tensor) -> bool:
+        """Show what was answered, see `_answered`; whether the typed letter is among it."""
+        guess = question.guess
+        came = guess.sure or (bool(guess.spots) and _comes(question, picks))
+        if came:
+            picks[~sure] = COLOURS  # what a letter changes elsewhere is little: a count, a title
+            for spot in guess.spots:
+                picks[spot.slices] = COLOURS + len(question.pictures) - 1
+        if (picks != COLOURS).any():
+            self._known.show(self._picked(question.pictures, picks))
+        return came
+
+    def _answered(self, question: Question, recent: Tensor, tokens: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
+        """What each pixel shows, picks, uint8 (H, W), COLOURS where it stays; and where the dreamer is as sure of that as it must be beside a
+        letter, bool (H, W)."""
+        picks = torch.full(question.kept.shape, COLOURS, dtype=torch.uint8)
+        sure = torch.ones_like(question.kept)
+        if not (question.needed < NEVER).any():
+            return picks, sure
+        step, pictures, device = question.step, question.pictures, self._dreamer.device
+        codes, (width, height) = question.codes[None].to(device), self._size
         alike = [i for i, picture in enumerate(pictures) if i and picture is pictures[0]]
         corner, size = torch.zeros(1, 2, device=device), torch.tensor([[width, height]], device=device).float()
         place = Place(corner, size, (height // CELL, width // CELL))
         pointer = torch.tensor([step.pointer], device=device).float()
         change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens(), alike)
-        found, came = change[0].cpu() > question.needed, False
+        found = change[0].cpu() > question.needed
         if step.hovers:
             found &= self._known.around(step.pointer, found)
-        if found.any() or guess.sure:
-            picks = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)  # the last guide's own
-            chosen = found.to(device)
-            picks[found] = self._dreamer.choose(cells[0][chosen], by_cell(codes)[0][chosen]).cpu()
-            pixels = _by_pixel(picks.unsqueeze(2))[0]
-            pixels[question.kept] = COLOURS
-            came = guess.sure or (bool(guess.spots) and _comes(question, pixels))
-            if came:
-                doubtful = (change[0] < BESIDE).cpu().repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)
-                pixels[doubtful] = COLOURS  # what a letter changes elsewhere is little: a count, a title
-                for spot in guess.spots:
-                    pixels[spot.slices] = COLOURS + len(pictures) - 1
-            self._known.show(self._picked(pictures, pixels))
-        self._known.settle(step.pointer)
-        self._course.answered(question, came)
+        if found.any():
+            chosen = torch.full((*found.shape, PIXELS), COLOURS, dtype=torch.uint8)
+            where = found.to(device)
+            chosen[found] = self._dreamer.choose(cells[0][where], by_cell(codes)[0][where]).cpu()
+            picks = _by_pixel(chosen.unsqueeze(2))[0]
+            picks[question.kept] = COLOURS
+            sure = (change[0] >= BESIDE).cpu().repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)
+        return picks, sure
 
     def _pen(self, codes: Tensor, tokens: Tensor) -> Pen:
         """Where a letter goes that is typed now: to the caret that the dreamer believes in most, of those that are seen or,

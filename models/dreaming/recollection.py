@@ -22,6 +22,7 @@ from models.dreaming.windows import Windows
 from models.memory import PictureMemory, wide
 
 LIT = 5  # cells: as high as an icon with its name
+NOTHING = (-1, -1)  # a point that no pointer reaches
 GUESSED = 4  # of the pictures at hand, the one with the typed letter
 
 
@@ -46,7 +47,7 @@ class Recollection:
         self._windows = Windows(size, book)
         self.popups = Popups(size, book)
         self._held: int | None = None  # in whose window, by app, a button went down; GROUND for none, or its frame
-        self._pressed: tuple[int, int] | None = None  # where the left button went down
+        self._pressed: tuple[int, int] | None = None  # where the left button went down; NOTHING where nothing is lit
 
     def begin(self, planes: Tensor, context: ContextFeatures, bare: Tensor | None = None) -> None:
         """Know nothing but a guide; bare: the one without windows, where it is known."""
@@ -97,7 +98,7 @@ class Recollection:
         return Screen(area, bar, self._windows.shown, self._windows.buttons, text_size_of(context.slow))
 
     def settle(self, pointer: tuple[int, int]) -> None:
-        """Put back what the pointer does not light of all that lies around what windows hold, where no popup is open."""
+        """Show what the pointer lights, and nothing else lit, of all that lies around what windows hold, where no popup is open."""
         if not self.popups:
             self.show(self._windows.at_rest(self.planes, pointer, self._pressed))
 
@@ -105,7 +106,8 @@ class Recollection:
         """Take in on what a button goes down, and that it goes up."""
         if isinstance(event, Down):
             self._held = self._windows.held_at(event.x, event.y)
-            self._pressed = (event.x, event.y) if event.button == "left" else self._pressed
+            if event.button == "left":  # what moves along with the pointer, such as a title bar, is not lit
+                self._pressed = (event.x, event.y) if self._windows.lit(event.x, event.y, True) else NOTHING
         elif isinstance(event, Up):
             self._held = None
             self._pressed = None if event.button == "left" else self._pressed
@@ -114,6 +116,10 @@ class Recollection:
     def drags_frames(self) -> bool:
         """Whether a button is held that went down on nothing that windows hold: then a moving pointer moves a window, or nothing."""
         return self._held == GROUND
+
+    def lights(self, x: int, y: int) -> bool:
+        """Whether it follows by rule what a pointer lights at a point."""
+        return not self.popups and self._windows.lights(x, y)
 
     @property
     def front(self) -> Rect | None:

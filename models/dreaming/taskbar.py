@@ -20,6 +20,9 @@ from engine.desktop.shell import (
     bar_height,
     clock_box,
     clock_room,
+    draw_bar,
+    draw_launcher,
+    launcher_box,
     task_boxes,
     task_named,
     task_room,
@@ -37,6 +40,7 @@ GAP = 6  # pixels between the launcher and the first button
 EDGE = 2  # pixels: of a button's right and lower edge
 ROUGH = 12.0  # grey levels: a page's mixtures are as near as codes come
 CLIPPED, ALIKE = 16, 8.0  # pixels before a button's end that may be cut or dots; grey levels that two names may differ by
+_LAUNCHER = "taskbar/Launcher"
 _PAPERS = (Role.BUTTON, Role.SELECTION, Role.HOVER)
 _ORDER = tuple(sorted(range(len(APPS)), key=lambda slot: tuple(APPS)[slot]))  # of the buttons, by slot
 
@@ -117,13 +121,39 @@ def clocked(planes: Tensor, label: str, text_size: int) -> Tensor:
     """A guide, uint8 (PLANES, H, W), in which the clock shows `label`."""
     size = planes.shape[2], planes.shape[1]
     where, bar, sheet = clock_part(size, text_size), _bar(size, text_size), Sheet(text_size)
-    canvas = Canvas(sheet, bar.shift(0, -bar.y))
-    canvas.fill(canvas.rect, Role.BAR, "bar")
-    canvas.fill(Rect(0, 0, bar.w, 1), Role.BORDER, "line")
+    canvas = _bare(sheet, bar)
     canvas.text_in(clock_box(canvas.rect, canvas.face), label, Role.BAR_INK, align="right")
     out = planes.clone()
     out[:, *where.slices] = drawn(sheet.items, bar.w, bar.h)[:, *where.shift(0, -bar.y).slices]
     return out
+
+
+def lit(planes: Tensor, tasks: Tasks, x: int, y: int, pressed: bool) -> tuple[Rect, Tensor] | None:
+    """The button that holds a point, where nothing is lit in `planes`, uint8 (PLANES, H, W): where it stands, and what it shows while the
+    pointer is on it, uint8 (PLANES, h, w). pressed: whether the left button went down there."""
+    size = planes.shape[2], planes.shape[1]
+    bar = _bar(size, tasks.text_size)
+    if (box := launcher_box(bar)).holds(x, y):
+        sheet = Sheet(tasks.text_size, hover=_LAUNCHER, pressed=_LAUNCHER if pressed else "")
+        canvas = _bare(sheet, bar)
+        draw_launcher(canvas, _nothing)
+        return box, drawn(sheet.items, bar.w, bar.h)[:, *box.shift(0, -bar.y).slices]
+    for app, box in zip(tasks.apps, boxes(size, tasks), strict=True):
+        if box.holds(x, y):
+            button = planes[:, *box.slices].clone()
+            return box, _reinked(button, task_named(box, tasks.text_size), tasks.inks(app), (Role.HOVER, tasks.inks(app)[1]))
+    return None
+
+
+def _nothing() -> None:
+    """Nobody clicks."""
+
+
+def _bare(sheet: Sheet, bar: Rect) -> Canvas:
+    """A taskbar with nothing in it, at the top of a sheet, to draw on."""
+    canvas = Canvas(sheet, bar.shift(0, -bar.y))
+    draw_bar(canvas)
+    return canvas
 
 
 def _bar(size: tuple[int, int], text_size: int) -> Rect:
@@ -151,11 +181,17 @@ def _drawn(app: int, box: Rect, kept: _Button | None, tasks: Tasks, book: Book) 
         left, old = (_icon_x(w, own) for w, own in ((box.w, named), (kept.seen.shape[2], _named(kept, tasks))))
         mark = kept.seen[:, 1:-1, old : old + TASK_ICON]
         planes[:SEEN, 1 : 1 + mark.shape[1], left : left + TASK_ICON] = mark
-    begins = TASK_NAME_X if named else box.w - 1
+    return _reinked(planes, named, (paper, ink), (new_paper, new_ink))
+
+
+def _reinked(planes: Tensor, named: bool, old: Inks, new: Inks) -> Tensor:
+    """A button's planes, (PLANES, h, w), in another paper and ink, which are put into these planes; named: whether it shows a name."""
+    _, h, w = planes.shape
+    begins = TASK_NAME_X if named else w - 1
     icon, name = planes[:3, 1:-1, 1:begins], planes[:3, 1:-1, begins:-1]
-    icon.copy_(reinked(icon, (paper, Role.INK), (new_paper, Role.INK), ROUGH))  # never muted
-    name.copy_(reinked(name, (paper, ink), (new_paper, new_ink), ROUGH))
-    planes[FILLED] = _blank(box.w, box.h, new_paper)[FILLED]
+    icon.copy_(reinked(icon, (old[0], Role.INK), (new[0], Role.INK), ROUGH))  # never muted
+    name.copy_(reinked(name, old, new, ROUGH))
+    planes[FILLED] = _blank(w, h, new[0])[FILLED]
     return planes
 
 

@@ -127,8 +127,8 @@ class Windows:
     def at_rest(self, planes: Tensor, pointer: tuple[int, int] | None = None, held: tuple[int, int] | None = None) -> Tensor:
         """What is shown, `planes`, with all that is not in a window as it was laid last: the desktop with its icons, windows' edges and title
         bars, the taskbar, its clock where it is told; not what the book knows nothing of. Of these an event changes what the pointer is on and
-        nothing else. pointer: where that is; None: it lights nothing. held: where the left button went down, if it still is: what is there
-        stays lit meanwhile, and nothing else."""
+        nothing else, and how that looks follows. pointer: where that is; None: it lights nothing. held: where the left button went down, if it
+        still is: what is there stays lit meanwhile, and nothing else."""
         around = torch.full(planes.shape[1:], self._book.knows(GROUND))
         for window in reversed(self._shown):
             around[window.rect.meet(self.area).slices] = True
@@ -136,24 +136,45 @@ class Windows:
         around[taskbar.clock_part(self._size, self._text_size).slices] = bool(self._clock)
         for button in self.buttons:
             around[button.rect.slices] = self._book.knows(BUTTON + button.app)
-        if pointer is None:
-            return torch.where(around, self._laid, planes)
-        touched, icon = self._touched(*(held or pointer)), self._icon_at(*(held or pointer))
-        if icon is None:
-            around[touched.slices] = False
         out = torch.where(around, self._laid, planes)
-        if icon is not None:
-            bare = torch.ones(touched.h, touched.w, dtype=torch.bool)
-            for window in self._shown:
-                bare[window.rect.meet(touched).shift(-touched.x, -touched.y).slices] = False
-            look = icons.lit(self.area, self._text_size, icon, held is not None)
-            out[:, *touched.slices] = torch.where(bare, look, out[:, *touched.slices])
+        lit = self.lit(*(held or pointer), held is not None) if pointer is not None else None
+        if lit is not None:
+            box, look, above = lit
+            seen = torch.ones(box.h, box.w, dtype=torch.bool)
+            for window in above:
+                seen[window.rect.meet(box).shift(-box.x, -box.y).slices] = False
+            out[:, *box.slices] = torch.where(seen, look, out[:, *box.slices])
         return out
 
-    def _icon_at(self, x: int, y: int) -> int | None:
-        """The icon that is seen at a point, by its app's slot, where the book knows the desktop."""
-        covered = any(window.rect.holds(x, y) for window in self._shown)
-        return None if covered or not self._book.knows(GROUND) else icons.at(self.area, self._text_size, x, y)
+    def lit(self, x: int, y: int, pressed: bool) -> tuple[Rect, Tensor, tuple[Placed, ...]] | None:
+        """What of all that is lit at a point, where it is known how that looks: where it stands, how it looks, uint8 (PLANES, h, w), and the
+        windows above it."""
+        if not self.lights(x, y):
+            return None
+        if not self.area.holds(x, y):
+            button = taskbar.lit(self._laid, self._tasks, x, y, pressed)
+            return button and (*button, ())
+        back = next((back for back, window in enumerate(self._shown) if window.rect.holds(x, y)), None)
+        if back is not None:
+            window = self._shown[back]
+            frame = self._frame(window, not back)
+            action = frame.action_at(x - window.rect.x, y - window.rect.y)
+            if action is None:
+                return None
+            name, own = action
+            box = own.shift(window.rect.x, window.rect.y).meet(self.area)
+            look = frame._replace(lit=name, pressed=pressed).bare()[:, *box.shift(-window.rect.x, -window.rect.y).slices]
+            return box, look, self._shown[:back]
+        if (slot := icons.at(self.area, self._text_size, x, y)) is None:
+            return None
+        return icons.boxes(self.area, self._text_size)[slot], icons.lit(self.area, self._text_size, slot, pressed), self._shown
+
+    def lights(self, x: int, y: int) -> bool:
+        """Whether it follows by rule what a pointer at a point lights: what windows hold does not show there, and the book knows what does."""
+        if not self.area.holds(x, y):
+            return all(self._book.knows(page) for page in (GROUND, *(BUTTON + button.app for button in self.buttons)))
+        framed = any(window.rect.holds(x, y) for window in self._shown)
+        return self.held_at(x, y) == GROUND and (framed or self._book.knows(GROUND))
 
     def clocked(self, planes: Tensor, label: str) -> Tensor:
         """What is shown, `planes`, once the clock shows `label`; the same tensor where it does, or nobody says what it shows."""
@@ -162,12 +183,6 @@ class Windows:
         self._clock = label
         self._laid = taskbar.clocked(self._laid, label, self._text_size)
         return taskbar.clocked(planes, label, self._text_size)
-
-    def _touched(self, x: int, y: int) -> Rect:
-        """What a pointer lights at a point that is not in a window: an icon, a button in the taskbar, one in a title bar."""
-        boxes = [*icons.boxes(self.area, self._text_size), *taskbar.boxes(self._size, self._tasks)]
-        near = Rect(x, y, 1, 1).grow(line_height(Face(self._text_size)))
-        return next((box for box in boxes if box.holds(x, y)), near).meet(Rect(0, 0, *self._size))
 
     def _told(self, context: ContextFeatures) -> tuple[Placed, ...]:
         """The windows that a context tells of, each with its document."""
