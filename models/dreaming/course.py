@@ -89,18 +89,16 @@ class Course:
             known.show(self._hover.left(known.planes, *step.pointer))
         laid = known.lay(step.event, step.context, self._field.place)
         self._refocus(step)
-        if told:
+        text, hidden = self._text(step), known.popups.deed is Deed.CLOSED or known.popups.known
+        if told or hidden or (text and known.text is not None):  # what a popup hid, or shows, stands there; what a letter changes beside a text is told
             self._written = None
-            if text := self._text(step):
+            if text and (told or not hidden):
                 known.show(text.planes)
             return None
         hand, going_on = known.at_hand(step.event, step.context, laid), self._written is not None
-        guess = self._text(step) or self._guess(step, hand.codes, pen)
+        guess = text or self._guess(step, hand.codes, pen)
         if guess.planes is not known.planes:
             hand = guessed(hand, guess.planes)
-        if known.popups.deed is Deed.CLOSED or known.popups.known:  # what it hid, or shows, stands there, and nothing else happens
-            self._written = None
-            return None
         near = known.within_reach(step.event, reached, guess.spots)
         needed = torch.full(near.shape, LAID) if laid else _needed(step, near)
         if step.event is None:
@@ -109,8 +107,6 @@ class Course:
         for spot in guess.spots if guess.sure else ():
             kept[spot.slices] = True
         needed[by_cell(kept[None, None]).all(-1)[0, :, :, 0]] = NEVER
-        if guess.sure and known.text is not None:
-            needed[:] = NEVER  # what else changes then, title and count, is told
         return Question(step, known.planes, hand.pictures, hand.codes, guess, near, needed, kept, going_on)
 
     def answered(self, question: Question, came: bool) -> None:

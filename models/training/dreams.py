@@ -162,7 +162,7 @@ class _Session:
         question = self.course.ask(Step(event, told, state.pointer, state.buttons), lambda _: pen)
         if question is not None:
             moment = _moment(question, after, pen, state)
-            asked = bool((moment.changed & (moment.weight > FAR)).any()) or self.rng.random() < QUIET
+            asked = bool((moment.changed & (moment.weight > FAR)).any()) or self.rng.random() < QUIET * bool(moment.weight.any())
             if asked and not told.notice:  # a notice is laid over all that is dreamt
                 yield moment
         self.known.tell(told, state.pointer)
