@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.context import text_size_of
-from engine.events import Key, Move, Wheel
+from engine.events import Down, Key, Move, Up, Wheel
 from engine.painter import ContextFeatures
 from models.dreaming.book import Book
 from models.dreaming.dreamer import CELL, by_cell
@@ -119,11 +119,14 @@ class Course:
 
     def _is_told(self, step: Step, reached: Sequence[tuple[int, int]]) -> bool:
         """Whether all that comes of an event is told, or follows from where the pointer is and was: how far things are scrolled, where windows
-        are dragged to, and what is lit outside of what they hold."""
+        are dragged to, and what is lit and pressed outside of what they hold, and in those of which all is told."""
+        event, known = step.event, self.known
         if step.hovers:
-            return all(self.known.lights(*point) for point in reached)
-        drags = isinstance(step.event, Move) and self.known.drags_frames
-        return bool(step.context.work) and (isinstance(step.event, Wheel) or drags)
+            return all(known.lights(*point) for point in reached)
+        if isinstance(event, (Down, Up)):
+            return event.button == "left" and known.lights(*step.pointer)
+        drags = isinstance(event, Move) and known.drags_frames
+        return bool(step.context.work) and (isinstance(event, Wheel) or drags)
 
     def _refocus(self, step: Step) -> None:
         """Give the text of the window in front the focus, where that follows."""

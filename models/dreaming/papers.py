@@ -180,8 +180,8 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
         if not outer.holds(part.right - 1, part.bottom - 1) or part.h < 1:
             return
         canvas.fill(part, Role.SURFACE, "body")
-    if work.app in WHOLE and parts:
-        _app_of(work, size).draw(canvas)
+    if is_whole(work):
+        app_of(work, size).draw(canvas)
     elif work.app == PAINT and parts:
         chosen = _values(work.rows)
         Paintbox(chosen, _nothing).draw(canvas)
@@ -206,12 +206,22 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
         picture[:, *part.slices] = drawing[:, *part.slices]
 
 
-def _focus(picture: Tensor, work: Work, size: int) -> str:
-    """What has the focus in a picture of what a window holds, as far as that is laid here."""
+def is_whole(work: Work) -> bool:
+    """Whether all that a window holds follows from what is told of its app, and from where the pointer is."""
+    return work.app in WHOLE and bool(work.rows)
+
+
+def first_focus(work: Work) -> str:
+    """What has the focus in such a window, as far as that is known."""
     if work.app == FILES:
         return FIELD if work.page == RENAMING else Files.first_focus
-    if work.app == CALCULATOR:
-        return Calculator.first_focus
+    return Calculator.first_focus if work.app == CALCULATOR else ""
+
+
+def _focus(picture: Tensor, work: Work, size: int) -> str:
+    """What has the focus in a picture of what a window holds, as far as that is laid here."""
+    if work.app in WHOLE:
+        return first_focus(work)
     parts = told_parts(_outer(picture), work, size, text=False)
     if work.typed is None or not parts:
         return ""
@@ -222,7 +232,7 @@ def _focus(picture: Tensor, work: Work, size: int) -> str:
     return ("filter" if work.app == LOG else "find") if lit else ""
 
 
-def _app_of(work: Work, size: int) -> App:
+def app_of(work: Work, size: int) -> App:
     """One of WHOLE, as what is told of it."""
     if work.app == CALCULATOR:
         return Calculator.told(cast(System, Clipboard()), work)
@@ -246,7 +256,7 @@ def told_parts(held: Rect, work: Work, size: int, text: bool = True) -> list[Rec
     """Where in what a window holds nothing stands but what is told; text: a document's too."""
     row = row_height(size)
     if work.app in WHOLE:
-        return [held] if work.rows else []
+        return [held] if is_whole(work) else []
     if work.app == PAINT:
         return [_paintbox(held)] if work.rows else []
     if work.app == LOG:

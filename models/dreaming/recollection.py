@@ -98,9 +98,10 @@ class Recollection:
         return Screen(area, bar, self._windows.shown, self._windows.buttons, text_size_of(context.slow))
 
     def settle(self, pointer: tuple[int, int]) -> None:
-        """Show what the pointer lights, and nothing else lit, of all that lies around what windows hold, where no popup is open."""
+        """Show what the pointer lights, and nothing else lit, of all that lies around what windows hold, where no popup is open: what the
+        left button went down on while it is down."""
         if not self.popups:
-            self.show(self._windows.at_rest(self.planes, pointer, self._pressed))
+            self.show(self._windows.at_rest(self.planes, self._pressed or pointer, self._pressed is not None))
 
     def _hold(self, event: Event | None) -> None:
         """Take in on what a button goes down, and that it goes up."""

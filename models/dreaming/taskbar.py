@@ -33,6 +33,7 @@ from engine.painter import ContextFeatures
 from engine.theme import NEUTRAL, Role
 from engine.typeface import Face, line_height
 from models.dreaming.book import BUTTON, Book
+from models.dreaming.lights import Lit
 from models.dreaming.pictures import Inks, drawn, entitle, reinked, stretched
 from models.dreaming.planes import FILLED, SEEN
 
@@ -128,20 +129,18 @@ def clocked(planes: Tensor, label: str, text_size: int) -> Tensor:
     return out
 
 
-def lit(planes: Tensor, tasks: Tasks, x: int, y: int, pressed: bool) -> tuple[Rect, Tensor] | None:
-    """The button that holds a point, where nothing is lit in `planes`, uint8 (PLANES, H, W): where it stands, and what it shows while the
-    pointer is on it, uint8 (PLANES, h, w). pressed: whether the left button went down there."""
+def lit(planes: Tensor, tasks: Tasks, x: int, y: int, pressed: bool) -> Lit | None:
+    """The button that holds a point, where nothing is lit in `planes`, uint8 (PLANES, H, W). pressed: whether the left button went down there."""
     size = planes.shape[2], planes.shape[1]
     bar = _bar(size, tasks.text_size)
     if (box := launcher_box(bar)).holds(x, y):
         sheet = Sheet(tasks.text_size, hover=_LAUNCHER, pressed=_LAUNCHER if pressed else "")
-        canvas = _bare(sheet, bar)
-        draw_launcher(canvas, _nothing)
-        return box, drawn(sheet.items, bar.w, bar.h)[:, *box.shift(0, -bar.y).slices]
+        draw_launcher(_bare(sheet, bar), _nothing)
+        return Lit(box, drawn(sheet.items, bar.w, bar.h)[:, *box.shift(0, -bar.y).slices])
     for app, box in zip(tasks.apps, boxes(size, tasks), strict=True):
         if box.holds(x, y):
-            button = planes[:, *box.slices].clone()
-            return box, _reinked(button, task_named(box, tasks.text_size), tasks.inks(app), (Role.HOVER, tasks.inks(app)[1]))
+            button, inks = planes[:, *box.slices].clone(), tasks.inks(app)
+            return Lit(box, _reinked(button, task_named(box, tasks.text_size), inks, (Role.HOVER, inks[1])))
     return None
 
 

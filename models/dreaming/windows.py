@@ -23,12 +23,13 @@ from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures, Work
 from engine.theme import NEUTRAL, Chrome, Role
 from engine.typeface import Face, line_height
-from models.dreaming import icons, taskbar
+from models.dreaming import lights, taskbar
 from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.frames import Form, Frame
 from models.dreaming.letters import letter_of
+from models.dreaming.lights import Lit
 from models.dreaming.panes import Kept, Panes, Told
-from models.dreaming.papers import PAINT, lay_out, ring, text_box, told_parts
+from models.dreaming.papers import PAINT, is_whole, lay_out, ring, text_box, told_parts
 from models.dreaming.pictures import BELOW, NOTES, RIGHT, stretched
 from models.dreaming.placed import Placed, apps_of, form_of, placed_by, with_work
 from models.dreaming.planes import PLANES
@@ -124,57 +125,55 @@ class Windows:
         title = work.title if work is not None else ""
         return Frame(self._form, window.app, title, window.rect.w, window.rect.h, front, window.rect == self.area)
 
-    def at_rest(self, planes: Tensor, pointer: tuple[int, int] | None = None, held: tuple[int, int] | None = None) -> Tensor:
+    def at_rest(self, planes: Tensor, point: tuple[int, int] | None = None, pressed: bool = False) -> Tensor:
         """What is shown, `planes`, with all that is not in a window as it was laid last: the desktop with its icons, windows' edges and title
         bars, the taskbar, its clock where it is told; not what the book knows nothing of. Of these an event changes what the pointer is on and
-        nothing else, and how that looks follows. pointer: where that is; None: it lights nothing. held: where the left button went down, if it
-        still is: what is there stays lit meanwhile, and nothing else."""
+        nothing else, and how that looks follows, as it does in windows of which all is told. point: where something is lit; None: nothing is.
+        pressed: whether the left button is down that went down there."""
         around = torch.full(planes.shape[1:], self._book.knows(GROUND))
         for window in reversed(self._shown):
             around[window.rect.meet(self.area).slices] = True
-            around[self._form.inside(window.rect).meet(self.area).slices] = False
+            around[self._form.inside(window.rect).meet(self.area).slices] = self._is_whole(window)
         around[taskbar.clock_part(self._size, self._text_size).slices] = bool(self._clock)
         for button in self.buttons:
             around[button.rect.slices] = self._book.knows(BUTTON + button.app)
         out = torch.where(around, self._laid, planes)
-        lit = self.lit(*(held or pointer), held is not None) if pointer is not None else None
-        if lit is not None:
-            box, look, above = lit
-            seen = torch.ones(box.h, box.w, dtype=torch.bool)
-            for window in above:
-                seen[window.rect.meet(box).shift(-box.x, -box.y).slices] = False
-            out[:, *box.slices] = torch.where(seen, look, out[:, *box.slices])
+        if point is not None and (lit := self.lit(*point, pressed)) is not None:
+            windows = self.area.holds(*point)
+            above = [window.rect for window in self._shown[: self._back_at(*point)]] if windows else ()
+            lit.put(out, self.area if windows else Rect(0, 0, *self._size), above)
         return out
 
-    def lit(self, x: int, y: int, pressed: bool) -> tuple[Rect, Tensor, tuple[Placed, ...]] | None:
-        """What of all that is lit at a point, where it is known how that looks: where it stands, how it looks, uint8 (PLANES, h, w), and the
-        windows above it."""
+    def lit(self, x: int, y: int, pressed: bool) -> Lit | None:
+        """What is lit at a point, where it follows by rule how that looks."""
         if not self.lights(x, y):
             return None
         if not self.area.holds(x, y):
-            button = taskbar.lit(self._laid, self._tasks, x, y, pressed)
-            return button and (*button, ())
-        back = next((back for back, window in enumerate(self._shown) if window.rect.holds(x, y)), None)
-        if back is not None:
-            window = self._shown[back]
-            frame = self._frame(window, not back)
-            action = frame.action_at(x - window.rect.x, y - window.rect.y)
-            if action is None:
-                return None
-            name, own = action
-            box = own.shift(window.rect.x, window.rect.y).meet(self.area)
-            look = frame._replace(lit=name, pressed=pressed).bare()[:, *box.shift(-window.rect.x, -window.rect.y).slices]
-            return box, look, self._shown[:back]
-        if (slot := icons.at(self.area, self._text_size, x, y)) is None:
-            return None
-        return icons.boxes(self.area, self._text_size)[slot], icons.lit(self.area, self._text_size, slot, pressed), self._shown
+            return taskbar.lit(self._laid, self._tasks, x, y, pressed)
+        if (back := self._back_at(x, y)) is None:
+            return lights.icon(self.area, self._text_size, x, y, pressed)
+        window = self._shown[back]
+        if (inside := self._form.inside(window.rect)).holds(x, y):
+            return lights.held(self._work[window.app], self._text_size, inside, x, y, pressed)
+        return lights.action(self._frame(window, not back), window.rect, x, y, pressed)
 
     def lights(self, x: int, y: int) -> bool:
-        """Whether it follows by rule what a pointer at a point lights: what windows hold does not show there, and the book knows what does."""
+        """Whether that follows at a point: from what is told of a window, or because the book knows what is there."""
         if not self.area.holds(x, y):
             return all(self._book.knows(page) for page in (GROUND, *(BUTTON + button.app for button in self.buttons)))
-        framed = any(window.rect.holds(x, y) for window in self._shown)
-        return self.held_at(x, y) == GROUND and (framed or self._book.knows(GROUND))
+        if (back := self._back_at(x, y)) is None:
+            return self._book.knows(GROUND)
+        window = self._shown[back]
+        return not self._form.inside(window.rect).holds(x, y) or self._is_whole(window)
+
+    def _is_whole(self, window: Placed) -> bool:
+        """Whether all that it holds is told."""
+        work = self._work.get(window.app)
+        return work is not None and is_whole(work)
+
+    def _back_at(self, x: int, y: int) -> int | None:
+        """Which of the windows is seen at a point above the taskbar."""
+        return next((back for back, window in enumerate(self._shown) if window.rect.holds(x, y)), None)
 
     def clocked(self, planes: Tensor, label: str) -> Tensor:
         """What is shown, `planes`, once the clock shows `label`; the same tensor where it does, or nobody says what it shows."""
@@ -274,7 +273,8 @@ class Windows:
 
     def held_at(self, x: int, y: int) -> int:
         """Whose window holds what is seen at a point, by app; GROUND where that is nobody's, or a window's frame."""
-        window = next((window for window in self._shown if window.rect.holds(x, y)), None) if self.area.holds(x, y) else None
+        back = self._back_at(x, y) if self.area.holds(x, y) else None
+        window = None if back is None else self._shown[back]
         return window.app if window is not None and self._form.inside(window.rect).holds(x, y) else GROUND
 
     def seen(self) -> Tensor:
