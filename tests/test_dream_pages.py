@@ -171,6 +171,22 @@ def test_buttons_around_what_windows_hold_are_lit_while_the_pointer_is_on_them(b
         assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(), event
 
 
+def test_what_comes_beneath_a_pointer_that_rests_is_not_lit(bundled_book: Book) -> None:
+    """A window that is asked for: its buttons, and what it holds; until the pointer moves."""
+    for path in ("Calculator/close", "Calculator/5"):
+        desktop = desktop_with_documents()
+        desktop.handle(Ask(1.0, "calculator"))
+        x, y = find(desktop.widgets, path).rect.centre
+        for event in (Key(2.0, "w", ("ctrl",)), Wait(20.0)):
+            desktop.handle(event)
+        dream = dream_of(desktop, bundled_book, picture=2)
+        for event in (Move(21.0, x, y), Ask(22.0, "calculator"), Move(23.0, x + 1, y)):
+            desktop.handle(event)
+            dream.answer(request(desktop, (event,)))
+            part = Rect(x - 6, y - 6, 12, 12).slices
+            assert (dream.guide[0][part] == shown(desktop).pixels[part]).all(), (path, event)
+
+
 @pytest.mark.parametrize("app", ["Calculator", "Settings", "Files"])
 def test_what_is_pointed_at_in_a_window_of_which_all_is_told_is_lit(bundled_book: Book, app: str) -> None:
     """And pressed, until the pointer leaves; as the desktop draws it, whatever a dreamer says."""

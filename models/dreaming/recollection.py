@@ -47,6 +47,7 @@ class Recollection:
         self._windows = Windows(size, book)
         self.popups = Popups(size, book)
         self._held: int | None = None  # in whose window, by app, a button went down; GROUND for none, or its frame
+        self._under: int | None = None  # what the pointer was on when it last did something, as of `_seen_at`
         self._pressed: tuple[int, int] | None = None  # where the left button went down; NOTHING where nothing is lit
 
     def begin(self, planes: Tensor, context: ContextFeatures, bare: Tensor | None = None) -> None:
@@ -54,7 +55,7 @@ class Recollection:
         self.planes = planes
         self._places.clear()
         self.popups.clear()
-        self._held = self._pressed = None
+        self._held = self._pressed = self._under = None
         self._windows.begin(planes, context, bare)
         self._places.ground(self.bounds, self._windows.ground)
 
@@ -99,12 +100,22 @@ class Recollection:
 
     def settle(self, pointer: tuple[int, int]) -> None:
         """Show what the pointer lights, and nothing else lit, of all that lies around what windows hold, where no popup is open: what the
-        left button went down on while it is down."""
-        if not self.popups:
-            self.show(self._windows.at_rest(self.planes, self._pressed or pointer, self._pressed is not None))
+        left button went down on while it is down. What comes to be beneath a pointer that rests is not lit."""
+        if self.popups:
+            return
+        point = self._pressed or (pointer if self._seen_at(*pointer) == self._under else None)
+        self.show(self._windows.at_rest(self.planes, point, self._pressed is not None))
+
+    def _seen_at(self, x: int, y: int) -> int | None:
+        """Whose window is seen at a point, by app; GROUND for nobody's, None in the taskbar."""
+        if not self._windows.area.holds(x, y):
+            return None
+        return next((window.app for window in self._windows.shown if window.rect.holds(x, y)), GROUND)
 
     def _hold(self, event: Event | None) -> None:
-        """Take in on what a button goes down, and that it goes up."""
+        """Take in what the pointer is on, on what a button goes down, and that it goes up."""
+        if isinstance(event, (Move, Down, Up)):
+            self._under = None if self.popups else self._seen_at(event.x, event.y)
         if isinstance(event, Down):
             self._held = self._windows.held_at(event.x, event.y)
             if event.button == "left":  # what moves along with the pointer, such as a title bar, is not lit
@@ -228,7 +239,7 @@ class Recollection:
         self._places.clear()
         self._windows.clear()
         self.popups.clear()
-        self._held = self._pressed = None
+        self._held = self._pressed = self._under = None
         self.planes = torch.zeros_like(self.planes)
         if state is None or len(state) != len(self.state()):
             return
