@@ -71,11 +71,11 @@ class Dream:
 
     @torch.inference_mode()
     def _take(self, step: Step) -> None:
-        slow, recent = (torch.from_numpy(x)[None].to(self._dreamer.device) for x in (step.context.slow, step.context.recent))
-        tokens = cache(lambda: self._dreamer.tokens(slow, recent))
+        context = step.context
+        tokens = cache(lambda: self._dreamer.tokens(self._given(context.slow), self._given(context.recent)))
         question, came = self._course.ask(step, lambda codes: self._pen(codes, tokens())), False
         if question is not None:
-            came = self._show(question, *self._answered(question, recent, tokens))
+            came = self._show(question, *self._answered(question, tokens))
         if not step.past:
             self._known.settle(step.pointer)
         if question is not None:
@@ -93,7 +93,7 @@ class Dream:
             self._known.show(self._picked(question.pictures, picks))
         return came
 
-    def _answered(self, question: Question, recent: Tensor, tokens: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
+    def _answered(self, question: Question, tokens: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
         """What each pixel shows, picks, uint8 (H, W), COLOURS where it stays; and where the dreamer is as sure of that as it must be beside a
         letter, bool (H, W)."""
         picks = torch.full(question.kept.shape, COLOURS, dtype=torch.uint8)
@@ -106,7 +106,8 @@ class Dream:
         corner, size = torch.zeros(1, 2, device=device), torch.tensor([[width, height]], device=device).float()
         place = Place(corner, size, (height // CELL, width // CELL))
         pointer = torch.tensor([step.pointer], device=device).float()
-        change, cells = self._dreamer(codes, maps_of(place, pointer, held(step.buttons)[None].to(device), recent), tokens(), alike)
+        maps = maps_of(place, pointer, held(step.buttons)[None].to(device), self._given(step.context.recent))
+        change, cells = self._dreamer(codes, maps, tokens(), alike)
         found = change[0].cpu() > question.needed
         if step.hovers:
             found &= self._known.around(step.pointer, found)
@@ -118,6 +119,10 @@ class Dream:
             picks[question.kept] = COLOURS
             sure = (change[0] >= BESIDE).cpu().repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)
         return picks, sure
+
+    def _given(self, numbers: np.ndarray) -> Tensor:
+        """A part of the context, float32 (1, N), where the dreamer computes."""
+        return torch.from_numpy(numbers)[None].to(self._dreamer.device)
 
     def _pen(self, codes: Tensor, tokens: Tensor) -> Pen:
         """Where a letter goes that is typed now: to the caret that the dreamer believes in most, of those that are seen or,

@@ -110,7 +110,8 @@ class Recollection:
         """Whose window is seen at a point, by app; GROUND for nobody's, None in the taskbar."""
         if not self._windows.area.holds(x, y):
             return None
-        return next((window.app for window in self._windows.shown if window.rect.holds(x, y)), GROUND)
+        back = self._windows.back_at(x, y)
+        return GROUND if back is None else self._windows.shown[back].app
 
     def _hold(self, event: Event | None) -> None:
         """Take in what the pointer is on, on what a button goes down, and that it goes up."""

@@ -139,9 +139,8 @@ class Windows:
             around[button.rect.slices] = self._book.knows(BUTTON + button.app)
         out = torch.where(around, self._laid, planes)
         if point is not None and (lit := self.lit(*point, pressed)) is not None:
-            windows = self.area.holds(*point)
-            above = [window.rect for window in self._shown[: self._back_at(*point)]] if windows else ()
-            lit.put(out, self.area if windows else Rect(0, 0, *self._size), above)
+            above = [window.rect.meet(self.area) for window in self._shown[: self.back_at(*point)]]
+            lit.put(out, self.area if self.area.holds(*point) else Rect(0, 0, *self._size), above)
         return out
 
     def lit(self, x: int, y: int, pressed: bool) -> Lit | None:
@@ -150,7 +149,7 @@ class Windows:
             return None
         if not self.area.holds(x, y):
             return taskbar.lit(self._laid, self._tasks, x, y, pressed)
-        if (back := self._back_at(x, y)) is None:
+        if (back := self.back_at(x, y)) is None:
             return lights.icon(self.area, self._text_size, x, y, pressed)
         window = self._shown[back]
         if (inside := self._form.inside(window.rect)).holds(x, y):
@@ -161,7 +160,7 @@ class Windows:
         """Whether that follows at a point: from what is told of a window, or because the book knows what is there."""
         if not self.area.holds(x, y):
             return all(self._book.knows(page) for page in (GROUND, *(BUTTON + button.app for button in self.buttons)))
-        if (back := self._back_at(x, y)) is None:
+        if (back := self.back_at(x, y)) is None:
             return self._book.knows(GROUND)
         window = self._shown[back]
         return not self._form.inside(window.rect).holds(x, y) or self._is_whole(window)
@@ -171,9 +170,10 @@ class Windows:
         work = self._work.get(window.app)
         return work is not None and is_whole(work)
 
-    def _back_at(self, x: int, y: int) -> int | None:
-        """Which of the windows is seen at a point above the taskbar."""
-        return next((back for back, window in enumerate(self._shown) if window.rect.holds(x, y)), None)
+    def back_at(self, x: int, y: int) -> int | None:
+        """Which of the windows is seen at a point, the front one is 0; None where none is."""
+        seen = self._shown if self.area.holds(x, y) else ()
+        return next((back for back, window in enumerate(seen) if window.rect.holds(x, y)), None)
 
     def clocked(self, planes: Tensor, label: str) -> Tensor:
         """What is shown, `planes`, once the clock shows `label`; the same tensor where it does, or nobody says what it shows."""
@@ -273,7 +273,7 @@ class Windows:
 
     def held_at(self, x: int, y: int) -> int:
         """Whose window holds what is seen at a point, by app; GROUND where that is nobody's, or a window's frame."""
-        back = self._back_at(x, y) if self.area.holds(x, y) else None
+        back = self.back_at(x, y)
         window = None if back is None else self._shown[back]
         return window.app if window is not None and self._form.inside(window.rect).holds(x, y) else GROUND
 
