@@ -70,7 +70,7 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
     facts: dict[str, Any] = dict(watch.facts)
     result: dict[str, Any] = {
         "pixelos_bench": VERSION,
-        "title": titled(checkpoint, random),
+        "title": titled(checkpoint, random, info.compiler),
         "machine": machine_facts(),
         "checkpoint": checkpoint,
         "random_weights": random,
@@ -83,7 +83,7 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
         "scenarios": scenarios,
         "cold_start_s": round(cold_start, 2),
         "first_frame_s": round(cold_start - opened, 2),
-        **({"compile_s": info.compile_s} if spec.compiled else {}),
+        **({"compile_s": info.compile_s, "compiler": info.compiler} if spec.compiled else {}),
         **({"ready_s": ready_s, "readiness": str(mailbox.readiness)} if mailbox.readiness is not None else {}),
         "stage_clock": HOST if info.device in ("cpu", "mps") else EVENTS,  # of embed, encode, denoise, decode; the rest is the host's
         "peak_rss_mb": facts.pop("peak_rss_mb"),
@@ -94,16 +94,17 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
         "disturbed": watch.disturbed,
     }
     if spec.compiled:
-        say(f"torch.compile took {info.compile_s} s of the start{f'; {info.note}' if info.note else ''}")
+        say(f"{info.compiler or 'compiling'} took {info.compile_s} s of the start{f'; {info.note}' if info.note else ''}")
     for why in watch.disturbed:
         say(f"disturbed: {why}; measure again when it is quiet")
     return result
 
 
-def titled(checkpoint: dict[str, Any], random: bool) -> str:
+def titled(checkpoint: dict[str, Any], random: bool, compiler: str = "") -> str:
     """What was measured, in one line."""
     weights = ", RANDOM WEIGHTS: its pictures are noise, its latency is real" if random else ""
-    return f"{checkpoint['name'].removeprefix(RANDOM)} on {checkpoint['device']} in {checkpoint['dtype']}{weights}"
+    by = f", compiled by {compiler}" if compiler else ""
+    return f"{checkpoint['name'].removeprefix(RANDOM)} on {checkpoint['device']} in {checkpoint['dtype']}{by}{weights}"
 
 
 def told(name: str, scenario: dict[str, Any]) -> str:

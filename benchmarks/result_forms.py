@@ -94,6 +94,7 @@ class Bench(Form):
     scenarios: Annotated[dict[str, Scenario], Field(min_length=1)]
     cold_start_s: float
     compile_s: float | None = None
+    compiler: str = ""
     ready_s: float | None = None
     readiness: str = ""
     stage_clock: str = "host"

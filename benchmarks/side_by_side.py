@@ -20,7 +20,6 @@ from engine.events import Ask, Event, Key, Move, Text
 from engine.geometry import Rect
 from engine.painter import (
     BATCHES,
-    COMPILING,
     FUSING,
     GRAPHS,
     TECHNIQUES,
@@ -59,8 +58,8 @@ def side_by_side(spec: PainterSpec, quick: bool = False, say: Say = print) -> li
         left_out[BATCHES] = replace(spec, without=(BATCHES,))
     if isinstance(ours, PromptedPainter) and ours.placement.fused:
         left_out[FUSING] = replace(spec, without=(FUSING,))
-    if spec.compiled and not ours.info.note:
-        left_out[COMPILING] = replace(spec, compiled=False)
+    if ours.info.compiler:
+        left_out[ours.info.compiler] = replace(spec, compiled=False)
     ways: dict[str, PainterSpec] = {OURS: spec, **{f"ours without {part}": way for part, way in left_out.items()}}
     if ours.info.dtype == INT8:
         ways["ours in float32"] = replace(spec, dtype="float32")
@@ -142,7 +141,7 @@ class _StockPrompted:
 
     def __init__(self, ours: PromptedPainter, spec: PainterSpec) -> None:
         self._ours, self._spec, self.info = ours, spec, ours.info
-        ours.placement.fused.undo()
+        ours.placement.as_they_were()
         for network in ours.pipeline.components.values():
             if isinstance(network, nn.Module):  # weights lie as the library lays them: another layout is a technique of ours
                 lay_out(network, torch.contiguous_format)

@@ -25,7 +25,7 @@ HOST, EVENTS = "host", "CUDA events"  # whose clock times a paint's stages
 GRAPHS = "CUDA graphs"  # a technique too, where there is a GPU
 BATCHES = "batches"  # of small crops, a technique of latent painters, on a GPU of prompted ones in pairs
 FUSING = "fused layers"  # and this one, there, in half precision
-COMPILING = "torch.compile"  # and this one, where it is asked for
+COMPILERS = TORCH_COMPILE, OPENVINO = "torch.compile", "OpenVINO"  # and these, where compiling is asked for
 AUTO, OWN = "auto", "own"  # of a spec's sampler and autoencoder: as is found, and the checkpoint's
 TOLD = 6  # events that are told in words; what came before them the frame shows already
 
@@ -49,7 +49,7 @@ class PainterSpec:
     without: tuple[str, ...] = ()  # TECHNIQUES, BATCHES, GRAPHS or FUSING, that are left out, to see what each is worth
     vram_budget: float | None = None  # GB that may be taken; None: what is free less a reserve
     cache_mb: float = 64.0  # of patches that are kept to be looked up
-    compiled: bool = False  # whether torch.compile is tried on the denoiser's blocks
+    compiled: bool = False  # whether a compiler is tried on the networks, see models.compiling
     sampler: str = "auto"  # "own", or a name of models.loras.samplers; "auto": as the LoRAs ask
     vae: str = "auto"  # an autoencoder's name or file, or "own": the checkpoint's; "auto": as models.autoencoders finds one
 
@@ -96,7 +96,8 @@ class PainterInfo:
     note: str = ""  # what the user should know about it
     guesses: bool = False  # whether it paints ahead, see `GuessingPainter`
     imagines: bool = False  # whether its dream carries on a guide of its own, which it paints in any look
-    compile_s: float = 0.0  # seconds that torch.compile took, where it was asked for
+    compiler: str = ""  # which of COMPILERS the networks were compiled by, where that was asked for and works
+    compile_s: float = 0.0  # seconds that it took
     refers: bool = False  # whether an edit's reference picture is shown to it
     strength: float = 0.0  # share of a picture that an edit paints over where nobody says; 0: it is told what to change instead
 

@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from engine.painter import TORCH_COMPILE
 from models.compiling import Backend
 from models.denoiser import PATCH, Denoiser, Materials, pack
 from models.inputs import corner_maps, event_maps, to_bytes
@@ -21,6 +22,8 @@ DENSE = torch.ops.aten.is_non_overlapping_and_dense
 class CropPainting:
     """static: launch the same whatever the numbers are, as a CUDA graph must. compiles: (width, height) of crops that are compiled
     where that is asked for, for each takes half a minute; such a crop is one piece, whose stages the watch does not tell apart."""
+
+    compiler = TORCH_COMPILE
 
     def __init__(
         self, denoiser: Denoiser, steps: int, dtype: torch.dtype, static: bool, watch: Stopwatch, compiles: Collection[tuple[int, int]] = ()

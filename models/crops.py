@@ -68,6 +68,15 @@ def least(cells: Cells, size: tuple[int, int]) -> tuple[int, int]:
     return min(cells.least, size[0]), min(cells.least, size[1])
 
 
+def small(cells: Cells, size: tuple[int, int]) -> list[tuple[int, int]]:
+    """The sizes, (width, height), of the crops that come up most in a frame of `size`: the smallest, and up to twice as long."""
+    first = least(cells, size)
+    if cells.sizes:
+        return [first]
+    across, down = ([*range(side, min(2 * side, whole) + 1, cells.step)] for side, whole in zip(first, size, strict=True))
+    return [(w, h) for w in across for h in down]
+
+
 @dataclass(frozen=True, slots=True)
 class PaintCrop:
     """Paint `area`, keep `damage` (both frame pixels, damage inside area)."""

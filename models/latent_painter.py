@@ -101,8 +101,7 @@ class LatentPainter:
         self._cache: FrameCache[np.ndarray] = FrameCache(spec.cache_mb)
         self._ahead = Ahead(spec.cache_mb / 8)
         if spec.compiled:
-            compiled = compile_regions([painting if static else Blocks(self._denoiser)], self._warm)
-            self.info = replace(self.info, compile_s=compiled.seconds, note=compiled.note)
+            self.info = compile_regions([painting if static else Blocks(self._denoiser)], self._warm).told_in(self.info)
         self._warm()
         if self._dream is not None or spec.mode != "dream":  # else it answers by itself, which happens once an event and is not captured
             self.graphs.rehearse([partial(self._paint_unseen, Rect(0, 0, *area)) for area in (*self.cells.sizes, spec.size)])

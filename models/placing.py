@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -12,6 +12,8 @@ from torch import nn
 
 from engine.painter import PainterSpec
 from models.bits import linear_numbers, pack
+from models.compiling import Compiled, Region, compile_regions
+from models.converting import regions_of
 from models.devices import device_of, empty_caches, free_bytes, lay_out, ran_out
 from models.fusing import Fused, fused_for
 from models.memory_plan import MemoryPlan, plans, room
@@ -31,6 +33,7 @@ class Placement:
     def __init__(self, pipeline: Any, parts: Mapping[str, nn.Module], family: str, spec: PainterSpec) -> None:
         self.device = device_of(spec.device)
         self._pipeline, self._parts, self._spec, self.fused = pipeline, parts, spec, Fused((), None)
+        self._regions: list[Region] = []
         numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in parts.items()}
         linear = {name: linear_numbers(part) for name, part in parts.items()}
         ladder = plans(numbers, spec.size, room(free_bytes(self.device), spec.vram_budget), self.device.type, family, spec.dtype, linear)
@@ -40,6 +43,17 @@ class Placement:
         self.dtype: torch.dtype = getattr(torch, self.plan.dtype)
         self._coming: list[Any] = []  # hooks of text encoders, which bring these to the device when they are called
         self._put()
+
+    def compiled(self, trial: Callable[[], object], steady: bool) -> Compiled:
+        """Compile what there is to compile, see `compile_regions`, until the networks are placed anew. steady: whether their weights stay as they are."""
+        self._regions = regions_of(self._pipeline, steady and self.device.type == "cpu" and self.plan.offload == "none")
+        return compile_regions(self._regions, trial)
+
+    def as_they_were(self) -> None:
+        """The networks' layers are computed as the library has it."""
+        self.fused.undo()
+        for region in self._regions:
+            region.as_it_was()
 
     def tile(self) -> bool:
         """`down`, where that leaves the weights on the device, as exact as they are."""
@@ -81,7 +95,7 @@ class Placement:
         while True:
             try:
                 self._coming = [] if self.plan.offload != "none" else self._coming  # such a plan takes every hook off
-                self.fused.undo()
+                self.as_they_were()
                 place(self._pipeline, self._parts, self.plan, self.device, self.dtype)
                 if self.plan.offload == "none":  # else hooks are where a layer's own way would be
                     self.fused = fused_for(self._parts.values(), self.device, self.dtype, self._spec)

@@ -38,6 +38,7 @@ def test_what_is_compiled_paints_the_same(kind: str, tmp_path: Path, monkeypatch
 
     torch._dynamo.reset()
     monkeypatch.setattr("models.compiling.BACKEND", backend)
+    monkeypatch.setattr("models.converting.find_spec", lambda name: None)  # where there is no OpenVINO
     spec, request = spec_of(kind, tmp_path), replace(ask(drawn(1), (Rect(40, 48, 24, 16),)), words=Words("dark"))
     plain, compiled = open_painter(spec), open_painter(replace(spec, compiled=True))
     assert kinds and compiled.info.compile_s > 0 and not compiled.info.note and plain.info.compile_s == 0

@@ -45,7 +45,7 @@ class Choice:
     seed: Annotated[int | None, typer.Option(metavar="N", help="What the noise starts from.")] = None
     profile: Annotated[Path | None, typer.Option(metavar="DIR", help="The profile folder.")] = None
     compile: Annotated[
-        bool | None, typer.Option("--compile", help="Try torch.compile on the denoiser's blocks: starting takes longer.")
+        bool | None, typer.Option("--compile", help="Try to compile the networks, by OpenVINO on a CPU that has it: starting takes longer.")
     ] = None
     vram_budget: Annotated[float | None, typer.Option(metavar="GB", help="Bound on GPU memory.")] = None
 

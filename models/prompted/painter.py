@@ -32,8 +32,7 @@ from engine.painter import (
     Patch,
     Readiness,
 )
-from models.compiling import Blocks, compile_regions
-from models.crops import PROMPTED_CELLS, SMALL_CELLS, PaintCrop, alike, evened, least, plan
+from models.crops import PROMPTED_CELLS, SMALL_CELLS, PaintCrop, alike, evened, least, plan, small
 from models.devices import all_threads, device_of, name_of
 from models.families import Family
 from models.graphs import Graphs
@@ -82,11 +81,11 @@ class PromptedPainter:
             steps, BLEND, prompted=True, turns=True, note=checkpoint.said(self.telling.templates.note), plan=str(self.placement.plan), loras=checkpoint.loras.infos if checkpoint.loras else (),
             strength=0.0 if self.family.edits else self.family.turning,
         )  # fmt: skip
-        cells, small = (replace(cells, least=spec.least_crop or cells.least) for cells in (PROMPTED_CELLS, SMALL_CELLS))
+        cells, finer = (replace(cells, least=spec.least_crop or cells.least) for cells in (PROMPTED_CELLS, SMALL_CELLS))
         self._ample = cells.few(spec.size) if self.graphs.on else cells  # for edits, which more depends on and nobody waits for
-        self.cells = small if device.type == "cpu" and not self.graphs.on else self._ample
+        self.cells = finer if device.type == "cpu" and not self.graphs.on else self._ample
         captured = self.graphs.on and self._coder.local and bool(self.cells.sizes)  # a batch of the smallest crops is
-        self.at_once = 1 if BATCHES in spec.without else PAIR if captured else AT_ONCE if self.cells is small else 1
+        self.at_once = 1 if BATCHES in spec.without else PAIR if captured else AT_ONCE if self.cells is finer else 1
         self._small = least(self.cells, spec.size)[0] ** 2 if captured else SMALL_AREA
         self._frame = HeldFrame(spec.size, device)
         self._latents = torch.zeros_like(self._run.fields[0])
@@ -96,17 +95,18 @@ class PromptedPainter:
         self.on_preview: OnPreview | None = None
         self._last = first_request(spec.size, self._frame.whole)
         if spec.compiled:
-            compiled = compile_regions([Blocks(self.pipeline.unet)], self._try)
-            self.info = replace(self.info, compile_s=compiled.seconds, note=" ".join(filter(None, (self.info.note, compiled.note))))
+            self.info = self.placement.compiled(self._try, steady=self._loras is None).told_in(self.info)
         batches = [[Rect(0, 0, *size)] for size in (*self.cells.sizes, spec.size)]
         batches += [batches[0] * PAIR] * (self.at_once == PAIR)
         unseen = [partial(self._paint_unseen, areas, longer=longer) for longer in (False, True) for areas in batches]
         self.graphs.rehearse([*unseen, *[partial(self._paint_unseen, [self._frame.whole], call_by_call=True)] * self._crops.whole])
 
+    @torch.inference_mode()
     def _try(self) -> None:
-        """Paint the whole frame and a small crop of nothing, and forget it."""
-        for area in (self._frame.whole, Rect(0, 0, *least(self.cells, self._spec.size))):
-            self.frame(self._last, area)
+        """Paint the whole frame and small crops of nothing, as many at once as there may be two of, and forget them."""
+        crops = [Rect(0, 0, *size) for size in small(self.cells, self._spec.size)]
+        for areas in [[self._frame.whole], *([crop] * count for crop in crops for count in (1, 2) if count <= self.at_once)]:
+            self._paint_unseen(areas)
         self.telling.told = None
 
     @torch.inference_mode()

@@ -1,0 +1,153 @@
+"""Networks computed by OpenVINO, on a CPU where that is installed. torch calls each layer of a U-Net by itself and lays its weights
+out anew every time: for a small crop that takes longer than the sums do.
+
+A network is converted at its first call, from what that call did (torch's tracer tells), for every batch and size; how many
+channels an input has is fixed. What it gives then is compared with torch's own result.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from engine.painter import OPENVINO
+from models.compiling import Backend, Blocks, Region
+from models.devices import free_bytes
+
+CPU = torch.device("cpu")
+TIMES = 4  # as much memory as a network's weights: it lays them out in several ways, by the size of what it is given
+CLOSE = 1e-4  # of the greatest number: how far from torch's result another may be
+PICTURE = 4  # dimensions of a batch of pictures
+HOLE = "a tensor"  # in the place of one
+
+
+def regions_of(pipeline: Any, steady: bool) -> list[Region]:
+    """What `--compile` compiles of a latent painter's networks. steady: whether weights stay as they are, on a CPU."""
+    unet, vae = pipeline.unet, pipeline.vae
+    networks = [unet, getattr(pipeline, "controlnet", None), getattr(vae, "encoder", None), getattr(vae, "decoder", None)]
+    present = [network for network in networks if isinstance(network, nn.Module)]
+    whole = all(weight.dtype == torch.float32 for network in present for weight in network.parameters())
+    if not (steady and whole and find_spec("openvino")):
+        return [Blocks(unet)]
+    cell, threads = 2 ** (len(unet.config.block_out_channels) - 1), torch.get_num_threads()
+    return [Lone(threads), *(Converted(network, threads, cell) for network in present)]
+
+
+class Lone:
+    """A region as well: what is left for torch is done by one thread. It is little, and others that wait for more of it would be in the
+    way of OpenVINO's: they took an eighth of a letter's time. threads: that torch has before, and after."""
+
+    compiler = OPENVINO
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+
+    def compile(self, backend: Backend) -> None:
+        torch.set_num_threads(1)
+
+    def as_it_was(self) -> None:
+        torch.set_num_threads(self._threads)
+
+
+class Converted:
+    """A region, see `models.compiling`: a network in float32 on a CPU, whose weights stay as they are.
+
+    threads: that it may take; cell: of pictures whose sides are no multiples of it torch computes: a U-Net's way up would not meet its
+    way down.
+    """
+
+    compiler = OPENVINO
+
+    def __init__(self, network: nn.Module, threads: int = 1, cell: int = 1) -> None:
+        self._network, self._threads, self._cell = network, threads, cell
+        self._models: dict[str, Callable[[Sequence[Tensor]], Any]] = {}  # by what a call gives beside numbers
+
+    def compile(self, backend: Backend) -> None:
+        """From the next call on. backend: torch's, which is not asked. Raises MemoryError where there is too little for it."""
+        needed = TIMES * sum(weight.nbytes for weight in self._network.parameters())
+        if free_bytes(CPU) < needed:
+            raise MemoryError(f"it needs {needed / 1e9:.1f} GB of memory")
+        self._network.forward = self._computed  # type: ignore[method-assign]
+
+    def as_it_was(self) -> None:
+        vars(self._network).pop("forward", None)
+        self._models.clear()
+
+    def _computed(self, *args: Any, **named: Any) -> Any:
+        leaves, form = tree_flatten((args, named))
+        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        own = MethodType(type(self._network).forward, self._network)
+        if any(side % self._cell for side in tensors[0].shape[2:]):
+            return own(*args, **named)
+        rest = [HOLE if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        key = repr((form, rest, [(_free(tensor), tensor.dtype) for tensor in tensors]))
+        if key not in self._models:
+            self._models[key] = _Model(partial(_filled, own, form, rest), tensors, self._threads)
+        return self._models[key](tensors)
+
+
+class _Model:
+    """A function of tensors, for all that differ from those given in batch and size alone. Raises RuntimeError where it comes to
+    something else than torch does."""
+
+    def __init__(self, function: Callable[[Sequence[Tensor]], Any], given: Sequence[Tensor], threads: int) -> None:
+        import openvino
+        from openvino.frontend import FrontEndManager
+        from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+        flat = _Flat(function)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that what is traced may depend on sizes: see below
+            traced = torch.jit.trace(flat, tuple(given), check_trace=False)
+            decoder = TorchScriptPythonDecoder(traced, example_input=tuple(given))  # which must live until all is converted
+            reader = FrontEndManager().load_by_framework("pytorch")  # `openvino.convert_model` would tell its makers of it
+            model = reader.convert(reader.load(decoder))
+        model.reshape(dict(enumerate(map(_free, given))))
+        how = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        self._request = openvino.Core().compile_model(model, "CPU", how).create_infer_request()
+        wanted, self._form = flat(*given), flat.form
+        for one, other in zip(wanted, self._found(given), strict=True):
+            if one.shape != other.shape or not torch.allclose(one, other, rtol=0, atol=CLOSE * float(one.abs().max())):
+                raise RuntimeError("what it computes is not what torch does")
+
+    def __call__(self, tensors: Sequence[Tensor]) -> Any:
+        return tree_unflatten(self._found(tensors), self._form)
+
+    def _found(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        given = [tensor.contiguous().numpy() for tensor in tensors]
+        found = self._request.infer(given, share_inputs=True, share_outputs=True)
+        return [torch.from_numpy(found[i]).clone() for i in range(len(found))]  # the next call writes over what was found
+
+
+class _Flat(nn.Module):
+    """A function whose results lie one behind the other. form: what they were in."""
+
+    def __init__(self, function: Callable[[Sequence[Tensor]], Any]) -> None:
+        super().__init__()
+        self._function = function
+        self.form: Any = None
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        found, self.form = tree_flatten(self._function(tensors))
+        return tuple(found)
+
+
+def _filled(function: Callable[..., Any], form: Any, rest: Sequence[Any], tensors: Sequence[Tensor]) -> Any:
+    """What it gives, with tensors in the holes of `rest`."""
+    given = iter(tensors)
+    args, named = tree_unflatten([next(given) if leaf is HOLE else leaf for leaf in rest], form)
+    return function(*args, **named)
+
+
+def _free(tensor: Tensor) -> list[int]:
+    """A shape with -1 for all but channels: of pictures the second, of words, which may be more, the last."""
+    fixed = 1 if tensor.ndim == PICTURE else tensor.ndim - 1
+    return [side if i == fixed else -1 for i, side in enumerate(tensor.shape)]
