@@ -66,6 +66,9 @@ def _frames(
             easel.paint()
             for _ in range(DEEDS):
                 lived(easel, user)
+            if desktop.style_words != style:  # whoever comes by Settings may click another
+                desktop.prefer("style", style)
+                easel.paint()
         yield easel
 
 

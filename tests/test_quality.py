@@ -21,7 +21,7 @@ from benchmarks.quality_text import typed_scores
 from benchmarks.transition_kinds import KINDS
 from benchmarks.transitions import Judged, judge, scenes, score
 from engine.desktop.desktop import Desktop
-from engine.events import Key
+from engine.events import Event, Key
 from engine.geometry import Rect
 from engine.painter import (
     ContextFeatures,
@@ -35,6 +35,7 @@ from engine.painter import (
 )
 from engine.styles import PRESETS
 from models.likeness import psnr
+from models.synthetic.sessions import User
 
 SIZE = (512, 384)
 GUIDE = PainterSpec(checkpoint="guide")
@@ -204,6 +205,16 @@ def test_styles_apart_by_texture(seer: Callable[..., Seer]) -> None:
     scores = style_scores(painter, DREAM, ("terminal", "ocean"), 1, np.random.default_rng(1), quiet)
     assert scores["pictures"]["flat"]["styles"] == ["terminal"] and scores["pictures"]["textured"]["styles"] == ["ocean"]
     assert scores["style"]["ocean"]["psnr_db"] == 99 and scores["style"]["ocean"]["own"] == 0 < scores["style"]["ocean"]["other"]
+
+
+def test_whoever_clicks_another_style_is_scored_in_the_one_that_was_asked_for(seer: Callable[..., Seer], monkeypatch: pytest.MonkeyPatch) -> None:
+    def act(user: User) -> list[Event]:
+        user.desktop.prefer("style", "forest")
+        return []
+
+    monkeypatch.setattr(User, "act", act)
+    scores = style_scores(seer(truth, "guided"), GUIDE, ("terminal", "ocean"), 1, np.random.default_rng(1), quiet)
+    assert all(score["psnr_db"] == 99 and score["own"] == 0 < score["other"] for score in scores["style"].values())
 
 
 def test_a_guided_session_of_the_guide_neither_drifts_nor_touches() -> None:
