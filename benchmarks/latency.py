@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
 from time import perf_counter, sleep
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,7 +34,16 @@ ENOUGH = 10  # frames out of the cache from which on their own tail is told
 LOWS = 1000  # painted frames from which on the slowest percent says something
 PAUSE = 0.15  # session seconds between events
 Say = Callable[[str], None]
-Scenario = Callable[[Desktop, int], Iterator[Event | None]]
+
+
+class Unmeasured(NamedTuple):
+    """An event between those that are measured, so that these lead to what was never shown: what was comes out of the frame cache."""
+
+    event: Event
+
+
+Step = Event | Unmeasured | None  # None: nothing but time
+Scenario = Callable[[Desktop, int], Iterator[Step]]
 
 
 def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collection[str] = ()) -> dict[str, Any]:
@@ -121,7 +130,7 @@ def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int)
     dirty: list[float] = []
     frames: list[Frame] = []
     warm = min(3, count // 4)
-    for i, event in enumerate(scenario(desktop, count + warm)):
+    for i, event in enumerate(_measured(session, scenario(desktop, count + warm))):
         t = desktop.t + PAUSE if event is None else event.t
         begun = perf_counter()
         first = session.step([] if event is None else [event], t)
@@ -149,6 +158,16 @@ def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int)
         "stages": {s: round(float(np.median([f.ms.get(s, 0.0) for f in frames])), 2) for s in sorted(stages)},
         "times": [round(elapsed, 2) for elapsed in times],
     }
+
+
+def _measured(session: Session, steps: Iterator[Step]) -> Iterator[Event | None]:
+    """The steps that are measured; the others happen."""
+    for step in steps:
+        if isinstance(step, Unmeasured):
+            session.step([step.event], step.event.t)
+            session.settle(PATIENCE)
+        else:
+            yield step
 
 
 def wanders(painted: Sequence[float]) -> float:
@@ -194,19 +213,19 @@ def _await_readiness(session: Session, mailbox: ProcessMailbox, say: Say) -> flo
     return 0.0
 
 
-def _idle(desktop: Desktop, count: int) -> Iterator[Event | None]:
+def _idle(desktop: Desktop, count: int) -> Iterator[Step]:
     for _ in range(count):
         yield None
 
 
-def _caret(desktop: Desktop, count: int) -> Iterator[Event | None]:
+def _caret(desktop: Desktop, count: int) -> Iterator[Step]:
     yield Ask(desktop.t + 1, "Notes")
     yield Key(desktop.t + 1, "n", ("ctrl",))
     for _ in range(4 * count):
         yield None
 
 
-def _typing(desktop: Desktop, count: int) -> Iterator[Event | None]:
+def _typing(desktop: Desktop, count: int) -> Iterator[Step]:
     yield Ask(desktop.t + 1, "Notes")
     yield Key(desktop.t + 1, "n", ("ctrl",))
     words = "The quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs. "
@@ -214,44 +233,48 @@ def _typing(desktop: Desktop, count: int) -> Iterator[Event | None]:
         yield Text(desktop.t + PAUSE, words[i % len(words)])
 
 
-def _hover(desktop: Desktop, count: int) -> Iterator[Event | None]:
+def _hover(desktop: Desktop, count: int) -> Iterator[Step]:
     icons = [w.rect.centre for w in desktop.widgets if w.role == "icon"]
     for i in range(count):
         yield Move(desktop.t + PAUSE, *icons[i % len(icons)])
 
 
-def _drag(desktop: Desktop, count: int) -> Iterator[Event | None]:
+def _drag(desktop: Desktop, count: int) -> Iterator[Step]:
     yield Ask(desktop.t + 1, "Calculator")
     x, y = find(desktop.widgets, "Calculator/title").rect.centre
     yield Down(desktop.t + PAUSE, "left", x, y)
     for i in range(count):
         swing = i % 24 if i % 48 < 24 else 48 - i % 48
-        yield Move(desktop.t + PAUSE, x + 6 * swing, y + 2 * swing)
+        yield Move(desktop.t + PAUSE, x + 6 * swing, y + 2 * swing + i // 24)  # never where it was before
     yield Up(desktop.t + PAUSE, "left", x, y)
 
 
-def _scroll(desktop: Desktop, count: int) -> Iterator[Event | None]:
+def _scroll(desktop: Desktop, count: int) -> Iterator[Step]:
     yield Ask(desktop.t + 1, "Long")
     yield Move(desktop.t + PAUSE, *find(desktop.widgets, "Notes/text").rect.centre)
     for _ in range(count):
         yield Wheel(desktop.t + PAUSE, -1)  # only on: what was seen before would come out of the cache
 
 
-def _open(desktop: Desktop, count: int) -> Iterator[Event | None]:
+def _open(desktop: Desktop, count: int) -> Iterator[Step]:
+    """What closes leaves a screen that was there before; what opens is new, for something was typed beneath it meanwhile."""
+    yield Unmeasured(Ask(desktop.t + 1, "Notes"))
     for _ in range(count // 2):
+        yield Unmeasured(Text(desktop.t + PAUSE, "x"))
         yield Ask(desktop.t + PAUSE, "Settings")
         yield Key(desktop.t + PAUSE, "w", ("ctrl",))
 
 
-def _style(desktop: Desktop, count: int) -> Iterator[Event | None]:
-    for i in range(count):
-        yield Style(desktop.t + PAUSE, ("dark", "ocean", "light", "forest")[i % 4])
+def _style(desktop: Desktop, count: int) -> Iterator[Step]:
+    for i in range(count):  # never the same
+        yield Style(desktop.t + PAUSE, f"{('dark', 'ocean', 'light', 'forest')[i % 4]} hue={i / 100}")
 
 
-def _full(desktop: Desktop, count: int) -> Iterator[Event | None]:
-    """Nearly the whole frame: a window maximised and put back."""
-    yield Ask(desktop.t + 1, "Long")
+def _full(desktop: Desktop, count: int) -> Iterator[Step]:
+    """Nearly the whole frame: a window maximised and put back, its text scrolled further meanwhile."""
+    yield Unmeasured(Ask(desktop.t + 1, "Long"))
     for _ in range(count):
+        yield Unmeasured(Wheel(desktop.t + PAUSE, -1))
         yield Key(desktop.t + PAUSE, "enter", ("alt",))
 
 

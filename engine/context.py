@@ -210,6 +210,8 @@ def _numbers(event: Event, size: tuple[int, int], pointer: tuple[int, int]) -> l
     return [*kind, round(x, 3), round(y, 3), *bits]
 
 
-def without_recent(context: ContextFeatures) -> ContextFeatures:
-    """The same, as if nothing had happened lately."""
-    return replace(context, recent=np.zeros(RECENT_SIZE, np.float32))
+def look_alone(context: ContextFeatures) -> ContextFeatures:
+    """The same where nothing is known but the look and the size of text: all else that a picture depends on its guide shows."""
+    slow = context.slow.copy()
+    slow[_STYLE + 1 : _STYLE + SLOW_SIZE - VECTOR_SIZE] = 0
+    return replace(context, slow=slow, recent=np.zeros(RECENT_SIZE, np.float32))

@@ -1,4 +1,4 @@
-"""What was painted, by the name of everything it came from: hover and caret states are lookups."""
+"""What was painted, by the name of everything it came from: hover and caret, a window switched to or closed, and undo are lookups."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from engine.geometry import Rect
 from engine.painter import PaintRequest, Pixels
 
 Value = TypeVar("Value")
+PatchName = tuple[Rect, *tuple[Hashable, ...]]  # begins with where it is
+LARGE_AREA = 128 * 128  # pixels: from here on a patch is a window that opens or closes, or a step of one that is dragged
 
 
 class FrameCache(Generic[Value]):
@@ -61,9 +65,39 @@ class FrameCache(Generic[Value]):
         self._bytes = 0
 
 
-def name_of_patch(area: Rect, request: PaintRequest, scale: int = 1) -> Hashable:
+class PatchCache:
+    """Painted patches, uint8 (h, w, 3), up to `largest_mb` megabytes: half of them for small ones, half for large ones, for a window that
+    is dragged leaves a large one at every step, which must not push all letters out."""
+
+    def __init__(self, largest_mb: float) -> None:
+        self._halves: tuple[FrameCache[np.ndarray], ...] = (FrameCache(largest_mb / 2), FrameCache(largest_mb / 2))
+
+    def get(self, name: PatchName | None) -> np.ndarray | None:
+        return None if name is None else self._of(name).get(name)
+
+    def peek(self, name: PatchName | None) -> np.ndarray | None:
+        return None if name is None else self._of(name).peek(name)
+
+    def put(self, name: PatchName | None, pixels: np.ndarray) -> None:
+        if name is not None:
+            self._of(name).put(name, pixels, pixels.nbytes)
+
+    def lookups(self) -> tuple[int, int]:
+        (asked, found), (more, others) = (half.lookups() for half in self._halves)
+        return asked + more, found + others
+
+    def clear(self) -> None:
+        for half in self._halves:
+            half.clear()
+
+    def _of(self, name: PatchName) -> FrameCache[np.ndarray]:
+        return self._halves[name[0].area > LARGE_AREA]
+
+
+def name_of_patch(area: Rect, request: PaintRequest, scale: int = 1) -> PatchName:
     """What a request with a guide shows in an area, in which look, and how coarsely it is painted."""
-    return area, scale, request.context.slow.tobytes(), *(contents(plane, area) for plane in (request.guide, request.verbatim, request.forms))
+    guide, verbatim, forms = (contents(plane, area) for plane in (request.guide, request.verbatim, request.forms))
+    return area, scale, request.context.slow.tobytes(), guide, verbatim, forms
 
 
 def contents(plane: Pixels | None, area: Rect) -> int:

@@ -10,7 +10,7 @@ and the pictures it remembers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.context import RECENT_SIZE, SLOW_SIZE, look_of, without_recent
+from engine.context import RECENT_SIZE, SLOW_SIZE, look_alone, look_of
 from engine.events import Text
 from engine.geometry import Rect, merge
 from engine.guide import rects_of
@@ -45,7 +45,7 @@ from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
 from models.eight_bits import INT8, chosen, in_eight_bits
 from models.ferry import Ferry
-from models.frame_cache import FrameCache, name_of_patch
+from models.frame_cache import LARGE_AREA, PatchCache, PatchName, name_of_patch
 from models.graphs import Graphs
 from models.inputs import enlarged, pressed, remembered
 from models.ladder import Ladder
@@ -57,7 +57,6 @@ from models.underlay import Underlay
 
 SMALL_AREA = 96 * 96  # crops up to this many pixels are painted by one thread: waking a second takes longer than it helps
 AT_ONCE = 4  # small crops, on a CPU: each alone is for a good part calls of small operations; a GPU replays a graph for each
-CACHED_AREA = 128 * 128  # larger crops are painted anew: they rarely come back exactly
 
 
 class LatentPainter:
@@ -98,7 +97,7 @@ class LatentPainter:
         remembers = self._denoiser.remembers and spec.mode == "dream" and self._dream is None
         self._memory = PictureMemory(spec.size, device) if remembers else None
         self._tokens: tuple[ContextFeatures, Tensor] | None = None
-        self._cache: FrameCache[np.ndarray] = FrameCache(spec.cache_mb)
+        self._cache = PatchCache(spec.cache_mb)
         self._ahead = Ahead(spec.cache_mb / 8)
         if spec.compiled:
             self.info = compile_regions([painting if static else Blocks(self._denoiser)], self._warm).told_in(self.info)
@@ -142,12 +141,13 @@ class LatentPainter:
 
     def _guessed(self, request: PaintRequest, dropped: Callable[[], bool]) -> int:
         """How many patches were painted. The latents are as after the request."""
-        count, tokens = 0, self._embed(without_recent(request.context))
+        request = replace(request, context=look_alone(request.context))
+        count, tokens = 0, self._embed(request.context)
         for crop in self._plan(request):
             key = self._key(crop, request)
             known = self._cache.peek(key)
             known = self._ahead.look(key) if known is None else known
-            if known is None and (key is None or dropped()):
+            if known is None and (key is None or crop.area.area > LARGE_AREA or dropped()):
                 raise Dropped
             if known is None:
                 ((known, _),), count = self._painted([crop.area], request, tokens, None), count + 1
@@ -162,7 +162,8 @@ class LatentPainter:
         return evened(crops, size, SMALL_AREA, self.at_once) if typed else crops
 
     def _guided(self, request: PaintRequest) -> tuple[list[Patch], bool]:
-        tokens = self._embed(without_recent(request.context))
+        request = replace(request, context=look_alone(request.context))
+        tokens = self._embed(request.context)
         crops, patches = self._plan(request), list[Patch]()
         keys = [self._key(crop, request) for crop in crops]
         found: list[tuple[np.ndarray, Tensor | None] | None] = [self._kept(key) for key in keys]
@@ -172,14 +173,14 @@ class LatentPainter:
                 found[i] = new
         for crop, key, one in zip(crops, keys, found, strict=True):
             assert one is not None
-            self._cache.put(key, one[0], one[0].nbytes)
+            self._cache.put(key, one[0])
             patches += self._place_patches(crop, *one)
         if self._memory is not None:  # what a dream begins with lies under all that follows
             self._memory.clear()
             self._memory.ground(self._bounds, self._pixels[0])
         return patches, bool(missing)
 
-    def _kept(self, key: Hashable | None) -> tuple[np.ndarray, None] | None:
+    def _kept(self, key: PatchName | None) -> tuple[np.ndarray, None] | None:
         """What was painted of that name, or painted ahead."""
         known = self._cache.get(key)
         if known is None and self.info.guesses:
@@ -315,17 +316,18 @@ class LatentPainter:
         patches = []
         for rect in crop.damage:
             rows, columns = rect.shift(-crop.area.x, -crop.area.y).slices
-            part = pixels if rect == crop.area and rect.area > CACHED_AREA else pixels[rows, columns].copy()  # who keeps those, keeps a copy
+            part = pixels[rows, columns].copy()  # who keeps all of it, keeps a copy
             y, x = rect.slices
             new = self._ferry.up(part) if here is None else here[rows, columns]
             self._pixels[0, :, y, x] = new.permute(2, 0, 1)
             patches.append(Patch(rect, part))
         return patches
 
-    def _key(self, crop: PaintCrop, request: PaintRequest) -> Hashable | None:
-        """Names a patch by all that it is painted from: what is on the screen there, and how it looks. None where it is not
-        kept."""
-        if crop.area.area > CACHED_AREA or request.guide is None or CACHE in self._spec.without:
+    def _key(self, crop: PaintCrop, request: PaintRequest) -> PatchName | None:
+        """Names a patch by all that it is painted from: what is on the screen there, and how it looks. None where it is not kept: to name
+        a large one takes a GPU as long as to paint it."""
+        large = crop.area.area > LARGE_AREA and not self._threads
+        if large or request.guide is None or CACHE in self._spec.without:
             return None
         return name_of_patch(crop.area, request, self.ladder.scale)
 
