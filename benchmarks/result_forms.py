@@ -75,6 +75,7 @@ class Technique(Form):
     ms: Milliseconds
     p95: Milliseconds
     gain: float
+    typing_ms: Milliseconds | None = None  # the mean while a sentence is typed
 
 
 class Bench(Form):

@@ -51,7 +51,7 @@ def latency_table(result: dict[str, Any]) -> str:
         p50, p95, most, answer = (_ms(s[key]) for key in ("p50", "p95", "max", "answer_p95"))
         lines.append(f"| {name} | {p50} | {p95} | {most} | {s['painted']} | {s['cached']} | {s['dirty_share']:.1%} | {answer} |")
     lines += ["", f"From start to the first painted frame {result['cold_start_s']} s; both processes together hold "
-              f"{result['peak_rss_mb']} MB.", ""]  # fmt: skip
+              f"{result['peak_rss_mb']} MB.{_recalled(result)}", ""]  # fmt: skip
     return "\n".join(lines)
 
 
@@ -70,6 +70,10 @@ def techniques(result: dict[str, Any]) -> str:
         *(f"| {way['name']} | {way['ms']:.1f} | {way['gain']:.1f}x |" for way in result["side_by_side"]),
         "",
     ]
+    typing = {way["name"]: way["typing_ms"] for way in result["side_by_side"] if way.get("typing_ms")}
+    if typing:  # it was not always told
+        ours, whole = typing["ours"], typing["ours without crops"]
+        lines += [f"While the sentence is typed: {ours:.1f} ms an event, {whole:.1f} where ours paints the whole frame anew: {whole / ours:.1f} times as fast.", ""]
     return "\n".join(lines)
 
 
@@ -111,7 +115,13 @@ def brief(result: dict[str, Any], what: str) -> str:
     """Latency in one line."""
     sure = {name: s for name, s in result["scenarios"].items() if name in ("typing", "hover", "open", "full") and not s["wanders"]}
     told = ", ".join(f"{name} {s['p50']:.0f} / {s['p95']:.0f}" for name, s in sure.items())
-    return f"{what}, {result['checkpoint']['dtype']}, p50 / p95 in milliseconds: {told}.\n"
+    return f"{what}, {result['checkpoint']['dtype']}, p50 / p95 in milliseconds: {told}.{_recalled(result)}\n"
+
+
+def _recalled(result: dict[str, Any]) -> str:
+    """What comes out of the frame cache by itself."""
+    known = ", ".join(f"{name} {_ms(s['cached_p95'])}" for name, s in result["scenarios"].items() if s.get("cached_p95"))
+    return f" Out of the frame cache alone, p95: {known}." if known else ""
 
 
 def quality_table(result: dict[str, Any]) -> str:
@@ -119,6 +129,7 @@ def quality_table(result: dict[str, Any]) -> str:
     text, drift, moves, kept = result["text"], result["drift"], result["transitions"], result["persistency"]
     checkpoint = result["checkpoint"]
     gaps = [kept_up - fresh for kept_up, fresh in zip(drift["psnr_to_source_db"], drift["fresh_to_source_db"], strict=True)]
+    own, other = max(s["own"] for s in result["style"].values()), min(s["other"] for s in result["style"].values())
     apart = f"between {min(gaps):+.1f} and {max(gaps):+.1f} dB"
     others = moves["rivals"] - 1
     rivals = "the screen before" + (f" and to each of {others:.0f} others that might have come" if others >= 1 else "")
@@ -141,7 +152,9 @@ def quality_table(result: dict[str, Any]) -> str:
         f"nearer to the state the desktop had reached than to {rivals}. Pixels changed outside the damage: {result['untouched']['pixels']}. After "
         f"{drift['steps'][-1]:,} events of a random user the frame was {drift['psnr_db'][-1]:.1f} dB from a fresh painting of "
         f"the same screen, and {drift['psnr_to_source_db'][-1]:.1f} dB from the source's own frame, where the fresh one was "
-        f"{drift['fresh_to_source_db'][-1]:.1f}; on the way there the difference of the two was {apart}. Pictures stood unharmed in {kept['share']:.0%} of {kept['frames']} frames.",
+        f"{drift['fresh_to_source_db'][-1]:.1f}; on the way there the difference of the two was {apart} (plus: it was the nearer one). "
+        f"The frames of a style are {own:.1f} grey levels at most from the source's in that style, and {other:.1f} at least from those in the nearest other one. "
+        f"Pictures stood unharmed in {kept['share']:.0%} of {kept['frames']} frames.",
     ]
     return "\n".join(lines)
 
@@ -152,6 +165,7 @@ def dream_figures(result: dict[str, Any]) -> str:
     checkpoint = result["checkpoint"]
     right = sum(outcome["right"] > 0 for outcome in moves["by_kind"].values())
     seconds = ", ".join(f"{db:.1f} dB after {s:.0f} s" for s, db in zip(drift["seconds"], drift["psnr_to_source_db"], strict=True))
+    at_30 = [session[1] for session in drift["by_session"]]
     by_kind = ", ".join(f"a {name} in {k['share']:.0%}" for name, k in kept["by_kind"].items())
     return "\n".join([
         "",
@@ -165,7 +179,7 @@ def dream_figures(result: dict[str, Any]) -> str:
         f"other outcomes | {moves['accuracy']:.1%} (some of {right} kinds) |",
         f"| letters typed in a row, {text['characters']} characters: error rate (the guide's own {text['cer_guide']:.1%}) | "
         f"{text['cer']:.1%} |",
-        f"| likeness to the screen that should be there, the mean of {drift['sessions']} random users' sessions | {seconds} |",
+        f"| likeness to the screen that should be there, the mean of {drift['sessions']} random users' sessions; of each after {drift['seconds'][1]:.0f} s: {min(at_30):.1f} to {max(at_30):.1f} dB | {seconds} |",
         f"| still there while other things go on, share of frames in {kept['seconds']:.0f} s | {by_kind} |",
         f"| pixels touched outside what changed | {result['untouched']['share']:.1%} |",
         "",

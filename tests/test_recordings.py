@@ -19,13 +19,16 @@ from engine.context import EVENT_SIZE, RECENT_SIZE, SLOW_SIZE
 from engine.errors import InputError
 from engine.events import Text
 from engine.geometry import SIZE_STEP
+from engine.painter import PainterSpec
 from engine.style_words import from_words
+from models.catalog import open_painter
 from models.datasets.recording_source import RecordingSource, fitted, nearest_preset, painted_size
 from models.datasets.source import open_source
-from models.loading import load_bundled
+from models.loading import load_bundled, save_bundled
 from models.synthetic.shots import Crop, Shot
 from models.training import lessons, looks
 from models.training.heldout import held_out
+from models.training.lessons import Painting
 from models.training.loop import TrainConfig, train
 from models.training.networks import Networks
 from models.training.objective import Batch, batch_of, corrupt, loss_of
@@ -34,6 +37,7 @@ from models.training.source_sheet import source_sheet
 from scripts.capture_x11 import X11Window, capture, read_events
 from tests.checkpoints import tiny_networks
 from tests.conftest import need
+from tests.test_dreaming import tiny_dreamer
 from ui import cli
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -217,3 +221,15 @@ def test_training_takes_a_recording_by_its_name(tmp_path: Path, monkeypatch: pyt
 def test_the_command_line_names_a_wrong_source_before_it_trains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status(["train", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 2
     assert "none" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_what_has_learned_from_another_program_answers_by_itself(tmp_path: Path) -> None:
+    """A dreamer beside it would answer instead, and it knows no program but ours."""
+    init, other = tmp_path / "init", recording(tmp_path / "mine")
+    save_bundled(init, *tiny_networks(), torch.float16, tiny_dreamer())
+    for i, (data, there) in enumerate({"screens": True, str(other): False, f"screens:0.3,{other}": False}.items()):
+        lesson = Painting(TrainConfig(out=tmp_path / "run", data=data, init=init), None)
+        lesson.save(tmp_path / str(i), lesson.networks)
+        assert (load_bundled(tmp_path / str(i), "x").dreamer is not None) is there
+        spec = PainterSpec(checkpoint=str(tmp_path / str(i)), mode="dream", size=(256, 192), device="cpu", threads=1)
+        assert open_painter(spec).info.imagines is there

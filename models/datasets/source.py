@@ -38,6 +38,11 @@ def open_source(text: str) -> Make:
     return Mixture(makes, tuple(weight / whole for _, weight in parts))
 
 
+def has_recordings(text: str) -> bool:
+    """Whether SOURCE, or a part of it, is a recording of a program that no desktop here draws."""
+    return any((path_said(name) / LOG).is_file() for name, _ in map(_weighted, _parts(text)) if name not in DRAWN)
+
+
 @dataclass(frozen=True)
 class Mixture:
     """Several sources as one, each asked in its share of the times. Travels to a worker process if they do."""

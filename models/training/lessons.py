@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import InputError
-from models.datasets.source import SYNTHETIC, open_source
+from models.datasets.source import SYNTHETIC, has_recordings, open_source
 from models.dreaming.dreamer import Dreamer
 from models.loading import BundledCheckpoint, load_bundled, plain_config, save_bundled
 from models.training.config import TrainConfig
@@ -66,7 +66,8 @@ class Painting:
     def __init__(self, config: TrainConfig, forms: dict[str, Any] | None) -> None:
         self.config = config
         self.networks = networks_from(config.init) if forms is None else Networks.of_forms(forms)
-        self._dreamer = load_bundled(config.init, config.init.name).dreamer if config.init else None
+        init = None if has_recordings(config.data) else config.init  # a dreamer knows no program but ours: the denoiser is to answer
+        self._dreamer = load_bundled(init, init.name).dreamer if init else None
 
     def loss(self, called: nn.Module, batch: Batch, share: float, generator: torch.Generator) -> Tensor:
         device = batch.clean.device
