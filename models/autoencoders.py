@@ -21,7 +21,7 @@ from models.findings import Findings
 from models.first_look import header_alone
 from models.joined import Joined
 from models.layout import layout
-from models.places import BESIDE, Found, found_in, named
+from models.places import BESIDE, Found, found_in, named, repository_of
 from models.safetensors_file import SafetensorsFile, open_safetensors
 from models.survey import Pair
 
@@ -33,6 +33,7 @@ OWN_SETTING = {FULL: "block_out_channels", FLUX2: "block_out_channels", QWEN: "b
 LAYOUTS = {FLUX2: "klein", QWEN: "qwen-image"}
 KINDS = {(4, ""): "Stable Diffusion 1 or 2", (4, "xl"): "Stable Diffusion XL", (16, ""): "FLUX.1", (16, "sd3"): "Stable Diffusion 3"}
 SIDES = ("encoder", "decoder")
+NAMELESS = "diffusion_pytorch_model"  # what diffusers calls whatever network it saves
 BLOCKS = 4  # of a tiny one, each of one width
 CHANNELS = (4, 16)  # of latents: Stable Diffusion 1, 2 and XL; 3, FLUX.1 and Qwen-Image
 MORE = {FLUX2: (*CHANNELS, 32)}  # of a class that has others too
@@ -70,7 +71,8 @@ class Autoencoder:
         """Whose of those with such tensors it calls itself: Stable Diffusion 1's and 2's are XL's too, FLUX.1's are 3's, and
         Qwen-Image's are Wan's."""
         word = {FLUX2: "", QWEN: "wan"}.get(self.cls, "xl" if self.channels == CHANNELS[0] else "sd3")
-        return word if word in self.path.stem.casefold() else ""
+        said = f"{repository_of(self.path)} {self.path.stem}".casefold()
+        return word if word in said.replace("stable-diffusion-3", "sd3") else ""
 
     def config(self, xl: bool, own: Mapping[str, Any]) -> dict[str, Any]:
         """Its settings. xl: whether it is for Stable Diffusion XL, which scales latents otherwise than 1 and 2; own: those of the
@@ -230,6 +232,8 @@ def _other_kind(found: Autoencoder, family: Family) -> str:
 
 def _namesake(checkpoint: Path, there: list[Found], family: Family, channels: int, findings: Findings) -> Autoencoder | None:
     stem = checkpoint.stem if checkpoint.is_file() else checkpoint.name
+    if stem == NAMELESS:
+        return None
     beside = checkpoint.with_name(f"{stem}{BESIDE}")
     for path in (beside, *(found.path for found in there if found.path.name in (f"{stem}.safetensors", beside.name))):
         if path.is_file():

@@ -23,6 +23,7 @@ from models.whole import refuse_foreign, whole
 
 if TYPE_CHECKING:
     from models.loading import BundledCheckpoint
+    from models.memory_plan import MemoryPlan
     from models.prompted.checkpoint import PromptedCheckpoint
     from models.safetensors_file import Entry
     from models.single_file import File
@@ -47,7 +48,8 @@ class Verdict:
     """One checkpoint, or what goes with one. why: "" if it can be loaded, else what is wrong and what to do; sizes in
     megabytes; memory_mb: weights in float32, with the activations of a frame of the usual size (measured of the bundled family,
     estimated of others; of what was only glanced at, weights alone); rows: what was looked at, in order; notes: what is ignored, and why; kind: checkpoint, lora, embedding, vae or text encoder;
-    place: "profile", or whose folder it lies in; plan: how it would lie in the memory there is now, for a frame of the usual size;
+    place: "profile", or whose folder it lies in; plan: how it would lie in the memory there is now, for a frame of the usual size, which
+    takes needs_mb of it;
     file_sha256: of the file alone, where it is one: `sha256` is of all that was read for it."""
 
     name: str
@@ -65,6 +67,7 @@ class Verdict:
     place: str = "profile"
     plan: str = ""
     file_sha256: str = ""
+    needs_mb: float = 0.0
 
 
 def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits: str | None = None) -> Verdict:
@@ -95,10 +98,11 @@ def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits:
                 findings.tell("frame", "painted, all of it finite")
     except CheckpointError as error:
         return Verdict(path.name, str(path), "unknown", False, str(error), rows=_rows(findings), notes=tuple(findings.notes))
+    planned = _plan(found)
     return Verdict(
         found.name, str(path), found.family, True, "", found.sha256, found.parameters, _megabytes(path),
-        round(_memory(found.family, found.parameters) + _activations(found), 1), _rows(findings), tuple(findings.notes), plan=_plan(found),
-        file_sha256=found.file_sha256,
+        round(_memory(found.family, found.parameters) + _activations(found), 1), _rows(findings), tuple(findings.notes), plan=str(planned),
+        needs_mb=planned.needs / 1e6, file_sha256=found.file_sha256,
     )  # fmt: skip
 
 
@@ -113,18 +117,17 @@ def _activations(found: BundledCheckpoint | PromptedCheckpoint) -> float:
     return held_at_once(found.parts, PainterSpec().size, branches, row.references) * 4 / 1e6
 
 
-def _plan(found: BundledCheckpoint | PromptedCheckpoint) -> str:
+def _plan(found: BundledCheckpoint | PromptedCheckpoint) -> MemoryPlan:
     from models.bits import linear_numbers
 
     numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in found.parts.items()}
     return _planned(Sizes(found.family, numbers, {name: linear_numbers(part) for name, part in found.parts.items()}))
 
 
-def _planned(sizes: Sizes) -> str:
-    """In words."""
+def _planned(sizes: Sizes) -> MemoryPlan:
     from models.facts import planned_for
 
-    return str(planned_for(sizes, PainterSpec()))
+    return planned_for(sizes, PainterSpec())
 
 
 def listing(profile: str | None = None) -> list[Verdict]:
@@ -147,10 +150,10 @@ def glance(found: Found) -> Verdict:
             raise CheckpointError(f"{found.path} {UNFINISHED}")
     except (CheckpointError, OSError) as error:
         return Verdict(found.name, str(found.path), "unknown", False, reason(error, found.path), **known)
-    checkpoint = found.kind == "checkpoint"
-    memory = _memory(family, parameters) if checkpoint else 0.0
-    plan = _planned(sizes) if checkpoint else ""
-    return Verdict(found.name, str(found.path), family, True, "", "", parameters, megabytes, memory, plan=plan, **known)
+    if found.kind == "checkpoint":
+        planned = _planned(sizes)
+        known |= {"memory_mb": _memory(family, parameters), "plan": str(planned), "needs_mb": planned.needs / 1e6}
+    return Verdict(found.name, str(found.path), family, True, parameters=parameters, file_mb=megabytes, **known)
 
 
 def reason(error: CheckpointError | OSError, path: Path) -> str:

@@ -1,6 +1,6 @@
 """Pipelines of diffusers that edit pictures by words and cannot paint here, and why. `models.families` holds those that can.
 
-A sentence ends "... cannot paint here: ". Films are a kind of their own, and are not listed but for what calls itself an editor.
+A reason stands between "... cannot paint here: " and the list of the families that can. Films are a kind of their own, and are not listed but for what calls itself an editor.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.errors import CheckpointError
 from models.findings import Findings
 from models.number_formats import FLOATS
-from models.places import found_in
+from models.places import found_in, repository_of
 from models.safetensors_file import TAUGHT_NAME, open_safetensors
 from models.survey import check_link
 from models.weights import finite
@@ -29,6 +29,7 @@ MOST_VECTORS = 75  # no prompt holds more
 WIDTHS = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x"}
 BOTH = ("clip_l", "clip_g")  # of Stable Diffusion XL, one for each text encoder
 EMBEDDING_ROWS = ("links", "headers", "tensors", "finite", "family")
+NAMELESS = "learned_embeds"  # what diffusers calls whatever word it saves
 SPOKEN = re.compile(r"[^\s,.;:!?()\"]+")
 
 
@@ -83,6 +84,11 @@ def read_embedding(path: Path, findings: Findings | None = None) -> Embedding:
     return Embedding({name: tensor.view(-1, tensor.shape[-1]) for name, tensor in found.items()}, suits(widths), digest.hexdigest())
 
 
+def _word(path: Path) -> str:
+    """By what a file's vectors are spoken: its name or, where that says nothing, its repository's."""
+    return (repository_of(path) if path.stem == NAMELESS else "") or path.stem
+
+
 class Vocabulary:
     """The words that a pipeline can be taught. It looks for their files when a prompt says one that it has not met."""
 
@@ -98,7 +104,7 @@ class Vocabulary:
             return []
         told = []
         for found in found_in(self._profile):
-            word = found.path.stem
+            word = _word(found.path)
             if found.kind == "embedding" and word in new and not found.foreign:
                 new.discard(word)  # the profile's own comes first
                 try:

@@ -257,10 +257,9 @@ def family_of(index: str, configs: Mapping[str, Mapping[str, Any]]) -> Family:
     for family in FAMILIES:
         if index in family.indexes and all(_fits(configs.get(component, {}).get(key), value) for component, key, value in family.marks):
             return family
-    if index in ELSEWHERE:
-        raise CheckpointError(f"{index!r} cannot paint here: {ELSEWHERE[index]}")
+    why = f"cannot paint here: {ELSEWHERE[index]}" if index in ELSEWHERE else "is of no family that can paint here"
     known = ", ".join(["bundled", *(family.name for family in FAMILIES)])
-    raise CheckpointError(f"{index!r} is of no family that can paint here; those that can are {known}")
+    raise CheckpointError(f"{index!r} {why}; those that can are {known}")
 
 
 def _fits(found: Any, wanted: Any) -> bool:

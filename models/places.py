@@ -6,6 +6,7 @@ Knows no torch. What another program's folder is like is seen from its subfolder
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -18,12 +19,20 @@ FILES = (".safetensors", ".gguf")
 INDEX = "model_index.json"
 MOST_FILES = 20_000  # looked at in one folder
 PROFILE = {"checkpoint": ("checkpoints",), "lora": ("loras",), "embedding": ("embeddings",), "vae": ("vae",), "text encoder": ("text_encoders",)}
-COMFY = {"checkpoint": ("checkpoints", "diffusion_models", "unet"), "lora": ("loras",), "embedding": ("embeddings",), "vae": ("vae", "vae_approx"),
+COMFY = {"checkpoint": ("checkpoints", "diffusion_models", "unet", "diffusers"), "lora": ("loras",), "embedding": ("embeddings",), "vae": ("vae", "vae_approx"),
          "text encoder": ("text_encoders", "clip")}  # fmt: skip
 FORGE = {"checkpoint": ("models/Stable-diffusion",), "lora": ("models/Lora",), "embedding": ("embeddings",), "vae": ("models/VAE", "models/VAE-approx"),
          "text encoder": ("models/text_encoder",)}  # fmt: skip
 BESIDE = ".vae.safetensors"  # what A1111 calls the autoencoder of the checkpoint that lies beside it
 HUB = "models--"
+FOLDERS = {Path(name).name.casefold(): kind for kinds in (PROFILE, COMFY, FORGE) for kind, names in kinds.items() for name in names}
+CALLED = {
+    "lora": re.compile("lora"),
+    "embedding": re.compile("learned_embeds|textual[-_ ]inversion"),
+    "vae": re.compile("(?<!no.)(?<!with.)(?<!baked.)(?<![a-z0-9])vae(?![a-z])|(?<![a-z0-9])tae(?:sd|f[0-9])|autoencoder|^ae$"),
+    "text encoder": re.compile("text[-_ ]?encoder|^(?:clip_[lgh]|t5xxl|t5-v1_1)"),
+}  # what only files and repositories of a kind are called; a checkpoint may say of itself that it has a VAE, or none
+SHARD = re.compile("-[0-9]{5}-of-[0-9]{5}$")  # one of several files of a network is nothing alone
 
 
 class Found(NamedTuple):
@@ -108,25 +117,31 @@ def _kinds(home: Path, kinds: Mapping[str, tuple[str, ...]], place: str) -> Iter
 
 
 def _within(folder: Path, kind: str, place: str) -> Iterator[Found]:
-    """Files and diffusers folders, however deep, and what somebody may have taken for one; links to folders are not followed, and what is hidden is left out."""
+    """Files and diffusers folders, and what somebody may have taken for one."""
+    for path in _walk(folder, (*FILES, *PICKLES), kind == "checkpoint"):
+        yield Found(path.name, path, "vae" if path.name.casefold().endswith(BESIDE) else kind, place)
+
+
+def _walk(folder: Path, endings: tuple[str, ...], indexed: bool) -> Iterator[Path]:
+    """Files that end so and, where `indexed`, diffusers folders as one, however deep; links to folders are not followed, and what is hidden is left out."""
     seen = 0
     for home, folders, files in os.walk(folder):
         at = Path(home)
-        if INDEX in files and kind == "checkpoint" and at != folder:
+        if indexed and INDEX in files and at != folder:
             folders.clear()
-            yield Found(at.name, at, kind, place)
+            yield at
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         seen += len(files)
         if seen > MOST_FILES:
             return
         for name in sorted(files):
-            if name.casefold().endswith((*FILES, *PICKLES)) and not name.startswith("."):
-                yield Found(name, at / name, "vae" if name.casefold().endswith(BESIDE) else kind, place)
+            if name.casefold().endswith(endings) and not name.startswith("."):
+                yield at / name
 
 
 def _hub(home: Path) -> Iterator[Found]:
-    """Snapshots of a hub cache, each by the name of its repository."""
+    """Snapshots of a hub cache, each by the name of its repository, and the files of those that are no checkpoint as a whole."""
     for repository in sorted(home.glob(f"{HUB}*")):
         snapshot = _snapshot(repository)
         if snapshot is None:
@@ -135,10 +150,27 @@ def _hub(home: Path) -> Iterator[Found]:
         if (snapshot / INDEX).is_file():
             yield Found(name, snapshot, "checkpoint", "hub cache")
             continue
-        for path in sorted(snapshot.iterdir()):
-            if path.name.casefold().endswith(FILES):
-                kind = "lora" if "lora" in f"{name}/{path.name}".casefold() else "checkpoint"
-                yield Found(f"{name}/{path.name}", path, kind, "hub cache")
+        for path in _walk(snapshot, FILES, indexed=True):
+            inside = path.relative_to(snapshot)
+            if path.is_dir() or not SHARD.search(path.stem):
+                kind = "checkpoint" if path.is_dir() else _kind_called(inside, name)
+                yield Found(f"{name}/{inside.as_posix()}", path, kind, "hub cache")
+
+
+def _kind_called(inside: Path, repository: str) -> str:
+    """What a file of a repository is, by the folders that it lies in, else by its own name, else by the repository's. inside: where it lies there."""
+    for name in (*reversed(inside.parent.parts), inside.stem, repository.rpartition("/")[2], repository):
+        said = name.casefold()
+        kind = FOLDERS.get(said) or next((kind for kind, words in CALLED.items() if words.search(said)), None)
+        if kind is not None:
+            return kind
+    return "checkpoint"
+
+
+def repository_of(path: Path) -> str:
+    """The name, without its owner's, of the repository that a file of a hub cache comes from; "" for any other."""
+    told = [home for home, below in zip(path.parts, path.parts[1:], strict=False) if home.startswith(HUB) and below == "snapshots"]
+    return told[-1].rpartition("--")[2] if told else ""
 
 
 def _snapshot(repository: Path) -> Path | None:

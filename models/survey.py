@@ -92,8 +92,12 @@ def _named(index: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_link(path: Path) -> str:
     """A file alone may be a link as it may be in its folder, or in the snapshot of a hub cache. Raises CheckpointError."""
-    root = next((parent for parent in path.absolute().parents if parent.parent.name == "snapshots"), path.absolute().parent)
-    return _links(root, [path], Findings())
+    return _links(_snapshot_of(path.absolute().parent) or path.absolute().parent, [path], Findings())
+
+
+def _snapshot_of(folder: Path) -> Path | None:
+    """The snapshot of a hub cache that a folder is, or lies in."""
+    return next((home for home in (folder, *folder.parents) if home.parent.name == "snapshots"), None)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -119,9 +123,10 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _links(folder: Path, files: Sequence[Path], findings: Findings) -> str:
-    """Links lead to files of the folder, or of the hub cache that the folder is a snapshot of."""
+    """Links lead to files of the folder, or of the hub cache in whose snapshot the folder is."""
     root = folder.resolve()
-    blobs = root.parent.parent / "blobs" if root.parent.name == "snapshots" else None
+    snapshot = _snapshot_of(root)
+    blobs = snapshot.parent.parent / "blobs" if snapshot is not None else None
     for path in files:
         try:
             target = path.resolve()

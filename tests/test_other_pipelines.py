@@ -37,9 +37,16 @@ def test_nothing_is_a_row_and_refused_and_what_is_refused_is_there() -> None:
 
 
 @pytest.mark.parametrize("name", ["KandinskyV22Img2ImgCombinedPipeline", "IFImg2ImgPipeline", "StableDiffusionControlNetInpaintPipeline", "KolorsImg2ImgPipeline"])
-def test_it_is_refused_by_name_with_the_reason(name: str) -> None:
-    with pytest.raises(CheckpointError, match=rf"^'{name}' cannot paint here: {re.escape(ELSEWHERE[name])}$"):
+def test_it_is_refused_by_name_with_the_reason_and_the_families_that_can_paint(name: str) -> None:
+    known = ", ".join(["bundled", *(row.name for row in FAMILIES)])
+    with pytest.raises(CheckpointError, match=rf"^'{name}' cannot paint here: {re.escape(ELSEWHERE[name])}; those that can are {known}$"):
         family_of(name, {})
+    with pytest.raises(CheckpointError, match=rf"^'NoPipeline' is of no family that can paint here; those that can are {known}$"):
+        family_of("NoPipeline", {})
+
+
+def test_every_reason_is_one_line() -> None:
+    assert not [name for name, why in ELSEWHERE.items() if "\n" in why or why.endswith((".", ";"))]
 
 
 def test_what_another_pipeline_saved_of_the_same_weights_is_the_same_family() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,24 +93,13 @@ def test_a1111_and_forge(profile: Path, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_hub_cache_is_used_by_its_names_and_through_its_links(profile: Path, tmp_path: Path, folder: Path) -> None:
-    home = tmp_path / "huggingface" / "hub" / "models--me--mine"
-    (home / "refs").mkdir(parents=True)
-    (home / "refs" / "main").write_text("abc")
-    (home / "blobs").mkdir()
-    (home / "snapshots" / "older").mkdir(parents=True)
-    snapshot = Path(shutil.copytree(folder, home / "snapshots" / "abc"))
-    for i, path in enumerate(path for path in sorted(snapshot.rglob("*")) if path.is_file()):
-        blob = path.rename(home / "blobs" / str(i))
-        path.symlink_to(os.path.relpath(blob, path.parent))
-    use(profile, tmp_path / "huggingface")
-    before = tree(tmp_path / "huggingface")
-    assert told(profile) == {("checkpoint", "me/mine", "hub cache")} and resolve("me/mine", str(profile)) == snapshot
-    assert check("me/mine", str(profile), paint=False).loadable and "me/mine" in names(profile / "checkpoints")
-    assert tree(tmp_path / "huggingface") == before
-    (snapshot / "denoiser" / "config.json").unlink()
-    (snapshot / "denoiser" / "config.json").symlink_to(tmp_path / "profile" / "settings.toml")
-    assert "links outside" in check("me/mine", str(profile), paint=False).why
+def test_comfyuis_diffusers_folders_are_found(profile: Path, tmp_path: Path, folder: Path) -> None:
+    home = tmp_path / "ComfyUI" / "models"
+    (home / "checkpoints").mkdir(parents=True)
+    mine = Path(shutil.copytree(folder, home / "diffusers" / "sub" / "mine"))
+    use(profile, tmp_path / "ComfyUI")
+    assert told(profile) == {("checkpoint", "mine", "ComfyUI")} and resolve("mine", str(profile)) == mine
+    assert check("mine", str(profile), paint=False).loadable
 
 
 def test_the_profiles_own_comes_first_and_every_name_stands_once(profile: Path, tmp_path: Path) -> None:
@@ -207,6 +196,24 @@ def test_files_of_every_kind_go_into_the_profile_and_out_of_it(
     for name in ("mine", "look.safetensors", "wood.safetensors"):
         command.remove(choice, name)
     assert not tree(profile)
+
+
+@pytest.mark.usefixtures("here")
+def test_the_list_says_what_painting_takes_on_this_machine(profile: Path, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the plan of this machine has it: on a GPU in half precision, not in float32 as on a CPU."""
+    shutil.copytree(folder, profile / "checkpoints" / "mine")
+    found = {}
+    for device in ("cpu", "cuda:0"):
+        monkeypatch.setattr("models.facts.free_on", lambda asked, device=device: (device, 10**11))
+        (verdict,) = [verdict for verdict in listing(str(profile)) if verdict.name == "mine"]
+        command.show_all(Choice(profile=profile))
+        found[device] = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mine"))
+        kind = {"cpu": "float32", "cuda:0": "bfloat16"}[device]
+        assert f"  at most {verdict.needs_mb:.0f} MB when painting ({kind})" in found[device] and verdict.needs_mb > 0
+        assert verdict.plan == f"{kind}: {verdict.needs_mb / 1000:.1f} GB at most"
+    assert found["cpu"] != found["cuda:0"]
+    unplanned = command._line(replace(verdict, plan="", needs_mb=0.0))
+    assert f"about {verdict.memory_mb:.0f} MB when painting" in unplanned
 
 
 @pytest.mark.usefixtures("here")

@@ -43,6 +43,8 @@ def _line(verdict: Verdict) -> str:
         return f"{verdict.name:<24} {verdict.family:<12} no model: shows the desktop's plain drawing"
     size = f"{verdict.parameters / 1e6:8.1f} M parameters  {verdict.file_mb:8.1f} MB"
     memory = f"  about {verdict.memory_mb:.0f} MB when painting" if verdict.memory_mb else f"  {verdict.kind}"
+    if verdict.plan:
+        memory = f"  at most {verdict.needs_mb:.0f} MB when painting ({verdict.plan.partition(':')[0]})"
     digest = f"  {verdict.sha256[:12]}" if verdict.sha256 else ""
     return f"{verdict.name:<24} {verdict.family:<12} {size}{memory}{digest}{where}"
 
