@@ -30,7 +30,8 @@ DRAGGED = {
     "slider": "Show it there.", "editor": "Show what it passed selected.", "field": "Show what it passed selected.",
     "canvas": "Show the stroke.", "region": "Show the region there.",
 }  # fmt: skip
-_DRAG = re.compile(rf"(?P<who>The user )(?P<does>is dragging|dragged) (?P<what>.+) (?P<way>{BACK}|\d+ pixels (?:(?:left|right)(?: and \d+ (?:up|down))?|up|down))\. (?P<shown>Show .+)")
+_WAY = rf"{BACK}|\d+ pixels (?:(?:left|right)(?: and \d+ (?:up|down))?|up|down)"
+_DRAG = re.compile(rf"The user (?P<does>is dragging|dragged) (?P<what>.+) (?P<way>{_WAY})\. (?P<shown>Show .+)")
 
 
 def told(events: Sequence[Event], before: Sequence[Widget], pointer: tuple[int, int] = (0, 0)) -> tuple[str, ...]:

@@ -134,6 +134,14 @@ def test_a_tiny_autoencoder_paints_as_in_the_stock_pipeline(tmp_path: Path) -> N
     assert (stock(folder, painter, request(words=Words())) - painter.frame(request(words=Words()))).abs().max() <= 1e-4
 
 
+def test_settings_that_are_not_the_usual_ones_are_read_as_the_library_reads_them(tmp_path: Path) -> None:
+    folder = tiny_folder(tmp_path / "sd", "sd2", scheduler=diffusers.EulerDiscreteScheduler(beta_schedule="linear", prediction_type="v_prediction", steps_offset=1))
+    edit_json(folder / "vae" / "config.json", scaling_factor=0.3)
+    edit_json(folder / "tokenizer" / "tokenizer_config.json", pad_token="!")
+    painter, asked = painter_of(folder, steps=2), request(words=Words("paper"))
+    assert (stock(folder, painter, asked) - painter.frame(asked)).abs().max() <= 1e-4
+
+
 def test_an_autoencoder_that_half_precision_is_too_small_for_works_in_full(tmp_path: Path) -> None:
     """What comes out of a layer is beyond float16, the norm behind it makes that no number at all, and its settings tell nothing of it."""
     folder = tiny_folder(tmp_path / "sd", "sd-turbo")

@@ -146,8 +146,9 @@ def test_steps_that_wait_tell_one_drag_and_only_the_last_of_what_was_passed_over
         "The user took hold of the title bar of the window 'Notes'.",
         "The user dragged the title bar of the window 'Notes' 7 pixels down. Show the window there.",
     )
-    over = [(f"The pointer is over the icon '{i}'.",) for i in range(3 * TOLD)]
-    assert reduce(added, over, ("The user clicked.",)) == ("The user clicked.", over[-1][0])
+    over: list[tuple[str, ...]] = [(f"The pointer is over the icon '{i}'.",) for i in range(3 * TOLD)]
+    clicked_once: tuple[str, ...] = ("The user clicked.",)
+    assert reduce(added, over, clicked_once) == ("The user clicked.", over[-1][0])
     assert added(said[1], ("The user is dragging the canvas 3 pixels up. Show the stroke.",))[:1] == said[1]  # of another thing
 
 
