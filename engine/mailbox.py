@@ -14,7 +14,8 @@ from typing import Literal, Protocol
 import numpy as np
 
 from engine.geometry import merge
-from engine.painter import TOLD, Painter, PainterInfo, Painting, PaintRequest
+from engine.painter import Painter, PainterInfo, Painting, PaintRequest
+from engine.telling import added
 
 MailboxState = Literal["starting", "ready", "painting", "restarting", "gave up", "closed", "away"]
 
@@ -84,7 +85,7 @@ class Mailbox(Protocol):
 def combine(waiting: PaintRequest, newer: PaintRequest) -> PaintRequest:
     """One request that does what both ask: all damage, all events in order, the rest as in the newer. An edit is not mixed
     with anything: who asked for it asks again."""
-    words = replace(newer.words, told=(waiting.words.told + newer.words.told)[-TOLD:])
+    words = replace(newer.words, told=added(waiting.words.told, newer.words.told))
     return replace(newer, events=waiting.events + newer.events, damage=merge(waiting.damage + newer.damage), words=words, edit=None)
 
 

@@ -24,8 +24,8 @@ from engine.geometry import Rect, merge
 from engine.guide import Guide
 from engine.keeping import Keeper
 from engine.mailbox import Mailbox
-from engine.painter import TOLD, Painting, PaintRequest, Words
-from engine.telling import told
+from engine.painter import Painting, PaintRequest, Words
+from engine.telling import added, told
 from engine.text_check import Checker
 from engine.turner import Turner
 
@@ -119,7 +119,7 @@ class Session:
         missed = self._hold_dream()
         self.turner.learn()
         if events and self.mailbox.prompted:
-            self._told = (self._told + told(events, self.desktop.widgets))[-TOLD:]
+            self._told = added(self._told, told(events, self.desktop.widgets, self.desktop.router.pointer))
         for event in events:
             self.desktop.handle(event)
             if self.keeper:

@@ -66,14 +66,15 @@ def test_a_word_of_the_users_own_is_painted_with(home: Path, tmp_path: Path, fam
     assert torch.equal(plain.frame(request(words=Words("paper"))), found.frame(request(words=Words("paper"))))
 
 
-def test_what_is_painted_is_the_stock_pipelines(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_painted_is_the_stock_pipelines(home: Path, tmp_path: Path) -> None:
     taught(tmp_path / "profile", emb_params=vectors(3))
     found, checkpoint = painter(home / "sd1", tmp_path / "profile")
     frame = found.frame(SPOKEN)
-    theirs = opened(home / "sd1")
-    theirs.pipeline.load_textual_inversion({"x": vectors(3)}, token="oldwood")
-    monkeypatch.setattr("tests.test_families.opened", lambda folder: theirs)
-    assert (stock(home / "sd1", found, SPOKEN) - frame).abs().max() <= 1e-4
+
+    def prepare(pipeline: Any) -> None:
+        pipeline.load_textual_inversion({"x": vectors(3)}, token="oldwood")
+
+    assert (stock(home / "sd1", found, SPOKEN, prepare) - frame).abs().max() <= 1e-4
 
 
 def test_a_word_that_is_not_said_is_never_read(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import diffusers
 import numpy as np
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
 from engine.desktop.desktop import Desktop
@@ -24,7 +25,7 @@ from engine.painter import PainterSpec, PaintRequest, Words
 from engine.session import Session
 from models.catalog import open_checkpoint, open_painter
 from models.check import check
-from models.families import FAMILIES
+from models.families import FAMILIES, Family
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.conditioning import CONTEXT_TOKENS, conditioned, context_tokens
 from models.prompted.painter import PromptedPainter
@@ -79,11 +80,19 @@ def request(seed: int = 0, damage: tuple[Rect, ...] = (Rect(0, 0, *SIZE),), word
     return replace(ask(drawn(seed), damage), words=words)
 
 
+def library_pipeline(folder: Path, family: Family) -> Any:
+    """A folder by the library's own loading: its tokenizers, its scheduler, its spelling of tensors. One that holds the parts where the
+    stock pipeline has no place for them all; `stock_frame` puts the stock one together of those."""
+    pipeline = getattr(diffusers, family.holder or family.pipeline).from_pretrained(folder, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
 def stock(
     folder: Path, painter: PromptedPainter, asked: PaintRequest, prepare: Callable[[Any], Any] = lambda pipeline: None
 ) -> torch.Tensor:
     """The same frame by the library's own pipeline, once `prepare` has had it: float (1, 3, H, W) in [0, 1]."""
-    pipeline = opened(folder).pipeline
+    pipeline = library_pipeline(folder, painter.family)
     prepare(pipeline)
     assert asked.guide is not None
     return stock_frame(pipeline, painter.family, painter.telling.prompt(asked), asked.guide, painter.info.steps, SPEC.seed)
@@ -125,6 +134,14 @@ def test_a_tiny_autoencoder_paints_as_in_the_stock_pipeline(tmp_path: Path) -> N
     assert (stock(folder, painter, request(words=Words())) - painter.frame(request(words=Words()))).abs().max() <= 1e-4
 
 
+def test_settings_that_are_not_the_usual_ones_are_read_as_the_library_reads_them(tmp_path: Path) -> None:
+    folder = tiny_folder(tmp_path / "sd", "sd2", scheduler=diffusers.EulerDiscreteScheduler(beta_schedule="linear", prediction_type="v_prediction", steps_offset=1))
+    edit_json(folder / "vae" / "config.json", scaling_factor=0.3)
+    edit_json(folder / "tokenizer" / "tokenizer_config.json", pad_token="!")
+    painter, asked = painter_of(folder, steps=2), request(words=Words("paper"))
+    assert (stock(folder, painter, asked) - painter.frame(asked)).abs().max() <= 1e-4
+
+
 def test_an_autoencoder_that_half_precision_is_too_small_for_works_in_full(tmp_path: Path) -> None:
     """What comes out of a layer is beyond float16, the norm behind it makes that no number at all, and its settings tell nothing of it."""
     folder = tiny_folder(tmp_path / "sd", "sd-turbo")
@@ -160,8 +177,10 @@ def test_a_tokenizer_as_newer_libraries_save_it_says_the_same(tmp_path: Path, pa
     older.save_pretrained(folder / "tokenizer")
     assert not (folder / "tokenizer" / "vocab.json").exists()
     newer, words = opened(folder).pipeline.tokenizer, "The user clicked: Open! Ünï"
-    assert newer.pad_token == older.pad_token == padding
-    assert newer(words, padding="max_length")["input_ids"] == older(words, padding="max_length")["input_ids"]
+    theirs = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    assert newer.pad_token == older.pad_token == theirs.pad_token == padding
+    numbers = [read(words, padding="max_length")["input_ids"] for read in (newer, older, theirs)]
+    assert numbers[0] == numbers[1] == numbers[2]
 
 
 def test_a_trajectory_takes_noise_where_its_scheduler_does() -> None:
@@ -219,9 +238,10 @@ def test_a_family_that_is_not_in_the_table_is_refused_with_those_that_are(folder
         painter_of(tmp_path / "x")
 
 
-def test_typing_is_read_with_any_checkpoint_at_all(folders: Path, ocr: Callable[[np.ndarray], str]) -> None:
+@pytest.mark.parametrize("family", ["sd-turbo", "pix2pix", "sd-turbo-control", "klein"])
+def test_typing_is_read_with_any_checkpoint_at_all(checkpoints: Path, family: str, ocr: Callable[[np.ndarray], str]) -> None:
     desktop = Desktop((512, 384), Documents())
-    painter = painter_of(folders / "sd-turbo", size=desktop.size)
+    painter = open_painter(replace(SPEC, checkpoint=str(folder_of(checkpoints, family)), size=desktop.size, steps=1))
     session = Session(desktop, DirectMailbox(painter))
     session.step((), 0.1)
     for i, words in enumerate(("The quick brown fox ", "jumps over ", "the lazy dog. Hello")):
