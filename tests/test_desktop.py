@@ -259,7 +259,7 @@ def test_escape_closes_the_ask_bar_and_typing_goes_on_where_it_was() -> None:
     [
         ("NOTES", ("open", "Notes")),
         ("open the calculator", ("open", "Calculator")),
-        ("close notes", ("close", "Notes")),
+        ("show beta", ("document", "beta.md")),
         ("beta", ("document", "beta.md")),
         ("Alpha.txt", ("document", "Alpha.txt")),
         ("bigger text", ("prefer", ("text_size", 16))),

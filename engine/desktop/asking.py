@@ -1,12 +1,14 @@
-"""What the ask bar makes of a sentence: an app or document by name, a step of the strip, an instruction that the rules
-understand, or one for a painter that turns the screen into something else."""
+"""What the ask bar makes of a sentence: an app or document by name, a step of the strip, a layout, an instruction that the
+rules understand, or one for a painter that turns the screen into something else."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from engine.desktop.arranging import Arrangement, arrangement
 from engine.desktop.documents import Documents
 from engine.desktop.looks import look, says_a_look
 from engine.style_words import added
@@ -14,17 +16,17 @@ from engine.style_words import added
 TEXT_SIZES = (11, 13, 16, 20)
 TURNING = r"(turn|transform|change|convert) .+ into .+|(add|remove|replace|erase|put|draw|paint|give) .+"  # never a look
 STRENGTHS = {"slightly": 0.3, "a little": 0.3, "by half": 0.5, "strongly": 0.8, "a lot": 0.8, "completely": 1.0}
-CANNOT = "This checkpoint can't do “{}”; one that edits can, such as FLUX.2 klein. Ask for an app or a style."
+CANNOT = "This checkpoint can't do “{}”; one that edits can, like FLUX.2 klein. Ask for an app, style or layout."
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One of: open an app, open a document, close an app, change a preference, go to a step of the strip, start from a
+    """One of: open an app, open a document, arrange windows, change a preference, go to a step of the strip, start from a
     picture, keep the picture that is shown, turn it into something else; or a plain refusal in `message`."""
 
     open: str = ""
     document: str = ""
-    close: str = ""
+    arrange: Arrangement | None = None
     prefer: tuple[str, object] | None = None
     step: str = ""  # its number, or the key that leads there, as of `Strip.beside`
     start: str = ""
@@ -51,18 +53,15 @@ def answer(sentence: str, apps: Sequence[str], documents: Documents, shown: Show
     """
     text = " ".join(sentence.split())
     folded = text.casefold()
-    named = {app.casefold(): app for app in apps}
-    if folded in named:
-        return Answer(open=named[folded])
-    verb = re.fullmatch(r"(open|start|show|close|quit) (?:the )?(.+?)(?: app| window)?", folded)
-    if verb and verb[2] in named:
-        app = named[verb[2]]
-        return Answer(close=app) if verb[1] in ("close", "quit") else Answer(open=app)
-    for name in documents.names():
-        if folded in (name.casefold(), name.rpartition(".")[0].casefold()):
-            return Answer(document=name)
+    verb = re.fullmatch(r"(?:open|start|show) (?:the )?(.+?)(?: app| window)?", folded)
+    for said in (folded, verb[1] if verb else ""):
+        if name := named(said, apps, documents):
+            return Answer(open=name) if name in apps else Answer(document=name)
     if command := _command(folded, documents, shown):
         return command
+    wish = arrangement(folded, partial(named, apps=apps, documents=documents))
+    if wish and not wish.lost and not (shown.picture and _of_the_picture(wish, folded)):
+        return Answer(arrange=wish)
     if shown.turns and (shown.picture or re.fullmatch(TURNING, folded)):
         return Answer(turn=text)
     if re.search(r"\b(text|font|letters?|bigger|larger|smaller)\b", folded):
@@ -76,14 +75,27 @@ def answer(sentence: str, apps: Sequence[str], documents: Documents, shown: Show
     starts = [app for app in apps if len(folded) > 1 and app.casefold().startswith(folded)]
     if starts:
         return Answer(open=starts[0])
+    if wish and not (shown.turns and not folded.startswith(("maximi", "minimi"))):  # "hide the icons" can be painted
+        return Answer(arrange=wish)
     return Answer(turn=text) if shown.turns else Answer(message=CANNOT.format(text))
+
+
+def named(said: str, apps: Sequence[str], documents: Documents) -> str:
+    """The app, or else the document with or without its ending, that is called so whatever the case; "" for none."""
+    app = next((app for app in apps if app.casefold() == said), "")
+    return app or next((n for n in documents.names() if said in (n.casefold(), n.rpartition(".")[0].casefold())), "")
+
+
+def _of_the_picture(wish: Arrangement, folded: str) -> bool:
+    """Whether what reads as a layout is, while a picture is shown, rather about what it shows: "hide it", "put this on the left"."""
+    return not (wish.names or re.search(r"\bwindows\b|m(ax|in)imi[sz]e", folded))
 
 
 def _command(folded: str, documents: Documents, shown: Shown) -> Answer | None:
     """What is said to the strip."""
     if step := re.fullmatch(r"(?:go )?(?:back )?(?:to )?step (\d+)", folded):
         return Answer(step=step[1])
-    if shown.picture and (where := re.fullmatch(r"(?:go )?(?:back to )?(?:the )?(desktop|back|forward)", folded)):
+    if shown.picture and (where := re.fullmatch(r"(?:(?:go|show) )?(?:back to )?(?:the )?(desktop|back|forward)", folded)):
         return Answer(step={"desktop": "0", "back": "left", "forward": "right"}[where[1]])
     if shown.picture and re.fullmatch(r"(save|keep)(?: (?:this|the|it|picture|this picture|the picture))?", folded):
         return Answer(keep=True)

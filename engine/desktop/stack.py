@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import ceil, sqrt
 from typing import Any
 
 from engine.desktop.app import App
 from engine.desktop.window import Window
 from engine.geometry import Rect
+
+SIDES = ("left", "right", "top", "bottom")
+
+
+def half(area: Rect, side: str) -> Rect:
+    """The half of an area at one of `SIDES`."""
+    w, h = area.w // 2, area.h // 2
+    return {
+        "left": Rect(area.x, area.y, w, area.h),
+        "right": Rect(area.x + w, area.y, area.w - w, area.h),
+        "top": Rect(area.x, area.y, area.w, h),
+        "bottom": Rect(area.x, area.y + h, area.w, area.h - h),
+    }[side]
+
+
+def tiles(area: Rect, count: int) -> list[Rect]:
+    """An area cut into so many rects in rows, left to right; the last row may hold fewer, and wider ones."""
+    columns = ceil(sqrt(count))
+    rows = ceil(count / max(columns, 1))
+    found = []
+    for i in range(count):
+        row, column = divmod(i, columns)
+        held = min(columns, count - row * columns)
+        x, right = area.w * column // held, area.w * (column + 1) // held
+        y, bottom = area.h * row // rows, area.h * (row + 1) // rows
+        found.append(Rect(area.x + x, area.y + y, right - x, bottom - y))
+    return found
 
 
 class WindowStack:
@@ -69,6 +97,19 @@ class WindowStack:
             r = window.rect
             window.place(Rect(r.x + dx, r.y + dy, r.w + dw, r.h + dh), self.area, self._line())
 
+    def put(self, window: Window, rect: Rect) -> None:
+        """A window in front, in a place of its own: no longer maximised or minimised, whole inside the area and as large as it must be."""
+        window.normal = None
+        window.place(rect, self.area, self._line())
+        self._keep_inside(window)
+        self.raise_(window)
+
+    def tile(self, windows: Sequence[Window]) -> None:
+        """Windows side by side, in the order given; which lies over which stays, where they are too small not to."""
+        places = {w.name: rect for w, rect in zip(windows, tiles(self.area, len(windows)), strict=True)}
+        for window in [w for w in self.windows if w.name in places]:
+            self.put(window, places[window.name])
+
     def refit(self) -> None:
         """After text size or area changed: every window at least as large as it must be."""
         for window in self.windows:
@@ -81,9 +122,12 @@ class WindowStack:
         """After the area changed: every window inside it, as far as it fits."""
         for window in self.windows:
             if not window.normal:
-                area, r = self.area, window.rect
-                x, y = max(min(r.x, area.right - r.w), area.x), max(min(r.y, area.bottom - r.h), area.y)
-                window.rect = Rect(x, y, r.w, r.h)
+                self._keep_inside(window)
+
+    def _keep_inside(self, window: Window) -> None:
+        area, r = self.area, window.rect
+        x, y = max(min(r.x, area.right - r.w), area.x), max(min(r.y, area.bottom - r.h), area.y)
+        window.rect = Rect(x, y, r.w, r.h)
 
     def state(self) -> list[dict[str, Any]]:
         return [w.state() for w in self.windows]

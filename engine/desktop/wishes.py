@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.desktop.apps.registry import APPS
+from engine.desktop.arranging import arrange
 from engine.desktop.asking import Shown, answer
 from engine.errors import InputError
 
@@ -21,12 +22,12 @@ def grant(desktop: Desktop, sentence: str) -> None:
         desktop.open(reply.open)
     elif reply.document:
         desktop.open("Paint" if reply.document.endswith(".png") else "Notes", document=reply.document)
-    elif window := desktop.stack.of(reply.close):
-        desktop.close(window.app)
     elif reply.prefer:
         desktop.prefer(*reply.prefer)
     try:
         turning.ask(reply)
+        if reply.arrange:
+            arrange(desktop, reply.arrange)
     except InputError as error:
         desktop.say(str(error))
     if reply.message:
