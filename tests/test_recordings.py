@@ -16,13 +16,14 @@ import torch
 from PIL import Image
 
 from engine.context import EVENT_SIZE, RECENT_SIZE, SLOW_SIZE
+from engine.desktop.bitmap import filled_up
 from engine.errors import InputError
 from engine.events import Text
 from engine.geometry import SIZE_STEP
 from engine.painter import PainterSpec
 from engine.style_words import from_words
 from models.catalog import open_painter
-from models.datasets.recording_source import RecordingSource, fitted, nearest_preset, painted_size
+from models.datasets.recording_source import RecordingSource, nearest_preset, painted_size
 from models.datasets.source import open_source
 from models.loading import load_bundled, save_bundled
 from models.synthetic.shots import Crop, Shot
@@ -82,9 +83,9 @@ def test_sizes_off_the_grid_are_filled_up_and_huge_ones_cut() -> None:
     assert painted_size((300, 210)) == (320, 256) and painted_size((512, 384)) == (512, 384)
     assert painted_size((226, 304)) == (256, 320) and painted_size((4000, 100)) == (2048, 192)
     pixels = np.arange(3 * 4 * 3, dtype=np.uint8).reshape(3, 4, 3)
-    filled = fitted(pixels, (6, 5))
+    filled = filled_up(pixels, (6, 5))
     assert (filled[:3, :4] == pixels).all() and (filled[4, 5] == pixels[2, 3]).all() and (filled[:3, 5] == pixels[:, 3]).all()
-    assert (fitted(pixels, (2, 2)) == pixels[:2, :2]).all()
+    assert (filled_up(pixels, (2, 2)) == pixels[:2, :2]).all()
 
 
 def test_the_style_is_the_one_named_or_the_nearest(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.desktop.bitmap import filled_up
 from engine.desktop.desktop import Desktop
 from engine.desktop.strip import MOST, Strip
 from engine.desktop.turning import document_name, read_picture
@@ -21,7 +22,7 @@ from engine.geometry import Rect
 from engine.journal import Journal
 from engine.keeping import Keeper, recover
 from engine.mailbox import DirectMailbox
-from engine.painter import Cancelled, Edit, PainterSpec, PaintRequest
+from engine.painter import Cancelled, Edit, GuidePainter, PainterSpec, PaintRequest
 from engine.replay import replay
 from engine.session import Frame, Session
 from engine.starting_point import capture, open_desktop
@@ -159,6 +160,17 @@ def test_who_cannot_do_it_says_what_can_and_starts_from_a_picture_all_the_same()
     does(Key, "enter")
     does(Key, "escape")
     assert (session.step((), does.t + 9).pixels == given).all()
+
+
+def test_a_picture_a_little_smaller_than_the_screen_is_filled_up_as_recordings_are() -> None:
+    session = Session(Desktop(SIZE), DirectMailbox(GuidePainter(PainterSpec(size=SIZE))))
+    does, less = Clock(session), picture(1)[:-18, :-30]
+    for name, given in (("near.png", less), ("far.png", less[:64])):
+        does(Drop, name, png(given))
+        does(Key, "enter")
+        does(Key, "escape")
+    near, far = (session.desktop.turning.strip.pixels(number, SIZE) for number in (1, 2))
+    assert (near == filled_up(less, SIZE)).all() and (far != filled_up(less[:64], SIZE)).any()
 
 
 def test_cancelling_between_steps_leaves_everything_as_it_was(painter: PromptedPainter) -> None:

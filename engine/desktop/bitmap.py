@@ -184,3 +184,10 @@ class History:
             self.done[-1].put(pixels, self.done[-1].after)
             return True
         return False
+
+
+def filled_up(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """uint8 (h, w, 3) cut or filled up at the right and the bottom to `size`: (H, W, 3)."""
+    pixels = pixels[: size[1], : size[0]]
+    down, across = size[1] - pixels.shape[0], size[0] - pixels.shape[1]
+    return np.pad(pixels, ((0, down), (0, across), (0, 0)), mode="edge")

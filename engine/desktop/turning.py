@@ -15,14 +15,14 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from engine.desktop.asking import Answer, reference_in, strength_in
-from engine.desktop.bitmap import MOST_PIXELS, decode, encode
+from engine.desktop.bitmap import MOST_PIXELS, decode, encode, filled_up
 from engine.desktop.canvas import Canvas
 from engine.desktop.region import Region
 from engine.desktop.strip import SCREEN, Strip
 from engine.document_files import check_name
 from engine.errors import InputError
 from engine.events import Drop
-from engine.geometry import Rect
+from engine.geometry import SIZE_STEP, Rect
 from engine.scene import Touch
 
 if TYPE_CHECKING:
@@ -172,8 +172,12 @@ class Turning:
     def _start(self, name: str) -> None:
         content = self._desktop.documents.read(name)
         pixels, _ = decode(name, content if isinstance(content, bytes) else b"")
-        fitted = ImageOps.fit(Image.fromarray(pixels), self._desktop.size, Image.Resampling.LANCZOS)
-        self.strip.start(name[:-4], encode(np.array(fitted)))
+        size = self._desktop.size
+        if all(0 <= whole - side < SIZE_STEP for whole, side in zip(size, pixels.shape[1::-1], strict=True)):  # as other programs' frames are learned
+            shown = filled_up(pixels, size)
+        else:
+            shown = np.array(ImageOps.fit(Image.fromarray(pixels), size, Image.Resampling.LANCZOS))
+        self.strip.start(name[:-4], encode(shown))
 
     def _keep(self) -> None:
         desktop = self._desktop

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from engine.context import APP_SLOTS, RECENT, Context, atoms, slow_features, ticked
+from engine.desktop.bitmap import filled_up
 from engine.errors import InputError
 from engine.events import Down, Event, Move, Up
 from engine.geometry import LARGEST_SIZE, SIZE_STEP, SMALLEST_SIZE
@@ -72,7 +73,7 @@ class RecordingSource:
             raise InputError(
                 f"{path} is {pixels.shape[1]}x{pixels.shape[0]}, but the recording's header says {width}x{height}"
             )
-        return fitted(pixels, self.size)
+        return filled_up(pixels, self.size)
 
     def _changes(self) -> list[int]:
         """The frames to learn from."""
@@ -94,13 +95,6 @@ def painted_size(size: tuple[int, int]) -> tuple[int, int]:
         for length, least, most in zip(size, SMALLEST_SIZE, LARGEST_SIZE, strict=True)
     )
     return width, height
-
-
-def fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """uint8 (h, w, 3) cut or filled up at the right and the bottom to `size`: (H, W, 3)."""
-    pixels = pixels[: size[1], : size[0]]
-    down, across = size[1] - pixels.shape[0], size[0] - pixels.shape[1]
-    return np.pad(pixels, ((0, down), (0, across), (0, 0)), mode="edge")
 
 
 def nearest_preset(frame: np.ndarray) -> Style:
