@@ -288,7 +288,7 @@ class Session:
                 posted_at, _ = self._posted.pop(seq)
                 self.statistics.latencies = [*self.statistics.latencies[-199:], (begun - posted_at) * 1e3]
         said = self.desktop.notice and not self.mailbox.prompted  # a prompted painter goes on from whatever is there
-        popup = bool(self.desktop.menu or self.desktop.ask_bar or said)  # a dream that woke with one would never lose it
+        popup = not self.desktop.turning.shown and bool(self.desktop.menu or self.desktop.ask_bar or said)  # a dream that woke with one would never lose it
         self._waking = self._waking and (popup or bool(self._posted or not paintings))
         checked, repaired = self._check(changed)
         return [*changed, *checked], repaired, (perf_counter() - begun) * 1e3

@@ -12,6 +12,7 @@ import pytest
 
 from engine import freed
 from engine.desktop.apps.registry import APPS
+from engine.desktop.bitmap import encode
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.events import Ask, Key, Move, Text
@@ -307,6 +308,20 @@ def test_a_dream_begins_once_nothing_is_said(prompted: bool) -> None:
     assert desktop.notice == ""
     guided = [request.guide is not None for request in dreamer.asked]
     assert guided[0] and guided[-1] is False and guided.count(True) == (1 if prompted else 2)
+
+
+def test_a_dream_of_a_picture_begins_under_a_notice_for_it_does_not_see_that() -> None:
+    dreamer, desktop = Dreamer(PainterSpec(size=SIZE)), Desktop(SIZE)
+    session = Session(desktop, DirectMailbox(dreamer))
+    session.step([Move(1.0, 40, 40)], 1.0)
+    desktop.turning.strip.start("sea", encode(np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)))
+    desktop.turning.go(1)
+    desktop.say("A picture.")
+    for event in (Move(2.0, 50, 40), Move(2.1, 60, 40), Move(2.2, 70, 40)):
+        session.step([event], event.t)
+    assert desktop.notice
+    shown = [request.guide for request in dreamer.asked]
+    assert [guide is not None and bool((guide == 90).all()) for guide in shown].count(True) == 1 and shown[-1] is None
 
 
 def test_text_typed_in_a_dream_is_kept(tmp_path: Path) -> None:
