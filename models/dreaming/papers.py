@@ -31,7 +31,7 @@ from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.find_bar import FindBar, beside
 from engine.desktop.note_page import NotePage, tools
 from engine.desktop.paintbox import Paintbox, draw_deeds, picture_place, picture_room
-from engine.desktop.text_field import TextField
+from engine.desktop.text_field import CARET, TextField
 from engine.desktop.toolbar import parted
 from engine.desktop.word_count import count, told
 from engine.errors import InputError
@@ -40,6 +40,7 @@ from engine.painter import Work
 from engine.scene import Touch
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, fit, line_height
+from models.dreaming.letters import carets
 from models.dreaming.pictures import CALCULATOR, NOTES, drawn, reinked
 
 HALF = 0.5  # of a field's upper edge, where it is lit as what has the focus
@@ -152,13 +153,23 @@ def focused(planes: Tensor, window: Rect) -> Rect | None:
     return Rect(part.x + left, part.y + top, right + 1 - left, bottom + 1 - top)
 
 
-def ring(held: Tensor) -> Tensor:
-    """The edge of what has the focus in a picture, if that is as large as an editor: bool (h, w)."""
-    found, box = torch.zeros(held.shape[1:], dtype=torch.bool), focused(held, _outer(held))
-    if box is not None:
-        found[box.slices] = True
-        found[box.inset(1, 1, 1, 1).slices] = False
-    return found
+def unfocused(held: Tensor) -> Tensor:
+    """A picture of what a window holds, as it is behind other windows: nothing that is as large as an editor is edged as what has the focus, or has
+    a caret. The same tensor where that is so."""
+    box = focused(held, _outer(held))
+    if box is None:
+        return held
+    inside, out = box.inset(1, 1, 1, 1), held.clone()
+    out[:3, *box.slices] = torch.from_numpy(NEUTRAL[Role.BORDER])[:, None, None]
+    out[:3, *inside.slices] = held[:3, *inside.slices]
+    accent = shows(held[:, *inside.slices], Role.ACCENT)
+    strokes = carets(np.where(accent, np.uint8(Role.ACCENT), np.uint8(255)))
+    if len(strokes) == 1:
+        (x, y), = strokes
+        high = int(np.argmin(np.append(accent[y:, x], False)))
+        part = Rect(inside.x + x - 1, inside.y + y, CARET, high)
+        out[:3, *part.slices] = torch.from_numpy(NEUTRAL[Role.FIELD])[:, None, None]
+    return out
 
 
 def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None = None, focus: bool = False) -> bool:

@@ -21,7 +21,7 @@ from engine.desktop.shell import bar_height
 from engine.events import Down, Event, Key, Up
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures, Work
-from engine.theme import NEUTRAL, Chrome, Role
+from engine.theme import Chrome
 from engine.typeface import Face, line_height
 from models.dreaming import lights, taskbar
 from models.dreaming.book import BUTTON, GROUND, Book
@@ -29,7 +29,7 @@ from models.dreaming.frames import Form, Frame
 from models.dreaming.letters import letter_of
 from models.dreaming.lights import Lit
 from models.dreaming.panes import Kept, Panes, Told
-from models.dreaming.papers import PAINT, is_whole, lay_out, ring, text_box, told_parts
+from models.dreaming.papers import PAINT, is_whole, lay_out, text_box, told_parts, unfocused
 from models.dreaming.pictures import BELOW, NOTES, RIGHT, stretched
 from models.dreaming.placed import Placed, apps_of, form_of, placed_by, with_work
 from models.dreaming.planes import PLANES
@@ -109,9 +109,7 @@ class Windows:
         for back, window in reversed(list(enumerate(told))):
             held = self._panes.of(window)
             self._panes.renew(held, window, were.get(window.app))
-            if back and (edge := ring(held)).any():  # only in front anything has the focus
-                held = held.clone()
-                held[:3, edge] = torch.from_numpy(NEUTRAL[Role.BORDER])[:, None]
+            held = unfocused(held) if back else held
             whole, part = self._frame(window, not back).around(held), window.rect.meet(self.area)
             out[:, *part.slices] = whole[:, *part.shift(-window.rect.x, -window.rect.y).slices]
         self._panes.trim()
@@ -296,7 +294,7 @@ class Windows:
             inner = part.shift(-held.x, -held.y).slices
             seen, kept = free[part.slices], whole[:, *inner]
             if back:
-                seen = seen & ~ring(whole)[inner]
+                seen = seen & (unfocused(whole) == whole).all(0)[inner]  # it is not shown there, and comes back with the window
             kept.copy_(torch.where(seen, planes[:, *part.slices], kept))
             free[window.rect.meet(self.area).slices] = False
         self.ground = torch.where(free, planes, self.ground)
