@@ -15,14 +15,12 @@ from engine.desktop.documents import Documents
 from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait, Wheel
 from engine.geometry import Rect
 from engine.scene import find
-from engine.theme import Role
 from models.catalog import BUNDLED
 from models.dreaming import taskbar
 from models.dreaming.book import Book, turned
 from models.dreaming.course import Course
 from models.dreaming.dream import Dream
-from models.dreaming.letters import carets
-from models.dreaming.papers import shows
+from models.dreaming.letters import caret_in
 from models.dreaming.planes import PLANES, SEEN, planes_of
 from models.dreaming.recollection import Recollection
 from models.dreaming.steps import Step
@@ -450,6 +448,5 @@ def test_only_the_window_in_front_shows_what_has_the_focus(bundled_book: Book) -
             for edge in (box._replace(w=1, h=20), box._replace(w=20, h=1)) if box else ():
                 assert (known.planes[:3, *edge.slices] == planes_of(shown(desktop))[:3, *edge.slices]).all(), (event, path)
             if box and path == "Notes/text":
-                mine, wanted = (shows(planes[:, *box.inset(1, 1, 1, 1).slices], Role.ACCENT) for planes in (known.planes, planes_of(shown(desktop))))
-                strokes = [carets(np.where(accent, np.uint8(Role.ACCENT), np.uint8(255))) for accent in (mine, wanted)]
-                assert strokes[0] == strokes[1] and len(strokes[0]) == ("active" in find(desktop.widgets, "Notes").state), event
+                mine, wanted = (caret_in(planes, box.inset(1, 1, 1, 1)) for planes in (known.planes, planes_of(shown(desktop))))
+                assert mine == wanted and (mine is not None) == ("active" in find(desktop.widgets, "Notes").state), event

@@ -24,7 +24,6 @@ from engine.context import text_size_of
 from engine.desktop import markdown
 from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.routing import DOUBLE, SLACK
-from engine.desktop.text_field import CARET
 from engine.desktop.text_history import KEPT_STEPS, History
 from engine.desktop.word_count import count
 from engine.events import Down, Event, Key, Move, Text, Up, Wheel
@@ -32,7 +31,7 @@ from engine.geometry import Rect
 from engine.scene import Touch
 from engine.theme import Role
 from engine.typeface import Face
-from models.dreaming.letters import carets, letter_of
+from models.dreaming.letters import caret_in, letter_of
 from models.dreaming.papers import (
     Clipboard,
     Laid,
@@ -42,9 +41,9 @@ from models.dreaming.papers import (
     label_place,
     length_label,
     set_out,
-    shows,
     text_part,
 )
+from models.dreaming.planes import shows
 from models.dreaming.reading import read, read_label
 from models.dreaming.steps import Step
 
@@ -204,18 +203,14 @@ class Field:
         pixels = planes[:3].permute(1, 2, 0).numpy()
         outer = Rect(0, 0, box.w, box.h)
         room, inner = _room(outer), text_part(outer)
-        accent = shows(planes, Role.ACCENT)
-        accent[:, : inner.x], accent[:, inner.right :], accent[: inner.y], accent[inner.bottom :] = False, False, False, False
-        strokes = carets(np.where(accent, np.uint8(Role.ACCENT), np.uint8(255)))
-        if len(strokes) != 1:
+        caret = caret_in(planes, inner)
+        if caret is None:
             return None
-        x, y = strokes[0]
-        high = int(np.argmin(np.append(accent[y:, x], False)))
-        caret = Rect(x - 1, y, CARET, high)
+        pen = caret.x + 1, caret.y
         left = [one.editor for one in (self._open, *self._left) if one]
         for whole in texts:
             for place in (START, *(_place_of(editor) for editor in left if editor.buffer.text == whole)):
-                if now := self._set(planes, box, size, (x, y), whole, place, told=True):
+                if now := self._set(planes, box, size, pen, whole, place, told=True):
                     return now
         text = read(pixels, room, size, caret)
         if text is None:
@@ -223,9 +218,9 @@ class Field:
         for whole in texts:
             begun = re.finditer(re.escape(text.split("\n", 1)[0]) or "$", whole)
             for found in islice(begun, TRIES):
-                if now := self._set(planes, box, size, (x, y), whole, {"top": found.start()}, told=True):
+                if now := self._set(planes, box, size, pen, whole, {"top": found.start()}, told=True):
                     return now
-        return self._set(planes, box, size, (x, y), text, START, told=False)
+        return self._set(planes, box, size, pen, text, START, told=False)
 
     def _set(self, planes: Tensor, box: Rect, size: int, caret: tuple[int, int], text: str, place: dict[str, Any], told: bool) -> _Open | None:
         """A text as what stands in a box, scrolled as `place` says (see `papers.editor_with`), if it looks so. caret: where one is seen;

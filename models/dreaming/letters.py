@@ -19,6 +19,7 @@ from engine.geometry import Rect
 from engine.plain import blend
 from engine.theme import NEUTRAL, Role
 from engine.typeface import Face, advance, glyph, line_height
+from models.dreaming.planes import shows
 
 SHORTEST, TALLEST = 10, 40  # pixels: heights of lines
 ACCENT = torch.from_numpy(NEUTRAL[Role.ACCENT].copy()).view(3, 1, 1)
@@ -131,3 +132,13 @@ def carets(codes: np.ndarray) -> list[Pen]:
     starts, ends = np.argwhere(edges.T == 1), np.argwhere(edges.T == -1)  # in step: column by column, top to bottom
     high = ends[:, 1] - starts[:, 1]
     return [(int(x) + 1, int(y)) for (x, y), h in zip(starts, high, strict=True) if SHORTEST <= h <= TALLEST]
+
+
+def caret_in(planes: Tensor, part: Rect) -> Rect | None:
+    """The only caret that is seen in a part of a picture; None where nothing looks like one, or more than one thing does."""
+    accent = shows(planes[:, *part.slices], Role.ACCENT)
+    strokes = carets(np.where(accent, np.uint8(Role.ACCENT), np.uint8(255)))
+    if len(strokes) != 1:
+        return None
+    x, y = strokes[0]
+    return Rect(part.x + x - 1, part.y + y, CARET, int(np.argmin(np.append(accent[y:, x], False))))

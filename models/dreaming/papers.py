@@ -31,7 +31,7 @@ from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.find_bar import FindBar, beside
 from engine.desktop.note_page import NotePage, tools
 from engine.desktop.paintbox import Paintbox, draw_deeds, picture_place, picture_room
-from engine.desktop.text_field import CARET, TextField
+from engine.desktop.text_field import TextField
 from engine.desktop.toolbar import parted
 from engine.desktop.word_count import count, told
 from engine.errors import InputError
@@ -40,8 +40,9 @@ from engine.painter import Work
 from engine.scene import Touch
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, fit, line_height
-from models.dreaming.letters import carets
+from models.dreaming.letters import caret_in
 from models.dreaming.pictures import CALCULATOR, NOTES, drawn, reinked
+from models.dreaming.planes import shows
 
 HALF = 0.5  # of a field's upper edge, where it is lit as what has the focus
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
@@ -131,12 +132,6 @@ def length_label(where: Rect, size: int, words: int, characters: int | None) -> 
     return where, drawn(sheet.items, where.w, where.h)
 
 
-def shows(planes: Tensor, *roles: Role) -> np.ndarray:
-    """Where planes show one of these roles' colours: bool (h, w)."""
-    pixels = planes[:3].numpy()
-    return np.logical_or.reduce([(pixels == NEUTRAL[role][:, None, None]).all(0) for role in roles])
-
-
 def focused(planes: Tensor, window: Rect) -> Rect | None:
     """The box in a window that is edged as what has the focus is, if it is as large as an editor, frame pixels."""
     part = window.meet(Rect(0, 0, planes.shape[2], planes.shape[1]))
@@ -162,13 +157,8 @@ def unfocused(held: Tensor) -> Tensor:
     inside, out = box.inset(1, 1, 1, 1), held.clone()
     out[:3, *box.slices] = torch.from_numpy(NEUTRAL[Role.BORDER])[:, None, None]
     out[:3, *inside.slices] = held[:3, *inside.slices]
-    accent = shows(held[:, *inside.slices], Role.ACCENT)
-    strokes = carets(np.where(accent, np.uint8(Role.ACCENT), np.uint8(255)))
-    if len(strokes) == 1:
-        (x, y), = strokes
-        high = int(np.argmin(np.append(accent[y:, x], False)))
-        part = Rect(inside.x + x - 1, inside.y + y, CARET, high)
-        out[:3, *part.slices] = torch.from_numpy(NEUTRAL[Role.FIELD])[:, None, None]
+    if (caret := caret_in(held, inside)) is not None:
+        out[:3, *caret.slices] = torch.from_numpy(NEUTRAL[Role.FIELD])[:, None, None]
     return out
 
 

@@ -12,6 +12,7 @@ from engine.desktop.editor import NOTCH
 from engine.desktop.text_view import LEADING
 from engine.events import Event, Key, Wheel
 from engine.guide import Guide
+from engine.theme import NEUTRAL, Role
 from engine.typeface import Face, line_height
 
 PLANES = 8  # a guide's pixels, its verbatim mask, its forms
@@ -59,3 +60,9 @@ def joined(planes: Sequence[Tensor]) -> Tensor:
     flat = torch.cat(list(planes))
     spare = flat.new_zeros(-len(flat) % 3, *flat.shape[1:])
     return torch.cat([flat, spare]).unflatten(0, (-1, 3))
+
+
+def shows(planes: Tensor, *roles: Role) -> np.ndarray:
+    """Where planes show one of these roles' colours: bool (h, w)."""
+    pixels = planes[:3].numpy()
+    return np.logical_or.reduce([(pixels == NEUTRAL[role][:, None, None]).all(0) for role in roles])

@@ -25,9 +25,9 @@ from engine.theme import NEUTRAL, Role
 from models.dreaming.asking import Asking
 from models.dreaming.book import FIELD_MENU, GROUND, WINDOW_MENU, Book, Subject
 from models.dreaming.offers import Offer
-from models.dreaming.papers import focused, shows
+from models.dreaming.papers import focused
 from models.dreaming.placed import Placed
-from models.dreaming.planes import PLANES, SEEN
+from models.dreaming.planes import PLANES, SEEN, shows
 
 NOTHING, MENU, LAUNCHER = 0, 1, 2
 NEAR = 20  # cells around the pointer in which a menu opens
