@@ -15,8 +15,8 @@ from engine.events import Event
 from engine.geometry import Rect
 from engine.painter import Asked
 from models.dreaming.book import Book
-from models.dreaming.papers import Clipboard
 from models.dreaming.pictures import drawn
+from models.dreaming.standing_in import Clipboard
 
 
 class Asking(NamedTuple):

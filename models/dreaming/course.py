@@ -103,7 +103,7 @@ class Course:
         needed = torch.full(near.shape, LAID) if laid else _needed(step, near)
         if step.event is None:
             needed[~_busy(hand.codes[0])] = NEVER  # time alone changes nothing where all around is of one colour
-        kept = known.kept
+        kept = known.kept(step.event)
         for spot in guess.spots if guess.sure else ():
             kept[spot.slices] = True
         needed[by_cell(kept[None, None]).all(-1)[0, :, :, 0]] = NEVER
@@ -145,7 +145,7 @@ class Course:
         if not written:
             return None
         planes = planes.clone()
-        for spot, shown in written:
+        for spot, shown in [*written, *self.known.tools(self._field.buffer)]:
             planes[:, *spot.slices] = shown
         return Guess(planes, tuple(spot for spot, _ in written), (0, 0), sure=True)
 

@@ -24,6 +24,7 @@ from engine.context import text_size_of
 from engine.desktop import markdown
 from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.routing import DOUBLE, SLACK
+from engine.desktop.text_buffer import TextBuffer
 from engine.desktop.text_history import KEPT_STEPS, History
 from engine.desktop.word_count import count
 from engine.events import Down, Event, Key, Move, Text, Up, Wheel
@@ -33,7 +34,6 @@ from engine.theme import Role
 from engine.typeface import Face
 from models.dreaming.letters import caret_in, letter_of
 from models.dreaming.papers import (
-    Clipboard,
     Laid,
     bar_part,
     editor_with,
@@ -45,6 +45,7 @@ from models.dreaming.papers import (
 )
 from models.dreaming.planes import shows
 from models.dreaming.reading import read, read_label
+from models.dreaming.standing_in import Clipboard
 from models.dreaming.steps import Step
 
 COUNT = re.compile(r"([\d,]+) words?(?: · ([\d,]+) characters?)?")
@@ -95,7 +96,12 @@ class Field:
     def place(self) -> dict[str, Any] | None:
         """Where the caret of the field in focus is, and how far its text is scrolled, as of `papers.editor_with`; None where that is not
         known."""
-        return _place_of(self._open.editor, 0) if self._open and self._open.begins and self._open.ends else None
+        return _place_of(self._open.editor, 1) if self._open and self._open.begins and self._open.ends else None
+
+    @property
+    def buffer(self) -> TextBuffer | None:
+        """What is written in the field in focus; None where that is not known."""
+        return self._open.editor.buffer if self._open else None
 
     def edited(self, told: str | None) -> bool:
         """Whether a text that was told before says something else now."""

@@ -7,9 +7,7 @@ it is dreamt. Pictures are uint8 (PLANES, h, w).
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -31,6 +29,7 @@ from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.find_bar import FindBar, beside
 from engine.desktop.note_page import NotePage, tools
 from engine.desktop.paintbox import Paintbox, draw_deeds, picture_place, picture_room
+from engine.desktop.text_buffer import TextBuffer
 from engine.desktop.text_field import TextField
 from engine.desktop.toolbar import parted
 from engine.desktop.word_count import count, told
@@ -42,7 +41,8 @@ from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, fit, line_height
 from models.dreaming.letters import caret_in
 from models.dreaming.pictures import CALCULATOR, NOTES, drawn, reinked
-from models.dreaming.planes import shows
+from models.dreaming.planes import FILLED, SEEN, shows
+from models.dreaming.standing_in import Chosen, Clipboard, Listed, values
 
 HALF = 0.5  # of a field's upper edge, where it is lit as what has the focus
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
@@ -51,45 +51,6 @@ FILES, LOG, PAINT, SETTINGS = (list(APPS).index(app) for app in ("Files", "Log",
 WHOLE = (CALCULATOR, FILES, SETTINGS)  # of which all follows from what is told
 
 Laid = tuple[Rect, Tensor]
-
-
-class Clipboard:
-    """All that an editor needs of a system."""
-
-    clipboard = ""
-
-
-class Chosen:
-    """All that Settings need of a system, as their rows tell it (`Settings.listed`)."""
-
-    def __init__(self, rows: Sequence[str]) -> None:
-        self._rows = list(rows)
-
-    def preference(self, key: str) -> Any:
-        return _values(self._rows)[key]
-
-    def known(self) -> list[str]:
-        return self._rows
-
-
-def _values(rows: Sequence[str]) -> dict[str, Any]:
-    """What rows say of which each is a name and, behind a tab, a value in JSON."""
-    return {name: json.loads(value) for name, _, value in (row.partition("\t") for row in rows)}
-
-
-class Listed:
-    """All that Files need of a system, as their rows tell it (`Files.listed`)."""
-
-    def __init__(self, work: Work) -> None:
-        *names, (_, _, binned) = (row.partition("\t") for row in work.rows)
-        self._listed = {work.page == "bin": [name for name, _, _ in names]}
-        self._binned, self.documents = [""] * int(binned), self
-
-    def names(self, binned: bool = False) -> list[str]:
-        return self._listed.get(binned, self._binned)
-
-    def focus(self, app: App, name: str) -> None:
-        pass
 
 
 def editor_with(text: str, place: dict[str, Any] | None = None, system: Clipboard | None = None) -> Editor:
@@ -104,7 +65,9 @@ def set_out(editor: Editor, box: Rect, size: int, caret_on: bool, focus: bool = 
     it has that."""
     outer = Rect(0, 0, box.w, box.h)
     sheet = Sheet(size, focus=NAME if focus else "", caret_on=caret_on)
-    widget = editor.draw(Canvas(sheet, outer), NAME, outer)
+    canvas = Canvas(sheet, outer)
+    canvas.fill(outer, Role.SURFACE)
+    widget = editor.draw(canvas, NAME, outer)
     return drawn(sheet.items, box.w, box.h), widget.touch or Touch()
 
 
@@ -155,11 +118,23 @@ def unfocused(held: Tensor) -> Tensor:
     if box is None:
         return held
     inside, out = box.inset(1, 1, 1, 1), held.clone()
-    out[:3, *box.slices] = torch.from_numpy(NEUTRAL[Role.BORDER])[:, None, None]
-    out[:3, *inside.slices] = held[:3, *inside.slices]
+    empty = _empty_field(box.w, box.h)
+    edge = empty[SEEN:FILLED].bool().any(0)  # corners, which may be rounded
+    edge[[0, -1]] = edge[:, [0, -1]] = True
+    out[:, *box.slices] = torch.where(edge, empty, held[:, *box.slices])
     if (caret := caret_in(held, inside)) is not None:
         out[:3, *caret.slices] = torch.from_numpy(NEUTRAL[Role.FIELD])[:, None, None]
     return out
+
+
+def _empty_field(w: int, h: int) -> Tensor:
+    """A field that has no focus, uint8 (PLANES, h, w)."""
+    sheet, outer = Sheet(), Rect(0, 0, w, h)
+    canvas = Canvas(sheet, outer)
+    canvas.fill(outer, Role.SURFACE)
+    canvas.fill(outer, Role.FIELD, "field")
+    canvas.outline(outer, Role.BORDER, shape="field")
+    return drawn(sheet.items, w, h)
 
 
 def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None = None, focus: bool = False) -> bool:
@@ -184,7 +159,7 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
     if is_whole(work):
         app_of(work, size).draw(canvas)
     elif work.app == PAINT and parts:
-        chosen = _values(work.rows)
+        chosen = values(work.rows)
         Paintbox(chosen, _nothing).draw(canvas)
         draw_deeds(canvas, defaultdict(lambda: _nothing), chosen["undo"], chosen["redo"])
     elif work.app == LOG:
@@ -253,8 +228,8 @@ def _draw_notes(canvas: Canvas, box: Rect, work: Work) -> None:
     canvas.scrollbar(Rect(box.right - 13, box.y + 2, 10, box.h - 4), first, page, len(names), _nothing)
 
 
-def told_parts(held: Rect, work: Work, size: int, text: bool = True) -> list[Rect]:
-    """Where in what a window holds nothing stands but what is told; text: a document's too."""
+def told_parts(held: Rect, work: Work, size: int, text: bool = True, tooled: bool = False) -> list[Rect]:
+    """Where in what a window holds nothing stands but what is told; text: a document's too; tooled: and the tools above one, which follow from it."""
     row = row_height(size)
     if work.app in WHOLE:
         return [held] if is_whole(work) else []
@@ -268,7 +243,31 @@ def told_parts(held: Rect, work: Work, size: int, text: bool = True) -> list[Rec
     page = _note_page(held, work, size)
     listed = [page.list.inset(2, 2, 2, 2)] if page.list else []
     asked = [page.question] if page.question and work.typed is not None else []
-    return [*listed, *asked, *([page.text] if text and isinstance(work.content, str) else [])]
+    above = [page.tools] if tooled and page.tools else []
+    return [*listed, *asked, *above, *([page.text] if text and said_by(work) is not None else [])]
+
+
+def tool_row(held: Rect, work: Work, size: int, buffer: TextBuffer) -> list[Laid]:
+    """The tools above a text in what a window of Notes holds, as they are for what is written; none where there is no room for them."""
+    where = _note_page(held, work, size).tools if work.app == NOTES else None
+    if where is None:
+        return []
+    sheet, outer = Sheet(size), Rect(0, 0, where.w, where.h)
+    canvas = Canvas(sheet, outer)
+    canvas.fill(outer, Role.SURFACE)
+    _draw_tools(canvas, outer, work, buffer)
+    return [(where, drawn(sheet.items, where.w, where.h))]
+
+
+def _draw_tools(canvas: Canvas, where: Rect, work: Work, buffer: TextBuffer) -> None:
+    toolbar.draw(canvas, where, tools(buffer, "list" in work.page, "find" in work.page, defaultdict(lambda: _nothing)))
+
+
+def said_by(work: Work) -> str | None:
+    """The text of its document, if that is one, and told; a note that has no name yet says nothing."""
+    if isinstance(work.content, str):
+        return work.content
+    return "" if work.app == NOTES and not work.name else None
 
 
 def text_box(held: Rect, work: Work, size: int) -> Rect:
@@ -285,11 +284,11 @@ def _lay_text(picture: Tensor, work: Work, size: int, place: dict[str, Any] | No
     outer = _outer(picture)
     sheet, text = Sheet(size), work.content if isinstance(work.content, str) else ""
     canvas = Canvas(sheet, outer)
-    lists, asks = "list" in work.page, "find" in work.page
+    asks = "find" in work.page
     page, editor = _note_page(outer, work, size), editor_with(text, place)
     canvas.fill(outer, Role.SURFACE, "body")
     if page.tools:
-        toolbar.draw(canvas, page.tools, tools(editor.buffer, lists, asks, defaultdict(lambda: _nothing)))
+        _draw_tools(canvas, page.tools, work, editor.buffer)
     if page.list:
         canvas.fill(page.list, Role.FIELD, "field")
         canvas.outline(page.list, Role.BORDER, shape="field")

@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.context import text_size_of
-from engine.events import Ask, Down, Event, Key, Move, Up, Wheel
+from engine.desktop.text_buffer import TextBuffer
+from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures
 from models.dreaming.book import GROUND, Book
 from models.dreaming.codes import NOWHERE, codes_of
-from models.dreaming.papers import focused
+from models.dreaming.papers import Laid, focused, said_by, text_box, tool_row
 from models.dreaming.planes import PLANES, joined, moved, movement
 from models.dreaming.popups import Deed, Popups, Screen
 from models.dreaming.windows import Windows
@@ -147,7 +148,7 @@ class Recollection:
     @property
     def text(self) -> str | None:
         """What the document in the window in front says, if it is a text that the context told of."""
-        return self._windows.text
+        return said_by(page[1]) if (page := self._windows.page) else None
 
     @property
     def document(self) -> int:
@@ -158,12 +159,17 @@ class Recollection:
     @property
     def told_text(self) -> Rect | None:
         """Where that text stands, frame pixels, while nothing is open above it."""
-        return None if self.popups else self._windows.text_box
+        page = self._windows.page
+        return text_box(*page) if page and self.text is not None and not self.popups else None
 
-    @property
-    def kept(self) -> Tensor:
+    def kept(self, event: Event | None) -> Tensor:
         """Where an event leaves what is told of windows as it was laid, while nothing is open above it: bool (H, W)."""
-        return torch.zeros(self.planes.shape[1:], dtype=torch.bool) if self.popups else self._windows.kept
+        return torch.zeros(self.planes.shape[1:], dtype=torch.bool) if self.popups else self._windows.kept(isinstance(event, (Key, Text)))
+
+    def tools(self, buffer: TextBuffer | None) -> list[Laid]:
+        """The tools above the text of the window in front, as they are for what is written, while nothing is open above them."""
+        page = self._windows.page
+        return tool_row(*page, buffer) if page and buffer is not None and not self.popups else []
 
     def refocused(self, event: Event | None, edited: bool) -> bool:
         """Whether that text has the focus now, and is not shown so: an event gave it that, or edited it."""

@@ -29,7 +29,7 @@ from models.dreaming.frames import Form, Frame
 from models.dreaming.letters import letter_of
 from models.dreaming.lights import Lit
 from models.dreaming.panes import Kept, Panes, Told
-from models.dreaming.papers import PAINT, is_whole, lay_out, text_box, told_parts, unfocused
+from models.dreaming.papers import PAINT, is_whole, lay_out, told_parts, unfocused
 from models.dreaming.pictures import BELOW, NOTES, RIGHT, stretched
 from models.dreaming.placed import Placed, apps_of, form_of, placed_by, with_work
 from models.dreaming.planes import PLANES
@@ -201,16 +201,22 @@ class Windows:
         """What is open in windows, by app."""
         return self._panes.told.work
 
-    @property
-    def kept(self) -> Tensor:
-        """Where windows show what is told of them, which an event leaves as it was laid: bool (H, W)."""
+    def kept(self, keyed: bool) -> Tensor:
+        """Where windows show what is told of them, which an event leaves as it was laid: bool (H, W). keyed: whether that is a key, which lights no
+        tools."""
         kept = torch.zeros(self.ground.shape[1:], dtype=torch.bool)
         for window in reversed(self._shown):
             kept[window.rect.meet(self.area).slices] = False
             work = self._work.get(window.app)
-            for told in told_parts(self._form.inside(window.rect), work, self._text_size) if work is not None else ():
+            for told in told_parts(self._form.inside(window.rect), work, self._text_size, tooled=keyed) if work is not None else ():
                 kept[told.meet(self.area).slices] = True
         return kept
+
+    @property
+    def page(self) -> tuple[Rect, Work, int] | None:
+        """Where the window in front holds something, frame pixels, what is told of its app, and the size of text."""
+        front = self._shown[0] if self._shown else None
+        return (self._form.inside(front.rect), self._work[front.app], self._text_size) if front and front.app in self._work else None
 
     @property
     def _form(self) -> Form:
@@ -236,18 +242,6 @@ class Windows:
     def writes(self) -> bool:
         """Whether a text may be written in that window: where windows' work is told, that is Notes."""
         return not self._work or (bool(self._shown) and self._shown[0].app == NOTES)
-
-    @property
-    def text(self) -> str | None:
-        """What the document of that window says, if it is a text that was told."""
-        work = self._work.get(self._shown[0].app) if self._shown else None
-        return work.content if work is not None and isinstance(work.content, str) else None
-
-    @property
-    def text_box(self) -> Rect | None:
-        """Where that stands, frame pixels."""
-        front = self._shown[0] if self._shown else None
-        return text_box(self._form.inside(front.rect), self._work[front.app], self._text_size) if front and self.text is not None else None
 
     def focusing(self, planes: Tensor, place: dict[str, Any] | None) -> Tensor:
         """What is shown, `planes`, once that text has the focus; place: in it, as of `papers.lay_out`."""
