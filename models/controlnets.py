@@ -114,7 +114,7 @@ def controlnet(place: Path, findings: Findings | None = None) -> ControlNet:
                 raise CheckpointError(f"{place} is no ControlNet's folder: there is no {CONFIG} in it that says {CONTROLNET}; give that folder, or a file")
         with findings.row("settings"):
             settings = dict(bounded(read_json(place / CONFIG), place / CONFIG))
-            findings.tell("settings", f"{len(settings)}")
+            findings.tell("settings", f"{ControlNet.part} {len(settings)}")
         with findings.row("headers"):
             path, *more = files_of(place, OPEN)
             if more:
@@ -129,6 +129,8 @@ def controlnet(place: Path, findings: Findings | None = None) -> ControlNet:
             raise CheckpointError(f"{path} is {other or 'no ControlNet that is known here'}; {READ}")
         title = _title(entries)
         findings.tell("family", title)
+    if not settings:
+        findings.tell("settings", "what its tensors tell")
     return ControlNet(place, path, title, _layers(entries), settings)
 
 
