@@ -52,6 +52,7 @@ class PainterSpec:
     compiled: bool = False  # whether a compiler is tried on the networks, see models.compiling
     sampler: str = "auto"  # "own", or a name of models.loras.samplers; "auto": as the LoRAs ask
     vae: str = "auto"  # an autoencoder's name or file, or "own": the checkpoint's; "auto": as models.autoencoders finds one
+    controlnet: str = ""  # a ControlNet's name, folder or file; "": the checkpoint's own, if it has one
 
     @property
     def weights(self) -> tuple[tuple[str, float], ...]:

@@ -1,7 +1,7 @@
 """The profile: the one folder that holds everything a user has.
 
     settings.toml  journal.sqlite  lock
-    documents/  checkpoints/  loras/  embeddings/  vae/  text_encoders/  captures/
+    documents/  checkpoints/  loras/  embeddings/  vae/  text_encoders/  controlnets/  captures/
 
 Copying it moves everything, deleting it resets everything.
 """
@@ -20,7 +20,7 @@ from engine.errors import ProfileError
 from engine.paths import path_said
 
 HOME_VARIABLE = "PIXELOS_HOME"
-FOLDERS = ("documents", "checkpoints", "loras", "embeddings", "vae", "text_encoders", "captures")
+FOLDERS = ("documents", "checkpoints", "loras", "embeddings", "vae", "text_encoders", "controlnets", "captures")
 
 # What a lock held by another process answers with.
 _HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}

@@ -87,6 +87,14 @@ def _coder_wan(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
     return library.convert_wan_vae_to_diffusers({name.removeprefix(CODER).removeprefix(VAE): tensor for name, tensor in tensors.items()})
 
 
+def _control(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    """A ControlNet's, by either's names. What XL is told beside words the library leaves out, and of what lacks it makes None."""
+    mapping: Any = library.DIFFUSERS_TO_LDM_MAPPING
+    told = {ours: tensors[theirs] for ours, theirs in mapping["unet"]["addition_embed_type"].items() if theirs in tensors}
+    found = {**library.convert_controlnet_checkpoint(tensors, {"layers_per_block": 2, **config}), **told}
+    return {name: tensor for name, tensor in found.items() if tensor is not None}
+
+
 def _clip(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
     return library.convert_ldm_clip_checkpoint(tensors)
 
@@ -209,6 +217,9 @@ TRAINED_CODERS = {  # the same, by the names of the program that trained it
     "AutoencoderKL": Arrangement(CODER, "vae", _coder), "AutoencoderKLFlux2": Arrangement(CODER, "vae", _coder_flux2),
     "AutoencoderKLQwenImage": Arrangement(CODER, "vae", _coder_wan),
 }  # fmt: skip
+
+
+CONTROL = Arrangement("", "controlnet", _control)  # of a file that is a ControlNet and nothing else
 
 
 class Denoiser(NamedTuple):

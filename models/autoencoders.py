@@ -11,22 +11,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.errors import CheckpointError
 from engine.painter import AUTO, OWN
-from engine.paths import path_said
 from models.families import Family
 from models.findings import Findings
 from models.first_look import header_alone
 from models.joined import Joined
 from models.layout import layout
-from models.places import BESIDE, Found, found_in, named, repository_of
+from models.places import BESIDE, Found, found_in, place_said, repository_of
 from models.safetensors_file import SafetensorsFile, open_safetensors
 from models.survey import Pair
 
 LARGEST = 4 * 2**30  # bytes
-PREFIX = "first_stage_model."
 FULL, TINY, FLUX2, QWEN = "AutoencoderKL", "AutoencoderTiny", "AutoencoderKLFlux2", "AutoencoderKLQwenImage"
 OF = {TINY: "tiny ", FLUX2: "FLUX.2 ", QWEN: "Qwen-Image "}
 OWN_SETTING = {FULL: "block_out_channels", FLUX2: "block_out_channels", QWEN: "base_dim"}  # by which settings are those of such a class
@@ -51,6 +49,8 @@ class Autoencoder:
     channels: int
     trained: bool = False
     width: int = 0
+    part: ClassVar[str] = "vae"
+    prefix: ClassVar[str] = "first_stage_model."
 
     @property
     def path(self) -> Path:
@@ -118,11 +118,11 @@ def holds_autoencoder(entries: Mapping[str, Any]) -> bool:
 def _coded(entries: Mapping[str, Any]) -> tuple[str, int, bool, int] | None:
     """Class, channels, whether it is named as it was trained, and width, of a whole one."""
     beginnings = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.", "loss.", "model_ema.", "bn.", "conv1.", "conv2.")
-    if not all(name.removeprefix(PREFIX).startswith(beginnings) for name in entries):
+    if not all(name.removeprefix(Autoencoder.prefix).startswith(beginnings) for name in entries):
         return None
     if (tiny := entries.get("decoder.layers.0.weight")) is not None and len(tiny.shape) == 4:
         return TINY, tiny.shape[1], False, tiny.shape[0]
-    for prefix, layer, dimensions in (("", "conv_in", 4), (PREFIX, "conv_in", 4), ("", "conv1", 5), ("", "conv_in", 5)):
+    for prefix, layer, dimensions in (("", "conv_in", 4), (Autoencoder.prefix, "conv_in", 4), ("", "conv1", 5), ("", "conv_in", 5)):
         first = entries.get(f"{prefix}decoder.{layer}.weight")
         if first is not None and len(first.shape) == dimensions and f"{prefix}encoder.{layer}.weight" in entries:
             cls = QWEN if dimensions == 5 else FLUX2 if f"{prefix}bn.running_mean" in entries else FULL
@@ -176,12 +176,12 @@ def chosen(
     if setting == OWN and not lacking:
         return None
     if said not in (AUTO, OWN):
-        found = autoencoder(place_of(said, profile))
+        found = autoencoder(place_said(said, home, "vae", "--vae"))
         if why := _misfit(found, family, channels):
             raise CheckpointError(f"{found.path} does not go with {checkpoint.name}: {why}; give one made for {family.title}, or --vae own")
         return found
     if setting not in (AUTO, OWN):
-        found = autoencoder(_place(setting, home, f"{home}/settings.toml: vae"))
+        found = autoencoder(place_said(setting, home, "vae", f"{home}/settings.toml: vae"))
         if not (why := _misfit(found, family, channels) or _other_kind(found, family)):
             return found
         findings.note(f"the autoencoder {found.path.name} of settings.toml is not used: {why}")
@@ -196,21 +196,6 @@ def _setting(profile: Path | None) -> str:
     from engine.settings import Settings  # dear, as in models.places
 
     return Settings.load(profile / "settings.toml").vae if profile is not None else AUTO
-
-
-def place_of(said: str, profile: str | None) -> Path:
-    """Where the autoencoder lies that is given by name or file. Raises CheckpointError if there is none."""
-    return _place(said, Path(profile) if profile is not None else None, "--vae")
-
-
-def _place(said: str, profile: Path | None, who: str) -> Path:
-    path = path_said(said, CheckpointError)
-    if not path.is_file():
-        path = (named(said, profile, "vae") if profile is not None else None) or path
-    if not path.is_file():
-        known = ", ".join(found.name for found in found_in(profile) if found.kind == "vae") or "none"
-        raise CheckpointError(f"{who}: there is no autoencoder {said!r}; known are {known}; or give auto, own or a file")
-    return path
 
 
 def _misfit(found: Autoencoder, family: Family, channels: int) -> str:

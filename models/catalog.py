@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, cast
 from engine.errors import CheckpointError
 from engine.painter import AUTO, OWN, GuidePainter, Painter, PainterSpec
 from engine.paths import path_said
-from models.places import INDEX, found_in, named
-from models.whole import refuse_foreign, whole
+from models.places import found_in, named, place_said
+from models.whole import INDEX, refuse_foreign, whole
 
 if TYPE_CHECKING:
     import torch
 
     from engine.checkpoints import CheckpointFacts
+    from models.controlnets import ControlNet
     from models.findings import Findings
     from models.loading import BundledCheckpoint
     from models.prompted.checkpoint import PromptedCheckpoint
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
 NO_LORAS = "takes no LoRAs and no other sampler; leave --lora and --sampler out, or give an open checkpoint with --checkpoint"
 NO_VAE = "has no autoencoder that could be another; leave --vae out, or give an open checkpoint with --checkpoint"
+NO_CONTROL = "takes no ControlNet; leave --controlnet out, or give an open checkpoint of Stable Diffusion with --checkpoint"
 ALWAYS = ("bundled", "guide")
 BUNDLED = Path(__file__).parent / "bundled"
 LIBRARIES = (  # to open a painter with
     "models.latent_painter", "models.prompted.painter", "models.probe", "models.ladder", "models.survey", "models.loading",
-    "models.prompted.from_file", "models.autoencoders", "engine.settings", "diffusers.models.unets.unet_2d_condition", "transformers.models.clip.modeling_clip",
+    "models.prompted.from_file", "models.autoencoders", "models.controlnets", "engine.settings", "diffusers.models.unets.unet_2d_condition", "transformers.models.clip.modeling_clip",
 )  # fmt: skip
 RANDOM = "random:"  # and the name of a preset: its architecture with random weights, see models.presets
 
@@ -86,27 +88,41 @@ def open_checkpoint(
 
     findings = findings if findings is not None else Findings()
     surveyed = _looked_at(path, findings)
-    from models.autoencoders import chosen
-
-    held, choose = _held(spec), partial(chosen, spec.vae if spec is not None else AUTO, path, profile)
-    if surveyed is None:
-        from models.prompted.from_file import build_from_file
-
-        folders, words = lenders(profile), text_encoders(profile)
-        with limited_memory(path, *folders, *words):
-            return build_from_file(path, findings, folders, held, choose, words)
     name = "bundled" if path == BUNDLED else path.name
-    if surveyed.index["_class_name"] == "PixelOSPipeline":
-        if spec is not None and spec.vae not in (AUTO, OWN):
-            raise CheckpointError(f"the checkpoint {name} {NO_VAE}")
-        from models.loading import build_bundled as build
-    else:
-        from models.prompted.opening import build_prompted
+    if surveyed is not None and surveyed.index["_class_name"] == "PixelOSPipeline":
+        if spec is not None:
+            _refuse_parts(spec, name)
+        from models.loading import build_bundled
 
         with limited_memory(path):
-            return build_prompted(surveyed, name, (), held, choose)
-    with limited_memory(path):
-        return build(surveyed, name)
+            return build_bundled(surveyed, name)
+    control = control_of(spec) if spec is not None else None
+    from models.autoencoders import chosen
+    from models.prompted.opening import Opening, build_prompted
+
+    how = Opening(_held(spec), partial(chosen, spec.vae if spec is not None else AUTO, path, profile), control)
+    beside = [control.path] if control is not None else []
+    if surveyed is not None:
+        with limited_memory(path, *beside):
+            return build_prompted(surveyed, name, (), how)
+    from models.prompted.from_file import build_from_file
+
+    folders, words = lenders(profile), text_encoders(profile)
+    with limited_memory(path, *folders, *words, *beside):
+        return build_from_file(path, findings, folders, how, words)
+
+
+def control_of(spec: PainterSpec) -> ControlNet | None:
+    """The ControlNet that `spec` names, by its header; None where it names none. Raises CheckpointError."""
+    if not spec.controlnet:
+        return None
+    from models.controlnets import controlnet
+
+    return controlnet(place_said(spec.controlnet, _home(spec), "controlnet", "--controlnet"))
+
+
+def _home(spec: PainterSpec) -> Path | None:
+    return Path(spec.profile) if spec.profile is not None else None
 
 
 def _looked_at(path: Path, findings: Findings) -> Survey | None:
@@ -127,9 +143,10 @@ def first_look(spec: PainterSpec) -> None:
     if spec.checkpoint != "guide" and not spec.checkpoint.startswith(RANDOM):
         look_at(resolve(spec.checkpoint, spec.profile))
         if spec.vae not in (AUTO, OWN):
-            from models.autoencoders import autoencoder, place_of
+            from models.autoencoders import autoencoder
 
-            autoencoder(place_of(spec.vae, spec.profile))
+            autoencoder(place_said(spec.vae, _home(spec), "vae", "--vae"))
+        control_of(spec)
 
 
 def look_at(path: Path) -> None:
@@ -158,8 +175,18 @@ def check_spec(spec: PainterSpec) -> None:
         raise CheckpointError(f"unknown mode {spec.mode!r}; use guided or dream")
     if spec.checkpoint in ("guide", "bundled") and (spec.loras or spec.sampler != "auto"):
         raise CheckpointError(f"the checkpoint {spec.checkpoint} {NO_LORAS}")
-    if spec.checkpoint in ("guide", "bundled") and spec.vae not in (AUTO, OWN):
-        raise CheckpointError(f"the checkpoint {spec.checkpoint} {NO_VAE}")
+    if spec.checkpoint in ("guide", "bundled"):
+        _refuse_parts(spec, spec.checkpoint)
+    if spec.checkpoint.startswith(RANDOM) and spec.controlnet:
+        raise CheckpointError(f"the checkpoint {spec.checkpoint} {NO_CONTROL}")
+
+
+def _refuse_parts(spec: PainterSpec, name: str) -> None:
+    """Raises CheckpointError where `spec` names a part for a checkpoint that has no such part."""
+    if spec.vae not in (AUTO, OWN):
+        raise CheckpointError(f"the checkpoint {name} {NO_VAE}")
+    if spec.controlnet:
+        raise CheckpointError(f"the checkpoint {name} {NO_CONTROL}")
 
 
 def facts_of(spec: PainterSpec) -> list[CheckpointFacts]:

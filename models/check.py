@@ -18,7 +18,7 @@ from engine.painter import PainterSpec
 from models.catalog import NO_LORAS, open_checkpoint, probed, resolve
 from models.findings import ROWS, Findings
 from models.limits import weights_size
-from models.places import Found, found_in, named
+from models.places import Found, found_in, kind_of_folder, named
 from models.whole import refuse_foreign, whole
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Row:
 class Verdict:
     """One checkpoint, or what goes with one. why: "" if it can be loaded, else what is wrong and what to do; sizes in
     megabytes; memory_mb: weights in float32, with the activations of a frame of the usual size (measured of the bundled family,
-    estimated of others; of what was only glanced at, weights alone); rows: what was looked at, in order; notes: what is ignored, and why; kind: checkpoint, lora, embedding, vae or text encoder;
+    estimated of others; of what was only glanced at, weights alone); rows: what was looked at, in order; notes: what is ignored, and why; kind: a key of models.places.PROFILE;
     place: "profile", or whose folder it lies in; plan: how it would lie in the memory there is now, for a frame of the usual size, which
     takes needs_mb of it;
     file_sha256: of the file alone, where it is one: `sha256` is of all that was read for it."""
@@ -89,7 +89,7 @@ def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits:
             return _lora(path, fits, profile, findings)
         if kind == "embedding":
             return _embedding(path, findings)
-        if kind in ("vae", "text encoder"):
+        if kind in ("vae", "controlnet", "text encoder"):
             return _part(path, kind, fits, profile, findings)
         found = open_checkpoint(path, findings, profile)
         if paint:
@@ -173,6 +173,7 @@ def sizes_of(found: Found) -> Sizes:
     """From headers alone. Raises CheckpointError."""
     from models.autoencoders import autoencoder
     from models.bits import linear_entries
+    from models.controlnets import controlnet
     from models.embeddings import suits, widths_of
     from models.first_look import PIPELINE, look_at_folder, our_parts, recognised
     from models.loose import text_encoder
@@ -184,6 +185,10 @@ def sizes_of(found: Found) -> Sizes:
     from models.survey import parts_named, survey
     from models.weights import files_of
 
+    if found.kind == "controlnet":
+        lone = controlnet(found.path)
+        with lone.opened() as file:
+            return Sizes(lone.title, {lone.part: _numbers(file.entries)}, {})
     if found.path.is_dir():
         surveyed = survey(found.path)
         look_at_folder(surveyed)  # what is refused by it when it is opened is known to be refused
@@ -233,7 +238,7 @@ def _place(checkpoint: str, profile: str | None) -> Path:
 def _kind(path: Path) -> str:
     """By what a file holds. Raises CheckpointError."""
     if path.is_dir():
-        return "checkpoint"
+        return kind_of_folder(path) or "checkpoint"
     from models.safetensors_file import TAUGHT_NAME
     from models.weight_files import opened_file
 
@@ -275,28 +280,30 @@ def _embedding(path: Path, findings: Findings) -> Verdict:
 
 
 def _part(path: Path, kind: str, fits: str | None, profile: str | None, findings: Findings) -> Verdict:
-    """A part that lies alone, read to its end; with `fits`, an autoencoder as that checkpoint's."""
+    """A part that lies alone, read to its end; with `fits`, an autoencoder or a ControlNet as that checkpoint's."""
     from models.autoencoders import VAE_ROWS, autoencoder
+    from models.controlnets import CONTROL_ROWS, controlnet
     from models.loose import TEXT_ROWS, read_text_encoder
-    from models.prompted.opening import read_autoencoder
+    from models.prompted.opening import read_alone
 
-    title, rows = {"vae": ("autoencoder", VAE_ROWS), "text encoder": ("text encoder", TEXT_ROWS)}[kind]
+    title, rows = {"vae": ("autoencoder", VAE_ROWS), "controlnet": ("ControlNet", CONTROL_ROWS), "text encoder": ("text encoder", TEXT_ROWS)}[kind]
     try:
         if kind == "text encoder":
             title, sha256, numbers = read_text_encoder(path, findings)
         else:
-            alone = autoencoder(path, findings)
+            alone = autoencoder(path, findings) if kind == "vae" else controlnet(path, findings)
             title = alone.title
             if fits is None:
-                sha256, numbers = read_autoencoder(alone, findings)
+                sha256, numbers = read_alone(alone, findings)
             else:
-                other = open_checkpoint(resolve(fits, profile), findings, profile, replace(PROBE, vae=str(path)))
-                sha256, numbers = other.sha256, sum(parameter.numel() for parameter in other.parts["vae"].parameters())
+                spec = replace(PROBE, **{alone.part: str(path)})  # type: ignore[arg-type]
+                other = open_checkpoint(resolve(fits, profile), findings, profile, spec)
+                sha256, numbers = other.sha256, sum(parameter.numel() for parameter in other.parts[alone.part].parameters())
     except CheckpointError as error:
         return Verdict(path.stem, str(path), title, False, str(error), rows=_rows(findings, rows), notes=tuple(findings.notes), kind=kind)
     return Verdict(
         path.stem, str(path), title, True, "", sha256, numbers, _megabytes(path), rows=_rows(findings, rows), notes=tuple(findings.notes),
-        kind=kind, file_sha256=sha256_of(path),
+        kind=kind, file_sha256=sha256_of(path) if path.is_file() else "",
     )  # fmt: skip
 
 
@@ -307,9 +314,9 @@ def sha256_of(path: Path) -> str:
 
 
 def kind_of(file: File) -> str:
-    """What an open file is, by its tensors' names and shapes and what it says of itself: "checkpoint", "lora", "embedding", "vae" or
-    "text encoder"."""
+    """What an open file is, by its tensors' names and shapes and what it says of itself: a key of models.places.PROFILE."""
     from models.autoencoders import holds_autoencoder
+    from models.controlnets import is_like_one
     from models.loose import holds_words
     from models.loras.reading import names_lora
 
@@ -319,6 +326,8 @@ def kind_of(file: File) -> str:
     small = len(entries) <= 2 and all(len(entry.shape) <= 2 for entry in entries.values())
     if entries and small:
         return "embedding"
+    if is_like_one(entries):
+        return "controlnet"
     return "vae" if holds_autoencoder(entries) else "text encoder" if holds_words(file) else "checkpoint"
 
 

@@ -9,7 +9,7 @@ import psutil
 from engine.checkpoints import CheckpointFacts, lora_row
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
-from models.catalog import BUNDLED
+from models.catalog import BUNDLED, control_of
 from models.check import MADE_FOR, UNFINISHED, UNTOLD, Sizes, glance, reason, sizes_of
 from models.families import FAMILIES
 from models.limits import weights_size
@@ -39,7 +39,7 @@ def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
             refuse_foreign(found.path)
         if not whole(found.path):
             raise CheckpointError(f"{found.path} {UNFINISHED}")
-        sizes, megabytes = sizes_of(found), weights_size(found.path) / 1e6
+        sizes, megabytes = _sizes(found, spec), weights_size(found.path) / 1e6
     except (CheckpointError, OSError) as error:
         return CheckpointFacts(found.name, "unknown", why=reason(error, found.path), licence=licence_of(found.path))
     family, parts, _ = sizes
@@ -48,6 +48,12 @@ def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
     return CheckpointFacts(
         found.name, family, sum(parts.values()), megabytes, planned.needs / 1e6, told, planned.fits, licence_of(found.path), wears=_wears(family)
     )
+
+
+def _sizes(found: Found, spec: PainterSpec) -> Sizes:
+    """With the ControlNet's that the spec names, which is of its own checkpoint. Raises CheckpointError."""
+    sizes, control = sizes_of(found), control_of(spec) if found.name == spec.checkpoint else None
+    return sizes if control is None else sizes._replace(parts={**sizes.parts, **sizes_of(Found(control.name, control.place, control.part)).parts})
 
 
 def lora_fact(found: Found) -> CheckpointFacts:

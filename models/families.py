@@ -44,7 +44,8 @@ SPARE: Mapping[str, Collection[Pair]] = {
 }  # parts that checkpoints come with and nobody paints with
 LEAST_STRENGTH = 0.2  # below it a scheduler of few steps finds no place to begin
 NEARLY = 0.1 + 1e-6  # how far below what was asked for a strength may come out
-CONTROL: Mapping[str, Collection[Pair]] = {"controlnet": {("diffusers", "ControlNetModel")}}
+CONTROLNET: Pair = ("diffusers", "ControlNetModel")
+CONTROL: Mapping[str, Collection[Pair]] = {"controlnet": {CONTROLNET}}
 
 
 def _flow(transformer: str, vae: str, scheduler: str = "FlowMatchEulerDiscreteScheduler", **words: str) -> dict[str, Collection[Pair]]:
@@ -260,6 +261,13 @@ def family_of(index: str, configs: Mapping[str, Mapping[str, Any]]) -> Family:
     why = f"cannot paint here: {ELSEWHERE[index]}" if index in ELSEWHERE else "is of no family that can paint here"
     known = ", ".join(["bundled", *(family.name for family in FAMILIES)])
     raise CheckpointError(f"{index!r} {why}; those that can are {known}")
+
+
+def with_controlnet(index: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]]) -> tuple[Family, dict[str, Any]]:
+    """The row of a checkpoint with a ControlNet beside its parts, and its index then; a row without `control` where it takes none.
+    Raises CheckpointError."""
+    told = {**index, "controlnet": [*CONTROLNET]}
+    return family_of(pipeline_of(told), {**configs, "model_index": told}), told
 
 
 def _fits(found: Any, wanted: Any) -> bool:

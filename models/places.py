@@ -11,32 +11,38 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.errors import CheckpointError
 from engine.paths import path_said
 from models.formats import PICKLES
 from models.plain_files import read_bytes
+from models.whole import INDEX, is_controlnet
 
 FILES = (".safetensors", ".gguf")
-INDEX = "model_index.json"
 MOST_FILES = 20_000  # looked at in one folder
-PROFILE = {"checkpoint": ("checkpoints",), "lora": ("loras",), "embedding": ("embeddings",), "vae": ("vae",), "text encoder": ("text_encoders",)}
+PROFILE = {"checkpoint": ("checkpoints",), "lora": ("loras",), "embedding": ("embeddings",), "vae": ("vae",), "text encoder": ("text_encoders",),
+           "controlnet": ("controlnets",)}  # fmt: skip
 COMFY = {"checkpoint": ("checkpoints", "diffusion_models", "unet", "diffusers"), "lora": ("loras",), "embedding": ("embeddings",), "vae": ("vae", "vae_approx"),
-         "text encoder": ("text_encoders", "clip")}  # fmt: skip
+         "text encoder": ("text_encoders", "clip"), "controlnet": ("controlnet",)}  # fmt: skip
 FORGE = {"checkpoint": ("models/Stable-diffusion",), "lora": ("models/Lora",), "embedding": ("embeddings",), "vae": ("models/VAE", "models/VAE-approx"),
-         "text encoder": ("models/text_encoder",)}  # fmt: skip
+         "text encoder": ("models/text_encoder",), "controlnet": ("models/ControlNet", "extensions/sd-webui-controlnet/models")}  # fmt: skip
 BESIDE = ".vae.safetensors"  # what A1111 calls the autoencoder of the checkpoint that lies beside it
 HUB = "models--"
-FOLDERS = {Path(name).name.casefold(): kind for kinds in (PROFILE, COMFY, FORGE) for kind, names in kinds.items() for name in names}
+FOLDERS = {Path(name).name.casefold(): kind for kinds in (PROFILE, COMFY, FORGE) for kind, names in kinds.items() for name in names if not name.endswith("/models")}
 CALLED = {
     "lora": re.compile("lora"),
     "embedding": re.compile("learned_embeds|textual[-_ ]inversion"),
     "vae": re.compile("(?<!no.)(?<!with.)(?<!baked.)(?<![a-z0-9])vae(?![a-z])|(?<![a-z0-9])tae(?:sd|f[0-9])|autoencoder|^ae$"),
     "text encoder": re.compile("text[-_ ]?encoder|^(?:clip_[lgh]|t5xxl|t5-v1_1)"),
+    "controlnet": re.compile("control[-_ ]?net|control_collection|^control_"),
 }  # what only files and repositories of a kind are called; a checkpoint may say of itself that it has a VAE, or none
+SAID = {  # of what an option may name: in words, what else may be given, and what is taken as it stands
+    "vae": ("autoencoder", "auto, own or a file", Path.is_file), "controlnet": ("ControlNet", "a folder or a file", Path.exists),
+}  # fmt: skip
 SHARD = re.compile("-[0-9]{5}-of-[0-9]{5}$")  # one of several files of a network is nothing alone
 
 
 class Found(NamedTuple):
-    """name: as options take it; kind: checkpoint, lora, embedding, vae or text encoder; place: "profile", or what other program's."""
+    """name: as options take it; kind: a key of PROFILE; place: "profile", or what other program's."""
 
     name: str
     path: Path
@@ -64,6 +70,18 @@ def named(name: str, profile: Path, kind: str = "") -> Path | None:
     alike = [found for found in found_in(profile) if kind in ("", found.kind) and name in (found.name, Path(found.name).stem)]
     best = min(alike, key=lambda found: (found.name != name, found.foreign), default=None)
     return best.path if best is not None else None
+
+
+def place_said(said: str, profile: Path | None, kind: str, who: str) -> Path:
+    """Where that lies which is given by name or path. kind: of SAID; who: gives it, for the message. Raises CheckpointError if there is none."""
+    title, instead, there = SAID[kind]
+    path = path_said(said, CheckpointError)
+    if not there(path):
+        path = (named(said, profile, kind) if profile is not None else None) or path
+    if not there(path):
+        known = ", ".join(found.name for found in found_in(profile) if found.kind == kind) or "none"
+        raise CheckpointError(f"{who}: there is no {title} {said!r}; known are {known}; or give {instead}")
+    return path
 
 
 def own_in(profile: Path) -> list[Found]:
@@ -118,8 +136,13 @@ def _kinds(home: Path, kinds: Mapping[str, tuple[str, ...]], place: str) -> Iter
 
 def _within(folder: Path, kind: str, place: str) -> Iterator[Found]:
     """Files and diffusers folders, and what somebody may have taken for one."""
-    for path in _walk(folder, (*FILES, *PICKLES), kind == "checkpoint"):
-        yield Found(path.name, path, "vae" if path.name.casefold().endswith(BESIDE) else kind, place)
+    for path in _walk(folder, (*FILES, *PICKLES), kind in ("checkpoint", "controlnet")):
+        yield Found(path.name, path, "vae" if path.name.casefold().endswith(BESIDE) else kind_of_folder(path) or kind, place)
+
+
+def kind_of_folder(path: Path) -> str:
+    """What a diffusers folder is: checkpoint, controlnet, or "" for none, and for a file."""
+    return "checkpoint" if (path / INDEX).is_file() else "controlnet" if is_controlnet(path) else ""
 
 
 def _walk(folder: Path, endings: tuple[str, ...], indexed: bool) -> Iterator[Path]:
@@ -127,7 +150,7 @@ def _walk(folder: Path, endings: tuple[str, ...], indexed: bool) -> Iterator[Pat
     seen = 0
     for home, folders, files in os.walk(folder):
         at = Path(home)
-        if indexed and INDEX in files and at != folder:
+        if indexed and at != folder and kind_of_folder(at):
             folders.clear()
             yield at
             continue
@@ -147,14 +170,13 @@ def _hub(home: Path) -> Iterator[Found]:
         if snapshot is None:
             continue
         name = repository.name.removeprefix(HUB).replace("--", "/")
-        if (snapshot / INDEX).is_file():
-            yield Found(name, snapshot, "checkpoint", "hub cache")
+        if kind := kind_of_folder(snapshot):
+            yield Found(name, snapshot, kind, "hub cache")
             continue
         for path in _walk(snapshot, FILES, indexed=True):
             inside = path.relative_to(snapshot)
             if path.is_dir() or not SHARD.search(path.stem):
-                kind = "checkpoint" if path.is_dir() else _kind_called(inside, name)
-                yield Found(f"{name}/{inside.as_posix()}", path, kind, "hub cache")
+                yield Found(f"{name}/{inside.as_posix()}", path, kind_of_folder(path) or _kind_called(inside, name), "hub cache")
 
 
 def _kind_called(inside: Path, repository: str) -> str:

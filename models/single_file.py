@@ -20,6 +20,7 @@ from engine.errors import CheckpointError
 from models.arrangements import (
     BEGINNINGS,
     CODER,
+    CONTROL,
     DENOISER,
     DENOISERS,
     FIRST,
@@ -34,8 +35,9 @@ from models.arrangements import (
     Arrangement,
     announced,
 )
-from models.autoencoders import PREFIX, Autoencoder
+from models.autoencoders import Autoencoder
 from models.configs import built
+from models.controlnets import ControlNet
 from models.findings import Findings
 from models.gguf_file import KINDS, GgufFile
 from models.layout import Layout, layout
@@ -46,6 +48,7 @@ from models.weights import Plan, Reading, assembled, finite, planned
 
 READABLE = {*FLOATS, *(kind.name for kind in KINDS.values())}
 File = SafetensorsFile | GgufFile
+Alone = Autoencoder | ControlNet  # a part that may take the place of a checkpoint's own
 PARTS = {  # of a file that is whole, by its denoiser's class
     "FluxTransformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2"},
     "SD3Transformer2DModel": {"transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"},
@@ -171,13 +174,13 @@ class Brought:
         return plan, {piece.names[told] for told in used}
 
 
-def alone(autoencoder: Autoencoder, file: File) -> Contents:
-    """What an open autoencoder holds."""
-    row = TRAINED_CODERS[autoencoder.cls] if autoencoder.trained else NAMED_CODER
+def alone(found: Alone, file: File) -> Contents:
+    """What an open part holds."""
+    row = CONTROL if isinstance(found, ControlNet) else TRAINED_CODERS[found.cls] if found.trained else NAMED_CODER
     begins = row.begins
-    told = {begins + name.removeprefix(PREFIX): name for name in file.entries if not goes_with_weights(name)}
+    told = {begins + name.removeprefix(found.prefix): name for name in file.entries if not goes_with_weights(name)}
     names = {name: held for name, held in told.items() if not HARMLESS.match(f"{CODER}{name.removeprefix(begins)}") and "model_ema." not in held}
-    return Contents(autoencoder.path, {"vae": Piece(row, names)}, autoencoder.cls, None)
+    return Contents(found.path, {found.part: Piece(row, names)}, found.cls, None)
 
 
 def contents_of(file: File, findings: Findings) -> Contents:

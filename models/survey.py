@@ -42,12 +42,7 @@ class Survey:
 def survey(folder: Path, findings: Findings | None = None) -> Survey:
     """Look over a folder. Raises CheckpointError where anything in it could run, or leads out of it."""
     findings = findings if findings is not None else Findings()
-    with findings.row("structure"):
-        files = _files(folder)
-        findings.tell("structure", f"{len(files)} files")
-    for row, look in LOOKS:
-        with findings.row(row):
-            findings.tell(row, look(folder, files, findings))
+    look_over(folder, findings)
     with findings.row("structure"):
         index = read_json(folder / INDEX)
         pipeline = index.get("_class_name")
@@ -57,6 +52,16 @@ def survey(folder: Path, findings: Findings | None = None) -> Survey:
     with findings.row("code"):
         refuse_code(index, folder / INDEX)
     return Survey(folder, index, findings)
+
+
+def look_over(folder: Path, findings: Findings) -> None:
+    """A folder, whatever it holds. Raises CheckpointError where anything in it could run, or leads out of it."""
+    with findings.row("structure"):
+        files = _files(folder)
+        findings.tell("structure", f"{len(files)} files")
+    for row, look in LOOKS:
+        with findings.row(row):
+            findings.tell(row, look(folder, files, findings))
 
 
 def look_over_words(folder: Path, findings: Findings) -> None:

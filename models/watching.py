@@ -30,7 +30,7 @@ CHANGES = ("created", "modified", "moved", "deleted", "closed")  # opening and r
 Stamp = tuple[int, int, int]
 SAID = {"checkpoint": "{} can paint: F2 shows it.", "lora": "{} is there: F2 offers it.",
         "embedding": "{} is there: say it in a style.", "vae": "{} is there: settings.toml and --vae take it.",
-        "text encoder": "{} is there, for files that lack one."}  # fmt: skip
+        "text encoder": "{} is there, for files that lack one.", "controlnet": "{} is there: --controlnet takes it."}  # fmt: skip
 
 
 class News(NamedTuple):

@@ -9,13 +9,17 @@ from engine.errors import CheckpointError
 from models.formats import GGUF, LARGEST_HEADER, foreign_kind, refusal
 from models.plain_files import LARGEST_FILE, opened, parsed, read_exactly, read_json
 
-INDEX = "model_index.json"
+INDEX, CONFIG = "model_index.json", "config.json"
+CONTROLNET = "ControlNetModel"  # the class that a ControlNet's folder says it is
 
 
 def whole(path: Path) -> bool:
-    """A file's header fits its size; a folder's index is there, and every file of weights that it holds is whole. Whether it
-    can be loaded is another question: `models.check`."""
+    """A file's header fits its size; a folder's index is there, or it is a ControlNet's, and every file of weights that it holds is
+    whole. Whether it can be loaded is another question: `models.check`."""
     try:
+        if is_controlnet(path):
+            weights = [*path.rglob("*.safetensors")]
+            return bool(weights) and all(map(whole, weights))
         if path.is_dir():
             index = read_json(path / INDEX)
             parts = [part for part, told in index.items() if isinstance(told, list) and told and told[0] is not None]
@@ -23,6 +27,14 @@ def whole(path: Path) -> bool:
         facts = path.stat()
         return _whole(path, facts.st_size, facts.st_mtime_ns)
     except (OSError, CheckpointError):
+        return False
+
+
+def is_controlnet(folder: Path) -> bool:
+    """Whether a folder is a ControlNet as diffusers saves one, and nothing else, by what it says itself."""
+    try:
+        return not (folder / INDEX).exists() and (folder / CONFIG).is_file() and read_json(folder / CONFIG).get("_class_name") == CONTROLNET
+    except CheckpointError:
         return False
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 READERS = (
     "plain_files", "safetensors_file", "gguf_file", "survey", "configs", "weights", "bits",
-    "loading", "prompted.opening", "loras.reading", "loras.origins", "autoencoders", "loose", "single_file", "arrangements",
+    "loading", "prompted.opening", "loras.reading", "loras.origins", "autoencoders", "controlnets", "loose", "single_file", "arrangements",
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from models.autoencoders import autoencoder
 from models.check import sizes_of
 from models.configs import bounded, known
 from models.context_encoder import ContextEncoder
+from models.controlnets import controlnet, misfit
 from models.denoiser import Denoiser
 from models.findings import Findings
 from models.gguf_file import open_gguf
@@ -33,7 +34,7 @@ from models.loose import text_encoder
 from models.loras.reading import read_lora
 from models.places import Found
 from models.plain_files import read_json
-from models.prompted.opening import recognised, tokenizer_of
+from models.prompted.opening import recognised, settings_of, tokenizer_of
 from models.safetensors_file import open_safetensors
 from models.survey import survey
 from models.weight_files import shards_of
@@ -138,6 +139,12 @@ def read_autoencoder(data: bytes, folder: Path) -> None:
     autoencoder(folder / "taesd_encoder.safetensors")
 
 
+def read_controlnet(data: bytes, folder: Path) -> None:
+    """As a ControlNet that lies alone, by its header, with the settings that it tells."""
+    (folder / "canny.safetensors").write_bytes(data)
+    misfit(settings_of(controlnet(folder / "canny.safetensors"), {}), {})
+
+
 def read_text_encoder(data: bytes, folder: Path) -> None:
     """As a text encoder that lies alone, by its header."""
     (folder / "t5.safetensors").write_bytes(data)
@@ -187,6 +194,12 @@ TARGETS: dict[str, Target] = {
                "lora_te_x.lora_up.weight": {"dtype": "F32", "shape": [2, 1], "data_offsets": [16, 24]}}, 24),
     )),
     "autoencoder": Target(read_autoencoder, _ALONE),
+    "controlnet": Target(read_controlnet, (
+        _file({"control_model.input_hint_block.0.weight": {"dtype": "F8_E4M3", "shape": [1, 3], "data_offsets": [0, 3]}, "control_model.input_blocks.1.0.in_layers.2.weight": {"dtype": "F8_E4M3", "shape": [2, 1], "data_offsets": [3, 5]},
+               "control_model.time_embed.0.weight": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [5, 6]}, "control_model.input_blocks.1.1.norm.weight": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [6, 7]}}, 7),
+        _file({"controlnet_cond_embedding.conv_in.weight": {"dtype": "F16", "shape": [1, 3], "data_offsets": [0, 6]}, "down_blocks.0.resnets.0.conv1.weight": {"dtype": "F16", "shape": [1], "data_offsets": [6, 8]},
+               "time_embedding.linear_1.weight": {"dtype": "F16", "shape": [1], "data_offsets": [8, 10]}, "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight": {"dtype": "F16", "shape": [1, 1], "data_offsets": [10, 12]}}, 12),
+    )),
     "text encoder": Target(read_text_encoder, _ALONE),
     "one file": Target(read_whole, _ALONE),
     "index": Target(read_index, (

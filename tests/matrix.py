@@ -15,6 +15,7 @@ from models.families import FAMILIES
 from tests import (
     test_families,
     test_family_swaps,
+    test_lone_controlnets,
     test_loras,
     test_previews,
     test_references,
@@ -28,7 +29,10 @@ TESTS: dict[str, tuple[Callable[..., Any], ...]] = {  # by column
     "a folder paints as the stock pipeline": (
         test_families.test_the_whole_frame_is_the_stock_pipelines, test_references.test_a_call_gives_what_the_stock_pipeline_gives,
     ),
-    "as one file": (test_single_files.test_a_file_paints_as_the_folder_it_was_made_of,),
+    "as one file": (
+        test_single_files.test_a_file_paints_as_the_folder_it_was_made_of,
+        test_lone_controlnets.test_a_file_with_a_controlnets_file_paints_as_the_folder_with_both,
+    ),
     "denoiser as one file": (test_single_files.test_a_denoiser_alone_takes_the_rest_from_a_folder_of_its_kind,),
     "guided, nothing else changes": (
         test_families.test_pixels_outside_the_damage_stay_bit_identical, test_references.test_pixels_outside_the_damage_stay_bit_identical,

@@ -62,6 +62,20 @@ def unet_names(names: list[str], layers: int) -> dict[str, str]:
     return {name: f"model.diffusion_model.{other}" for name, other in told.items()}
 
 
+def control_tensors(tensors: Tensors, layers: int, begins: str = "control_model.") -> Tensors:
+    """A ControlNet's, as the first program names them: half a U-Net, what it adds to the other half, and how it sees its picture."""
+    half = unet_names([name for name in tensors if not name.startswith("controlnet_")], layers)
+    told = {}
+    for name, tensor in tensors.items():
+        other = half.get(name, name).removeprefix("model.diffusion_model.")
+        for ours, theirs in ((r"controlnet_down_blocks\.(\d+)", r"zero_convs.\1.0"), (r"controlnet_mid_block", "middle_block_out.0"),
+                             (r"controlnet_cond_embedding\.conv_in", "input_hint_block.0"), (r"controlnet_cond_embedding\.conv_out", "input_hint_block.14"),
+                             (r"controlnet_cond_embedding\.blocks\.(\d+)", lambda found: f"input_hint_block.{2 * int(found[1]) + 2}")):  # fmt: skip
+            other = re.sub(ours, theirs, other)  # type: ignore[arg-type]
+        told[begins + other] = tensor
+    return told
+
+
 def _inner(name: str, kind: str) -> str:
     if kind == "attentions":
         return name

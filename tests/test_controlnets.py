@@ -7,6 +7,7 @@ among all families in `tests.test_families`). Here that measure itself is held t
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from models.families import FAMILIES, family_of, pipeline_of
 from models.prompted.stock import stock_frame
 from tests.hostile import edit_json
 from tests.test_families import SPEC, opened, painter_of, request, stock
+from tests.test_loras import given, lora_of, wears
 from tests.tiny_families import folder_of, tiny_controlnet, tiny_folder
 
 ROWS = {row.name: row for row in FAMILIES}
@@ -100,6 +102,17 @@ def test_one_made_of_instruct_pix2pixs_own_denoiser_is_shown_the_picture_too(tmp
     assert painter.pipeline.controlnet.config.in_channels == 8
     found = painter.frame(ASKED)
     assert (stock(folder, painter, ASKED) - found).abs().max() <= 1e-4 < (found - before).abs().max()
+
+
+@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+def test_one_that_lies_alone_paints_as_in_the_stock_pipeline_with_a_lora_too(tmp_path: Path, family: str) -> None:
+    folder = tiny_folder(tmp_path / family, family)
+    both = beside(Path(shutil.copytree(folder, tmp_path / "both")), tiny_controlnet(opened(folder).pipeline.unet))
+    lora = lora_of(folder, tmp_path / "a.safetensors"), 0.8
+    for worn in ((), (lora,)):
+        painter = painter_of(folder, controlnet=str(both / "controlnet"), loras=given(*worn), steps=2)
+        expected = stock(both, painter, ASKED, wears(*worn) if worn else lambda pipeline: None)
+        assert (expected - painter.frame(ASKED)).abs().max() <= 1e-4 and painter.info.family == {"sd1": "sd"}.get(family, family) + "-control"
 
 
 @pytest.mark.parametrize(("cls", "given", "of"), [

@@ -59,6 +59,20 @@ def painter(spec: PainterSpec) -> Painter:
     return careful(ReferencePainter(opened(folder), spec))
 
 
+def test_a_checkpoint_takes_a_session_over_from_itself_without_a_controlnet(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swap_mailbox, "ProcessMailbox", InThisProcess)
+    plain = PainterSpec(str(folder_of(checkpoints, FIRST)), size=SIZE, seed=5, threads=1, device="cpu", steps=1)
+    mailbox = SwapMailbox(painter, plain)
+    session = Session(Desktop(SIZE), mailbox)
+    before = session.step([Ask(0.1, "notes"), Text(0.2, "He")], 0.2).pixels.copy()
+    for spec, family in ((replace(plain, controlnet=str(folder_of(checkpoints, f"{FIRST}-control") / "controlnet")), f"{FIRST}-control"), (plain, FIRST)):
+        mailbox.swap(spec)
+        session.step((), 0.3)
+        taken = session.step((), 0.4).pixels.copy()
+        assert mailbox.latest is not None and (mailbox.latest.state, mailbox.latest.why) == ("done", "")
+        assert mailbox.info is not None and mailbox.info.family == family and (taken != before).any() == (spec != plain)
+
+
 @pytest.mark.parametrize("family", NAMES)
 def test_every_family_takes_over_a_session_and_gives_it_back(checkpoints: Path, family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(swap_mailbox, "ProcessMailbox", InThisProcess)

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from models.check import Verdict
 
 KEPT = ("bundled", "guide")  # names that are not the profile's to give or take
-FOLDERS = {"checkpoint": "checkpoints", "lora": "loras", "embedding": "embeddings", "vae": "vae", "text encoder": "text_encoders"}
+FOLDERS = {"checkpoint": "checkpoints", "lora": "loras", "embedding": "embeddings", "vae": "vae", "text encoder": "text_encoders",
+           "controlnet": "controlnets"}  # fmt: skip
 USES = {"checkpoint": "use it with --checkpoint {}", "lora": "use it with --lora {}", "embedding": "say {} in a style to use it",
-        "vae": "use it with --vae {}, or vae = in settings.toml", "text encoder": "files that lack one take it: {}"}  # fmt: skip
+        "vae": "use it with --vae {}, or vae = in settings.toml", "text encoder": "files that lack one take it: {}",
+        "controlnet": "use it with --controlnet {}"}  # fmt: skip
 BLOCK = 8 * 2**20  # bytes copied at a time
 
 

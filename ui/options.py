@@ -36,6 +36,9 @@ class Choice:
     vae: Annotated[
         str | None, typer.Option(metavar="auto|own|NAME|FILE", help="The autoencoder of an open checkpoint; own: the one that it brings.")
     ] = None
+    controlnet: Annotated[
+        str | None, typer.Option(metavar="NAME|FOLDER|FILE", help="A ControlNet that is shown the guide, beside an open checkpoint of Stable Diffusion.")
+    ] = None
     mode: Annotated[str | None, typer.Option(metavar="guided|dream", help="Whether the guide is given.")] = None
     size: Annotated[str | None, typer.Option(metavar="WIDTHxHEIGHT", help="Frame size (512x384).")] = None
     style: Annotated[str | None, typer.Option(metavar="TEXT", help="How it should look, in words.")] = None
@@ -93,7 +96,7 @@ class Choice:
             "checkpoint": self.checkpoint, "mode": self.mode, "steps": self.steps, "device": self.device,
             "dtype": self.dtype, "seed": self.seed, "size": parse_size(self.size) if self.size else None,
             "loras": tuple(_lora(text, self.folder()) for text in self.lora or ()) or None, "sampler": self.sampler,
-            "vae": self.vae,
+            "vae": self.vae, "controlnet": self.controlnet,
             "vram_budget": self.vram_budget, "compiled": self.compile,
         }  # fmt: skip
         given = {key: value for key, value in said.items() if value is not None}

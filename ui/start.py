@@ -87,7 +87,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
                 raise
             # It was chosen in the window, and has gone since: that must not keep the program from starting.
             desktop.say(f"{error}; bundled paints")
-            spec = replace(spec, checkpoint="bundled", loras=(), sampler="auto", vae="auto")
+            spec = replace(spec, checkpoint="bundled", loras=(), sampler="auto", vae="auto", controlnet="")
     desktop.prefer("loras", dict(spec.weights))
     here = _Here(spec)
     mailbox = SwapMailbox(open_carefully, spec, room=here.room, caps=settings.caps, libraries=LIBRARIES)
@@ -133,9 +133,9 @@ class _Here:
         return Memory(gpu["vram_free_gb"] * 2**30 / 1e6, tight or gpu["vram_free_gb"] < TIGHT * gpu["vram_gb"], "GPU memory")
 
     def spec_of(self, name: str) -> PainterSpec:
-        """A checkpoint is opened as the first one was; LoRAs and an autoencoder belong to the one that they were given with."""
+        """A checkpoint is opened as the first one was; LoRAs, an autoencoder and a ControlNet belong to the one that they were given with."""
         vae = self._spec.vae if self._spec.vae == "own" else "auto"
-        return self._spec if name == self._spec.checkpoint else replace(self._spec, checkpoint=name, loras=(), sampler="auto", vae=vae)
+        return self._spec if name == self._spec.checkpoint else replace(self._spec, checkpoint=name, loras=(), sampler="auto", vae=vae, controlnet="")
 
     def yielding(self, session: Session, mailbox: SwapMailbox, settings: Settings) -> Yielding:
         """What gives the card back. The painter's process tells of it while it paints there, the driver after that."""
@@ -163,7 +163,7 @@ class _Here:
     def _needs(self, spec: PainterSpec) -> float:
         """Megabytes, with the process it paints in; by its files' size where headers were not read yet."""
         from engine.errors import CheckpointError
-        from models.catalog import resolve
+        from models.catalog import control_of, resolve
         from models.limits import weights_size
 
         own = 0.0 if self._gpu else PROCESS_MB
@@ -171,7 +171,9 @@ class _Here:
         if known is not None or spec.checkpoint == "guide":
             return (known or 0.0) + own
         try:
-            return 2 * weights_size(resolve(spec.checkpoint, spec.profile)) / 1e6 + own
+            control = control_of(spec)
+            files = [resolve(spec.checkpoint, spec.profile), *([control.path] if control is not None else [])]
+            return 2 * sum(map(weights_size, files)) / 1e6 + own
         except CheckpointError:
             return own  # refused when it is opened
 

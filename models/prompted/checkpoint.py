@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class PromptedCheckpoint(OfNetworks):
     """row: its family's; pipeline: the stock pipeline over its components, float32 on the CPU; sha256 of the weights; file_sha256: of
-    the file alone, where it is one; coder: the autoencoder's name, where it is not the checkpoint's own."""
+    the file alone, where it is one; coder, control: the names of the autoencoder and the ControlNet, where they are not its own."""
 
     name: str
     row: Family
@@ -26,6 +26,7 @@ class PromptedCheckpoint(OfNetworks):
     loras: Loras | None = None
     file_sha256: str = ""
     coder: str = ""
+    control: str = ""
 
     @property
     def family(self) -> str:
@@ -33,7 +34,8 @@ class PromptedCheckpoint(OfNetworks):
 
     def said(self, note: str) -> str:
         """What the user should know about it, with `note`."""
-        return " ".join(filter(None, (note, self.coder and f"The autoencoder is {self.coder}.")))
+        parts = (("autoencoder", self.coder), ("ControlNet", self.control))
+        return " ".join(filter(None, (note, *(f"The {title} is {name}." for title, name in parts if name))))
 
     @property
     def parts(self) -> dict[str, nn.Module]:

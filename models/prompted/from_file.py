@@ -15,17 +15,17 @@ from models.loose import completed
 from models.packed import need_gguf
 from models.plain_files import read_json
 from models.prompted.checkpoint import PromptedCheckpoint
-from models.prompted.opening import READING, Choose, Held, build_prompted, in_float32, its_own
+from models.prompted.opening import READING, Opening, build_prompted
 from models.single_file import PARTS, Brought, Contents, contents_of
 from models.survey import INDEX, Survey, check_link, survey
 from models.weight_files import opened_file as opened_file
 
 
 def build_from_file(
-    path: Path, findings: Findings, folders: Sequence[Path], held: Held = in_float32, choose: Choose = its_own, words: Sequence[Path] = ()
+    path: Path, findings: Findings, folders: Sequence[Path], how: Opening = Opening(), words: Sequence[Path] = ()
 ) -> PromptedCheckpoint:
-    """folders: checkpoints that may lend the parts which the file lacks; held: in what number format weights are held; choose: the
-    autoencoder; words: text encoders that may be taken where no folder lends them. Raises CheckpointError."""
+    """folders: checkpoints that may lend the parts which the file lacks; words: text encoders that may be taken where
+    no folder lends them. Raises CheckpointError."""
     with findings.row("links"):
         findings.tell("links", check_link(path))
     for row, found in ONE_FILE:
@@ -43,7 +43,7 @@ def build_from_file(
         brought = Brought(file, contents, READING, findings)
         # nothing but names tells what a transformer's file is, so a folder of its family that the user has may know better than ours
         asked = _alike(contents, folders) if contents.layout is None or "transformer" in contents.pieces else []
-        lent, why = _lent(brought, asked, held, choose)
+        lent, why = _lent(brought, asked, how)
         if lent is not None:
             return lent
         lacking = list[str]()
@@ -53,10 +53,10 @@ def build_from_file(
             for note in brought.contents.notes:
                 if note not in contents.notes:  # which were told
                     findings.note(note)
-        return _whole([brought, *others], held, choose, why, lacking)
+        return _whole([brought, *others], how, why, lacking)
 
 
-def _whole(brought: Sequence[Brought], held: Held, choose: Choose, why: str, lacking: Sequence[str]) -> PromptedCheckpoint:
+def _whole(brought: Sequence[Brought], how: Opening, why: str, lacking: Sequence[str]) -> PromptedCheckpoint:
     """With our own settings, and words of ours or of the text encoders'. brought: the file, then text encoders that lie apart; why: no
     folder could lend others; lacking: what nobody has, and where to put it. Raises CheckpointError where there are none of ours."""
     contents, findings = brought[0].contents, brought[0].findings
@@ -68,7 +68,7 @@ def _whole(brought: Sequence[Brought], held: Held, choose: Choose, why: str, lac
                 f"of the same family into the profile's checkpoints folder, one of {_families(contents)}{instead}{why}"
             )
     try:
-        found = build_prompted(Survey(contents.path, contents.layout["model_index"], findings, contents.layout), contents.path.name, brought, held, choose)
+        found = build_prompted(Survey(contents.path, contents.layout["model_index"], findings, contents.layout), contents.path.name, brought, how)
     except CheckpointError as error:
         raise CheckpointError(f"{error}{why}") from error
     if why:
@@ -76,7 +76,7 @@ def _whole(brought: Sequence[Brought], held: Held, choose: Choose, why: str, lac
     return found
 
 
-def _lent(brought: Brought, folders: Sequence[Path], held: Held, choose: Choose) -> tuple[PromptedCheckpoint | None, str]:
+def _lent(brought: Brought, folders: Sequence[Path], how: Opening) -> tuple[PromptedCheckpoint | None, str]:
     """With what the file lacks from the first folder that it fits, those whose name stands in the file's first; and why there was
     none. Raises CheckpointError where a file that fits cannot be used."""
     contents, findings = brought.contents, brought.findings
@@ -84,7 +84,7 @@ def _lent(brought: Brought, folders: Sequence[Path], held: Held, choose: Choose)
     for folder in sorted(folders, key=lambda folder: not _named(folder, contents.path)):
         brought.findings = Findings()
         try:
-            found = build_prompted(survey(folder, brought.findings), contents.path.name, [brought], held, choose)
+            found = build_prompted(survey(folder, brought.findings), contents.path.name, [brought], how)
         except CheckpointError as error:
             if brought.begun:
                 findings.refused = findings.refused or brought.findings.refused

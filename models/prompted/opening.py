@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import diffusers
 import torch
@@ -24,17 +24,19 @@ import transformers
 from accelerate import init_empty_weights
 
 from engine.errors import CheckpointError
+from models.arrangements import announced
 from models.autoencoders import Autoencoder, is_xl
 from models.configs import LARGEST_NUMBER, built, known
+from models.controlnets import ControlNet, misfit
 from models.encoders import PREFIX, configured, older
-from models.families import SPARE, Family
+from models.families import SPARE, Family, with_controlnet
 from models.findings import Findings
 from models.first_look import recognised as recognised
 from models.layout import clip_tables, tables_of
 from models.plain_files import read_json
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.readers import READERS, reader
-from models.single_file import WITHOUT, Brought, Network, alone
+from models.single_file import WITHOUT, Alone, Brought, Network, alone
 from models.survey import Survey
 from models.vocabularies import added_to, pairs_of
 from models.weight_files import OPEN
@@ -47,10 +49,7 @@ READING = Reading(
     harmless=re.compile(r"(^|\.)(position_ids|num_batches_tracked)$|^model_ema\."),  # what older libraries saved too
 )
 END = "<|endoftext|>"
-Held = Callable[[str], torch.dtype]  # by a family's name
 
-
-Choose = Callable[[Family, int, bool, Findings], Autoencoder | None]  # for a family, so many channels of latents, and whether the checkpoint lacks one
 
 
 def its_own(family: Family, channels: int, lacking: bool, findings: Findings) -> None:
@@ -61,11 +60,18 @@ def in_float32(family: str) -> torch.dtype:
     return torch.float32
 
 
-def build_prompted(
-    surveyed: Survey, name: str, brought: Sequence[Brought] = (), held: Held = in_float32, choose: Choose = its_own
-) -> PromptedCheckpoint:
-    """A checkpoint of a folder that was looked over. brought: files that hold some of its parts, or all, the later counting more; held:
-    in what number format a family's weights are held; choose: the autoencoder that takes the place of its own.
+class Opening(NamedTuple):
+    """How a checkpoint is opened. held: in what number format a family's weights are held, by its name; coder: the autoencoder that
+    takes the place of its own, for a family, so many channels of latents, and whether it lacks one; control: the ControlNet
+    that does, or stands beside it."""
+
+    held: Callable[[str], torch.dtype] = in_float32
+    coder: Callable[[Family, int, bool, Findings], Autoencoder | None] = its_own
+    control: ControlNet | None = None
+
+
+def build_prompted(surveyed: Survey, name: str, brought: Sequence[Brought] = (), how: Opening = Opening()) -> PromptedCheckpoint:
+    """A checkpoint of a folder that was looked over. brought: files that hold some of its parts, or all, the later counting more.
 
     Raises CheckpointError, saying what and where, if anything about it is not as it must be.
     """
@@ -74,13 +80,15 @@ def build_prompted(
         library.disable_progress_bar()
     index, findings = surveyed.index, surveyed.findings
     family, configs = recognised(surveyed)
-    reading = READING._replace(dtype=held(family.name))
+    if how.control is not None:
+        family, index, configs = _controlled(how.control, index, configs, name, findings)
+    reading = READING._replace(dtype=how.held(family.name))
     digest, main = hashlib.sha256(), next(iter(brought), None)
     lacking = bool(surveyed.given) and not any("vae" in one.contents.pieces for one in brought)
     with ExitStack() as files:
         with findings.row("family"):
             own = configs.get("vae", {})
-            coder = choose(family, int(own.get("latent_channels", own.get("z_dim", 4))), lacking, findings)
+            coder = how.coder(family, int(own.get("latent_channels", own.get("z_dim", 4))), lacking, findings)
             if coder is None and lacking:
                 raise CheckpointError(
                     f"{surveyed.folder} holds no autoencoder, and none for {family.title} is there; put one into the profile's vae folder, or a diffusers "
@@ -88,10 +96,12 @@ def build_prompted(
                 )
         if coder is not None:
             findings.note(f"its autoencoder is {coder.path}")
-            surveyed = replace(surveyed, index={**index, "vae": list(coder.pair)})
-            configs = {**configs, "vae": coder.config(is_xl(family), own)}
-            file = files.enter_context(coder.opened())
-            brought = [*brought, Brought(file, alone(coder, file), reading, findings)]
+            index, configs = {**index, "vae": list(coder.pair)}, {**configs, "vae": coder.config(is_xl(family), own)}
+        for lone in (coder, how.control):
+            if lone is not None:
+                file = files.enter_context(lone.opened())
+                brought = [*brought, Brought(file, alone(lone, file), reading, findings)]
+        surveyed = replace(surveyed, index=index)
         components = {part: component(surveyed, part, configs[part]) for part in family.components}
         networks = {part: made for part, made in components.items() if isinstance(made, Network)}
         by = {part: one for one in brought for part in one.contents.pieces if part in networks}
@@ -106,19 +116,46 @@ def build_prompted(
             else:
                 components[part] = filled(network.path.parent, network.build, network.empty, reading, digest, findings)
     found = assembled(name, family, components, index, digest.hexdigest())
-    return replace(found, coder=coder.path.name if coder is not None else "", file_sha256=main.sha256 if main is not None else "")
+    return replace(
+        found, coder=coder.path.name if coder is not None else "", control=how.control.name if how.control is not None else "",
+        file_sha256=main.sha256 if main is not None else "",
+    )  # fmt: skip
 
 
-def read_autoencoder(found: Autoencoder, findings: Findings) -> tuple[str, int]:
-    """One that lies alone, to its end, as of its usual size: its SHA-256, of both halves of one in two, and how many numbers it holds.
+def _controlled(
+    control: ControlNet, index: Mapping[str, Any], configs: Mapping[str, dict[str, Any]], name: str, findings: Findings
+) -> tuple[Family, dict[str, Any], dict[str, dict[str, Any]]]:
+    """What a checkpoint's family, index and settings are with a ControlNet beside it. Raises CheckpointError where that cannot be."""
+    with findings.row("family"):
+        family, told = with_controlnet(index, configs)
+        if not family.control:
+            raise CheckpointError(f"the checkpoint {name} is of {family.title}, which takes no ControlNet; leave --controlnet out")
+        config = settings_of(control, configs["unet"])
+        if why := misfit(config, configs["unet"]):
+            raise CheckpointError(f"{control.place} does not go with {name}: {why}; give one made for {family.title.partition(' with ')[0]}, or leave --controlnet out")
+    findings.note(f"its ControlNet is {control.place}")
+    return family, told, {**configs, control.part: config}
+
+
+def settings_of(control: ControlNet, unet: Mapping[str, Any]) -> dict[str, Any]:
+    """A ControlNet's beside a U-Net with those, {} for none. Raises CheckpointError."""
+    with control.opened() as file:
+        row, names = alone(control, file).pieces[control.part]
+        announcing = {told: announced(told, file.entries[held].shape) for told, held in names.items()}
+        made = built(lambda: row.rename({**announcing}, {"layers_per_block": control.layers}), control.path)
+    return dict(control.config({key: tuple(tensor.shape) for key, tensor in made.items()}, unet))
+
+
+def read_alone(found: Alone, findings: Findings) -> tuple[str, int]:
+    """A part that lies alone, to its end, as of its usual size: its SHA-256, of both halves of one in two, and how many numbers it holds.
     Raises CheckpointError."""
-    surveyed, digest = Survey(found.path, {"vae": list(found.pair)}, findings), hashlib.sha256()
-    network = component(surveyed, "vae", found.config(found.called == "xl", {}))
+    surveyed, digest = Survey(found.path, {found.part: list(found.pair)}, findings), hashlib.sha256()
+    network = component(surveyed, found.part, settings_of(found, {}) if isinstance(found, ControlNet) else found.config(found.called == "xl", {}))
     with found.opened() as file:
         brought = Brought(file, alone(found, file), READING, findings)
-        brought.fit({"vae": network})
+        brought.fit({found.part: network})
         brought.read(digest)
-        return digest.hexdigest(), sum(parameter.numel() for parameter in brought.filled("vae", network).parameters())
+        return digest.hexdigest(), sum(parameter.numel() for parameter in brought.filled(found.part, network).parameters())
 
 
 def assembled(
