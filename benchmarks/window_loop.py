@@ -17,17 +17,19 @@ Script = Callable[[Session, float], Iterator[Event]]  # the events that are due 
 
 class WindowLoop:
     """Input, a step, what there is. turns: seconds that each turn took beside waiting for input: how long no frame could be
-    presented; ahead: what paints ahead meanwhile."""
+    presented; presents: when frames were presented, seconds of the monotonic clock; ahead: what paints ahead meanwhile."""
 
     def __init__(self, session: Session, window: Window, script: Script, ahead: Speculation | None = None) -> None:
         self._session, self._window, self._script, self._ahead = session, window, script, ahead
         self._offset = session.desktop.t - monotonic()
         self.turns: list[float] = []
+        self.presents: list[float] = []
         session.step([Ask(session.desktop.t, "notes")], session.desktop.t)
 
     def run(self, seconds: float) -> None:
-        """Go on for a while, with `turns` begun anew."""
+        """Go on for a while, with `turns` and `presents` begun anew."""
         self.turns.clear()
+        self.presents.clear()
         until = monotonic() + seconds
         while monotonic() < until:
             self.turn()
@@ -35,9 +37,12 @@ class WindowLoop:
     def turn(self) -> None:
         self._window.busy = self._ahead is not None and self._ahead.follow()
         events = [*self._window.read(self._t), *self._script(self._session, self._t)]
-        begun = monotonic()
+        begun, last = monotonic(), self._window.presented
         self._window.show(self._session.step(events, self._t))
-        self.turns.append(monotonic() - begun)
+        ended = monotonic()
+        self.turns.append(ended - begun)
+        if self._window.presented != last:
+            self.presents.append(ended)
 
     @property
     def _t(self) -> float:

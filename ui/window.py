@@ -88,6 +88,11 @@ class Window:
         self._said: tuple[list[str], list[str]] = ([], [])
         self._shown: deque[float] = deque([0.0], maxlen=1000)  # when frames were shown in the last second
 
+    @property
+    def presented(self) -> float:
+        """When the last frame was begun that was presented, seconds of the monotonic clock; 0 before the first."""
+        return self._shown[-1]
+
     def read(self, t: float) -> list[Event]:
         """All input since the last call; waits a little where there is none. Moves in a row count as one."""
         first = pygame.event.wait(self._patience())
