@@ -104,7 +104,7 @@ def open_checkpoint(
         from models.prompted.opening import build_prompted
 
         with limited_memory(path):
-            return build_prompted(surveyed, name, (), held, choose)
+            return build_prompted(surveyed, name, held, choose)
     with limited_memory(path):
         return build(surveyed, name)
 
