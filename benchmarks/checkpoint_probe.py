@@ -96,7 +96,8 @@ def _safety(work: Probe) -> Figures:
 
 
 def _equality(work: Probe) -> Figures:
-    """The whole frame beside the stock pipeline's, with the same weights, seed and settings."""
+    """The whole frame beside the stock pipeline's, with the same weights, seed and settings; where it can be, by the library's own loading of them."""
+    from models.prompted.library import stock_of
     from models.prompted.painter import PromptedPainter
     from models.prompted.stock import stock_frame
 
@@ -106,12 +107,13 @@ def _equality(work: Probe) -> Figures:
         return {"compared": False, "note": "the stock pipeline itself paints" if own else "the bundled family has no stock pipeline"}
     ours = painter.frame(asked).float().cpu()
     assert asked.guide is not None
-    theirs = stock_frame(painter.pipeline, painter.family, painter.telling.prompt(asked), asked.guide, painter.info.steps, work.spec.seed)
+    stock = stock_of(painter, work.spec)
+    theirs = stock_frame(stock.pipeline, painter.family, painter.telling.prompt(asked), asked.guide, painter.info.steps, work.spec.seed)
     apart_by = (ours - theirs).abs()
     for words, frame in (("shown", None), ("painted here", ours), ("by the stock pipeline", theirs)):
         work.show("equality", words, asked.guide if frame is None else _pixels(frame))
     return {
-        "compared": True, "stock": painter.family.pipeline, "largest": float(apart_by.max()), "mean": float(apart_by.mean()),
+        "compared": True, "stock": painter.family.pipeline, "loaded_by": stock.loaded_by, "largest": float(apart_by.max()), "mean": float(apart_by.mean()),
         "equal": bool(apart_by.max() <= EQUAL), "dtype": painter.info.dtype,
     }  # fmt: skip
 

@@ -20,7 +20,7 @@ TITLES = {
     "latency": ("How fast is it?", "From an event to the composited frame, through the painter's process, in milliseconds."),
 }
 WORDS = {"cer": "wrong once glyphs are repaired", "cer_guide": "wrong in the guide", "cer_unrepaired": "wrong as painted",
-         "largest": "largest difference", "mean": "mean difference", "equal": "equal, up to 1e-4", "stock": "stock pipeline",
+         "largest": "largest difference", "mean": "mean difference", "equal": "equal, up to 1e-4", "stock": "stock pipeline", "loaded_by": "its networks were loaded by",
          "p50_ms": "painting a step, median, ms", "p95_ms": "painting a step, 95th in a hundred, ms"}  # fmt: skip
 Pictures = Sequence[tuple[str, str, np.ndarray]]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from engine.painter import OWN, PainterSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,12 @@ class CheckpointFacts:
     licence: str = ""
     why: str = ""
     wears: str | None = None
+
+
+def opened_as(first: PainterSpec, name: str) -> PainterSpec:
+    """A checkpoint is opened as the first one was; LoRAs, an autoencoder and a ControlNet belong to the one that they were given with."""
+    vae = OWN if first.vae == OWN else "auto"
+    return first if name == first.checkpoint else replace(first, checkpoint=name, loras=(), sampler="auto", vae=vae, controlnet="")
 
 
 def lora_row(name: str) -> str:

@@ -104,7 +104,7 @@ def open_checkpoint(
     beside = [control.path] if control is not None else []
     if surveyed is not None:
         with limited_memory(path, *beside):
-            return build_prompted(surveyed, name, (), how)
+            return build_prompted(surveyed, name, how)
     from models.prompted.from_file import build_from_file
 
     folders, words = lenders(profile), text_encoders(profile)

@@ -6,18 +6,18 @@ Imports torch only where something is read: who has it looked at in another proc
 from __future__ import annotations
 
 import hashlib
-import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
 from models.catalog import NO_LORAS, open_checkpoint, probed, resolve
 from models.findings import ROWS, Findings
 from models.limits import weights_size
+from models.loras.origins import MADE_FOR, UNTOLD
 from models.places import Found, found_in, kind_of_folder, named
 from models.whole import refuse_foreign, whole
 
@@ -25,12 +25,10 @@ if TYPE_CHECKING:
     from models.loading import BundledCheckpoint
     from models.memory_plan import MemoryPlan
     from models.prompted.checkpoint import PromptedCheckpoint
-    from models.safetensors_file import Entry
-    from models.single_file import File
+    from models.sizes import Sizes
 
 FRAME_MEMORY_MB = 120  # activations of one 512x384 frame of the bundled family in float32, measured
 PROBE = PainterSpec(size=(256, 192), steps=1, device="cpu")
-MADE_FOR, UNTOLD = "LoRA for ", "something its names do not tell"
 UNFINISHED = "is not whole; it may still be being copied, look again in a while"
 
 
@@ -119,6 +117,7 @@ def _activations(found: BundledCheckpoint | PromptedCheckpoint) -> float:
 
 def _plan(found: BundledCheckpoint | PromptedCheckpoint) -> MemoryPlan:
     from models.bits import linear_numbers
+    from models.sizes import Sizes
 
     numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in found.parts.items()}
     return _planned(Sizes(found.family, numbers, {name: linear_numbers(part) for name, part in found.parts.items()}))
@@ -133,18 +132,20 @@ def _planned(sizes: Sizes) -> MemoryPlan:
 def listing(profile: str | None = None) -> list[Verdict]:
     """Everything there is: the bundled checkpoint, the guide, the profile's own, and what lies in the folders of other
     programs. Of all but the bundled one no more than indexes, settings and headers are read."""
-    bundled = check("bundled", profile, paint=False)
+    bundled, spec = check("bundled", profile, paint=False), PainterSpec(profile=profile)
     every = found_in(Path(profile)) if profile is not None else []
-    return [bundled, Verdict("guide", "", "guide", True), *(glance(found) for found in every)]
+    return [bundled, Verdict("guide", "", "guide", True), *(glance(found, spec) for found in every)]
 
 
-def glance(found: Found) -> Verdict:
-    """What headers and settings say of one. Never raises for a bad one."""
+def glance(found: Found, spec: PainterSpec | None = None) -> Verdict:
+    """What headers and settings say of one, were it opened as `spec` says. Never raises for a bad one."""
+    from models.sizes import sizes_of
+
     known: dict[str, Any] = {"kind": found.kind, "place": found.place}
     try:
         if found.path.is_file():
             refuse_foreign(found.path)
-        sizes = sizes_of(found)
+        sizes = sizes_of(found, spec or PainterSpec())
         family, parameters, megabytes = sizes.family, sum(sizes.parts.values()), _megabytes(found.path)
         if not whole(found.path):
             raise CheckpointError(f"{found.path} {UNFINISHED}")
@@ -159,68 +160,6 @@ def glance(found: Found) -> Verdict:
 def reason(error: CheckpointError | OSError, path: Path) -> str:
     """What went wrong with a checkpoint, in one message."""
     return str(error) if isinstance(error, CheckpointError) else f"{path} cannot be read ({error.strerror or error}); copy it again"
-
-
-class Sizes(NamedTuple):
-    """parts: how many numbers each holds; linear: how many of them could be packed into four bits."""
-
-    family: str
-    parts: dict[str, int]
-    linear: dict[str, int]
-
-
-def sizes_of(found: Found) -> Sizes:
-    """From headers alone. Raises CheckpointError."""
-    from models.autoencoders import autoencoder
-    from models.bits import linear_entries
-    from models.controlnets import controlnet
-    from models.embeddings import suits, widths_of
-    from models.first_look import PIPELINE, look_at_folder, our_parts, recognised
-    from models.loose import text_encoder
-    from models.loras.origins import origin
-    from models.prompted.from_file import opened_file, part_family
-    from models.prompted.opening import READING
-    from models.safetensors_file import TAUGHT_NAME, open_safetensors
-    from models.single_file import contents_of
-    from models.survey import parts_named, survey
-    from models.weights import files_of
-
-    if found.kind == "controlnet":
-        lone = controlnet(found.path)
-        with lone.opened() as file:
-            return Sizes(lone.title, {lone.part: _numbers(file.entries)}, {})
-    if found.path.is_dir():
-        surveyed = survey(found.path)
-        look_at_folder(surveyed)  # what is refused by it when it is opened is known to be refused
-        ours = surveyed.index["_class_name"] == PIPELINE
-        family, parts = ("bundled", our_parts(surveyed)) if ours else (recognised(surveyed)[0].name, parts_named(surveyed))
-        counts = {part: 0 for part in parts if (found.path / part / "config.json").is_file()}
-        linear = dict(counts)
-        for part in counts:
-            for weights in files_of(found.path / part, READING):
-                with open_safetensors(weights, READING.largest) as header:
-                    counts[part] += _numbers(header.entries)
-                    linear[part] += linear_entries(header.entries)
-        return Sizes(family, counts, linear)
-    with opened_file(found.path, TAUGHT_NAME) as file:
-        kind = kind_of(file)
-        if found.kind == "vae":
-            return Sizes(autoencoder(found.path).title, {"vae": _numbers(file.entries)}, {})
-        if found.kind == "text encoder":
-            return Sizes(text_encoder(found.path).title, {"text_encoder": _numbers(file.entries)}, {})
-        if kind == "lora":
-            made_for = origin(cast("Mapping[str, Entry]", file.entries), file.metadata)
-            return Sizes(f"{MADE_FOR}{made_for or UNTOLD}", {"lora": _numbers(file.entries)}, {})
-        if kind == "embedding":
-            return Sizes(f"textual inversion for {suits(widths_of(file.entries, found.path))}", {"embedding": _numbers(file.entries)}, {})
-        contents = contents_of(file, Findings())
-        held = {part: {name: file.entries[name] for name in piece.names.values()} for part, piece in contents.pieces.items()}
-        counted = ({part: count(entries) for part, entries in held.items()} for count in (_numbers, linear_entries))
-        return Sizes(part_family(contents), *counted)
-
-
-def _numbers(entries: Mapping[str, Any]) -> int:
-    return sum(math.prod(entry.shape) for entry in entries.values())
 
 
 def _place(checkpoint: str, profile: str | None) -> Path:
@@ -243,6 +182,8 @@ def _kind(path: Path) -> str:
     from models.weight_files import opened_file
 
     with opened_file(path, TAUGHT_NAME) as file:
+        from models.sizes import kind_of  # dear, and no need of it where the header is not sound
+
         return kind_of(file)
 
 
@@ -311,24 +252,6 @@ def sha256_of(path: Path) -> str:
     """Of a file that is known to be a plain one."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def kind_of(file: File) -> str:
-    """What an open file is, by its tensors' names and shapes and what it says of itself: a key of models.places.PROFILE."""
-    from models.autoencoders import holds_autoencoder
-    from models.controlnets import is_like_one
-    from models.loose import holds_words
-    from models.loras.reading import names_lora
-
-    entries = file.entries
-    if any(map(names_lora, entries)):
-        return "lora"
-    small = len(entries) <= 2 and all(len(entry.shape) <= 2 for entry in entries.values())
-    if entries and small:
-        return "embedding"
-    if is_like_one(entries):
-        return "controlnet"
-    return "vae" if holds_autoencoder(entries) else "text encoder" if holds_words(file) else "checkpoint"
 
 
 def _megabytes(path: Path) -> float:

@@ -6,30 +6,40 @@ from pathlib import Path
 
 import psutil
 
-from engine.checkpoints import CheckpointFacts, lora_row
+from engine.checkpoints import CheckpointFacts, lora_row, opened_as
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
-from models.catalog import BUNDLED, control_of
-from models.check import MADE_FOR, UNFINISHED, UNTOLD, Sizes, glance, reason, sizes_of
+from models.catalog import BUNDLED, resolve
+from models.check import UNFINISHED, glance, reason
 from models.families import FAMILIES
 from models.limits import weights_size
-from models.loras.origins import kind_for, kind_of_lora
+from models.loras.origins import MADE_FOR, UNTOLD, kind_for, kind_of_lora
 from models.memory_plan import MemoryPlan, plan
 from models.places import Found, found_in
+from models.sizes import Sizes, sizes_of
 from models.whole import refuse_foreign, whole
 
 LICENCES = ("license", "licence", "copying", "use_policy")
 
 
 def facts(spec: PainterSpec) -> list[CheckpointFacts]:
-    """Of every checkpoint there is, were it opened as `spec` says but for its name, and of every LoRA, each by the name of its row; never
-    raises for a bad one."""
+    """Of every checkpoint there is, as it would be opened in a session that began with `spec`, and of every LoRA, each by the name of its
+    row; never raises for a bad one."""
     every = found_in(Path(spec.profile)) if spec.profile is not None else []
     others = [found for found in every if found.kind == "checkpoint"]
     ours = Found("bundled", BUNDLED, "checkpoint")
     guide = CheckpointFacts("guide", "no model: the desktop's own plain drawing", wears="")
     loras = [lora_fact(found) for found in every if found.kind == "lora"]
-    return [*(fact(found, spec) for found in (ours, *others)), guide, *loras]
+    given = [] if spec.checkpoint in {"guide", *(found.name for found in (ours, *others))} else given_by(spec)
+    return [*(fact(found, opened_as(spec, found.name)) for found in (ours, *others, *given)), guide, *loras]
+
+
+def given_by(spec: PainterSpec) -> list[Found]:
+    """The checkpoint that `spec` names by a path; none where nothing lies there."""
+    try:
+        return [Found(spec.checkpoint, resolve(spec.checkpoint, spec.profile), "checkpoint")]
+    except CheckpointError:
+        return []  # which was said, or will be
 
 
 def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
@@ -39,7 +49,7 @@ def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
             refuse_foreign(found.path)
         if not whole(found.path):
             raise CheckpointError(f"{found.path} {UNFINISHED}")
-        sizes, megabytes = _sizes(found, spec), weights_size(found.path) / 1e6
+        sizes, megabytes = sizes_of(found, spec), weights_size(found.path) / 1e6
     except (CheckpointError, OSError) as error:
         return CheckpointFacts(found.name, "unknown", why=reason(error, found.path), licence=licence_of(found.path))
     family, parts, _ = sizes
@@ -48,12 +58,6 @@ def fact(found: Found, spec: PainterSpec) -> CheckpointFacts:
     return CheckpointFacts(
         found.name, family, sum(parts.values()), megabytes, planned.needs / 1e6, told, planned.fits, licence_of(found.path), wears=_wears(family)
     )
-
-
-def _sizes(found: Found, spec: PainterSpec) -> Sizes:
-    """With the ControlNet's that the spec names, which is of its own checkpoint. Raises CheckpointError."""
-    sizes, control = sizes_of(found), control_of(spec) if found.name == spec.checkpoint else None
-    return sizes if control is None else sizes._replace(parts={**sizes.parts, **sizes_of(Found(control.name, control.place, control.part)).parts})
 
 
 def lora_fact(found: Found) -> CheckpointFacts:

@@ -191,6 +191,8 @@ FAMILIES: tuple[Family, ...] = (
     Family("sdxl-control", "Stable Diffusion XL with a ControlNet", _XL_CONTROL, "StableDiffusionXLControlNetImg2ImgPipeline",
            {**SDXL, **CONTROL}, steps=8, guidance=5.0, strength=0.7, control=0.8, turning=0.8),
     Family("pix2pix-xl", "InstructPix2Pix XL", (_XL_EDITS,), _XL_EDITS, SDXL, steps=8, guidance=3.0, image_guidance=1.5, strength=0.0),
+    # Pipelines for inpainting hold the weights of the plain one and pin the latents outside a mask while they paint. They are painted with as
+    # the plain one: what is outside the damage stays as it is to the bit, which no mask on latents can promise, and the last frame is shown beside.
     Family("kontext", "FLUX.1 Kontext", ("FluxKontextPipeline", "FluxKontextInpaintPipeline"), "FluxKontextPipeline", FLUX,
            steps=20, guidance=2.5, strength=0.0, references=1, settings={"_auto_resize": False}),
     Family("klein", "FLUX.2 klein", ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"), "Flux2KleinPipeline", KLEIN,

@@ -101,14 +101,12 @@ class Twice:
 
 @dataclass
 class Brought:
-    """The networks of an open file. begun: whether its tensors were read, which they can be once; sha256: of
-    the file, once they were."""
+    """The networks of an open file, whose tensors can be read once. sha256: of the file, once they were."""
 
     file: File
     contents: Contents
     reading: Reading
     findings: Findings
-    begun: bool = False
     sha256: str = ""
     _plans: dict[str, Plan] = field(default_factory=dict)
     _tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -126,7 +124,7 @@ class Brought:
 
     def read(self, digest: Digest) -> None:
         """Every byte, once. Raises CheckpointError for a number that is none."""
-        self.begun, own = True, Twice(digest)
+        own = Twice(digest)
         with self.findings.row("finite"):
             self._tensors = finite(self.file, {name: name for name in self._needed}, own, self.reading.dtype)
             self.findings.tell("finite", self.file.path.name)

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from engine.errors import CheckpointError
 from models.gguf_file import MAGIC, GgufFile, open_gguf
 from models.plain_files import opened, read_exactly, read_json
-from models.safetensors_file import PLAIN_NAME, SafetensorsFile, open_safetensors
+from models.safetensors_file import PLAIN_NAME, Entry, SafetensorsFile, open_safetensors
 
 LARGEST = 64 * 2**30  # bytes of a checkpoint that is one file
 MOST_SHARDS = 1000
@@ -48,6 +48,15 @@ def files_of(folder: Path, kept: Named) -> list[Path]:
         if index.is_file():
             return shards_of(index)
     raise CheckpointError(f"{folder / kept.names[0]} is missing; the checkpoint is incomplete, copy it again")
+
+
+def entries_in(folder: Path, kept: Kept) -> dict[str, Entry]:
+    """What the headers of a part's weights say, by name. Raises CheckpointError."""
+    found: dict[str, Entry] = {}
+    for path in files_of(folder, kept):
+        with open_safetensors(path, kept.largest) as file:
+            found |= file.entries
+    return found
 
 
 def _indexes(name: str) -> tuple[str, ...]:

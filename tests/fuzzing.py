@@ -22,7 +22,6 @@ import torch
 
 from engine.errors import CheckpointError
 from models.autoencoders import autoencoder
-from models.check import sizes_of
 from models.configs import bounded, known
 from models.context_encoder import ContextEncoder
 from models.controlnets import controlnet, misfit
@@ -36,6 +35,7 @@ from models.places import Found
 from models.plain_files import read_json
 from models.prompted.opening import recognised, settings_of, tokenizer_of
 from models.safetensors_file import open_safetensors
+from models.sizes import sizes_of
 from models.survey import survey
 from models.weight_files import shards_of
 from tests.bounds import alarmed

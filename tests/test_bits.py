@@ -22,7 +22,6 @@ from safetensors.torch import load_file, save_file
 from engine.errors import CheckpointError
 from models.bits import linear_numbers, pack
 from models.catalog import open_carefully, open_checkpoint
-from models.check import sizes_of
 from models.ladder import PACKED
 from models.memory_plan import MemoryPlan, plans
 from models.packed import in_bits, unpacked
@@ -30,6 +29,7 @@ from models.places import Found
 from models.placing import place
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
+from models.sizes import sizes_of
 from tests.conftest import need_package
 from tests.hostile import FILE, edit_json
 from tests.test_memory_plan import Pipeline

@@ -25,9 +25,10 @@ from engine.painter import PainterSpec, PaintRequest, Words
 from engine.session import Session
 from models.catalog import open_checkpoint, open_painter
 from models.check import check
-from models.families import FAMILIES, Family
+from models.families import FAMILIES
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.conditioning import CONTEXT_TOKENS, conditioned, context_tokens
+from models.prompted.library import library_folder
 from models.prompted.painter import PromptedPainter
 from models.prompted.stock import stock_frame
 from models.prompted.trajectory import trajectory
@@ -80,19 +81,11 @@ def request(seed: int = 0, damage: tuple[Rect, ...] = (Rect(0, 0, *SIZE),), word
     return replace(ask(drawn(seed), damage), words=words)
 
 
-def library_pipeline(folder: Path, family: Family) -> Any:
-    """A folder by the library's own loading: its tokenizers, its scheduler, its spelling of tensors. One that holds the parts where the
-    stock pipeline has no place for them all; `stock_frame` puts the stock one together of those."""
-    pipeline = getattr(diffusers, family.holder or family.pipeline).from_pretrained(folder, local_files_only=True)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
 def stock(
     folder: Path, painter: PromptedPainter, asked: PaintRequest, prepare: Callable[[Any], Any] = lambda pipeline: None
 ) -> torch.Tensor:
     """The same frame by the library's own pipeline, once `prepare` has had it: float (1, 3, H, W) in [0, 1]."""
-    pipeline = library_pipeline(folder, painter.family)
+    pipeline = library_folder(folder, painter.family)
     prepare(pipeline)
     assert asked.guide is not None
     return stock_frame(pipeline, painter.family, painter.telling.prompt(asked), asked.guide, painter.info.steps, SPEC.seed)

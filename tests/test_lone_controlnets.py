@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from engine.checkpoints import opened_as
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
 from models.arrangements import CONTROL, announced
@@ -336,7 +337,7 @@ def test_its_size_counts_in_the_plan_of_the_checkpoint_that_it_was_given_with(ho
     found, bare = Found("sd1", folder, "checkpoint"), fact(Found("sd1", folder, "checkpoint"), replace(spec, controlnet=""))
     more = sum(parameter.numel() for parameter in network.parameters())
     assert fact(found, spec).parameters == bare.parameters + more and fact(found, spec).needs_mb > bare.needs_mb
-    assert fact(found._replace(name="other"), spec).parameters == bare.parameters
+    assert fact(found._replace(name="other"), opened_as(spec, "other")).parameters == bare.parameters
     here = _Here(replace(spec, checkpoint=str(folder)))
     assert here.spec_of(str(folder)).controlnet == str(file) and here.spec_of("bundled").controlnet == ""
     assert here._needs(here.spec_of(str(folder))) > here._needs(replace(spec, checkpoint=str(folder), controlnet=""))

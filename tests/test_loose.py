@@ -14,15 +14,19 @@ import torch
 from safetensors.torch import load_file
 
 from engine.errors import CheckpointError
+from engine.painter import PainterSpec
 from models.catalog import open_checkpoint
 from models.check import check, listing
 from models.encoders import older
+from models.facts import facts
 from models.findings import Findings
 from models.packed import is_packed, unpacked
+from models.places import found_in
 from models.prompted.checkpoint import PromptedCheckpoint
+from models.sizes import sizes_of
 from tests.conftest import need_package
 from tests.hostile import PICKLE
-from tests.loose_parts import coder_named, words_named, written
+from tests.loose_parts import coder_named, tiny_coder, words_named, written
 from tests.one_denoiser import NAMED, packed_file
 from tests.one_file import config, layout_of, part, unet_names
 from tests.test_places import use
@@ -233,6 +237,46 @@ def test_a_folder_of_the_family_is_asked_first(home: Path, tmp_path: Path, comfy
     lent = tiny_folder(tmp_path / "profile" / "checkpoints" / "mine", "flux", seed=3)
     opened(file, tmp_path / "profile", findings)
     assert any(f"all but the transformer comes from {lent}" in note for note in findings.notes)
+
+
+@pytest.mark.parametrize("family", ["flux", "sd3", "sdxl", "sd2", "klein", "qwen-edit", "flux2"])
+def test_an_estimate_counts_all_that_would_be_taken(home: Path, tmp_path: Path, comfy: Path, family: str) -> None:  # noqa: F811
+    file, profile = laid_apart(laid_out(home, family), family, comfy), tmp_path / "profile"
+    found = next(one for one in found_in(profile) if one.path == file)
+    told = sizes_of(found, PainterSpec(profile=str(profile)))
+    held = {name: sum({tensor.data_ptr(): tensor.numel() for tensor in part.state_dict().values()}.values()) for name, part in opened(file, profile).parts.items()}
+    assert told.family == family and told.parts.keys() == held.keys()
+    assert all(told.parts[part] == pytest.approx(held[part], rel=0.05) for part in held), (told.parts, held)
+    (fact,) = (one for one in facts(PainterSpec(profile=str(profile), device="cpu")) if one.name == file.name)
+    (verdict,) = (one for one in listing(str(profile)) if one.name == file.name)
+    assert fact.parameters == verdict.parameters == sum(told.parts.values()) and verdict.family == fact.family == family
+    (comfy / "text_encoders" / f"{CALLED[family]['text_encoder']}.safetensors").unlink()
+    (verdict,) = (one for one in listing(str(profile)) if one.name == file.name)
+    assert verdict.loadable and family in verdict.family.split(", ") and verdict.parameters == told.parts["transformer" if "transformer" in held else "unet"]
+
+
+def test_an_estimate_counts_what_a_folder_lends_and_the_autoencoder_that_is_asked_for(home: Path, tmp_path: Path, comfy: Path) -> None:  # noqa: F811
+    file, profile = laid_apart(folder_of(home, "sd1"), "sd1", comfy), tmp_path / "profile"
+    found, spec = next(one for one in found_in(profile) if one.path == file), PainterSpec(profile=str(profile), checkpoint=file.name)
+    before = sizes_of(found, spec)
+    tiny = written(comfy / "vae_approx" / "taesd.safetensors", tiny_coder().state_dict())
+    small = sizes_of(found, replace(spec, vae=str(tiny))).parts
+    assert small["vae"] == sum(tensor.numel() for tensor in tiny_coder().parameters()) and small | {"vae": 0} == before.parts | {"vae": 0}
+    told = {one.name: one.parameters for one in facts(replace(spec, vae=str(tiny)))}
+    assert told[file.name] == sum(small.values())
+    lent = tiny_folder(profile / "checkpoints" / "mine", "sd1", seed=3)
+    (comfy / "text_encoders" / "clip_l.safetensors").unlink()
+    tiny.unlink()
+    held = opened(lent, profile).parts
+    assert sizes_of(found, spec).parts == {part: sum(weight.numel() for weight in held[part].parameters()) for part in held}
+
+
+def test_one_that_is_given_by_its_path_is_told_of_as_by_its_name(home: Path, tmp_path: Path, comfy: Path) -> None:  # noqa: F811
+    file, profile = laid_apart(folder_of(home, "flux"), "flux", comfy), str(tmp_path / "profile")
+    (fact,) = (one for one in facts(PainterSpec(str(file), profile=profile, device="cpu")) if one.name == str(file))
+    (same,) = (one for one in facts(PainterSpec(profile=profile, device="cpu")) if one.name == file.name)
+    assert replace(fact, name=file.name) == same and same.needs_mb * 1e6 > 4 * same.parameters
+    assert not [one for one in facts(PainterSpec("gone", profile=profile)) if one.name == "gone"]
 
 
 HOSTILE: dict[str, tuple[Any, str]] = {

@@ -52,6 +52,7 @@ def test_every_reason_is_one_line() -> None:
 def test_what_another_pipeline_saved_of_the_same_weights_is_the_same_family() -> None:
     """Sampled with perturbed attention guidance, or into a mask, they are no others."""
     for name, family in (("StableDiffusionPAGPipeline", "sd1"), ("StableDiffusionXLPAGImg2ImgPipeline", "sdxl"), ("StableDiffusion3PAGPipeline", "sd3"),
-                         ("FluxInpaintPipeline", "flux"), ("QwenImageInpaintPipeline", "qwen-image"), ("ZImageInpaintPipeline", "z-image-turbo"),
+                         ("FluxInpaintPipeline", "flux"), ("FluxKontextInpaintPipeline", "kontext"), ("QwenImageEditInpaintPipeline", "qwen-edit"),
+                         ("Flux2KleinInpaintPipeline", "klein-base"), ("QwenImageInpaintPipeline", "qwen-image"), ("ZImageInpaintPipeline", "z-image-turbo"),
                          ("StableDiffusionXLControlNetPAGImg2ImgPipeline", "sdxl-control")):  # fmt: skip
         assert family_of(name, {}).name == family

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shutil import copy
+from typing import Any
 
+import diffusers
 import pytest
 
 import benchmarks.checkpoint_probe as probing
@@ -16,7 +20,12 @@ from benchmarks.probe_result import PARTS, ProbeResult, main, read_result
 from engine.errors import InputError
 from engine.painter import PainterSpec
 from engine.trace import Trace, read_trace
+from models.catalog import open_painter
+from models.prompted import library
 from tests.hostile import BASES, tensors
+from tests.loose_parts import tiny_coder, written
+from tests.test_families import opened
+from tests.test_single_files import file_of, home, layouts  # noqa: F401 - two are fixtures
 from tests.tiny_families import tiny_folder
 from ui.cli import status
 from ui.playing import DEMO
@@ -53,12 +62,56 @@ def test_every_part_is_looked_at(found: tuple[ProbeResult, Probe]) -> None:
     assert [*result.parts] == [*PARTS] and {part.state for part in result.parts.values()} == {"done"}, result.parts
     equality, untouched = result.parts["equality"].figures, result.parts["untouched"].figures
     assert equality["stock"] == "StableDiffusionImg2ImgPipeline" and equality["equal"] and 0 <= equality["largest"] <= 1e-4
+    assert equality["loaded_by"] == "the library"
     assert untouched["pixels_outside"] == 0 and untouched["pixels_inside"] > 1000
     text, demo, latency = (result.parts[name].figures for name in ("legibility", "demo", "latency"))
     assert text["cer_guide"] < 0.2 and text["cer"] < text["cer_unrepaired"] and text["characters"] > 50
     assert demo["played"] == demo["steps"] == 3 and demo["repaired_glyphs"] > 0
     assert [*latency["scenarios"]] == ["open"] and latency["scenarios"]["open"]["p50"] > 0
     assert result.checkpoint.family == "sd-turbo" and len(result.checkpoint.sha256) == 64 and result.checkpoint.steps == 1
+
+
+def looked_at(path: Path, trace: Trace, change: Callable[[Any], object] = lambda painter: None, **settings: Any) -> dict[str, Any]:
+    """What the probe finds of equality once `change` has had the painter."""
+    work = Probe(replace(spec(path), **settings), trace, lambda line: None)
+    work.painter = open_painter(work.spec)
+    change(work.painter)
+    return probing.LOOKS["equality"](work)
+
+
+def test_what_our_loading_made_otherwise_is_seen(folder: Path, trace: Trace) -> None:
+    def slower(painter: Any) -> None:
+        painter.pipeline.scheduler.register_to_config(beta_end=0.02)
+        painter.pipeline.scheduler = type(painter.pipeline.scheduler).from_config(painter.pipeline.scheduler.config)
+        painter.__init__(replace(opened(folder), pipeline=painter.pipeline), painter._spec)
+
+    found = looked_at(folder, trace, slower)
+    assert found["loaded_by"] == "the library" and not found["equal"]
+    half = tiny_folder(folder.parent / "half", "sd1")
+    for path in half.rglob("*.safetensors"):
+        path.rename(path.with_name(path.name.replace(".safetensors", ".fp16.safetensors")))
+    assert looked_at(half, trace)["loaded_by"] == "the library"
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "pix2pix"])  # XL's encoders the library tells apart by width, and tiny ones are alike
+def test_a_file_is_loaded_by_the_library_too(home: Path, trace: Trace, family: str) -> None:  # noqa: F811
+    found = looked_at(file_of(home, family), trace)
+    assert found["loaded_by"] == "the library" and found["equal"], found
+
+
+def test_where_the_library_cannot_load_it_is_said_why(home: Path, folder: Path, trace: Trace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    assert looked_at(file_of(home, "lcm"), trace)["loaded_by"] == "us: the library does not find all that its networks need in it"
+    called = copy(file_of(home, "sd1"), tmp_path / "sd1.weights")
+    assert looked_at(called, trace)["loaded_by"] == "us: of single files the library is given those that end with .safetensors"
+    tiny = written(tmp_path / "taesd.safetensors", tiny_coder().state_dict())
+    found = looked_at(tiny_folder(tmp_path / "sd", "sd1"), trace, vae=str(tiny))
+    assert found["loaded_by"] == "the library, but for the autoencoder taesd.safetensors" and found["equal"]
+    assert looked_at(folder, trace, sampler="lcm")["loaded_by"] == "us: LoRAs or another sampler are on"
+    monkeypatch.setattr(library, "free_on", lambda device: (device, 1000))
+    assert looked_at(folder, trace)["loaded_by"] == "us: there is no memory for its weights twice"
+    monkeypatch.undo()
+    monkeypatch.setattr(diffusers.StableDiffusionImg2ImgPipeline, "from_pretrained", lambda *given, **named: 1 / 0)
+    assert looked_at(folder, trace)["loaded_by"] == "us: the library does not open it (ZeroDivisionError)"
 
 
 def test_the_page_needs_nothing_but_itself_and_the_document_is_of_the_form(found: tuple[ProbeResult, Probe], tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from safetensors.torch import load_file
 from engine.errors import InputError
 from engine.painter import Words
 from models.catalog import open_painter
+from models.facts import lora_fact
+from models.loras.reading import read_lora
+from models.places import found_in
 from models.synthetic.shots import random_shot
 from models.training import adapting, heldout
 from models.training.adapting import NAMES, Adapting, PairLooks, pair_batch
@@ -38,7 +41,7 @@ N = 2
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("teaching")
-    for name in ("sd1", "sd2", "sdxl", "pix2pix"):
+    for name in ("sd1", "sd2", "sdxl", "pix2pix", "pix2pix-xl"):
         tiny_folder(home / name, name)
     return home
 
@@ -55,7 +58,7 @@ def config(out: Path, init: Path, **other: Any) -> TrainConfig:
     return TrainConfig(out, init=init, **{**settings, **other})
 
 
-@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "pix2pix"])
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "pix2pix", "pix2pix-xl"])
 def test_it_learns_one_batch_by_heart(home: Path, tmp_path: Path, family: str) -> None:
     lesson = Adapting(config(tmp_path, home / family, style="tinted"), None)
     rng = np.random.default_rng(1)
@@ -128,14 +131,22 @@ def test_it_is_taught_what_was_recorded(home: Path, tmp_path: Path, monkeypatch:
     assert [(lora.name, lora.weight) for lora in open_painter(spec).info.loras] == [("wool", 0.7)]
 
 
-def worn_as_diffusers_wears_it(folder: Path, path: Path) -> None:
+def test_one_of_instruct_pix2pix_xl_is_worn_as_diffusers_wears_it(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PairLooks, "look", lambda self, twin, done: {"mean": 0.0})
+    train(config(tmp_path / "mine", home / "pix2pix-xl", style="of wool", rate=0.5), quiet)
+    path = tmp_path / "mine" / "checkpoint" / "mine.safetensors"
+    assert read_lora(path).origin == "Stable Diffusion XL"
+    worn_as_diffusers_wears_it(home / "pix2pix-xl", path, "pix2pix-xl")
+
+
+def worn_as_diffusers_wears_it(folder: Path, path: Path, family: str = "sd1") -> None:
     assert set(map(torch.Tensor.dim, load_file(path).values())) == {2}
     asked = request(words=Words("of wool"))
     painter = painter_of(folder, steps=1, loras=((str(path), 1.0),))
     found = painter.frame(asked)
     assert (stock(folder, painter, asked, wears((path, 1.0))) - found).abs().max() <= 1e-4
     assert (painter_of(folder, steps=1).frame(asked) - found).abs().max() > 1e-3
-    assert opened(folder).family == painter.info.family == "sd1"
+    assert opened(folder).family == painter.info.family == family
 
 
 def test_what_it_is_shown_and_told() -> None:
@@ -166,7 +177,12 @@ def test_the_command_line(home: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     monkeypatch.setitem(LORA_BUDGETS, "cpu", {**LORA_BUDGETS["cpu"], "side": 64, "pool": 4})
     monkeypatch.setattr(heldout, "PRESETS", {"light": heldout.PRESETS["light"]})
     assert cli.status([*map(str, ("train", *to, "--init", home / "sd1", "--family", "sd1", "--updates", 1, "--device", "cpu", "--rank", 2))]) == 0
-    assert capsys.readouterr().out == f"the LoRA is in {out / 'checkpoint'}\n"
+    made = out / "checkpoint" / "out.safetensors"
+    assert capsys.readouterr().out == f"the LoRA is {made}; paint with it by --lora {made}, or keep it with pixelos models add {made}: F2 in the window then puts it on\n"
+    monkeypatch.setattr("models.apart.apart", lambda look, *given: look(*given))  # a process more takes seconds
+    assert cli.status(["models", "add", str(made), "--profile", str(tmp_path / "profile")]) == 0
+    (kept,) = (found for found in found_in(tmp_path / "profile") if found.kind == "lora")
+    assert kept.name == "out.safetensors" and lora_fact(kept).wears == "U-Net of 1 or 2"  # as F2 offers it
     assert max(tensor.shape[0] for name, tensor in load_file(out / "checkpoint" / "out.safetensors").items() if "lora_A" in name) == 2
 
 

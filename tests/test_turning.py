@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.desktop.bitmap import filled_up
+from engine.desktop.bitmap import encode, filled_up
 from engine.desktop.desktop import Desktop
 from engine.desktop.strip import MOST, Strip
 from engine.desktop.turning import document_name, read_picture
@@ -160,6 +160,37 @@ def test_who_cannot_do_it_says_what_can_and_starts_from_a_picture_all_the_same()
     does(Key, "enter")
     does(Key, "escape")
     assert (session.step((), does.t + 9).pixels == given).all()
+
+
+def said_of(session: Session) -> str:
+    return next((w.text for w in session.desktop.widgets if w.name == "notice"), "")
+
+
+def test_a_picture_that_is_referred_to_and_cannot_be_shown_is_said_once_and_the_words_are_followed(session: Session) -> None:
+    does = Clock(session)
+    session.desktop.documents.write("Harbour.png", encode(picture(1)))
+    does(Ask, "turn this into a castle like Harbour")
+    strip = session.desktop.turning.strip
+    assert said_of(session) == "Harbour is not looked at: this checkpoint takes no second picture. It follows your words alone."
+    assert strip.at == 1 and strip.steps[1].words == "turn this into a castle like Harbour" and strip.steps[1].reference == ""
+    assert sum("is not looked at" in line for line in session.desktop.log_lines()) == 1
+    does.t += 9
+    for words in ("give it a moat", "a castle like the sea"):  # of which neither means a picture that is there
+        does(Ask, words)
+        assert "not looked at" not in said_of(session)
+    assert strip.at == 3
+
+
+def test_one_picture_families_say_so_too_and_those_of_two_are_shown_it() -> None:
+    desktop = Desktop(SIZE)
+    desktop.documents.write("Harbour.png", encode(picture(1)))
+    for number, refers in ((1, False), (2, True)):
+        desktop.turning.turns, desktop.turning.refers = True, refers
+        desktop.handle(Ask(10.0 * number, "add a boat as in the picture harbour"))
+        strip = desktop.turning.strip
+        assert strip.steps[strip.pending].reference == ("Harbour.png" if refers else "")
+        assert ("Harbour is not looked at" in desktop.notice) != refers
+        strip.cancel()
 
 
 def test_a_picture_a_little_smaller_than_the_screen_is_filled_up_as_recordings_are() -> None:

@@ -133,9 +133,9 @@ class _Here:
         return Memory(gpu["vram_free_gb"] * 2**30 / 1e6, tight or gpu["vram_free_gb"] < TIGHT * gpu["vram_gb"], "GPU memory")
 
     def spec_of(self, name: str) -> PainterSpec:
-        """A checkpoint is opened as the first one was; LoRAs, an autoencoder and a ControlNet belong to the one that they were given with."""
-        vae = self._spec.vae if self._spec.vae == "own" else "auto"
-        return self._spec if name == self._spec.checkpoint else replace(self._spec, checkpoint=name, loras=(), sampler="auto", vae=vae, controlnet="")
+        from engine.checkpoints import opened_as
+
+        return opened_as(self._spec, name)
 
     def yielding(self, session: Session, mailbox: SwapMailbox, settings: Settings) -> Yielding:
         """What gives the card back. The painter's process tells of it while it paints there, the driver after that."""

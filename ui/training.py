@@ -52,4 +52,8 @@ def train_to(
     with line_progress() as tell:
         folder = train(check(TrainConfig(out, resume=resume, **settings)), say, tell)
     if os.environ.get("RANK", "0") == "0":  # one of several processes speaks
-        print(f"the {'LoRA' if part == 'lora' else 'checkpoint'} is in {folder}")
+        print(f"the checkpoint is in {folder}" if part != "lora" else _lora_said(next(folder.glob("*.safetensors"))))
+
+
+def _lora_said(path: Path) -> str:
+    return f"the LoRA is {path}; paint with it by --lora {path}, or keep it with pixelos models add {path}: F2 in the window then puts it on"

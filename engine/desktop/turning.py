@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.desktop.desktop import Desktop
 
 LONGEST_NAME = 40
+UNSEEN = "{} is not looked at: this checkpoint takes no second picture. It follows your words alone."
 
 
 class Turning:
@@ -81,9 +82,11 @@ class Turning:
             self._keep()
         elif reply.turn:
             words, strength = strength_in(reply.turn) if self.strength else (reply.turn, 0.0)
-            reference = reference_in(words, self._desktop.documents) if self.refers else ""
-            self.strip.ask(words, region.rect if region else None, reference, strength)
+            reference = reference_in(words, self._desktop.documents)
+            self.strip.ask(words, region.rect if region else None, reference if self.refers else "", strength)
             self._desktop.note("turn", reply.turn)
+            if reference and not self.refers:
+                self._desktop.say(UNSEEN.format(reference[:-4]))
 
     def go(self, number: int) -> None:
         self.strip.go(number)

@@ -20,6 +20,7 @@ NAMES = (
 )  # fmt: skip
 WIDTHS = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x", 2048: "Stable Diffusion XL"}  # of the words that a U-Net sees
 SEEN = re.compile(r"attn2(_|\.|\.processor\.)to_[kv](_lora)?\.(lora\.|lora_)?(A|down)\.weight")
+MADE_FOR, UNTOLD = "LoRA for ", "something its names do not tell"  # in a list: what stands before it, and where it is not known
 U_NET, TRANSFORMER = "a U-Net, such as Stable Diffusion's", "a diffusion transformer"
 
 

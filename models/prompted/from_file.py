@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import CheckpointError
@@ -15,7 +16,7 @@ from models.loose import completed
 from models.packed import need_gguf
 from models.plain_files import read_json
 from models.prompted.checkpoint import PromptedCheckpoint
-from models.prompted.opening import READING, Opening, build_prompted
+from models.prompted.opening import READING, Opening, Prepared, prepared
 from models.single_file import PARTS, Brought, Contents, contents_of
 from models.survey import INDEX, Survey, check_link, survey
 from models.weight_files import opened_file as opened_file
@@ -41,22 +42,39 @@ def build_from_file(
         for note in contents.notes:
             findings.note(note)
         brought = Brought(file, contents, READING, findings)
-        # nothing but names tells what a transformer's file is, so a folder of its family that the user has may know better than ours
-        asked = _alike(contents, folders) if contents.layout is None or "transformer" in contents.pieces else []
-        lent, why = _lent(brought, asked, how)
-        if lent is not None:
-            return lent
-        lacking = list[str]()
-        others = list[Brought]()
-        if contents.layout is None:
-            brought.contents, others, lacking = completed(contents, file, words, files, READING, findings)
-            for note in brought.contents.notes:
-                if note not in contents.notes:  # which were told
-                    findings.note(note)
-        return _whole([brought, *others], how, why, lacking)
+
+        def ready(found: Prepared) -> None:
+            found.word()
+            found.fit()
+
+        checkpoint = prepared_file(brought, files, folders, ready, how, words).filled(path.name)
+        return replace(checkpoint, file_sha256=brought.sha256)
 
 
-def _whole(brought: Sequence[Brought], how: Opening, why: str, lacking: Sequence[str]) -> PromptedCheckpoint:
+def prepared_file(
+    brought: Brought, files: ExitStack, folders: Sequence[Path], ready: Callable[[Prepared], None] = Prepared.suit, how: Opening = Opening(),
+    words: Sequence[Path] = (),
+) -> Prepared:  # fmt: skip
+    """An open file with what it lacks, of which no tensor was read yet. files: closes what is opened; ready: has a checkpoint show that
+    it is one, else the next folder is asked; the rest as of `build_from_file`. Raises CheckpointError."""
+    contents, findings = brought.contents, brought.findings
+    # nothing but names tells what a transformer's file is, so a folder of its family that the user has may know better than ours
+    asked = _alike(contents, folders) if contents.layout is None or "transformer" in contents.pieces else []
+    lent, why = _lent(brought, files, asked, ready, how)
+    if lent is not None:
+        return lent
+    others, lacking = list[Brought](), list[str]()
+    if contents.layout is None:
+        brought.contents, others, lacking = completed(contents, brought.file, words, files, READING, findings)
+        for note in brought.contents.notes:
+            if note not in contents.notes:  # which were told
+                findings.note(note)
+    return _whole([brought, *others], files, ready, how, why, lacking)
+
+
+def _whole(
+    brought: Sequence[Brought], files: ExitStack, ready: Callable[[Prepared], None], how: Opening, why: str, lacking: Sequence[str]
+) -> Prepared:
     """With our own settings, and words of ours or of the text encoders'. brought: the file, then text encoders that lie apart; why: no
     folder could lend others; lacking: what nobody has, and where to put it. Raises CheckpointError where there are none of ours."""
     contents, findings = brought[0].contents, brought[0].findings
@@ -68,7 +86,8 @@ def _whole(brought: Sequence[Brought], how: Opening, why: str, lacking: Sequence
                 f"of the same family into the profile's checkpoints folder, one of {_families(contents)}{instead}{why}"
             )
     try:
-        found = build_prompted(Survey(contents.path, contents.layout["model_index"], findings, contents.layout), contents.path.name, brought, how)
+        found = prepared(Survey(contents.path, contents.layout["model_index"], findings, contents.layout), files, contents.path.name, brought, how)
+        ready(found)
     except CheckpointError as error:
         raise CheckpointError(f"{error}{why}") from error
     if why:
@@ -76,25 +95,26 @@ def _whole(brought: Sequence[Brought], how: Opening, why: str, lacking: Sequence
     return found
 
 
-def _lent(brought: Brought, folders: Sequence[Path], how: Opening) -> tuple[PromptedCheckpoint | None, str]:
+def _lent(
+    brought: Brought, files: ExitStack, folders: Sequence[Path], ready: Callable[[Prepared], None], how: Opening
+) -> tuple[Prepared | None, str]:
     """With what the file lacks from the first folder that it fits, those whose name stands in the file's first; and why there was
-    none. Raises CheckpointError where a file that fits cannot be used."""
+    none."""
     contents, findings = brought.contents, brought.findings
     why = ""
     for folder in sorted(folders, key=lambda folder: not _named(folder, contents.path)):
         brought.findings = Findings()
         try:
-            found = build_prompted(survey(folder, brought.findings), contents.path.name, [brought], how)
+            found = prepared(survey(folder, brought.findings), files, contents.path.name, [brought], how)
+            ready(found)
         except CheckpointError as error:
-            if brought.begun:
-                findings.refused = findings.refused or brought.findings.refused
-                raise
             why = f"; {folder.name} cannot lend them: {error}"
             continue
         for row, told in brought.findings.told.items():
             if row not in ("structure", "links", "code", "templates", "pickles"):
                 findings.told[row] = findings.told.get(row, []) + told
         findings.note(f"all but the {', '.join(contents.pieces)} comes from {folder}")
+        found.tell(findings)
         return found, ""
     brought.findings = findings
     return None, why

@@ -13,7 +13,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ from models.controlnets import ControlNet, misfit
 from models.encoders import PREFIX, configured, older
 from models.families import SPARE, Family, with_controlnet
 from models.findings import Findings
+from models.first_look import WORDS
 from models.first_look import recognised as recognised
 from models.layout import clip_tables, tables_of
 from models.plain_files import read_json
@@ -39,7 +40,7 @@ from models.readers import READERS, reader
 from models.single_file import WITHOUT, Alone, Brought, Network, alone
 from models.survey import Survey
 from models.vocabularies import added_to, pairs_of
-from models.weight_files import OPEN
+from models.weight_files import OPEN, entries_in
 from models.weights import Reading, filled
 
 READING = Reading(
@@ -49,7 +50,6 @@ READING = Reading(
     harmless=re.compile(r"(^|\.)(position_ids|num_batches_tracked)$|^model_ema\."),  # what older libraries saved too
 )
 END = "<|endoftext|>"
-
 
 
 def its_own(family: Family, channels: int, lacking: bool, findings: Findings) -> None:
@@ -70,8 +70,78 @@ class Opening(NamedTuple):
     control: ControlNet | None = None
 
 
-def build_prompted(surveyed: Survey, name: str, brought: Sequence[Brought] = (), how: Opening = Opening()) -> PromptedCheckpoint:
-    """A checkpoint of a folder that was looked over. brought: files that hold some of its parts, or all, the later counting more.
+@dataclass
+class Prepared:
+    """A checkpoint of which settings and headers were read, and no tensor yet. surveyed: its folder, or what stands for one; brought: open
+    files that hold some of its parts, or all, the later counting more; coder, control: the autoencoder and the ControlNet that are not its own;
+    components: networks without weights, and whatever has none."""
+
+    surveyed: Survey
+    family: Family
+    configs: Mapping[str, dict[str, Any]]
+    brought: Sequence[Brought]
+    reading: Reading
+    coder: Autoencoder | None
+    control: ControlNet | None
+    components: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.components = {part: component(self.surveyed, part, self.configs[part]) for part in self.family.components if part not in WORDS}
+
+    @property
+    def networks(self) -> dict[str, Network]:
+        return {part: made for part, made in self.components.items() if isinstance(made, Network)}
+
+    def entries(self, part: str) -> dict[str, Any]:
+        """What the headers say of a network's weights, by the files' names. Raises CheckpointError."""
+        if (one := self._by.get(part)) is not None:
+            return {name: one.file.entries[name] for name in one.contents.pieces[part].names.values()}
+        return entries_in(self.networks[part].path.parent, OPEN)
+
+    @property
+    def _by(self) -> dict[str, Brought]:
+        return {part: one for one in self.brought for part in one.contents.pieces if part in self.networks}
+
+    def tell(self, findings: Findings) -> None:
+        """What is found from here on is told there."""
+        self.surveyed = replace(self.surveyed, findings=findings)
+        for one in self.brought:
+            one.findings = findings
+
+    def fit(self) -> None:
+        """Raises CheckpointError where a file that is brought does not hold exactly what its networks need."""
+        by, networks = self._by, self.networks
+        for one in self.brought:
+            one.reading = self.reading
+            one.fit({part: networks[part] for part in by if by[part] is one})
+
+    def suit(self) -> None:
+        """The same of a folder that lends what a file lacks; settings of ours are the only ones there are, and need not be tried to count what
+        goes with them."""
+        if not self.surveyed.given:
+            self.fit()
+
+    def word(self) -> None:
+        """Build what words are split by. Raises CheckpointError."""
+        self.components |= {part: component(self.surveyed, part, self.configs[part]) for part in self.family.components if part in WORDS}
+
+    def filled(self, name: str) -> PromptedCheckpoint:
+        """With its weights, once it fits and has its words. Raises CheckpointError."""
+        digest, by = hashlib.sha256(), self._by
+        for one in self.brought:
+            one.read(digest)
+        for part, network in self.networks.items():
+            if part in by:
+                self.components[part] = by[part].filled(part, network)
+            else:
+                self.components[part] = filled(network.path.parent, network.build, network.empty, self.reading, digest, self.surveyed.findings)
+        found = assembled(name, self.family, self.components, self.surveyed.index, digest.hexdigest())
+        return replace(found, coder=self.coder.path.name if self.coder is not None else "", control=self.control.name if self.control is not None else "")
+
+
+def prepared(surveyed: Survey, files: ExitStack, name: str, brought: Sequence[Brought] = (), how: Opening = Opening()) -> Prepared:
+    """A checkpoint of a folder that was looked over. files: closes what is opened; name: of the checkpoint, for messages; brought: files that
+    hold some of its parts, or all, the later counting more.
 
     Raises CheckpointError, saying what and where, if anything about it is not as it must be.
     """
@@ -83,43 +153,32 @@ def build_prompted(surveyed: Survey, name: str, brought: Sequence[Brought] = (),
     if how.control is not None:
         family, index, configs = _controlled(how.control, index, configs, name, findings)
     reading = READING._replace(dtype=how.held(family.name))
-    digest, main = hashlib.sha256(), next(iter(brought), None)
     lacking = bool(surveyed.given) and not any("vae" in one.contents.pieces for one in brought)
+    with findings.row("family"):
+        own = configs.get("vae", {})
+        coder = how.coder(family, int(own.get("latent_channels", own.get("z_dim", 4))), lacking, findings)
+        if coder is None and lacking:
+            raise CheckpointError(
+                f"{surveyed.folder} holds no autoencoder, and none for {family.title} is there; put one into the profile's vae folder, or a diffusers "
+                "folder of the family into its checkpoints folder, or give --vae FILE"
+            )
+    if coder is not None:
+        findings.note(f"its autoencoder is {coder.path}")
+        index, configs = {**index, "vae": list(coder.pair)}, {**configs, "vae": coder.config(is_xl(family), own)}
+    for lone in (coder, how.control):
+        if lone is not None:
+            file = files.enter_context(lone.opened())
+            brought = [*brought, Brought(file, alone(lone, file), reading, findings)]
+    return Prepared(replace(surveyed, index=index), family, configs, brought, reading, coder, how.control)
+
+
+def build_prompted(surveyed: Survey, name: str, how: Opening = Opening()) -> PromptedCheckpoint:
+    """The checkpoint of a folder that was looked over; the rest as of `prepared`. Raises CheckpointError."""
     with ExitStack() as files:
-        with findings.row("family"):
-            own = configs.get("vae", {})
-            coder = how.coder(family, int(own.get("latent_channels", own.get("z_dim", 4))), lacking, findings)
-            if coder is None and lacking:
-                raise CheckpointError(
-                    f"{surveyed.folder} holds no autoencoder, and none for {family.title} is there; put one into the profile's vae folder, or a diffusers "
-                    "folder of the family into its checkpoints folder, or give --vae FILE"
-                )
-        if coder is not None:
-            findings.note(f"its autoencoder is {coder.path}")
-            index, configs = {**index, "vae": list(coder.pair)}, {**configs, "vae": coder.config(is_xl(family), own)}
-        for lone in (coder, how.control):
-            if lone is not None:
-                file = files.enter_context(lone.opened())
-                brought = [*brought, Brought(file, alone(lone, file), reading, findings)]
-        surveyed = replace(surveyed, index=index)
-        components = {part: component(surveyed, part, configs[part]) for part in family.components}
-        networks = {part: made for part, made in components.items() if isinstance(made, Network)}
-        by = {part: one for one in brought for part in one.contents.pieces if part in networks}
-        for one in brought:
-            one.reading = reading
-            one.fit({part: networks[part] for part in by if by[part] is one})
-        for one in brought:
-            one.read(digest)
-        for part, network in networks.items():
-            if part in by:
-                components[part] = by[part].filled(part, network)
-            else:
-                components[part] = filled(network.path.parent, network.build, network.empty, reading, digest, findings)
-    found = assembled(name, family, components, index, digest.hexdigest())
-    return replace(
-        found, coder=coder.path.name if coder is not None else "", control=how.control.name if how.control is not None else "",
-        file_sha256=main.sha256 if main is not None else "",
-    )  # fmt: skip
+        found = prepared(surveyed, files, name, (), how)
+        found.word()
+        found.fit()
+        return found.filled(name)
 
 
 def _controlled(
@@ -166,14 +225,14 @@ def assembled(
         if family.chat and part in components:
             getattr(components[part], "tokenizer", components[part]).chat_template = family.chat
     cls = getattr(diffusers, family.holder or family.pipeline)
-    pipeline = cls(**components, **_unused(cls, index))
+    pipeline = cls(**components, **unused(cls, index))
     pipeline.set_progress_bar_config(disable=True)
     if "movq" in components:
         pipeline.vae = components["movq"]  # Kandinsky's word for it: everybody else's here
     return PromptedCheckpoint(name, family, pipeline, sha256)
 
 
-def _unused(cls: Any, index: Mapping[str, Any]) -> dict[str, Any]:
+def unused(cls: Any, index: Mapping[str, Any]) -> dict[str, Any]:
     """What a stock pipeline is given instead of what nobody paints with, and its switches."""
     given = inspect.signature(cls.__init__).parameters
     instead: dict[str, Any] = {**dict.fromkeys(SPARE), "requires_safety_checker": False, "add_watermarker": False}

@@ -59,7 +59,7 @@ class PromptedPainter:
 
     def __init__(self, checkpoint: PromptedCheckpoint, spec: PainterSpec) -> None:
         self.family, self.pipeline, self._spec = checkpoint.row, checkpoint.pipeline, spec
-        self._loras = checkpoint.loras
+        self._loras, self.coder = checkpoint.loras, checkpoint.coder
         device = device_of(spec.device)
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
