@@ -102,6 +102,8 @@ def _ours_alone(painter: PromptedPainter, spec: PainterSpec) -> str:
     """Why what the library loads would not be what paints; "" where it would."""
     if spec.loras or spec.sampler != "auto":
         return "LoRAs or another sampler are on"
+    if spec.controlnet:
+        return "a ControlNet stands beside it that lies alone"
     if painter.placement.plan.packed or painter.placement.plan.dtype == "int8":
         return "weights lie in fewer bits here than in the files"
     held = sum(tensor.nbytes for part in _networks(painter.pipeline) for tensor in part.parameters())
