@@ -66,7 +66,7 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "a picture shown 64 times": (EYES, told(EYES, temporal_patch_size=64), "temporal_patch_size is _; whole numbers up to"),
     "a picture of huge patches": (EYES, told(EYES, patch_size=64, merge_size=64), "merge_size is _; whole numbers up to"),
     "a schedule of a million steps": ("diffusers.EulerDiscreteScheduler", told("diffusers.EulerDiscreteScheduler", trained_betas=None, beta_schedule="squaredcos_cap_v2", num_train_timesteps=2**20), "num_train_timesteps is _; at most"),
-    "texts by the million": ("smollm tokenizer.json", b'{""         ' + b'""         ' * 1_400_000, "is not JSON as it must be"),
+    "texts by the million": ("smollm tokenizer.json", b'{"" ' + b'""              ' * 1_100_000, "is not JSON as it must be"),
     "a number format that is a list": ("transformers.T5EncoderModel", told("transformers.T5EncoderModel", dtype=[]), "its settings do not fit T_EncoderModel"),
     "eyes without a ground": (SEES, told(SEES, vision_config={"depth": 2**20}), "depth is _; at most"),
     "layers within layers": (NET, told(NET, layers_per_block=1, transformer_layers_per_block=120), "layers; at most _ are allowed, _ of them nested"),
