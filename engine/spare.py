@@ -13,11 +13,12 @@ from engine.child import run_spare
 from engine.painter import OpenPainter
 
 KILL_S = 1.0
+METHOD = "spawn"  # how a process is begun: afresh, as on every system
 
 
 def started(run: Callable[..., None], *given: Any) -> tuple[Connection, Any]:
     """A process that runs `run(letters, *given)`, and this end of its letters."""
-    context = multiprocessing.get_context("spawn")
+    context: Any = multiprocessing.get_context(METHOD)
     letters, theirs = context.Pipe()
     process = context.Process(target=run, args=(theirs, *given), name="pixelos-painter", daemon=True)
     process.start()

@@ -9,6 +9,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from engine import spare
 from engine.errors import CheckpointError
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ def apart(work: Callable[..., T], *given: Any, seconds: float = LONGEST_S) -> T:
 
     Raises CheckpointError too where that process ended without an answer or took more than `seconds`; then it is gone.
     """
-    context = multiprocessing.get_context("spawn")
+    context: Any = multiprocessing.get_context(spare.METHOD)
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(theirs, work, given), name="pixelos-check", daemon=True)
     process.start()

@@ -15,14 +15,15 @@ from models.findings import Findings
 
 Made = TypeVar("Made")
 LARGEST_NUMBER = 2**20
-LARGEST_BASE = 2**40  # of the rotations that tell places apart
+OTHERWISE = {"rope_theta": 2**40, "num_train_timesteps": 10_000}  # of the rotations that tell places apart; some schedules are computed step by step
 LONGEST = 1024  # list or text
 MOST_LAYERS = 128  # under one name
 DEEPEST = 256  # layers that all names together can ask for: each takes some milliseconds to build
+MOST_NESTED = 80  # layers of a block, times those that nest in each, times the blocks; Stable Diffusion XL has 60
 BOUNDLESS = ("lambda_min_clipped", -math.inf)  # as diffusers' own schedulers are saved
 CODED = re.compile(r"auto_map|trust_remote_code|custom_pipelines?|custom_code|custom_object_\w*|_?module_file")  # what names code
 IMPLEMENTATION = re.compile(r"_?attn_\w*|_?attention_implementation|\w*experts_implementation")
-COUNTED = re.compile(r"layers|blocks")  # how deep a network is to be
+COUNTED = re.compile(r"layers|blocks|depth")  # how deep a network is to be
 USUAL = frozenset({"architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "gradient_checkpointing"})
 TOLD_BESIDE = {"AutoencoderTiny": ("block_out_channels",)}  # what a class writes of itself beside its constructor's settings
 
@@ -41,16 +42,18 @@ def bounded(config: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     for key, value in _settings(config):
         too_long = isinstance(value, (list, dict, str)) and len(value) > LONGEST
         numeric = isinstance(value, (int, float)) and not isinstance(value, bool) and (key, value) != BOUNDLESS
-        most = MOST_LAYERS if COUNTED.search(key) else LARGEST_BASE if key == "rope_theta" else LARGEST_NUMBER
+        most = MOST_LAYERS if COUNTED.search(key) else OTHERWISE.get(key, LARGEST_NUMBER)
         if too_long or (numeric and not abs(value) <= most):
             raise CheckpointError(f"{path}: {key} is {short(value)}; at most {LONGEST if too_long else most} is allowed")
-    if (deep := _depth(config)) > DEEPEST:
-        raise CheckpointError(f"{path} asks for {deep} layers; at most {DEEPEST} are allowed, get a clean copy")
+    others, nested = _depth(config)
+    if nested > MOST_NESTED or others + nested > DEEPEST:
+        raise CheckpointError(f"{path} asks for {others + nested} layers; at most {DEEPEST} are allowed, {MOST_NESTED} of them nested, get a clean copy")
     return config
 
 
-def _depth(config: Mapping[str, Any]) -> int:
-    """How many layers a network has at most: so many a block, times as many as nest in each, times the blocks."""
+def _depth(config: Mapping[str, Any]) -> tuple[int, int]:
+    """How many layers a network has at most: those that are counted outright, and so many a block, times as many as nest in each, times
+    the blocks."""
     nested: dict[str, int] = {}
     others = 0
     for key, value in _settings(config):
@@ -58,7 +61,7 @@ def _depth(config: Mapping[str, Any]) -> int:
             nested[key] = max(nested.get(key, 1), int(value))
             others += 0 if "per_block" in key else max(int(value), 0)
     widest = max((len(value) for key, value in config.items() if key.endswith("block_types") and isinstance(value, list)), default=1)
-    return others + widest * math.prod(depth for key, depth in nested.items() if "per_block" in key)
+    return others, widest * math.prod(depth for key, depth in nested.items() if "per_block" in key)
 
 
 def known(config: Mapping[str, Any], cls: Any, path: Path, findings: Findings) -> dict[str, Any]:

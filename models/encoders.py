@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import transformers
-from huggingface_hub.errors import StrictDataclassError
 
 from engine.errors import CheckpointError
 
@@ -41,7 +40,9 @@ def configured(cls: Any, config: Mapping[str, Any], path: Path) -> Any:
     """
     try:
         return _settings(cls.config_class, config, path)
-    except (TypeError, ValueError, KeyError, AttributeError, StrictDataclassError) as error:
+    except (CheckpointError, MemoryError):
+        raise
+    except Exception as error:  # in whatever words: the library looks settings over as it goes
         raise CheckpointError(f"{path}: its settings do not fit {cls.__name__} ({error}); get a clean copy") from error
 
 

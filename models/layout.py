@@ -12,8 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from models.plain_files import LARGEST_JSON, read_bytes, read_json
+from models.plain_files import LARGEST_JSON, read_json, read_lines
 
+MOST_MERGES = 2**18  # lines; Qwen's are 151,000
 LAYOUTS = Path(__file__).parent / "layouts"
 Layout = dict[str, dict[str, Any]]
 
@@ -42,7 +43,12 @@ def clip_tables(folder: Path) -> tuple[dict[str, Any], list[str]]:
     """
     if (merges := packed(folder / "merges.txt")) is not None:
         return merged(merges, ("", "</w>"), ("<|startoftext|>", "<|endoftext|>"))
-    return read_json(folder / "vocab.json"), read_bytes(folder / "merges.txt", LARGEST_JSON).decode("utf-8", "replace").split("\n")
+    return read_json(folder / "vocab.json"), merge_lines(folder)
+
+
+def merge_lines(folder: Path) -> list[str]:
+    """The merges of a tokenizer's folder that is not ours, a line each. Raises CheckpointError."""
+    return [line for line in read_lines(folder / "merges.txt", LARGEST_JSON, MOST_MERGES) if line.strip() and not line.startswith("#version")]
 
 
 @cache

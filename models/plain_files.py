@@ -19,8 +19,9 @@ from engine.errors import CheckpointError
 LARGEST_FILE = 64 * 2**30
 LARGEST_JSON = 4 * 2**20
 MOST_VALUES = 250_000  # in one JSON document; a value takes up to 500 bytes of memory once it is read
-MOST_QUOTES = 2_000_000
+MOST_QUOTES = 3_000_000  # Gemma's one table of words has 2.85 million
 _TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STRETCH = re.compile(rb'(?:[^"]*+' + _TEXT.pattern + rb'){1,4096}+|[^"]++', re.DOTALL)  # whole texts, and what stands before each
 _PLAIN = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -59,6 +60,17 @@ def read_bytes(path: Path, largest: int) -> bytes:
         return bytes(read_exactly(file, size, path))
 
 
+def read_lines(path: Path, largest: int, most: int) -> list[str]:
+    """A small text's lines, at most so many. Raises CheckpointError."""
+    data = read_bytes(path, largest)
+    if data.count(b"\n") > most:
+        raise CheckpointError(f"{path} holds more than {most} lines; no sound checkpoint does, get a clean copy")
+    try:
+        return data.decode("utf-8").replace("\r\n", "\n").split("\n")
+    except ValueError as error:
+        raise CheckpointError(f"{path} is no text ({_short(error)}); copy it again") from error
+
+
 def read_json(path: Path, largest: int = LARGEST_JSON, most: int = MOST_VALUES) -> dict[str, Any]:
     """A small JSON object, of at most so many bytes and values. Raises CheckpointError."""
     return parsed(read_bytes(path, largest), path, most)
@@ -79,8 +91,11 @@ def parsed(data: bytes | bytearray, path: Path, most: int = MOST_VALUES) -> dict
 
 def _values(data: bytes | bytearray) -> int:
     """How many values JSON holds, or a few more: outside of its texts, a comma or a bracket stands before each."""
-    outline = _TEXT.sub(b"", data)
-    return sum(outline.count(mark) for mark in (b",", b"[", b"{"))
+    count = 0
+    for stretch in _STRETCH.finditer(data):  # one after the other: what is left between a million texts would fill hundreds of megabytes
+        outline = _TEXT.sub(b"", stretch[0])
+        count += sum(outline.count(mark) for mark in (b",", b"[", b"{"))
+    return count
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,13 +14,10 @@ from PIL import Image
 
 from engine.errors import CheckpointError
 from models.plain_files import read_json
-from models.vocabularies import TOKENIZERS, qwen2
+from models.vocabularies import TOKENIZERS, qwen2, tried
 
 PICTURE = "<|image_pad|>"
-LARGEST_PICTURE = 2**25  # pixels
-LARGEST_PATCH = 64
-NUMBERS = {"patch_size": LARGEST_PATCH, "max_num_patches": 2**14, "temporal_patch_size": LARGEST_PATCH, "merge_size": LARGEST_PATCH,
-           "min_pixels": LARGEST_PICTURE, "max_pixels": LARGEST_PICTURE}  # fmt: skip
+NUMBERS = {"patch_size": 64, "max_num_patches": 2**14, "temporal_patch_size": 4, "merge_size": 4, "min_pixels": 2**20, "max_pixels": 2**25}  # the most
 
 
 class PictureReader:
@@ -95,7 +92,10 @@ READERS = {**TOKENIZERS, "Siglip2ImageProcessor": siglip2, "Siglip2ImageProcesso
 def reader(name: str, folder: Path) -> Any:
     """What a folder holds for the class of that name, one of READERS. Raises CheckpointError."""
     try:
-        return READERS[name](folder)
+        found = READERS[name](folder)
+        if isinstance(words := getattr(found, "tokenizer", found), transformers.PreTrainedTokenizerBase):
+            tried(words)
+        return found
     except CheckpointError:
         raise
     except Exception as error:  # the tokenizers' own are of no kind that could be named

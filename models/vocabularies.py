@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,18 @@ from tokenizers.models import BPE
 from transformers import AddedToken
 
 from engine.errors import CheckpointError
-from models.layout import merged, packed
-from models.pieces import pieces_of
+from models.layout import merge_lines, merged, packed
+from models.pieces import check_spelling, pieces_of
 from models.plain_files import read_json
 
 LARGEST_TABLE = 64 * 2**20  # bytes; Gemma's is 34 MB
-MOST_WORDS = 2**20
+MOST_WORDS = 2**19  # Gemma's are 262,144
+MOST_MERGES = 600_000  # of one table; Gemma's are 580,604
 MOST_ADDED = 4096
-MOST_VALUES = 4 * 2**20
+LONGEST_ADDED = 256  # letters
+MOST_VALUES = 2**21  # of one table; Gemma's are 2.01 million
+MOST_PIECES = 2**19  # values, of a table of pieces with their scores; T5's are 100,000
+NUMBER = re.compile(r"[0-9]{1,9}")
 EXTRA = 100  # of T5's pieces, that stand for gaps
 Table = dict[str, Any]
 TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -58,10 +63,10 @@ def smollm(folder: Path) -> Any:
 
 
 def _split(folder: Path, **special: str) -> Any:
-    table = _read(folder / "tokenizer.json", LARGEST_TABLE)
     vocabulary, merges = pairs_of(folder)
     added = added_to(folder)
-    model = BPE(vocabulary | added, merges, ignore_merges=table["model"].get("ignore_merges") is True)
+    table = _read(folder / "tokenizer.json", LARGEST_TABLE)
+    model = BPE(vocabulary | added, merges, ignore_merges=_model(table).get("ignore_merges") is True)
     whole = Tokenizer(model)
     whole.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(_pattern(table, folder)), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
@@ -95,6 +100,13 @@ TOKENIZERS = {
 }  # fmt: skip
 
 
+def tried(tokenizer: Any) -> Any:
+    """The tokenizer, once it has numbered a text. The library looks only then for some of the words that it needs, and raises an
+    exception of no kind in particular where one is missing."""
+    tokenizer("a \u200b~")
+    return tokenizer
+
+
 def _side(folder: Path) -> str:
     """Where a text is filled up."""
     path = folder / "tokenizer_config.json"
@@ -112,8 +124,8 @@ def _pattern(table: Table, folder: Path) -> str:
 
 def _scored(path: Path) -> tuple[list[tuple[str, float]], bytes]:
     """Pieces with their scores, and the table by which text is spelled before it is cut."""
-    table = _read(path, LARGEST_TABLE)
-    pieces = table.get("model", {}).get("vocab")
+    table = _read(path, LARGEST_TABLE, MOST_PIECES)
+    pieces: Any = _model(table).get("vocab")
     pairs = isinstance(pieces, list) and len(pieces) <= MOST_WORDS and all(isinstance(piece, list) and len(piece) == 2 for piece in pieces)
     if not pairs or not all(isinstance(word, str) and isinstance(score, (int, float)) for word, score in pieces):
         raise CheckpointError(f"{path} must hold pieces with their scores")
@@ -121,6 +133,7 @@ def _scored(path: Path) -> tuple[list[tuple[str, float]], bytes]:
     spelling = [part.get("precompiled_charsmap") for part in (normalizer, *normalizer.get("normalizers", []))]
     try:
         found = base64.b64decode(next(filter(None, spelling), ""), validate=True)
+        check_spelling(found)
     except (binascii.Error, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: precompiled_charsmap is damaged; copy the file again") from error
     return [(word, float(score)) for word, score in pieces], found
@@ -136,37 +149,44 @@ def pairs_of(folder: Path) -> tuple[dict[str, int], Any]:
         lines = [line.split(" ") for line in lines]
     elif (folder / "vocab.json").is_file():
         vocabulary = _read(folder / "vocab.json")
-        try:
-            lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"{folder / 'merges.txt'} cannot be read; the checkpoint is incomplete, copy it again") from error
-        lines = [line.split(" ") for line in lines if line and not line.startswith("#version")]
+        lines = [line.split(" ") for line in merge_lines(folder)]
     else:
-        model = _read(folder / "tokenizer.json", LARGEST_TABLE).get("model", {})
+        model = _model(_read(folder / "tokenizer.json", LARGEST_TABLE))
         vocabulary, lines = model.get("vocab"), model.get("merges")
-        lines = [pair.split(" ") if isinstance(pair, str) else pair for pair in lines] if isinstance(lines, list) else None
+        few = isinstance(lines, list) and len(lines) <= MOST_MERGES
+        lines = [pair.split(" ") if isinstance(pair, str) else pair for pair in lines] if few else None
     numbered = isinstance(vocabulary, dict) and all(type(n) is int and 0 <= n < MOST_WORDS for n in vocabulary.values())
-    if not numbered or lines is None or not all(len(pair) == 2 for pair in lines):
-        raise CheckpointError(f"{folder}: the table of words must number them, and that of merges hold pairs")
+    if not numbered or lines is None or not all(isinstance(pair, list) and len(pair) == 2 for pair in lines):
+        raise CheckpointError(f"{folder}: the table of words must number them, and that of merges hold pairs, at most {MOST_MERGES}")
     return vocabulary, [(str(a), str(b)) for a, b in lines]
 
 
+def _model(table: Table) -> Table:
+    """What a newer folder's one table says of words and merges."""
+    model = table.get("model")
+    return model if isinstance(model, dict) else {}
+
+
 def added_to(folder: Path) -> dict[str, int]:
-    """Words that were added to a vocabulary, with their numbers."""
+    """Words that were added to a vocabulary, with their numbers. Raises CheckpointError."""
+    told: list[Any]
+    rows: Any
     if (folder / "added_tokens.json").is_file():
-        found = _read(folder / "added_tokens.json")
+        told = list(_read(folder / "added_tokens.json").items())
     elif (folder / "tokenizer.json").is_file():
-        rows = _read(folder / "tokenizer.json", LARGEST_TABLE).get("added_tokens", [])
-        found = {row["content"]: row["id"] for row in rows if isinstance(row, dict) and {"id", "content"} <= set(row)}
+        rows = _read(folder / "tokenizer.json", LARGEST_TABLE).get("added_tokens")
+        told = [(row.get("content"), row.get("id")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     else:
-        rows = _read(folder / "tokenizer_config.json").get("added_tokens_decoder", {})
-        found = {row["content"]: int(number) for number, row in rows.items() if number.isdigit() and isinstance(row, dict) and "content" in row}
-    if len(found) > MOST_ADDED or not all(type(number) is int and 0 <= number < MOST_WORDS for number in found.values()):
-        raise CheckpointError(f"{folder}: at most {MOST_ADDED} words can be added, each with its number")
-    return dict(sorted(found.items(), key=lambda pair: pair[1]))
+        rows = _read(folder / "tokenizer_config.json").get("added_tokens_decoder")
+        said = rows.items() if isinstance(rows, dict) else ()
+        told = [(row.get("content"), int(number)) for number, row in said if NUMBER.fullmatch(number) and isinstance(row, dict)]
+    sound = all(isinstance(word, str) and len(word) <= LONGEST_ADDED and type(number) is int and 0 <= number < MOST_WORDS for word, number in told)
+    if len(told) > MOST_ADDED or not sound:
+        raise CheckpointError(f"{folder}: at most {MOST_ADDED} words can be added, of up to {LONGEST_ADDED} letters, each with its number")
+    return dict(sorted(told, key=lambda pair: pair[1]))
 
 
-def _read(path: Path, largest: int | None = None) -> Table:
+def _read(path: Path, largest: int | None = None, most: int = MOST_VALUES) -> Table:
     if not path.is_file():
         raise CheckpointError(f"{path} is missing; the checkpoint is incomplete, copy it again")
-    return read_json(path, largest, MOST_VALUES) if largest else read_json(path)
+    return read_json(path, largest, most) if largest else read_json(path)

@@ -1,4 +1,5 @@
-"""Fuzzes what reads a checkpoint's files: headers, indexes, settings, a tokenizer's tables, LoRAs.
+"""Fuzzes what reads a checkpoint's files: headers, indexes, settings, weights that are packed, the tables and settings of tokenizers
+and processors, LoRAs, textual inversions.
 
 `python scripts/fuzz_loading.py --seconds 60` changes sound files at random and reads them (see `tests/fuzzing.py`). Inputs
 that crash a reader, or take it too long or too much memory, are written into `--out`. Where atheris is installed,
@@ -16,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 READERS = (
     "plain_files", "safetensors_file", "gguf_file", "survey", "configs", "weights", "bits",
-    "loading", "prompted.opening", "loras.reading", "loras.origins", "autoencoders", "controlnets", "loose", "single_file", "arrangements",
+    "loading", "prompted.opening", "loras.reading", "loras.origins", "autoencoders", "controlnets", "loose", "single_file", "arrangements", "sizes",
+    "embeddings", "vocabularies", "pieces", "layout", "readers", "encoders", "packing", "packed", "rows", "scaled",
 )  # fmt: skip
 
 
@@ -26,15 +28,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="where inputs that broke the rules are written")
     parser.add_argument("--atheris", action="store_true", help="guided by coverage; needs atheris")
-    parser.add_argument("--reader", action="append", help="with --atheris: a name of tests.fuzzing.TARGETS; again for each")
+    parser.add_argument("--reader", action="append", help="with --atheris: a name of tests.fuzz_targets.TARGETS; again for each")
     given = parser.parse_args()
     if given.atheris:
         return guided(given.seconds, given.seed, given.reader or [], given.out)
+    from tests.fuzz_targets import TARGETS
     from tests.fuzzing import fuzz
 
-    done = fuzz(given.seconds, given.seed, given.out)
+    done = fuzz(TARGETS, given.seconds, given.seed, given.out)
     for name, said in done.outcomes.items():
-        print(f"{name:<8} {len(said)} outcomes")
+        print(f"{name:<48} {len(said)} outcomes")
     print("\n".join([f"{done.inputs} inputs, {len(done.broken)} broke the rules", *sorted(set(done.broken))[:40]]))
     return int(bool(done.broken))
 
@@ -49,7 +52,8 @@ def guided(seconds: float, seed: int, chosen: list[str], out: Path | None) -> in
         print("fuzz_loading: atheris is not installed; leave --atheris out, or: pip install atheris", file=sys.stderr)
         return 2
     with atheris.instrument_imports(include=[f"models.{name}" for name in READERS]):
-        from tests.fuzzing import LARGEST, TARGETS, outcome
+        from tests.fuzz_targets import TARGETS
+        from tests.fuzzing import LARGEST, outcome
 
     if unknown := set(chosen) - set(TARGETS):
         print(f"fuzz_loading: there is no reader {sorted(unknown)[0]!r}; there are {', '.join(TARGETS)}", file=sys.stderr)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import multiprocessing
 import os
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +19,9 @@ import numpy as np
 import pytest
 
 from benchmarks.reading import read
+from engine import spare
 from engine.painter import Painter, PainterSpec
+from models.catalog import LIBRARIES
 
 HERE = ("", "::", "::1", "0.0.0.0", "localhost", socket.gethostname(), None)
 asked: list[str] = []  # of the network, by this process
@@ -77,6 +81,16 @@ def absent(message: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message, allow_module_level=True)
+
+
+@pytest.fixture
+def libraries_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Painters' processes come of one that holds the libraries already, where a system can split processes (not Windows): taking them in
+    is most of the time of a test that opens several. For tests of what goes on between processes, not of how these are begun."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        multiprocessing.set_forkserver_preload([*LIBRARIES, "models.reference.painter"])  # heard once, by the first that asks
+        forkserver.ensure_running()  # which is no painter's process, and is there before any is counted
+        monkeypatch.setattr(spare, "METHOD", "forkserver")
 
 
 @pytest.fixture(scope="session")

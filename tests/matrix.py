@@ -16,6 +16,7 @@ from tests import (
     test_families,
     test_family_swaps,
     test_lone_controlnets,
+    test_loose,
     test_loras,
     test_previews,
     test_references,
@@ -34,6 +35,7 @@ TESTS: dict[str, tuple[Callable[..., Any], ...]] = {  # by column
         test_lone_controlnets.test_a_file_with_a_controlnets_file_paints_as_the_folder_with_both,
     ),
     "denoiser as one file": (test_single_files.test_a_denoiser_alone_takes_the_rest_from_a_folder_of_its_kind,),
+    "its parts apart, as ComfyUI keeps them": (test_loose.test_parts_that_lie_apart_paint_as_the_folder_that_they_were_of,),
     "guided, nothing else changes": (
         test_families.test_pixels_outside_the_damage_stay_bit_identical, test_references.test_pixels_outside_the_damage_stay_bit_identical,
     ),
@@ -54,6 +56,8 @@ def families_of(test: Callable[..., Any]) -> set[str]:
     for mark in getattr(test, "pytestmark", ()):
         if mark.name == "parametrize" and mark.args[0] == "family":
             return set(mark.args[1])
+        if mark.name == "parametrize" and mark.args[0][0] == "family":  # among others
+            return {values[0] for values in mark.args[1]}
     assert {"family", "folder"} & set(inspect.signature(test).parameters), f"{test.__name__} is for no family"
     return set(test_references.ROWS)  # what its module's fixture goes through
 

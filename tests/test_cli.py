@@ -131,6 +131,7 @@ def test_wrong_input_is_one_message(
     assert not (tmp_path / "profile").exists()
 
 
+@pytest.mark.usefixtures("libraries_at_hand")
 def test_a_folder_that_can_be_none_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in (["models", "list"], ["models", "check", "x"], ["doctor"]):
         assert "no home folder" in refused(capsys, *command, "--profile", "~nosuchuser/x")

@@ -54,6 +54,7 @@ def swapped(session: Session, mailbox: SwapMailbox, spec: PainterSpec) -> None:
     session.settle(LONG_S)
 
 
+@pytest.mark.usefixtures("libraries_at_hand")
 def test_a_copy_of_the_bundled_checkpoint_dreams_on_what_was_dreamt(tmp_path: Path) -> None:
     """As a painter does that was given back what it held: the frame stays, and every later frame is the same to the bit."""
     copytree(BUNDLED, tmp_path / "copy")

@@ -125,6 +125,7 @@ def editor_text(session: Session) -> str:
     return next(widget for widget in session.desktop.widgets if widget.role == "editor").text
 
 
+@pytest.mark.usefixtures("libraries_at_hand")
 def test_one_of_each_kind_takes_over_across_processes_and_what_is_typed_meanwhile_is_kept(checkpoints: Path) -> None:
     first, *others = (spec_of(checkpoints, name) for name in KINDS)
     mailbox = SwapMailbox(open_painter, first, PATIENT)

@@ -20,7 +20,7 @@ from models.packed import is_packed, unpacked
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.painter import ReferencePainter
 from tests.conftest import need_package
-from tests.fuzzing import gguf
+from tests.fuzz_targets import gguf
 from tests.one_denoiser import NAMED, packed_file
 from tests.test_references import SPEC, request, small_pictures  # noqa: F401 - a fixture of every test here
 from tests.tiny_families import tiny_folder

@@ -305,6 +305,7 @@ def test_a_text_encoder_that_is_hostile_is_refused(
     assert "\n" not in str(refused.value) and str(path) in str(refused.value)
 
 
+@pytest.mark.usefixtures("libraries_at_hand")
 def test_text_encoders_are_listed_and_checked(home: Path, tmp_path: Path, comfy: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
     files = {family: laid_apart(folder_of(home, family), family, comfy) for family in ("flux", "klein", "qwen-edit")}
     profile = str(tmp_path / "profile")

@@ -12,6 +12,7 @@ from tests.checkpoints import tiny_checkpoint
 from tests.hostile import BASES, CASES
 
 
+@pytest.mark.usefixtures("libraries_at_hand")
 def test_every_way_to_a_refusal_is_measured_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "EXPECTED_S", 0.1)
     for name, case in (("code", "code"), ("nan", "a number that is none"), ("sound", "")):

@@ -248,6 +248,7 @@ def test_whatever_a_checkpoint_does_to_the_process_that_reads_it_this_one_goes_o
     assert time.perf_counter() - begun < 10 and apart(abs, -3) == 3
 
 
+@pytest.mark.usefixtures("libraries_at_hand")
 def test_the_painters_process_refuses_while_another_goes_on_painting(sound: Path, tmp_path: Path) -> None:
     """Row 13, as the window does it."""
     hostile = copied(sound / "bundled", tmp_path / "hostile")

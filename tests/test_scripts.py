@@ -37,7 +37,8 @@ def test_readme_and_ci_hold_the_two_commands_word_for_word() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     assert "```\n" + "\n".join(COMMANDS) + "\n```" in readme
     lines = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
-    assert [line for line in lines if line in COMMANDS] == list(COMMANDS)
+    assert [line for line in (line.removesuffix(' "${offline[@]}"') for line in lines) if line in COMMANDS] == list(COMMANDS)
+    assert re.findall(r"^ *offline=\((.*)\)$", "\n".join(lines), re.MULTILINE) == ["", "--no-network"]  # or nothing
 
 
 def test_the_readmes_app_works_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,6 +220,7 @@ def test_flux_that_does_not_fit_is_refused_in_one_message_whatever_lies_beside_i
     assert "\n" not in str(refused.value) and str(file) in str(refused.value) and findings.refused == row
 
 
+@pytest.mark.usefixtures("libraries_at_hand")
 def test_flux_of_other_sizes_than_the_real_one_is_refused_with_exit_code_2(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By the layout that ships: the command looks at it in a process of its own."""
     file = transformer_file(folder_of(home, "flux"), tmp_path / "all.safetensors")

@@ -177,6 +177,7 @@ def test_facts_say_what_kind_goes_with_what(tmp_path: Path) -> None:
     assert told["+ half.safetensors"].why and "half.safetensors" in told["+ half.safetensors"].why and "none.safetensors" in told["+ none.safetensors"].why
 
 
+@pytest.mark.usefixtures("libraries_at_hand")
 def test_those_of_other_programs_are_offered_and_put_on_where_they_lie(tmp_path: Path) -> None:
     """Of two that are called alike each has its row; nothing is copied or written there."""
     profile, others = tmp_path / "profile", tmp_path / "others"
@@ -214,6 +215,7 @@ def test_those_of_other_programs_are_offered_and_put_on_where_they_lie(tmp_path:
     assert {path: path.read_bytes() for path in others.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.usefixtures("libraries_at_hand")
 def test_a_file_that_is_dropped_in_is_offered_put_on_and_paints(tmp_path: Path) -> None:
     """Through all of it: the watch, the headers, the swap, and the painter's own process, with real files."""
     folder = tiny_folder(tmp_path / "checkpoints" / "sd", "sd1")

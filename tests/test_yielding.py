@@ -222,6 +222,7 @@ def test_the_drivers_name_of_a_card_heeds_what_is_visible() -> None:
     assert DriverMeter("cpu")() is None
 
 
+@pytest.mark.usefixtures("libraries_at_hand")
 def test_on_a_cpu_the_key_releases_the_painters_memory() -> None:
     others = set(psutil.Process().children(recursive=True))  # such as the X server of tests before
     home = PainterSpec(size=SIZE, device="cpu", threads=1)

@@ -39,7 +39,7 @@ from models.prompted.checkpoint import PromptedCheckpoint
 from models.readers import READERS, reader
 from models.single_file import WITHOUT, Alone, Brought, Network, alone
 from models.survey import Survey
-from models.vocabularies import added_to, pairs_of
+from models.vocabularies import added_to, pairs_of, tried
 from models.weight_files import OPEN, entries_in
 from models.weights import Reading, filled
 
@@ -287,7 +287,7 @@ def tokenizer_of(folder: Path, padding: str | None = None) -> Any:
         vocabulary, merges = _tables(folder)
     padding = padding or next((word for word in map(_padding, (folder / "special_tokens_map.json", folder / "tokenizer_config.json")) if word), END)
     padding = padding if padding in vocabulary else END
-    return built(lambda: transformers.CLIPTokenizer(vocabulary, merges, pad_token=padding, model_max_length=77), named)
+    return built(lambda: tried(transformers.CLIPTokenizer(vocabulary, merges, pad_token=padding, model_max_length=77)), named)
 
 
 def _tables(folder: Path) -> tuple[dict[str, Any], Any]:
@@ -295,7 +295,7 @@ def _tables(folder: Path) -> tuple[dict[str, Any], Any]:
     vocabulary, lines = clip_tables(folder)
     if not all(type(number) is int and 0 <= number < LARGEST_NUMBER for number in vocabulary.values()):
         raise CheckpointError(f"{folder / 'vocab.json'} must number its words; get a clean copy")
-    merges = [tuple(line.rstrip("\r").split(" ")) for line in lines if line.strip() and not line.startswith("#version")]
+    merges = [tuple(line.split(" ")) for line in lines if line]
     if not all(len(merge) == 2 for merge in merges):
         raise CheckpointError(f"{folder / 'merges.txt'} must hold two parts a line; get a clean copy")
     return vocabulary, merges

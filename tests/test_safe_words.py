@@ -1,0 +1,86 @@
+"""Tables of words, and settings, that once took a reader too long, too much or down: each is refused in one message, within the bounds."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.plain_files import parsed
+from models.vocabularies import MOST_VALUES
+from tests.fuzz_targets import TARGETS
+from tests.fuzz_words import SPELLING, UNITS, said
+from tests.fuzzing import outcome
+
+PIECES, EYES, NET = "t5's pieces spiece.model", "qwen's eyes preprocessor_config.json", "diffusers.UNet2DConditionModel"
+ONE, SEES = "clip's one table tokenizer.json", "transformers.Qwen2_5_VLForConditionalGeneration"
+
+
+def told(name: str, **changes: Any) -> bytes:
+    """A sound input, its settings changed."""
+    return json.dumps({**json.loads(TARGETS[name].seeds[0]), **changes}).encode()
+
+
+def spelled(table: bytes) -> bytes:
+    """Pieces with that table of spellings behind them."""
+    return said(1, said(1, b"e")) + said(3, said(2, table))
+
+
+def trie(**units: int) -> bytes:
+    """The sound table, with other units in places that are given as `at_N`."""
+    held = {**UNITS, **{int(place.removeprefix("at_")): unit for place, unit in units.items()}}
+    return struct.pack("<513I", 2048, *(held.get(place, 0) for place in range(512))) + b"b\0"
+
+
+def charsmap(table: bytes) -> bytes:
+    """The same in the newer library's table."""
+    return told("t5 tokenizer.json", normalizer={"type": "Precompiled", "precompiled_charsmap": base64.b64encode(table).decode()})
+
+
+REFUSED: dict[str, tuple[str, bytes, str]] = {
+    "merges without end": ("qwen merges.txt", b"t h\n" * 2**19, "holds more than _ lines"),
+    "CLIP's merges without end": ("clip merges.txt", b"t h\n" * 2**19, "holds more than _ lines"),
+    "merges that are no text": ("qwen merges.txt", b"t \xff\n", "is no text"),
+    "merges of hundreds of megabytes": ("qwen merges.txt", b"t h" + b" " * 2**24, "is larger than _ MB"),
+    "pieces without end": (PIECES, b"\x0a\x00" * 2**20, "more than _ fields"),
+    "a piece of fields without end": (PIECES, said(1, b"\x12\x00" * 2**18), "more than _ fields"),
+    "a number that breaks off": (PIECES, b"\x0a\x83", "begins a number without end"),
+    "spellings that lead out": (PIECES, spelled(trie(at_0=0x1FF << 12)), "leads nowhere"),
+    "spellings that lead out later": (PIECES, spelled(trie(at_353=0x3FF << 10 | 97)), "leads nowhere"),
+    "a spelling behind the texts": (PIECES, spelled(trie(at_256=1 << 31 | 3)), "names a text that is not there"),
+    "a spelling within a letter": (PIECES, spelled(trie(at_256=1 << 31 | 1)[:-2] + "é\0".encode()), "names a text that is not there"),
+    "spellings that break off": (PIECES, spelled(SPELLING[:1000]), "is cut off"),
+    "spellings that lead out, in the newer table": ("t5 tokenizer.json", charsmap(trie(at_0=0x1FF << 12)), "precompiled_charsmap is damaged"),
+    "a table without a word for what is unknown": ("clip vocab.json", b"{}", "describes nothing that can be built"),
+    "another one": ("qwen vocab.json", b'{"a": 0}', "do not fit together"),
+    "a table of words that is none": (ONE, b'{"model": true}', "must number them"),
+    "merges that are no pairs": (ONE, b'{"model": {"vocab": {"a": 1}, "merges": [7]}}', "must number them"),
+    "added words that are no list": (ONE, told(ONE, added_tokens=0.5), "sound"),
+    "an added word that is none": (ONE, told(ONE, added_tokens=[{"id": 1, "content": []}]), "words can be added"),
+    "added words that are books": ("mistral tokenizer.json", told("mistral tokenizer.json", added_tokens=[{"id": i, "content": f"{i}" * 900} for i in range(4096)]), "words can be added"),
+    "a picture made huge": (EYES, told(EYES, min_pixels=2**25, max_pixels=2**25), "min_pixels is _; whole numbers up to"),
+    "a picture shown 64 times": (EYES, told(EYES, temporal_patch_size=64), "temporal_patch_size is _; whole numbers up to"),
+    "a picture of huge patches": (EYES, told(EYES, patch_size=64, merge_size=64), "merge_size is _; whole numbers up to"),
+    "a schedule of a million steps": ("diffusers.EulerDiscreteScheduler", told("diffusers.EulerDiscreteScheduler", trained_betas=None, beta_schedule="squaredcos_cap_v2", num_train_timesteps=2**20), "num_train_timesteps is _; at most"),
+    "texts by the million": ("smollm tokenizer.json", b'{"" ' + b'""              ' * 1_100_000, "is not JSON as it must be"),
+    "a number format that is a list": ("transformers.T5EncoderModel", told("transformers.T5EncoderModel", dtype=[]), "its settings do not fit T_EncoderModel"),
+    "eyes without a ground": (SEES, told(SEES, vision_config={"depth": 2**20}), "depth is _; at most"),
+    "layers within layers": (NET, told(NET, layers_per_block=1, transformer_layers_per_block=120), "layers; at most _ are allowed, _ of them nested"),
+    "blocks beside blocks": (NET, told(NET, block_out_channels=[32] * 120, down_block_types=["CrossAttnDownBlock2D"] * 120, up_block_types=["CrossAttnUpBlock2D"] * 120), "of them nested"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_broke_a_reader_once_is_refused(case: str) -> None:
+    name, data, message = REFUSED[case]
+    assert message in outcome(TARGETS[name], data)
+
+
+def test_a_table_as_large_as_gemmas_is_read() -> None:
+    """580,604 merges, as newer libraries save them: two texts each."""
+    table = parsed(b'{"merges": [["a", "b"]' + b',["a", "b"]' * 580_603 + b"]}", Path("tokenizer.json"), MOST_VALUES)
+    assert len(table["merges"]) == 580_604
