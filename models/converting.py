@@ -2,11 +2,13 @@
 out anew every time: for a small crop that takes longer than the sums do.
 
 A network is converted at its first call, from what that call did (torch's tracer tells), for every batch and size; how many
-channels an input has is fixed. What it gives then is compared with torch's own result.
+channels an input has is fixed. What is traced has sides that do not come out when they are halved, so that a U-Net takes the sizes of its
+way up from those of its way down, whatever they are. What it gives then is compared with torch's own result.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,6 +28,7 @@ CPU = torch.device("cpu")
 TIMES = 4  # as much memory as a network's weights: it lays them out in several ways, by the size of what it is given
 CLOSE = 1e-4  # of the greatest number: how far from torch's result another may be
 PICTURE = 4  # dimensions of a batch of pictures
+TRACED = 17  # side of the first of them; halved and rounded up it is 9, 5, 3 and 2
 HOLE = "a tensor"  # in the place of one
 
 
@@ -37,8 +40,8 @@ def regions_of(pipeline: Any, steady: bool) -> list[Region]:
     whole = all(weight.dtype == torch.float32 for network in present for weight in network.parameters())
     if not (steady and whole and find_spec("openvino")):
         return [Blocks(unet)]
-    cell, threads = 2 ** (len(unet.config.block_out_channels) - 1), torch.get_num_threads()
-    return [Lone(threads), *(Converted(network, threads, cell) for network in present)]
+    threads = torch.get_num_threads()
+    return [Lone(threads), *(Converted(network, threads) for network in present)]
 
 
 class Lone:
@@ -58,16 +61,12 @@ class Lone:
 
 
 class Converted:
-    """A region, see `models.compiling`: a network in float32 on a CPU, whose weights stay as they are.
-
-    threads: that it may take; cell: of pictures whose sides are no multiples of it torch computes: a U-Net's way up would not meet its
-    way down.
-    """
+    """A region, see `models.compiling`: a network in float32 on a CPU, whose weights stay as they are. threads: that it may take."""
 
     compiler = OPENVINO
 
-    def __init__(self, network: nn.Module, threads: int = 1, cell: int = 1) -> None:
-        self._network, self._threads, self._cell = network, threads, cell
+    def __init__(self, network: nn.Module, threads: int = 1) -> None:
+        self._network, self._threads = network, threads
         self._models: dict[str, Callable[[Sequence[Tensor]], Any]] = {}  # by what a call gives beside numbers
 
     def compile(self, backend: Backend) -> None:
@@ -84,12 +83,10 @@ class Converted:
     def _computed(self, *args: Any, **named: Any) -> Any:
         leaves, form = tree_flatten((args, named))
         tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
-        own = MethodType(type(self._network).forward, self._network)
-        if any(side % self._cell for side in tensors[0].shape[2:]):
-            return own(*args, **named)
         rest = [HOLE if isinstance(leaf, Tensor) else leaf for leaf in leaves]
         key = repr((form, rest, [(_free(tensor), tensor.dtype) for tensor in tensors]))
         if key not in self._models:
+            own = MethodType(type(self._network).forward, self._network)
             self._models[key] = _Model(partial(_filled, own, form, rest), tensors, self._threads)
         return self._models[key](tensors)
 
@@ -103,11 +100,11 @@ class _Model:
         from openvino.frontend import FrontEndManager
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-        flat = _Flat(function)
+        flat, uneven = _Flat(function), _uneven(given)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that what is traced may depend on sizes: see below
-            traced = torch.jit.trace(flat, tuple(given), check_trace=False)
-            decoder = TorchScriptPythonDecoder(traced, example_input=tuple(given))  # which must live until all is converted
+            traced = torch.jit.trace(flat, uneven, check_trace=False)
+            decoder = TorchScriptPythonDecoder(traced, example_input=uneven)  # which must live until all is converted
             reader = FrontEndManager().load_by_framework("pytorch")  # `openvino.convert_model` would tell its makers of it
             model = reader.convert(reader.load(decoder))
         model.reshape(dict(enumerate(map(_free, given))))
@@ -145,6 +142,17 @@ def _filled(function: Callable[..., Any], form: Any, rest: Sequence[Any], tensor
     given = iter(tensors)
     args, named = tree_unflatten([next(given) if leaf is HOLE else leaf for leaf in rest], form)
     return function(*args, **named)
+
+
+def _uneven(given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """What may be given as well, of sizes that do not come out: the first picture is TRACED wide and high, others as often halved as they were."""
+
+    def other(tensor: Tensor) -> Tensor:
+        times = round(math.log2(given[0].shape[-1] / tensor.shape[-1]))
+        side = -(-TRACED // 2**times) if times > 0 else TRACED * 2**-times  # rounded up, as convolutions do
+        return tensor.new_zeros(*tensor.shape[:2], side, side)
+
+    return tuple(other(tensor) if tensor.ndim == PICTURE else tensor for tensor in given)
 
 
 def _free(tensor: Tensor) -> list[int]:
