@@ -35,7 +35,7 @@ from ui.window import Window
 
 LONGEST_S = 180.0
 WARM_UP_S = 3.0
-CHOOSING_S = 6.0  # that somebody looks at the picker
+CHOOSING_S = 15.0  # that somebody looks at the picker; until the process that waits has its libraries, on a slow machine
 
 
 def measure(size: tuple[int, int] = (512, 384)) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
     with_some_display()
-    result = json.dumps(measure(parse_size(given.size)), indent=2)
+    result = json.dumps(measure(parse_size(given.size)), indent=1)
     if given.out:
         given.out.write_text(result + "\n")
     print(result)

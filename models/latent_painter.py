@@ -332,10 +332,10 @@ class LatentPainter:
         return name_of_patch(crop.area, request, self.ladder.scale)
 
     def _warm(self) -> None:
-        """Paint one small crop and one whole frame, so that the first event does not pay for kernel set-up."""
+        """Paint one small crop, so that no event pays for kernel set-up, and a whole frame where that is not what is painted first anyway."""
         self._take_look(look_of(np.zeros(SLOW_SIZE, np.float32)))
         with torch.inference_mode():
-            for area in (Rect(0, 0, *least(self.cells, self._spec.size)), self._bounds):
+            for area in (Rect(0, 0, *least(self.cells, self._spec.size)), *([self._bounds] if self._spec.compiled or not self._threads else [])):
                 try:
                     self._paint_unseen(area)
                 except (RuntimeError, MemoryError) as error:

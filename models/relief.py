@@ -176,6 +176,6 @@ def _table(device: torch.device) -> Tensor:
 def _made_table(device: torch.device) -> Tensor:
     step = 1 << _STEP
     side = np.arange(0, 256, step, dtype=np.int32) + (step - 1) // 2
-    colours = np.stack(np.meshgrid(side, side, side, indexing="ij"), -1).reshape(-1, 1, 3)
-    apart = np.abs(colours - NEUTRAL.astype(np.int32)).max(-1)
+    red, green, blue = np.abs(side[:, None, None] - NEUTRAL.astype(np.int32)).astype(np.uint8).transpose(2, 0, 1)  # from each role's colour
+    apart = np.maximum(np.maximum(red[:, None, None], green[:, None]), blue).reshape(-1, len(NEUTRAL))
     return torch.from_numpy(np.where(apart.min(1) <= _NEAR, apart.argmin(1), NONE).astype(np.uint8)).to(device)

@@ -20,12 +20,13 @@ def main() -> int:
     if not mark:
         print(f"README.md has no {START} ... {END}; put them where the figures belong", file=sys.stderr)
         return 2
-    names = ("latency", "latency-h100", "latency-h100-sd-turbo", "latency-sd-mini", "quality", "dream", "latency-dream", "latency-float32")
-    latency, gpu, turbo, mini, quality, dream, dreamt, plain = (json.loads((RESULTS / f"{name}.json").read_text()) for name in names)
+    names = ("latency", "latency-h100", "latency-h100-sd-turbo", "latency-sd-mini", "quality", "dream", "latency-dream", "latency-float32", "presenting", "swap")
+    latency, gpu, turbo, mini, quality, dream, dreamt, plain, shown, swapped = (json.loads((RESULTS / f"{name}.json").read_text()) for name in names)
     others = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("latency-h100-*.json"))]
     parts = "\n".join((
         latency_table(latency), techniques(latency), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), presets(*others), preset(mini), techniques(mini), quality_table(quality), dream_figures(dream),
         brief(dreamt, "Latency of a dream, as above"), brief(plain, f"The first table's again, guided, on a host without AVX-512 where Python runs half as fast, {plain['machine']['cpu']}"),
+        presenting(shown), swaps(swapped),
     ))  # fmt: skip
     readme.write_text(f"{head}{START}\n{parts}\n{END}{tail}", "utf-8")
     return 0
@@ -122,6 +123,28 @@ def _recalled(result: dict[str, Any]) -> str:
     """What comes out of the frame cache by itself."""
     known = ", ".join(f"{name} {_ms(s['cached_p95'])}" for name, s in result["scenarios"].items() if s.get("cached_p95"))
     return f" Out of the frame cache alone, p95: {known}." if known else ""
+
+
+def presenting(result: dict[str, Any]) -> str:
+    """How long from one frame presented to the next."""
+    doing = {"typing": "somebody types", "dragging": "a window is dragged", "looks": "the look changes"}
+    told = ", ".join(f"{_ms(result[name]['gaps']['p99'])} ms while {what}" for name, what in doing.items())
+    most = max(result[name]["gaps"]["max"] for name in doing)
+    return (
+        f"While the painter paints, the window goes on, on the host without AVX-512: with a pointer that never rests, 99 of 100 frames are presented within so long after the one "
+        f"before: {told}; the longest wait was {_ms(most)} ms (`python -m benchmarks.presenting`, float32, painting ahead, SDL's dummy display, 60 frames a second at most).\n"
+    )
+
+
+def swaps(result: dict[str, Any]) -> str:
+    """How long another checkpoint takes to paint."""
+    took = {name: (result[name]["loading"] + result[name]["taking_over"]) / 1e3 for name in ("there", "back", "unexpected")}
+    held = max(result[name]["held_up"] for name in took)
+    return (
+        f"Another checkpoint, on the same host, while ten letters a second are typed: a copy of the bundled one, chosen in the picker, paints {took['there']:.1f} s after, one that is kept "
+        f"ready {took['back']:.1f} s, one that nobody expected, whose process has its libraries to take in, {took['unexpected']:.1f} s; the window's loop was held up for {_ms(held)} ms at most "
+        "(`python -m benchmarks.swap`).\n"
+    )
 
 
 def quality_table(result: dict[str, Any]) -> str:
