@@ -128,8 +128,9 @@ class OneLayer(torch.nn.Module):
         self.x = torch.nn.Linear(32, 2)
 
 
-def read_settings(library: str, name: str, data: bytes, folder: Path) -> None:
-    """As the settings of a part of that class, up to the network or scheduler that they describe, without its weights."""
+def read_settings(cls: str, data: bytes, folder: Path) -> None:
+    """As the settings of a part of a library's class, up to the network or scheduler that they describe, without its weights."""
+    library, _, name = cls.partition(".")
     part = "scheduler" if name.endswith("Scheduler") else "part"
     path = folder / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
     path.parent.mkdir()
@@ -278,6 +279,6 @@ TARGETS: dict[str, Target] = {
         json.dumps({"unet.lora_alpha": 2, "unet.use_rslora": True, "unet.r": 1, "unet.alpha_pattern": {"^a.to_q": 1, "to_q": 3}}).encode(),
     )),
     "weights": Target(read_weights, _KEPT),
-    **{name: Target(partial(read_settings, *name.split(".")), tuple(json.dumps(told).encode() for told in seeds)) for name, seeds in SETTINGS.items()},
+    **{name: Target(partial(read_settings, name), tuple(json.dumps(told).encode() for told in seeds)) for name, seeds in SETTINGS.items()},
     **WORDS,
 }  # fmt: skip

@@ -107,6 +107,6 @@ def _save_split(folder: Path, pattern: str, added: tuple[str, ...], **special: A
 
 def save_gemma(folder: Path) -> str:
     words = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{i:02X}>" for i in range(256)), "▁", *string.ascii_letters, "th", "the"]
-    merges = [("t", "h"), ("th", "e")]
+    merges: Any = [("t", "h"), ("th", "e")]  # the library wants pairs, whatever its types say
     transformers.GemmaTokenizer({word: i for i, word in enumerate(words)}, merges, add_bos_token=True).save_pretrained(folder)
     return "GemmaTokenizerFast"
