@@ -8,6 +8,7 @@ from functools import reduce
 
 from engine.geometry import Rect
 
+WHOLE = 0.7  # from this share of the frame on, painting all of it costs no more
 OVERLAP = 16  # pixels that two parts of one rect share: the later is mixed in over half of them, where the earlier is whole
 GRID = 8  # of damage
 SHORTEST = 64  # side of a crop that is captured: a GPU paints a smaller one no sooner
@@ -20,8 +21,7 @@ class Cells:
     the whole frame would; step: their sides are multiples of it: few shapes, for each takes time at first and memory for good;
     fine: up to this many pixels, multiples of `align` too; margin: what is painted around the damage and thrown away; least: the
     shortest side; most: the longest, 0 for any; sizes: (width, height) of the only crops there are beside the whole frame, the
-    smallest first; empty: any of those sides; joined: whether crops become one where that around them is no larger than they are;
-    whole: from what share of the frame on painting all of it costs no more."""
+    smallest first; empty: any of those sides; joined: whether crops become one where that around them is no larger than they are."""
 
     align: int = 16
     step: int = 32
@@ -31,7 +31,6 @@ class Cells:
     most: int = 0
     sizes: tuple[tuple[int, int], ...] = ()
     joined: bool = False
-    whole: float = 0.9
 
     def at_scale(self, scale: int) -> Cells:
         """The same for a denoiser of whose pixels one stands for `scale` of the frame's along each side."""
@@ -53,7 +52,7 @@ class Cells:
         sides = [max(self.least, SHORTEST)]
         while 2 * sides[-1] < min(size):
             sides.append(2 * sides[-1])
-        return replace(self, sizes=tuple((side, side) for side in sides if side < min(size)), whole=0.7)
+        return replace(self, sizes=tuple((side, side) for side in sides if side < min(size)))
 
 
 BUNDLED_CELLS = Cells()
@@ -130,7 +129,7 @@ def plan(damage: Iterable[Rect], size: tuple[int, int], cells: Cells = BUNDLED_C
     if cells.joined:
         crops = _joined(crops, size, cells)
     fits = not cells.most or max(size) <= cells.most
-    if crops and fits and (whole or sum(crop.area.area for crop in crops) >= cells.whole * size[0] * size[1]):
+    if crops and fits and (whole or sum(crop.area.area for crop in crops) >= WHOLE * size[0] * size[1]):
         return [PaintCrop(Rect(0, 0, *size), rects)]
     return crops
 

@@ -16,7 +16,7 @@ from engine.events import Text
 from engine.geometry import Rect
 from engine.painter import BATCHES, CACHE, Cancelled, PaintRequest
 from models.catalog import open_carefully
-from models.crops import BUNDLED_CELLS, SMALL_CELLS, Cells, plan
+from models.crops import SMALL_CELLS, Cells, plan
 from models.ladder import Careful
 from models.prompted.painter import PromptedPainter
 from tests.stand_in_gpu import FakeRecorder
@@ -150,11 +150,3 @@ def test_what_is_asked_for_in_one_event_is_replayed_bit_for_bit(checkpoints: Pat
 def test_the_whole_frame_is_painted_as_before(checkpoints: Path) -> None:
     painter = painter_of(folder_of(checkpoints, "pix2pix"), steps=1)
     assert batches_of(painter, lambda: painter.paint(request(0, WHOLE)), len(painter.telling.conditioning(request()).weights)) == [1]
-
-
-def test_a_window_of_most_of_the_screen_is_painted_without_the_rest() -> None:
-    """What a crop takes goes by its pixels; only where that is nearly all of them, or sizes are few, is the whole frame painted."""
-    size, whole = (512, 384), [Rect(0, 0, 512, 384)]
-    paint, everything = (Rect(72, 0, 416, 296), Rect(32, 344, 136, 40)), (Rect(8, 0, 488, 376),)
-    assert [crop.area for crop in plan(paint, size)] == [Rect(48, 0, 448, 320), Rect(16, 336, 160, 48)]
-    assert [crop.area for crop in plan(everything, size)] == whole == [crop.area for crop in plan(paint, size, BUNDLED_CELLS.few(size))]
