@@ -312,6 +312,19 @@ def test_what_a_tool_makes_of_a_text_is_followed(bundled_book: Book, ways: tuple
         assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(), way
 
 
+def test_a_text_behind_another_window_has_its_caret_where_it_was_when_it_comes_back_in_another_size(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    desktop.handle(Ask(1.0, "bread.md"))
+    dream = dream_of(desktop, bundled_book, belief=-9.0)
+    for event in (Key(2.0, "down"), Text(2.1, "x"), Ask(3.0, "calculator"), Text(3.1, "7"), Ask(4.0, "maximise notes"), Text(4.1, "y")):
+        desktop.handle(event)
+        dream.answer(request(desktop, (event,)))
+        if desktop.stack.windows[-1].app.name == "Notes":
+            at = find(desktop.widgets, "Notes/text").rect.inset(4, 4, 20, 4).slices
+            assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(), event
+    assert desktop.stack.windows[-1].app.name == "Notes"
+
+
 def test_the_wheel_is_not_dreamt(bundled_book: Book) -> None:
     """Turned thrice at once: where that leads is told."""
     desktop = desktop_with_documents()

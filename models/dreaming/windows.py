@@ -101,7 +101,9 @@ class Windows:
         front = self._shown[0] if self._shown else None
         were = {window.app: window for window in self._shown}
         before, self._shown, self._tasks = self._tasks, told, tasks
-        places = {(front.app, front.document): place} if front and place else {}
+        places = {key: last for key, last in self._panes.told.places.items() if key[0] in tasks.apps}
+        if front and place:
+            places[front.app, front.document] = place
         self._panes.told = Told(new_form, self._work, frozenset(open_before), places)
         if before.text_size != tasks.text_size and (believed := self._believed_ground()) is not None:
             self.ground, self._clock = believed, ""
