@@ -97,9 +97,9 @@ def _safety(work: Probe) -> Figures:
 
 def _equality(work: Probe) -> Figures:
     """The whole frame beside the stock pipeline's, with the same weights, seed and settings; where it can be, by the library's own loading of them."""
-    from models.prompted.library import stock_of
     from models.prompted.painter import PromptedPainter
     from models.prompted.stock import stock_frame
+    from models.prompted.stock_loading import stock_of
 
     painter, asked = work.painter, _request(work.spec)
     if not isinstance(painter, PromptedPainter):

@@ -28,9 +28,9 @@ from models.check import check
 from models.families import FAMILIES
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.conditioning import CONTEXT_TOKENS, conditioned, context_tokens
-from models.prompted.library import library_folder
 from models.prompted.painter import PromptedPainter
 from models.prompted.stock import stock_frame
+from models.prompted.stock_loading import library_folder
 from models.prompted.trajectory import trajectory
 from tests.hostile import FILE, edit_json
 from tests.test_painters import SIZE, ask, drawn, show
