@@ -21,7 +21,7 @@ from engine.errors import InputError
 from engine.painter import PainterSpec
 from engine.trace import Trace, read_trace
 from models.catalog import open_painter
-from models.prompted import library
+from models.prompted import stock_loading
 from tests.hostile import BASES, tensors
 from tests.loose_parts import tiny_coder, written
 from tests.test_families import opened
@@ -107,7 +107,7 @@ def test_where_the_library_cannot_load_it_is_said_why(home: Path, folder: Path, 
     found = looked_at(tiny_folder(tmp_path / "sd", "sd1"), trace, vae=str(tiny))
     assert found["loaded_by"] == "the library, but for the autoencoder taesd.safetensors" and found["equal"]
     assert looked_at(folder, trace, sampler="lcm")["loaded_by"] == "us: LoRAs or another sampler are on"
-    monkeypatch.setattr(library, "free_on", lambda device: (device, 1000))
+    monkeypatch.setattr(stock_loading, "free_on", lambda device: (device, 1000))
     assert looked_at(folder, trace)["loaded_by"] == "us: there is no memory for its weights twice"
     monkeypatch.undo()
     monkeypatch.setattr(diffusers.StableDiffusionImg2ImgPipeline, "from_pretrained", lambda *given, **named: 1 / 0)
