@@ -65,10 +65,15 @@ def set_out(editor: Editor, box: Rect, size: int, caret_on: bool, focus: bool = 
     it has that."""
     outer = Rect(0, 0, box.w, box.h)
     sheet = Sheet(size, focus=NAME if focus else "", caret_on=caret_on)
-    canvas = Canvas(sheet, outer)
-    canvas.fill(outer, Role.SURFACE)
-    widget = editor.draw(canvas, NAME, outer)
+    widget = editor.draw(_surface(sheet, outer), NAME, outer)
     return drawn(sheet.items, box.w, box.h), widget.touch or Touch()
+
+
+def _surface(sheet: Sheet, rect: Rect) -> Canvas:
+    """Of what windows are made, with nothing on it yet."""
+    canvas = Canvas(sheet, rect)
+    canvas.fill(rect, Role.SURFACE)
+    return canvas
 
 
 def text_part(box: Rect) -> Rect:
@@ -89,9 +94,7 @@ def label_place(box: Rect, size: int) -> Rect:
 def length_label(where: Rect, size: int, words: int, characters: int | None) -> Laid:
     """The label that tells it; characters: None while somebody types."""
     sheet, outer = Sheet(size), Rect(0, 0, where.w, where.h)
-    canvas = Canvas(sheet, outer)
-    canvas.fill(outer, Role.SURFACE)
-    canvas.text_in(outer, told(words, characters), Role.MUTED, align="right")
+    _surface(sheet, outer).text_in(outer, told(words, characters), Role.MUTED, align="right")
     return where, drawn(sheet.items, where.w, where.h)
 
 
@@ -130,8 +133,7 @@ def unfocused(held: Tensor) -> Tensor:
 def _empty_field(w: int, h: int) -> Tensor:
     """A field that has no focus, uint8 (PLANES, h, w)."""
     sheet, outer = Sheet(), Rect(0, 0, w, h)
-    canvas = Canvas(sheet, outer)
-    canvas.fill(outer, Role.SURFACE)
+    canvas = _surface(sheet, outer)
     canvas.fill(outer, Role.FIELD, "field")
     canvas.outline(outer, Role.BORDER, shape="field")
     return drawn(sheet.items, w, h)
@@ -253,9 +255,7 @@ def tool_row(held: Rect, work: Work, size: int, buffer: TextBuffer) -> list[Laid
     if where is None:
         return []
     sheet, outer = Sheet(size), Rect(0, 0, where.w, where.h)
-    canvas = Canvas(sheet, outer)
-    canvas.fill(outer, Role.SURFACE)
-    _draw_tools(canvas, outer, work, buffer)
+    _draw_tools(_surface(sheet, outer), outer, work, buffer)
     return [(where, drawn(sheet.items, where.w, where.h))]
 
 
