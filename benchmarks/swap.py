@@ -1,9 +1,9 @@
-"""How long a change of checkpoints takes, and whether the window goes on meanwhile.
+"""How long a change of checkpoints takes, or a new process for one that died, and whether the window goes on meanwhile.
 
 `python -m benchmarks.swap` runs the real window (on SDL's dummy driver where no display is named) on the bundled checkpoint
-and copies of it while somebody types: to one of them by a command nobody expected, to the other as after some seconds in the
-picker, and back to the first, and prints one JSON document, which `--out FILE.json` keeps too. Times in milliseconds: `loading`, until
-the checkpoint was open; `taking_over`, from there to its frame in the window; `held_up`, the longest turn of the window's
+and copies of it while somebody types: to one of them before there is a process in reserve, to the other once one waits, and back to the first;
+then that one's process is killed while another waits. Prints one JSON document, which `--out FILE.json` keeps too. Times in milliseconds: `loading`, until
+the checkpoint was open; `taking_over`, from there to its frame in the window; `lost`: from a process's death to the next one's frame in the window; `held_up`, the longest turn of the window's
 loop beside waiting for input, which is how long no frame could be presented; `held_up_before`, the same over the seconds
 before, in which no checkpoint was changed; `load`: programs that wanted a core, over the last minute.
 """
@@ -21,6 +21,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import psutil
+
 from benchmarks.machine import machine_facts
 from benchmarks.window_loop import Typing, WindowLoop, with_some_display
 from engine.desktop.desktop import Desktop
@@ -35,7 +37,7 @@ from ui.window import Window
 
 LONGEST_S = 180.0
 WARM_UP_S = 3.0
-CHOOSING_S = 15.0  # that somebody looks at the picker; until the process that waits has its libraries, on a slow machine
+TAKING_IN_S = 15.0  # until the process that waits has its libraries, on a slow machine
 
 
 def measure(size: tuple[int, int] = (512, 384)) -> dict[str, Any]:
@@ -53,14 +55,17 @@ def measure(size: tuple[int, int] = (512, 384)) -> dict[str, Any]:
                 loop.run(WARM_UP_S)
                 unexpected = _swap(loop, mailbox, replace(first, checkpoint=str(Path(home) / "other")))
                 mailbox.spares.expect(True)
-                loop.run(CHOOSING_S)
+                loop.run(TAKING_IN_S)
                 there = _swap(loop, mailbox, replace(first, checkpoint=str(Path(home) / "copy")))
                 loop.run(WARM_UP_S)
                 back = _swap(loop, mailbox, first)
+                mailbox.spares.expect(True)
+                loop.run(TAKING_IN_S)
+                lost = _lost(loop, mailbox)
         finally:
             session.close()
     return {"machine": machine_facts(), "load": os.getloadavg() if hasattr(os, "getloadavg") else None, "size": list(size),
-            "unexpected": unexpected, "there": there, "back": back}  # fmt: skip
+            "unexpected": unexpected, "there": there, "back": back, "lost": lost}  # fmt: skip
 
 
 def _swap(loop: WindowLoop, mailbox: SwapMailbox, spec: PainterSpec) -> dict[str, float]:
@@ -78,6 +83,21 @@ def _swap(loop: WindowLoop, mailbox: SwapMailbox, spec: PainterSpec) -> dict[str
         raise SystemExit(f"it was refused: {latest.why}")
     opened = opened or monotonic()  # within one turn of the loop
     told = {"loading": opened - begun, "taking_over": monotonic() - opened, "held_up": max(loop.turns), "held_up_before": before}
+    return {name: round(seconds * 1e3, 1) for name, seconds in told.items()}
+
+
+def _lost(loop: WindowLoop, mailbox: SwapMailbox) -> dict[str, float]:
+    died = mailbox.pid
+    if died is None:
+        raise SystemExit("nobody paints whose process could be killed")
+    before, begun = max(loop.turns), monotonic()
+    loop.turns.clear()
+    psutil.Process(died).kill()
+    while mailbox.pid in (died, None) or mailbox.status.state != "ready":
+        if monotonic() - begun > LONGEST_S:
+            raise SystemExit(f"it did not paint again within {LONGEST_S:.0f} s")
+        loop.turn()
+    told = {"lost": monotonic() - begun, "held_up": max(loop.turns), "held_up_before": before}
     return {name: round(seconds * 1e3, 1) for name, seconds in told.items()}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import atexit
 import pickle
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -48,18 +48,19 @@ EVENTS_KEPT = 4096
 class ProcessMailbox:
     """Paints in a process that calls `open_painter(spec)`; it must be a module-level callable.
 
-    limits: may be set anew at any time; they count from the next process on. caps: how much the painter may do. spare: a process
-    of the same opener that waits to be needed, for the first time. Raises PixelOSError where the machine has no shared memory for the frames.
+    limits: may be set anew at any time; they count from the next process on. caps: how much the painter may do. take_spare: gives a process
+    of the same opener that waits to be needed, if there is one, whenever one is begun; called by another thread. Raises PixelOSError where the machine has no shared memory for the frames.
     """
 
     def __init__(
-        self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, caps: Caps = NO_CAPS, spare: Spare | None = None,
+        self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, caps: Caps = NO_CAPS,
+        take_spare: Callable[[], Spare | None] = lambda: None,
     ) -> None:  # fmt: skip
         self._opener = pickle.dumps(open_painter)
         self._spec = spec
         self.limits = limits or Limits()
         self._exchange = Exchange(spec.size)
-        self.caps, self._pace, self._spare = caps, Pace(caps), spare
+        self.caps, self._pace, self._take_spare = caps, Pace(caps), take_spare
         self._guessing, self._ahead = False, 0
         self._changed = threading.Condition()
         self._status = STARTING
@@ -211,14 +212,11 @@ class ProcessMailbox:
     def _run(self) -> None:
         """The mailbox's thread: one process after the other, until the mailbox is closed or gives up."""
         while self._may_start():
-            spare, self._spare = self._spare, None
             try:
-                self._serve(PainterProcess(self._opener, self._spec, self._exchange.frames, self.limits, spare))
+                self._serve(PainterProcess(self._opener, self._spec, self._exchange.frames, self.limits, self._take_spare()))
             # Whatever it is, this thread must outlive it, or nothing would be painted any more.
             except Exception as error:  # noqa: BLE001
                 self._count_death(error)
-        if self._spare is not None:
-            self._spare.end()
         with self._changed:
             self._exchange.close()
             self._tell("closed")

@@ -141,6 +141,7 @@ class Settings(BaseSettings):
         100, "share of the time in which the painter may compute, in percent", "a whole number from 1 to 100", ge=1, le=100
     )
     speculation: bool = _setting(True, "paint ahead what is likely to come next, as long as it pays", "true or false")
+    spare: bool = _setting(True, "keep a painter's process in reserve where memory is ample, so that another checkpoint paints at once", "true or false")
     auto_yield: bool = _setting(True, "give the card's memory back when another program wants it", "true or false")
     vram_reserve: float = _setting(0.5, "GB of the card's memory that other programs may want at any time", "a number from 0 to 100", ge=0, le=100)
     away: Literal["bundled", "guide"] = _setting("bundled", "what paints meanwhile, on the CPU", "bundled or guide")

@@ -43,15 +43,18 @@ class Spare:
 
 
 class Spares:
-    """One spare process at most, while somebody is about to need it. Without libraries there is never one. Used by one thread."""
+    """One spare process at most, while somebody is about to need it. Without libraries there is never one. `expect` is one thread's;
+    any may take it."""
 
     def __init__(self, open_painter: OpenPainter, libraries: Sequence[str]) -> None:
         self._opener, self._libraries = pickle.dumps(open_painter), tuple(libraries)
+        self._taking = threading.Lock()
         self._spare: Spare | None = None
 
     @property
     def pid(self) -> int | None:
-        return self._spare.process.pid if self._spare is not None else None
+        spare = self._spare
+        return spare.process.pid if spare is not None else None
 
     def expect(self, needed: bool) -> None:
         """Whether one may soon be needed; never waits."""
@@ -62,5 +65,6 @@ class Spares:
 
     def take(self) -> Spare | None:
         """Whoever takes it ends it."""
-        spare, self._spare = self._spare, None
-        return spare
+        with self._taking:
+            spare, self._spare = self._spare, None
+            return spare

@@ -35,7 +35,7 @@ Room = Callable[[PainterSpec, Sequence[PainterSpec]], bool]  # does the first fi
 
 class SwapMailbox:
     """Paints with `spec` until `swap` names another. caps: how much each painter may do; libraries: modules, by name, that opening a
-    painter takes in; spares: told when a swap is to be expected. Raises PixelOSError where there is no shared memory for frames."""
+    painter takes in; spares: told when a swap is to be expected; one that waits is taken by a painter that died, too. Raises PixelOSError where there is no shared memory for frames."""
 
     def __init__(
         self, open_painter: OpenPainter, spec: PainterSpec, limits: Limits | None = None, room: Room = lambda spec, gone: True,
@@ -339,4 +339,4 @@ class SwapMailbox:
                 self._active.restore(self._left)
 
     def _opened(self, spec: PainterSpec, limits: Limits) -> ProcessMailbox:
-        return ProcessMailbox(self._open_painter, spec, limits, self.caps, self.spares.take())
+        return ProcessMailbox(self._open_painter, spec, limits, self.caps, self.spares.take)

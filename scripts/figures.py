@@ -139,10 +139,11 @@ def presenting(result: dict[str, Any]) -> str:
 def swaps(result: dict[str, Any]) -> str:
     """How long another checkpoint takes to paint."""
     took = {name: (result[name]["loading"] + result[name]["taking_over"]) / 1e3 for name in ("there", "back", "unexpected")}
-    held = max(result[name]["held_up"] for name in took)
+    held = max(result[name]["held_up"] for name in (*took, "lost"))
     return (
-        f"Another checkpoint, on the same host, while ten letters a second are typed: a copy of the bundled one, chosen in the picker, paints {took['there']:.1f} s after, one that is kept "
-        f"ready {took['back']:.1f} s, one that nobody expected, whose process has its libraries to take in, {took['unexpected']:.1f} s; the window's loop was held up for {_ms(held)} ms at most "
+        f"Another checkpoint, on the same host, while ten letters a second are typed: a copy of the bundled one paints {took['there']:.1f} s after it was chosen, one that is kept "
+        f"ready {took['back']:.1f} s, and {took['unexpected']:.1f} s where no process waited that had its libraries; a painter whose process was killed paints again after "
+        f"{result['lost']['lost'] / 1e3:.1f} s. The window's loop was held up for {_ms(held)} ms at most "
         "(`python -m benchmarks.swap`).\n"
     )
 

@@ -212,6 +212,44 @@ def test_a_process_waits_while_settings_offer_checkpoints(place: Place) -> None:
     place.until(lambda: spares.pid is None)
 
 
+def test_where_memory_is_ample_a_process_is_kept_in_reserve(place: Place) -> None:
+    """Begun when nobody has done anything for a while, not while the memory was given back, and gone with the memory."""
+    spares = place.mailbox.spares
+
+    def later(seconds: float) -> None:
+        place.session.step((), place.desktop.t + seconds)
+        place.gallery._listed = -1.0
+        place.gallery.follow()
+
+    def none_waits() -> bool:
+        later(0.0)
+        return spares.pid is None
+
+    later(60.0)
+    assert spares.pid is None, "memory is not ample"
+    place.gallery._memory = lambda: Memory(16_000.0, ample=True)
+    place.session.step((Key(place.desktop.t, "f6"),), place.desktop.t)
+    place.gallery._looked = -10.0
+    later(0.0)
+    later(1.0)
+    assert spares.pid is None, "somebody is at work"
+    place.until(lambda: place.mailbox.status.state == "ready")
+    later(10.0)
+    waiting = spares.pid
+    assert waiting is not None
+    place.session.step((Key(place.desktop.t, "f6"),), place.desktop.t)
+    later(0.0)
+    assert spares.pid == waiting, "it stays"
+    place.mailbox.give_back(None, "F9")
+    place.until(none_waits)
+    place.mailbox.come_back()
+    place.until(lambda: place.mailbox.status.state == "ready" and not place.gallery.busy)
+    later(60.0)
+    assert spares.pid not in (None, waiting)
+    place.gallery.memory = Memory(100.0, tight=True, ample=True)
+    place.until(none_waits)
+
+
 def test_memory_that_is_short_lets_go_of_who_is_kept_ready(place: Place) -> None:
     place.gallery.choose("tinted")
     place.until(lambda: place.gallery.painting == "tinted")

@@ -295,6 +295,18 @@ def test_a_process_that_waits_for_nothing_ends_and_one_that_died_is_no_loss() ->
         time.sleep(0.01)
 
 
+def test_the_process_that_waits_goes_on_for_a_painter_that_died() -> None:
+    with with_spares("fractions") as (session, mailbox):
+        mailbox.spares.expect(True)
+        waiting, lost = mailbox.spares.pid, mailbox.pid
+        assert waiting is not None and lost is not None
+        os.kill(lost, signal.SIGKILL)
+        run_until(session, lambda: mailbox.pid == waiting and mailbox.status.state == "ready")
+        assert mailbox.spares.pid is None and mailbox.status.deaths == 1
+        session.step([Text(1.0, "on")], 1.0)
+        assert (shown(session) == session.guide.pixels).all()
+
+
 def test_nothing_waits_where_no_libraries_are_named() -> None:
     with with_spares() as (_, mailbox):
         mailbox.spares.expect(True)

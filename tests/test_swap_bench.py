@@ -18,7 +18,7 @@ def test_a_change_of_checkpoints_is_measured_and_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    for name, value in {"open_carefully": TintedPainter, "LIBRARIES": (), "WARM_UP_S": 0.3, "CHOOSING_S": 0.3, "LONGEST_S": 60.0}.items():
+    for name, value in {"open_carefully": TintedPainter, "LIBRARIES": (), "WARM_UP_S": 0.3, "TAKING_IN_S": 0.3, "LONGEST_S": 60.0}.items():
         monkeypatch.setattr(swap, name, value)
     swap.main(["--size", "256x192", "--out", str(tmp_path / "swap.json")])
     told = json.loads((tmp_path / "swap.json").read_text())
@@ -26,3 +26,4 @@ def test_a_change_of_checkpoints_is_measured_and_kept(
     for change in ("unexpected", "there", "back"):
         assert set(told[change]) == {"loading", "taking_over", "held_up", "held_up_before"}
         assert all(0 <= ms < 60_000 for ms in told[change].values()) and told[change]["held_up"] > 0
+    assert set(told["lost"]) == {"lost", "held_up", "held_up_before"} and 0 < told["lost"]["lost"] < 60_000

@@ -20,6 +20,7 @@ from PIL import Image
 
 from engine.checkpoint_notes import CheckpointNotes
 from engine.checkpoints import CheckpointFacts
+from engine.desktop.clock import TICKS
 from engine.durable import replace_file
 from engine.errors import PixelOSError
 from engine.painter import PainterSpec
@@ -32,15 +33,18 @@ THUMBNAIL = (160, 120)  # pixels
 KEPT_SHA = 16  # hexadecimal digits of a checkpoint's hash in a file's name
 TIGHT_S = 2.0  # how often it is seen whether memory has become short
 CHOICE_S = 0.5  # and whether Settings offer checkpoints
+LEISURE_S = 10.0  # without input, until a process is begun that is kept in reserve: it takes a core while it takes its libraries in
 
 
 @dataclass(frozen=True)
 class Memory:
-    """On the painter's device, in megabytes. free_mb: what nobody has; tight: whether who is kept ready should go."""
+    """On the painter's device, in megabytes. free_mb: what nobody has; tight: whether who is kept ready should go; ample: whether a
+    process may be kept in reserve."""
 
     free_mb: float
     tight: bool = False
     where: str = "memory"
+    ample: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,10 +151,16 @@ class Gallery:
         self._keep_spare()
 
     def _keep_spare(self) -> None:
-        """A process for what may be chosen soon, in the picker or in Settings, if there is memory."""
+        """A process for what may be chosen soon, in the picker or in Settings, if there is memory; where that is ample one is kept in
+        reserve, for who paints may be lost at any time."""
         names = self.names()
         listed = any(widget.role == "row" and widget.name in names for widget in self._session.desktop.widgets)
-        self._mailbox.spares.expect((self._offering or listed) and not self.memory.tight)
+        reserve = self.memory.ample and not self._mailbox.away and (self._mailbox.spares.pid is not None or self._at_leisure())
+        self._mailbox.spares.expect((self._offering or listed or reserve) and not self.memory.tight)
+
+    def _at_leisure(self) -> bool:
+        clock = self._session.desktop.clock
+        return self._mailbox.status.state in ("ready", "painting") and clock.ticks - clock.input_tick >= LEISURE_S * TICKS
 
     def follow(self) -> None:
         """Once a loop: see what was wished for in Settings, what came of the latest choice, whether memory is short."""

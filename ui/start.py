@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PROCESS_MB = 600  # that the libraries of one painter's process take beside its weights
 TIGHT = 0.05  # share of the memory that must be free for anybody to be kept ready
+AMPLE = 0.4  # and for a process that only waits, some 460 MB
 
 
 def start(choice: Choice, record_to: Path | None, caps: Mapping[str, float | None]) -> None:
@@ -89,7 +90,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
             desktop.say(f"{error}; bundled paints")
             spec = replace(spec, checkpoint="bundled", loras=(), sampler="auto", vae="auto", controlnet="")
     desktop.prefer("loras", dict(spec.weights))
-    here = _Here(spec)
+    here = _Here(spec, settings.spare)
     mailbox = SwapMailbox(open_carefully, spec, room=here.room, caps=settings.caps, libraries=LIBRARIES)
     if past.latents is not None:
         mailbox.restore(past.latents)
@@ -108,8 +109,8 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
 class _Here:
     """What the gallery and the mailbox must know of the models and of this machine."""
 
-    def __init__(self, spec: PainterSpec) -> None:
-        self._spec = spec  # as the session was started
+    def __init__(self, spec: PainterSpec, spare: bool = True) -> None:
+        self._spec, self._spare = spec, spare  # as the session was started
         self._gpu = bool(_gpus()) and spec.device != "cpu"
         self.gallery: Gallery | None = None
 
@@ -125,12 +126,12 @@ class _Here:
         from ui.gallery import Memory
 
         main = psutil.virtual_memory()
-        tight = main.available < TIGHT * main.total
+        tight, ample = main.available < TIGHT * main.total, self._spare and main.available > AMPLE * main.total
         gpus = _gpus() if self._gpu else []
         if not gpus:
-            return Memory(main.available / 1e6, tight)
+            return Memory(main.available / 1e6, tight, ample=ample)
         gpu = gpus[int(self._spec.device.partition(":")[2] or 0) % len(gpus)]
-        return Memory(gpu["vram_free_gb"] * 2**30 / 1e6, tight or gpu["vram_free_gb"] < TIGHT * gpu["vram_gb"], "GPU memory")
+        return Memory(gpu["vram_free_gb"] * 2**30 / 1e6, tight or gpu["vram_free_gb"] < TIGHT * gpu["vram_gb"], "GPU memory", ample)
 
     def spec_of(self, name: str) -> PainterSpec:
         from engine.checkpoints import opened_as
