@@ -257,12 +257,12 @@ def _scroll(desktop: Desktop, count: int) -> Iterator[Step]:
 
 
 def _open(desktop: Desktop, count: int) -> Iterator[Step]:
-    """What closes leaves a screen that was there before; what opens is new, for something was typed beneath it meanwhile."""
+    """A window opens, in another look each time, for what was shown before comes out of the frame cache, as what closing it leaves does."""
     yield Unmeasured(Ask(desktop.t + 1, "Notes"))
-    for _ in range(count // 2):
-        yield Unmeasured(Text(desktop.t + PAUSE, "x"))
+    for i in range(count // 2):
+        yield Unmeasured(Style(desktop.t + PAUSE, f"ocean hue={i / 100}"))
         yield Ask(desktop.t + PAUSE, "Settings")
-        yield Key(desktop.t + PAUSE, "w", ("ctrl",))
+        yield Unmeasured(Key(desktop.t + PAUSE, "w", ("ctrl",)))
 
 
 def _style(desktop: Desktop, count: int) -> Iterator[Step]:

@@ -8,10 +8,10 @@ from functools import reduce
 
 from engine.geometry import Rect
 
-WHOLE = 0.7  # from this share of the frame on, painting all of it costs no more
 OVERLAP = 16  # pixels that two parts of one rect share: the later is mixed in over half of them, where the earlier is whole
 GRID = 8  # of damage
 SHORTEST = 64  # side of a crop that is captured: a GPU paints a smaller one no sooner
+FEW_WHOLE = 0.7  # share of the frame from which a GPU paints all of it as soon as a few large crops
 GROWTH = 1.5  # by which a crop may grow to be painted with others
 
 
@@ -21,7 +21,8 @@ class Cells:
     the whole frame would; step: their sides are multiples of it: few shapes, for each takes time at first and memory for good;
     fine: up to this many pixels, multiples of `align` too; margin: what is painted around the damage and thrown away; least: the
     shortest side; most: the longest, 0 for any; sizes: (width, height) of the only crops there are beside the whole frame, the
-    smallest first; empty: any of those sides; joined: whether crops become one where that around them is no larger than they are."""
+    smallest first; empty: any of those sides; joined: whether crops become one where that around them is no larger than they are; whole:
+    from this share of the frame on all of it is painted."""
 
     align: int = 16
     step: int = 32
@@ -31,6 +32,7 @@ class Cells:
     most: int = 0
     sizes: tuple[tuple[int, int], ...] = ()
     joined: bool = False
+    whole: float = 0.7
 
     def at_scale(self, scale: int) -> Cells:
         """The same for a denoiser of whose pixels one stands for `scale` of the frame's along each side."""
@@ -52,15 +54,15 @@ class Cells:
         sides = [max(self.least, SHORTEST)]
         while 2 * sides[-1] < min(size):
             sides.append(2 * sides[-1])
-        return replace(self, sizes=tuple((side, side) for side in sides if side < min(size)))
+        return replace(self, sizes=tuple((side, side) for side in sides if side < min(size)), whole=FEW_WHOLE)
 
 
-BUNDLED_CELLS = Cells()
+BUNDLED_CELLS = Cells(whole=0.9)
 PROMPTED_CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
 # Where time goes by the pixel, as on a CPU: the smallest that holds a letter and its margins wherever it stands. A denoiser that was
 # trained on whole pictures knows less of the place there, and its coarser cells begin elsewhere than the frame's, so that what a
 # crop shows is further from what the whole frame would: `docs/benchmarks.md` says how far. `least_crop` asks for larger ones.
-SMALL_CELLS = replace(PROMPTED_CELLS, align=16, least=128, joined=True)
+SMALL_CELLS = replace(PROMPTED_CELLS, align=16, least=128, joined=True, whole=0.9)
 
 
 def least(cells: Cells, size: tuple[int, int]) -> tuple[int, int]:
@@ -129,7 +131,7 @@ def plan(damage: Iterable[Rect], size: tuple[int, int], cells: Cells = BUNDLED_C
     if cells.joined:
         crops = _joined(crops, size, cells)
     fits = not cells.most or max(size) <= cells.most
-    if crops and fits and (whole or sum(crop.area.area for crop in crops) >= WHOLE * size[0] * size[1]):
+    if crops and fits and (whole or sum(crop.area.area for crop in crops) >= cells.whole * size[0] * size[1]):
         return [PaintCrop(Rect(0, 0, *size), rects)]
     return crops
 

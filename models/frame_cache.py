@@ -8,11 +8,9 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from engine.geometry import Rect
-from engine.painter import PaintRequest, Pixels
+from models.shown import PatchName
 
 Value = TypeVar("Value")
-PatchName = tuple[Rect, *tuple[Hashable, ...]]  # begins with where it is
 LARGE_AREA = 128 * 128  # pixels: from here on a patch is a window that opens or closes, or a step of one that is dragged
 
 
@@ -92,14 +90,3 @@ class PatchCache:
 
     def _of(self, name: PatchName) -> FrameCache[np.ndarray]:
         return self._halves[name[0].area > LARGE_AREA]
-
-
-def name_of_patch(area: Rect, request: PaintRequest, scale: int = 1) -> PatchName:
-    """What a request with a guide shows in an area, in which look, and how coarsely it is painted."""
-    guide, verbatim, forms = (contents(plane, area) for plane in (request.guide, request.verbatim, request.forms))
-    return area, scale, request.context.slow.tobytes(), guide, verbatim, forms
-
-
-def contents(plane: Pixels | None, area: Rect) -> int:
-    """A number for what is there. Python's own keyed hash: 64 bits, for this process alone, in a fifth of the time of a digest."""
-    return 0 if plane is None else hash(plane[area.slices].tobytes())

@@ -35,7 +35,7 @@ from engine.painter import (
     Patch,
     Readiness,
 )
-from models.ahead import Ahead, Dropped, droppable
+from models.ahead import Dropped, droppable
 from models.compiling import Blocks, compile_regions
 from models.crop_painting import CropPainting
 from models.crops import BUNDLED_CELLS, PaintCrop, alike, evened, least, plan
@@ -45,11 +45,12 @@ from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
 from models.eight_bits import INT8, chosen, in_eight_bits
 from models.ferry import Ferry
-from models.frame_cache import LARGE_AREA, PatchCache, PatchName, name_of_patch
+from models.frame_cache import LARGE_AREA
 from models.graphs import Graphs
 from models.inputs import enlarged, pressed, remembered
 from models.ladder import Ladder
 from models.loading import BundledCheckpoint
+from models.lookups import Lookups
 from models.memory import PictureMemory, Recalled
 from models.stopwatch import Stopwatch
 from models.synthetic.renderer import REACH
@@ -97,8 +98,7 @@ class LatentPainter:
         remembers = self._denoiser.remembers and spec.mode == "dream" and self._dream is None
         self._memory = PictureMemory(spec.size, device) if remembers else None
         self._tokens: tuple[ContextFeatures, Tensor] | None = None
-        self._cache = PatchCache(spec.cache_mb)
-        self._ahead = Ahead(spec.cache_mb / 8)
+        self._lookups = Lookups(spec, self.info.guesses, large=device.type == "cpu")
         if spec.compiled:
             self.info = compile_regions([painting if static else Blocks(self._denoiser)], self._warm).told_in(self.info)
         self._warm()
@@ -114,13 +114,12 @@ class LatentPainter:
         """Paint the damage; everything else stays bit-identical. Without a guide: what the events change."""
         other_look = self._take_look(look_of(request.context.slow))
         self._watch.begin()
-        self._ahead.needed = 0
         with torch.inference_mode():
             if request.guide is None and self._dream is None:
                 return Painting(request.seq, tuple(self._answered(request)), "painted", self._watch.ms())
             patches, painted = self._guided(self._imagined(request, other_look))
         source = "painted" if painted else "cached" if patches else "skipped"
-        return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._cache.lookups(), needed=self._ahead.needed)
+        return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._lookups.counted(), needed=self._lookups.ahead.needed)
 
     def guess(self, requests: Sequence[PaintRequest], dropped: Callable[[], bool]) -> int:
         """Paint ahead, for crops that the frame cache would keep and does not know."""
@@ -142,16 +141,15 @@ class LatentPainter:
     def _guessed(self, request: PaintRequest, dropped: Callable[[], bool]) -> int:
         """How many patches were painted. The latents are as after the request."""
         request = replace(request, context=look_alone(request.context))
-        count, tokens = 0, self._embed(request.context)
+        count, tokens, shown = 0, self._embed(request.context), self._lookups.shown(request, self.ladder.scale)
         for crop in self._plan(request):
-            key = self._key(crop, request)
-            known = self._cache.peek(key)
-            known = self._ahead.look(key) if known is None else known
+            key = self._lookups.name(shown, crop.area)
+            known = self._lookups.peek(key)
             if known is None and (key is None or crop.area.area > LARGE_AREA or dropped()):
                 raise Dropped
             if known is None:
                 ((known, _),), count = self._painted([crop.area], request, tokens, None), count + 1
-                self._ahead.keep(key, known)
+                self._lookups.ahead.keep(key, known)
             self._place_patches(crop, known)
         return count
 
@@ -165,27 +163,28 @@ class LatentPainter:
         request = replace(request, context=look_alone(request.context))
         tokens = self._embed(request.context)
         crops, patches = self._plan(request), list[Patch]()
-        keys = [self._key(crop, request) for crop in crops]
-        found: list[tuple[np.ndarray, Tensor | None] | None] = [self._kept(key) for key in keys]
+        shown = self._lookups.shown(request, self.ladder.scale)
+        self._lookups.begin()
+        keys = [self._lookups.name(shown, crop.area) for crop in crops]
+        known = (self._lookups.find(key) for key in keys)
+        found: list[tuple[np.ndarray, Tensor | None] | None] = [None if pixels is None else (pixels, None) for pixels in known]
         missing = [i for i, one in enumerate(found) if one is None]
         for batch in alike(crops, missing, SMALL_AREA, self.at_once):
             for i, new in zip(batch, self._painted([crops[i].area for i in batch], request, tokens, None), strict=True):
                 found[i] = new
         for crop, key, one in zip(crops, keys, found, strict=True):
             assert one is not None
-            self._cache.put(key, one[0])
+            self._lookups.keep(key, one[0], partial(self._standing, crop.area))
             patches += self._place_patches(crop, *one)
+        self._lookups.end(shown, request.damage)
         if self._memory is not None:  # what a dream begins with lies under all that follows
             self._memory.clear()
             self._memory.ground(self._bounds, self._pixels[0])
         return patches, bool(missing)
 
-    def _kept(self, key: PatchName | None) -> tuple[np.ndarray, None] | None:
-        """What was painted of that name, or painted ahead."""
-        known = self._cache.get(key)
-        if known is None and self.info.guesses:
-            known = self._ahead.take(key)
-        return None if known is None else (known, None)
+    def _standing(self, area: Rect) -> np.ndarray:
+        """What the frame shows in an area: uint8 (h, w, 3), a copy."""
+        return np.array(self._ferry.down(self._pixels[(0, slice(None), *area.slices)].permute(1, 2, 0)))
 
     def _imagined(self, request: PaintRequest, other_look: bool) -> PaintRequest:
         """The request with the guide that its events lead to where it brings none, all of it to be painted in another look; a
@@ -240,6 +239,7 @@ class LatentPainter:
         return self._ferry.down(torch.cat([self._pixels, dream.state().to(self._device)]))
 
     def restore(self, latents: np.ndarray | None) -> None:
+        self._lookups.lost()
         if latents is None:
             self._pixels.fill_(128)
             if self._memory is not None:
@@ -254,8 +254,7 @@ class LatentPainter:
                 dream.restore(kept[1:].to(self._device if dream is self._memory else "cpu"))
 
     def close(self) -> None:
-        self._cache.clear()
-        self._ahead.clear()
+        self._lookups.clear()
 
     def _embed(self, context: ContextFeatures) -> Tensor:
         """Context tokens, computed anew only when the context changed: (1, K, D).
@@ -322,14 +321,6 @@ class LatentPainter:
             self._pixels[0, :, y, x] = new.permute(2, 0, 1)
             patches.append(Patch(rect, part))
         return patches
-
-    def _key(self, crop: PaintCrop, request: PaintRequest) -> PatchName | None:
-        """Names a patch by all that it is painted from: what is on the screen there, and how it looks. None where it is not kept: to name
-        a large one takes a GPU as long as to paint it."""
-        large = crop.area.area > LARGE_AREA and not self._threads
-        if large or request.guide is None or CACHE in self._spec.without:
-            return None
-        return name_of_patch(crop.area, request, self.ladder.scale)
 
     def _warm(self) -> None:
         """Paint one small crop, so that no event pays for kernel set-up, and a whole frame where that is not what is painted first anyway."""

@@ -29,12 +29,12 @@ def painter() -> Painter:
 
 @pytest.mark.parametrize(("first", "there", "back", "sources"), [
     ((), Ask(5, "Settings"), Key(6, "w", ("ctrl",)), ["painted", "cached", "cached", "cached"]),  # a window closes
-    ((Ask(2, "Notes"), Ask(3, "Calculator")), Key(5, "tab", ("alt",)), Key(6, "tab", ("alt",)), ["painted", "painted", "cached", "cached"]),  # another window, and the one before
-    ((Ask(2, "Calculator"),), Key(5, "enter", ("alt",)), Key(6, "enter", ("alt",)), ["painted", "painted", "cached", "cached"]),  # maximised, and put back
+    ((Ask(2, "Notes"), Ask(3, "Calculator")), Key(5, "tab", ("alt",)), Key(6, "tab", ("alt",)), ["painted", "cached", "cached", "cached"]),  # another window, and the one before
+    ((Ask(2, "Calculator"),), Key(5, "enter", ("alt",)), Key(6, "enter", ("alt",)), ["painted", "cached", "cached", "cached"]),  # maximised, and put back
     ((Ask(2, "Notes"), Text(3, "word")), Text(5, "s"), Key(6, "z", ("ctrl",)), ["painted", "painted", "painted", "cached"]),  # undone
 ], ids=["closed", "switched", "maximised", "undone"])  # fmt: skip
 def test_what_comes_back_is_looked_up(first: tuple[Event, ...], there: Event, back: Event, sources: list[str], painter: Painter) -> None:
-    """There, back, there again and back again. A frame that was painted by another change has another name: it is looked up the second time."""
+    """There, back, there again and back again. What a letter changes is painted in other crops than what undoing it does: that is looked up the second time."""
     painter.close()  # its caches are empty
     session = Session(Desktop(SIZE), DirectMailbox(painter))
     steps = [Key(1.0, "escape"), *first, there, back, replace(there, t=7.0), replace(back, t=8.0)]

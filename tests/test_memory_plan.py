@@ -247,9 +247,9 @@ def forget(painter: Careful) -> None:
         inner.telling.told = None
     if getattr(inner, "words", None) is not None:
         inner.words.forget()
-    if hasattr(inner, "_cache"):
+    if hasattr(inner, "_lookups"):
         inner._tokens = None
-        inner._cache.clear()
+        inner._lookups.clear()
     if hasattr(inner, "_recall"):
         inner._recall.clear()
 

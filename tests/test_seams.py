@@ -22,7 +22,7 @@ def sound(small_bundled: Painter) -> Seams:
 
 
 def measured(painter: Painter) -> Seams:
-    cast(LatentPainter, painter)._cache.clear()
+    cast(LatentPainter, painter)._lookups.clear()
     return measure(painter, SPEC, SCREENS)
 
 

@@ -48,8 +48,7 @@ def painter(small_bundled: Painter) -> Painter:
 def begun(painter: Painter, ahead: bool) -> tuple[Session, Speculation, Here]:
     """A session that begins with a painter that knows nothing."""
     painter.restore(None)
-    for cache in (painter._cache, painter._ahead):  # type: ignore[attr-defined]
-        cache.clear()
+    painter._lookups.clear()  # type: ignore[attr-defined]
     session, here = Session(Desktop(SIZE), DirectMailbox(painter)), Here(painter)
     return session, Speculation(session, lambda: here, ahead, Clock()), here  # type: ignore[arg-type, return-value]
 

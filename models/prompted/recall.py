@@ -6,66 +6,17 @@ that was painted in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-
-import numpy as np
+from collections.abc import Callable, Hashable, Sequence
 
 from engine.geometry import Rect
-from engine.painter import CACHE, PainterSpec, PaintRequest, Pixels
+from engine.painter import CACHE, PainterSpec, PaintRequest
 from models.crops import PaintCrop
-from models.frame_cache import FrameCache, contents
+from models.frame_cache import FrameCache
 from models.held_frame import Kept
+from models.shown import Shown
 
 CACHED_AREA = 384 * 384  # pixels: larger crops rarely come back, only whole frames
 LARGE = 0.25  # share of the frame: a change like that is a window that opens or closes
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a frame shows. asked: all that says how; guide, verbatim: uint8 (H, W, 3) and (H, W), what."""
-
-    asked: str
-    guide: Pixels
-    verbatim: Pixels | None
-
-    def name(self, crop: PaintCrop) -> Hashable:
-        """Of a patch: what is on the screen there and how it is asked for; not what was painted around it, which blended margins
-        never leave quite the same."""
-        return crop, self.asked, contents(self.guide, crop.area), contents(self.verbatim, crop.area)
-
-    @cached_property
-    def coarse(self) -> Hashable:
-        """Of the whole frame, where `same` decides: sums of its rows and columns, for a digest of all its bytes takes as long as a GPU's
-        whole paint."""
-        return self.asked, *(words.sum(axis).tobytes() for words in self._words for axis in (0, 1))
-
-    def same(self, other: Shown) -> bool:
-        mine, others = self._words, other._words
-        return self.asked == other.asked and len(mine) == len(others) and all(map(np.array_equal, mine, others))
-
-    @property
-    def _words(self) -> list[np.ndarray]:
-        """The planes, eight bytes as one number: (H, n)."""
-        planes = (self.guide,) if self.verbatim is None else (self.guide, self.verbatim)
-        return [np.ascontiguousarray(plane).reshape(len(plane), -1).view(np.uint64) for plane in planes]
-
-    @property
-    def nbytes(self) -> int:
-        return self.guide.nbytes + (0 if self.verbatim is None else self.verbatim.nbytes)
-
-    def kept(self) -> Shown:
-        """A copy: who draws a guide draws over it."""
-        return replace(self, guide=self.guide.copy(), verbatim=None if self.verbatim is None else self.verbatim.copy())
-
-    def followed(self, now: Shown, damage: Iterable[Rect]) -> Shown:
-        """What shows `now` in the damage and this elsewhere. A copy's planes are drawn over, and the copy is no longer to be used."""
-        if self.verbatim is None or now.verbatim is None:
-            return now.kept()
-        for rect in damage:
-            self.guide[rect.slices], self.verbatim[rect.slices] = now.guide[rect.slices], now.verbatim[rect.slices]
-        return replace(self, asked=now.asked)
 
 
 class Recall:
@@ -88,7 +39,8 @@ class Recall:
         left = self._left = self._held
         self._held, self._damage = None, request.damage  # half painted it shows nothing
         self._names.clear()
-        self._now = None if self._off or request.guide is None else Shown(asked, request.guide, request.verbatim)
+        planes = tuple(plane for plane in (request.guide, request.verbatim) if plane is not None)
+        self._now = None if self._off or request.guide is None else Shown(asked, planes)
         self._all = left is not None or self._whole in request.damage
         if self._now is None or sum(rect.area for rect in damage) < LARGE * self._whole.area:
             return None
@@ -127,4 +79,4 @@ class Recall:
 
     def _key(self, crop: PaintCrop) -> Hashable | None:
         """None where it is not kept."""
-        return None if self._now is None or crop.area.area > CACHED_AREA else self._now.name(crop)
+        return None if self._now is None or crop.area.area > CACHED_AREA else (crop, self._now.name(crop.area))
