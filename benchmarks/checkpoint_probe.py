@@ -178,7 +178,7 @@ def _latency(work: Probe) -> Figures:
     found = bench(work.spec, quick=True, say=work.say, only=work.only)
     if not found["checkpoint"]:
         raise PixelOSError("the painter's process did not open the checkpoint; close other programs, and see what pixelos run says")
-    return {key: found[key] for key in ("scenarios", "cold_start_s", "peak_rss_mb")}
+    return {key: found[key] for key in ("scenarios", "cold_start_s", "peak_rss_mb", "disturbed")}
 
 
 LOOKS: dict[str, Callable[[Probe], Figures]] = {

@@ -62,7 +62,7 @@ def _rows(name: str, figures: dict[str, Any]) -> list[tuple[str, ...]]:
     if name == "latency":
         keys = ("p50", "p95", "max", "painted", "cached")
         lines = [(scenario, *(f"{values[key]:g}" for key in keys)) for scenario, values in figures["scenarios"].items()]
-        return [("", *keys), *lines, ("first painted frame, s", f"{figures['cold_start_s']:g}")]
+        return [("", *keys), *lines, ("first painted frame, s", f"{figures['cold_start_s']:g}"), *(("disturbed", why) for why in figures["disturbed"])]
     return [("", "found"), *((WORDS.get(key, key.replace("_", " ")), _said(key, value)) for key, value in figures.items() if not isinstance(value, dict))]
 
 

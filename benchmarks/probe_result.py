@@ -1,6 +1,7 @@
 """The form of what `pixelos models probe` finds, as the results folder takes it.
 
-`python -m benchmarks.probe_result FILE.json ...` says whether files somebody sent are of that form.
+`python -m benchmarks.probe_result FILE.json ...` says whether files somebody sent are of that form; without files it writes the form's
+schema beside the results.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from benchmarks.result_forms import read_form, write_schema
 from engine.errors import InputError
 
-LARGEST = 2**20  # bytes of one file
+SCHEMA = Path(__file__).parent / "results" / "probe.schema.json"
 PARTS = ("safety", "equality", "untouched", "legibility", "demo", "latency")
 
 
@@ -59,19 +61,12 @@ class ProbeResult(Form):
 
 def read_result(path: Path) -> ProbeResult:
     """Raises InputError, naming the place, for a file that is not of the form."""
-    try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"{path} is larger than {LARGEST >> 20} MB; no result is")
-        return ProbeResult.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the document"
-        raise InputError(f"{path} is no result of models probe: {where}: {first['msg']}; probe again, and send the file as it is") from error
+    return read_form(ProbeResult, path, "models probe")
 
 
 def main(arguments: list[str]) -> int:
+    if not arguments:
+        write_schema(ProbeResult, SCHEMA)
     try:
         for path in arguments:
             found = read_result(Path(path))

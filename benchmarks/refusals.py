@@ -30,6 +30,7 @@ from models.places import Found
 SIZE = (256, 192)
 SOON_MS = 1000.0
 TRIES = 2
+LONGEST_WHY = 160  # letters
 READY_S, LONGEST_S = 60.0, 120.0
 EXPECTED_S = 10.0  # that the picker is open: more than a process needs to take the libraries in
 
@@ -41,7 +42,7 @@ def measure(folder: Path, swaps: bool = True) -> dict[str, Any]:
     found = {path.name: _measured(path) for path in places}
     if swaps:
         _swap([path for path in places if found[path.name]["told"] is None and found[path.name]["check"] is not None], found)
-    return {"machine": machine_facts(), "load": os.getloadavg() if hasattr(os, "getloadavg") else None, "soon_ms": SOON_MS,
+    return {"machine": machine_facts(), "load": [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None, "soon_ms": SOON_MS,
             **{way: _summary(found, way) for way in ("check", "told", "swap")}, "checkpoints": found}  # fmt: skip
 
 
@@ -55,7 +56,7 @@ def _measured(path: Path) -> dict[str, Any]:
             why = answer()
             took.append((monotonic() - begun) * 1e3)
         told[way] = round(min(took), 1) if why else None
-        told["why"] = told["why"] or why[:240]
+        told["why"] = told["why"] or why.replace(f"{path.parent}{os.sep}", "")[:LONGEST_WHY]
     return told
 
 
@@ -110,10 +111,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not given.folder.is_dir() or not any(given.folder.iterdir()):
         parser.error(f"{given.folder} is no folder with checkpoints in it")
     torch.set_num_threads(1)
-    result = json.dumps(measure(given.folder, not given.no_swaps), indent=2)
+    result = written(measure(given.folder, not given.no_swaps))
     if given.out:
         given.out.write_text(result + "\n")
     print(result)
+
+
+def written(result: dict[str, Any]) -> str:
+    """As JSON, with a line for each checkpoint."""
+    rows = ",\n".join(f"    {json.dumps(name)}: {json.dumps(told)}" for name, told in result["checkpoints"].items())
+    return json.dumps({**result, "checkpoints": {}}, indent=2).removesuffix("{}\n}") + f"{{\n{rows}\n  }}\n}}"
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""The form of what `pixelos bench` writes, so that files from other machines can be believed, and its schema."""
+"""The form of what `pixelos bench` writes, so that files from other machines can be believed, and its schema:
+`python -m benchmarks.result_forms` writes it beside the results."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,6 +13,8 @@ from engine.errors import InputError
 
 SCHEMA = Path(__file__).parent / "results" / "bench.schema.json"
 VERSION = 2
+LARGEST = 2**22  # bytes of one file
+Read = TypeVar("Read", bound=BaseModel)
 Milliseconds = Annotated[float, Field(ge=0, le=1e7)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -108,25 +111,27 @@ class Bench(Form):
 
 def read_bench(path: Path) -> Bench:
     """A result file. Raises InputError, saying where, for anything else."""
+    return read_form(Bench, path, "pixelos bench")
+
+
+def read_form(form: type[Read], path: Path, by: str) -> Read:
+    """A file of that form. by: which command writes such files. Raises InputError, saying where, for anything else."""
     try:
-        return Bench.model_validate_json(path.read_bytes())
+        if path.stat().st_size > LARGEST:
+            raise InputError(f"{path} is larger than {LARGEST >> 20} MB, as no result of {by} is; leave it out")
+        return form.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; give a file that pixelos bench wrote") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}; give a file that {by} wrote") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path} is no result of pixelos bench: {where or 'it'}: {first['msg']}; measure again, or leave it out") from error
+        raise InputError(f"{path} is no result of {by}: {where or 'it'}: {first['msg']}; measure again, or leave it out") from error
 
 
-def schema() -> dict[str, Any]:
-    """As JSON Schema, for those who write such files elsewhere."""
-    return Bench.model_json_schema()
-
-
-def main() -> None:
-    """Write the schema beside the results: `python -m benchmarks.result_forms`."""
-    SCHEMA.write_text(json.dumps(schema(), indent=1) + "\n")
+def write_schema(form: type[BaseModel], path: Path) -> None:
+    """The form as JSON Schema, for those who write such files elsewhere."""
+    path.write_text(json.dumps(form.model_json_schema(), indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    write_schema(Bench, SCHEMA)

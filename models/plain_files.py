@@ -5,7 +5,7 @@ Knows no torch and no checkpoint. What a file holds is never trusted to be small
 
 from __future__ import annotations
 
-import json
+import gc
 import os
 import re
 import stat
@@ -14,14 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+from pydantic_core import from_json
+
 from engine.errors import CheckpointError
 
 LARGEST_FILE = 64 * 2**30
 LARGEST_JSON = 4 * 2**20
 MOST_VALUES = 250_000  # in one JSON document; a value takes up to 500 bytes of memory once it is read
 MOST_QUOTES = 3_000_000  # Gemma's one table of words has 2.85 million
-_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-_STRETCH = re.compile(rb'(?:[^"]*+' + _TEXT.pattern + rb'){1,4096}+|[^"]++', re.DOTALL)  # whole texts, and what stands before each
+_STRETCH = re.compile(rb".{1,1048576}\\*+.?", re.DOTALL)  # never cut off behind a backslash
+_OTHERS = bytes(set(range(256)).difference(b'",:[{'))
 _PLAIN = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -73,36 +76,59 @@ def read_lines(path: Path, largest: int, most: int) -> list[str]:
 
 def read_json(path: Path, largest: int = LARGEST_JSON, most: int = MOST_VALUES) -> dict[str, Any]:
     """A small JSON object, of at most so many bytes and values. Raises CheckpointError."""
-    return parsed(read_bytes(path, largest), path, most)
+    with opened(path, largest) as (file, size):
+        return parsed(read_exactly(file, size, path), path, most)
 
 
 def parsed(data: bytes | bytearray, path: Path, most: int = MOST_VALUES) -> dict[str, Any]:
     """A JSON object out of `data`; every name stands once. path: for the message. Raises CheckpointError."""
-    if data.count(b'"') > MOST_QUOTES or _values(data) > most:
+    values, names = _outline(data)
+    if data.count(b'"') > MOST_QUOTES or values > most:
         raise CheckpointError(f"{path} holds more than {most} values; no sound checkpoint does, get a clean copy")
     try:
-        content = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
+        with _uncollected():
+            content: Any = from_json(data)
+        if _names(content, names) < names:
+            raise ValueError("a name stands twice")
+    except ValueError as error:
         raise CheckpointError(f"{path} is not JSON as it must be ({_short(error)}); copy it again") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} must hold a JSON object; copy it again")
     return content
 
 
-def _values(data: bytes | bytearray) -> int:
-    """How many values JSON holds, or a few more: outside of its texts, a comma or a bracket stands before each."""
-    count = 0
-    for stretch in _STRETCH.finditer(data):  # one after the other: what is left between a million texts would fill hundreds of megabytes
-        outline = _TEXT.sub(b"", stretch[0])
-        count += sum(outline.count(mark) for mark in (b",", b"[", b"{"))
-    return count
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """What holds no cycles is made. Python would look for some again and again while it grows, which takes longer than making it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
+def _outline(data: bytes | bytearray) -> tuple[int, int]:
+    """How many values JSON holds, or a few more, and how many names: outside of its texts a comma or a bracket stands before each
+    value, and a colon behind each name."""
+    counts, inside = np.zeros(256, np.int64), 0
+    for stretch in _STRETCH.finditer(data):
+        marks = np.frombuffer(stretch[0].replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _OTHERS), np.uint8)
+        quotes = marks == ord('"')
+        counts += np.bincount(marks[(np.cumsum(quotes) + inside) % 2 == 0], minlength=256)
+        inside += int(quotes.sum())
+    return int(counts[list(b",[{")].sum()), int(counts[ord(":")])
+
+
+def _names(content: Any, most: int) -> int:
+    """How many names there are in what was read; what lies deeper is not looked at once they are as many as there can be."""
+    level: list[Any] = [[content]]
+    held = 0
+    while level and held < most:
+        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer) if isinstance(inner, (dict, list))]
+        held += sum(len(inner) for inner in level if isinstance(inner, dict))
+    return held
 
 
 def _short(error: Exception) -> str:

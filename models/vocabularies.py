@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from copy import copy
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,50 +39,106 @@ PATTERNS = (  # of Qwen 2, of Llama 3, of Mistral's Tekken
 )  # fmt: skip
 
 
+class Words:
+    """A tokenizer's words by number, the pairs that are joined, and the words that were added: its own to change, and each file of
+    its folder read once. All of it raises CheckpointError."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.vocabulary, self.merges = self._pairs()
+
+    @cached_property
+    def table(self) -> Table:
+        """The one table that newer folders hold."""
+        return _read(self.folder / "tokenizer.json", LARGEST_TABLE)
+
+    def _pairs(self) -> tuple[dict[str, int], list[Any]]:
+        """From the two tables, from the one that newer folders hold, or, in a folder of ours, from the pairs alone."""
+        folder = self.folder
+        lines: Any
+        vocabulary: Any
+        if (merges := packed(folder / "merges.txt")) is not None:
+            vocabulary, lines = map(copy, merged(merges))
+        elif (folder / "vocab.json").is_file():
+            vocabulary, lines = _read(folder / "vocab.json"), merge_lines(folder)
+        else:
+            model = _model(self.table)
+            vocabulary, lines = model.get("vocab"), model.pop("merges", None)
+        try:
+            return _numbered(vocabulary), _paired(lines)
+        except ValueError as error:
+            raise CheckpointError(f"{folder}: the table of words must number them, and that of merges hold pairs, at most {MOST_MERGES}") from error
+
+    @cached_property
+    def added(self) -> dict[str, int]:
+        """Words that were added, with their numbers, in order of these."""
+        told: list[Any]
+        rows: Any
+        folder = self.folder
+        if (folder / "added_tokens.json").is_file():
+            told = list(_read(folder / "added_tokens.json").items())
+        elif (folder / "tokenizer.json").is_file():
+            rows = self.table.get("added_tokens")
+            told = [(row.get("content"), row.get("id")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        else:
+            rows = _read(folder / "tokenizer_config.json").get("added_tokens_decoder")
+            said = rows.items() if isinstance(rows, dict) else ()
+            told = [(row.get("content"), int(number)) for number, row in said if NUMBER.fullmatch(number) and isinstance(row, dict)]
+        sound = all(isinstance(word, str) and len(word) <= LONGEST_ADDED and type(number) is int and 0 <= number < MOST_WORDS for word, number in told)
+        if len(told) > MOST_ADDED or not sound:
+            raise CheckpointError(f"{folder}: at most {MOST_ADDED} words can be added, of up to {LONGEST_ADDED} letters, each with its number")
+        return dict(sorted(told, key=lambda pair: pair[1]))
+
+
 def qwen2(folder: Path) -> Any:
     """Bytes in pairs, as of Qwen 2, 2.5 and 3; words that were added later stand in a list of their own."""
-    vocabulary, merges = pairs_of(folder)
-    added = added_to(folder)
+    words = Words(folder)
+    words.vocabulary |= words.added
     tokenizer = transformers.Qwen2Tokenizer(
-        vocabulary | added, merges, pad_token="<|endoftext|>", eos_token="<|im_end|>", padding_side=_side(folder), model_max_length=2**17
+        words.vocabulary, words.merges, pad_token="<|endoftext|>", eos_token="<|im_end|>", padding_side=_side(folder), model_max_length=2**17
     )
-    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in added])
-    return tokenizer
+    return _with(tokenizer, words.added)
 
 
 def mistral(folder: Path) -> Any:
     """Bytes in pairs, split by one of the patterns that are known."""
-    return _split(folder, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>")
+    return _split(Words(folder), bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>")
 
 
 def smollm(folder: Path) -> Any:
     """The same, of SmolLM3: what fills up is named beside the table, else it is what ends."""
     told = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
     said: Table = {key: word.get("content") if isinstance(word := told.get(key), dict) else word for key in ("eos_token", "pad_token")}
-    known = pairs_of(folder)[0] | added_to(folder)
-    names: dict[str, str] = {key: word for key, word in said.items() if isinstance(word, str) and word in known}
-    return _split(folder, **{"pad_token": names.get("eos_token", "<|im_end|>"), **names})
+    words = Words(folder)
+    names: dict[str, str] = {key: word for key, word in said.items() if isinstance(word, str) and (word in words.vocabulary or word in words.added)}
+    return _split(words, **{"pad_token": names.get("eos_token", "<|im_end|>"), **names})
 
 
-def _split(folder: Path, **special: str) -> Any:
-    vocabulary, merges = pairs_of(folder)
-    added = added_to(folder)
-    table = _read(folder / "tokenizer.json", LARGEST_TABLE)
-    model = BPE(vocabulary | added, merges, ignore_merges=_model(table).get("ignore_merges") is True)
-    whole = Tokenizer(model)
-    whole.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(_pattern(table, folder)), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+class SplitTokenizer(transformers.PreTrainedTokenizerFast):
+    """The library's, around what was made for it: the library itself would first copy that by way of JSON."""
+
+    def __init__(self, made: Tokenizer, **named: Any) -> None:
+        self._tokenizer = made
+        super().__init__(**named)
+
+
+def _split(words: Words, **special: str) -> Any:
+    words.vocabulary |= words.added
+    made = Tokenizer(BPE(words.vocabulary, words.merges, ignore_merges=_model(words.table).get("ignore_merges") is True))
+    made.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(_pattern(words.table, words.folder)), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
     ])  # fmt: skip
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=whole, padding_side=_side(folder), **special)
-    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in added])
-    return tokenizer
+    return _with(SplitTokenizer(made, padding_side=_side(words.folder), **special), words.added)
 
 
 def gemma(folder: Path) -> Any:
     """Pieces in pairs, with bytes for what no piece covers; every text has its beginning marked."""
-    vocabulary, merges = pairs_of(folder)
-    tokenizer = transformers.GemmaTokenizer(vocabulary, merges, padding_side=_side(folder), add_bos_token=True)
-    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in added_to(folder)])
+    words = Words(folder)
+    return _with(transformers.GemmaTokenizer(words.vocabulary, words.merges, padding_side=_side(folder), add_bos_token=True), words.added)
+
+
+def _with(tokenizer: Any, added: dict[str, int]) -> Any:
+    tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in added])
     return tokenizer
 
 
@@ -102,8 +160,10 @@ TOKENIZERS = {
 
 def tried(tokenizer: Any) -> Any:
     """The tokenizer, once it has numbered a text. The library looks only then for some of the words that it needs, and raises an
-    exception of no kind in particular where one is missing."""
+    exception of no kind in particular where one is missing. What it was made from is let go: the library would keep it, and has no use for it."""
     tokenizer("a \u200b~")
+    for tables in {"_vocab", "_merges"} & vars(tokenizer).keys():
+        delattr(tokenizer, tables)
     return tokenizer
 
 
@@ -139,51 +199,29 @@ def _scored(path: Path) -> tuple[list[tuple[str, float]], bytes]:
     return [(word, float(score)) for word, score in pieces], found
 
 
-def pairs_of(folder: Path) -> tuple[dict[str, int], Any]:
-    """Words by number and the pairs that are joined, from the two tables, from the one that newer folders hold, or, in a folder of
-    ours, from the pairs alone."""
-    vocabulary: Any
-    lines: Any
-    if (merges := packed(folder / "merges.txt")) is not None:
-        vocabulary, lines = merged(merges)
-        lines = [line.split(" ") for line in lines]
-    elif (folder / "vocab.json").is_file():
-        vocabulary = _read(folder / "vocab.json")
-        lines = [line.split(" ") for line in merge_lines(folder)]
-    else:
-        model = _model(_read(folder / "tokenizer.json", LARGEST_TABLE))
-        vocabulary, lines = model.get("vocab"), model.get("merges")
-        few = isinstance(lines, list) and len(lines) <= MOST_MERGES
-        lines = [pair.split(" ") if isinstance(pair, str) else pair for pair in lines] if few else None
-    numbered = isinstance(vocabulary, dict) and all(type(n) is int and 0 <= n < MOST_WORDS for n in vocabulary.values())
-    if not numbered or lines is None or not all(isinstance(pair, list) and len(pair) == 2 for pair in lines):
-        raise CheckpointError(f"{folder}: the table of words must number them, and that of merges hold pairs, at most {MOST_MERGES}")
-    return vocabulary, [(str(a), str(b)) for a, b in lines]
+def _numbered(vocabulary: Any) -> dict[str, int]:
+    """The words, if each has its number. Raises ValueError."""
+    if not isinstance(vocabulary, dict) or len(vocabulary) > MOST_WORDS or not set(map(type, vocabulary.values())) <= {int}:
+        raise ValueError("words without numbers, or too many")
+    if not 0 <= min(vocabulary.values(), default=0) <= max(vocabulary.values(), default=0) < MOST_WORDS:
+        raise ValueError("numbers that are none of a word's")
+    return vocabulary
+
+
+def _paired(lines: Any) -> list[Any]:
+    """Pairs in the place of lines, so that each takes the memory that the one before gave back. Raises ValueError."""
+    if not isinstance(lines, list) or len(lines) > MOST_MERGES or not set(map(type, lines)) <= {list, str}:
+        raise ValueError("no merges, or too many")
+    for place, line in enumerate(lines):
+        a, b = line.split(" ") if isinstance(line, str) else line
+        lines[place] = str(a), str(b)
+    return lines
 
 
 def _model(table: Table) -> Table:
     """What a newer folder's one table says of words and merges."""
     model = table.get("model")
     return model if isinstance(model, dict) else {}
-
-
-def added_to(folder: Path) -> dict[str, int]:
-    """Words that were added to a vocabulary, with their numbers. Raises CheckpointError."""
-    told: list[Any]
-    rows: Any
-    if (folder / "added_tokens.json").is_file():
-        told = list(_read(folder / "added_tokens.json").items())
-    elif (folder / "tokenizer.json").is_file():
-        rows = _read(folder / "tokenizer.json", LARGEST_TABLE).get("added_tokens")
-        told = [(row.get("content"), row.get("id")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    else:
-        rows = _read(folder / "tokenizer_config.json").get("added_tokens_decoder")
-        said = rows.items() if isinstance(rows, dict) else ()
-        told = [(row.get("content"), int(number)) for number, row in said if NUMBER.fullmatch(number) and isinstance(row, dict)]
-    sound = all(isinstance(word, str) and len(word) <= LONGEST_ADDED and type(number) is int and 0 <= number < MOST_WORDS for word, number in told)
-    if len(told) > MOST_ADDED or not sound:
-        raise CheckpointError(f"{folder}: at most {MOST_ADDED} words can be added, of up to {LONGEST_ADDED} letters, each with its number")
-    return dict(sorted(told, key=lambda pair: pair[1]))
 
 
 def _read(path: Path, largest: int | None = None, most: int = MOST_VALUES) -> Table:

@@ -15,21 +15,26 @@ START, END = "<!-- figures -->", "<!-- end of figures -->"
 def main() -> int:
     readme = ROOT / "README.md"
     text = readme.read_text("utf-8")
-    head, _, rest = text.partition(START)
-    _, mark, tail = rest.partition(END)
-    if not mark:
+    if END not in text.partition(START)[2]:
         print(f"README.md has no {START} ... {END}; put them where the figures belong", file=sys.stderr)
         return 2
-    names = ("latency", "latency-h100", "latency-h100-sd-turbo", "latency-sd-mini", "quality", "dream", "latency-dream", "latency-float32", "presenting", "swap")
-    latency, gpu, turbo, mini, quality, dream, dreamt, plain, shown, swapped = (json.loads((RESULTS / f"{name}.json").read_text()) for name in names)
+    readme.write_text(figured(text), "utf-8")
+    return 0
+
+
+def figured(text: str) -> str:
+    """The README's text, with the figures that the results hold between its marks."""
+    head, _, rest = text.partition(START)
+    tail = rest.partition(END)[2]
+    names = ("latency", "latency-h100", "latency-h100-sd-turbo", "latency-sd-mini", "quality", "dream", "latency-dream", "latency-float32", "presenting", "swap", "refusals")
+    latency, gpu, turbo, mini, quality, dream, dreamt, plain, shown, swapped, refused = (json.loads((RESULTS / f"{name}.json").read_text()) for name in names)
     others = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("latency-h100-*.json"))]
     parts = "\n".join((
         latency_table(latency), techniques(latency), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), presets(*others), preset(mini), techniques(mini), quality_table(quality), dream_figures(dream),
         brief(dreamt, "Latency of a dream, as above"), brief(plain, f"The first table's again, guided, on a host without AVX-512 where Python runs half as fast, {plain['machine']['cpu']}"),
-        presenting(shown), swaps(swapped),
+        presenting(shown), swaps(swapped), refusals(refused),
     ))  # fmt: skip
-    readme.write_text(f"{head}{START}\n{parts}\n{END}{tail}", "utf-8")
-    return 0
+    return f"{head}{START}\n{parts}\n{END}{tail}"
 
 
 def latency_table(result: dict[str, Any]) -> str:
@@ -145,6 +150,18 @@ def swaps(result: dict[str, Any]) -> str:
         f"ready {took['back']:.1f} s, and {took['unexpected']:.1f} s where no process waited that had its libraries; a painter whose process was killed paints again after "
         f"{result['lost']['lost'] / 1e3:.1f} s. The window's loop was held up for {_ms(held)} ms at most "
         "(`python -m benchmarks.swap`).\n"
+    )
+
+
+def refusals(result: dict[str, Any]) -> str:
+    """How soon a hostile checkpoint is answered for."""
+    machine, check, told, swap = (result[key] for key in ("machine", "check", "told", "swap"))
+    late = sum(len(way["too_late"]) for way in (check, told, swap))
+    return (
+        f"Hostile checkpoints, {check['refused']} that the tests build, {machine['cpu']}, {machine['cores']} cores with a load of {result['load'][0]:.1f} by then, torch {machine['torch']}, libraries loaded: "
+        f"`models check` refused each in {_ms(check['max'])} ms at most (median {_ms(check['p50'])}); the picker knew of {told['refused']} from headers and settings before they were chosen, in "
+        f"{_ms(told['max'])} ms at most (median {_ms(told['p50'])}), and of the other {swap['refused']} a swap came back refused after {swap['p50'] / 1e3:.1f} s in the median, {swap['max'] / 1e3:.1f} s at most; "
+        f"{late or 'none'} of these answers came later than after {result['soon_ms'] / 1e3:.0f} s (`python scripts/refusals.py`).\n"
     )
 
 

@@ -16,7 +16,7 @@ import pytest
 import benchmarks.checkpoint_probe as probing
 from benchmarks.checkpoint_probe import Probe, probe
 from benchmarks.probe_report import probe_page
-from benchmarks.probe_result import PARTS, ProbeResult, main, read_result
+from benchmarks.probe_result import PARTS, SCHEMA, ProbeResult, main, read_result
 from engine.errors import InputError
 from engine.painter import PainterSpec
 from engine.trace import Trace, read_trace
@@ -142,8 +142,12 @@ def test_what_is_of_another_form_is_refused(found: tuple[ProbeResult, Probe], tm
 
 
 def test_every_probe_in_the_results_folder_is_of_the_form() -> None:
-    for path in RESULTS.glob("probe*.json"):
-        read_result(path)
+    found = [read_result(path) for path in RESULTS.glob("probe-*.json")]
+    assert any(part.state == "done" for result in found for part in result.parts.values())
+
+
+def test_the_schema_is_the_one_of_the_code() -> None:
+    assert json.loads(SCHEMA.read_text()) == ProbeResult.model_json_schema()
 
 
 def test_a_part_that_fails_is_told_and_the_others_go_on(folder: Path, trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:

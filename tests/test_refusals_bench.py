@@ -23,6 +23,8 @@ def test_every_way_to_a_refusal_is_measured_and_kept(tmp_path: Path, capsys: pyt
     told = json.loads((tmp_path / "told.json").read_text())
     assert told == json.loads(capsys.readouterr().out) and told["machine"] and told["soon_ms"] == 1000
     found = told["checkpoints"]
+    assert [line.partition(": ")[0].strip() for line in (tmp_path / "told.json").read_text().splitlines()[-5:-2]] == ['"code"', '"nan"', '"sound"']
+    assert not any(str(tmp_path) in row["why"] for row in found.values())
     assert found["code"]["check"] > 0 and found["code"]["told"] > 0 and "swap" not in found["code"]
     assert found["nan"]["check"] > 0 and found["nan"]["told"] is None and found["nan"]["swap"] > 0 and "not finite" in found["nan"]["why"]
     assert found["sound"] == {"why": "", "check": None, "told": None}

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import base64
 import json
+import string
 import struct
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from models.plain_files import parsed
+from models import vocabularies
+from models.plain_files import parsed, read_json
+from models.prompted.opening import tokenizer_of
+from models.readers import READERS, reader
 from models.vocabularies import MOST_VALUES
 from tests.fuzz_targets import TARGETS
-from tests.fuzz_words import SPELLING, UNITS, said
+from tests.fuzz_words import SPELLING, UNITS, said, save_one_table
 from tests.fuzzing import outcome
+from tests.tiny_words import save_gemma, save_mistral, save_smollm
 
 PIECES, EYES, NET = "t5's pieces spiece.model", "qwen's eyes preprocessor_config.json", "diffusers.UNet2DConditionModel"
 ONE, SEES = "clip's one table tokenizer.json", "transformers.Qwen2_5_VLForConditionalGeneration"
@@ -41,6 +50,8 @@ def charsmap(table: bytes) -> bytes:
     return told("t5 tokenizer.json", normalizer={"type": "Precompiled", "precompiled_charsmap": base64.b64encode(table).decode()})
 
 
+LETTERS = string.ascii_letters[:26]
+LARGE = (("GemmaTokenizer", save_gemma), ("PixtralProcessor", save_mistral), ("PreTrainedTokenizerFast", save_smollm), ("CLIPTokenizer", save_one_table))
 REFUSED: dict[str, tuple[str, bytes, str]] = {
     "merges without end": ("qwen merges.txt", b"t h\n" * 2**19, "holds more than _ lines"),
     "CLIP's merges without end": ("clip merges.txt", b"t h\n" * 2**19, "holds more than _ lines"),
@@ -57,6 +68,8 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "spellings that lead out, in the newer table": ("t5 tokenizer.json", charsmap(trie(at_0=0x1FF << 12)), "precompiled_charsmap is damaged"),
     "a table without a word for what is unknown": ("clip vocab.json", b"{}", "describes nothing that can be built"),
     "another one": ("qwen vocab.json", b'{"a": 0}', "do not fit together"),
+    "words of one number": (ONE, told(ONE, model={"vocab": dict.fromkeys(map(str, range(2**19 + 1)), 7), "merges": []}), "must number them"),
+    "words that stand twice, far in": (ONE, b'{"model": {"vocab": {"\\":{,": 1, "b": {"c": [[{"d": 1, "\\u0064": 2}]]}}}}', "a name stands twice"),
     "a table of words that is none": (ONE, b'{"model": true}', "must number them"),
     "merges that are no pairs": (ONE, b'{"model": {"vocab": {"a": 1}, "merges": [7]}}', "must number them"),
     "added words that are no list": (ONE, told(ONE, added_tokens=0.5), "sound"),
@@ -84,3 +97,34 @@ def test_a_table_as_large_as_gemmas_is_read() -> None:
     """580,604 merges, as newer libraries save them: two texts each."""
     table = parsed(b'{"merges": [["a", "b"]' + b',["a", "b"]' * 580_603 + b"]}", Path("tokenizer.json"), MOST_VALUES)
     assert len(table["merges"]) == 580_604
+
+
+def enlarged(path: Path) -> int:
+    """A sound table, with a word of three letters for every 26 of these, and each way to join it. How many words it holds then."""
+    table = json.loads(path.read_text())
+    words, merges = table["model"]["vocab"], [tuple(pair.split(" ") if isinstance(pair, str) else pair) for pair in table["model"]["merges"]]
+    for more in map("".join, (*product(LETTERS, repeat=2), *product(LETTERS, repeat=3))):
+        words.setdefault(more, len(words))
+        merges += [(more[:cut], more[cut:]) for cut in range(1, len(more))]
+    table["model"]["merges"] = list(dict.fromkeys(merges))
+    path.write_text(json.dumps(table, indent=2))
+    return len(words)
+
+
+@pytest.mark.parametrize(("kind", "save"), LARGE)
+def test_a_large_table_is_read_once_and_let_go(kind: str, save: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Python's own count. What the library takes in Rust is the same for every way to read."""
+    folder, reads = tmp_path / "words", list[str]()
+    save(folder)
+    read = partial(reader, kind, folder) if kind in READERS else partial(tokenizer_of, folder)
+    read()  # the library takes in what it needs
+    words = enlarged(folder / "tokenizer.json")
+    monkeypatch.setattr(vocabularies, "read_json", lambda path, *most: reads.append(path.name) or read_json(path, *most))
+    tracemalloc.start()
+    try:
+        made = read()
+        kept, most = (taken / words for taken in tracemalloc.get_traced_memory())
+    finally:
+        tracemalloc.stop()
+    assert reads.count("tokenizer.json") == 1 and len(made("abc" * 4)["input_ids"]) < 10
+    assert most < 500 and kept < 100, "bytes a word"  # of which the file itself is a third

@@ -20,6 +20,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 import environment
+import figures
 import offline_bundle
 import run
 import torch_build
@@ -39,6 +40,11 @@ def test_readme_and_ci_hold_the_two_commands_word_for_word() -> None:
     lines = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
     assert [line for line in (line.removesuffix(' "${offline[@]}"') for line in lines) if line in COMMANDS] == list(COMMANDS)
     assert re.findall(r"^ *offline=\((.*)\)$", "\n".join(lines), re.MULTILINE) == ["", "--no-network"]  # or nothing
+
+
+def test_the_readmes_figures_are_those_of_the_results() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert figures.figured(readme) == readme
 
 
 def test_the_readmes_app_works_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ from models.prompted.checkpoint import PromptedCheckpoint
 from models.readers import READERS, reader
 from models.single_file import WITHOUT, Alone, Brought, Network, alone
 from models.survey import Survey
-from models.vocabularies import added_to, pairs_of, tried
+from models.vocabularies import Words, tried
 from models.weight_files import OPEN, entries_in
 from models.weights import Reading, filled
 
@@ -281,8 +281,8 @@ def tokenizer_of(folder: Path, padding: str | None = None) -> Any:
     is not used. padding: the word that fills up, where that is known already."""
     named = folder / "vocab.json"
     if not named.is_file() and (folder / "tokenizer.json").is_file():
-        named, (vocabulary, merges) = folder / "tokenizer.json", pairs_of(folder)
-        vocabulary |= added_to(folder)
+        named, words = folder / "tokenizer.json", Words(folder)
+        vocabulary, merges = {**words.vocabulary, **words.added}, words.merges
     else:
         vocabulary, merges = _tables(folder)
     padding = padding or next((word for word in map(_padding, (folder / "special_tokens_map.json", folder / "tokenizer_config.json")) if word), END)
