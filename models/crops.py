@@ -58,6 +58,13 @@ class Cells:
 
 
 BUNDLED_CELLS = Cells(whole=0.9)
+
+
+def bundled_cells(align: int) -> Cells:
+    """Of a denoiser of the bundled family whose coarsest cell is of so many pixels."""
+    return replace(BUNDLED_CELLS, align=align, least=BUNDLED_CELLS.least * align // BUNDLED_CELLS.align)
+
+
 PROMPTED_CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
 # Where time goes by the pixel, as on a CPU: the smallest that holds a letter and its margins wherever it stands. A denoiser that was
 # trained on whole pictures knows less of the place there, and its coarser cells begin elsewhere than the frame's, so that what a

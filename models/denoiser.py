@@ -112,7 +112,7 @@ class Prediction:
 class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     """x0-prediction network. See `forward` for the shapes.
 
-    widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up;
+    widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up, see `UNet`;
     memories: remembered pictures it can put back, 0 for a checkpoint that knows of none; given_palette: 1 where the first
     token begins with the palette itself. A palette that is learned on the way wanders off and is mixed back into place,
     and then no pick stands for the colour it is named after. The neutral colours are given with it. corners: 1 where it
@@ -165,6 +165,11 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
             self.prototypes = nn.Parameter(neutral)
         self._start()
 
+    @property
+    def align(self) -> int:
+        """Side of its coarsest cell in pixels: a crop that starts on one sees the cells that the whole frame would."""
+        return PATCH * (4 if self.deepens else 2)
+
     def steering(self, level: Tensor, tokens: Tensor) -> Steering:
         """level: (B,) noise level in (0, 1], 1 is pure noise; tokens: (B, K, D) of the context, K at least what it takes."""
         tokens = tokens[:, : self.config.tokens]  # type: ignore[attr-defined]
@@ -179,7 +184,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         noisy, previous, guide: (B, 48, h, w) packed pixels in [-1, 1], guide zeros where there is none; maps:
         (B, MAPS + PLACE, h, w); steering: of the noise level and the context;
         memory: (B, REMEMBERED, h, w), zeros where nothing is known, None where nothing need be: every crop has a guide;
-        corners: (B, CORNERS, h, w), zeros where there are none, None where there are none at all. h and w are multiples of 4.
+        corners: (B, CORNERS, h, w), zeros where there are none, None where there are none at all. h and w are multiples of align / 4.
         filled: uint8 (B, H, W), the last of `Guide.forms`, 0 or None where it is not known.
         static: launch the same whatever the numbers are, as a CUDA graph must: see `Corner`.
         """

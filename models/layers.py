@@ -91,7 +91,8 @@ def through(layers: nn.ModuleList, x: Tensor, steering: Steering) -> Tensor:
 
 class UNet:
     """The body that denoiser and dreamer share, as a mixin: three scales, each half as fine as the one before, steered by
-    the mood; at the coarsest, attention to the context's tokens. A stem before it and a head after it are the network's own.
+    the mood; at the coarsest, attention to the context's tokens. Without blocks there, it is left out: two scales. A stem before it
+    and a head after it are the network's own.
 
     input_ranges: of its convolutions, where they were measured, see `models.eight_bits`."""
 
@@ -103,20 +104,24 @@ class UNet:
         self.down_fine = block_row(fine, deep, blocks[0])
         self.to_coarse = nn.Conv2d(fine, coarse, 2, stride=2)
         self.down_coarse = block_row(coarse, deep, blocks[1])
-        self.to_deep = nn.Conv2d(coarse, deep, 2, stride=2)
-        self.deepest = block_row(deep, deep, blocks[2])
-        self.attend = Attend(deep, token_width)
-        self.from_deep = nn.Conv2d(deep, coarse * 4, 1)
+        self.deepens = blocks[2] > 0
+        if self.deepens:
+            self.to_deep = nn.Conv2d(coarse, deep, 2, stride=2)
+            self.deepest = block_row(deep, deep, blocks[2])
+            self.attend = Attend(deep, token_width)
+            self.from_deep = nn.Conv2d(deep, coarse * 4, 1)
         self.up_coarse = block_row(coarse, deep, blocks[3])
         self.from_coarse = nn.Conv2d(coarse, fine * 4, 1)
         self.up_fine = block_row(fine, deep, blocks[4])
 
     def _through_body(self, fine: Tensor, steering: Steering) -> Tensor:
-        """fine: (B, C, h, w), h and w multiples of 4."""
+        """fine: (B, C, h, w), h and w multiples of 4, or of 2 where there are two scales."""
         fine = through(self.down_fine, fine, steering)
         coarse = through(self.down_coarse, self.to_coarse(fine), steering)
-        deep = self.attend(through(self.deepest, self.to_deep(coarse), steering), *steering.of(self.attend))
-        coarse = through(self.up_coarse, coarse + F.pixel_shuffle(self.from_deep(deep), 2), steering)
+        if self.deepens:
+            deep = self.attend(through(self.deepest, self.to_deep(coarse), steering), *steering.of(self.attend))
+            coarse = coarse + F.pixel_shuffle(self.from_deep(deep), 2)
+        coarse = through(self.up_coarse, coarse, steering)
         return F.silu(through(self.up_fine, fine + F.pixel_shuffle(self.from_coarse(coarse), 2), steering))
 
 

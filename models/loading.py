@@ -165,7 +165,7 @@ def checked_config(path: Path, network: type[Any], findings: Findings) -> dict[s
     own = {key: value for key, value in config.items() if key != RANGES}
     for key, value in known(own, network, path, findings).items():
         numbers = value if isinstance(value, list) else [value]
-        least = 0 if key in BEFORE else 1
+        least = 0 if key in BEFORE or key == "blocks" else 1
         shape_ok = isinstance(value, list) == isinstance(defaults[key], (list, tuple))
         if not shape_ok or any(type(n) is not int or not least <= n <= LARGEST_NUMBER for n in numbers):
             raise CheckpointError(f"{path}: {key} is {short(value)}; whole numbers up to {LARGEST_NUMBER} are allowed")

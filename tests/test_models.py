@@ -140,6 +140,30 @@ def test_what_is_added_to_grown_networks_changes_nothing_at_first() -> None:
     assert torch.allclose(unasked.clean, after.clean, atol=1e-4)
 
 
+def test_a_checkpoint_can_be_taught_on_with_fewer_blocks(tmp_path: Path) -> None:
+    """The first of each row stay, and without the deepest its scale and the attention go, too: it is saved and opened as any is, and a crop may
+    start on any cell of the scale that is left."""
+    encoder = ContextEncoder(slow_size=SLOW_SIZE)
+    bigger = Denoiser(tokens=encoder.tokens, widths=(16, 32, 48), blocks=(1, 1, 2, 2, 1)).eval()
+    save_bundled(tmp_path / "bigger", bigger, encoder, torch.float32)
+    small = networks_from(tmp_path / "bigger", (1, 0, 0, 1, 1)).denoiser.eval()
+    assert small.align == 8 and bigger.align == 16 and not any("deep" in name or "attend" in name for name in small.state_dict())
+    assert len(small.up_coarse) == 1 and all(torch.equal(tensor, bigger.state_dict()[name]) for name, tensor in small.state_dict().items())
+    with torch.no_grad():
+        for tensor in small.parameters():
+            tensor.normal_(0, 0.05)
+    save_bundled(tmp_path / "small", small, encoder, torch.float32)
+    opened = load_bundled(tmp_path / "small", "small").denoiser
+    inputs = [torch.randn(1, n, 24, 24) for n in (CHANNELS, CHANNELS, CHANNELS, MAPS + PLACE)]
+    level, tokens = torch.ones(1), encoder(torch.randn(1, SLOW_SIZE), torch.zeros(1, RECENT_SIZE))
+    whole, same = (n(*inputs, n.steering(level, tokens), None, None, made_of(1, 24)).clean for n in (small, opened))
+    assert torch.equal(whole, same)
+    made = made_of(1, 24)
+    part = Materials(made.clear, made.depth, made.ground[..., 2:, 2:], made.texture[..., 2:, 2:])
+    crop = small(*(one[..., 2:, 2:] for one in inputs), small.steering(level, tokens), None, None, part).clean
+    assert torch.allclose(crop[..., 12:, 12:], whole[..., 14:, 14:], atol=1e-4)
+
+
 def test_training_from_a_checkpoint_gives_it_the_palette(tmp_path: Path) -> None:
     denoiser, encoder = older_networks()
     torch.nn.init.normal_(encoder.slow.bias)  # it wandered off

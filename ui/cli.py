@@ -238,6 +238,9 @@ def train(
     ] = None,
     family: Annotated[str | None, typer.Option(metavar="NAME", help="Of a LoRA: the family that --init must be of.")] = None,
     rank: Annotated[int | None, typer.Option(metavar="N", help="Of a LoRA (16).")] = None,
+    blocks: Annotated[
+        str | None, typer.Option(metavar="N,N,N,N,N", help="Of the painter, down, deepest and up: fewer paint faster (1,0,0,1,2).")
+    ] = None,
     guide_dropped: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Of what events explain, learned without a guide (0.9).")
     ] = None,
@@ -246,7 +249,7 @@ def train(
     from ui.training import train_to
 
     said = {"data": data, "updates": updates, "minutes": minutes, "rate": rate, "guide_dropped": guide_dropped,
-            "part": part, "family": family, "rank": rank}  # fmt: skip
+            "part": part, "family": family, "rank": rank, "blocks": blocks}  # fmt: skip
     train_to(choice, out, resume, init, budget, said)
 
 

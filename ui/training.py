@@ -39,6 +39,7 @@ def train_to(
     usual = budgets(part)
     if budget is not None and budget not in usual:
         raise InputError(f"--budget {budget!r} is not known; use one of {', '.join(usual)}")
+    said["blocks"] = _counts(said["blocks"])
     told = {"seed": choice.seed, "device": choice.device, "style": choice.style, **said, "init": resolve(init, str(choice.folder())) if init else None}
     settings |= usual[budget] if budget else {}
     settings |= {name: value for name, value in told.items() if value is not None}
@@ -53,6 +54,14 @@ def train_to(
         folder = train(check(TrainConfig(out, resume=resume, **settings)), say, tell)
     if os.environ.get("RANK", "0") == "0":  # one of several processes speaks
         print(f"the checkpoint is in {folder}" if part != "lora" else _lora_said(next(folder.glob("*.safetensors"))))
+
+
+def _counts(text: str | None) -> tuple[int, ...] | None:
+    """Whole numbers between commas. Raises InputError."""
+    try:
+        return None if text is None else tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"--blocks {text!r} cannot be; give whole numbers with commas between them, such as 1,0,0,1,2") from None
 
 
 def _lora_said(path: Path) -> str:

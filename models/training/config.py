@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from engine.errors import InputError
 
 CONFIG = "config.json"  # in the output folder: what the run was last asked to do
+ROWS, MOST_BLOCKS = 5, 8  # of a denoiser's blocks; blocks in one
 PARTS = ("painter", "dreamer", "lora")
 _STREAM = ("part", "seed", "data", "crops", "side", "guide_dropped", "pool", "lanes")  # what decides which crops are met
 
@@ -18,6 +20,7 @@ _STREAM = ("part", "seed", "data", "crops", "side", "guide_dropped", "pool", "la
 class TrainConfig:
     """out: folder for everything; part: what is taught, the painter (denoiser and context encoder) or the dreamer; init: folder of a checkpoint to start from; updates: optimiser steps in all;
     minutes: end the schedule after this long even if fewer updates were done (0: no limit), earlier sittings included;
+    blocks: residual blocks of the painter's denoiser, in each of its five rows, if not as many as `init` or a new one has;
     crops, side: crops an update and their side in pixels, for each process; rate: the highest learning rate;
     guide_dropped: share of the moments' crops that are learned without a guide; data: what
     models.datasets.source.open_source understands; pool: shots kept at hand by each process, over all its lanes; lanes:
@@ -48,6 +51,7 @@ class TrainConfig:
     device: str = "auto"
     family: str = ""
     rank: int = 16
+    blocks: Sequence[int] = ()
     style: str = ""
 
 
@@ -75,6 +79,10 @@ def check(config: TrainConfig) -> TrainConfig:
             raise InputError(f"{name} {getattr(config, name)} cannot be; give at least {lowest}")
     if config.part not in PARTS:
         raise InputError(f"--part {config.part!r} cannot be taught; say {' or '.join(PARTS)}")
+    if config.blocks and config.part != "painter":
+        raise InputError("--blocks are the painter's; leave it out")
+    if config.blocks and (len(config.blocks) != ROWS or not all(0 <= count <= MOST_BLOCKS for count in config.blocks)):
+        raise InputError(f"--blocks {','.join(map(str, config.blocks))} cannot be; give {ROWS} numbers from 0 to {MOST_BLOCKS}, such as 1,0,0,1,2")
     if config.side < 16 or config.side % 16:
         raise InputError(f"side {config.side} cannot be; give a multiple of 16")
     for name in ("guide_dropped", "forced"):

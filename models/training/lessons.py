@@ -65,7 +65,7 @@ class Painting:
 
     def __init__(self, config: TrainConfig, forms: dict[str, Any] | None) -> None:
         self.config = config
-        self.networks = networks_from(config.init) if forms is None else Networks.of_forms(forms)
+        self.networks = networks_from(config.init, config.blocks) if forms is None else Networks.of_forms(forms)
         init = None if has_recordings(config.data) else config.init  # a dreamer knows no program but ours: the denoiser is to answer
         self._dreamer = load_bundled(init, init.name).dreamer if init else None
 

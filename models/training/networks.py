@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +43,18 @@ class Networks(nn.Module):
         return self.denoiser(noisy, previous, batch.guide, batch.maps, steering, batch.memory, batch.corners, batch.materials, filled=batch.filled)  # type: ignore[no-any-return]
 
 
-def networks_from(init: Path | None) -> Networks:
+def networks_from(init: Path | None, blocks: Sequence[int] = ()) -> Networks:
     """New networks, or those of a checkpoint, grown to what new ones take in: it paints as before with a guide, and about as
     fast, for memory is only looked into where there is none. One that had learned its palette is given it: what it made up
-    for by mixing it must learn anew. Raises CheckpointError."""
+    for by mixing it must learn anew. blocks: of the denoiser, in each row, other than a new one's or the checkpoint's, whose first are
+    kept. Raises CheckpointError."""
+    asked = {"blocks": tuple(blocks)} if blocks else {}
     if init is None:
-        return Networks(Denoiser(), ContextEncoder(slow_size=SLOW_SIZE))
+        return Networks(Denoiser(**asked), ContextEncoder(slow_size=SLOW_SIZE))
     start = load_bundled(init, init.name)
     encoder = ContextEncoder(slow_size=SLOW_SIZE, **_kept(start.context_encoder, "events", "slow_tokens", "token_width"))
     kept = _kept(start.denoiser, "palette_size", "token_width", "widths", "blocks")
-    new = Networks(Denoiser(tokens=encoder.tokens, **kept), encoder)
+    new = Networks(Denoiser(tokens=encoder.tokens, **{**kept, **asked}), encoder)
     grow(new.denoiser, start.denoiser)
     grow(new.encoder, start.context_encoder)
     return new
