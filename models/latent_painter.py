@@ -147,7 +147,7 @@ class LatentPainter:
             key = self._key(crop, request)
             known = self._cache.peek(key)
             known = self._ahead.look(key) if known is None else known
-            if known is None and (key is None or crop.area.area > LARGE_AREA or dropped()):
+            if known is None and (key is None or dropped()):
                 raise Dropped
             if known is None:
                 ((known, _),), count = self._painted([crop.area], request, tokens, None), count + 1
