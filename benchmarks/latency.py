@@ -86,7 +86,7 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
         "mode": spec.mode,
         "size": list(spec.size),
         "steps": info.steps,
-        **({"threads": spec.threads or all_threads()} if info.device == "cpu" else {}),
+        **({"threads": info.threads or spec.threads or all_threads()} if info.device == "cpu" else {}),
         "seed": spec.seed,
         "quick": quick,
         "scenarios": scenarios,

@@ -11,7 +11,6 @@ the last minute.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import machine_facts
+from benchmarks.result_file import leave, with_out
 from benchmarks.window_loop import Script, Typing, WindowLoop, with_some_display
 from engine.desktop.desktop import Desktop
 from engine.events import Event, Style
@@ -108,10 +108,6 @@ class _Looks:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15.0)
-    parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
+    given = with_out(parser).parse_args()
     with_some_display()
-    result = json.dumps(measure(given.seconds), indent=1)
-    if given.out:
-        given.out.write_text(result + "\n")
-    print(result)
+    leave(measure(given.seconds), given.out)

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from benchmarks.machine import machine_facts
+from benchmarks.result_file import leave, with_out
 from engine.painter import PainterSpec
 from engine.swap_mailbox import SwapMailbox
 from models.catalog import LIBRARIES, open_carefully
@@ -106,15 +107,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--no-swaps", action="store_true", help="leave out what takes a painter's process")
-    parser.add_argument("--out", type=Path)
-    given = parser.parse_args(arguments)
+    given = with_out(parser).parse_args(arguments)
     if not given.folder.is_dir() or not any(given.folder.iterdir()):
         parser.error(f"{given.folder} is no folder with checkpoints in it")
     torch.set_num_threads(1)
-    result = written(measure(given.folder, not given.no_swaps))
-    if given.out:
-        given.out.write_text(result + "\n")
-    print(result)
+    leave(measure(given.folder, not given.no_swaps), given.out, written)
 
 
 def written(result: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Whether a crop shows what the whole frame would: `python -m benchmarks.seams [--screens N] [--dtype NAME]`.
+"""Whether a crop shows what the whole frame would: `python -m benchmarks.seams [--screens N] [--dtype NAME] [--out FILE.json]`.
 
 Two random screens; the second differs from the first in one rect only. It is painted over the first twice, from the same latents:
 the whole frame, and only the damage, as a session does. Compared is the band inside the damage's edges, as wide as the margin
@@ -10,13 +10,13 @@ pixel, and what share of pixels differs at all; the same of all that is not flat
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from benchmarks.machine import machine_facts
+from benchmarks.result_file import leave, with_out
 from engine.desktop.desktop import Desktop
 from engine.drawing import Item
 from engine.geometry import Rect
@@ -144,8 +144,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--screens", type=int, default=54)
     parser.add_argument("--dtype", default="auto")
-    given = parser.parse_args()
+    given = with_out(parser).parse_args()
     spec = PainterSpec(dtype=given.dtype, without=("frame cache",))
     painter = open_painter(spec)
     told = measure(painter, spec, given.screens).told()
-    print(json.dumps({"machine": machine_facts(), "dtype": painter.info.dtype, "size": list(spec.size), "screens": given.screens, **told}, indent=1))
+    what = {"sha256": painter.info.sha256, "dtype": painter.info.dtype, "size": list(spec.size), "screens": given.screens}
+    leave({"machine": machine_facts(), **what, **told}, given.out)

@@ -21,7 +21,6 @@ from engine.geometry import Rect
 from engine.painter import (
     BATCHES,
     FUSING,
-    GRAPHS,
     TECHNIQUES,
     Painter,
     PainterSpec,
@@ -53,7 +52,7 @@ def side_by_side(spec: PainterSpec, quick: bool = False, say: Say = print) -> li
     readiness = made_ready(ours)
     left_out = {part: replace(spec, without=(part,)) for part in TECHNIQUES}
     if readiness is not None and not readiness.note:
-        left_out[GRAPHS] = replace(spec, without=(GRAPHS,))
+        left_out[readiness.what] = replace(spec, without=(readiness.what,))
     if isinstance(ours, LatentPainter | PromptedPainter) and ours.at_once > 1:
         left_out[BATCHES] = replace(spec, without=(BATCHES,))
     if isinstance(ours, PromptedPainter) and ours.placement.fused:

@@ -11,7 +11,6 @@ before, in which no checkpoint was changed; `load`: programs that wanted a core,
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ from typing import Any
 import psutil
 
 from benchmarks.machine import machine_facts
+from benchmarks.result_file import leave, with_out
 from benchmarks.window_loop import Typing, WindowLoop, with_some_display
 from engine.desktop.desktop import Desktop
 from engine.geometry import parse_size
@@ -104,13 +104,9 @@ def _lost(loop: WindowLoop, mailbox: SwapMailbox) -> dict[str, float]:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", default="512x384")
-    parser.add_argument("--out", type=Path)
-    given = parser.parse_args(arguments)
+    given = with_out(parser).parse_args(arguments)
     with_some_display()
-    result = json.dumps(measure(parse_size(given.size)), indent=1)
-    if given.out:
-        given.out.write_text(result + "\n")
-    print(result)
+    leave(measure(parse_size(given.size)), given.out)
 
 
 if __name__ == "__main__":

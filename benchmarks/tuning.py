@@ -15,7 +15,7 @@ from engine.errors import CheckpointError
 from engine.geometry import Rect
 from engine.painter import PainterInfo, PainterSpec
 from engine.tuned import Tuned
-from models.devices import all_threads, device_of
+from models.devices import device_of, thread_counts
 
 LETTER = (24, 24)  # pixels: what a typed letter damages
 STEPS = (1, 2, 4, 8)
@@ -60,7 +60,7 @@ def _fastest(spec: PainterSpec, say: Say) -> tuple[PainterSpec, float, PainterIn
 def _formats(spec: PainterSpec) -> Iterator[PainterSpec]:
     cpu = device_of(spec.device).type == "cpu"
     formats = (spec.dtype,) if spec.dtype != "auto" else ("int8", "float32") if cpu else ("bfloat16", "float16")
-    counts = sorted({1, max(all_threads() // 2, 1), all_threads()}, reverse=True) if cpu else (None,)
+    counts = thread_counts() if cpu else (None,)
     for dtype in formats:
         for threads in counts if spec.threads is None else (spec.threads,):
             yield replace(spec, dtype=dtype, threads=threads)

@@ -24,6 +24,7 @@ TECHNIQUES = (CROPS, CACHE, EMBEDDINGS)  # of painting no more than need be
 HOST, EVENTS = "host", "CUDA events"  # whose clock times a paint's stages
 GRAPHS = "CUDA graphs"  # a technique too, where there is a GPU
 BATCHES = "batches"  # of small crops, a technique of latent painters, on a GPU of prompted ones in pairs
+THREAD_COUNT = "thread count"  # that is measured, a technique of the bundled family's on a CPU
 FUSING = "fused layers"  # and this one, there, in half precision
 COMPILERS = TORCH_COMPILE, OPENVINO = "torch.compile", "OpenVINO"  # and these, where compiling is asked for
 AUTO, OWN = "auto", "own"  # of a spec's sampler and autoencoder: as is found, and the checkpoint's
@@ -100,6 +101,7 @@ class PainterInfo:
     compiler: str = ""  # which of COMPILERS the networks were compiled by, where that was asked for and works
     compile_s: float = 0.0  # seconds that it took
     refers: bool = False  # whether an edit's reference picture is shown to it
+    threads: int = 0  # that a CPU paints large crops with; 0 where it is not told
     strength: float = 0.0  # share of a picture that an edit paints over where nobody says; 0: it is told what to change instead
 
 

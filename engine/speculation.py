@@ -1,15 +1,17 @@
 """Speculation: while the painter is idle, what is likely to be shown next is painted into its frame cache.
 
 What may come next is tried out on a copy of the desktop: the caret's other blink, the widget that the pointer nears, the press and
-release of the one under it, the focused widget pressed by key. The painter paints that on a copy of its latents and remembers it
-by what it came from, so that a guess can only ever save work: what is shown is the same, byte for byte. A request drops a guess
-at once. Where too few guesses come true, or working them out takes too long, it stays off for a while. It takes no part in a
-replay: only the window drives it.
+release of the one under it, the focused widget pressed by key; and once the user has paused, the menu that a right click would open
+there, the menu and the ask bar that keys would. The painter paints that on a copy of its latents and remembers it by what it came
+from, so that a guess can only ever save work: what is shown is the same, byte for byte. A request drops a guess at once. Where too
+few guesses come true, or working them out takes too long, it stays off for a while. It takes no part in a replay: only the window
+drives it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain as joined
 from math import hypot
 from time import monotonic
 
@@ -31,6 +33,8 @@ NEAR = 140.0  # pixels that the pointer may be off what it nears
 BESIDE = 3  # pixels beside a widget: where the pointer is when it leaves
 PRESS_S = 0.08  # seconds that a button or key is held
 LARGEST_SHARE = 0.25  # of the frame: who opens a whole window waits for it anyway
+PAUSE_S = 0.2  # without anything from the user, until a menu may be about to open
+PATIENCE = 10  # pauses in which a menu is painted ahead and none opens; then none is, until one was opened
 TRIED, PAYS = 60, 0.1  # after so many patches painted ahead, that share of them must have been needed
 REST_S = 180.0  # how long it stays off where it does not pay
 LONGEST_MS = 12.0  # that the window may be kept from its work by a guess, at the median of the last few
@@ -50,6 +54,9 @@ class Speculation:
         self._ready: tuple[PaintRequest, ...] = ()
         self._heading = (0.0, 0.0)
         self._pointer = session.desktop.router.pointer
+        self._moved = session.desktop.t  # when the pointer did last
+        self._pause: tuple[object, ...] | None = None
+        self._patience = PATIENCE
         self._took: list[float] = []
         self._counted = (0, 0)  # patches painted ahead, and needed, when it was last seen whether it pays
 
@@ -60,18 +67,17 @@ class Speculation:
     def follow(self) -> bool:
         """Once a loop, after the session's step: have one more guess painted where nothing else is. Returns whether there is
         more to do at once."""
-        session = self._session
-        guesser = self._guesser()
+        desktop, guesser = self._session.desktop, self._guesser()
+        self._follow_user(desktop)
         if guesser is None or not self.on or not self._idle():
             return False
         self._judge(guesser.ahead)
-        desktop = session.desktop
-        self._follow_pointer(desktop.router.pointer)
         target = self._aimed_at(desktop)
         situation = desktop.router.hover, target and target.path, desktop.clock.input_tick
         if desktop.sheet is not self._sheet or situation != self._situation:
             self._sheet, self._situation = desktop.sheet, situation
             self._ready, self._left = (), self._chains(desktop, target)
+        self._follow_pause(desktop)
         if not self._ready:
             chain = next(self._left, None)
             if chain is None:
@@ -98,10 +104,22 @@ class Speculation:
         if slow or tried >= TRIED:
             self._counted = ahead, needed
 
-    def _follow_pointer(self, pointer: tuple[int, int]) -> None:
+    def _follow_user(self, desktop: Desktop) -> None:
+        pointer = desktop.router.pointer
         moved = pointer[0] - self._pointer[0], pointer[1] - self._pointer[1]
         if moved != (0, 0):
-            self._heading, self._pointer = moved, pointer
+            self._heading, self._pointer, self._moved = moved, pointer, desktop.t
+        if desktop.menu or desktop.ask_bar:
+            self._patience = PATIENCE
+
+    def _follow_pause(self, desktop: Desktop) -> None:
+        """Once in every pause, what may be opened is guessed after all else."""
+        acted = desktop.clock.input_tick / TICKS
+        pause = (self._pointer, acted) if desktop.t >= max(self._moved, acted) + PAUSE_S else None
+        if pause != self._pause and pause is not None and self._patience:
+            self._patience -= 1
+            self._left = joined(self._left, self._openings(desktop))
+        self._pause = pause
 
     def _aimed_at(self, desktop: Desktop) -> Widget | None:
         """The widget ahead that the pointer is nearest to, and is not on."""
@@ -130,6 +148,14 @@ class Speculation:
         ticks = BLINK - (desktop.clock.ticks - desktop.clock.input_tick) % BLINK
         yield (Wait((desktop.clock.ticks + ticks) / TICKS),)
         yield (Key(t, "enter"),)
+
+    def _openings(self, desktop: Desktop) -> Iterator[tuple[Event, ...]]:
+        """What the pointer may open where it rests, and keys where it has not moved since the last."""
+        t, (x, y) = desktop.t, self._pointer
+        yield Down(t, "right", x, y), Up(t + PRESS_S, "right", x, y)
+        if self._moved < desktop.clock.input_tick / TICKS:
+            yield (Key(t, "space", ("ctrl",)),)
+            yield (Key(t, "f10", ("shift",)),)
 
     def _requests(self, chain: tuple[Event, ...]) -> tuple[PaintRequest, ...]:
         """What would be posted if these events came, one after the other; ends where that is too much, or nothing."""

@@ -13,14 +13,23 @@ from models.eight_bits import INT8
 from models.limits import REFUSED
 
 
-def all_threads() -> int:
-    """As many as OMP_NUM_THREADS says, which torch goes by too; else all cores of a small machine, one fewer where the window can have
-    one to itself; more than eight do not help."""
+def asked_threads() -> int:
+    """As many as OMP_NUM_THREADS says, which torch goes by too; 0 where it says nothing."""
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    if asked.isdecimal() and int(asked):
-        return int(asked)
+    return int(asked) if asked.isdecimal() else 0
+
+
+def all_threads() -> int:
+    """As many as were asked for; else all cores of a small machine, one fewer where the window can have one to itself; more than
+    eight do not help."""
     cores = os.cpu_count() or 1
-    return cores if cores <= 2 else min(cores - 1, 8)
+    return asked_threads() or (cores if cores <= 2 else min(cores - 1, 8))
+
+
+def thread_counts() -> tuple[int, ...]:
+    """Those that are worth a trial, the most first."""
+    most = all_threads()
+    return tuple(sorted({most, max(most // 2, 1), 1}, reverse=True))
 
 
 def device_of(name: str) -> torch.device:

@@ -40,12 +40,11 @@ from models.compiling import Blocks, compile_regions
 from models.crop_painting import CropPainting
 from models.crops import PaintCrop, alike, bundled_cells, evened, least, plan
 from models.denoiser import PATCH
-from models.devices import all_threads, device_of, dtype_of, lay_out, name_of, ran_out
+from models.devices import device_of, dtype_of, lay_out, name_of, ran_out
 from models.dreaming.dream import Dream
 from models.dreaming.steps import steps_of
 from models.eight_bits import INT8, chosen, in_eight_bits
 from models.ferry import Ferry
-from models.frame_cache import LARGE_AREA
 from models.graphs import Graphs
 from models.inputs import enlarged, pressed, remembered
 from models.ladder import Ladder
@@ -54,9 +53,9 @@ from models.lookups import Lookups
 from models.memory import PictureMemory, Recalled
 from models.stopwatch import Stopwatch
 from models.synthetic.renderer import REACH
+from models.threads import SIDE, SMALL_AREA, Threads, counts_of
 from models.underlay import Underlay
 
-SMALL_AREA = 96 * 96  # crops up to this many pixels are painted by one thread: waking a second takes longer than it helps
 AT_ONCE = 4  # small crops, on a CPU: each alone is for a good part calls of small operations; a GPU replays a graph for each
 
 
@@ -69,7 +68,7 @@ class LatentPainter:
         networks = [network for network in (checkpoint.denoiser, dreamer) if network is not None]
         eight = chosen(spec.dtype, device, networks)
         dtype = torch.float32 if eight else dtype_of(spec.dtype, spec.device)
-        self._threads = (spec.threads or all_threads()) if device.type == "cpu" else 0
+        self._threads = Threads(counts_of(spec, device))
         self._spec = spec
         self.ladder = Ladder(spec.size)
         # nn.Module's own `to`: diffusers' prints a warning about float32 modules even where there are none
@@ -88,7 +87,7 @@ class LatentPainter:
         self._repaint = self.graphs.wrap(painting := CropPainting(self._denoiser, steps, dtype, static, self._watch, {least(cells, spec.size), spec.size}))
         self.info = PainterInfo(
             checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name_of(device), INT8 if eight else str(dtype).removeprefix("torch."),
-            steps, REACH, guesses=spec.mode == "guided" and CACHE not in spec.without, imagines=dreamer is not None,
+            steps, REACH, guesses=spec.mode == "guided" and CACHE not in spec.without, imagines=dreamer is not None, threads=self._threads.count,
         )
         width, height = spec.size
         self._underlay = Underlay(spec.size, spec.seed, device, dtype)
@@ -107,9 +106,11 @@ class LatentPainter:
             self.graphs.rehearse([partial(self._paint_unseen, Rect(0, 0, *area)) for area in (*self.cells.sizes, spec.size)])
 
     def get_ready(self) -> Readiness | None:
-        """Capture a CUDA graph of the next size of crops, where there are any."""
+        """Capture a CUDA graph of the next size of crops, where there are any; on a CPU, time one more crop to choose the number of threads."""
         with torch.inference_mode():
-            return self.graphs.advance()
+            readiness = self.graphs.advance() or self._threads.measure(partial(self._paint_unseen, Rect(0, 0, SIDE, SIDE).meet(self._bounds)))
+        self.info = replace(self.info, threads=self._threads.count)
+        return readiness
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint the damage; everything else stays bit-identical. Without a guide: what the events change."""
@@ -146,7 +147,7 @@ class LatentPainter:
         for crop in self._plan(request):
             key = self._lookups.name(shown, crop.area)
             known = self._lookups.peek(key)
-            if known is None and (key is None or crop.area.area > LARGE_AREA or dropped()):
+            if known is None and (key is None or dropped()):
                 raise Dropped
             if known is None:
                 ((known, _),), count = self._painted([crop.area], request, tokens, None), count + 1
@@ -196,8 +197,7 @@ class LatentPainter:
             self._dream.begin(request)
             return request
         self._watch.stage("denoise")
-        if self._threads:
-            torch.set_num_threads(self._threads)
+        self._threads.take()
         changed = self._dream.answer(request)
         pixels, verbatim, forms = self._dream.guide
         damage = (self._bounds,) if other_look else merge(rect.grow(REACH).snap().meet(self._bounds) for rect in changed)
@@ -278,8 +278,7 @@ class LatentPainter:
         """New pixels of areas of one size, uint8 (h, w, 3); and the same where they were painted, if they are. recalled: of the only
         one."""
         self._watch.stage("encode")
-        if self._threads:
-            torch.set_num_threads(1 if sum(area.area for area in areas) <= SMALL_AREA else self._threads)
+        self._threads.take(sum(area.area for area in areas))
         scale = self.ladder.scale
         given = [self._given(area, request, recalled) for area in areas]
         parts = [None if part[0] is None else torch.cat(part) if len(part) > 1 else part[0] for part in zip(*given, strict=True)]
@@ -327,7 +326,7 @@ class LatentPainter:
         """Paint one small crop, so that no event pays for kernel set-up, and a whole frame where that is not what is painted first anyway."""
         self._take_look(look_of(np.zeros(SLOW_SIZE, np.float32)))
         with torch.inference_mode():
-            for area in (Rect(0, 0, *least(self.cells, self._spec.size)), *([self._bounds] if self._spec.compiled or not self._threads else [])):
+            for area in (Rect(0, 0, *least(self.cells, self._spec.size)), *([self._bounds] if self._spec.compiled or not self._threads.count else [])):
                 try:
                     self._paint_unseen(area)
                 except (RuntimeError, MemoryError) as error:

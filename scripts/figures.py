@@ -1,4 +1,4 @@
-"""Writes the README's measured figures from the files in benchmarks/results, between its two marks."""
+"""Writes the measured figures of README and docs from the files in benchmarks/results, between the two marks of each page."""
 
 from __future__ import annotations
 
@@ -13,28 +13,36 @@ START, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
 def main() -> int:
-    readme = ROOT / "README.md"
-    text = readme.read_text("utf-8")
-    if END not in text.partition(START)[2]:
-        print(f"README.md has no {START} ... {END}; put them where the figures belong", file=sys.stderr)
-        return 2
-    readme.write_text(figured(text), "utf-8")
+    for name, figures in figured().items():
+        page = ROOT / name
+        head, _, rest = page.read_text("utf-8").partition(START)
+        _, mark, tail = rest.partition(END)
+        if not mark:
+            print(f"{name} has no {START} ... {END}; put them where the figures belong", file=sys.stderr)
+            return 2
+        page.write_text(f"{head}{START}\n{figures}\n{END}{tail}", "utf-8")
     return 0
 
 
-def figured(text: str) -> str:
-    """The README's text, with the figures that the results hold between its marks."""
-    head, _, rest = text.partition(START)
-    tail = rest.partition(END)[2]
+def figured() -> dict[str, str]:
+    """By page, the figures that the results hold, to stand between its marks."""
+    return {"README.md": _readme(), "docs/sharing.md": painting_ahead(_result("speculation")), "docs/benchmarks.md": seams(_result("seams"))}
+
+
+def _result(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return found
+
+
+def _readme() -> str:
     names = ("latency", "latency-h100", "latency-h100-sd-turbo", "latency-sd-mini", "quality", "dream", "latency-dream", "latency-float32", "presenting", "swap", "refusals")
-    latency, gpu, turbo, mini, quality, dream, dreamt, plain, shown, swapped, refused = (json.loads((RESULTS / f"{name}.json").read_text()) for name in names)
-    others = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("latency-h100-*.json"))]
-    parts = "\n".join((
+    latency, gpu, turbo, mini, quality, dream, dreamt, plain, shown, swapped, refused = map(_result, names)
+    others = [_result(path.stem) for path in sorted(RESULTS.glob("latency-h100-*.json"))]
+    return "\n".join((
         latency_table(latency), techniques(latency), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), presets(*others), preset(mini), techniques(mini), quality_table(quality), dream_figures(dream),
         brief(dreamt, "Latency of a dream, as above"), brief(plain, f"The first table's again, guided, on a host without AVX-512 where Python runs half as fast, {plain['machine']['cpu']}"),
         presenting(shown), swaps(swapped), refusals(refused),
     ))  # fmt: skip
-    return f"{head}{START}\n{parts}\n{END}{tail}"
 
 
 def latency_table(result: dict[str, Any]) -> str:
@@ -163,6 +171,34 @@ def refusals(result: dict[str, Any]) -> str:
         f"{_ms(told['max'])} ms at most (median {_ms(told['p50'])}), and of the other {swap['refused']} a swap came back refused after {swap['p50'] / 1e3:.1f} s in the median, {swap['max'] / 1e3:.1f} s at most; "
         f"{late or 'none'} of these answers came later than after {result['soon_ms'] / 1e3:.0f} s (`python scripts/refusals.py`).\n"
     )
+
+
+def painting_ahead(result: dict[str, Any]) -> str:
+    """What speculation is worth."""
+    without, guessed, patches = result["without"], result["with"], result["patches"]
+    return (
+        f"Measured by `python -m benchmarks.speculation` in one run (icons hovered over, the calculator worked, entries of menus taken, a note typed with pauses, the toolbar\n"
+        f"used; {_painted_by(result)}, one thread, processor time): of {result['events']} events that changed the screen {without['painted']} were painted anew without it,\n"
+        f"{guessed['painted']} with it; the mean from event to pixels fell from {_ms(without['mean'])} to {_ms(guessed['mean'])} ms, {result['gain']:.1f} times as fast, the median from "
+        f"{_ms(without['p50'])} to {_ms(guessed['p50'])}, a menu's from {_ms(without['menus'])} to {_ms(guessed['menus'])}.\n"
+        f"{patches['ahead']} patches were painted ahead and {patches['needed']} needed, at {_ms(result['idle_ms'])} ms of idle time for each step."
+    )
+
+
+def seams(result: dict[str, Any]) -> str:
+    """How far a crop is from what the whole frame shows."""
+    flat, rest = result["flat"], result["rest"]
+    return (
+        f"The {_painted_by(result)}: over {result['screens']} pairs of random screens, each in another look, the two differed on flat\n"
+        f"areas by {flat['mean']:.2f} grey levels on average, and along no edge by more than {flat['edge_max']:.2f}; single pixels by up to {flat['pixel_max']:.0f}.\n"
+        f"What is not flat differed by {rest['mean']:.2f} on average, and one pixel by {rest['pixel_max']:.0f}."
+    )
+
+
+def _painted_by(result: dict[str, Any]) -> str:
+    """Checkpoint and machine, in the middle of a sentence."""
+    machine, size = result["machine"], "x".join(map(str, result["size"]))
+    return f"bundled checkpoint ({result['sha256'][:12]}), guided, {result['dtype']}, {size}, {machine['cores']}-core {machine['cpu']}, torch {machine['torch']}"
 
 
 def quality_table(result: dict[str, Any]) -> str:

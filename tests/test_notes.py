@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
 from engine.drawing import Fill, Glyphs, Outline
-from engine.events import Down, Move, Up
+from engine.events import Down, Move, Text, Up
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.scene import Widget
@@ -296,6 +300,20 @@ def test_undo_and_redo_by_key_and_by_button() -> None:
     assert written(user) == "one two"
     assert "focused" in paper(user).state
     assert "disabled" in user.sees("Notes/Redo").state
+
+
+@pytest.mark.parametrize("asks", (lambda user: user.presses("ctrl+f"), lambda user: user.app.rename()))
+def test_what_is_selected_in_a_field_is_so_after_a_restart(asks: Callable[[User], None]) -> None:
+    user = notes("word")
+    user.presses("ctrl+a")
+    asks(user)
+    desktop = user.desktop
+    desktop.stale()
+    twin = Desktop(desktop.size, Documents(desktop.documents.contents), desktop.clock.start, json.loads(json.dumps(desktop.state())))
+    for both in (user.desktop, twin):
+        both.handle(Text(desktop.t + 0.1, "x"))
+    assert [w.as_record() for w in twin.widgets] == [w.as_record() for w in desktop.widgets]
+    assert any(w.role == "field" and w.text == "x" for w in desktop.widgets), "what was selected is typed over"
 
 
 # Scrolling

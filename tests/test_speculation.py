@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine.desktop.desktop import Desktop
-from engine.events import Ask, Down, Event, Move, Text, Up
+from engine.events import Ask, Down, Event, Key, Move, Text, Up
 from engine.geometry import Rect
 from engine.mailbox import DirectMailbox
 from engine.pace import Caps
@@ -18,7 +18,7 @@ from engine.painter import CACHE, Painter, PainterSpec, Painting, PaintRequest
 from engine.process_mailbox import ProcessMailbox
 from engine.scene import find
 from engine.session import Session
-from engine.speculation import REST_S, TRIED, Speculation
+from engine.speculation import PATIENCE, PAUSE_S, REST_S, TRIED, Speculation
 from models.catalog import open_carefully
 from tests.painters_for_tests import SIZE, GuessingGuide
 from tests.test_pace import Clock
@@ -54,7 +54,7 @@ def begun(painter: Painter, ahead: bool) -> tuple[Session, Speculation, Here]:
 
 
 def random_walk(seed: int, desktop: Desktop) -> Iterator[list[Event]]:
-    """Somebody moves the pointer about, from widget to widget and between them, presses, types and pauses."""
+    """Somebody moves the pointer about, from widget to widget and between them, presses, opens menus, types and pauses."""
     rng, t = np.random.default_rng(seed), 0.5
     yield [Ask(t, "notes")]
     for _ in range(14):
@@ -65,13 +65,17 @@ def random_walk(seed: int, desktop: Desktop) -> Iterator[list[Event]]:
             t = round(t + 0.02, 3)
             yield [Move(t, round(from_x + part * (x - from_x)), round(from_y + part * (y - from_y)))]
         t = round(t + float(rng.choice((0.05, 0.3, 0.6))), 3)
-        kind = rng.integers(3)
+        kind = rng.integers(4)
         if kind == 0:
             yield [Down(t, "left", x, y)]
             t = round(t + 0.08, 3)
             yield [Up(t, "left", x, y)]
         elif kind == 1:
             yield [Text(t, "a")]
+        elif kind == 2:
+            yield [Down(t, "right", x, y)]
+            yield [Up(t + 0.08, "right", x, y)]
+            yield [Key(t + 0.2, "escape")]
         else:
             yield []
 
@@ -128,6 +132,62 @@ def test_a_hover_and_the_carets_blink_come_out_of_the_cache(painter: Painter) ->
     blinks = [session.step([], 1.1 + tick / 10) for tick in range(1, 8)]
     carets = [frame for frame in blinks if any(rect.meet(editor) and rect.x < editor.x + 48 for rect in frame.damage)]
     assert carets and {frame.source for frame in carets} == {"cached"}
+
+
+def paused(session: Session, speculation: Speculation, seconds: float) -> None:
+    """Nothing comes for so long."""
+    t = round(session.desktop.t + seconds, 3)
+    session.step([], t)
+    while speculation.follow():
+        pass
+
+
+def test_after_a_pause_the_menu_that_a_right_click_opens_comes_out_of_the_cache(painter: Painter) -> None:
+    for pause, source in ((PAUSE_S / 2, "painted"), (PAUSE_S, "cached")):
+        session, speculation, _ = begun(painter, ahead=True)
+        session.step([Ask(0.5, "settings")], 0.5)
+        x, y = find(session.desktop.widgets, "Settings/title").rect.centre
+        session.step([Move(1.0, x, y)], 1.0)
+        paused(session, speculation, 0.0)
+        paused(session, speculation, pause)
+        t = session.desktop.t
+        assert session.step([Down(t, "right", x, y)], t).source == source
+        assert session.desktop.menu
+
+
+def test_after_a_key_the_menu_that_a_key_opens_does_so_too(painter: Painter) -> None:
+    session, speculation, _ = begun(painter, ahead=True)
+    session.step([Ask(0.5, "calculator")], 0.5)
+    session.step([Key(1.0, "7")], 1.0)
+    paused(session, speculation, 1.0)  # the first tick after the key is a tenth of a second later at most
+    t = session.desktop.t
+    assert session.step([Key(t, "f10", ("shift",))], t).source == "cached"
+    assert session.desktop.menu
+
+
+def test_who_opens_no_menus_has_none_painted_ahead(painter: Painter) -> None:
+    session, speculation, here = begun(painter, ahead=True)
+    session.step([Ask(0.5, "settings")], 0.5)
+    x, y = find(session.desktop.widgets, "Settings/title").rect.centre
+
+    def rested(pauses: int) -> int:
+        """In how many of so many pauses on the title something was guessed that has a right button held."""
+        before = len(here.asked)
+        for pause in range(pauses):
+            t = session.desktop.t + 0.1
+            session.step([Move(t, x + pause % 2, y)], t)
+            paused(session, speculation, 0.0)
+            paused(session, speculation, PAUSE_S + 0.05)
+        return sum("right" in request.buttons for requests in here.asked[before:] for request in requests[:1])
+
+    assert rested(PATIENCE) == PATIENCE
+    assert rested(5) == 0
+    t = session.desktop.t + 0.1
+    session.step([Down(t, "right", x, y)], t)
+    speculation.follow()
+    session.step([Key(t + 0.1, "escape")], t + 0.1)
+    session.step([Up(t + 0.2, "right", x, y)], t + 0.2)
+    assert rested(3) == 3, "but who opened one has"
 
 
 def test_no_guess_is_made_for_what_is_shown_in_dreams_or_by_painters_that_keep_nothing() -> None:

@@ -122,7 +122,8 @@ def hud_rows(session: Session) -> list[tuple[str, str]]:
         rows.append(("checkpoint", f"{checkpoint}, {info.mode}, {info.steps} step{'s' * (info.steps != 1)}"))
         if loras := session.desktop.loras:
             rows.append(("LoRAs", ", ".join(f"{name} {weight:g}" for name, weight in loras.items())))
-        rows.append(("device", ", ".join(filter(None, (info.device, info.dtype, info.compiler)))))
+        threads = f"{info.threads} thread{'s' * (info.threads != 1)}" if info.threads else ""
+        rows.append(("device", ", ".join(filter(None, (info.device, info.dtype, info.compiler, threads)))))
         if info.plan:
             rows.append(("memory plan", info.plan))
         if info.gave_up:

@@ -23,6 +23,7 @@ class FindBar:
 
     def __init__(self, system: System, editor: Editor, close: Callable[[], None], state: dict[str, Any]) -> None:
         self.field = TextField(system, state.get("text", ""))
+        self.field.buffer.restore(state)
         self.shown: bool = state.get("shown", False)
         self._editor = editor
         self._close = close
@@ -36,7 +37,7 @@ class FindBar:
         return bar
 
     def state(self) -> dict[str, Any]:
-        return {"text": self.field.text, "shown": self.shown}
+        return {"text": self.field.text, "shown": self.shown, **self.field.buffer.state()}
 
     def open(self) -> None:
         """Show the bar, ready to type; a selection within a line is what to find."""

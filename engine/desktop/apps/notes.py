@@ -48,6 +48,8 @@ class Notes(App):
         self.list = DocumentList(self.book.names, self.turn_to, self._to_text, state.get("list", {}))
         naming = state.get("naming")
         self.naming = None if naming is None else TextField(system, naming)
+        if self.naming:
+            self.naming.buffer.restore(state.get("named", {}))
         self._characters: int | None = state.get("characters", len(self.book.text))  # as shown: none while somebody types
         self._rest: int = state.get("rest", REST)  # ticks since the last change
         self.title = self.book.name or NEW
@@ -61,6 +63,7 @@ class Notes(App):
             "find": self.finder.state(),
             "list": self.list.state(),
             "naming": self.naming.text if self.naming else None,
+            "named": self.naming and self.naming.buffer.state(),
             "characters": self._characters,
             "rest": self._rest,
         }
