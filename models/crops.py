@@ -203,9 +203,15 @@ def _span(start: int, end: int, limit: int, cells: Cells) -> tuple[int, int]:
     return 0, limit
 
 
+def _needed(start: int, end: int, limit: int, cells: Cells) -> tuple[int, int]:
+    """What a side must hold: the margins too, and where less than a cell is left to the frame's edge, all of it: a network sees the edge."""
+    low, high = max(start - cells.margin, 0), min(end + cells.margin, limit)
+    return low if low > cells.align else 0, high if limit - high > cells.align else limit
+
+
 def _first(start: int, end: int, limit: int, length: int, cells: Cells) -> int | None:
     """Where a side of that length begins around [start, end) with its margin, inside [0, limit); None where it is too short."""
-    low, high = max(start - cells.margin, 0), min(end + cells.margin, limit)
+    low, high = _needed(start, end, limit, cells)
     room = length - (high - low)
     if room < 0:
         return None

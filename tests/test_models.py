@@ -22,7 +22,7 @@ from engine.style_words import from_words
 from engine.theme import Role
 from models.catalog import names, open_painter
 from models.context_encoder import ContextEncoder
-from models.crops import BUNDLED_CELLS, plan
+from models.crops import bundled_cells, plan
 from models.denoiser import (
     CHANNELS,
     CORNERS,
@@ -55,12 +55,14 @@ def test_packing_loses_nothing() -> None:
 def test_crops_cover_the_damage_and_stay_in_the_frame(cells: list[tuple[int, int, int, int]]) -> None:
     frame = Rect(0, 0, 512, 384)
     damage = [Rect(x * 8, y * 8, w * 8, h * 8).meet(frame) for x, y, w, h in cells]
-    kept = [rect for crop in plan(damage, (512, 384)) for rect in crop.damage]
-    assert sorted(kept) == sorted(damage)
-    for crop in plan(damage, (512, 384)):
-        assert frame.covers(crop.area) and crop.area.x % BUNDLED_CELLS.align == 0 and crop.area.y % BUNDLED_CELLS.align == 0
-        assert crop.area.w % BUNDLED_CELLS.align == 0 and crop.area.h % BUNDLED_CELLS.align == 0
-        assert all(crop.area.covers(rect) for rect in crop.damage)
+    for align in (16, 8):
+        crops = plan(damage, (512, 384), bundled_cells(align))
+        assert sorted(rect for crop in crops for rect in crop.damage) == sorted(damage)
+        for area, first in ((crop.area, crop.damage[0]) for crop in crops):
+            assert frame.covers(area) and not any(side % align for side in area)
+            near = align + bundled_cells(align).margin  # to the frame's edge, which is seen then
+            assert (first.x > near or area.x == 0) and (first.bottom < 384 - near or area.bottom == 384)
+        assert all(crop.area.covers(rect) for crop in crops for rect in crop.damage)
 
 
 def test_a_crop_paints_nearly_what_the_whole_frame_would() -> None:

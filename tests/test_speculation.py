@@ -100,7 +100,7 @@ def test_frames_are_the_same_with_and_without_byte_for_byte(painter: Painter, se
     guessed, with_it, here = walked(painter, seed, ahead=True)
     assert plain == guessed
     assert here.ahead > 5 and with_it.statistics.needed > 0, "some of them came true"
-    assert with_it.statistics.painted < without.statistics.painted
+    assert with_it.statistics.painted <= without.statistics.painted  # fewer, unless something else of the same events was new
 
 
 def test_the_desktop_is_the_same_too(painter: Painter) -> None:
