@@ -36,6 +36,7 @@ NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pix
 MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
 CORNERS = PIXELS + 2 * CHANNELS  # channels: what cuts a corner's pixel, what lies beneath, the edge
 MEMORIES = 2  # remembered pictures of a place, see models.memory
+FARTHER = (1, 2, 3, 2, 2)  # blocks of a denoiser that is to answer events itself: a guide says what is farther away
 REMEMBERED = MEMORIES * (CHANNELS + 1)  # channels: the pictures' latents, then which of them are known
 
 
@@ -130,7 +131,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         token_width: int = 96,
         tokens: int = 14,
         widths: tuple[int, int, int] = (64, 128, 192),
-        blocks: tuple[int, int, int, int, int] = (1, 2, 3, 2, 2),
+        blocks: tuple[int, int, int, int, int] = (1, 0, 0, 1, 2),
         memories: int = MEMORIES,
         given_palette: int = 1,
         corners: int = 3,

@@ -155,11 +155,12 @@ def test_a_checkpoint_can_be_taught_on_with_fewer_blocks(tmp_path: Path) -> None
         for tensor in small.parameters():
             tensor.normal_(0, 0.05)
     save_bundled(tmp_path / "small", small, encoder, torch.float32)
+    again = networks_from(tmp_path / "small", (1, 1, 2, 2, 1)).denoiser.eval()  # and with more, which change nothing at first
     opened = load_bundled(tmp_path / "small", "small").denoiser
     inputs = [torch.randn(1, n, 24, 24) for n in (CHANNELS, CHANNELS, CHANNELS, MAPS + PLACE)]
     level, tokens = torch.ones(1), encoder(torch.randn(1, SLOW_SIZE), torch.zeros(1, RECENT_SIZE))
-    whole, same = (n(*inputs, n.steering(level, tokens), None, None, made_of(1, 24)).clean for n in (small, opened))
-    assert torch.equal(whole, same)
+    whole, same, more = (n(*inputs, n.steering(level, tokens), None, None, made_of(1, 24)).clean for n in (small, opened, again))
+    assert torch.equal(whole, same) and torch.allclose(whole, more, atol=1e-5)
     made = made_of(1, 24)
     part = Materials(made.clear, made.depth, made.ground[..., 2:, 2:], made.texture[..., 2:, 2:])
     crop = small(*(one[..., 2:, 2:] for one in inputs), small.steering(level, tokens), None, None, part).clean

@@ -51,7 +51,7 @@ def screens() -> list[HeldOut]:
 @pytest.fixture(autouse=True)
 def tiny(screens: list[HeldOut], monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs start from tiny networks and look at two screens only."""
-    monkeypatch.setattr(lessons, "networks_from", lambda init: Networks(*tiny_networks(1)))
+    monkeypatch.setattr(lessons, "networks_from", lambda init, blocks: Networks(*tiny_networks(1)))
     for module in (looks, lessons):
         monkeypatch.setattr(module, "held_out", lambda *seed: screens)
 
@@ -143,9 +143,9 @@ def test_a_run_goes_on_in_the_form_it_was_begun_in(source: str, tmp_path: Path, 
     """Networks grown from an older checkpoint are not those that are made today."""
     denoiser, encoder = tiny_networks(2)
     older = Denoiser(**{**dict(denoiser.config), "given_palette": 0}), encoder
-    monkeypatch.setattr(lessons, "networks_from", lambda init: Networks(*older))
+    monkeypatch.setattr(lessons, "networks_from", lambda init, blocks: Networks(*older))
     train(config(tmp_path, source, updates=2), quiet)
-    monkeypatch.setattr(lessons, "networks_from", lambda init: Networks(*tiny_networks(1)))
+    monkeypatch.setattr(lessons, "networks_from", lambda init, blocks: Networks(*tiny_networks(1)))
     train(config(tmp_path, source, updates=3, resume=True), quiet)
     assert load_bundled(tmp_path / CHECKPOINT, "mine").denoiser.config.given_palette == 0
 

@@ -118,7 +118,7 @@ def test_the_phase_is_the_last_part_of_the_schedule(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(lessons, "own_previous", note)
     monkeypatch.setattr(lessons, "loss_of", count)
-    monkeypatch.setattr(lessons, "networks_from", lambda init: Networks(*tiny_networks()))
+    monkeypatch.setattr(lessons, "networks_from", lambda init, blocks: Networks(*tiny_networks()))
     source = str(recording(tmp_path / "mine"))
     config = TrainConfig(tmp_path / "out", data=source, updates=10, crops=2, side=32, pool=10, threads=1, device="cpu", forced=0.3)
     train(config, lambda line: None)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from engine.errors import InputError
 from models.datasets.source import SYNTHETIC, has_recordings, open_source
+from models.denoiser import FARTHER
 from models.dreaming.dreamer import Dreamer
 from models.loading import BundledCheckpoint, load_bundled, plain_config, save_bundled
 from models.training.config import TrainConfig
@@ -65,8 +66,10 @@ class Painting:
 
     def __init__(self, config: TrainConfig, forms: dict[str, Any] | None) -> None:
         self.config = config
-        self.networks = networks_from(config.init, config.blocks) if forms is None else Networks.of_forms(forms)
-        init = None if has_recordings(config.data) else config.init  # a dreamer knows no program but ours: the denoiser is to answer
+        answers = has_recordings(config.data)  # a dreamer knows no program but ours: the denoiser is to answer
+        blocks = config.blocks or (FARTHER if answers else ())
+        self.networks = networks_from(config.init, blocks) if forms is None else Networks.of_forms(forms)
+        init = None if answers else config.init
         self._dreamer = load_bundled(init, init.name).dreamer if init else None
 
     def loss(self, called: nn.Module, batch: Batch, share: float, generator: torch.Generator) -> Tensor:

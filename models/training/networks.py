@@ -56,6 +56,9 @@ def networks_from(init: Path | None, blocks: Sequence[int] = ()) -> Networks:
     kept = _kept(start.denoiser, "palette_size", "token_width", "widths", "blocks")
     new = Networks(Denoiser(tokens=encoder.tokens, **{**kept, **asked}), encoder)
     grow(new.denoiser, start.denoiser)
+    if new.denoiser.deepens and not start.denoiser.deepens:
+        nn.init.zeros_(new.denoiser.from_deep.weight)
+        nn.init.zeros_(new.denoiser.from_deep.bias)  # type: ignore[arg-type]
     grow(new.encoder, start.context_encoder)
     return new
 
