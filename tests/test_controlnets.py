@@ -104,7 +104,7 @@ def test_one_made_of_instruct_pix2pixs_own_denoiser_is_shown_the_picture_too(tmp
     assert (stock(folder, painter, ASKED) - found).abs().max() <= 1e-4 < (found - before).abs().max()
 
 
-@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
 def test_one_that_lies_alone_paints_as_in_the_stock_pipeline_with_a_lora_too(tmp_path: Path, family: str) -> None:
     folder = tiny_folder(tmp_path / family, family)
     both = beside(Path(shutil.copytree(folder, tmp_path / "both")), tiny_controlnet(opened(folder).pipeline.unet))
@@ -112,7 +112,7 @@ def test_one_that_lies_alone_paints_as_in_the_stock_pipeline_with_a_lora_too(tmp
     for worn in ((), (lora,)):
         painter = painter_of(folder, controlnet=str(both / "controlnet"), loras=given(*worn), steps=2)
         expected = stock(both, painter, ASKED, wears(*worn) if worn else lambda pipeline: None)
-        assert (expected - painter.frame(ASKED)).abs().max() <= 1e-4 and painter.info.family == {"sd1": "sd"}.get(family, family) + "-control"
+        assert (expected - painter.frame(ASKED)).abs().max() <= 1e-4 and painter.info.family == {"sd1": "sd", "sd2": "sd"}.get(family, family) + "-control"
 
 
 @pytest.mark.parametrize(("cls", "given", "of"), [
@@ -127,14 +127,14 @@ def test_the_stock_pipelines_with_a_controlnet_save_what_is_opened_as_such(
     assert painter_of(tmp_path / "made").info.family == f"{of[0]}-control"
 
 
-@pytest.mark.parametrize("family", [row.name for row in FAMILIES if not row.references and not row.control and row.name != "sd2"])
+@pytest.mark.parametrize("family", [row.name for row in FAMILIES if not row.references and not row.control])
 def test_one_that_is_put_into_a_folder_and_named_there_is_painted_with(checkpoints: Path, family: str) -> None:
     folder = folder_of(checkpoints, family)
     told = json.loads((folder / "model_index.json").read_text())
     assert pipeline_of(told) == told["_class_name"]
     named = pipeline_of(told | {"controlnet": ["diffusers", "ControlNetModel"]})
     configs = {part: json.loads((folder / part / file).read_text()) for part, file in (("unet", "config.json"), ("scheduler", "scheduler_config.json"))}
-    assert family_of(named, configs).name == {"sd1": "sd"}.get(family, family) + "-control"
+    assert family_of(named, configs).name == {"sd1": "sd", "sd2": "sd"}.get(family, family) + "-control"
 
 
 @pytest.mark.parametrize("pipeline", ["StableDiffusionControlNetPipeline", "StableDiffusionControlNetImg2ImgPipeline"])
