@@ -62,7 +62,7 @@ BUNDLED_CELLS = Cells(whole=0.9)
 
 def bundled_cells(align: int) -> Cells:
     """Of a denoiser of the bundled family whose coarsest cell is of so many pixels."""
-    return replace(BUNDLED_CELLS, align=align, least=BUNDLED_CELLS.least * align // BUNDLED_CELLS.align)
+    return replace(BUNDLED_CELLS, align=align)
 
 
 PROMPTED_CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take

@@ -174,9 +174,10 @@ class LatentPainter:
         for batch in alike(crops, missing, SMALL_AREA, self.at_once):
             for i, new in zip(batch, self._painted([crops[i].area for i in batch], request, tokens, None), strict=True):
                 found[i] = new
-        for crop, key, one in zip(crops, keys, found, strict=True):
-            assert one is not None
+        whole = [one for one in found if one is not None]
+        for crop, key, one in zip(crops, keys, whole, strict=True):  # all, before anything is placed: crops overlap
             self._lookups.keep(key, one[0], partial(self._standing, crop.area))
+        for crop, one in zip(crops, whole, strict=True):
             patches += self._place_patches(crop, *one)
         self._lookups.end(shown, request.damage)
         if self._memory is not None:  # what a dream begins with lies under all that follows

@@ -19,7 +19,7 @@ from models.shown import PatchName, Shown
 
 class Lookups:
     """guesses: whether anything is painted ahead; large: whether large patches are named, too: to name one takes a GPU as long as to
-    paint it. `begin`, then `find` for each patch and `keep` for each that was painted, then `end`."""
+    paint it. `begin`, then `find` for each patch, `keep` for each before any is in the frame, and `end`."""
 
     def __init__(self, spec: PainterSpec, guesses: bool, large: bool) -> None:
         self._bounds = Rect(0, 0, *spec.size)

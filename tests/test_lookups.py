@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ from engine.session import Session
 from engine.styles import PRESETS
 from models.catalog import open_painter
 from models.frame_cache import PatchCache
-from tests.test_painters import ask, drawn
+from models.latent_painter import LatentPainter
+from tests.test_painters import ask, drawn, empty, show
 
 SIZE = (512, 384)
 
@@ -63,3 +65,18 @@ def test_large_patches_do_not_push_small_ones_out() -> None:
     cache.put(None, small)
     cache.clear()
     assert cache.get((Rect(0, 0, 64, 64), 0)) is None and cache.peek(None) is None
+
+
+def test_crops_that_overlap_leave_what_stood_there() -> None:
+    """What one crop of a request shows is not what another's stood on."""
+    size, (plain, other) = (256, 192), (drawn(seed) for seed in (3, 4))
+    latent = cast("LatentPainter", open_painter(PainterSpec(size=size, device="cpu", threads=1)))
+    frame = show(latent, empty(), ask(plain))
+    first = ask(other, (Rect(64, 64, 48, 48), Rect(104, 72, 48, 96)))
+    crops = latent._plan(first)
+    assert len(crops) == 2 and crops[0].area.meet(crops[1].area)
+    show(latent, frame.copy(), first)
+    stood = latent._lookups.shown(replace(ask(plain), context=look_alone(first.context)), 1)
+    for area in (crop.area for crop in crops):
+        known = latent._lookups.peek(latent._lookups.name(stood, area))
+        assert known is not None and (known == frame[area.slices]).all()
