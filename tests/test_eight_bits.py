@@ -102,8 +102,8 @@ def test_a_checkpoint_without_ranges_paints_in_float32(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "ranges",
-    [[1, 2], "no", {"nowhere": [0, 1]}, {"to_deep": [0]}, {"to_deep": [0, "1"]}, {"to_deep": [1, 2]}, {"to_deep": [-2, -1]},
-     {"to_deep": [-1e5, 1]}, {"to_deep": [0, True]}, {"attend": [-1, 1]}],
+    [[1, 2], "no", {"nowhere": [0, 1]}, {"to_coarse": [0]}, {"to_coarse": [0, "1"]}, {"to_coarse": [1, 2]}, {"to_coarse": [-2, -1]},
+     {"to_coarse": [-1e5, 1]}, {"to_coarse": [0, True]}, {"summary": [-1, 1]}],
 )  # fmt: skip
 def test_ranges_that_cannot_be_are_refused(tmp_path: Path, ranges: Any) -> None:
     with pytest.raises(CheckpointError, match=r"config\.json: input_ranges"):
@@ -112,8 +112,8 @@ def test_ranges_that_cannot_be_are_refused(tmp_path: Path, ranges: Any) -> None:
 
 def test_ranges_of_layers_that_stay_in_full_are_passed_over(tmp_path: Path) -> None:
     """Older checkpoints tell the head's."""
-    found = load_bundled(_with_ranges(tmp_path, {"head": [-1, 1], "to_deep": [-1, 1]}), "x").denoiser
-    assert found.input_ranges == {"to_deep": (-1.0, 1.0)}
+    found = load_bundled(_with_ranges(tmp_path, {"head": [-1, 1], "to_coarse": [-1, 1]}), "x").denoiser
+    assert found.input_ranges == {"to_coarse": (-1.0, 1.0)}
 
 
 def test_no_number_at_all_is_refused(bundled: BundledCheckpoint) -> None:
