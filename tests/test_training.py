@@ -377,7 +377,7 @@ from models.training.networks import Networks
 from tests.checkpoints import tiny_networks
 from ui import cli
 if __name__ == "__main__":
-    lessons.networks_from = lambda init: Networks(*tiny_networks(1))
+    lessons.networks_from = lambda init, blocks: Networks(*tiny_networks(1))
     heldout.PRESETS = {"light": heldout.PRESETS["light"]}
     BUDGETS["cpu"].update(crops=2, side=32, pool=10, save_every=5)
     sys.exit(cli.status(sys.argv[1:]))

@@ -113,7 +113,7 @@ def begun_with(out: Path) -> dict[str, Any]:
         raise InputError(f"{path} does not hold a run's settings; delete it and give the options again")
     here = {field.name for field in fields(TrainConfig)} - {"out", "resume"}
     known = {key: value for key, value in found.items() if key in here}
-    return {**known, "init": Path(known["init"]) if known.get("init") else None}
+    return {**known, "init": Path(known["init"]) if known.get("init") else None, "blocks": tuple(known.get("blocks", ()))}
 
 
 def changes(config: TrainConfig, begun: dict[str, Any]) -> list[str]:
