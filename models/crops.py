@@ -27,7 +27,7 @@ class Cells:
     align: int = 16
     step: int = 32
     fine: int = 96
-    margin: int = 8  # as crops start where cells do, it is 8 or 16; a typed letter's crop is 48 to 64 pixels wide and 64 high
+    margin: int = 8  # or more, as crops start where cells do; a typed letter's crop is 48x56 pixels where these are of 8
     least: int = 48
     most: int = 0
     sizes: tuple[tuple[int, int], ...] = ()
@@ -58,13 +58,6 @@ class Cells:
 
 
 BUNDLED_CELLS = Cells(whole=0.9)
-
-
-def bundled_cells(align: int) -> Cells:
-    """Of a denoiser of the bundled family whose coarsest cell is of so many pixels."""
-    return replace(BUNDLED_CELLS, align=align)
-
-
 PROMPTED_CELLS = Cells(align=64, step=64, margin=32, least=256)  # what a U-Net of three halvings over cells of 8 pixels can take
 # Where time goes by the pixel, as on a CPU: the smallest that holds a letter and its margins wherever it stands. A denoiser that was
 # trained on whole pictures knows less of the place there, and its coarser cells begin elsewhere than the frame's, so that what a

@@ -38,7 +38,7 @@ from engine.painter import (
 from models.ahead import Dropped, droppable
 from models.compiling import Blocks, compile_regions
 from models.crop_painting import CropPainting
-from models.crops import PaintCrop, alike, bundled_cells, evened, least, plan
+from models.crops import BUNDLED_CELLS, PaintCrop, alike, evened, least, plan
 from models.denoiser import PATCH
 from models.devices import device_of, dtype_of, lay_out, name_of, ran_out
 from models.dreaming.dream import Dream
@@ -80,8 +80,7 @@ class LatentPainter:
         self._device, self._dtype = device, dtype
         steps = spec.steps or 1
         self.graphs, self._ferry, self._watch = Graphs(device, spec.without), Ferry(device), Stopwatch(device)
-        cells = bundled_cells(self._denoiser.align)
-        cells = replace(cells, least=spec.least_crop or cells.least)
+        cells = replace(BUNDLED_CELLS, align=self._denoiser.align, least=spec.least_crop or BUNDLED_CELLS.least)
         self.cells = cells.few(spec.size) if self.graphs.on else cells
         static = self.graphs.on or device.type == "cuda"  # to find out how many there are of something takes a GPU longer than to do all
         self._repaint = self.graphs.wrap(painting := CropPainting(self._denoiser, steps, dtype, static, self._watch, {least(cells, spec.size), spec.size}))

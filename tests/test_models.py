@@ -22,7 +22,7 @@ from engine.style_words import from_words
 from engine.theme import Role
 from models.catalog import names, open_painter
 from models.context_encoder import ContextEncoder
-from models.crops import bundled_cells, plan
+from models.crops import BUNDLED_CELLS, plan
 from models.denoiser import (
     CHANNELS,
     CORNERS,
@@ -56,11 +56,11 @@ def test_crops_cover_the_damage_and_stay_in_the_frame(cells: list[tuple[int, int
     frame = Rect(0, 0, 512, 384)
     damage = [Rect(x * 8, y * 8, w * 8, h * 8).meet(frame) for x, y, w, h in cells]
     for align in (16, 8):
-        crops = plan(damage, (512, 384), bundled_cells(align))
+        crops = plan(damage, (512, 384), replace(BUNDLED_CELLS, align=align))
         assert sorted(rect for crop in crops for rect in crop.damage) == sorted(damage)
         for area, first in ((crop.area, crop.damage[0]) for crop in crops):
             assert frame.covers(area) and not any(side % align for side in area)
-            near = align + bundled_cells(align).margin  # to the frame's edge, which is seen then
+            near = align + BUNDLED_CELLS.margin  # to the frame's edge, which is seen then
             assert (first.x > near or area.x == 0) and (first.bottom < 384 - near or area.bottom == 384)
         assert all(crop.area.covers(rect) for crop in crops for rect in crop.damage)
 

@@ -108,8 +108,8 @@ class Panels:
 
     def _memory_words(self, now: float) -> str:
         if now - self._memory[0] >= MEMORY_S:
-            own, painter = _megabytes([self._process]), _megabytes(self._process.children(recursive=True))
-            self._memory = now, f"{own:.0f} MB here, {painter:.0f} MB painter"
+            own, others = _megabytes([self._process]), _megabytes(self._process.children(recursive=True))
+            self._memory = now, f"{own:.0f} MB here, {others:.0f} MB in painters' processes"
         return self._memory[1]
 
 
