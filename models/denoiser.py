@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from engine.materials import BASE, SLOPE
 from engine.theme import NEUTRAL
 from models.corners import Corner, Rounded
-from models.layers import PATCH, PIXELS, Steering, UNet, frequencies
+from models.layers import AS_OUTSIDE, PATCH, PIXELS, Rows, Steering, UNet, frequencies
 from models.relief import Relief
 
 CHANNELS = 3 * PIXELS
@@ -36,7 +36,7 @@ NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pix
 MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
 CORNERS = PIXELS + 2 * CHANNELS  # channels: what cuts a corner's pixel, what lies beneath, the edge
 MEMORIES = 2  # remembered pictures of a place, see models.memory
-FARTHER = (1, 2, 3, 2, 2)  # blocks of a denoiser that is to answer events itself: a guide says what is farther away
+FARTHER: dict[str, Rows] = {"blocks": (1, 2, 3, 2, 2), "inner": AS_OUTSIDE}  # of a denoiser that is to answer events itself: a guide says what is farther away
 REMEMBERED = MEMORIES * (CHANNELS + 1)  # channels: the pictures' latents, then which of them are known
 
 
@@ -114,6 +114,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     """x0-prediction network. See `forward` for the shapes.
 
     widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up, see `UNet`;
+    inner: channels within them, see `Block`;
     memories: remembered pictures it can put back, 0 for a checkpoint that knows of none; given_palette: 1 where the first
     token begins with the palette itself. A palette that is learned on the way wanders off and is mixed back into place,
     and then no pick stands for the colour it is named after. The neutral colours are given with it. corners: 1 where it
@@ -131,7 +132,8 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         token_width: int = 96,
         tokens: int = 14,
         widths: tuple[int, int, int] = (64, 128, 192),
-        blocks: tuple[int, int, int, int, int] = (1, 0, 0, 1, 2),
+        blocks: Rows = (1, 0, 0, 1, 2),
+        inner: Rows = (24, 0, 0, 16, 32),
         memories: int = MEMORIES,
         given_palette: int = 1,
         corners: int = 3,
@@ -147,7 +149,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.level_in = nn.Linear(16, deep)
         self.summary = nn.Linear(tokens * token_width, deep)
         self.stem = nn.Conv2d(3 * CHANNELS + MAPS + PLACE, fine, 1)
-        self._make_body(widths, blocks, token_width)
+        self._make_body(widths, blocks, token_width, inner)
         self.head = nn.Conv2d(fine, PIXELS * self.picks + 1 + CHANNELS, 1)
         self.remembers = memories > 0
         if memories:

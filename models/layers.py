@@ -13,6 +13,9 @@ from models.eight_bits import Ranges
 
 PATCH = 4  # pixels a side of one latent cell
 PIXELS = PATCH * PATCH
+Rows = tuple[int, int, int, int, int]  # one number for each row of blocks of a `UNet`: down at two scales, deepest, up at two
+ROWS = ("down_fine", "down_coarse", "deepest", "up_coarse", "up_fine")
+AS_OUTSIDE: Rows = (0, 0, 0, 0, 0)
 
 
 class Steering:
@@ -31,13 +34,14 @@ class Steering:
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions around a residual, their input scaled and shifted by the mood."""
+    """Two 3x3 convolutions around a residual, their input scaled and shifted by the mood. inner: channels between the two, 0: as
+    many as outside."""
 
-    def __init__(self, width: int, mood: int) -> None:
+    def __init__(self, width: int, mood: int, inner: int = 0) -> None:
         super().__init__()
         self.modulate = nn.Linear(mood, 2 * width)
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.first = nn.Conv2d(width, inner or width, 3, padding=1)
+        self.second = nn.Conv2d(inner or width, width, 3, padding=1)
         nn.init.zeros_(self.second.weight)
         nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
@@ -77,9 +81,9 @@ class Attend(nn.Module):
         return x + self.out(mixed.transpose(1, 2).reshape(b, h, w, c).permute(0, 3, 1, 2))
 
 
-def block_row(width: int, mood: int, count: int) -> nn.ModuleList:
+def block_row(width: int, mood: int, count: int, inner: int = 0) -> nn.ModuleList:
     """So many in a row."""
-    return nn.ModuleList(Block(width, mood) for _ in range(count))
+    return nn.ModuleList(Block(width, mood, inner) for _ in range(count))
 
 
 def through(layers: nn.ModuleList, x: Tensor, steering: Steering) -> Tensor:
@@ -98,21 +102,22 @@ class UNet:
 
     input_ranges: Ranges | None = None
 
-    def _make_body(self, widths: tuple[int, int, int], blocks: tuple[int, int, int, int, int], token_width: int) -> None:
-        """widths: channels at each scale, the finest first; blocks: residual blocks on the way down, in the middle, and up."""
+    def _make_body(self, widths: tuple[int, int, int], blocks: Rows, token_width: int, inner: Rows = AS_OUTSIDE) -> None:
+        """widths: channels at each scale, the finest first; blocks: residual blocks on the way down, in the middle, and up; inner: the
+        channels within those of each row, see `Block`."""
         fine, coarse, deep = widths
-        self.down_fine = block_row(fine, deep, blocks[0])
+        self.down_fine = block_row(fine, deep, blocks[0], inner[0])
         self.to_coarse = nn.Conv2d(fine, coarse, 2, stride=2)
-        self.down_coarse = block_row(coarse, deep, blocks[1])
+        self.down_coarse = block_row(coarse, deep, blocks[1], inner[1])
         self.deepens = blocks[2] > 0
         if self.deepens:
             self.to_deep = nn.Conv2d(coarse, deep, 2, stride=2)
-            self.deepest = block_row(deep, deep, blocks[2])
+            self.deepest = block_row(deep, deep, blocks[2], inner[2])
             self.attend = Attend(deep, token_width)
             self.from_deep = nn.Conv2d(deep, coarse * 4, 1)
-        self.up_coarse = block_row(coarse, deep, blocks[3])
+        self.up_coarse = block_row(coarse, deep, blocks[3], inner[3])
         self.from_coarse = nn.Conv2d(coarse, fine * 4, 1)
-        self.up_fine = block_row(fine, deep, blocks[4])
+        self.up_fine = block_row(fine, deep, blocks[4], inner[4])
 
     def _through_body(self, fine: Tensor, steering: Steering) -> Tensor:
         """fine: (B, C, h, w), h and w multiples of 4, or of 2 where there are two scales."""

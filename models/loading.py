@@ -28,6 +28,7 @@ from models.dreaming.dreamer import Dreamer
 from models.eight_bits import checked_ranges
 from models.findings import Findings
 from models.first_look import PIPELINE, our_parts
+from models.layers import AS_OUTSIDE
 from models.plain_files import read_json
 from models.safetensors_file import open_safetensors
 from models.survey import INDEX, Survey, survey
@@ -41,7 +42,9 @@ BOOK = "book.safetensors"  # beside the weights of a dreamer
 LARGEST_BOOK = 64 * 2**20  # bytes
 LARGEST_NUMBER = 4096  # in a config
 RANGES = "input_ranges"  # in a config: see models.eight_bits
-BEFORE = {"memories": 0, "history": 0, "windows": 0, "given_palette": 0, "palette": 0, "corners": 0, "edges": 0}  # settings that older checkpoints do not name, and what they are there
+BEFORE = {  # settings that older checkpoints do not name, and what they are there
+    "memories": 0, "history": 0, "windows": 0, "given_palette": 0, "palette": 0, "corners": 0, "edges": 0, "inner": AS_OUTSIDE,
+}  # fmt: skip
 
 
 class OfNetworks:

@@ -122,7 +122,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--out", "OUT", "--data", "x" * 300, "--updates", "1"], "cannot be looked at"),
         (["train", "--out", "OUT", "--blocks", "1,2"], "--blocks 1,2 cannot be; give 5 numbers"),
         (["train", "--out", "OUT", "--blocks", "1,0,0,1,many"], "--blocks '1,0,0,1,many' cannot be; give whole numbers"),
-        (["train", "--out", "OUT", "--part", "dreamer", "--blocks", "1,0,0,1,2"], "--blocks are the painter's"),
+        (["train", "--out", "OUT", "--part", "dreamer", "--blocks", "1,0,0,1,2"], "--blocks is the painter's"),
     ],
 )
 def test_wrong_input_is_one_message(

@@ -241,6 +241,9 @@ def train(
     blocks: Annotated[
         str | None, typer.Option(metavar="N,N,N,N,N", help="Of the painter, down, deepest and up: fewer paint faster (1,0,0,1,2).")
     ] = None,
+    inner: Annotated[
+        str | None, typer.Option(metavar="N,N,N,N,N", help="Channels within those blocks, row by row, 0: as many as outside (24,0,0,16,32).")
+    ] = None,
     guide_dropped: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Of what events explain, learned without a guide (0.9).")
     ] = None,
@@ -249,7 +252,7 @@ def train(
     from ui.training import train_to
 
     said = {"data": data, "updates": updates, "minutes": minutes, "rate": rate, "guide_dropped": guide_dropped,
-            "part": part, "family": family, "rank": rank, "blocks": blocks}  # fmt: skip
+            "part": part, "family": family, "rank": rank, "blocks": blocks, "inner": inner}  # fmt: skip
     train_to(choice, out, resume, init, budget, said)
 
 

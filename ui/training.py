@@ -34,12 +34,12 @@ def train_to(
     if ":" in device:
         raise InputError(f"--device {device}: choose the GPU with CUDA_VISIBLE_DEVICES={device.partition(':')[2]}")
     from models.catalog import look_at, resolve
-    from models.training.config import TrainConfig, budgets, check
+    from models.training.config import SHAPES, TrainConfig, budgets, check
 
     usual = budgets(part)
     if budget is not None and budget not in usual:
         raise InputError(f"--budget {budget!r} is not known; use one of {', '.join(usual)}")
-    said["blocks"] = _counts(said["blocks"])
+    said |= {name: _counts(name, said[name], such) for name, (_, such) in SHAPES.items()}
     told = {"seed": choice.seed, "device": choice.device, "style": choice.style, **said, "init": resolve(init, str(choice.folder())) if init else None}
     settings |= usual[budget] if budget else {}
     settings |= {name: value for name, value in told.items() if value is not None}
@@ -56,12 +56,12 @@ def train_to(
         print(f"the checkpoint is in {folder}" if part != "lora" else _lora_said(next(folder.glob("*.safetensors"))))
 
 
-def _counts(text: str | None) -> tuple[int, ...] | None:
+def _counts(name: str, text: str | None, such: str) -> tuple[int, ...] | None:
     """Whole numbers between commas. Raises InputError."""
     try:
         return None if text is None else tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise InputError(f"--blocks {text!r} cannot be; give whole numbers with commas between them, such as 1,0,0,1,2") from None
+        raise InputError(f"--{name} {text!r} cannot be; give whole numbers with commas between them, such as {such}") from None
 
 
 def _lora_said(path: Path) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
+from models.layers import ROWS
 
 CONFIG = "config.json"  # in the output folder: what the run was last asked to do
-ROWS, MOST_BLOCKS = 5, 8  # of a denoiser's blocks; blocks in one
+SHAPES = {"blocks": (8, "1,0,0,1,2"), "inner": (512, "24,0,0,16,32")}  # what is told of each row of a denoiser's blocks: at most, and an example
 PARTS = ("painter", "dreamer", "lora")
 _STREAM = ("part", "seed", "data", "crops", "side", "guide_dropped", "pool", "lanes")  # what decides which crops are met
 
@@ -20,7 +21,8 @@ _STREAM = ("part", "seed", "data", "crops", "side", "guide_dropped", "pool", "la
 class TrainConfig:
     """out: folder for everything; part: what is taught, the painter (denoiser and context encoder) or the dreamer; init: folder of a checkpoint to start from; updates: optimiser steps in all;
     minutes: end the schedule after this long even if fewer updates were done (0: no limit), earlier sittings included;
-    blocks: residual blocks of the painter's denoiser, in each of its five rows, if not as many as `init` or a new one has;
+    blocks: residual blocks of the painter's denoiser, in each of its five rows, if not as many as `init` or a new one has; inner: channels
+    within those of each row, likewise, 0 for as many as outside;
     crops, side: crops an update and their side in pixels, for each process; rate: the highest learning rate;
     guide_dropped: share of the moments' crops that are learned without a guide; data: what
     models.datasets.source.open_source understands; pool: shots kept at hand by each process, over all its lanes; lanes:
@@ -52,6 +54,7 @@ class TrainConfig:
     family: str = ""
     rank: int = 16
     blocks: Sequence[int] = ()
+    inner: Sequence[int] = ()
     style: str = ""
 
 
@@ -79,10 +82,12 @@ def check(config: TrainConfig) -> TrainConfig:
             raise InputError(f"{name} {getattr(config, name)} cannot be; give at least {lowest}")
     if config.part not in PARTS:
         raise InputError(f"--part {config.part!r} cannot be taught; say {' or '.join(PARTS)}")
-    if config.blocks and config.part != "painter":
-        raise InputError("--blocks are the painter's; leave it out")
-    if config.blocks and (len(config.blocks) != ROWS or not all(0 <= count <= MOST_BLOCKS for count in config.blocks)):
-        raise InputError(f"--blocks {','.join(map(str, config.blocks))} cannot be; give {ROWS} numbers from 0 to {MOST_BLOCKS}, such as 1,0,0,1,2")
+    for name, (most, such) in SHAPES.items():
+        numbers = getattr(config, name)
+        if numbers and config.part != "painter":
+            raise InputError(f"--{name} is the painter's; leave it out")
+        if numbers and (len(numbers) != len(ROWS) or not all(0 <= number <= most for number in numbers)):
+            raise InputError(f"--{name} {','.join(map(str, numbers))} cannot be; give {len(ROWS)} numbers from 0 to {most}, such as {such}")
     if config.side < 16 or config.side % 16:
         raise InputError(f"side {config.side} cannot be; give a multiple of 16")
     for name in ("guide_dropped", "forced"):
@@ -113,7 +118,7 @@ def begun_with(out: Path) -> dict[str, Any]:
         raise InputError(f"{path} does not hold a run's settings; delete it and give the options again")
     here = {field.name for field in fields(TrainConfig)} - {"out", "resume"}
     known = {key: value for key, value in found.items() if key in here}
-    return {**known, "init": Path(known["init"]) if known.get("init") else None, "blocks": tuple(known.get("blocks", ()))}
+    return {**known, "init": Path(known["init"]) if known.get("init") else None, **{name: tuple(known.get(name, ())) for name in SHAPES}}
 
 
 def changes(config: TrainConfig, begun: dict[str, Any]) -> list[str]:

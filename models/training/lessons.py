@@ -67,8 +67,9 @@ class Painting:
     def __init__(self, config: TrainConfig, forms: dict[str, Any] | None) -> None:
         self.config = config
         answers = has_recordings(config.data)  # a dreamer knows no program but ours: the denoiser is to answer
-        blocks = config.blocks or (FARTHER if answers else ())
-        self.networks = networks_from(config.init, blocks) if forms is None else Networks.of_forms(forms)
+        usual = FARTHER if answers else {"blocks": (), "inner": ()}
+        asked = {"blocks": config.blocks or usual["blocks"], "inner": config.inner or usual["inner"]}
+        self.networks = networks_from(config.init, asked) if forms is None else Networks.of_forms(forms)
         init = None if answers else config.init
         self._dreamer = load_bundled(init, init.name).dreamer if init else None
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from operator import ge
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,11 @@ from engine.context import SLOW_SIZE
 from models.context_encoder import ContextEncoder
 from models.denoiser import Denoiser, Prediction
 from models.loading import load_bundled, plain_config
+from models.training.heldout import held_out, paint
 from models.training.objective import Batch
+from models.training.thinning import narrower, thin
+
+THINNED = 777  # seed of the screens by which channels are chosen
 
 
 class Networks(nn.Module):
@@ -43,22 +49,24 @@ class Networks(nn.Module):
         return self.denoiser(noisy, previous, batch.guide, batch.maps, steering, batch.memory, batch.corners, batch.materials, filled=batch.filled)  # type: ignore[no-any-return]
 
 
-def networks_from(init: Path | None, blocks: Sequence[int] = ()) -> Networks:
+def networks_from(init: Path | None, asked: Mapping[str, Sequence[int]] = {}) -> Networks:
     """New networks, or those of a checkpoint, grown to what new ones take in: it paints as before with a guide, and about as
     fast, for memory is only looked into where there is none. One that had learned its palette is given it: what it made up
-    for by mixing it must learn anew. blocks: of the denoiser, in each row, other than a new one's or the checkpoint's, whose first are
-    kept. Raises CheckpointError."""
-    asked = {"blocks": tuple(blocks)} if blocks else {}
+    for by mixing it must learn anew. asked: blocks of the denoiser, in each row, and the channels within them, other than a new one's or
+    the checkpoint's, whose first blocks are kept, see `models.training.thinning`. Raises CheckpointError."""
+    asked = {name: tuple(numbers) for name, numbers in asked.items() if numbers}
     if init is None:
         return Networks(Denoiser(**asked), ContextEncoder(slow_size=SLOW_SIZE))
     start = load_bundled(init, init.name)
     encoder = ContextEncoder(slow_size=SLOW_SIZE, **_kept(start.context_encoder, "events", "slow_tokens", "token_width"))
-    kept = _kept(start.denoiser, "palette_size", "token_width", "widths", "blocks")
+    kept = _kept(start.denoiser, "palette_size", "token_width", "widths", "blocks", "inner")
     new = Networks(Denoiser(tokens=encoder.tokens, **{**kept, **asked}), encoder)
     grow(new.denoiser, start.denoiser)
     if new.denoiser.deepens and not start.denoiser.deepens:
         nn.init.zeros_(new.denoiser.from_deep.weight)
         nn.init.zeros_(new.denoiser.from_deep.bias)  # type: ignore[arg-type]
+    if thinner := narrower(new.denoiser, start.denoiser):
+        thin(thinner, partial(paint, start.denoiser, start.context_encoder, held_out(THINNED)))
     grow(new.encoder, start.context_encoder)
     return new
 
@@ -70,10 +78,10 @@ def _kept(network: Any, *names: str) -> dict[str, Any]:
 
 def grow(new: nn.Module, old: nn.Module) -> None:
     """Take `old`'s weights into `new`, which may have more inputs: weights of those begin at zero, so that it answers
-    as before. What `old` has no weights for stays as it was made."""
+    as before. What `old` has no weights for, further outputs too, stays as it was made, and what is smaller in `new`."""
     known = old.state_dict()
     with torch.no_grad():
         for name, tensor in new.state_dict().items():
-            if name in known:
-                tensor.zero_()
+            if name in known and all(map(ge, tensor.shape, known[name].shape)):
+                tensor[: len(known[name])] = 0
                 tensor[tuple(slice(n) for n in known[name].shape)] = known[name]
