@@ -60,7 +60,8 @@ class Strip:
         self.pending = pending if pending in self.steps and pending not in self.pictures else 0
         self.at: int = state.get("at", 0) if state.get("at", 0) in self.pictures else 0
         self.folded: bool = state.get("folded", False)
-        self._decoded: dict[tuple[int, int, int], np.ndarray] = {}
+        self._thumbs: dict[int, np.ndarray] = {}
+        self._last: tuple[tuple[int, int, int], np.ndarray] | None = None  # the whole picture that was asked for last, by number and size
 
     def state(self) -> dict[str, Any]:
         steps = [[s.number, s.parent, s.words, list(s.region) if s.region else None, s.reference, s.strength] for s in self.steps.values()]
@@ -115,11 +116,16 @@ class Strip:
     def pixels(self, number: int, size: tuple[int, int]) -> np.ndarray:
         """A step's picture, uint8 (H, W, 3) of `size` (width, height). Raises InputError where it is damaged."""
         key = (number, *size)
-        if key not in self._decoded:
-            if len(self._decoded) > 2 * MOST:
-                self._decoded.clear()
-            self._decoded[key] = _fitted(self.pictures[number], size)
-        return self._decoded[key]
+        if self._last is None or self._last[0] != key:
+            self._last = key, _fitted(self.pictures[number], size)
+        return self._last[1]
+
+    def thumb(self, number: int) -> np.ndarray:
+        """The same, THUMB large."""
+        if number not in self._thumbs:
+            self._thumbs = {known: thumb for known, thumb in self._thumbs.items() if known in self.pictures}
+            self._thumbs[number] = _fitted(self.pictures[number], THUMB)
+        return self._thumbs[number]
 
     def in_order(self) -> list[int]:
         """The steps that have pictures, every one behind what it came of."""
@@ -151,7 +157,7 @@ class Strip:
                 inside.fill(place, Role.SELECTION if "selected" in shown else Role.HOVER, "row")
             thumb = Rect(place.x + 3, place.y + 3, *THUMB)
             if number:
-                inside.picture(thumb, self.pixels(number, THUMB), ("thumb", number, THUMB))
+                inside.picture(thumb, self.thumb(number), ("thumb", number, THUMB))
             else:
                 inside.fill(thumb, Role.ACCENT, "tile")
                 inside.mark(thumb.inset(14, 8, 14, 8), "logo", Role.ACCENT_INK)

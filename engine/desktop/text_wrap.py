@@ -105,7 +105,7 @@ def _words(text: str, start: int, stop: int, room: int, size: int) -> _Words:
     count = len(codes)
     breaks = np.flatnonzero(codes == 10) + 1
     paragraphs = np.concatenate(([0], breaks[breaks < count]))
-    steps = _advances(Face(size), codes)
+    steps = _advances(Face(size)).of(codes)
     later = np.full(len(paragraphs), room, np.int64)
     classes = _CLASS[codes]
     marked = (classes[paragraphs] & _FIRST) > 0
@@ -117,7 +117,7 @@ def _words(text: str, start: int, stop: int, room: int, size: int) -> _Words:
         later[i] -= hang(text, at, paragraph, room)
         if paragraph.face != Face(size):
             end = int(paragraphs[i + 1]) if i + 1 < len(paragraphs) else count
-            steps[begin:end] = _advances(paragraph.face, codes[begin:end])
+            steps[begin:end] = _advances(paragraph.face).of(codes[begin:end])
     pens = np.concatenate(([0], np.cumsum(steps, dtype=np.int64)))
 
     space = (classes & _SPACE) > 0
@@ -147,21 +147,26 @@ def _word_begins(classes: np.ndarray, previous: int) -> np.ndarray:
     return (begins | joint) & ~space
 
 
-@lru_cache(maxsize=8)
-def _table(face: Face) -> np.ndarray:
-    """One more than the advance, by code point, int16; 0 where not asked for yet. Of zeros a system gives only the pages that are
-    written to: all alphabets would take two megabytes a face."""
-    table = np.zeros(0x110000, np.int16)
-    table[10] = 1  # a line end takes no room
-    return table
+class _Advances:
+    """A face's advances by code point, as far as they were asked for; up to the largest of those, for all alphabets would take two
+    megabytes."""
+
+    def __init__(self, face: Face) -> None:
+        self._face = face
+        self._table = np.zeros(128, np.int16)  # one more than the advance, 0 where not asked for yet
+        self._table[10] = 1  # a line end takes no room
+
+    def of(self, codes: np.ndarray) -> np.ndarray:
+        lacks = int(codes.max(initial=0)) + 1 - len(self._table)
+        if lacks > 0:
+            self._table = np.pad(self._table, (0, lacks))
+        steps = self._table[codes]
+        unknown = codes[steps == 0]
+        if not len(unknown):
+            return steps - 1
+        for code in np.unique(unknown).tolist():
+            self._table[code] = advance(self._face, chr(code)) + 1
+        return self._table[codes] - 1
 
 
-def _advances(face: Face, codes: np.ndarray) -> np.ndarray:
-    table = _table(face)
-    steps = table[codes]
-    unknown = codes[steps == 0]
-    if not len(unknown):
-        return steps - 1
-    for code in np.unique(unknown).tolist():
-        table[code] = advance(face, chr(code)) + 1
-    return table[codes] - 1
+_advances = lru_cache(maxsize=8)(_Advances)
