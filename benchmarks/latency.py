@@ -273,6 +273,7 @@ def _style(desktop: Desktop, count: int) -> Iterator[Step]:
 def _full(desktop: Desktop, count: int) -> Iterator[Step]:
     """Nearly the whole frame: a window maximised and put back, its text scrolled further meanwhile."""
     yield Unmeasured(Ask(desktop.t + 1, "Long"))
+    yield Unmeasured(Move(desktop.t + PAUSE, *find(desktop.widgets, "Notes/text").rect.centre))
     for _ in range(count):
         yield Unmeasured(Wheel(desktop.t + PAUSE, -1))
         yield Key(desktop.t + PAUSE, "enter", ("alt",))
