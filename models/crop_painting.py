@@ -71,14 +71,13 @@ class CropPainting:
         assert given is not None
         count, _, height, width = given.shape
         own = pack(given.to(self._dtype) / 127.5 - 1)
-        nothing = torch.zeros_like(own)
-        before, shown = (own, nothing) if guide is None else (nothing, own)
+        before, shown = (own, torch.zeros_like(own)) if guide is None else (None, own)
         mask = given.new_zeros(count, height, width) if verbatim is None else verbatim
         present = mask.new_full((count,), float(guide is not None), dtype=torch.float32)
         spot = present.new_zeros(count, height // PATCH, width // PATCH) if pointer is None else pointer
         pressed = present.new_zeros(count, 3) if buttons is None else buttons
         events = event_maps(mask[:, None].float() / 255, present, spot, pressed).to(self._dtype)
-        maps = torch.cat([events, place], 1).contiguous(memory_format=torch.channels_last)
+        maps = torch.cat([events, place], 1)
         known = self._known(tokens, count)
         if count > 1:
             tokens, palette, radii, clear, depth = (one.expand(count, *one.shape[1:]) for one in (tokens, palette, radii, clear, depth))
@@ -90,12 +89,12 @@ class CropPainting:
         stage("denoise")
         clean = sample(
             self._denoiser, before, shown, maps, tokens, memory, rounded, materials,
-            noise.contiguous(memory_format=torch.channels_last), self._steps, static=self._static, known=known,
+            noise, self._steps, static=self._static, known=known,
             filled=None if forms is None else forms[..., 3],
         )  # fmt: skip
         stage("decode")
         pixels = to_bytes(clean)
-        if guide is None or verbatim is None:
+        if guide is None or verbatim is None or not (self._static or bool(verbatim.any())):
             return pixels
         return torch.where(verbatim.unsqueeze(-1) > 0, guide, pixels)  # pictures are the user's: not one level may be off
 

@@ -42,7 +42,7 @@ REMEMBERED = MEMORIES * (CHANNELS + 1)  # channels: the pictures' latents, then 
 
 def pack(pixels: Tensor) -> Tensor:
     """(B, C, H, W) to (B, C * 16, H / 4, W / 4), without loss."""
-    return F.pixel_unshuffle(pixels, PATCH).contiguous(memory_format=torch.channels_last)
+    return F.pixel_unshuffle(pixels, PATCH)
 
 
 def unpack(latents: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ class Prediction:
     """clean: (B, 48, h, w) latents; kept: (B, h, w, 16), per pixel the share that is the previous frame's own; strips: of
     `logits`, one below the other; paints: (B, C, 7), the first C picks: colour, what a texture
     moves it, how much of the ground shows through; ground: (B, h, w, 16, 3) and texture: (B, h, w, 16, 1), what they are
-    used with; pictures: (B, h, w, 16, 3) each, the rest of the picks."""
+    used with; pictures: (B, h, w, 16, 3) each, the rest of the picks. By pixel all are views: what is computed lies in planes."""
 
     clean: Tensor
     kept: Tensor
@@ -179,20 +179,21 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         return Steering(F.silu(self.level_in(frequencies(level)) + self.summary(tokens.flatten(1))), tokens)
 
     def forward(
-        self, noisy: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, steering: Steering, memory: Tensor | None,
+        self, noisy: Tensor, previous: Tensor | None, guide: Tensor, maps: Tensor, steering: Steering, memory: Tensor | None,
         corners: Tensor | None, materials: Materials, static: bool = False, filled: Tensor | None = None,
     ) -> Prediction:  # fmt: skip
         """Predict the clean latents.
 
-        noisy, previous, guide: (B, 48, h, w) packed pixels in [-1, 1], guide zeros where there is none; maps:
-        (B, MAPS + PLACE, h, w); steering: of the noise level and the context;
+        noisy, previous, guide: (B, 48, h, w) packed pixels in [-1, 1], guide zeros where there is none, previous None where it is
+        nothing but zeros; maps: (B, MAPS + PLACE, h, w); steering: of the noise level and the context;
         memory: (B, REMEMBERED, h, w), zeros where nothing is known, None where nothing need be: every crop has a guide;
         corners: (B, CORNERS, h, w), zeros where there are none, None where there are none at all. h and w are multiples of align / 4.
         filled: uint8 (B, H, W), the last of `Guide.forms`, 0 or None where it is not known.
         static: launch the same whatever the numbers are, as a CUDA graph must: see `Corner`.
         """
-        fine = self.stem(torch.cat([noisy, previous, guide, maps], 1))
-        if self.remembers and memory is not None:
+        fine = self._begun(noisy, previous, guide, maps)
+        memory = memory if self.remembers else None
+        if memory is not None:
             fine = fine + self.memory_in(memory)
         fine = self._through_body(fine, steering)
         given, tokens = self.config.given_palette, steering.tokens  # type: ignore[attr-defined]
@@ -201,88 +202,103 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         raised = steering.of(self.relief) if self.raises else None
         return self._paint(fine, previous, guide, maps, memory, palette, around, raised, filled, materials, static)
 
+    def _begun(self, *parts: Tensor | None) -> Tensor:
+        """What the stem makes of its parts, which come in their order: (B, C, h, w), channels last. As a sum of products none need be
+        copied beside the others."""
+        weight, at, rows = self.stem.weight.flatten(1), 0, None
+        for part, width in zip(parts, (CHANNELS, CHANNELS, CHANNELS, MAPS + PLACE), strict=True):
+            if part is not None:
+                seen, own = part.flatten(2).transpose(1, 2), weight[:, at : at + width]
+                rows = F.linear(seen, own, self.stem.bias) if rows is None else torch.baddbmm(rows, seen, own.T.expand(len(seen), -1, -1))
+                shape = part.shape[2:]
+            at += width
+        assert rows is not None
+        return rows.transpose(1, 2).unflatten(2, shape)
+
     def _paint(
-        self, fine: Tensor, previous: Tensor, guide: Tensor, maps: Tensor, memory: Tensor | None, palette: Tensor,
+        self, fine: Tensor, previous: Tensor | None, guide: Tensor, maps: Tensor, memory: Tensor | None, palette: Tensor,
         corners: Rounded | None, raised: tuple[Tensor, Tensor] | None, filled: Tensor | None, materials: Materials, static: bool,
     ) -> Prediction:  # fmt: skip
         b, _, h, w = fine.shape
-        rows = self.head(fine).permute(0, 2, 3, 1)  # (B, h, w, C), free with channels last
         black, white = (palette.new_full((b, 1, 3), level) for level in (-1.0, 1.0))
         colours = torch.cat([palette, black, white], 1)  # (B, palette + 2, 3)
         clear, depth = (F.pad(x, (0, 2)).unsqueeze(-1) for x in (materials.clear, materials.depth))
         paints = torch.cat([colours * (1 - clear), depth * moved(colours), clear], 2)  # (B, palette + 2, 7)
-        pictures = [pixels_of(guide), pixels_of(previous)]
-        if self.remembers and memory is not None:
-            pictures += [pixels_of(part) for part in memory[:, : MEMORIES * CHANNELS].chunk(MEMORIES, 1)]
-        ground, texture = pixels_of(materials.ground), materials.texture.permute(0, 2, 3, 1).unsqueeze(-1)
+        shown = [guide, previous, *(() if memory is None else memory[:, : MEMORIES * CHANNELS].chunk(MEMORIES, 1))]
+        pictures = [None if part is None else _planes(part) for part in shown]
+        ground, texture = _planes(materials.ground), materials.texture.unsqueeze(2)
         # Pixels do not see one another here: a strip at a time stays in a CPU's cache.
         high = h if torch.is_grad_enabled() or fine.device.type != "cpu" else max(STRIP // (b * w), 1)
-        strips = [slice(top, min(top + high, h)) for top in range(0, h, high)]
+        strips = [(..., slice(top, min(top + high, h)), slice(None)) for top in range(0, h, high)]
         mixed = [
             self._mixed(
-                rows[:, at], fine[:, :, at], maps[:, :, at], None if memory is None else memory[:, :, at], paints, ground[:, at],
-                texture[:, at], [picture[:, at] for picture in pictures],
+                fine[at], maps[at], None if memory is None else memory[at], paints, ground[at], texture[at],
+                [None if picture is None else picture[at] for picture in pictures],
             )
             for at in strips
         ]  # fmt: skip
-        paintings, keeps, logits = zip(*mixed, strict=True)
-        painted, kept = (torch.cat(parts, 1) if len(strips) > 1 else parts[0] for parts in (paintings, keeps))
+        paintings, keeps, residuals, logits = zip(*mixed, strict=True)
+        painted, kept, residual = (torch.cat(parts, -2) if len(strips) > 1 else parts[0] for parts in (paintings, keeps, residuals))
+        pixels, under, grain = by_cell(painted), by_cell(ground.transpose(1, 2)), by_cell(texture.transpose(1, 2))
         if raised is not None:
-            painted = self.relief.over(painted, fine, guide, filled, raised, paints, ground, texture, static)
+            pixels = self.relief.over(pixels, fine, guide, filled, raised, paints, under, grain, static)
         if corners is not None:
-            painted = corners.over(painted)
-        residual = rows[..., PIXELS * self.picks + 1 :]
-        clean = (painted.transpose(-1, -2).reshape(b, h, w, CHANNELS) + residual).permute(0, 3, 1, 2)
-        return Prediction(clean, kept, list(logits), paints, ground, texture, pictures)
+            pixels = corners.over(pixels)
+        clean = pixels.permute(0, 4, 3, 1, 2).reshape(b, CHANNELS, h, w) + residual
+        known = [by_cell(picture.transpose(1, 2)) for picture in pictures if picture is not None]
+        return Prediction(clean, kept.permute(0, 2, 3, 1), [strip.permute(0, 3, 4, 1, 2) for strip in logits], paints, under, grain, known)
 
     def _mixed(
-        self, rows: Tensor, fine: Tensor, maps: Tensor, memory: Tensor | None, paints: Tensor, ground: Tensor, texture: Tensor,
-        pictures: list[Tensor],
-    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """What pixels show, (B, h, w, 16, 3), the previous frame's share of each, and the picks' logits."""
-        b, h, w, _ = rows.shape
-        trust = rows[..., PIXELS * self.picks : PIXELS * self.picks + 1].unsqueeze(-2)
-        learned = rows[..., : PIXELS * self.picks].reshape(b, h, w, PIXELS, self.picks)
-        logits = self._logits(learned, trust, fine, pictures[0], maps.permute(0, 2, 3, 1), memory)
-        share = torch.softmax(logits, -1)
-        flat = share[..., : -len(pictures)].reshape(b, h * w * PIXELS, -1)
-        mixed = torch.matmul(flat, paints).view(b, h, w, PIXELS, 7)
-        painted = torch.addcmul(mixed[..., :3], mixed[..., 3:6], texture)
-        painted = torch.addcmul(painted, mixed[..., 6:], ground)
-        for i, picture in enumerate(pictures, -len(pictures)):
-            painted = torch.addcmul(painted, share[..., i].unsqueeze(-1), picture)
-        return painted, share[..., 1 - len(pictures)], logits
+        self, fine: Tensor, maps: Tensor, memory: Tensor | None, paints: Tensor, ground: Tensor, texture: Tensor, pictures: list[Tensor | None]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+        """What pixels show, (B, 3, 16, h, w), the previous frame's share of each, (B, 16, h, w), what is to be added to their latents,
+        (B, 48, h, w), and the picks' logits, (B, 16, picks (+ 2), h, w).
 
-    def _logits(self, learned: Tensor, trust: Tensor, fine: Tensor, guide: Tensor, where: Tensor, memory: Tensor | None) -> Tensor:
-        """What to pick: (B, h, w, 16, picks (+ 2)), what was learned on top of what is plain from the start.
+        ground, texture, pictures: (B, 16, 3 or 1, h, w).
+        """
+        out, last = _in_planes(self.head, fine), PIXELS * self.picks
+        learned, trust, residual = out[:, :last], out[:, last : last + 1], out[:, last + 1 :]  # by `split`, none could be changed in place
+        assert pictures[0] is not None
+        logits = self._logits(learned.unflatten(1, (PIXELS, self.picks)), trust, fine, pictures[0], maps, memory)
+        share = (logits - logits.amax(2, keepdim=True)).exp_()  # a softmax's, but for what all add up to: few planes are divided by that
+        count = paints.shape[1]
+        several = F.pad(paints, (0, 1), value=1.0).transpose(1, 2).unsqueeze(1)  # (B, 1, 8, paints)
+        mixed = torch.matmul(several, share[:, :, :count].flatten(-2)).unflatten(-1, fine.shape[2:])
+        whole = mixed[:, :, 7:] + share[:, :, count:].sum(2, keepdim=True)
+        painted = torch.addcmul(mixed[:, :, :3], mixed[:, :, 3:6], texture)
+        painted = torch.addcmul(painted, mixed[:, :, 6:7], ground)
+        for i, picture in enumerate(pictures, count):
+            painted = painted if picture is None else torch.addcmul(painted, share[:, :, i : i + 1], picture)
+        return (painted / whole).transpose(1, 2), share[:, :, self.picks - 1] / whole[:, :, 0], residual, logits
 
-        learned: (B, h, w, 16, picks); trust: (B, h, w, 1, 1), how strongly the guide's roles hold; guide:
-        (B, h, w, 16, 3) pixels; where: (B, h, w, MAPS + PLACE). Plain is the role whose neutral colour is nearest where
+    def _logits(self, learned: Tensor, trust: Tensor, fine: Tensor, guide: Tensor, maps: Tensor, memory: Tensor | None) -> Tensor:
+        """What to pick: (B, 16, picks (+ 2), h, w), what was learned, which it takes the place of, on top of what is plain from the start.
+
+        learned: (B, 16, picks, h, w); trust: (B, 1, h, w), how strongly the guide's roles hold; guide: (B, 16, 3, h, w) pixels; maps:
+        (B, MAPS + PLACE, h, w). Plain is the role whose neutral colour is nearest where
         there is a guide, its own pixel where it is a picture; the previous frame without a guide, and hardly with one, or
         it would shine through.
         """
-        present = where[..., :1].unsqueeze(-2)
-        verbatim = where[..., 1 : 1 + PIXELS].unsqueeze(-1)
-        known = len(self.prototypes)
-        apart = self._apart(guide)
-        roles = torch.addcmul(learned[..., :known], torch.log1p(apart).to(learned.dtype), (-2 - trust) * (present * (1 - verbatim)))
-        parts = [roles, learned[..., known:-2], learned[..., -2:-1] + 10 * verbatim, learned[..., -1:] + 6 - self.unlike * present]
-        if self.remembers and memory is not None:
-            out = self.memory_out(fine).permute(0, 2, 3, 1).reshape(*learned.shape[:-1], MEMORIES)
-            held = memory[:, MEMORIES * CHANNELS :].permute(0, 2, 3, 1).unsqueeze(-2)
-            parts.append(out - UNKNOWN * (1 - held))
-        return torch.cat(parts, -1)
+        present, verbatim = maps[:, :1], maps[:, 1 : 1 + PIXELS]
+        learned[:, :, : len(self.prototypes)].addcmul_(self._unlike(guide).to(learned.dtype), ((-2 - trust) * (present * (1 - verbatim))).unsqueeze(2))
+        learned[:, :, -2].add_(verbatim, alpha=10)
+        learned[:, :, -1].add_(6 - self.unlike * present)
+        if memory is None:
+            return learned
+        out, held = _in_planes(self.memory_out, fine), memory[:, MEMORIES * CHANNELS :]
+        return torch.cat([learned, out.unflatten(1, (PIXELS, MEMORIES)) - UNKNOWN * (1 - held).unsqueeze(1)], 2)
 
-    def _apart(self, guide: Tensor) -> Tensor:
-        """Squared distance, in units of NEAR, of pixels (..., 3) to each role's neutral colour: (..., roles).
+    def _unlike(self, guide: Tensor) -> Tensor:
+        """How unlike each role's neutral colour pixels (B, 16, 3, h, w) are, the logarithm of one more than the squared distance in units
+        of NEAR: (B, 16, roles, h, w).
 
         In float32 whatever the rest is in: half precision cannot tell the nearest roles apart.
         """
         pixels, near = guide.float(), self.prototypes.float()
-        known = torch.cat([pixels, pixels.square().sum(-1, keepdim=True), torch.ones_like(pixels[..., :1])], -1)
-        weights = torch.cat([-2 * near, torch.ones_like(near[:, :1]), near.square().sum(-1, keepdim=True)], 1) / NEAR
+        known = torch.cat([pixels, pixels.square().sum(2, keepdim=True), torch.ones_like(pixels[:, :, :1])], 2)
+        weights = torch.cat([-2 * near, torch.ones_like(near[:, :1]), near.square().sum(-1, keepdim=True) + NEAR], 1) / NEAR
         with torch.autocast(guide.device.type, enabled=False):
-            return (known @ weights.T).clamp_min(0)
+            return torch.matmul(weights, known.flatten(-2)).unflatten(-1, guide.shape[-2:]).clamp_min(1).log()
 
     def _start(self) -> None:
         """Begin with a head that adds nothing of its own."""
@@ -304,6 +320,22 @@ def moved(colours: Tensor) -> Tensor:
 
 
 def pixels_of(latents: Tensor) -> Tensor:
-    """Packed latents as pixels by cell: (B, 48, h, w) to (B, h, w, 16, 3)."""
-    b, _, h, w = latents.shape
-    return latents.permute(0, 2, 3, 1).reshape(b, h, w, 3, PIXELS).transpose(-1, -2)
+    """Packed latents as pixels by cell: (B, 48, h, w) to (B, h, w, 16, 3), a view."""
+    return by_cell(latents.unflatten(1, (-1, PIXELS)))
+
+
+def by_cell(planes: Tensor) -> Tensor:
+    """(B, C, 16, h, w) as pixels by cell: (B, h, w, 16, C), a view."""
+    return planes.permute(0, 3, 4, 2, 1)
+
+
+def _planes(latents: Tensor) -> Tensor:
+    """Packed latents as planes of pixels: (B, 48, h, w) to (B, 16, 3, h, w), a view."""
+    return latents.unflatten(1, (-1, PIXELS)).transpose(1, 2)
+
+
+def _in_planes(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    """A 1x1 convolution of (B, C, h, w), channels last, that gives planes: (B, D, h, w), contiguous. A CPU does it in half the time."""
+    weight = layer.weight.flatten(1).expand(len(x), -1, -1)
+    assert layer.bias is not None
+    return torch.baddbmm(layer.bias[None, :, None], weight, x.flatten(2)).unflatten(2, x.shape[2:])

@@ -76,7 +76,7 @@ class Relief(nn.Module):
         b, h, w, _, _ = painted.shape
         row, column = at // (w * PATCH), at % (w * PATCH)  # of all crops' rows
         crop, cell, pixel = row // (h * PATCH), row // PATCH * w + column // PATCH, row % PATCH * PATCH + column % PATCH
-        place = cell * PIXELS + pixel
+        place = crop, row // PATCH - crop * h, column // PATCH, pixel
         role = roles.flatten().index_select(0, at).int()
         scale, shift = context
         known = self.from_fine(fine.permute(0, 2, 3, 1)).flatten(0, 2).index_select(0, cell)
@@ -85,9 +85,8 @@ class Relief(nn.Module):
             known = known + self.from_kind(kinds.flatten().index_select(0, at).int())
         known = known * scale + shift if b == 1 else known * scale[crop] + shift[crop]
         paint = paints.flatten(0, 1).index_select(0, crop * paints.shape[1] + role)
-        before, here, under = (plane.reshape(-1, plane.shape[-1]).index_select(0, place) for plane in (painted, texture, ground))
-        crisp = self._crisp(known, before, paint, here, under)
-        return painted.reshape(-1, 3).index_copy(0, place, crisp.to(painted.dtype)).view(painted.shape)
+        before, here, under = (plane[place] for plane in (painted, texture, ground))
+        return painted.index_put(place, self._crisp(known, before, paint, here, under).to(painted.dtype))
 
     def _everywhere(
         self, painted: Tensor, fine: Tensor, roles: Tensor, sides: Tensor, kinds: Tensor | None, near: Tensor, context: tuple[Tensor, Tensor],

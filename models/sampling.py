@@ -24,7 +24,7 @@ def levels(steps: int, strength: float = STRENGTH) -> list[float]:
 
 def sample(
     denoiser: Denoiser,
-    previous: Tensor,
+    previous: Tensor | None,
     guide: Tensor,
     maps: Tensor,
     tokens: Tensor,
@@ -40,25 +40,29 @@ def sample(
 ) -> Tensor:
     """Euler steps along the straight path of `models.training.objective`; shapes, what is static, and `filled` as of Denoiser.forward.
 
-    known: by noise level, what these tokens make of the layers; what is missing is put in.
+    previous: None where all has a guide. known: by noise level, what these tokens make of the layers; what is missing is put in.
 
     Returns clean latents (B, 48, h, w), not clamped: the mean of what each step predicts, weighted by its noise level. Each
     is a guess of the same frame from other noise, and the higher levels are the better learned ones, so more steps are no
     worse than one; the last step alone was. Without a guide, pixels that are mostly the previous frame's are
     exactly that: a choice, not a mixture, or the errors of what need not change add up frame by frame.
     """
-    previous = previous * (maps[:, :1] == 0)  # a guide says all: what was there before would only shine through
+    if previous is not None:
+        previous = previous * (maps[:, :1] == 0)  # a guide says all: what was there before would only shine through
     path, known = levels(steps, strength), {} if known is None else known
-    x = (1 - path[0]) * previous + path[0] * noise
-    clean, kept = torch.zeros_like(previous), previous.new_zeros(())
+    x = path[0] * noise if previous is None else (1 - path[0]) * previous + path[0] * noise
+    clean, kept = x.new_zeros(()), x.new_zeros(())
     for level, lower in zip(path[:-1], path[1:], strict=True):
         if level not in known:
             known[level] = denoiser.steering(x.new_full((len(x),), level), tokens)
         predicted = denoiser(x, previous, guide, maps, known[level], memory, corners, materials, static, filled)
+        if steps == 1:
+            clean, kept = predicted.clean, predicted.kept
+            break
         x = predicted.clean + (x - predicted.clean) * (lower / level)
         share = level / sum(path)
         clean, kept = clean + share * predicted.clean, kept + share * predicted.kept
-    return keep(clean, kept, previous, maps)
+    return clean if previous is None else keep(clean, kept, previous, maps)
 
 
 def keep(clean: Tensor, kept: Tensor, previous: Tensor, maps: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ class Underlay:
         self._size, self._device, self._dtype = size, device, dtype
         self._noise = noise_field(seed, size).to(device, dtype, memory_format=torch.channels_last)
         rows, columns = torch.arange(size[1] // PATCH), torch.arange(size[0] // PATCH)
-        self._place = place(rows, columns, size)[None].to(device, dtype, memory_format=torch.channels_last)
+        self._place = place(rows, columns, size)[None].to(device, dtype)
         self.look = b""
 
     def take(self, vector: np.ndarray) -> bool:

@@ -121,6 +121,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--out", "OUT", "--init", "~nosuchuser/x"], "no home folder"),
         (["train", "--out", "OUT", "--data", "x" * 300, "--updates", "1"], "cannot be looked at"),
         (["train", "--out", "OUT", "--blocks", "1,2"], "--blocks 1,2 cannot be; give 5 numbers"),
+        (["train", "--out", "OUT", "--inner", "24,0,0,16,-1"], "--inner 24,0,0,16,-1 cannot be; give 5 numbers from 0 to 512"),
         (["train", "--out", "OUT", "--blocks", "1,0,0,1,many"], "--blocks '1,0,0,1,many' cannot be; give whole numbers"),
         (["train", "--out", "OUT", "--part", "dreamer", "--blocks", "1,0,0,1,2"], "--blocks is the painter's"),
     ],

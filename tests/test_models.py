@@ -148,14 +148,14 @@ def test_a_checkpoint_can_be_taught_on_with_fewer_blocks(tmp_path: Path) -> None
     encoder = ContextEncoder(slow_size=SLOW_SIZE)
     bigger = Denoiser(tokens=encoder.tokens, widths=(16, 32, 48), blocks=(1, 1, 2, 2, 1)).eval()
     save_bundled(tmp_path / "bigger", bigger, encoder, torch.float32)
-    small = networks_from(tmp_path / "bigger", (1, 0, 0, 1, 1)).denoiser.eval()
+    small = networks_from(tmp_path / "bigger", {"blocks": (1, 0, 0, 1, 1)}).denoiser.eval()
     assert small.align == 8 and bigger.align == 16 and not any("deep" in name or "attend" in name for name in small.state_dict())
     assert len(small.up_coarse) == 1 and all(torch.equal(tensor, bigger.state_dict()[name]) for name, tensor in small.state_dict().items())
     with torch.no_grad():
         for tensor in small.parameters():
             tensor.normal_(0, 0.05)
     save_bundled(tmp_path / "small", small, encoder, torch.float32)
-    again = networks_from(tmp_path / "small", (1, 1, 2, 2, 1)).denoiser.eval()  # and with more, which change nothing at first
+    again = networks_from(tmp_path / "small", {"blocks": (1, 1, 2, 2, 1)}).denoiser.eval()  # and with more, which change nothing at first
     opened = load_bundled(tmp_path / "small", "small").denoiser
     inputs = [torch.randn(1, n, 24, 24) for n in (CHANNELS, CHANNELS, CHANNELS, MAPS + PLACE)]
     level, tokens = torch.ones(1), encoder(torch.randn(1, SLOW_SIZE), torch.zeros(1, RECENT_SIZE))
@@ -165,6 +165,30 @@ def test_a_checkpoint_can_be_taught_on_with_fewer_blocks(tmp_path: Path) -> None
     part = Materials(made.clear, made.depth, made.ground[..., 2:, 2:], made.texture[..., 2:, 2:])
     crop = small(*(one[..., 2:, 2:] for one in inputs), small.steering(level, tokens), None, None, part).clean
     assert torch.allclose(crop[..., 12:, 12:], whole[..., 14:, 14:], atol=1e-4)
+
+
+def test_channels_that_others_tell_are_left_out_of_blocks_without_harm(tmp_path: Path) -> None:
+    """Half of a block's channels are made of the other half: without them it paints the same. With more again it does so too, and those
+    can learn."""
+    encoder = ContextEncoder(slow_size=SLOW_SIZE)
+    shape = {"tokens": encoder.tokens, "widths": (16, 16, 16), "blocks": (1, 0, 0, 0, 0)}
+    wide = Denoiser(**shape, inner=(12, 0, 0, 0, 0)).eval()
+    block = wide.down_fine[0]
+    with torch.no_grad():
+        for tensor in (block.first.weight, block.first.bias):
+            tensor[1::2] = tensor[::2]
+        torch.nn.init.normal_(block.second.weight, std=0.2)
+    save_bundled(tmp_path / "wide", wide, encoder, torch.float32)
+    thin = networks_from(tmp_path / "wide", {"inner": (6, 0, 0, 0, 0)}).denoiser.eval()
+    save_bundled(tmp_path / "thin", thin, encoder, torch.float32)
+    more = networks_from(tmp_path / "thin", {"inner": (9, 0, 0, 0, 0)}).denoiser.eval()
+    assert [n.down_fine[0].first.out_channels for n in (thin, more)] == [6, 9]
+    inputs = [torch.randn(1, n, 24, 24) for n in (CHANNELS, CHANNELS, CHANNELS, MAPS + PLACE)]
+    level, tokens = torch.ones(1), encoder(torch.randn(1, SLOW_SIZE), torch.zeros(1, RECENT_SIZE))
+    before, after, again = (n(*inputs, n.steering(level, tokens.detach()), None, None, made_of(1, 24)).clean for n in (wide, thin, more))
+    assert torch.allclose(before, after, atol=1e-3) and torch.allclose(after, again, atol=1e-5)
+    again.square().sum().backward()
+    assert more.down_fine[0].second.weight.grad[:, 6:].abs().amax((0, 2, 3)).min() > 0
 
 
 def test_training_from_a_checkpoint_gives_it_the_palette(tmp_path: Path) -> None:
