@@ -28,6 +28,7 @@ from tests.test_families import opened
 from tests.test_lone_controlnets import control_of, spelled
 from tests.test_single_files import file_of, folder_of, home, layouts  # noqa: F401 - two are fixtures
 from tests.tiny_families import tiny_folder
+from tests.tiny_loras import tiny_lora
 from ui.cli import status
 from ui.playing import DEMO
 
@@ -100,6 +101,12 @@ def test_a_file_is_loaded_by_the_library_too(home: Path, trace: Trace, family: s
     assert found["loaded_by"] == "the library" and found["equal"], found
 
 
+@pytest.mark.parametrize("sampler", ["own", "lcm", "hyper"])
+def test_a_sampler_that_was_asked_for_takes_the_librarys_settings(home: Path, trace: Trace, sampler: str) -> None:  # noqa: F811
+    found = looked_at(folder_of(home, "sd1"), trace, sampler=sampler, steps=2)
+    assert found["loaded_by"] == "the library" and found["equal"], found
+
+
 @pytest.mark.parametrize("kind", ["folder", "diffusers", "trained"])
 def test_a_controlnet_that_lies_alone_is_loaded_by_the_library_too(home: Path, trace: Trace, tmp_path: Path, kind: str) -> None:  # noqa: F811
     network, place = control_of(folder_of(home, "sd1")), tmp_path / "canny"
@@ -122,7 +129,8 @@ def test_where_the_library_cannot_load_it_is_said_why(home: Path, folder: Path, 
     assert found["loaded_by"] == "the library, but for the autoencoder taesd.safetensors" and found["equal"]
     (seldom := tmp_path / "canny.sft").write_bytes(written(tmp_path / "canny.safetensors", spelled(control_of(folder_of(home, "sd1")), "trained")).read_bytes())
     assert looked_at(folder_of(home, "sd1"), trace, controlnet=str(seldom))["loaded_by"] == "us: of single files the library is given those that end with .safetensors"
-    assert looked_at(folder, trace, sampler="lcm")["loaded_by"] == "us: LoRAs or another sampler are on"
+    lora = tiny_lora(opened(folder).pipeline).write(tmp_path / "hat.safetensors")
+    assert looked_at(folder, trace, loras=((str(lora), 1.0),))["loaded_by"] == "us: LoRAs are on"
     monkeypatch.setattr(stock_loading, "free_on", lambda device: (device, 1000))
     assert looked_at(folder, trace)["loaded_by"] == "us: there is no memory for its weights twice"
     monkeypatch.undo()

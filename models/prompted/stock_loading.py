@@ -23,6 +23,7 @@ from models.facts import free_on
 from models.families import Family
 from models.findings import Findings
 from models.layout import Layout, clip_tables, tables_of
+from models.loras.samplers import fast_sampler, sampled
 from models.prompted.opening import OPEN, unused
 from models.single_file import contents_of
 from models.survey import INDEX
@@ -55,6 +56,7 @@ def stock_of(painter: PromptedPainter, spec: PainterSpec) -> Stock:
             how |= {control.part: library_controlnet(control, painter.pipeline.controlnet.config, **how)}
         pipeline = (library_folder if path.is_dir() else library_file)(path, painter.family, **how)
         pipeline.to(painter.placement.device)
+        sampled(pipeline, painter.family, fast_sampler(spec.sampler, (), painter.family))
     except _Lacking as error:
         return Stock(painter.pipeline, f"us: {error}")
     except NotImplementedError:  # torch's word for a network that stayed without weights
@@ -125,8 +127,8 @@ def _class(family: Family) -> Any:
 
 def _ours_alone(painter: PromptedPainter, spec: PainterSpec) -> str:
     """Why what the library loads would not be what paints; "" where it would."""
-    if spec.loras or spec.sampler != "auto":
-        return "LoRAs or another sampler are on"
+    if spec.loras:
+        return "LoRAs are on"
     if painter.placement.plan.packed or painter.placement.plan.dtype == "int8":
         return "weights lie in fewer bits here than in the files"
     held = sum(tensor.nbytes for part in _networks(painter.pipeline) for tensor in part.parameters())
