@@ -162,6 +162,11 @@ def is_xl(family: Family) -> bool:
     return "text_encoder_2" in family.components and "unet" in family.components
 
 
+def scaling(family: Family) -> float:
+    """What a whole autoencoder's latents are multiplied with for a Stable Diffusion; a tiny one gives them multiplied already."""
+    return float(layout("sdxl" if is_xl(family) else "sd1")["vae"]["scaling_factor"])
+
+
 def chosen(
     said: str, checkpoint: Path, profile: str | None, family: Family, channels: int, lacking: bool, findings: Findings
 ) -> Autoencoder | None:
@@ -204,8 +209,6 @@ def _misfit(found: Autoencoder, family: Family, channels: int) -> str:
         return f"{family.title} takes no {found.cls}"
     if found.channels != channels:
         return f"it is for latents of {found.channels} channels, not of {channels}"
-    if found.cls == TINY and family.edits:
-        return f"{family.title} is shown latents as a whole autoencoder gives them"
     return ""
 
 

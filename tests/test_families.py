@@ -14,6 +14,7 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
@@ -121,10 +122,39 @@ def test_every_scheduler_paints_as_in_the_stock_pipeline(tmp_path: Path, name: s
     assert (stock(folder, painter, asked) - painter.frame(asked)).abs().max() <= 1e-4
 
 
-def test_a_tiny_autoencoder_paints_as_in_the_stock_pipeline(tmp_path: Path) -> None:
-    folder = tiny_folder(tmp_path / "sd", "sd-turbo", tiny_vae=True)
-    painter = painter_of(folder)
+@pytest.mark.parametrize("family", ["sd-turbo", "pix2pix", "pix2pix-xl"])
+def test_a_tiny_autoencoder_paints_as_in_the_stock_pipeline(tmp_path: Path, family: str) -> None:
+    folder = tiny_folder(tmp_path / "sd", family, tiny_vae=True)
+    painter = painter_of(folder, steps=2)
     assert (stock(folder, painter, request(words=Words())) - painter.frame(request(words=Words()))).abs().max() <= 1e-4
+
+
+@pytest.mark.parametrize(("family", "factor"), [("pix2pix", 0.18215), ("pix2pix-xl", 0.13025), ("pix2pix-control", 0.18215)])
+def test_a_checkpoint_that_edits_is_shown_through_a_tiny_autoencoder_what_it_was_taught_with(tmp_path: Path, family: str, factor: float) -> None:
+    """The latents of a whole one, unscaled: a tiny one that gives just the whole one's, scaled as tiny ones' are, paints what the stock
+    pipeline paints with the whole one."""
+    folder = tiny_folder(tmp_path / "sd", family)
+    edit_json(folder / "vae" / "config.json", scaling_factor=factor)
+    checkpoint = opened(folder)
+    checkpoint.pipeline.vae = as_if_tiny(checkpoint.pipeline.vae)
+    painter, asked = PromptedPainter(checkpoint, replace(SPEC, steps=2)), request(words=Words("paper"))
+    assert (stock(folder, painter, asked) - painter.frame(asked)).abs().max() <= 1e-4
+
+
+def as_if_tiny(whole: diffusers.AutoencoderKL) -> diffusers.AutoencoderTiny:
+    """A tiny autoencoder that lost nothing of what it was made after."""
+
+    class Half(nn.Module):
+        def __init__(self, run: Callable[[torch.Tensor], torch.Tensor]) -> None:
+            super().__init__()
+            self.forward = run
+
+    tiny, factor = diffusers.AutoencoderTiny(encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4), whole.config.scaling_factor
+    assert tiny.config.scaling_factor == 1
+    tiny.encoder = Half(lambda pixels: whole.encode(pixels).latent_dist.mode() * factor)
+    tiny.decoder = Half(lambda latents: whole.decode(latents / factor).sample)
+    tiny.whole = whole
+    return tiny
 
 
 def test_settings_that_are_not_the_usual_ones_are_read_as_the_library_reads_them(tmp_path: Path) -> None:

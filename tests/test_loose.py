@@ -29,6 +29,8 @@ from tests.hostile import PICKLE
 from tests.loose_parts import coder_named, tiny_coder, words_named, written
 from tests.one_denoiser import NAMED, packed_file
 from tests.one_file import config, layout_of, part, unet_names
+from tests.test_controlnets import beside
+from tests.test_lone_controlnets import control_of, spelled
 from tests.test_places import use
 from tests.test_references import small_pictures  # noqa: F401 - a fixture of every test here
 from tests.test_single_files import SHIPPED, SPEC, file_of, folder_of, home, layouts, painted  # noqa: F401 - two are fixtures
@@ -237,6 +239,23 @@ def test_a_folder_of_the_family_is_asked_first(home: Path, tmp_path: Path, comfy
     lent = tiny_folder(tmp_path / "profile" / "checkpoints" / "mine", "flux", seed=3)
     opened(file, tmp_path / "profile", findings)
     assert any(f"all but the transformer comes from {lent}" in note for note in findings.notes)
+
+
+@pytest.mark.parametrize("lent", [False, True])
+def test_a_controlnet_goes_with_a_denoiser_that_lies_alone(home: Path, tmp_path: Path, comfy: Path, lent: bool) -> None:  # noqa: F811
+    """Whether the other parts lie alone too or a folder lends them; and it counts with them in the estimate."""
+    folder, profile = folder_of(home, "sd1"), tmp_path / "profile"
+    file, network = laid_apart(folder, "sd1", comfy), control_of(folder)
+    both = beside(Path(shutil.copytree(folder, tmp_path / "both")), network)
+    control = written(comfy / "controlnet" / "canny.safetensors", spelled(network, "trained"))
+    if lent:
+        shutil.copytree(folder, profile / "checkpoints" / "lender")
+        shutil.rmtree(comfy / "text_encoders")
+    spec = replace(SPEC, checkpoint=str(file), profile=str(profile), controlnet=control.stem)
+    found = cast("PromptedCheckpoint", open_checkpoint(file, None, str(profile), spec))
+    assert found.family == "sd-control" and torch.equal(painted(found), painted(opened(both, profile)))
+    told = sizes_of(next(one for one in found_in(profile) if one.path == file), spec).parts
+    assert told["controlnet"] == sum(weight.numel() for weight in network.parameters()) and told.keys() == found.parts.keys()
 
 
 @pytest.mark.parametrize("family", ["flux", "sd3", "sdxl", "sd2", "klein", "qwen-edit", "flux2"])

@@ -25,8 +25,10 @@ from models.prompted import stock_loading
 from tests.hostile import BASES, tensors
 from tests.loose_parts import tiny_coder, written
 from tests.test_families import opened
-from tests.test_single_files import file_of, home, layouts  # noqa: F401 - two are fixtures
+from tests.test_lone_controlnets import control_of, spelled
+from tests.test_single_files import file_of, folder_of, home, layouts  # noqa: F401 - two are fixtures
 from tests.tiny_families import tiny_folder
+from tests.tiny_loras import tiny_lora
 from ui.cli import status
 from ui.playing import DEMO
 
@@ -99,6 +101,25 @@ def test_a_file_is_loaded_by_the_library_too(home: Path, trace: Trace, family: s
     assert found["loaded_by"] == "the library" and found["equal"], found
 
 
+@pytest.mark.parametrize("sampler", ["own", "lcm", "hyper"])
+def test_a_sampler_that_was_asked_for_takes_the_librarys_settings(home: Path, trace: Trace, sampler: str) -> None:  # noqa: F811
+    found = looked_at(folder_of(home, "sd1"), trace, sampler=sampler, steps=2)
+    assert found["loaded_by"] == "the library" and found["equal"], found
+
+
+@pytest.mark.parametrize("kind", ["folder", "diffusers", "trained"])
+def test_a_controlnet_that_lies_alone_is_loaded_by_the_library_too(home: Path, trace: Trace, tmp_path: Path, kind: str) -> None:  # noqa: F811
+    network, place = control_of(folder_of(home, "sd1")), tmp_path / "canny"
+    if kind == "folder":
+        network.save_pretrained(place, variant="fp16")
+    else:
+        place = written(tmp_path / "canny.safetensors", spelled(network, kind))
+    found = looked_at(file_of(home, "sd1"), trace, controlnet=str(place), steps=2)
+    assert found["loaded_by"] == "the library" and found["equal"], found
+    otherwise = looked_at(folder_of(home, "sd1"), trace, lambda painter: painter.pipeline.controlnet.conv_in.weight.data.mul_(2), controlnet=str(place), steps=2)
+    assert otherwise["loaded_by"] == "the library" and not otherwise["equal"]
+
+
 def test_where_the_library_cannot_load_it_is_said_why(home: Path, folder: Path, trace: Trace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     assert looked_at(file_of(home, "lcm"), trace)["loaded_by"] == "us: the library does not find all that its networks need in it"
     called = copy(file_of(home, "sd1"), tmp_path / "sd1.weights")
@@ -106,7 +127,10 @@ def test_where_the_library_cannot_load_it_is_said_why(home: Path, folder: Path, 
     tiny = written(tmp_path / "taesd.safetensors", tiny_coder().state_dict())
     found = looked_at(tiny_folder(tmp_path / "sd", "sd1"), trace, vae=str(tiny))
     assert found["loaded_by"] == "the library, but for the autoencoder taesd.safetensors" and found["equal"]
-    assert looked_at(folder, trace, sampler="lcm")["loaded_by"] == "us: LoRAs or another sampler are on"
+    (seldom := tmp_path / "canny.sft").write_bytes(written(tmp_path / "canny.safetensors", spelled(control_of(folder_of(home, "sd1")), "trained")).read_bytes())
+    assert looked_at(folder_of(home, "sd1"), trace, controlnet=str(seldom))["loaded_by"] == "us: of single files the library is given those that end with .safetensors"
+    lora = tiny_lora(opened(folder).pipeline).write(tmp_path / "hat.safetensors")
+    assert looked_at(folder, trace, loras=((str(lora), 1.0),))["loaded_by"] == "us: LoRAs are on"
     monkeypatch.setattr(stock_loading, "free_on", lambda device: (device, 1000))
     assert looked_at(folder, trace)["loaded_by"] == "us: there is no memory for its weights twice"
     monkeypatch.undo()

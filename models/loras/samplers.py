@@ -77,3 +77,12 @@ def fast_sampler(wish: str, hints: Sequence[str], family: Family) -> Sampler | N
         shifted = name == "lightning" and family.name.startswith("qwen")
         return replace(sampler, scheduler=_made("FlowMatchEulerDiscreteScheduler", **FLOW) if shifted else None)
     return sampler
+
+
+def sampled(pipeline: Any, family: Family, sampler: Sampler | None) -> Family:
+    """Put the sampler's scheduler on the pipeline; None: all stays. The family as it is painted with then."""
+    if sampler is None:
+        return family
+    if sampler.scheduler is not None:
+        pipeline.scheduler = sampler.scheduler(pipeline.scheduler.config)
+    return sampler.row(family)

@@ -30,7 +30,7 @@ from models.families import Family
 from models.findings import Findings
 from models.limits import limited_memory
 from models.loras.reading import LoraFile, read_lora
-from models.loras.samplers import Sampler, fast_sampler
+from models.loras.samplers import fast_sampler, sampled
 
 HALF = re.compile(r"(?P<layer>.+)\.lora_(?P<side>[AB])\.weight")
 
@@ -81,7 +81,7 @@ def worn(pipeline: Any, family: Family, spec: PainterSpec) -> tuple[Loras, Famil
     infos = [LoraInfo(name, file.sha256, weight) for (name, weight), file in zip(spec.weights, files, strict=True)]
     counting = [file.hints for file, info in zip(files, infos, strict=True) if info.weight]
     sampler = fast_sampler(spec.sampler, counting, family)
-    return Loras(pipeline, infos), _sampled(pipeline, family, sampler)
+    return Loras(pipeline, infos), sampled(pipeline, family, sampler)
 
 
 def _read(path: Path) -> LoraFile:
@@ -191,14 +191,6 @@ def _put_in_words(encoder: Any, halves: Mapping[str, Tensor], slot: str) -> None
 
 def _of(component: str, halves: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(f"{component}."): half for name, half in halves.items() if name.startswith(f"{component}.")}
-
-
-def _sampled(pipeline: Any, family: Family, sampler: Sampler | None) -> Family:
-    if sampler is None:
-        return family
-    if sampler.scheduler is not None:
-        pipeline.scheduler = sampler.scheduler(pipeline.scheduler.config)
-    return sampler.row(family)
 
 
 def _slot(index: int) -> str:

@@ -8,17 +8,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.autoencoders import TINY, scaling
+from models.families import Family
 from models.graphs import Graphs, Static
 
 
 class Coder:
-    """vae: an AutoencoderKL or an AutoencoderTiny of diffusers, in the painter's number format; graphs: captures it, where
+    """pipeline: holds an AutoencoderKL or an AutoencoderTiny of diffusers, in the painter's number format; graphs: captures it, where
     there are any."""
 
-    def __init__(self, vae: Any, factor: int, graphs: Graphs | None = None) -> None:
-        self.vae, self._checked = vae, True
-        self.factor = factor  # pixels a latent cell, along each side
-        self.local = type(vae).__name__ == "AutoencoderTiny"  # sees no further than its convolutions: crops decode as the frame
+    def __init__(self, pipeline: Any, family: Family, graphs: Graphs | None = None) -> None:
+        vae = self.vae = pipeline.vae
+        self._checked = True
+        self.factor: int = pipeline.vae_scale_factor  # pixels a latent cell, along each side
+        self.local = type(vae).__name__ == TINY  # sees no further than its convolutions: crops decode as the frame
+        self._whole = vae.config.scaling_factor / scaling(family) if self.local else 1.0  # what makes unscaled latents a whole one's
         self.dtype = vae.dtype
         mean, deviation = (getattr(vae.config, name, None) for name in ("latents_mean", "latents_std"))
         self._scaling = (mean, deviation) if mean is not None and deviation is not None else None
@@ -55,8 +59,8 @@ class Coder:
         return self._brought[key]
 
     def mode(self, pixels: Tensor) -> Tensor:
-        """The most likely latents, unscaled, as InstructPix2Pix was shown them."""
-        return self._unscaled(pixels, None).to(self.dtype)
+        """The most likely latents as a whole autoencoder gives them, unscaled: so InstructPix2Pix was shown them."""
+        return (self._unscaled(pixels, None) * self._whole).to(self.dtype)
 
     def _unscaled(self, pixels: Tensor, noise: Tensor | None) -> Tensor:
         return self._tried(self._encoded, pixels, noise)

@@ -72,7 +72,7 @@ class PromptedPainter:
         # Networks that come and go, as a thrifty plan has it, lie nowhere for long: no graph could read them.
         self.graphs = Graphs(device, (*spec.without, *([GRAPHS] if self.placement.plan.offload != "none" else [])))
         self._watch = Stopwatch(device)
-        self._coder = Coder(self.pipeline.vae, self.pipeline.vae_scale_factor, self.graphs)
+        self._coder = Coder(self.pipeline, self.family, self.graphs)
         steps = spec.steps or self.family.steps
         self._run = self._run_of(self.family, steps)
         self._crops = CropPainting(self.pipeline, self.family, self._coder, self._run, self.graphs)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.painter import Pixels
+from models.autoencoders import TINY, scaling
 from models.families import Family
 from models.prompted.telling import NEGATIVE
 
@@ -34,7 +35,17 @@ def stock_frame(pipeline: Any, family: Family, prompt: str, picture: Pixels, ste
         settings |= {"control_image": shown, "controlnet_conditioning_scale": family.control, "guess_mode": False}
     generator = torch.Generator().manual_seed(seed)
     with _painting(pipeline, family, shown) as stock:
-        return stock(**told, image=shown, generator=generator, output_type="pt", **settings).images.float().cpu()  # type: ignore[no-any-return]
+        return stock(**told, image=_handed(stock, family, shown), generator=generator, output_type="pt", **settings).images.float().cpu()  # type: ignore[no-any-return]
+
+
+def _handed(pipeline: Any, family: Family, picture: Tensor) -> Tensor:
+    """What a stock pipeline takes for the picture, float (1, 3, H, W) in [0, 1]. Those of InstructPix2Pix show their U-Net latents as the
+    autoencoder gives them, which of a tiny one are scaled: they are handed them as a whole one gives them, which they take as well."""
+    if not family.edits or type(pipeline.vae).__name__ != TINY:
+        return picture
+    with torch.no_grad():
+        latents: Tensor = pipeline.vae.encode((2 * picture - 1).to(pipeline.vae.device, pipeline.vae.dtype)).latents
+    return latents * pipeline.vae.config.scaling_factor / scaling(family)
 
 
 @contextmanager

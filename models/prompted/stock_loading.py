@@ -7,6 +7,7 @@ read, nothing is asked of a hub, and no code of a checkpoint's is run.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,15 +17,18 @@ import torch
 
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
-from models.catalog import resolve
+from models.catalog import control_of, resolve
+from models.controlnets import ControlNet
 from models.facts import free_on
 from models.families import Family
 from models.findings import Findings
 from models.layout import Layout, clip_tables, tables_of
+from models.loras.samplers import fast_sampler, sampled
 from models.prompted.opening import OPEN, unused
 from models.single_file import contents_of
 from models.survey import INDEX
 from models.weight_files import files_of, opened_file
+from models.whole import CONFIG
 
 if TYPE_CHECKING:
     from models.prompted.painter import PromptedPainter
@@ -47,8 +51,12 @@ def stock_of(painter: PromptedPainter, spec: PainterSpec) -> Stock:
         return Stock(painter.pipeline, f"us: {why}")
     path = resolve(spec.checkpoint, spec.profile)
     try:
-        pipeline = (library_folder if path.is_dir() else library_file)(path, painter.family, torch_dtype=painter.placement.dtype)
+        how: dict[str, Any] = {"torch_dtype": painter.placement.dtype}
+        if (control := control_of(spec)) is not None:
+            how |= {control.part: library_controlnet(control, painter.pipeline.controlnet.config, **how)}
+        pipeline = (library_folder if path.is_dir() else library_file)(path, painter.family, **how)
         pipeline.to(painter.placement.device)
+        sampled(pipeline, painter.family, fast_sampler(spec.sampler, (), painter.family))
     except _Lacking as error:
         return Stock(painter.pipeline, f"us: {error}")
     except NotImplementedError:  # torch's word for a network that stayed without weights
@@ -67,17 +75,15 @@ class _Lacking(CheckpointError):
 def library_folder(folder: Path, family: Family, **settings: Any) -> Any:
     """Of a diffusers folder: with the library's tokenizers, scheduler and spelling of tensors. One that holds the parts where the stock
     pipeline has no place for them all; `stock_frame` puts the stock one together of those. settings: of the library's loading."""
-    half = any(HALF in file.name for file in files_of(folder / "unet", OPEN))
     cls = _class(family)
-    found = cls.from_pretrained(folder, local_files_only=True, use_safetensors=True, variant="fp16" if half else None, **unused(cls, {}), **settings)
+    found = cls.from_pretrained(folder, **_there(files_of(folder / "unet", OPEN)), **unused(cls, {}), **settings)
     found.set_progress_bar_config(disable=True)
     return found
 
 
 def library_file(path: Path, family: Family, **settings: Any) -> Any:
     """Of a file that holds all parts, with the settings and words that ship here; the rest as of `library_folder`."""
-    if path.suffix != FILE:
-        raise _Lacking(f"of single files the library is given those that end with {FILE}")
+    _named_right(path)
     with opened_file(path) as file:
         told = contents_of(file, Findings()).layout
     if told is None:
@@ -90,6 +96,27 @@ def library_file(path: Path, family: Family, **settings: Any) -> Any:
     return found
 
 
+def library_controlnet(control: ControlNet, config: Mapping[str, Any], **settings: Any) -> Any:
+    """A ControlNet that lies alone. config: its settings, which a file does not say; the rest as of `library_folder`."""
+    if control.place.is_dir():
+        return diffusers.ControlNetModel.from_pretrained(control.place, **_there([control.path]), **settings)
+    _named_right(control.path)
+    with TemporaryDirectory(prefix="pixelos-layout-") as home:
+        (Path(home) / CONFIG).write_text(json.dumps({**config}))
+        return diffusers.ControlNetModel.from_single_file(str(control.path), config=home, local_files_only=True, **settings)
+
+
+def _there(weights: Sequence[Path]) -> dict[str, Any]:
+    """How the library is to load a folder: what lies there, no pickles, and a network's weights as they are called."""
+    half = any(HALF in file.name for file in weights)
+    return {"local_files_only": True, "use_safetensors": True, "variant": "fp16" if half else None}
+
+
+def _named_right(path: Path) -> None:
+    if path.suffix != FILE:
+        raise _Lacking(f"of single files the library is given those that end with {FILE}")
+
+
 def _networks(pipeline: Any) -> list[torch.nn.Module]:
     return [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
 
@@ -100,10 +127,8 @@ def _class(family: Family) -> Any:
 
 def _ours_alone(painter: PromptedPainter, spec: PainterSpec) -> str:
     """Why what the library loads would not be what paints; "" where it would."""
-    if spec.loras or spec.sampler != "auto":
-        return "LoRAs or another sampler are on"
-    if spec.controlnet:
-        return "a ControlNet stands beside it that lies alone"
+    if spec.loras:
+        return "LoRAs are on"
     if painter.placement.plan.packed or painter.placement.plan.dtype == "int8":
         return "weights lie in fewer bits here than in the files"
     held = sum(tensor.nbytes for part in _networks(painter.pipeline) for tensor in part.parameters())

@@ -187,7 +187,7 @@ class Adapting:
 
     @cached_property
     def _coder(self) -> Coder:
-        return Coder(self.checkpoint.pipeline.vae, self.checkpoint.pipeline.vae_scale_factor)
+        return Coder(self.checkpoint.pipeline, self.checkpoint.row)
 
 
 class PairLooks:
