@@ -31,7 +31,7 @@ from tests.test_references import PART, small_pictures  # noqa: F401 - a fixture
 from tests.test_references import opened as reference_opened
 from tests.test_references import request as reference_request
 from tests.tiny_families import folder_of
-from tests.tiny_loras import Lora, as_kohya, merged, scaled, tiny_lora
+from tests.tiny_loras import WORDS, Lora, as_kohya, merged, scaled, tiny_lora
 from ui.options import Choice
 
 PLAIN = Words("dark blue")
@@ -47,8 +47,8 @@ def home(checkpoints: Path) -> Path:
     return checkpoints
 
 
-def lora_of(folder: Path, to: Path, words: bool = False, change: Callable[[Lora], Lora] = lambda lora: lora, seed: int = 0) -> Path:
-    return change(tiny_lora(pipeline_of(folder), seed, words)).write(to)
+def lora_of(folder: Path, to: Path, change: Callable[[Lora], Lora] = lambda lora: lora, seed: int = 0) -> Path:
+    return change(tiny_lora(pipeline_of(folder), seed)).write(to)
 
 
 @cache
@@ -89,7 +89,7 @@ def test_the_whole_frame_is_the_stock_pipelines_with_the_same_loras(home: Path, 
 def test_every_flavour_counts_as_much_as_in_the_stock_pipeline(home: Path, tmp_path: Path) -> None:
     """As sd-scripts saves it, with an alpha; as diffusers does, scaled in words, by the rank and by the root of it."""
     flavours: tuple[Callable[[Lora], Lora], ...] = (
-        lambda lora: as_kohya(lora, alpha=2), lambda lora: scaled(lora, lora_alpha=8), lambda lora: scaled(lora, lora_alpha=8, use_rslora=True),
+        lambda lora: as_kohya(lora, 2), lambda lora: scaled(lora, lora_alpha=8), lambda lora: scaled(lora, lora_alpha=8, use_rslora=True),
     )  # fmt: skip
     files = [(lora_of(home / "sd1", tmp_path / f"{i}.safetensors", change=flavour, seed=i), 0.5 - i) for i, flavour in enumerate(flavours)]
     painter = painter_of(home / "sd1", steps=1, loras=given(*files))
@@ -97,14 +97,19 @@ def test_every_flavour_counts_as_much_as_in_the_stock_pipeline(home: Path, tmp_p
     assert (stock(home / "sd1", painter, asked, wears(*files)) - painter.frame(asked)).abs().max() <= 1e-4
 
 
-def test_a_text_encoders_layers_count_too(home: Path, tmp_path: Path) -> None:
-    """Against the weights with the LoRA added by hand: the library's own way asks for a peft that is not there yet."""
-    lora = tiny_lora(opened(home / "sd1").pipeline, words=True)
-    path = as_kohya(lora).write(tmp_path / "a.safetensors")
-    painter = painter_of(home / "sd1", steps=1, loras=given((path, 0.5)))
+@pytest.mark.parametrize(("family", "words", "ranks", "alphas"), [
+    ("sd1", ("q_proj", "fc1"), (4,), (4,)), ("sd1", ("q_proj",), (4, 8), (4, 2, 1)), ("sdxl", WORDS, (4, 8), (2, 4, 1)),
+])  # fmt: skip
+def test_text_encoders_layers_count_as_much_as_their_alphas_say(
+    home: Path, tmp_path: Path, family: str, words: tuple[str, ...], ranks: tuple[int, ...], alphas: tuple[float, ...]
+) -> None:
+    """Against the weights with the LoRA added by hand: the library's own way takes one alpha for nearly all, and q only beside `out_proj`."""
+    lora = tiny_lora(pipeline_of(home / family), words=words, ranks=ranks)
+    path = as_kohya(lora, *alphas).write(tmp_path / "a.safetensors")
+    painter = painter_of(home / family, steps=1, loras=given((path, 0.5)))
     asked = request(words=PLAIN)
     found = painter.frame(asked)
-    assert (stock(home / "sd1", painter, asked, lambda pipeline: merged(pipeline, lora, 0.5)) - found).abs().max() <= 1e-4
+    assert (stock(home / family, painter, asked, lambda pipeline: merged(pipeline, lora, 0.5, *alphas)) - found).abs().max() <= 1e-4
     assert (painter.frame(replace(asked, weights=(("a", 0.1),))) - found).abs().max() > 1e-3  # words are encoded anew then
     assert torch.equal(painter.frame(replace(asked, weights=(("a", 0.5),))), found)
 

@@ -26,9 +26,10 @@ from tests.hostile import BASES, tensors
 from tests.loose_parts import tiny_coder, written
 from tests.test_families import opened
 from tests.test_lone_controlnets import control_of, spelled
+from tests.test_loras import given
 from tests.test_single_files import file_of, folder_of, home, layouts  # noqa: F401 - two are fixtures
 from tests.tiny_families import tiny_folder
-from tests.tiny_loras import tiny_lora
+from tests.tiny_loras import WORDS, as_kohya, scaled, tiny_lora
 from ui.cli import status
 from ui.playing import DEMO
 
@@ -120,6 +121,17 @@ def test_a_controlnet_that_lies_alone_is_loaded_by_the_library_too(home: Path, t
     assert otherwise["loaded_by"] == "the library" and not otherwise["equal"]
 
 
+@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+def test_loras_are_loaded_by_the_library_too(home: Path, trace: Trace, tmp_path: Path, family: str) -> None:  # noqa: F811
+    place = folder_of(home, family)
+    first = as_kohya(tiny_lora(opened(place).pipeline, words=WORDS), 2).write(tmp_path / "lcm.safetensors")
+    second = tiny_lora(opened(place).pipeline, 1, ranks=(4, 8)).write(tmp_path / "hat.safetensors")
+    found = looked_at(place, trace, loras=given((first, 0.7), (second, -0.3)))
+    assert found["loaded_by"] == "the library" and found["equal"], found
+    otherwise = looked_at(place, trace, lambda painter: painter.pipeline.set_adapters(["lora_0"], [0.7]), loras=given((first, 0.7), (second, -0.3)))
+    assert otherwise["loaded_by"] == "the library" and not otherwise["equal"]
+
+
 def test_where_the_library_cannot_load_it_is_said_why(home: Path, folder: Path, trace: Trace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     assert looked_at(file_of(home, "lcm"), trace)["loaded_by"] == "us: the library does not find all that its networks need in it"
     called = copy(file_of(home, "sd1"), tmp_path / "sd1.weights")
@@ -129,8 +141,11 @@ def test_where_the_library_cannot_load_it_is_said_why(home: Path, folder: Path, 
     assert found["loaded_by"] == "the library, but for the autoencoder taesd.safetensors" and found["equal"]
     (seldom := tmp_path / "canny.sft").write_bytes(written(tmp_path / "canny.safetensors", spelled(control_of(folder_of(home, "sd1")), "trained")).read_bytes())
     assert looked_at(folder_of(home, "sd1"), trace, controlnet=str(seldom))["loaded_by"] == "us: of single files the library is given those that end with .safetensors"
-    lora = tiny_lora(opened(folder).pipeline).write(tmp_path / "hat.safetensors")
-    assert looked_at(folder, trace, loras=((str(lora), 1.0),))["loaded_by"] == "us: LoRAs are on"
+    lora = tiny_lora(opened(folder).pipeline, words=("q_proj", "fc1"))
+    for uneven in (as_kohya(lora, 4, 2), scaled(lora, lora_alpha=2)):
+        assert looked_at(folder, trace, loras=given((uneven.write(tmp_path / "hat.safetensors"), 1.0)))["loaded_by"].startswith("us: a LoRA has several alphas")
+    partly = as_kohya(lora).write(tmp_path / "hat.safetensors")
+    assert looked_at(folder, trace, loras=given((partly, 1.0)))["loaded_by"] == "us: the library leaves out layers of a LoRA"
     monkeypatch.setattr(stock_loading, "free_on", lambda device: (device, 1000))
     assert looked_at(folder, trace)["loaded_by"] == "us: there is no memory for its weights twice"
     monkeypatch.undo()

@@ -49,7 +49,8 @@ class Pair(NamedTuple):
 @dataclass(frozen=True)
 class LoraFile:
     """tensors: float32, by their names in the file, as strong as a weight of 1 makes them; pairs: by layer, as the file spells it; rank: the largest;
-    origin: what it was made for, in words, "" where nothing tells; hints: what it is called, folded."""
+    origin: what it was made for, in words, "" where nothing tells; hints: what it is called, folded; even: whether one alpha, if any,
+    is that of all layers, and its header says nothing of how it is scaled."""
 
     path: Path
     sha256: str
@@ -58,6 +59,7 @@ class LoraFile:
     rank: int
     origin: str
     hints: str
+    even: bool
 
     @property
     def parameters(self) -> int:
@@ -92,12 +94,14 @@ def read_lora(path: Path, findings: Findings | None = None) -> LoraFile:
             tensors = _finite(file, digest)
             findings.tell("finite", "all")
     with findings.row("ranks"):
-        _take_in(path, tensors, pairs, ranks, scales)
+        alphas = _alphas(path, tensors)
+        _take_in(path, tensors, pairs, ranks, scales, alphas)
     with findings.row("family"):
         made_for = origin(file.entries, file.metadata)
         findings.tell("family", made_for or "not told: give the checkpoint too, to see whether it fits")
     hints = " ".join((path.stem, *(file.metadata.get(key, "")[:200] for key in CALLED))).casefold()
-    return LoraFile(path, digest.hexdigest(), tensors, pairs, max(ranks.values()), made_for, hints)
+    even = not alphas or (len(alphas) == len(pairs) and len({*alphas.values()}) == 1)
+    return LoraFile(path, digest.hexdigest(), tensors, pairs, max(ranks.values()), made_for, hints, even and SCALING not in file.metadata)
 
 
 def _pairs(path: Path, entries: Mapping[str, Entry]) -> dict[str, Pair]:
@@ -152,20 +156,27 @@ def _finite(file: SafetensorsFile, digest: Any) -> dict[str, Tensor]:
     return tensors
 
 
+def _alphas(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, float]:
+    """The alphas among the tensors, by their names in the file."""
+    alphas = {name: tensor for name, tensor in tensors.items() if ALPHA.fullmatch(name)}
+    for name, tensor in alphas.items():
+        if tensor.numel() != 1:
+            raise CheckpointError(f"{path}: {name} holds {tensor.numel()} numbers, wanted one; get a clean copy")
+    return {name: float(tensor) for name, tensor in alphas.items()}
+
+
 def _take_in(
-    path: Path, tensors: dict[str, Tensor], pairs: Mapping[str, Pair], ranks: Mapping[str, int], scales: Mapping[str, float]
+    path: Path, tensors: dict[str, Tensor], pairs: Mapping[str, Pair], ranks: Mapping[str, int], scales: Mapping[str, float], alphas: Mapping[str, float]
 ) -> None:
     """Multiply every layer with how it is scaled, once; an alpha is its rank from then on, which scales nothing."""
     for layer, scale in scales.items():
         tensors[pairs[layer].up] *= scale
     bare = {_bare(layer): layer for layer in ranks}
-    for name, tensor in tensors.items():
-        if found := ALPHA.fullmatch(name):
-            if tensor.numel() != 1:
-                raise CheckpointError(f"{path}: {name} holds {tensor.numel()} numbers, wanted one; get a clean copy")
-            layer = found["layer"] if found["layer"] in ranks else bare[found["layer"]]
-            tensors[pairs[layer].up] *= _bounded_scale(path, name, float(tensor), ranks[layer])
-            tensors[name] = torch.full_like(tensor, ranks[layer])
+    for name, alpha in alphas.items():
+        layer = name.removesuffix(".alpha")
+        layer = layer if layer in ranks else bare[layer]
+        tensors[pairs[layer].up] *= _bounded_scale(path, name, alpha, ranks[layer])
+        tensors[name] = torch.full_like(tensors[name], ranks[layer])
 
 
 def _bounded_scale(path: Path, name: str, alpha: float, under: float) -> float:

@@ -1,8 +1,10 @@
 """LoRAs on a checkpoint: fitted layer by layer before any of them is taken in, then weighed while it paints.
 
-diffusers and peft convert the names, put the matrices in and scale them. (Text encoders are handed to peft directly:
-transformers' own way to it asks for a peft that is newer than any there is.) What they would pass over with a warning (a
-layer that is not there, one of another shape) is refused here first: half a LoRA paints something nobody asked for.
+diffusers and peft convert the names and put the matrices in. What they would pass over with a warning (a layer that is not
+there, one of another shape) is refused here first: half a LoRA paints something nobody asked for. Two things the library
+makes otherwise of sd-scripts' files than these say, so they are done here. Where alphas differ within a network, it takes the most
+common one for nearly all layers, because it looks for the others under names that no layer has: they are multiplied in as a
+file is read. And of a text encoder it takes q, k and v only where some `out_proj` is changed too: those are handed to peft directly.
 """
 
 from __future__ import annotations
@@ -30,16 +32,16 @@ from models.families import Family
 from models.findings import Findings
 from models.limits import limited_memory
 from models.loras.reading import LoraFile, read_lora
-from models.loras.samplers import fast_sampler, sampled
+from models.loras.samplers import Sampler, fast_sampler, sampled
 
 HALF = re.compile(r"(?P<layer>.+)\.lora_(?P<side>[AB])\.weight")
 
 
 class Loras:
-    """What a pipeline wears. infos: name, SHA-256 and weight of each, as they are now."""
+    """What a pipeline wears. infos: name, SHA-256 and weight of each, as they are now; sampler: what they or the user asked for."""
 
-    def __init__(self, pipeline: Any, infos: Sequence[LoraInfo] = ()) -> None:
-        self.infos = tuple(infos)
+    def __init__(self, pipeline: Any, infos: Sequence[LoraInfo] = (), sampler: Sampler | None = None) -> None:
+        self.infos, self.sampler = tuple(infos), sampler
         self._pipeline = pipeline
         if self.infos:
             self._set()
@@ -55,7 +57,7 @@ class Loras:
         return True
 
     def _set(self) -> None:
-        self._pipeline.set_adapters([_slot(i) for i in range(len(self.infos))], [info.weight for info in self.infos])
+        self._pipeline.set_adapters([slot_of(i) for i in range(len(self.infos))], [info.weight for info in self.infos])
 
 
 def takes_loras(family: Family) -> bool:
@@ -69,7 +71,7 @@ def takes_loras(family: Family) -> bool:
 def worn(pipeline: Any, family: Family, spec: PainterSpec) -> tuple[Loras, Family]:
     """Put the LoRAs of `spec` on the pipeline. The family's row comes back as they make it: its steps and guidance may
     be another's. Raises CheckpointError where one is not sound, does not fit, or is there twice."""
-    files = [_read(path_said(path, CheckpointError)) for path, _ in spec.loras]
+    files = read_loras(spec)
     known: dict[str, Path] = {}
     for file in files:
         if (other := known.setdefault(file.sha256, file.path)) is not file.path:
@@ -77,16 +79,19 @@ def worn(pipeline: Any, family: Family, spec: PainterSpec) -> tuple[Loras, Famil
     layers = [fitted(pipeline, family, file) for file in files]
     for i, (file, expected) in enumerate(zip(files, layers, strict=True)):
         with limited_memory(file.path):
-            _put_in(pipeline, family, file, _slot(i), expected)
+            _put_in(pipeline, family, file, slot_of(i), expected)
     infos = [LoraInfo(name, file.sha256, weight) for (name, weight), file in zip(spec.weights, files, strict=True)]
     counting = [file.hints for file, info in zip(files, infos, strict=True) if info.weight]
     sampler = fast_sampler(spec.sampler, counting, family)
-    return Loras(pipeline, infos), sampled(pipeline, family, sampler)
+    return Loras(pipeline, infos, sampler), sampled(pipeline, family, sampler)
 
 
-def _read(path: Path) -> LoraFile:
-    with limited_memory(path):
-        return read_lora(path)
+def read_loras(spec: PainterSpec) -> list[LoraFile]:
+    files = []
+    for path in (path_said(path, CheckpointError) for path, _ in spec.loras):
+        with limited_memory(path):
+            files.append(read_lora(path))
+    return files
 
 
 def fitted(pipeline: Any, family: Family, lora: LoraFile, findings: Findings | None = None) -> set[str]:
@@ -168,15 +173,17 @@ def _put_in(pipeline: Any, family: Family, lora: LoraFile, slot: str, expected: 
         raise
     except Exception as error:
         raise _misfit(lora, family, _short(error)) from error
-    taken = {
+    if others := taken(pipeline, slot) ^ expected:
+        raise CheckpointError(f"{lora.path} was not taken in whole: {sorted(others)[0]} among {len(others)} layers; get a clean copy")
+
+
+def taken(pipeline: Any, slot: str) -> set[str]:
+    """The layers that the LoRA in a slot changes, by component and name."""
+    return {
         f"{component}.{name}"
         for component in pipeline._lora_loadable_modules if isinstance(network := getattr(pipeline, component, None), nn.Module)
         for name, module in network.named_modules() if slot in getattr(module, "lora_A", {})
     }  # fmt: skip
-    if taken != expected:
-        raise CheckpointError(
-            f"{lora.path} was not taken in whole: {sorted(taken ^ expected)[0]} among {len(taken ^ expected)} layers; get a clean copy"
-        )
 
 
 def _put_in_words(encoder: Any, halves: Mapping[str, Tensor], slot: str) -> None:
@@ -193,7 +200,7 @@ def _of(component: str, halves: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(f"{component}."): half for name, half in halves.items() if name.startswith(f"{component}.")}
 
 
-def _slot(index: int) -> str:
+def slot_of(index: int) -> str:
     return f"lora_{index}"
 
 

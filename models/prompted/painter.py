@@ -59,7 +59,7 @@ class PromptedPainter:
 
     def __init__(self, checkpoint: PromptedCheckpoint, spec: PainterSpec) -> None:
         self.family, self.pipeline, self._spec = checkpoint.row, checkpoint.pipeline, spec
-        self._loras, self.coder = checkpoint.loras, checkpoint.coder
+        self.loras, self.coder = checkpoint.loras, checkpoint.coder
         device = device_of(spec.device)
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
@@ -95,7 +95,7 @@ class PromptedPainter:
         self.on_preview: OnPreview | None = None
         self._last = first_request(spec.size, self._frame.whole)
         if spec.compiled:
-            self.info = self.placement.compiled(self._try, steady=self._loras is None).told_in(self.info)
+            self.info = self.placement.compiled(self._try, steady=self.loras is None).told_in(self.info)
         batches = [[Rect(0, 0, *size)] for size in (*self.cells.sizes, spec.size)]
         batches += [batches[0] * PAIR] * (self.at_once == PAIR)
         unseen = [partial(self._paint_unseen, areas, longer=longer) for longer in (False, True) for areas in batches]
@@ -245,8 +245,8 @@ class PromptedPainter:
 
     def _weigh(self, request: PaintRequest) -> None:
         """LoRAs count as the request says, from now on; they may have changed how words are encoded."""
-        if self._loras is not None and self._loras.weigh(request.weights):
-            self.info = replace(self.info, loras=self._loras.infos)
+        if self.loras is not None and self.loras.weigh(request.weights):
+            self.info = replace(self.info, loras=self.loras.infos)
             self.telling.told = None
             self.graphs.renew()  # how much a LoRA counts is in what was captured
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import diffusers
 import torch
+from safetensors.torch import load_file
 
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
@@ -23,7 +24,9 @@ from models.facts import free_on
 from models.families import Family
 from models.findings import Findings
 from models.layout import Layout, clip_tables, tables_of
-from models.loras.samplers import fast_sampler, sampled
+from models.loras.reading import LoraFile
+from models.loras.samplers import sampled
+from models.loras.wearing import Loras, fitted, read_loras, slot_of, taken
 from models.prompted.opening import OPEN, unused
 from models.single_file import contents_of
 from models.survey import INDEX
@@ -56,7 +59,10 @@ def stock_of(painter: PromptedPainter, spec: PainterSpec) -> Stock:
             how |= {control.part: library_controlnet(control, painter.pipeline.controlnet.config, **how)}
         pipeline = (library_folder if path.is_dir() else library_file)(path, painter.family, **how)
         pipeline.to(painter.placement.device)
-        sampled(pipeline, painter.family, fast_sampler(spec.sampler, (), painter.family))
+        if painter.loras is not None:
+            sampled(pipeline, painter.family, painter.loras.sampler)
+            library_loras(pipeline, painter.family, read_loras(spec))
+            Loras(pipeline, painter.loras.infos)
     except _Lacking as error:
         return Stock(painter.pipeline, f"us: {error}")
     except NotImplementedError:  # torch's word for a network that stayed without weights
@@ -106,6 +112,18 @@ def library_controlnet(control: ControlNet, config: Mapping[str, Any], **setting
         return diffusers.ControlNetModel.from_single_file(str(control.path), config=home, local_files_only=True, **settings)
 
 
+def library_loras(pipeline: Any, family: Family, loras: Sequence[LoraFile]) -> None:
+    """Put LoRAs on a stock pipeline, by the library's own reading of their tensors; what their headers say never reaches it. Raises _Lacking
+    for one of which the library makes something else than it says: see `models.loras.wearing`."""
+    for i, lora in enumerate(loras):
+        if not lora.even:
+            raise _Lacking("a LoRA has several alphas or tells its scale in its header, and the library would scale it otherwise")
+        expected = fitted(pipeline, family, lora)
+        pipeline.load_lora_weights(load_file(lora.path), adapter_name=slot_of(i))
+        if taken(pipeline, slot_of(i)) != expected:
+            raise _Lacking("the library leaves out layers of a LoRA")
+
+
 def _there(weights: Sequence[Path]) -> dict[str, Any]:
     """How the library is to load a folder: what lies there, no pickles, and a network's weights as they are called."""
     half = any(HALF in file.name for file in weights)
@@ -127,8 +145,6 @@ def _class(family: Family) -> Any:
 
 def _ours_alone(painter: PromptedPainter, spec: PainterSpec) -> str:
     """Why what the library loads would not be what paints; "" where it would."""
-    if spec.loras:
-        return "LoRAs are on"
     if painter.placement.plan.packed or painter.placement.plan.dtype == "int8":
         return "weights lie in fewer bits here than in the files"
     held = sum(tensor.nbytes for part in _networks(painter.pipeline) for tensor in part.parameters())
