@@ -30,7 +30,7 @@ from models.relief import Relief
 
 CHANNELS = 3 * PIXELS
 PLACE = 22  # channels that say where on the screen a cell is
-STRIP = 1024  # cells
+STRIP = 2048  # cells: fewer, larger strips wake threads less often
 UNKNOWN = 30.0  # what is not remembered cannot be picked
 NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pixel begins to leave its role
 MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
