@@ -133,7 +133,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         tokens: int = 14,
         widths: tuple[int, int, int] = (64, 128, 192),
         blocks: Rows = (1, 0, 0, 1, 2),
-        inner: Rows = AS_OUTSIDE,
+        inner: Rows = (24, 0, 0, 16, 32),
         memories: int = MEMORIES,
         given_palette: int = 1,
         corners: int = 3,

@@ -242,7 +242,7 @@ def train(
         str | None, typer.Option(metavar="N,N,N,N,N", help="Of the painter, down, deepest and up: fewer paint faster (1,0,0,1,2).")
     ] = None,
     inner: Annotated[
-        str | None, typer.Option(metavar="N,N,N,N,N", help="Channels within those blocks, row by row, 0: as many as outside (0,0,0,0,0).")
+        str | None, typer.Option(metavar="N,N,N,N,N", help="Channels within those blocks, row by row, 0: as many as outside (24,0,0,16,32).")
     ] = None,
     guide_dropped: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Of what events explain, learned without a guide (0.9).")
