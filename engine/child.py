@@ -69,10 +69,10 @@ BEAT_S, METER_S = 0.25, 1.0
 QUIET_S = 0.03  # without a letter, until the painter gets on with what makes it quicker
 NICENESS = 5
 PR_SET_PDEATHSIG = 1
-# Waiting threads that spin take the core that another program, or the window, would have; so they do for a moment only. On two
-# cores, one kept busy by another program, a whole frame took 840 to 1,010 ms with 20,000 turns, 500 to 550 with 4,000, 430 to 480
-# with 1,000; with nothing else running 230 to 290 with each.
-PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
+# Waiting threads that spin take the core that another program, or the window, would have; so they do for a moment only, but for longer
+# than most layers take, or waking them is what takes the time. On two cores a whole frame of the bundled checkpoint took 134 and 169 ms
+# with 1,000 turns and 98 with 10,000 where nothing else ran, and 128 and 144 where another program kept one of them busy.
+PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "0"}
 
 
 def run_child(letters: Connection, opener: bytes, spec: PainterSpec, frames_name: str) -> None:
