@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
-from models.layers import ROWS
 
 CONFIG = "config.json"  # in the output folder: what the run was last asked to do
+ROWS = 5  # of a denoiser's blocks; `models.layers` names them, but takes torch in
 SHAPES = {"blocks": (8, "1,0,0,1,2"), "inner": (512, "24,0,0,16,32")}  # what is told of each row of a denoiser's blocks: at most, and an example
 PARTS = ("painter", "dreamer", "lora")
 _STREAM = ("part", "seed", "data", "crops", "side", "guide_dropped", "pool", "lanes")  # what decides which crops are met
@@ -86,8 +86,8 @@ def check(config: TrainConfig) -> TrainConfig:
         numbers = getattr(config, name)
         if numbers and config.part != "painter":
             raise InputError(f"--{name} is the painter's; leave it out")
-        if numbers and (len(numbers) != len(ROWS) or not all(0 <= number <= most for number in numbers)):
-            raise InputError(f"--{name} {','.join(map(str, numbers))} cannot be; give {len(ROWS)} numbers from 0 to {most}, such as {such}")
+        if numbers and (len(numbers) != ROWS or not all(0 <= number <= most for number in numbers)):
+            raise InputError(f"--{name} {','.join(map(str, numbers))} cannot be; give {ROWS} numbers from 0 to {most}, such as {such}")
     if config.side < 16 or config.side % 16:
         raise InputError(f"side {config.side} cannot be; give a multiple of 16")
     for name in ("guide_dropped", "forced"):
