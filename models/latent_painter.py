@@ -306,7 +306,6 @@ class LatentPainter:
         memory = None
         if recalled is not None:
             memory = remembered(recalled.pixels[fewer].permute(0, 2, 3, 1), recalled.known[fewer][None]).to(self._dtype)
-            memory = memory.contiguous(memory_format=torch.channels_last)
         return previous, None, None, None, pointer, buttons, memory, *underlay
 
     def _place_patches(self, crop: PaintCrop, pixels: np.ndarray, here: Tensor | None = None) -> list[Patch]:

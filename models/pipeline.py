@@ -90,10 +90,9 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
             torch.from_numpy(context.slow)[None].to(device), torch.from_numpy(recent)[None].to(device)
         )
         before, shown_latents, placed = (
-            x.to(device, dtype).contiguous(memory_format=torch.channels_last)
-            for x in (previous, _latents(guide, height, width) * float(guide is not None), maps)
+            x.to(device, dtype) for x in (previous, _latents(guide, height, width) * float(guide is not None), maps)
         )
-        noise = noise_field(seed, (width, height)).to(device, dtype, memory_format=torch.channels_last)
+        noise = noise_field(seed, (width, height)).to(device, dtype)
         paints = paints_of(look_of(context.slow), (width, height))
         planes = torch.from_numpy(np.array(planes_of(paints, (width, height))))[None].to(device)
         materials = materials_of([paints], planes).to(device, dtype)

@@ -75,8 +75,9 @@ class Relief(nn.Module):
         at = near.flatten().nonzero().squeeze(1)
         b, h, w, _, _ = painted.shape
         row, column = at // (w * PATCH), at % (w * PATCH)  # of all crops' rows
-        crop, cell, pixel = row // (h * PATCH), row // PATCH * w + column // PATCH, row % PATCH * PATCH + column % PATCH
-        place = crop, row // PATCH - crop * h, column // PATCH, pixel
+        y, x, pixel = row // PATCH, column // PATCH, row % PATCH * PATCH + column % PATCH
+        crop, cell = y // h, y * w + x
+        place = crop, y - crop * h, x, pixel
         role = roles.flatten().index_select(0, at).int()
         scale, shift = context
         known = self.from_fine(fine.permute(0, 2, 3, 1)).flatten(0, 2).index_select(0, cell)

@@ -56,12 +56,10 @@ def sample(
         if level not in known:
             known[level] = denoiser.steering(x.new_full((len(x),), level), tokens)
         predicted = denoiser(x, previous, guide, maps, known[level], memory, corners, materials, static, filled)
-        if steps == 1:
-            clean, kept = predicted.clean, predicted.kept
-            break
-        x = predicted.clean + (x - predicted.clean) * (lower / level)
         share = level / sum(path)
         clean, kept = clean + share * predicted.clean, kept + share * predicted.kept
+        if lower:  # else nothing goes on from it
+            x = predicted.clean + (x - predicted.clean) * (lower / level)
     return clean if previous is None else keep(clean, kept, previous, maps)
 
 

@@ -20,7 +20,7 @@ class Underlay:
 
     def __init__(self, size: tuple[int, int], seed: int, device: torch.device, dtype: torch.dtype) -> None:
         self._size, self._device, self._dtype = size, device, dtype
-        self._noise = noise_field(seed, size).to(device, dtype, memory_format=torch.channels_last)
+        self._noise = noise_field(seed, size).to(device, dtype)
         rows, columns = torch.arange(size[1] // PATCH), torch.arange(size[0] // PATCH)
         self._place = place(rows, columns, size)[None].to(device, dtype)
         self.look = b""

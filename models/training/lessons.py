@@ -7,7 +7,7 @@ A lesson knows the networks, what they learn from, and how they are scored; a ru
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from models.datasets.source import SYNTHETIC, has_recordings, open_source
 from models.denoiser import FARTHER
 from models.dreaming.dreamer import Dreamer
 from models.loading import BundledCheckpoint, load_bundled, plain_config, save_bundled
-from models.training.config import TrainConfig
+from models.training.config import SHAPES, TrainConfig
 from models.training.dream_batch import DreamBatch, dream_batch, dream_crop
 from models.training.dream_book import book_of
 from models.training.dream_looks import DreamLooks
@@ -67,8 +67,8 @@ class Painting:
     def __init__(self, config: TrainConfig, forms: dict[str, Any] | None) -> None:
         self.config = config
         answers = has_recordings(config.data)  # a dreamer knows no program but ours: the denoiser is to answer
-        usual = FARTHER if answers else {"blocks": (), "inner": ()}
-        asked = {"blocks": config.blocks or usual["blocks"], "inner": config.inner or usual["inner"]}
+        usual: Mapping[str, Sequence[int]] = FARTHER if answers else {}
+        asked = {name: getattr(config, name) or usual.get(name, ()) for name in SHAPES}
         self.networks = networks_from(config.init, asked) if forms is None else Networks.of_forms(forms)
         init = None if answers else config.init
         self._dreamer = load_bundled(init, init.name).dreamer if init else None
@@ -79,7 +79,7 @@ class Painting:
             batch = own_previous(self.networks, batch, generator)
         with torch.device(device):
             noisy, previous, level = corrupt(batch, generator)
-        return loss_of(called(_last(noisy), _last(previous), batch, level), batch)
+        return loss_of(called(noisy, previous, batch, level), batch)
 
     def save(self, folder: Path, twin: Networks) -> None:
         save_bundled(folder, twin.denoiser, twin.encoder, torch.float16, self._dreamer)
@@ -179,7 +179,3 @@ def drawing_of(config: TrainConfig) -> Draw:
 
         return Draw(lambda shot, rng: crop_of(shot, config.side, rng), pair_batch)
     return Draw(dream_crop, dream_batch)
-
-
-def _last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
