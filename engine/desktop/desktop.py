@@ -64,6 +64,7 @@ class Desktop:
         self._diary = Diary(state.get("diary", ()))
         said, until = state.get("notice", ("", 0.0))
         self._notice: tuple[str, float] = (said, until)
+        self.version = 0  # of all that windows show, but for where the pointer is and whether the caret is on
         self._sheet: Sheet | None = None
         self._parts = Parts()
         self.menu: Menu | None = None
@@ -154,8 +155,7 @@ class Desktop:
         self.router.handle(event)
         if event.type not in ("wait", "move"):
             self.clock.input()
-        self._diary.took(event)
-        if self.stack.of("Log"):
+        if self._diary.took(event) and self.stack.of("Log"):
             self.stale()  # it shows that line
         self.context.observe(event, self.size, self.router.pointer)
 
@@ -176,11 +176,18 @@ class Desktop:
 
     def stale(self) -> None:
         """Something changed: draw anew when asked next."""
+        self.version += 1
+        self.stir()
+
+    def stir(self) -> None:
+        """Only what the pointer is on, or whether the caret is on, changed: draw anew when asked next; windows without either are
+        taken as they were drawn."""
         self._sheet = None
 
     def note(self, kind: str, line: str) -> None:
         """A line for the log that does not change the screen by itself (a paint and its timing)."""
         self._diary.note(self.t, kind, line)
+        self.version += bool(self.stack.of("Log"))  # whatever draws next shows it
 
     # System, as apps see it
 
@@ -331,7 +338,7 @@ class Desktop:
             if window.app.tick():
                 self.stale()
         if self.clock.caret_turns:
-            self.stale()
+            self.stir()
         if self.notice and t >= self._notice[1]:
             self._notice = ("", 0.0)
             self.stale()

@@ -16,13 +16,14 @@ class Diary:
     def __init__(self, lines: Iterable[str] = ()) -> None:
         self.lines: deque[str] = deque(lines, LENGTH)
 
-    def took(self, event: Event) -> None:
-        """An event came in. Mere moves of the pointer are left out."""
+    def took(self, event: Event) -> bool:
+        """An event came in; whether there is a line of it. Mere moves of the pointer are left out."""
         if event.type == "move":
-            return
+            return False
         what = getattr(event, "text", None) or getattr(event, "key", None) or getattr(event, "target", None) or ""
         where = f"{event.x}, {event.y}" if hasattr(event, "x") else ""  # type: ignore[attr-defined]
         self.lines.append(f"{event.t:8.1f}  {event.type:<6} {what}{where}")
+        return True
 
     def note(self, t: float, kind: str, line: str) -> None:
         self.lines.append(f"{t:8.1f}  {kind:<6} {line}")

@@ -105,7 +105,7 @@ class Router:
         path = widget.path if widget else ""
         if path != self.hover:
             self.hover = path
-            self.desktop.stale()
+            self.desktop.stir()
 
     def _down(self, event: Down) -> None:
         self.buttons = (*(b for b in self.buttons if b != event.button), event.button)

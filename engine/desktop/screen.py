@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Parts:
-    """Parts of the screen that seldom change: what each drew last is kept, and taken again until something differs."""
+    """Parts of the screen: what each drew last is kept, and taken again until something differs."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[str, ...], tuple[Any, list[Item], list[Widget]]] = {}
@@ -28,7 +28,7 @@ class Parts:
         """Draw a part all of whose widgets' paths begin with one of `roots`; `shown` is all it tells beside their states."""
         sheet = canvas.sheet
         states = [path if path.partition("/")[0] in roots else "" for path in (sheet.focus, sheet.hover, sheet.pressed)]
-        told = canvas.rect, sheet.text_size, states, shown
+        told = canvas.rect, sheet.text_size, states, bool(states[0]) and sheet.caret_on, shown
         last, items, widgets = self._last.get(roots, (None, [], []))
         if told == last:
             sheet.items += items
@@ -71,7 +71,8 @@ def _draw_windows(canvas: Canvas, desktop: Desktop, parts: Parts) -> None:
     parts.draw(canvas.part(area), ("desktop", "icons"), (), icons)
     for window in windows:
         if not window.minimised:
-            window.draw(canvas.part(area), window is front, desktop)
+            active = window is front
+            parts.draw(canvas.part(area), (window.name,), (desktop.version, active), partial(window.draw, active=active, keeper=desktop))
     shown = [(window, window.title, window.minimised, window is front) for window in windows]
     bar = Rect(0, area.bottom, desktop.size[0], desktop.size[1] - area.bottom)
     parts.draw(canvas.part(bar), ("taskbar",), (desktop.now.time().replace(second=0, microsecond=0), shown), taskbar)
