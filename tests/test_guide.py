@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.desktop.apps.registry import APPS
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.desktop.screen import Parts, drawn
 from engine.drawing import Fill, Glyphs, Item, grouped
-from engine.events import Ask, Drag, Event, Key, Move
+from engine.events import Ask, Drag, Event, Key, Move, Wait
 from engine.geometry import GRID, Rect, merge
 from engine.group_pictures import GroupPictures
 from engine.guide import Guide
 from engine.plain import blend
+from engine.scene import find
 from engine.theme import Role
 from engine.typeface import Face
 from models.synthetic.sessions import User, play, random_desktop
@@ -93,14 +96,30 @@ def test_windows_that_move_and_come_again_look_as_if_drawn_anew(size: tuple[int,
 
 
 def test_parts_that_are_taken_again_are_as_if_drawn_anew() -> None:
+    """Whatever the user does, the pointer is on, the caret shows and the log is told."""
     rng = np.random.default_rng(5)
     desktop = random_desktop(rng, SMALL)
-    user, parts = User(rng, desktop), Parts()
-    for _ in range(150):
-        play(desktop, user.act())
-        kept, anew = drawn(desktop, "", parts), drawn(desktop, "", Parts())
+    user, parts, apps = User(rng, desktop), Parts(), [*APPS]
+    for _ in range(250):
+        t, (x, y) = desktop.t + 0.1, rng.integers(0, SMALL)
+        deeds: list[Sequence[Event]] = [user.act(), user.act(), [Move(t, int(x), int(y))], [Wait(t + 0.6)], [Ask(t, str(rng.choice(apps)))]]
+        play(desktop, deeds[int(rng.integers(len(deeds)))])
+        if rng.random() < 0.3:
+            desktop.note("paint", f"in {x} ms")
+        kept, anew = drawn(desktop, desktop.notice, parts), drawn(desktop, desktop.notice, Parts())
         assert kept.items == anew.items
         assert [widget.as_record() for widget in kept.widgets] == [widget.as_record() for widget in anew.widgets]
+
+
+def test_pointing_elsewhere_draws_no_window_anew() -> None:
+    desktop = Desktop(SIZE)
+    play(desktop, [Ask(1.0, "notes"), Ask(1.0, "log")])
+    before = desktop.items
+    play(desktop, [Move(1.1, *find(desktop.widgets, "icons/Files").rect.centre)])
+    assert "hovered" in find(desktop.widgets, "icons/Files").state
+    known, windows = {id(item) for item in before}, [window.rect for window in desktop.stack.windows]
+    held = [item for item in desktop.items if any(window.covers(item.rect) for window in windows)]
+    assert len(held) > 30 and all(id(item) in known for item in held)
 
 
 def test_what_is_remembered_of_groups_is_bounded() -> None:
