@@ -27,7 +27,8 @@ from benchmarks.quality_text import page_scores, typed_scores, visible_text
 from benchmarks.scenes import Kind
 from benchmarks.transition_kinds import KINDS
 from benchmarks.transitions import Judged, judged, score
-from engine.painter import Painter, PainterSpec
+from engine.errors import InputError
+from engine.painter import DREAMER, Painter, PainterSpec
 from engine.styles import PRESETS
 from models.catalog import open_painter
 from models.likeness import psnr
@@ -87,9 +88,11 @@ def evaluate(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[s
 def evaluated(
     spec: PainterSpec, quick: bool = False, say: Say = print, drift_frames: int | None = None
 ) -> Evaluation:
-    """The scores, and the pictures of the worst cases."""
+    """The scores, and the pictures of the worst cases. Raises InputError too where a dreamer is to be left out and there is none."""
     painter = open_painter(spec)
     try:
+        if DREAMER in spec.without and not painter.info.imagines:
+            raise InputError(f"{painter.info.name} has no dreamer to be left out in {spec.mode} mode; leave --without {DREAMER} out")
         return score_painter(painter, spec, extent(quick, spec.mode, drift_frames), quick, say)
     finally:
         painter.close()
@@ -106,7 +109,7 @@ def score_painter(painter: Painter, spec: PainterSpec, size: Extent, quick: bool
         "mode": spec.mode,
         "checkpoint": {"name": info.name, "family": info.family, "sha256": info.sha256},
         "size": list(spec.size), "steps": info.steps, "device": info.device, "dtype": info.dtype, "seed": spec.seed,
-        "quick": quick,
+        "quick": quick, "without": list(spec.without),
         "text": text,
         "transitions": transitions,
         **_session(painter, spec, size, rng, say),

@@ -100,4 +100,5 @@ def conditions(scores: Scores) -> str:
     steps = scores["steps"]
     plural = "s" * (steps != 1)
     quick = "a quick look" if scores["quick"] else "all of it"
-    return f"{width}x{height}, {steps} step{plural}, {scores['device']}, {scores['dtype']}, seed {scores['seed']}, {quick}"
+    without = "".join(f", without {part}" for part in scores.get("without", ()))  # which was not always told
+    return f"{width}x{height}, {steps} step{plural}, {scores['device']}, {scores['dtype']}, seed {scores['seed']}, {quick}{without}"

@@ -26,6 +26,7 @@ from engine.painter import (
     BATCHES,
     CACHE,
     CROPS,
+    DREAMER,
     EMBEDDINGS,
     ContextFeatures,
     PainterInfo,
@@ -93,7 +94,7 @@ class LatentPainter:
         self._pixels = torch.full((1, 3, height, width), 128, dtype=torch.uint8, device=device)
         self._bounds = Rect(0, 0, width, height)
         self.at_once = 1 if static or BATCHES in spec.without else AT_ONCE
-        self._dream = Dream(nn.Module.to(dreamer, device), spec.size) if dreamer is not None else None
+        self._dream = Dream(nn.Module.to(dreamer, device), spec.size, DREAMER not in spec.without) if dreamer is not None else None
         remembers = self._denoiser.remembers and spec.mode == "dream" and self._dream is None
         self._memory = PictureMemory(spec.size, device) if remembers else None
         self._tokens: tuple[ContextFeatures, Tensor] | None = None

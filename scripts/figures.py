@@ -10,6 +10,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 START, END = "<!-- figures -->", "<!-- end of figures -->"
+NEAR = 24  # dB to the source from which a dreamt screen counts as near to what should be there
 
 
 def main() -> int:
@@ -34,12 +35,17 @@ def _result(name: str) -> dict[str, Any]:
     return found
 
 
+def _result_if_any(name: str) -> dict[str, Any] | None:
+    """What need not have been measured yet."""
+    return _result(name) if (RESULTS / f"{name}.json").is_file() else None
+
+
 def _readme() -> str:
     names = ("latency", "latency-h100", "latency-h100-sd-turbo", "latency-sd-mini", "quality", "dream", "latency-dream", "latency-float32", "presenting", "swap", "refusals")
     latency, gpu, turbo, mini, quality, dream, dreamt, plain, shown, swapped, refused = map(_result, names)
     others = [_result(path.stem) for path in sorted(RESULTS.glob("latency-h100-*.json"))]
     return "\n".join((
-        latency_table(latency), techniques(latency), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), presets(*others), preset(mini), techniques(mini), quality_table(quality), dream_figures(dream),
+        latency_table(latency), techniques(latency), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), presets(*others), preset(mini), techniques(mini), quality_table(quality), dream_figures(dream, _result_if_any("dream-rules")),
         brief(dreamt, "Latency of a dream, as above"), brief(plain, f"The first table's again, guided, on a host without AVX-512 where Python runs half as fast, {plain['machine']['cpu']}"),
         presenting(shown), swaps(swapped), refusals(refused),
     ))  # fmt: skip
@@ -236,31 +242,44 @@ def quality_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def dream_figures(result: dict[str, Any]) -> str:
-    """What the model answers alone."""
+def dream_figures(result: dict[str, Any], rules: dict[str, Any] | None = None) -> str:
+    """What the model answers alone; and beside it, where that was measured, what follows by rule, the dreamer left out."""
+    sha = result["checkpoint"]["sha256"]
+    rows, heads, beside = _dream_rows(result), ["", ""], ""
+    if rules:
+        other = rules["checkpoint"]["sha256"]
+        heads = ["", "with the dreamer", "the rules alone" + f", {other[:12]}" * (other != sha)]
+        rows = [(*row, value) for row, (_, value) in zip(rows, _dream_rows(rules), strict=True)]
+        beside = " Beside it what follows from that by rule, with a dreamer that never changes anything (`--without dreamer`)."
+    return "\n".join([
+        "",
+        f"Dream mode: checkpoint {result['checkpoint']['name']} ({sha[:12]}), no guide, {result['steps']} step, closed "
+        "loop, held-out seed. Repair is off; of the desktop it is told which windows and pages are open, what documents, lists and fields of one line in them say, "
+        f"what is chosen in Settings, Files and the paintbox, what the ask bar, the calculator and notices say, and the time.{beside}",
+        "",
+        f"| {' | '.join(heads)} |",
+        "|" + " --- |" * len(heads),
+        *(f"| {' | '.join(row)} |" for row in rows),
+        "",
+    ])
+
+
+def _dream_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """What the figures of a dream's evaluation are, and they."""
     text, moves, drift, kept = result["text"], result["transitions"], result["drift"], result["persistency"]
-    checkpoint = result["checkpoint"]
     right = sum(outcome["right"] > 0 for outcome in moves["by_kind"].values())
     seconds = ", ".join(f"{db:.1f} dB after {s:.0f} s" for s, db in zip(drift["seconds"], drift["psnr_to_source_db"], strict=True))
     at_30 = [session[1] for session in drift["by_session"]]
     by_kind = ", ".join(f"a {name} in {k['share']:.0%}" for name, k in kept["by_kind"].items())
-    return "\n".join([
-        "",
-        f"Dream mode: checkpoint {checkpoint['name']} ({checkpoint['sha256'][:12]}), no guide, {result['steps']} step, closed "
-        "loop, held-out seed. Repair is off; of the desktop it is told which windows and pages are open, what documents, lists and fields of one line in them say, "
-        "what is chosen in Settings, Files and the paintbox, what the ask bar, the calculator and notices say, and the time.",
-        "",
-        "| | |",
-        "| --- | --- |",
-        f"| transitions right, of {moves['events']} in {moves['kinds']} kinds, against the screen before and up to eight "
-        f"other outcomes | {moves['accuracy']:.1%} (some of {right} kinds) |",
-        f"| letters typed in a row, {text['characters']} characters: error rate (the guide's own {text['cer_guide']:.1%}) | "
-        f"{text['cer']:.1%} |",
-        f"| likeness to the screen that should be there, the mean of {drift['sessions']} random users' sessions; of each after {drift['seconds'][1]:.0f} s: {min(at_30):.1f} to {max(at_30):.1f} dB | {seconds} |",
-        f"| still there while other things go on, share of frames in {kept['seconds']:.0f} s | {by_kind} |",
-        f"| pixels touched outside what changed | {result['untouched']['share']:.1%} |",
-        "",
-    ])
+    return [
+        (f"transitions right, of {moves['events']} in {moves['kinds']} kinds, against the screen before and up to eight "
+         "other outcomes", f"{moves['accuracy']:.1%} (some of {right} kinds)"),
+        (f"letters typed in a row, {text['characters']} characters: error rate (the guide's own {text['cer_guide']:.1%})", f"{text['cer']:.1%}"),
+        (f"likeness to the screen that should be there, the mean of {drift['sessions']} random users' sessions", seconds),
+        (f"sessions above {NEAR} dB after {drift['seconds'][1]:.0f} s", f"{sum(db > NEAR for db in at_30)} of {drift['sessions']} ({min(at_30):.1f} to {max(at_30):.1f})"),
+        (f"still there while other things go on, share of frames in {kept['seconds']:.0f} s", by_kind),
+        ("pixels touched outside what changed", f"{result['untouched']['share']:.1%}"),
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -365,3 +365,14 @@ def test_without_a_display_the_demo_is_played_and_said(
 
 def test_ci_is_a_script_that_can_be_run() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK) or os.name == "nt"
+
+
+def test_a_dream_by_rules_alone_stands_beside_the_dreamers_once_it_is_measured() -> None:
+    dream = figures._result("dream")
+    rules = {**dream, "transitions": {**dream["transitions"], "accuracy": 0.5},
+             "drift": {**dream["drift"], "by_session": [[30.0, 24.1, 20.0], [30.0, 24.0, 20.0]], "sessions": 2}}  # fmt: skip
+    assert "rules" not in figures.dream_figures(dream)
+    told = figures.dream_figures(dream, rules)
+    assert "|  | with the dreamer | the rules alone |" in told and "50.0% (some of" in told and "1 of 2 (24.0 to 24.1) |" in told
+    rules["checkpoint"] = {**dream["checkpoint"], "sha256": "0123456789abcdef"}
+    assert "the rules alone, 0123456789ab |" in figures.dream_figures(dream, rules), "other weights are told"
