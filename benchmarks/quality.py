@@ -42,7 +42,7 @@ Say = Callable[[str], None]
 class Extent:
     """How much is measured. pages a style; every so many-th kind of transition (`stride`), in so many `variants`;
     frames a style; painted frames of the drift session; letters typed in a dream, and in how many styles; seconds of a
-    dreamt session and of a dreamt persistency; styles looked at."""
+    dreamt session and of a dreamt persistency; frames of each thing in the guided one (`kept`); styles looked at."""
 
     pages: int
     stride: int
@@ -54,6 +54,7 @@ class Extent:
     dream_sessions: int
     dream_seconds: float
     persist_seconds: float
+    kept: int
     styles: tuple[str, ...]
 
     def some(self, count: int, seed: int) -> tuple[str, ...]:
@@ -66,9 +67,9 @@ def extent(quick: bool, mode: str, drift_frames: int | None) -> Extent:
     dream = mode == "dream"
     if quick:
         few = ("terminal", "light", "ocean") if not dream else ("light", "terminal")
-        found = Extent(1, 10 if dream else 3, 1, 1, 60, 24, 1, 1, 5.0, 4.0, few)
+        found = Extent(1, 10 if dream else 3, 1, 1, 60, 24, 1, 1, 5.0, 4.0, 8, few)
     else:
-        found = Extent(6, 1, 1 if dream else 4, 4, 400, 200, 4, 6, 60.0, 30.0, tuple(PRESETS))
+        found = Extent(6, 1, 1 if dream else 4, 4, 400, 200, 4, 6, 60.0, 30.0, 30, tuple(PRESETS))
     return replace(found, drift_frames=drift_frames) if drift_frames else found
 
 
@@ -130,7 +131,7 @@ def _session(painter: Painter, spec: PainterSpec, size: Extent, rng: np.random.G
         scores = dreamt_sessions(painter, spec, size.dream_seconds, size.dream_sessions, rng, say)
         return {**scores, "persistency": dreamt_persistency(painter, spec, size.persist_seconds, rng, say)}
     scores = guided_session(painter, spec, size.drift_frames, rng, say)
-    return {**scores, "persistency": guided_persistency(painter, spec, rng, say)}
+    return {**scores, "persistency": guided_persistency(painter, spec, size.kept, rng, say)}
 
 
 def _transitions(

@@ -233,13 +233,22 @@ def quality_table(result: dict[str, Any]) -> str:
         "",
         f"{moves['events']} scripted transitions of {moves['kinds']} kinds: in {moves['accuracy']:.1%} the painted screen was "
         f"nearer to the state the desktop had reached than to {rivals}. Pixels changed outside the damage: {result['untouched']['pixels']}. After "
-        f"{drift['steps'][-1]:,} events of a random user the frame was {drift['psnr_db'][-1]:.1f} dB from a fresh painting of "
+        f"{drift['steps'][-1]:,} painted frames of a random user's session the frame was {drift['psnr_db'][-1]:.1f} dB from a fresh painting of "
         f"the same screen, and {drift['psnr_to_source_db'][-1]:.1f} dB from the source's own frame, where the fresh one was "
         f"{drift['fresh_to_source_db'][-1]:.1f}; on the way there the difference of the two was {apart} (plus: it was the nearer one). "
         f"The frames of a style are {own:.1f} grey levels at most from the source's in that style, and {other:.1f} at least from those in the nearest other one. "
-        f"Pictures stood unharmed in {kept['share']:.0%} of {kept['frames']} frames.",
+        f"{_still_there(kept)}",
     ]
     return "\n".join(lines)
+
+
+def _still_there(kept: dict[str, Any]) -> str:
+    """Guided: of pictures, and, since it is looked at too, of windows."""
+    picture = kept.get("by_kind", {}).get("picture", kept)
+    told = f"Pictures stood unharmed in {picture['share']:.0%} of {picture['frames']} frames"
+    if window := kept.get("by_kind", {}).get("window"):
+        told += f", and a window put in by the user was there in {window['share']:.0%} of {window['frames']}"
+    return told + "."
 
 
 def dream_figures(result: dict[str, Any], rules: dict[str, Any] | None = None) -> str:

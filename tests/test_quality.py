@@ -223,7 +223,9 @@ def test_a_guided_session_of_the_guide_neither_drifts_nor_touches() -> None:
     assert scores["untouched"] == {"pixels": 0}
     drift = scores["drift"]
     assert drift["steps"] == [10, 14] and set(drift["psnr_db"]) == {99.0} == set(drift["psnr_to_source_db"])
-    assert guided_persistency(painter, GUIDE, np.random.default_rng(2), quiet) == {"share": 1.0, "frames": 30}
+    kept = guided_persistency(painter, GUIDE, 30, np.random.default_rng(2), quiet)
+    assert (kept["share"], kept["frames"]) == (1.0, 60)
+    assert kept["by_kind"] == {kind: {"share": 1.0, "at_the_end": True, "frames": 30} for kind in ("picture", "window")}
 
 
 def test_dreamt_sessions_of_who_sees(seer: Callable[..., Seer]) -> None:
@@ -239,6 +241,21 @@ def test_what_was_put_in_is_still_there_or_is_not(seer: Callable[..., Seer]) -> 
     for see, share in ((truth, 1.0), (bare, 0.0)):
         scores = dreamt_persistency(seer(see), DREAM, 2, np.random.default_rng(3), quiet)
         assert (scores["share"], set(scores["by_kind"])) == (share, {"picture", "window"})
+
+
+def test_a_window_that_is_gone_is_missed_though_the_picture_stays(seer: Callable[..., Seer]) -> None:
+    """Guided, too; and what harms the picture is noticed."""
+
+    def no_windows(desktop: Desktop, seer: Seer) -> np.ndarray:
+        """But for Paint's, where the picture is."""
+        return truth(desktop, seer) if "Paint" in {window.name for window in desktop.stack.windows} else bare(desktop, seer)
+
+    def a_pixel_off(desktop: Desktop, seer: Seer) -> np.ndarray:
+        return truth(desktop, seer) ^ 1
+
+    for see, picture, window in ((truth, 1.0, 1.0), (no_windows, 1.0, 0.0), (a_pixel_off, 0.0, 1.0)):
+        scores = guided_persistency(seer(see, "guided"), GUIDE, 3, np.random.default_rng(3), quiet)["by_kind"]
+        assert (scores["picture"]["share"], scores["window"]["share"]) == (picture, window), see
 
 
 def test_letters_typed_in_a_dream_are_read_back(seer: Callable[..., Seer], ocr: object) -> None:

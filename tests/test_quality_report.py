@@ -14,7 +14,7 @@ from engine.painter import GuidePainter, PainterSpec
 from engine.styles import PRESETS
 from ui import cli, measuring
 
-TINY = Extent(1, 40, 1, 1, 3, 0, 0, 1, 0, 0, ("terminal",))
+TINY = Extent(1, 40, 1, 1, 3, 0, 0, 1, 0, 0, 3, ("terminal",))
 NAMES = {"mode", "checkpoint", "text", "transitions", "untouched", "drift", "style", "pictures", "persistency", "seconds"}
 
 
