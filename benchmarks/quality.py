@@ -1,4 +1,4 @@
-"""Scores a checkpoint's painting: text read back, transitions, pictures, untouched pixels, drift, style, persistency.
+"""Scores a checkpoint's painting: text read back, its contrast, transitions, pictures, untouched pixels, drift, style, persistency.
 
 Everything runs in a closed loop: the painter starts from its own frames, never from the source's. docs/evaluation.md
 says in words what each figure means.
@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.easel import Easel
 from benchmarks.pictures_compared import ssim
+from benchmarks.quality_contrast import contrast_scores
 from benchmarks.quality_sessions import (
     dreamt_persistency,
     dreamt_sessions,
@@ -116,6 +117,8 @@ def score_painter(painter: Painter, spec: PainterSpec, size: Extent, quick: bool
         **_session(painter, spec, size, rng, say),
         **style_scores(painter, spec, size.styles, size.frames, rng, say),
     }  # fmt: skip
+    if spec.mode != "dream":  # which shows the text of its guides, painted by the same weights
+        scores["contrast"] = contrast_scores(painter, spec, size.styles, say)
     return Evaluation({**scores, "seconds": round(monotonic() - begun, 1)}, worst)
 
 

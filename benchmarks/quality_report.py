@@ -58,8 +58,8 @@ def _case(outcome: Judged) -> str:
 
 
 def style_table(scores: Scores) -> str:
-    """Text, PSNR, SSIM and distances of every style looked at."""
-    texts = scores["text"]["by_style"]
+    """Text, PSNR, SSIM, distances and contrast of every style looked at."""
+    texts, contrasts = scores["text"]["by_style"], scores.get("contrast", {"by_style": {}})["by_style"]
     rows = []
     for name in dict.fromkeys((*scores["style"], *texts)):
         look, text = scores["style"].get(name), texts.get(name)
@@ -71,9 +71,9 @@ def style_table(scores: Scores) -> str:
         if text is not None:
             rates = (f"{text[key]:.2%}" for key in ("cer_guide", "cer_unrepaired", "cer"))
             read = (str(text["characters"]), *rates)
-        rows.append((name, kind, *seen, *read))
+        rows.append((name, kind, *seen, *read, f"{contrasts[name]['least']:.2f}" if name in contrasts else "–"))
     head = ("style", "kind", "PSNR", "SSIM", "own distance", "nearest other", "characters", "wrong in the guide",
-            "wrong painted", "wrong repaired")  # fmt: skip
+            "wrong painted", "wrong repaired", "least contrast")  # fmt: skip
     return table(head, rows)
 
 

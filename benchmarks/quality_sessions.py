@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.easel import Easel
-from benchmarks.pictures_compared import damaged, distance
+from benchmarks.pictures_compared import damaged, distance, grown
 from benchmarks.quality_styles import lived
 from benchmarks.transitions import setting
 from engine.desktop.desktop import Desktop
@@ -108,7 +108,7 @@ def _dreamt_session(
         before, source = easel.frame.copy(), easel.source()
         for event in events:
             _dreamt(easel, event)
-        allowed = _grown(damaged(source, easel.source()), painter.info.reach)
+        allowed = grown(damaged(source, easel.source()), painter.info.reach)
         touched += int((before != easel.frame).any(2)[~allowed].sum())
         outside += int((~allowed).sum())
         if desktop.t - start >= marks[0]:
@@ -126,14 +126,6 @@ def _dreamt(easel: Easel, event: Event) -> None:
         easel.feed(event)
     except InputError:  # a slip: what was aimed at is not there
         desktop.stale()
-
-
-def _grown(cells: np.ndarray, pixels: int) -> np.ndarray:
-    """Bool (H, W), wider by so many pixels on every side: where a painter may paint."""
-    wide = np.pad(cells, pixels)
-    h, w = cells.shape
-    rows = np.any([wide[i : i + h] for i in range(2 * pixels + 1)], 0)
-    return np.asarray(np.any([rows[:, i : i + w] for i in range(2 * pixels + 1)], 0))
 
 
 def guided_persistency(painter: Painter, spec: PainterSpec, frames: int, rng: np.random.Generator, say: Say) -> dict[str, Any]:

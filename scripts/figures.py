@@ -210,7 +210,7 @@ def _painted_by(result: dict[str, Any]) -> str:
 def quality_table(result: dict[str, Any]) -> str:
     """Legibility and fidelity by style, closed loop."""
     text, drift, moves, kept = result["text"], result["drift"], result["transitions"], result["persistency"]
-    checkpoint = result["checkpoint"]
+    checkpoint, contrast = result["checkpoint"], result.get("contrast", {}).get("by_style")  # which was not always measured
     gaps = [kept_up - fresh for kept_up, fresh in zip(drift["psnr_to_source_db"], drift["fresh_to_source_db"], strict=True)]
     own, other = max(s["own"] for s in result["style"].values()), min(s["other"] for s in result["style"].values())
     apart = f"between {min(gaps):+.1f} and {max(gaps):+.1f} dB"
@@ -219,15 +219,17 @@ def quality_table(result: dict[str, Any]) -> str:
     lines = [
         f"Quality: checkpoint {checkpoint['name']} ({checkpoint['sha256'][:12]}), {result['mode']}, {result['steps']} step, "
         f"closed loop, held-out seed. Character error rate of pages of Notes "
-        "as Tesseract reads them: from the guide, from the painting, and from the painting with wrong glyphs repaired.",
+        "as Tesseract reads them: from the guide, from the painting, and from the painting with wrong glyphs repaired."
+        + (f" Contrast: the lowest of {min(found['runs'] for found in contrast.values())} or more runs of text a style, on screens of every app." if contrast else ""),
         "",
-        "| style | characters | guide | painted | repaired | PSNR to the source's frame | SSIM |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| style | characters | guide | painted | repaired | PSNR to the source's frame | SSIM |" + " contrast of text, at least |" * bool(contrast),
+        "| --- | --- | --- | --- | --- | --- | --- |" + " --- |" * bool(contrast),
     ]
     for style, s in text["by_style"].items():
         lines.append(
             f"| {style} | {s['characters']} | {s['cer_guide']:.2%} | {s['cer_unrepaired']:.2%} | {s['cer']:.2%} | "
             f"{result['style'][style]['psnr_db']:.1f} dB | {result['style'][style]['ssim']:.3f} |"
+            + (f" {contrast[style]['least']:.2f}:1 |" if contrast else "")
         )
     lines += [
         "",

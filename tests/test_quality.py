@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.easel import Easel, source_of
 from benchmarks.pictures_compared import damaged, ssim
+from benchmarks.quality_contrast import app_screens, contrast_scores, contrasts
 from benchmarks.quality_sessions import (
     dreamt_persistency,
     dreamt_sessions,
@@ -23,6 +24,7 @@ from benchmarks.transitions import Judged, judge, scenes, score
 from engine.desktop.desktop import Desktop
 from engine.events import Event, Key
 from engine.geometry import Rect
+from engine.guide import Guide
 from engine.painter import (
     ContextFeatures,
     GuidePainter,
@@ -205,6 +207,29 @@ def test_styles_apart_by_texture(seer: Callable[..., Seer]) -> None:
     scores = style_scores(painter, DREAM, ("terminal", "ocean"), 1, np.random.default_rng(1), quiet)
     assert scores["pictures"]["flat"]["styles"] == ["terminal"] and scores["pictures"]["textured"]["styles"] == ["ocean"]
     assert scores["style"]["ocean"]["psnr_db"] == 99 and scores["style"]["ocean"]["own"] == 0 < scores["style"]["ocean"]["other"]
+
+
+def test_contrast_is_of_the_ink_against_the_paper_that_it_stands_on() -> None:
+    for desktop in app_screens(SIZE, "light", np.random.default_rng(1)):
+        guide = Guide(SIZE)
+        guide.update(desktop.items)
+        covered = guide.ink[..., None] / 255
+        for ink, paper, expected in ((0, 255, 21.0), (255, 0, 21.0), (118, 255, 4.54), (0, 0, 1.0)):
+            shades = np.array([ink, paper]) * np.ones((1, 3, 2))
+            frame = (shades[..., 0] * covered + shades[..., 1] * (1 - covered)).round().astype(np.uint8)
+            found = [of_run for _, of_run in contrasts(frame, guide)]
+            assert len(found) > 8 and np.median(found) == pytest.approx(expected, abs=0.01) and max(found) <= expected + 0.01
+
+
+def test_text_that_fades_in_one_style_shows_as_its_contrast(seer: Callable[..., Seer]) -> None:
+    def faded(desktop: Desktop, seer: Seer) -> np.ndarray:
+        frame = truth(desktop, seer)
+        return frame // 3 + 150 if desktop.style_words == "paper" else frame
+
+    scores = contrast_scores(seer(faded, "guided"), GUIDE, ("light", "paper"), quiet)
+    light, paper = (scores["by_style"][style] for style in ("light", "paper"))
+    assert light["least"] >= 4.5 > scores["least"] == paper["least"] and light["below"] == 0 < paper["below"] <= paper["runs"]
+    assert light["runs"] > 200
 
 
 def test_whoever_clicks_another_style_is_scored_in_the_one_that_was_asked_for(seer: Callable[..., Seer], monkeypatch: pytest.MonkeyPatch) -> None:

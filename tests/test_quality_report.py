@@ -39,6 +39,7 @@ def test_the_scores_have_their_names(evaluation: Evaluation) -> None:
     assert text["cer"] == text["cer_guide"] == text["cer_unrepaired"] < 0.1
     assert set(text["by_style"]) == set(scores["style"]) == {"terminal"}
     assert moves["accuracy"] == 1 and moves["kinds"] == len(moves["by_kind"]) == moves["events"] >= 4
+    assert scores["contrast"]["least"] == scores["contrast"]["by_style"]["terminal"]["least"] > 4  # in the plain theme an idle entry of a menu has 4.31
     assert scores["untouched"]["pixels"] == 0 and scores["drift"]["steps"][-1] >= 3
     assert json.loads(json.dumps(scores)) == scores
 
