@@ -19,6 +19,7 @@ from benchmarks.quality_sessions import (
 )
 from benchmarks.quality_styles import is_flat, style_scores
 from benchmarks.quality_text import typed_scores
+from benchmarks.sampling_steps import by_style
 from benchmarks.transition_kinds import KINDS
 from benchmarks.transitions import Judged, judge, scenes, score
 from engine.desktop.desktop import Desktop
@@ -36,8 +37,12 @@ from engine.painter import (
     Patch,
 )
 from engine.styles import PRESETS
+from models.catalog import BUNDLED
 from models.likeness import psnr
+from models.loading import load_bundled
+from models.pipeline import PixelOSPipeline
 from models.synthetic.sessions import User
+from models.training.heldout import held_out
 
 SIZE = (512, 384)
 GUIDE = PainterSpec(checkpoint="guide")
@@ -299,3 +304,11 @@ def test_a_dream_paints_the_ticks_that_change_something(seer: Callable[..., Seer
     ticks = painter.requests[1:]
     assert len(ticks) >= 4 and all(not request.events for request in ticks)
     assert (easel.frame == easel.source()).all()
+
+
+def test_more_sampling_steps_are_not_worse() -> None:
+    checkpoint, shots = load_bundled(BUNDLED, "bundled"), held_out()[::3]
+    pipeline = PixelOSPipeline(checkpoint.denoiser, checkpoint.context_encoder)
+    one, four = (by_style(pipeline, shots, steps) for steps in (1, 4))
+    assert one != four and list(one) == [shot.name for shot in shots]
+    assert np.mean([*four.values()]) > np.mean([*one.values()]) - 0.02  # dB
