@@ -1,11 +1,11 @@
 """The latent painter of the bundled family: paints the damage, keeps its latents, remembers what it painted.
 
 With a guide it paints what the guide shows, in one go, and from that alone: textures are functions of style, seed and
-place, so the frame before has nothing to add, and a state looks the same however it was come to, but for the
-rounding of other crops at edges. Nothing drifts. Without a guide it dreams. Where the checkpoint has a dreamer, that carries on the guide it woke from, event by
-event, and what it changed is painted as any guide is. Where it has none (it learned from programs that have no guide),
-the denoiser answers the events itself, each on the whole frame, from its own last frame (image to image), the context,
-and the pictures it remembers.
+place, so the frame before has nothing to add, and a state looks the same however it was come to, but for the rounding
+of other crops at edges. Nothing drifts. Without a guide it dreams. Where the checkpoint has a dreamer, that carries on
+the guide it woke from, event by event, and what it changed is painted as any guide is. Where it has none (it learned
+from programs that have no guide), the denoiser answers the events itself, each on the whole frame, from its own last
+frame (image to image), the context, and the pictures it remembers.
 """
 
 from __future__ import annotations
