@@ -106,7 +106,7 @@ def score_painter(painter: Painter, spec: PainterSpec, size: Extent, quick: bool
     info = painter.info
     rng = np.random.default_rng(spec.seed + 1_000_003)
     text = _text(painter, spec, size, rng, say)
-    transitions, worst = _transitions(painter, spec, size, say)
+    transitions, worst = transition_scores(painter, spec, size, say)
     scores: dict[str, Any] = {
         "mode": spec.mode,
         "checkpoint": {"name": info.name, "family": info.family, "sha256": info.sha256},
@@ -137,7 +137,7 @@ def _session(painter: Painter, spec: PainterSpec, size: Extent, rng: np.random.G
     return {**scores, "persistency": guided_persistency(painter, spec, size.kept, rng, say)}
 
 
-def _transitions(
+def transition_scores(
     painter: Painter, spec: PainterSpec, size: Extent, say: Say
 ) -> tuple[dict[str, Any], tuple[Judged, ...]]:
     """The shares, and the worst scenes; of all the others the pictures are let go at once."""

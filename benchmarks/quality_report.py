@@ -42,13 +42,16 @@ def quality_page(evaluation: Evaluation) -> bytes:
     )
 
 
-def _case(outcome: Judged) -> str:
-    """Before, source after, painted, difference: the surroundings of the source's damage."""
+def pictures_of(outcome: Judged) -> dict[str, np.ndarray]:
+    """Before, source after, painted, difference: the surroundings of the source's damage, uint8 (h, w, 3)."""
     part = around(outcome.where).slices
     before, after, painted = (frame[part] for frame in (outcome.before, outcome.after, outcome.painted))
     apart = np.abs(painted.astype(np.int16) - after) * LOUD
-    shown = (("before", before), ("source after", after), ("painted", painted), ("difference", apart.clip(0, 255).astype(np.uint8)))
-    cells = "".join(f"<div>{picture(pixels, words)}<figcaption>{words}</figcaption></div>" for words, pixels in shown)
+    return {"before": before, "source after": after, "painted": painted, "difference": apart.clip(0, 255).astype(np.uint8)}
+
+
+def _case(outcome: Judged) -> str:
+    cells = "".join(f"<div>{picture(pixels, words)}<figcaption>{words}</figcaption></div>" for words, pixels in pictures_of(outcome).items())
     verdict = '<span class="right">right</span>' if outcome.right else '<span class="wrong">wrong</span>'
     told = f"{outcome.own:.1f} grey levels from the source, {outcome.rival:.1f} from the nearest of {outcome.rivals} rivals"
     return (

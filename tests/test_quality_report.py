@@ -67,7 +67,7 @@ def test_wrong_ones_stand_before_right_ones(evaluation: Evaluation) -> None:
         patch.setattr(quality, "judged", lambda *given: iter(made))
         patch.setattr(quality, "SHEET", 3)
         spec = PainterSpec(checkpoint="guide")
-        scores, worst = quality._transitions(GuidePainter(spec), spec, TINY, quiet)
+        scores, worst = quality.transition_scores(GuidePainter(spec), spec, TINY, quiet)
     assert [outcome.kind for outcome in worst] == ["kind 3", "kind 1", "kind 0"]
     assert (scores["accuracy"], scores["wrong"]) == (0.5, ["kind 1", "kind 3"])
 
