@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.easel import Easel
-from benchmarks.pictures_compared import grown
 from benchmarks.quality_contrast import app_screens
-from engine.desktop.desktop import Desktop
 from engine.drawing import Glyphs, Item
-from engine.events import Ask, Down, Key, Move, Up
+from engine.events import Ask
 from engine.forms import BESIDE, LIT, ROLE, SHADED, radii_in
-from engine.geometry import GRID, Rect
+from engine.geometry import Rect
 from engine.guide import Guide
 from engine.legibility import INKS, contrast
 from engine.materials import DEPTH, TEXTURES, moved
-from engine.painter import Painter
 from engine.plain import glyph_coverage
-from engine.scene import find
 from engine.style_pictures import from_picture
 from engine.style_words import added, from_words, in_words, known_words
 from engine.styles import PRESETS, VECTOR_SIZE, Style, mix
 from engine.theme import NEUTRAL, Role
 from engine.wallpaper import KINDS, SEEDS, mixture
-from models.latent_painter import LatentPainter
 from models.synthetic.random_styles import random_style
 from models.synthetic.renderer import REACH, StyledRenderer
 from models.synthetic.screens import Screen
@@ -277,30 +270,6 @@ def test_what_a_window_uncovers_is_the_wallpaper_that_was_there() -> None:
         assert (renderer.render(screen.items()) != before).any()
         screen.windows.append(window)
         assert (renderer.render(screen.items()) == before).all()
-
-
-@pytest.mark.parametrize("style", ["light", "ocean", "wood", "glass", "stars", "pixel"])
-def test_what_a_window_uncovers_is_painted_as_it_was(style: str, small_bundled: Painter) -> None:
-    """By the bundled checkpoint, crop by crop, none looked up. A window is opened, dragged and closed: the wallpaper is bit for bit the one from
-    before. Edges of icons and letters may be a few grey levels off at single pixels, where another crop met them."""
-    desktop, lookups = Desktop(SIZE, state={"context": {"preferences": {"style": style}}}), cast(LatentPainter, small_bundled)._lookups
-    small_bundled.restore(None)
-    easel = Easel(small_bundled, desktop)
-    lookups.clear()
-    easel.paint()
-    before, covered = easel.frame.copy(), np.zeros(SIZE[::-1], bool)
-    easel.feed(Ask(0.3, "calculator"))
-    title = find(desktop.widgets, "Calculator/title").rect
-    x, y = title.x + title.w // 2, title.y + title.h // 2
-    drag = [Move(0.5, x, y), Down(0.6, "left", x, y), *(Move(0.6 + i / 10, x - 12 * i, y + 10 * i) for i in (1, 2, 3)), Up(1.0, "left", x - 36, y + 30)]
-    for event in (*drag, Key(1.2, "w", ("ctrl",)), Move(1.4, 0, 0)):
-        covered |= (easel.frame != before).any(-1)
-        lookups.clear()
-        easel.feed(event)
-    assert not desktop.stack.windows and covered.mean() > 0.6
-    wallpaper = ~grown((easel.guide.pixels != NEUTRAL[Role.WALLPAPER]).any(-1), GRID)
-    assert (covered & wallpaper).sum() > 10_000 and (easel.frame == before)[wallpaper].all()
-    assert np.abs(easel.frame.astype(int) - before).max() < 4
 
 
 def test_a_paint_is_its_colour_its_texture_and_what_shines_through() -> None:
