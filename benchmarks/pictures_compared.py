@@ -39,6 +39,14 @@ def damaged(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.asarray(cells.repeat(GRID, 0).repeat(GRID, 1))
 
 
+def grown(cells: np.ndarray, pixels: int) -> np.ndarray:
+    """Bool (H, W), wider by so many pixels on every side."""
+    wide = np.pad(cells, pixels)
+    h, w = cells.shape
+    rows = np.any([wide[i : i + h] for i in range(2 * pixels + 1)], 0)
+    return np.asarray(np.any([rows[:, i : i + w] for i in range(2 * pixels + 1)], 0))
+
+
 def distance(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
     """Mean absolute distance in grey levels inside `where`, bool (H, W)."""
     return float(np.abs(a[where].astype(np.int16) - b[where]).mean())

@@ -1,4 +1,4 @@
-"""Scores a checkpoint's painting: text read back, transitions, pictures, untouched pixels, drift, style, persistency.
+"""Scores a checkpoint's painting: text read back, its contrast, transitions, pictures, untouched pixels, drift, style, persistency.
 
 Everything runs in a closed loop: the painter starts from its own frames, never from the source's. docs/evaluation.md
 says in words what each figure means.
@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.easel import Easel
 from benchmarks.pictures_compared import ssim
+from benchmarks.quality_contrast import contrast_scores
 from benchmarks.quality_sessions import (
     dreamt_persistency,
     dreamt_sessions,
@@ -27,7 +28,8 @@ from benchmarks.quality_text import page_scores, typed_scores, visible_text
 from benchmarks.scenes import Kind
 from benchmarks.transition_kinds import KINDS
 from benchmarks.transitions import Judged, judged, score
-from engine.painter import Painter, PainterSpec
+from engine.errors import InputError
+from engine.painter import DREAMER, Painter, PainterSpec
 from engine.styles import PRESETS
 from models.catalog import open_painter
 from models.likeness import psnr
@@ -41,7 +43,7 @@ Say = Callable[[str], None]
 class Extent:
     """How much is measured. pages a style; every so many-th kind of transition (`stride`), in so many `variants`;
     frames a style; painted frames of the drift session; letters typed in a dream, and in how many styles; seconds of a
-    dreamt session and of a dreamt persistency; styles looked at."""
+    dreamt session and of a dreamt persistency; frames of each thing in the guided one (`kept`); styles looked at."""
 
     pages: int
     stride: int
@@ -53,6 +55,7 @@ class Extent:
     dream_sessions: int
     dream_seconds: float
     persist_seconds: float
+    kept: int
     styles: tuple[str, ...]
 
     def some(self, count: int, seed: int) -> tuple[str, ...]:
@@ -65,9 +68,9 @@ def extent(quick: bool, mode: str, drift_frames: int | None) -> Extent:
     dream = mode == "dream"
     if quick:
         few = ("terminal", "light", "ocean") if not dream else ("light", "terminal")
-        found = Extent(1, 10 if dream else 3, 1, 1, 60, 24, 1, 1, 5.0, 4.0, few)
+        found = Extent(1, 10 if dream else 3, 1, 1, 60, 24, 1, 1, 5.0, 4.0, 8, few)
     else:
-        found = Extent(6, 1, 1 if dream else 4, 4, 400, 200, 4, 6, 60.0, 30.0, tuple(PRESETS))
+        found = Extent(6, 1, 1 if dream else 4, 4, 400, 200, 4, 6, 60.0, 30.0, 30, tuple(PRESETS))
     return replace(found, drift_frames=drift_frames) if drift_frames else found
 
 
@@ -87,9 +90,11 @@ def evaluate(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[s
 def evaluated(
     spec: PainterSpec, quick: bool = False, say: Say = print, drift_frames: int | None = None
 ) -> Evaluation:
-    """The scores, and the pictures of the worst cases."""
+    """The scores, and the pictures of the worst cases. Raises InputError too where a dreamer is to be left out and there is none."""
     painter = open_painter(spec)
     try:
+        if DREAMER in spec.without and not painter.info.imagines:
+            raise InputError(f"{painter.info.name} has no dreamer to be left out in {spec.mode} mode; leave --without {DREAMER} out")
         return score_painter(painter, spec, extent(quick, spec.mode, drift_frames), quick, say)
     finally:
         painter.close()
@@ -101,17 +106,19 @@ def score_painter(painter: Painter, spec: PainterSpec, size: Extent, quick: bool
     info = painter.info
     rng = np.random.default_rng(spec.seed + 1_000_003)
     text = _text(painter, spec, size, rng, say)
-    transitions, worst = _transitions(painter, spec, size, say)
+    transitions, worst = transition_scores(painter, spec, size, say)
     scores: dict[str, Any] = {
         "mode": spec.mode,
         "checkpoint": {"name": info.name, "family": info.family, "sha256": info.sha256},
         "size": list(spec.size), "steps": info.steps, "device": info.device, "dtype": info.dtype, "seed": spec.seed,
-        "quick": quick,
+        "quick": quick, "without": list(spec.without),
         "text": text,
         "transitions": transitions,
         **_session(painter, spec, size, rng, say),
         **style_scores(painter, spec, size.styles, size.frames, rng, say),
     }  # fmt: skip
+    if spec.mode != "dream":  # which shows the text of its guides, painted by the same weights
+        scores["contrast"] = contrast_scores(painter, spec, size.styles, say)
     return Evaluation({**scores, "seconds": round(monotonic() - begun, 1)}, worst)
 
 
@@ -127,10 +134,10 @@ def _session(painter: Painter, spec: PainterSpec, size: Extent, rng: np.random.G
         scores = dreamt_sessions(painter, spec, size.dream_seconds, size.dream_sessions, rng, say)
         return {**scores, "persistency": dreamt_persistency(painter, spec, size.persist_seconds, rng, say)}
     scores = guided_session(painter, spec, size.drift_frames, rng, say)
-    return {**scores, "persistency": guided_persistency(painter, spec, rng, say)}
+    return {**scores, "persistency": guided_persistency(painter, spec, size.kept, rng, say)}
 
 
-def _transitions(
+def transition_scores(
     painter: Painter, spec: PainterSpec, size: Extent, say: Say
 ) -> tuple[dict[str, Any], tuple[Judged, ...]]:
     """The shares, and the worst scenes; of all the others the pictures are let go at once."""

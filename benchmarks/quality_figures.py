@@ -63,6 +63,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("Characters wrong, not repaired", _at("text", "cer_unrepaired"), _rate, -1),
     Figure("Characters wrong in the guide itself", _at("text", "cer_guide"), _rate, 0),
     Figure("Characters read", _at("text", "characters"), _whole, 0),
+    Figure("Contrast of text, at least", _at("contrast", "least"), "{:.2f}:1".format, 1),
     Figure("Transitions right", _at("transitions", "accuracy"), _share, 1),
     Figure("Kinds of transition", _at("transitions", "kinds"), _whole, 0),
     Figure("Transitions judged", _at("transitions", "events"), _whole, 0),
@@ -100,4 +101,5 @@ def conditions(scores: Scores) -> str:
     steps = scores["steps"]
     plural = "s" * (steps != 1)
     quick = "a quick look" if scores["quick"] else "all of it"
-    return f"{width}x{height}, {steps} step{plural}, {scores['device']}, {scores['dtype']}, seed {scores['seed']}, {quick}"
+    without = "".join(f", without {part}" for part in scores.get("without", ()))  # which was not always told
+    return f"{width}x{height}, {steps} step{plural}, {scores['device']}, {scores['dtype']}, seed {scores['seed']}, {quick}{without}"

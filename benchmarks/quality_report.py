@@ -42,13 +42,16 @@ def quality_page(evaluation: Evaluation) -> bytes:
     )
 
 
-def _case(outcome: Judged) -> str:
-    """Before, source after, painted, difference: the surroundings of the source's damage."""
+def pictures_of(outcome: Judged) -> dict[str, np.ndarray]:
+    """Before, source after, painted, difference: the surroundings of the source's damage, uint8 (h, w, 3)."""
     part = around(outcome.where).slices
     before, after, painted = (frame[part] for frame in (outcome.before, outcome.after, outcome.painted))
     apart = np.abs(painted.astype(np.int16) - after) * LOUD
-    shown = (("before", before), ("source after", after), ("painted", painted), ("difference", apart.clip(0, 255).astype(np.uint8)))
-    cells = "".join(f"<div>{picture(pixels, words)}<figcaption>{words}</figcaption></div>" for words, pixels in shown)
+    return {"before": before, "source after": after, "painted": painted, "difference": apart.clip(0, 255).astype(np.uint8)}
+
+
+def _case(outcome: Judged) -> str:
+    cells = "".join(f"<div>{picture(pixels, words)}<figcaption>{words}</figcaption></div>" for words, pixels in pictures_of(outcome).items())
     verdict = '<span class="right">right</span>' if outcome.right else '<span class="wrong">wrong</span>'
     told = f"{outcome.own:.1f} grey levels from the source, {outcome.rival:.1f} from the nearest of {outcome.rivals} rivals"
     return (
@@ -58,8 +61,8 @@ def _case(outcome: Judged) -> str:
 
 
 def style_table(scores: Scores) -> str:
-    """Text, PSNR, SSIM and distances of every style looked at."""
-    texts = scores["text"]["by_style"]
+    """Text, PSNR, SSIM, distances and contrast of every style looked at."""
+    texts, contrasts = scores["text"]["by_style"], scores.get("contrast", {"by_style": {}})["by_style"]
     rows = []
     for name in dict.fromkeys((*scores["style"], *texts)):
         look, text = scores["style"].get(name), texts.get(name)
@@ -71,9 +74,9 @@ def style_table(scores: Scores) -> str:
         if text is not None:
             rates = (f"{text[key]:.2%}" for key in ("cer_guide", "cer_unrepaired", "cer"))
             read = (str(text["characters"]), *rates)
-        rows.append((name, kind, *seen, *read))
+        rows.append((name, kind, *seen, *read, f"{contrasts[name]['least']:.2f}" if name in contrasts else "–"))
     head = ("style", "kind", "PSNR", "SSIM", "own distance", "nearest other", "characters", "wrong in the guide",
-            "wrong painted", "wrong repaired")  # fmt: skip
+            "wrong painted", "wrong repaired", "least contrast")  # fmt: skip
     return table(head, rows)
 
 

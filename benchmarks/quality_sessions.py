@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from benchmarks.easel import Easel
-from benchmarks.pictures_compared import damaged, distance
+from benchmarks.pictures_compared import damaged, distance, grown
 from benchmarks.quality_styles import lived
-from benchmarks.transitions import picture_bytes, setting
+from benchmarks.transitions import setting
 from engine.desktop.desktop import Desktop
-from engine.desktop.documents import Documents
 from engine.errors import InputError
 from engine.events import Ask, Event, Key, Move
 from engine.painter import Painter, PainterSpec
@@ -23,7 +22,7 @@ from models.synthetic.sessions import User, letters, random_desktop
 MARKS = (10, 30, 100, 300, 1000, 3000, 10_000)  # frames after which a guided session is looked at
 DREAM_MARKS = (10, 30, 60)  # seconds after which a dream is
 LONGEST = 3.0  # seconds of one pause in a dream; longer ones are left out
-KEPT_FRAMES = 30
+PUT_IN = {"picture": "Picture.png", "window": "calculator"}  # by the user, and asked for by
 Say = Callable[[str], None]
 
 
@@ -109,7 +108,7 @@ def _dreamt_session(
         before, source = easel.frame.copy(), easel.source()
         for event in events:
             _dreamt(easel, event)
-        allowed = _grown(damaged(source, easel.source()), painter.info.reach)
+        allowed = grown(damaged(source, easel.source()), painter.info.reach)
         touched += int((before != easel.frame).any(2)[~allowed].sum())
         outside += int((~allowed).sum())
         if desktop.t - start >= marks[0]:
@@ -129,31 +128,19 @@ def _dreamt(easel: Easel, event: Event) -> None:
         desktop.stale()
 
 
-def _grown(cells: np.ndarray, pixels: int) -> np.ndarray:
-    """Bool (H, W), wider by so many pixels on every side: where a painter may paint."""
-    wide = np.pad(cells, pixels)
-    h, w = cells.shape
-    rows = np.any([wide[i : i + h] for i in range(2 * pixels + 1)], 0)
-    return np.asarray(np.any([rows[:, i : i + w] for i in range(2 * pixels + 1)], 0))
-
-
-def guided_persistency(painter: Painter, spec: PainterSpec, rng: np.random.Generator, say: Say) -> dict[str, Any]:
-    """Share of frames in which a picture of the user's is still there, to the pixel, while looks come and go."""
-    desktop = Desktop(spec.size, Documents({"Cat.png": picture_bytes(rng)}))
-    desktop.handle(Ask(0.1, "Cat.png"))
-    painter.restore(None)
-    easel = Easel(painter, desktop)
-    easel.paint()
-    kept = 0
-    for i in range(KEPT_FRAMES):
-        for event in (Key(desktop.t + 0.5, "space", ("ctrl",)), Key(desktop.t + 0.9, "escape")):
-            desktop.handle(event)
-        desktop.prefer("style", list(PRESETS)[i % len(PRESETS)])
-        easel.paint()
-        content = easel.guide.verbatim > 0
-        kept += int(content.any() and (easel.frame[content] == easel.guide.pixels[content]).all())
-    say(f"persistency: {kept} of {KEPT_FRAMES} frames")
-    return {"share": round(kept / KEPT_FRAMES, 4), "frames": KEPT_FRAMES}
+def guided_persistency(painter: Painter, spec: PainterSpec, frames: int, rng: np.random.Generator, say: Say) -> dict[str, Any]:
+    """Share of frames in which a picture, or a window, of the user's is still there while other things come and go in one look after another:
+    the picture to the pixel; the window as in a dream, see `dreamt_persistency`."""
+    seen: dict[str, list[bool]] = {kind: [] for kind in PUT_IN}
+    for kind, put in PUT_IN.items():
+        session = _session_with(painter, spec, put, "light", rng)
+        easel, without = next(session)
+        for i in range(frames):
+            for desktop in (easel.desktop, without):
+                desktop.prefer("style", list(PRESETS)[i % len(PRESETS)])
+            next(session)
+            seen[kind].append(_unharmed(easel) if kind == "picture" else _nearer(easel, without) is True)
+    return _persistency(seen, say)
 
 
 def dreamt_persistency(
@@ -161,39 +148,57 @@ def dreamt_persistency(
 ) -> dict[str, Any]:
     """Share of frames in which a picture, or a window, that the dream began with is still there while other things go
     on: the frame is nearer to the source's with it than to the source's without it, where the two differ."""
-    by_kind: dict[str, Any] = {}
-    for kind, put in (("picture", "Picture.png"), ("window", "calculator")):
-        seen = _still_there(painter, spec, put, seconds, rng)
-        by_kind[kind] = {"share": round(float(np.mean(seen)), 4), "at_the_end": seen[-1], "frames": len(seen)}
-        say(f"persistency, {kind}: {sum(seen)} of {len(seen)} frames")
-    frames = sum(k["frames"] for k in by_kind.values())
-    share = sum(k["share"] * k["frames"] for k in by_kind.values()) / frames
-    return {"share": round(share, 4), "frames": frames, "seconds": seconds, "by_kind": by_kind}
+    seen: dict[str, list[bool]] = {kind: [] for kind in PUT_IN}
+    for kind, put in PUT_IN.items():
+        session = _session_with(painter, spec, put, str(rng.choice(list(PRESETS))), rng)
+        easel, without = next(session)
+        until = easel.desktop.t + seconds
+        while easel.desktop.t < until:
+            next(session)
+            nearer = _nearer(easel, without)
+            seen[kind] += [] if nearer is None else [nearer]
+    return {**_persistency(seen, say), "seconds": seconds}
 
 
-def _still_there(
-    painter: Painter, spec: PainterSpec, put: str, seconds: float, rng: np.random.Generator
-) -> list[bool]:
-    """Looked at after every event of a session in which the launcher and another window come and go."""
-    start = setting(rng, spec.size, str(rng.choice(list(PRESETS))))
+def _persistency(seen: dict[str, list[bool]], say: Say) -> dict[str, Any]:
+    """From whether each thing was seen in each frame that was looked at."""
+    by_kind = {kind: {"share": round(float(np.mean(frames)), 4), "at_the_end": frames[-1], "frames": len(frames)} for kind, frames in seen.items()}
+    for kind, frames in seen.items():
+        say(f"persistency, {kind}: {sum(frames)} of {len(frames)} frames")
+    every = [one for frames in seen.values() for one in frames]
+    return {"share": round(float(np.mean(every)), 4), "frames": len(every), "by_kind": by_kind}
+
+
+def _session_with(
+    painter: Painter, spec: PainterSpec, put: str, style: str, rng: np.random.Generator
+) -> Iterator[tuple[Easel, Desktop]]:
+    """A session that begins with something put in, painted, and the same desktop without it; then, without end, after each of other things
+    that come and go: the launcher, another window, the pointer."""
+    start = setting(rng, spec.size, style)
     desktop, without = start.desktop(), start.desktop()
     desktop.handle(Ask(round(desktop.t + 0.1, 3), put))
     painter.restore(None)
     easel = Easel(painter, desktop)
     easel.paint()
-    seen: list[bool] = []
-    until = desktop.t + seconds
-    while desktop.t < until:
+    while True:
+        yield easel, without
         for kind, values in _elsewhere(rng, spec.size):
             event = kind(round(desktop.t + 0.4, 3), *values)
             easel.feed(event)
             without.handle(event)
-        shows = easel.source()
-        lacks = Easel(painter, without).source()
-        where = damaged(shows, lacks)
-        if where.any():
-            seen.append(distance(easel.frame, shows, where) < distance(easel.frame, lacks, where))
-    return seen
+
+
+def _unharmed(easel: Easel) -> bool:
+    """Whether pictures are shown, and to the pixel."""
+    content = easel.guide.verbatim > 0
+    return bool(content.any() and (easel.frame[content] == easel.guide.pixels[content]).all())
+
+
+def _nearer(easel: Easel, without: Desktop) -> bool | None:
+    """Whether the frame is nearer to the source's than to the one that a desktop without something would have; None where these are the same."""
+    shows, lacks = easel.source(), Easel(easel.painter, without).source()
+    where = damaged(shows, lacks)
+    return distance(easel.frame, shows, where) < distance(easel.frame, lacks, where) if where.any() else None
 
 
 def _elsewhere(rng: np.random.Generator, size: tuple[int, int]) -> list[tuple[type[Event], tuple[Any, ...]]]:

@@ -1,4 +1,5 @@
-"""Whether a crop shows what the whole frame would: `python -m benchmarks.seams [--screens N] [--dtype NAME] [--out FILE.json]`.
+"""Whether a crop shows what the whole frame would: `python -m benchmarks.seams [--screens N] [--dtype NAME] [--out FILE.json]`,
+of the bundled checkpoint, of `--checkpoint NAME`, or of a preset's architecture with random weights: `--preset NAME`.
 
 Two random screens; the second differs from the first in one rect only. It is painted over the first twice, from the same latents:
 the whole frame, and only the damage, as a session does. Compared is the band inside the damage's edges, as wide as the margin
@@ -21,9 +22,10 @@ from engine.desktop.desktop import Desktop
 from engine.drawing import Item
 from engine.geometry import Rect
 from engine.guide import Guide
-from engine.painter import ContextFeatures, Painter, PainterSpec, PaintRequest
+from engine.painter import CACHE, ContextFeatures, Painter, PainterSpec, PaintRequest
 from engine.styles import PRESETS
 from models.catalog import open_painter
+from models.presets import random_name
 from models.synthetic.screens import Screen
 
 BAND, FLAT = 12, 4
@@ -144,9 +146,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--screens", type=int, default=54)
     parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--least-crop", type=int, metavar="PIXELS", help="the shortest side of crops, else the family's own")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--checkpoint", default="bundled")
+    which.add_argument("--preset", metavar="NAME", help="an architecture, its weights random")
     given = with_out(parser).parse_args()
-    spec = PainterSpec(dtype=given.dtype, without=("frame cache",))
+    name = random_name(given.preset) if given.preset else given.checkpoint
+    spec = PainterSpec(name, dtype=given.dtype, without=(CACHE,), least_crop=given.least_crop)
     painter = open_painter(spec)
     told = measure(painter, spec, given.screens).told()
-    what = {"sha256": painter.info.sha256, "dtype": painter.info.dtype, "size": list(spec.size), "screens": given.screens}
+    what = {"checkpoint": painter.info.name, "sha256": painter.info.sha256, "dtype": painter.info.dtype, "size": list(spec.size), "screens": given.screens}
     leave({"machine": machine_facts(), **what, **told}, given.out)

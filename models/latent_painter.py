@@ -1,11 +1,11 @@
 """The latent painter of the bundled family: paints the damage, keeps its latents, remembers what it painted.
 
 With a guide it paints what the guide shows, in one go, and from that alone: textures are functions of style, seed and
-place, so the frame before has nothing to add, and a state looks the same to the pixel however it was come to. Nothing
-drifts. Without a guide it dreams. Where the checkpoint has a dreamer, that carries on the guide it woke from, event by
-event, and what it changed is painted as any guide is. Where it has none (it learned from programs that have no guide),
-the denoiser answers the events itself, each on the whole frame, from its own last frame (image to image), the context,
-and the pictures it remembers.
+place, so the frame before has nothing to add, and a state looks the same however it was come to, but for the rounding
+of other crops at edges. Nothing drifts. Without a guide it dreams. Where the checkpoint has a dreamer, that carries on
+the guide it woke from, event by event, and what it changed is painted as any guide is. Where it has none (it learned
+from programs that have no guide), the denoiser answers the events itself, each on the whole frame, from its own last
+frame (image to image), the context, and the pictures it remembers.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from engine.painter import (
     BATCHES,
     CACHE,
     CROPS,
+    DREAMER,
     EMBEDDINGS,
     ContextFeatures,
     PainterInfo,
@@ -93,7 +94,7 @@ class LatentPainter:
         self._pixels = torch.full((1, 3, height, width), 128, dtype=torch.uint8, device=device)
         self._bounds = Rect(0, 0, width, height)
         self.at_once = 1 if static or BATCHES in spec.without else AT_ONCE
-        self._dream = Dream(nn.Module.to(dreamer, device), spec.size) if dreamer is not None else None
+        self._dream = Dream(nn.Module.to(dreamer, device), spec.size, DREAMER not in spec.without) if dreamer is not None else None
         remembers = self._denoiser.remembers and spec.mode == "dream" and self._dream is None
         self._memory = PictureMemory(spec.size, device) if remembers else None
         self._tokens: tuple[ContextFeatures, Tensor] | None = None

@@ -1,5 +1,5 @@
-"""Makes the README's pictures from real replays with the bundled checkpoint: docs/styles.jpg,
-docs/typing.gif, and docs/dream.gif, which has no guide."""
+"""Makes the README's pictures from real replays with the bundled checkpoint: docs/styles.jpg, docs/typing.gif, and
+docs/dream.gif, which has no guide; and docs/worst.jpg, what it paints worst. `python scripts/pictures.py [NAME ...]`: only those."""
 
 from __future__ import annotations
 
@@ -7,29 +7,52 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from demo import animate
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.quality import extent, transition_scores
+from benchmarks.quality_report import pictures_of
+from benchmarks.transitions import Judged
 from engine.desktop.desktop import Desktop
 from engine.events import Ask
+from engine.painter import PainterSpec
 from engine.starting_point import capture
 from engine.styles import PRESETS
+from engine.typeface import font_folder
+from models.catalog import open_painter
 
 ROOT = Path(__file__).resolve().parent.parent
+WORST = {"guided": 3, "dream": 5}  # cases of each mode
+CELL, GAP, LINE = (216, 132), 6, 18  # pixels: the room of one picture of a case, between two, and of the words above
 LETTER = "Dear reader,\nevery pixel of this window was painted by a small diffusion model, one key at a time."
 
 
-def main() -> int:
+def main(names: list[str]) -> int:
     docs = ROOT / "docs"
     docs.mkdir(exist_ok=True)
-    screens = replay([*screen(), *({"t": 10.0 + i, "type": "style", "text": s} for i, s in enumerate(PRESETS))])
-    sheet(screens[-len(PRESETS) :]).save(docs / "styles.jpg", quality=88, optimize=True)
-    animate(replay(typing()), docs / "typing.gif", frame_ms=120)
-    animate(replay(dreaming(), mode="dream", state=open_page()), docs / "dream.gif", frame_ms=150)
-    print(f"see {docs}")
+    for name in names or MADE:
+        MADE[name](docs / name)
+        print(f"see {docs / name}")
     return 0
+
+
+def styles_jpg(path: Path) -> None:
+    screens = replay([*screen(), *({"t": 10.0 + i, "type": "style", "text": s} for i, s in enumerate(PRESETS))])
+    sheet(screens[-len(PRESETS) :]).save(path, quality=88, optimize=True)
+
+
+def worst_jpg(path: Path) -> None:
+    """The worst transitions of a quick evaluation in each mode, its seed the usual one."""
+    cases = list[tuple[str, Judged]]()
+    for mode, count in WORST.items():
+        spec = PainterSpec(mode=mode, device="cpu")
+        painter = open_painter(spec)
+        cases += [(mode, outcome) for outcome in transition_scores(painter, spec, extent(True, mode, None), print)[1][:count]]
+        painter.close()
+    worst_sheet(cases).save(path, quality=78, optimize=True)
 
 
 def screen() -> list[dict[str, object]]:
@@ -110,5 +133,35 @@ def sheet(screens: list[Image.Image], columns: int = 3) -> Image.Image:
     return whole
 
 
+def worst_sheet(cases: list[tuple[str, Judged]]) -> Image.Image:
+    """A row a case: before, the source's after, painted, and their difference; what it is in words above."""
+    font, rows = ImageFont.truetype(font_folder() / "DejaVuSans.ttf", 12), list[tuple[str, dict[str, Image.Image]]]()
+    for mode, outcome in cases:
+        verdict = "right" if outcome.right else "WRONG"
+        told = f"{mode}, {outcome.style}: {outcome.kind}; {verdict}, {outcome.own:.1f} grey levels from the source, {outcome.rival:.1f} from the nearest rival"
+        shown = {words: Image.fromarray(pixels) for words, pixels in pictures_of(outcome).items()}
+        for picture in shown.values():
+            picture.thumbnail(CELL, Image.Resampling.LANCZOS)
+        rows.append((told, shown))
+    step, heights = CELL[0] + GAP, [shown["painted"].height for _, shown in rows]
+    whole = Image.new("RGB", (4 * step - GAP, LINE + sum(LINE + GAP + height for height in heights)), "#ececec")
+    pen, y = ImageDraw.Draw(whole), LINE
+    for j, words in enumerate(rows[0][1]):
+        pen.text((j * step, 0), words, fill="grey", font=font)
+    for (told, shown), height in zip(rows, heights, strict=True):
+        pen.text((0, y), told, fill="black", font=font)
+        for j, picture in enumerate(shown.values()):
+            whole.paste(picture, (j * step, y + LINE))
+        y += LINE + height + GAP
+    return whole
+
+
+MADE: dict[str, Callable[[Path], None]] = {
+    "styles.jpg": styles_jpg,
+    "typing.gif": lambda path: animate(replay(typing()), path, frame_ms=120),
+    "dream.gif": lambda path: animate(replay(dreaming(), mode="dream", state=open_page()), path, frame_ms=150),
+    "worst.jpg": worst_jpg,
+}
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.easel import Easel, source_of
 from benchmarks.pictures_compared import damaged, ssim
+from benchmarks.quality_contrast import app_screens, contrast_scores, contrasts
 from benchmarks.quality_sessions import (
     dreamt_persistency,
     dreamt_sessions,
@@ -18,11 +19,13 @@ from benchmarks.quality_sessions import (
 )
 from benchmarks.quality_styles import is_flat, style_scores
 from benchmarks.quality_text import typed_scores
+from benchmarks.sampling_steps import by_style
 from benchmarks.transition_kinds import KINDS
 from benchmarks.transitions import Judged, judge, scenes, score
 from engine.desktop.desktop import Desktop
 from engine.events import Event, Key
 from engine.geometry import Rect
+from engine.guide import Guide
 from engine.painter import (
     ContextFeatures,
     GuidePainter,
@@ -34,8 +37,12 @@ from engine.painter import (
     Patch,
 )
 from engine.styles import PRESETS
+from models.catalog import BUNDLED
 from models.likeness import psnr
+from models.loading import load_bundled
+from models.pipeline import PixelOSPipeline
 from models.synthetic.sessions import User
+from models.training.heldout import held_out
 
 SIZE = (512, 384)
 GUIDE = PainterSpec(checkpoint="guide")
@@ -207,6 +214,29 @@ def test_styles_apart_by_texture(seer: Callable[..., Seer]) -> None:
     assert scores["style"]["ocean"]["psnr_db"] == 99 and scores["style"]["ocean"]["own"] == 0 < scores["style"]["ocean"]["other"]
 
 
+def test_contrast_is_of_the_ink_against_the_paper_that_it_stands_on() -> None:
+    for desktop in app_screens(SIZE, "light", np.random.default_rng(1)):
+        guide = Guide(SIZE)
+        guide.update(desktop.items)
+        covered = guide.ink[..., None] / 255
+        for ink, paper, expected in ((0, 255, 21.0), (255, 0, 21.0), (118, 255, 4.54), (0, 0, 1.0)):
+            shades = np.array([ink, paper]) * np.ones((1, 3, 2))
+            frame = (shades[..., 0] * covered + shades[..., 1] * (1 - covered)).round().astype(np.uint8)
+            found = [of_run for _, of_run in contrasts(frame, guide)]
+            assert len(found) > 8 and np.median(found) == pytest.approx(expected, abs=0.01) and max(found) <= expected + 0.01
+
+
+def test_text_that_fades_in_one_style_shows_as_its_contrast(seer: Callable[..., Seer]) -> None:
+    def faded(desktop: Desktop, seer: Seer) -> np.ndarray:
+        frame = truth(desktop, seer)
+        return frame // 3 + 150 if desktop.style_words == "paper" else frame
+
+    scores = contrast_scores(seer(faded, "guided"), GUIDE, ("light", "paper"), quiet)
+    light, paper = (scores["by_style"][style] for style in ("light", "paper"))
+    assert light["least"] >= 4.5 > scores["least"] == paper["least"] and light["below"] == 0 < paper["below"] <= paper["runs"]
+    assert light["runs"] > 200
+
+
 def test_whoever_clicks_another_style_is_scored_in_the_one_that_was_asked_for(seer: Callable[..., Seer], monkeypatch: pytest.MonkeyPatch) -> None:
     def act(user: User) -> list[Event]:
         user.desktop.prefer("style", "forest")
@@ -223,7 +253,9 @@ def test_a_guided_session_of_the_guide_neither_drifts_nor_touches() -> None:
     assert scores["untouched"] == {"pixels": 0}
     drift = scores["drift"]
     assert drift["steps"] == [10, 14] and set(drift["psnr_db"]) == {99.0} == set(drift["psnr_to_source_db"])
-    assert guided_persistency(painter, GUIDE, np.random.default_rng(2), quiet) == {"share": 1.0, "frames": 30}
+    kept = guided_persistency(painter, GUIDE, 30, np.random.default_rng(2), quiet)
+    assert (kept["share"], kept["frames"]) == (1.0, 60)
+    assert kept["by_kind"] == {kind: {"share": 1.0, "at_the_end": True, "frames": 30} for kind in ("picture", "window")}
 
 
 def test_dreamt_sessions_of_who_sees(seer: Callable[..., Seer]) -> None:
@@ -239,6 +271,21 @@ def test_what_was_put_in_is_still_there_or_is_not(seer: Callable[..., Seer]) -> 
     for see, share in ((truth, 1.0), (bare, 0.0)):
         scores = dreamt_persistency(seer(see), DREAM, 2, np.random.default_rng(3), quiet)
         assert (scores["share"], set(scores["by_kind"])) == (share, {"picture", "window"})
+
+
+def test_a_window_that_is_gone_is_missed_though_the_picture_stays(seer: Callable[..., Seer]) -> None:
+    """Guided, too; and what harms the picture is noticed."""
+
+    def no_windows(desktop: Desktop, seer: Seer) -> np.ndarray:
+        """But for Paint's, where the picture is."""
+        return truth(desktop, seer) if "Paint" in {window.name for window in desktop.stack.windows} else bare(desktop, seer)
+
+    def a_pixel_off(desktop: Desktop, seer: Seer) -> np.ndarray:
+        return truth(desktop, seer) ^ 1
+
+    for see, picture, window in ((truth, 1.0, 1.0), (no_windows, 1.0, 0.0), (a_pixel_off, 0.0, 1.0)):
+        scores = guided_persistency(seer(see, "guided"), GUIDE, 3, np.random.default_rng(3), quiet)["by_kind"]
+        assert (scores["picture"]["share"], scores["window"]["share"]) == (picture, window), see
 
 
 def test_letters_typed_in_a_dream_are_read_back(seer: Callable[..., Seer], ocr: object) -> None:
@@ -257,3 +304,11 @@ def test_a_dream_paints_the_ticks_that_change_something(seer: Callable[..., Seer
     ticks = painter.requests[1:]
     assert len(ticks) >= 4 and all(not request.events for request in ticks)
     assert (easel.frame == easel.source()).all()
+
+
+def test_more_sampling_steps_are_not_worse() -> None:
+    checkpoint, shots = load_bundled(BUNDLED, "bundled"), held_out()[::3]
+    pipeline = PixelOSPipeline(checkpoint.denoiser, checkpoint.context_encoder)
+    one, four = (by_style(pipeline, shots, steps) for steps in (1, 4))
+    assert one != four and list(one) == [shot.name for shot in shots]
+    assert np.mean([*four.values()]) > np.mean([*one.values()]) - 0.02  # dB

@@ -14,7 +14,7 @@ from engine.painter import GuidePainter, PainterSpec
 from engine.styles import PRESETS
 from ui import cli, measuring
 
-TINY = Extent(1, 40, 1, 1, 3, 0, 0, 1, 0, 0, ("terminal",))
+TINY = Extent(1, 40, 1, 1, 3, 0, 0, 1, 0, 0, 3, ("terminal",))
 NAMES = {"mode", "checkpoint", "text", "transitions", "untouched", "drift", "style", "pictures", "persistency", "seconds"}
 
 
@@ -39,6 +39,7 @@ def test_the_scores_have_their_names(evaluation: Evaluation) -> None:
     assert text["cer"] == text["cer_guide"] == text["cer_unrepaired"] < 0.1
     assert set(text["by_style"]) == set(scores["style"]) == {"terminal"}
     assert moves["accuracy"] == 1 and moves["kinds"] == len(moves["by_kind"]) == moves["events"] >= 4
+    assert scores["contrast"]["least"] == scores["contrast"]["by_style"]["terminal"]["least"] > 4  # in the plain theme an idle entry of a menu has 4.31
     assert scores["untouched"]["pixels"] == 0 and scores["drift"]["steps"][-1] >= 3
     assert json.loads(json.dumps(scores)) == scores
 
@@ -66,7 +67,7 @@ def test_wrong_ones_stand_before_right_ones(evaluation: Evaluation) -> None:
         patch.setattr(quality, "judged", lambda *given: iter(made))
         patch.setattr(quality, "SHEET", 3)
         spec = PainterSpec(checkpoint="guide")
-        scores, worst = quality._transitions(GuidePainter(spec), spec, TINY, quiet)
+        scores, worst = quality.transition_scores(GuidePainter(spec), spec, TINY, quiet)
     assert [outcome.kind for outcome in worst] == ["kind 3", "kind 1", "kind 0"]
     assert (scores["accuracy"], scores["wrong"]) == (0.5, ["kind 1", "kind 3"])
 

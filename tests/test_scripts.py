@@ -365,3 +365,26 @@ def test_without_a_display_the_demo_is_played_and_said(
 
 def test_ci_is_a_script_that_can_be_run() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK) or os.name == "nt"
+
+
+def test_a_dream_by_rules_alone_stands_beside_the_dreamers_once_it_is_measured() -> None:
+    dream = figures._result("dream")
+    rules = {**dream, "transitions": {**dream["transitions"], "accuracy": 0.5},
+             "drift": {**dream["drift"], "by_session": [[30.0, 24.1, 20.0], [30.0, 24.0, 20.0]], "sessions": 2}}  # fmt: skip
+    assert "rules" not in figures.dream_figures(dream)
+    told = figures.dream_figures(dream, rules)
+    assert "|  | with the dreamer | the rules alone |" in told and "50.0% (some of" in told and "1 of 2 (24.0 to 24.1) |" in told
+    rules["checkpoint"] = {**dream["checkpoint"], "sha256": "0123456789abcdef"}
+    assert "the rules alone, 0123456789ab |" in figures.dream_figures(dream, rules), "other weights are told"
+
+
+def test_what_was_not_always_measured_is_told_where_it_is() -> None:
+    before = {**figures._result("quality"), "persistency": {"share": 1.0, "frames": 30}}
+    before.pop("contrast", None)
+    told = figures.quality_table(before)
+    assert "contrast" not in told and told.endswith("Pictures stood unharmed in 100% of 30 frames.")
+    kept = {"share": 0.75, "frames": 60, "by_kind": {kind: {"share": share, "frames": 30} for kind, share in (("picture", 1.0), ("window", 0.5))}}
+    contrast = {style: {"least": 4.7, "runs": 290, "below": 0} for style in before["text"]["by_style"]}
+    told = figures.quality_table({**before, "persistency": kept, "contrast": {"least": 4.7, "by_style": contrast}})
+    assert told.count(" 4.70:1 |") == len(contrast) and "290 or more runs" in told
+    assert told.endswith("100% of 30 frames, and a window put in by the user was there in 50% of 30.")

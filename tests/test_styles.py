@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.drawing import Glyphs
+from benchmarks.quality_contrast import app_screens
+from engine.drawing import Glyphs, Item
 from engine.events import Ask
 from engine.forms import BESIDE, LIT, ROLE, SHADED, radii_in
 from engine.geometry import Rect
@@ -47,19 +49,29 @@ def test_text_is_readable_in_every_style_as_it_is_drawn() -> None:
     """In the pixels: on textures and glass, under shadows, in glows."""
     rng = np.random.default_rng(11)
     for style in [*PRESETS.values(), *(random_style(rng) for _ in range(24))]:
-        screen, guide = Screen.random(rng, SIZE, style.chrome), Guide(SIZE)
-        items = screen.items()
-        guide.update(items)
-        renderer = StyledRenderer(style, SIZE)
-        written, bare = (renderer.render(shown) for shown in (items, [i for i in items if not isinstance(i, Glyphs)]))
-        for item in items:
-            if isinstance(item, Glyphs) and item.rect:
-                part = item.rect.slices
-                inked = (glyph_coverage(item, item.rect) == 255) & (guide.ink[part] == 255)
-                inked &= (guide.pixels[part] == NEUTRAL[item.role]).all(-1)
-                inked &= (written[part] != bare[part]).any(-1)
-                ratio = contrast(written[part][inked] / 255, bare[part][inked] / 255)
-                assert ratio.min(initial=99) >= 4.45, (item.role, style)  # 4.5 but for the rounding of both
+        _assert_readable_as_drawn(Screen.random(rng, SIZE, style.chrome).items(), style)
+
+
+@pytest.mark.parametrize("style", PRESETS)
+def test_text_is_readable_on_the_screens_of_every_app(style: str) -> None:
+    for desktop in app_screens(SIZE, style, np.random.default_rng(12)):
+        _assert_readable_as_drawn(desktop.items, PRESETS[style])
+
+
+def _assert_readable_as_drawn(items: Sequence[Item], style: Style) -> None:
+    guide, renderer, seen = Guide(SIZE), StyledRenderer(style, SIZE), 0
+    guide.update(items)
+    written, bare = (renderer.render(shown) for shown in (items, [i for i in items if not isinstance(i, Glyphs)]))
+    for item in items:
+        if isinstance(item, Glyphs) and item.rect:
+            part = item.rect.slices
+            inked = (glyph_coverage(item, item.rect) == 255) & (guide.ink[part] == 255)
+            inked &= (guide.pixels[part] == NEUTRAL[item.role]).all(-1)
+            inked &= (written[part] != bare[part]).any(-1)
+            ratio = contrast(written[part][inked] / 255, bare[part][inked] / 255)
+            assert ratio.min(initial=99) >= 4.45, (item.role, item.text, style)  # 4.5 but for the rounding of both
+            seen += int(inked.sum())
+    assert seen > 100
 
 
 def test_presets_look_different() -> None:

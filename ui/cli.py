@@ -96,13 +96,14 @@ def evaluate(
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.json", help="The scores; FILE.html shows them.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="At most two minutes.")] = False,
     drift_frames: Annotated[int | None, typer.Option(metavar="N", help="Frames of the guided session.")] = None,
+    without: Annotated[str | None, typer.Option(metavar="dreamer", help="Leave the dreamer out: a dream by rules alone.")] = None,
 ) -> None:
     """Score a checkpoint's painting."""
     if context.invoked_subcommand is not None:
         return
     from ui.evaluating import evaluate_to
 
-    evaluate_to(choice, out, quick, drift_frames)
+    evaluate_to(choice, out, quick, drift_frames, without)
 
 
 @eval_app.command("compare")

@@ -28,10 +28,11 @@ BESIDE = 2.5  # logit from which a cell changes beside a letter
 
 class Dream:
     """For frames of `size` (width, height). Its planes and its memory are kept on the CPU, in 8 bits; the dreamer computes
-    where it is."""
+    where it is. imagines: whether it is asked at all; else nothing changes but what follows by rule."""
 
-    def __init__(self, dreamer: Dreamer, size: tuple[int, int]) -> None:
+    def __init__(self, dreamer: Dreamer, size: tuple[int, int], imagines: bool = True) -> None:
         self._dreamer = dreamer
+        self._imagines = imagines
         self._size = size
         self._course = Course(size, dreamer.book)
         self._known = self._course.known
@@ -73,7 +74,7 @@ class Dream:
     def _take(self, step: Step) -> None:
         context = step.context
         tokens = cache(lambda: self._dreamer.tokens(self._given(context.slow), self._given(context.recent)))
-        question, came = self._course.ask(step, lambda codes: self._pen(codes, tokens())), False
+        question, came = self._course.ask(step, lambda codes: self._pen(codes, tokens()) if self._imagines else None), False
         if question is not None:
             came = self._show(question, *self._answered(question, tokens))
         if not step.past:
@@ -98,7 +99,7 @@ class Dream:
         letter, bool (H, W)."""
         picks = torch.full(question.kept.shape, COLOURS, dtype=torch.uint8)
         sure = torch.ones_like(question.kept)
-        if not (question.needed < NEVER).any():
+        if not self._imagines or not (question.needed < NEVER).any():
             return picks, sure
         step, pictures, device = question.step, question.pictures, self._dreamer.device
         codes, (width, height) = question.codes[None].to(device), self._size

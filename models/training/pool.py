@@ -17,7 +17,7 @@ from engine.errors import InputError
 from models.synthetic.shots import Crop, Shot, desktop_shots, random_shot
 from models.training.moments import MOMENTS, moments
 
-ALIGN = 16  # crops start on this grid: the denoiser's coarsest cell
+ALIGN = 16  # crops start on this grid, which holds the coarsest cell of every denoiser: 8 pixels of the one that ships, 16 of one with blocks at 1/16
 SHARE = 0.5  # of the synthetic source's shots that are moments of sessions
 CORNERS = 0.15  # of the crops that are shown a corner
 TRIES = 50  # a source that gives nothing so often gives nothing at all
