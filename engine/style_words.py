@@ -23,7 +23,8 @@ _HUES = {
 }  # fmt: skip
 _GREYS = {"grey": 0.0, "gray": 0.0, "silver": 0.0, "muted": 0.5}  # how much of its colour is left
 _SHADES = {"darker": 1, "dimmer": 1, "lighter": -1, "brighter": -1}
-STEPS, STEP_LIGHT = 4, 0.08  # from light grounds to dark ones, and how much darker the wallpaper is after each
+_LEVELS = (0.0, 0.2, 0.8, 1.0)  # of `dark` that "darker" steps through: on middle grey neither ink is read well
+_STEP = 0.08  # in the lightness of the wallpaper
 _BACK = {"darker": "lighter", "lighter": "darker"}
 _LIKE = {
     "day": "light", "bright": "light", "white": "light", "plain": "light", "clean": "light",
@@ -261,8 +262,10 @@ def _greyed(style: Style, by: float) -> Style:
 
 
 def _shaded(style: Style, by: int) -> Style:
-    light = style.wall_light - STEP_LIGHT * by
-    return replace(style, dark=min(max(style.dark + by / STEPS, 0.0), 1.0), wall_light=min(max(light, 0.04), 0.9))
+    dark = next((level for level in _LEVELS[::by] if by * (level - style.dark) > 1e-6), style.dark)
+    if (dark > 0.5) != (style.dark > 0.5):
+        return replace(turned(style, dark > 0.5), dark=dark)
+    return replace(style, dark=dark, wall_light=min(max(style.wall_light - _STEP * by, 0.04), 0.9))
 
 
 def _shaped(style: Style, by: dict[str, object]) -> Style:
