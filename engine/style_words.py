@@ -104,16 +104,19 @@ def added(words: str, more: str, pictures: Pictures = ()) -> str:
     """What is said when `more` is said after `words`: whatever names a look of its own begins anew; all else goes on top of
     the look of now, in place of what was said of the same before. Words that mean nothing are kept for those who paint
     what they read, until others take their place."""
-    if words == "light" or _end_of_look(_heard(more, pictures)):
-        return more
     said, end = _said(more), _end_of_look(_heard(words, pictures))
-    kept = [part for part in words[end:].split(",") if not _said(part) <= said - _BACK.keys()]
+    if _end_of_look(_heard(more, pictures)) or said and words == "light":
+        return more
+    look, parts = words[:end], words[end:].split(",")
+    if look and not _said(parts[0]) <= said:
+        look += parts.pop(0)
+    kept = [part for part in parts if not _said(part) <= said - _BACK.keys()]
     shade = next(iter(said)) if len(said) == 1 else ""
     if kept and shade in _BACK and _said(kept[-1]) == {_BACK[shade]}:
         kept, more = kept[:-1], ""
-    elif not said or shade in _BACK and from_words(f"{words}, {more}", pictures)[0] == from_words(words, pictures)[0]:
+    elif not said or (shade in _BACK and from_words(f"{words}, {more}", pictures)[0] == from_words(words, pictures)[0]):
         return words  # as dark as it can be
-    return ", ".join(part for part in map(str.strip, (words[:end], *kept, more)) if part) or "light"
+    return ", ".join(part for part in map(str.strip, (look, *kept, more)) if part) or "light"
 
 
 class _Heard(NamedTuple):
