@@ -11,14 +11,14 @@ _PARTS = {"a quarter": 1 / 4, "a third": 1 / 3, "half": 1 / 2, "two thirds": 2 /
 _LITTLE = 1 / 5
 _PERCENT = r"\d+(?:\.\d+)?\s*%"
 _PART = rf"(?P<share>{'|'.join(_PARTS)}|{_PERCENT})(?: of)?(?: the)?(?: way)?"
-_ALL = r"(?P<other>[^\s,;][^,;]*)"  # up to a comma
+_ALL = r"(?P<other>[^\s,;][^,;]*)"  # up to the next comma
 _FORMS = [
-    re.compile(r"(?<!\w)" + form.replace(" ", r"\s+"), re.IGNORECASE)
+    re.compile(r"(?<!\w)" + form.replace(" ", r"[\s,]+"), re.IGNORECASE)
     for form in (
         rf"{_PART} from (?P<one>\S.*?) to {_ALL}",
         rf"(?:{_PART} )?between (?P<one>\S.*?) and {_ALL}",
-        rf"(?P<most>{_PERCENT})(?: of)? (?P<one>\S.*?)(?:,|\s)\s*(?:and )?(?P<share>{_PERCENT})(?: of)? {_ALL}",
-        rf"mostly (?P<one>\S.*?)(?:,|\s)\s*(?:and |with )?a (?P<share>little) {_ALL}",
+        rf"(?P<most>{_PERCENT})(?: of)? (?P<one>\S.*?)[\s,]+(?:and )?(?P<share>{_PERCENT})(?: of)? {_ALL}",
+        rf"mostly (?P<one>\S.*?)[\s,]+(?:and |with )?a (?P<share>little) {_ALL}",
     )
 ]
 WORDS = frozenset("between way mostly little half quarter quarters third thirds two three".split())  # of these forms, and of nothing else

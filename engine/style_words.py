@@ -209,7 +209,7 @@ def _change(token: re.Match[str]) -> Callable[[Style], Style] | None:
     word = (token["word"] or "").casefold()
     for table, change in ((_HUES, _tinted), (_GREYS, _greyed), (_SHADES, _shaded), (_SHAPES, _shaped)):
         if word in table:
-            return partial(change, by=table[word])  # type: ignore[operator]
+            return partial(change, by=table[word])  # type: ignore[operator, arg-type]
     return None
 
 
