@@ -55,5 +55,5 @@ def written(one: str, other: str, share: float) -> str:
 def _share(said: str | None) -> float:
     if said is None:
         return 1 / 2
-    said = " ".join(said.casefold().split())
+    said = " ".join(said.casefold().replace(",", " ").split())
     return _LITTLE if said == "little" else _PARTS[said] if said in _PARTS else float(said.rstrip(" %")) / 100

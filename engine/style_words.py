@@ -25,6 +25,7 @@ _GREYS = {"grey": 0.0, "gray": 0.0, "silver": 0.0, "muted": 0.5}  # how much of 
 _SHADES = {"darker": 1, "dimmer": 1, "lighter": -1, "brighter": -1}
 _LEVELS = (0.0, 0.2, 0.8, 1.0)  # of `dark` that "darker" steps through: on middle grey neither ink is read well
 _STEP = 0.08  # in the lightness of the wallpaper
+_MOST = 16  # pictures and ways in a sentence; what is more of them means nothing
 _BACK = {"darker": "lighter", "lighter": "darker"}
 _LIKE = {
     "day": "light", "bright": "light", "white": "light", "plain": "light", "clean": "light",
@@ -61,8 +62,9 @@ _SMALL = frozenset(
     "set give into turn colour color colours colors interface desktop corner corners window windows".split()
 )
 _TOKEN = re.compile(
-    r"\b(?P<name>[a-z_]+)\s*=\s*(?P<value>-?\d*\.?\d+|[a-z]+)|#(?P<look>\d+)|(?P<word>[^\W\d_]+)", re.IGNORECASE
+    r"\b(?P<name>[a-z_]+)\s*=\s*(?P<value>-?\d*\.?\d+|[a-z]+)|#(?P<look>\d+)~*|(?P<word>[^\W\d_]+)", re.IGNORECASE
 )
+_GROUP = re.compile(r"\(([^()]*)\)")
 MATERIALS = (*TEXTURES, "glass", "glow", "bevel")
 _LIMITS: dict[str, tuple[float, float]] = {
     "radius": (0.0, ROUNDS), "border": (1.0, BORDERS), "seed": (0, SEEDS - 1), "wall_turn": (-0.5, 0.5),
@@ -121,7 +123,7 @@ def added(words: str, more: str, pictures: Pictures = ()) -> str:
 
 class _Heard(NamedTuple):
     """What was made of a text. text: as long as it was, letter for letter, but for what means nothing, which is blank, and
-    for pictures and ways, which are numbers of `looks`: "#0000007"."""
+    for pictures and ways, which are numbers of `looks`: "#7~~~~~~"."""
 
     text: str
     looks: list[Style]
@@ -139,12 +141,12 @@ def _heard(text: str, pictures: Pictures = ()) -> _Heard:
         return " " * len(token[0])
 
     text = text.replace("#", " ")
-    for phrase, style in pictures:
+    for phrase, style in pictures[:_MOST]:
         if phrase in text:
             text = text.replace(phrase, _numbered(style, looks, len(phrase)))
     text = _TOKEN.sub(known, text)
-    while group := re.search(r"\(([^()]*)\)", text):
-        text = f"{text[: group.start()]} {_mixed(group[1], looks)} {text[group.end() :]}"
+    for _ in range(_MOST):  # from the inside out
+        text = _GROUP.sub(lambda group: f" {_mixed(group[1], looks)} ", text)
     text = _mixed(text, looks)
     left = [token[0].casefold() for token in _TOKEN.finditer(text) if (token["word"] or "").casefold() in style_ways.WORDS]
     return _Heard(text, looks, (*unknown, *left))
@@ -152,7 +154,7 @@ def _heard(text: str, pictures: Pictures = ()) -> _Heard:
 
 def _mixed(text: str, looks: list[Style]) -> str:
     """The text with numbers of looks in place of ways between two."""
-    while way := style_ways.found(text):
+    while len(looks) < _MOST and (way := style_ways.found(text)):
         one, other = text[slice(*way.one)], text[slice(*way.other)]
         families = [token.end() for token in _TOKEN.finditer(other) if _name(token) not in ("", "light", "dark")]
         other = other[: max(families, default=len(other.rstrip()))]  # what follows is said of both
@@ -167,7 +169,7 @@ def _mixed(text: str, looks: list[Style]) -> str:
 
 def _numbered(style: Style, looks: list[Style], length: int) -> str:
     looks.append(style)
-    return f"#{len(looks) - 1:0{length - 1}d}"
+    return f"#{len(looks) - 1}".ljust(length, "~")
 
 
 def _styled(text: str, looks: list[Style]) -> Style:

@@ -167,15 +167,22 @@ def test_how_far_from_one_look_to_another_can_be_said(words: str, share: float) 
 
 
 def test_what_follows_a_way_is_said_of_both_of_its_ends() -> None:
-    grey = [from_words(f"{name} square grey")[0] for name in ("ocean", "candy")]
+    one, other = (from_words(f"{name} square grey")[0] for name in ("ocean", "candy"))
     for words in ("between ocean and candy square grey", "between ocean and candy, square, grey", "square: between ocean and candy, grey"):
-        assert from_words(words)[0] == mix(*grey, 0.5)
+        assert from_words(words)[0] == mix(one, other, 0.5)
     assert after(Ask, "between like Harbour and candy") == mix(after(Ask, "like Harbour"), from_words("dark candy")[0], 0.5)
 
 
 def test_words_of_a_way_that_lead_nowhere_are_named() -> None:
     assert from_words("between frobs and candy") == (CANDY, ("frobs", "between"))
     assert from_words("from light to dark") == from_words("light dark"), "a wish for dark, not a way"
+
+
+@pytest.mark.parametrize("text", ["50% ocean " * 700, "between ocean and candy " * 200, "(" * 500 + "between ocean and candy" + ") and candy" * 500,
+                                  "(between ocean and " * 100 + "candy" + ")" * 100, "#0 #99 ocean", "0% ocean 0% candy", "between \ud800 and x"])  # fmt: skip
+def test_whatever_is_said_gives_a_look(text: str) -> None:
+    style, _ = from_words(text)
+    assert np.abs(style.vector()).max() <= 1 and isinstance(added("neon", text), str)
 
 
 @settings(max_examples=6, deadline=None)
