@@ -8,7 +8,7 @@ embedding is made from; `engine.style_words` is the lexicon; `mix` goes from one
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -201,6 +201,14 @@ def mix(one: Style, other: Style, share: float) -> Style:
     walls = [max(style.patterns(), key=lambda kind: style.patterns()[kind]) for style in (one, other)]
     seed = (one if share < 0.5 else other).seed
     return Style(**mixed, wallpaper=walls[0], second=walls[1], blend=share, seed=seed, ends=(one, other))  # type: ignore[arg-type]
+
+
+def altered(style: Style, change: Callable[[Style], Style]) -> Style:
+    """The style with a change made to it; of a mixture, to both of what it lies between."""
+    if style.ends is None:
+        return change(style)
+    one, other = (altered(end, change) for end in style.ends)
+    return mix(one, other, style.blend)
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

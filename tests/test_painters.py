@@ -13,6 +13,7 @@ from engine.context import APP_SLOTS, RECENT_SIZE, slow_features
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.painter import CACHE, ContextFeatures, Painter, PainterSpec, PaintRequest
+from engine.style_words import from_words
 from engine.styles import PRESETS, Style
 from models.catalog import BUNDLED, open_painter
 from models.crops import PaintCrop, alike, evened
@@ -21,6 +22,7 @@ from models.layers import Block
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
 from tests.checkpoints import tiny_checkpoint
+from tests.test_styles import inks_turned
 from tests.tiny_families import tiny_folder
 
 SIZE = (256, 192)
@@ -158,6 +160,20 @@ def test_the_bundled_checkpoint_rounds_windows_and_buttons_as_the_style_says(sty
         painted = show(painter, empty(), ask(guide, style=look)).astype(int)
         errors = [np.abs(painted - picture)[shaped].mean() for picture in (own, other)]
         assert errors[0] < 0.4 * errors[1]
+
+
+@pytest.mark.parametrize(("other", "turning"), [("candy", 0.0), ("sunset", 2.0)])
+def test_the_bundled_checkpoint_paints_the_way_to_another_look_in_even_steps(other: str, turning: float) -> None:
+    """But for those, `turning` times an even one, at which inks turn from dark to light."""
+    painter = open_painter(PainterSpec(size=SIZE, threads=1, device="cpu"))
+    steps = [from_words(f"{percent}% of the way from ocean to {other}")[0] for percent in range(0, 101, 10)]
+    frames = [show(painter, empty(), ask(drawn(8), style=style)).astype(int) for style in steps]
+    even = np.abs(frames[0] - frames[-1]).mean() / 10
+    jumps = [np.abs(a - b).mean() / even for a, b in zip(frames, frames[1:], strict=False)]
+    turned = inks_turned(steps)
+    assert even > 3 and any(turned) == bool(turning)
+    assert max(jump for jump, turns in zip(jumps, turned, strict=True) if not turns) < 1.4
+    assert all(jump < turning for jump, turns in zip(jumps, turned, strict=True) if turns)
 
 
 def test_the_bundled_checkpoint_is_small_and_safe() -> None:

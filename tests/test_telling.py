@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
-from engine.events import Ask, Click, Down, Drag, Event, Key, Move, Text, Up, Wheel
+from engine.events import Ask, Click, Down, Drag, Event, Key, Move, Style, Text, Up, Wheel
 from engine.mailbox import DirectMailbox, combine
 from engine.painter import TOLD, GuidePainter, PainterInfo, PainterSpec, Painting, PaintRequest, Words
 from engine.scene import find
@@ -76,6 +76,8 @@ def test_a_prompted_painter_is_told_the_look_the_events_and_what_is_known() -> N
     session.step([Ask(0.5, "Calculator")], 0.6)
     assert asked[-1].words.look == "dark blue" and asked[-1].words.told == ("The user asked for 'Calculator'.",)
     assert "dark blue" in asked[-1].words.known
+    session.step([Style(1.0, "frobnicated rounded corners")], 1.1)
+    assert asked[-1].words.look == "dark blue, frobnicated rounded corners", "all of it, whatever the lexicon knows"
 
 
 def screen(*apps: str) -> Desktop:

@@ -51,6 +51,7 @@ def start(choice: Choice, record_to: Path | None, caps: Mapping[str, float | Non
 @contextmanager
 def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[tuple[Session, Gallery, Yielding]]:
     from engine.checkpoint_notes import CheckpointNotes
+    from engine.desktop.wishes import restyle
     from engine.errors import CheckpointError
     from engine.geometry import parse_size
     from engine.journal import Journal
@@ -72,7 +73,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
         if key not in wished:
             desktop.prefer(key, fallback)
     if choice.style:
-        desktop.prefer("style", choice.style)
+        restyle(desktop, choice.style)
     spec = choice.spec(
         checkpoint=wished.get("checkpoint", settings.checkpoint), mode=wished.get("mode", settings.mode), size=size,
         seed=settings.seed, device=settings.device, tuned=True,

@@ -10,8 +10,7 @@ from functools import partial
 
 from engine.desktop.arranging import Arrangement, arrangement
 from engine.desktop.documents import Documents
-from engine.desktop.looks import look, says_a_look
-from engine.style_words import added
+from engine.desktop.looks import look, said_after, says_a_look
 
 TEXT_SIZES = (11, 13, 16, 20)
 TURNING = r"(turn|transform|change|convert) .+ into .+|(add|remove|replace|erase|put|draw|paint|give) .+"  # never a look
@@ -69,15 +68,20 @@ def answer(sentence: str, apps: Sequence[str], documents: Documents, shown: Show
         if size:
             return Answer(prefer=("text_size", size), message=f"Text size {size}.")
     if says_a_look(text, documents):
-        unknown = look(text, documents)[1]
-        note = f" I don't know: {', '.join(unknown)}." if unknown else ""
-        return Answer(prefer=("style", added(shown.style, text)), message=f"Style: {text}.{note}")
+        message = f"Style: {text}. {unknown_in(text, documents)}".strip()
+        return Answer(prefer=("style", said_after(shown.style, text, documents)), message=message)
     starts = [app for app in apps if len(folded) > 1 and app.casefold().startswith(folded)]
     if starts:
         return Answer(open=starts[0])
     if wish and not (shown.turns and not folded.startswith(("maximi", "minimi"))):  # "hide the icons" can be painted
         return Answer(arrange=wish)
     return Answer(turn=text) if shown.turns else Answer(message=CANNOT.format(text))
+
+
+def unknown_in(text: str, documents: Documents) -> str:
+    """What is said of a look's words that mean nothing; "" where all mean something."""
+    unknown = look(text, documents)[1]
+    return f"I don't know: {', '.join(unknown)}." if unknown else ""
 
 
 def named(said: str, apps: Sequence[str], documents: Documents) -> str:

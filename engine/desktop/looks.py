@@ -1,4 +1,4 @@
-"""What the words of a look mean here: the lexicon's, the way between two looks, or a picture of the documents folder."""
+"""What the words of a look mean here: the lexicon's, with the pictures of the documents folder."""
 
 from __future__ import annotations
 
@@ -9,42 +9,48 @@ from engine.desktop.bitmap import decode
 from engine.desktop.documents import Content, Documents
 from engine.errors import InputError
 from engine.style_pictures import from_picture
-from engine.style_words import from_words, known_words
-from engine.styles import Style, mix, turned
+from engine.style_words import Pictures, added, from_words, known_words
+from engine.styles import Style
 
-_LIKE = re.compile(r"(?:.*\s)?like\s+(?:the\s+(?:picture\s+)?)?[\"“]?(?P<name>[^\"”]+)[\"”]?", re.IGNORECASE)
-_BETWEEN = re.compile(r"(?:.*\s)?between\s+(?P<one>.+?)\s+and\s+(?P<other>.+)", re.IGNORECASE)
+_LIKE = re.compile(r"\blike\s+(?:the\s+(?:picture\s+)?)?", re.IGNORECASE)
 
 
 def look(words: str, documents: Documents) -> tuple[Style, tuple[str, ...]]:
-    """The style, and the words that meant nothing.
-
-    "like NAME" takes after the picture NAME of the folder, "between ONE and OTHER" is half way from one look to the
-    other, as light or dark as the first: half way between those is grey; all else is for `from_words`.
-    """
-    name = _picture_named(words, documents)
-    if name:
-        try:
-            return _after(name, documents.read(name)), ()
-        except InputError:  # a file that only has a picture's name: the words go on to the lexicon
-            pass
-    if between := _BETWEEN.fullmatch(words):
-        (one, unknown), (other, more) = from_words(between["one"]), from_words(between["other"])
-        return mix(one, turned(other, bool(one.dark)), 0.5), unknown + more
-    return from_words(words)
-
-
-def _picture_named(words: str, documents: Documents) -> str:
-    """The picture that "like NAME" means, with or without its ending; "" where there is none."""
-    like = _LIKE.fullmatch(words.strip())
-    if not like:
-        return ""
-    return documents.picture_named(like["name"])
+    """The style, and the words that meant nothing. "like NAME" takes after the picture NAME of the folder."""
+    return from_words(words, _pictures(words, documents))
 
 
 def says_a_look(words: str, documents: Documents) -> bool:
     """Whether any of it is about a look at all."""
-    return bool(_picture_named(words, documents)) or known_words(words)
+    return bool(_pictures(words, documents)) or known_words(words)
+
+
+def said_after(words: str, more: str, documents: Documents) -> str:
+    """The words of the look when `more` is said of the one that `words` mean: see `engine.style_words.added`."""
+    return added(words, more, _pictures(f"{words}, {more}", documents))
+
+
+def _pictures(words: str, documents: Documents) -> Pictures:
+    """What is said of pictures, and their looks. A file that only has a picture's name is none."""
+    found = []
+    for like in _LIKE.finditer(words):
+        name, said = _picture_at(words[like.end() :], documents)
+        try:
+            if name:
+                found.append((like[0] + said, _after(name, documents.read(name))))
+        except InputError:
+            pass
+    return tuple(found)
+
+
+def _picture_at(text: str, documents: Documents) -> tuple[str, str]:
+    """The picture that a text begins with, with or without its ending and whatever the case, and how it is said there; the
+    longest name; "" and "" for none."""
+    names = sorted((name for name in documents.names() if name.endswith(".png")), key=len, reverse=True)
+    for name in names:
+        if said := re.match(rf"[\"“]?{re.escape(name[:-4])}(\.png)?[\"”]?(?!\w)", text, re.IGNORECASE):
+            return name, said[0]
+    return "", ""
 
 
 @lru_cache(maxsize=8)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import scene
 from engine.desktop.menu import Menu, desktop_entries, window_entries
+from engine.desktop.wishes import restyle
 from engine.errors import InputError
 from engine.events import Ask, Click, Down, Drag, Drop, Event, Key, Move, Style, Text, Up, Wheel
 from engine.scene import Touch, Widget
@@ -74,7 +75,7 @@ class Router:
             case Ask():
                 self.desktop.ask(event.text)
             case Style():
-                self.desktop.prefer("style", event.text)
+                restyle(self.desktop, event.text)
             case Click():
                 self._click(event)
             case Drag():

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from engine.desktop.apps.registry import APPS
 from engine.desktop.arranging import arrange
-from engine.desktop.asking import Shown, answer
+from engine.desktop.asking import Shown, answer, unknown_in
+from engine.desktop.looks import said_after
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,3 +33,10 @@ def grant(desktop: Desktop, sentence: str) -> None:
         desktop.say(str(error))
     if reply.message:
         desktop.say(reply.message)
+
+
+def restyle(desktop: Desktop, words: str) -> None:
+    """Look as the words say, on top of the look of now unless they name one; those that mean nothing are said."""
+    desktop.prefer("style", said_after(desktop.style_words, words, desktop.documents))
+    if unknown := unknown_in(words, desktop.documents):
+        desktop.say(unknown)
