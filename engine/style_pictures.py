@@ -7,7 +7,7 @@ is taken only where the picture shows it clearly, and all over.
 from __future__ import annotations
 
 import colorsys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -68,11 +68,13 @@ def from_picture(pixels: np.ndarray) -> Style:
     kind = "flat" if texture else _wallpaper(light, lower, dark)
     first, second = _grounds(kind, share, lower)
     grounds = colours[[first, second]] * min(1, 0.86 / colours[0].max() if "grid" in texture else 1)  # a grid is lighter than its ground
-    walls = _walls(grounds, share[[first, second]])
+    made: dict[str, Any] = {**_walls(grounds, share[[first, second]]), **(texture or {"grain": grain})}
+    if first == second and kind != "flat":
+        made["wall_depth"] = SLOPE
     return Style(
         dark=float(dark), hue=float(hls[0][0]), saturation=float(np.clip(vivid[0] * 0.6, 0, 0.5)),
         accent=float(hls[accent][0]), vivid=0.1 if vivid.max() < GREY else float(max(hls[accent][2], VIVID)),
-        wallpaper=kind, **walls, **(texture or {"grain": grain}),
+        wallpaper=kind, **made,
     )  # fmt: skip
 
 
@@ -139,7 +141,7 @@ def _walls(grounds: np.ndarray, share: np.ndarray) -> dict[str, float]:
     depth = other - light if light < 0.5 else light - other
     return {
         "wall_hue": hues[0], "wall_light": light, "wall_saturation": best,
-        "wall_turn": (hues[1] - hues[0] + 0.5) % 1 - 0.5, "wall_depth": float(np.clip(depth or SLOPE, -0.5, 0.5)),
+        "wall_turn": (hues[1] - hues[0] + 0.5) % 1 - 0.5, "wall_depth": float(np.clip(depth, -0.5, 0.5)),
     }  # fmt: skip
 
 
