@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +12,13 @@ import torch
 import torch.nn.functional as F
 
 from engine.context import EVENT_SIZE, RECENT_SIZE, look_of
+from engine.events import Event
+from models.datasets.episodes import episode
 from models.datasets.source import open_source
 from models.denoiser import PIXELS, Prediction, pixels_of
+from models.synthetic.errands import Errands
+from models.synthetic.gestures import Steps
+from models.synthetic.sessions import User
 from models.synthetic.shots import Crop, Shot, random_shot
 from models.training.moments import moments
 from models.training.objective import batch_of, corrupt, loss_of
@@ -39,6 +46,26 @@ def test_moments_follow_one_another_and_name_their_event(shots: list[Shot]) -> N
 def test_the_same_seed_gives_the_same_moments(shots: list[Shot]) -> None:
     again = moments(np.random.default_rng(3))
     assert [shot.frame.tobytes() for shot in again] == [shot.frame.tobytes() for shot in shots]
+
+
+@pytest.mark.parametrize("session", [lambda seed: list(episode(seed, 0, (256, 192), 6)), lambda seed: moments(np.random.default_rng(seed))])
+def test_sessions_have_goals_and_slips_between(session: Callable[[int], list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    deeds: list[str] = []
+    errand, act = Errands.next, User.act
+
+    def goal(self: Errands) -> Steps:
+        deeds.append("goal")
+        return errand(self)
+
+    def slip(self: User) -> list[Event]:
+        deeds.extend(["slip"] * (not self.styles))  # while the desktop is made ready, looks change too
+        return act(self)
+
+    monkeypatch.setattr(Errands, "next", goal)
+    monkeypatch.setattr(User, "act", slip)
+    for seed in range(4):
+        session(seed)
+    assert deeds.count("goal") > deeds.count("slip") > 0
 
 
 def test_what_a_moment_covered_is_remembered(shots: list[Shot]) -> None:

@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from benchmarks.quality_contrast import app_screens
 from engine.drawing import Glyphs, Item
@@ -19,7 +17,6 @@ from engine.guide import Guide
 from engine.legibility import INKS, contrast, luminance
 from engine.materials import DEPTH, TEXTURES, moved
 from engine.plain import glyph_coverage
-from engine.style_pictures import from_picture
 from engine.style_words import from_words, in_words, known_words
 from engine.styles import PRESETS, VECTOR_SIZE, Style, mix
 from engine.theme import NEUTRAL, Role
@@ -36,10 +33,10 @@ SIZE = (256, 192)
 def test_text_is_readable_in_every_style() -> None:
     rng = np.random.default_rng(0)
     for style in [*PRESETS.values(), *(random_style(rng) for _ in range(300))]:
-        _assert_readable(style)
+        assert_readable(style)
 
 
-def _assert_readable(style: Style) -> None:
+def assert_readable(style: Style) -> None:
     palette = style.palette() / 255
     for ink, grounds in INKS.items():
         assert contrast(palette[ink], palette[list(grounds)]).min() >= 4.5, (ink, style)
@@ -181,7 +178,7 @@ def test_the_way_from_one_style_to_another_is_smooth_and_readable(one: str, othe
     assert bool(turning) == any(turned) and sum(turned) <= len(INKS)
     assert all(jump < turning * even for jump, turns in zip(jumps, turned, strict=True) if turns)
     for style in steps:
-        _assert_readable(style)
+        assert_readable(style)
         assert style.vector()[60 : 60 + len(KINDS)].sum() == pytest.approx(1.0)
 
 
@@ -195,53 +192,6 @@ def inks_turned(steps: list[Style]) -> list[bool]:
 def test_hues_go_the_short_way_round() -> None:
     middle = mix(replace(PRESETS["light"], accent=0.95), replace(PRESETS["light"], accent=0.05), 0.5)
     assert min(middle.accent % 1, 1 - middle.accent % 1) < 1e-9
-
-
-def _scene(top: tuple[int, int, int], bottom: tuple[int, int, int], sun: tuple[int, int, int]) -> np.ndarray:
-    share = np.linspace(0, 1, 90)[:, None, None]
-    pixels = np.broadcast_to(np.array(top) * (1 - share) + np.array(bottom) * share, (90, 120, 3)).round().astype(np.uint8)
-    pixels = pixels.copy()
-    pixels[20:50, 70:100] = sun
-    return pixels
-
-
-def test_a_picture_gives_its_colours_and_its_light() -> None:
-    night = from_picture(_scene((8, 10, 40), (20, 24, 70), (240, 200, 60)))
-    assert night.dark and abs(night.wall_hue - 0.65) < 0.06 and abs(night.accent - 0.13) < 0.05
-    day = from_picture(_scene((150, 200, 250), (200, 230, 255), (220, 60, 60)))
-    assert not day.dark and abs(day.wall_hue - 0.58) < 0.06 and min(day.accent, 1 - day.accent) < 0.05
-    grey = from_picture(np.full((20, 30, 3), 190, np.uint8))
-    assert not grey.dark and grey.vivid < 0.2 and grey.wallpaper == "flat" and grey.wall_saturation == 0
-    for style in (night, day, grey):
-        _assert_readable(style)
-
-
-def test_a_picture_gives_its_texture() -> None:
-    y, x = np.mgrid[:128, :128]
-    for wave, kind in ((np.sin((x + y) * 0.6), "stripes"), (y / 64 - 1, "gradient"), (np.sin(y * 0.2 + np.sin(x * 0.05)), "waves")):
-        assert from_picture((128 + 60 * wave[..., None] * np.ones(3)).astype(np.uint8)).wallpaper == kind
-
-
-def test_a_grainy_picture_gives_grain() -> None:
-    smooth = np.full((120, 160, 3), 150, np.uint8)
-    rough = (smooth + np.random.default_rng(0).normal(0, 14, (120, 160, 1))).astype(np.uint8)
-    assert from_picture(smooth).grain == 0 and from_picture(rough).grain > 0.5
-    assert from_picture(_scene((150, 200, 250), (200, 230, 255), (220, 60, 60))).grain == 0
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(1, 24), st.integers(1, 24), st.integers(0, 2**31))
-def test_any_picture_gives_a_style_that_is_readable(width: int, height: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    style = from_picture((rng.random((height, width, 3)) * rng.integers(1, 256, 3)).astype(np.uint8))
-    _assert_readable(style)
-    assert np.isfinite(style.vector()).all() and np.abs(style.vector()).max() <= 1
-
-
-def test_what_is_no_picture_is_refused() -> None:
-    for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)):
-        with pytest.raises(ValueError, match="uint8"):
-            from_picture(wrong)
 
 
 def test_a_dark_sea_is_dark_whichever_word_comes_first() -> None:

@@ -30,7 +30,7 @@ def episode(seed: int, number: int, size: tuple[int, int], count: int = EPISODE)
     yield last
     left = count - 1
     user = User(rng, desktop, styles=False)
-    for state in lived(desktop, chain.from_iterable(user.act() for _ in range(DEEDS)), style):
+    for state in lived(desktop, chain.from_iterable(user.deed() for _ in range(DEEDS)), style):
         if not left:
             return
         annotation = annotator.take(state)

@@ -5,6 +5,7 @@ A state is light: it is drawn in a style only when a shot or an annotation is ma
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from engine.context import atoms, ticked
 from engine.desktop.desktop import Desktop
+from engine.desktop.documents import BIN
 from engine.desktop.text_field import CARET
 from engine.drawing import Fill, Item
 from engine.errors import InputError
@@ -20,6 +22,9 @@ from engine.events import Event, Text
 from engine.scene import Widget, find
 from engine.styles import Style
 from engine.theme import Role
+
+LONGEST = 4096  # characters of a text, and of the state of an app or of the ask bar as JSON, that are told
+DOCUMENTS = 64  # that are told of, and as many of the bin's
 
 
 @dataclass(frozen=True)
@@ -94,20 +99,35 @@ def _letters(event: Event) -> Iterable[Event]:
 
 
 def _hidden(desktop: Desktop) -> dict[str, Any]:
-    windows = [
-        {"app": w.name, "title": w.title, "rect": list(w.rect), "minimised": w.minimised,
-         "maximised": w.normal is not None, "focus": w.focus}
-        for w in desktop.stack.windows
-    ]  # fmt: skip
-    caret = _caret(desktop)
+    saved, documents, caret = desktop.state(), desktop.documents, _caret(desktop)
     return {
-        "windows": windows,  # back to front
+        "windows": [{**window, "state": _bounded(window["state"])} for window in saved["windows"]],  # back to front
         "front": desktop.stack.front.name if desktop.stack.front else None,
         "focus": desktop.router.focus, "hover": desktop.router.hover, "pressed": desktop.router.pressed,
         "caret": list(caret) if caret else None,
-        "menu": desktop.menu is not None, "ask_bar": desktop.ask_bar is not None,
-        "style": desktop.style_words, "time": desktop.now.isoformat(), "documents": desktop.documents.names(),
+        "menu": desktop.menu is not None, "ask_bar": _bounded(saved["ask_bar"]),
+        "clipboard": saved["clipboard"][:LONGEST], "seed": saved["seed"],
+        "style": desktop.style_words, "time": desktop.now.isoformat(),
+        "documents": {name: documents.text(name)[:LONGEST] for name in documents.names()[:DOCUMENTS]},
+        "bin": {name: documents.text(BIN + name)[:LONGEST] for name in documents.names(binned=True)[:DOCUMENTS]},
     }  # fmt: skip
+
+
+def _bounded(value: Any) -> Any:
+    """A JSON value of at most LONGEST characters: None in place of what is longer, in an object of as few of its parts as will do."""
+    if _fits(value):
+        return value
+    if not isinstance(value, dict):
+        return None
+    kept = {key: _bounded(part) for key, part in value.items()}
+    left = sorted(kept, key=lambda key: len(json.dumps(kept[key])))
+    while left and not _fits(kept):
+        kept[left.pop()] = None
+    return kept if _fits(kept) else None
+
+
+def _fits(value: Any) -> bool:
+    return len(json.dumps(value)) <= LONGEST
 
 
 def _caret(desktop: Desktop) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from engine.geometry import Rect
 from engine.scene import Widget
 from engine.styles import PRESETS
 from models.synthetic import prose
+from models.synthetic.errands import Errands
 
+GOALS = 0.7  # share of deeds that are errands; the others are random ones
 KEYS = ("enter", "backspace", "left", "right", "up", "down", "home", "end", "tab", "delete", "pagedown", "escape", "space")
 SHORTCUTS = (("a", "ctrl"), ("z", "ctrl"), ("y", "ctrl"), ("1", "ctrl"), ("l", "ctrl"), ("f", "ctrl"), ("n", "ctrl"),
              ("tab", "alt"), ("left", "alt"), ("down", "alt"), ("enter", "alt"), ("space", "ctrl"), ("f10", "shift"))  # fmt: skip
@@ -23,14 +25,24 @@ TEXT_SIZES = ("bigger text", "smaller text", "normal text")
 
 
 class User:
-    """Drives a desktop: `act` returns the events of one small deed, in order, their times after the desktop's."""
+    """Drives a desktop, deed by deed, by events whose times are after the desktop's."""
 
     def __init__(self, rng: np.random.Generator, desktop: Desktop, styles: bool = True) -> None:
         self.rng = rng
         self.desktop = desktop
         self.styles = styles
+        self.errands = Errands(rng, desktop)
+
+    def deed(self) -> Iterator[Event]:
+        """The events of an errand, or of a random deed, typed text letter by letter. They are to happen as they are taken."""
+        if self.rng.random() < GOALS:
+            yield from self.errands.next()
+            return
+        for event in self.act():
+            yield from letters(event)
 
     def act(self) -> list[Event]:
+        """The events of one small random deed, in order."""
         deeds: list[tuple[float, Callable[[float], list[Event]]]] = [
             (0.22, self._type), (0.2, self._click), (0.12, self._open), (0.1, self._key), (0.1, self._drag),
             (0.08, self._hover), (0.06, self._wheel), (0.04, self._menu), (0.03, self._shortcut), (0.03, self._wait),

@@ -29,16 +29,14 @@ from models.dreaming.dreamer import by_cell
 from models.dreaming.letters import Pen, letter_of
 from models.dreaming.planes import SEEN, planes_of
 from models.dreaming.steps import Step
-from models.synthetic.errands import Errands
 from models.synthetic.random_styles import random_style
-from models.synthetic.sessions import User, emptied, letters, random_desktop
+from models.synthetic.sessions import User, emptied, random_desktop
 from models.synthetic.shots import SIZES
 
 MOMENTS = 48  # of one session
 REUSED = 50  # crops that a moment serves for, on average, before it is replaced
 DEEDS = 60  # a session that shows nothing new for so long is left
 FRESH = 0.55  # share of sessions that begin at the bare desktop
-GOALS = 0.7  # share of deeds that are errands; the others are a user's random ones
 QUIET = 0.15  # share of the events without consequence for what is asked that are learned from, too
 FAR = 0.2  # what a cell counts where the dreamer must be very sure
 USUAL = 0.85  # share of frames of the usual size
@@ -68,7 +66,7 @@ def dreams(rng: np.random.Generator, book: Book) -> list[Moment]:
     session = _Session(rng, book)
     found: list[Moment] = []
     for _ in range(DEEDS):
-        for moment in session.live(session.deed()):
+        for moment in session.live(session.user.deed()):
             found.append(moment)
         if len(found) >= MOMENTS:
             break
@@ -90,7 +88,7 @@ class _Session:
             self.desktop.prefer("text_size", int(rng.choice([11, 13, 16])))
         style = str(rng.choice(list(PRESETS))) if rng.random() < 0.7 else in_words(random_style(rng))
         self.desktop.prefer("style", style)
-        self.user, self.errands = User(rng, self.desktop, styles=False), Errands(rng, self.desktop)
+        self.user = User(rng, self.desktop, styles=False)
         self.course = Course(size, book)
         self.known = self.course.known
         bare = Guide(size)
@@ -103,13 +101,6 @@ class _Session:
 
     def _bare_state(self) -> dict[str, object]:
         return {"t": self.desktop.t, "context": {"preferences": dict(self.desktop.context.preferences)}}
-
-    def deed(self) -> Iterator[Event]:
-        if self.rng.random() < GOALS:
-            yield from self.errands.next()
-            return
-        for event in self.user.act():
-            yield from letters(event)
 
     def live(self, events: Iterator[Event]) -> Iterator[Moment]:
         """Let the events happen, and time pass: a moment for each of both after which the dreamer is asked what else the screen shows, and

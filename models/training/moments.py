@@ -12,24 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.desktop.apps.registry import APPS
 from engine.desktop.desktop import Desktop
-from engine.events import Ask, Down, Event, Key, Move, Text, Up
+from engine.events import Ask, Event
 from engine.geometry import Rect
 from engine.style_words import in_words
 from engine.styles import Style
 from models.datasets.states import lived
 from models.memory import PictureMemory, wide
-from models.synthetic import prose
 from models.synthetic.random_styles import random_style
 from models.synthetic.renderer import StyledRenderer
-from models.synthetic.sessions import User, emptied, letters, random_desktop
+from models.synthetic.sessions import User, emptied, random_desktop
 from models.synthetic.shots import SIZES, Shot, shot_of
 
 MOMENTS = 10  # shots of one session
 DEEDS = 24  # a session that shows nothing new for so long is left
 FRESH = 0.6  # share of sessions that begin at the bare desktop, as a user's do
-TYPING = 0.4  # share of deeds that are typing, letter by letter
 
 
 def moments(rng: np.random.Generator) -> list[Shot]:
@@ -37,7 +34,7 @@ def moments(rng: np.random.Generator) -> list[Shot]:
     session = _Session(rng)
     shots: list[Shot] = []
     for _ in range(DEEDS):
-        shots += session.live(session.deed())
+        shots += session.live(session.user.deed())
         if len(shots) >= MOMENTS:
             break
     return shots[:MOMENTS]
@@ -65,41 +62,6 @@ class _Session:
         bare = Desktop(size, self.desktop.documents, state={"t": self.desktop.t})
         ground = self.renderer.render(bare.items) if rng.random() < 0.8 else self.frame
         self.memory.ground(self.bounds, _tensor(ground))
-
-    def deed(self) -> Iterator[Event]:
-        """The events of one deed; typed text comes letter by letter."""
-        front = self.desktop.stack.front
-        kind = self.rng.random()
-        if front is None and kind < 0.7:
-            yield from self._open()
-            return
-        if front is not None and kind < (TYPING if front.name != "Notes" else 1.5 * TYPING):
-            yield from self._typing()
-            return
-        for event in self.user.act():
-            yield from letters(event)
-
-    def _open(self) -> Iterator[Event]:
-        """An app, asked for or by its icon."""
-        t = self.desktop.t + float(self.rng.uniform(0.3, 1.5))
-        icons = [widget for widget in self.desktop.widgets if widget.path.startswith("icons/")]
-        if not icons or self.rng.random() < 0.5:
-            yield Ask(t, str(self.rng.choice(list(APPS))).casefold())
-            return
-        rect = icons[int(self.rng.integers(len(icons)))].rect
-        x, y = rect.x + int(self.rng.integers(rect.w)), rect.y + int(self.rng.integers(rect.h))
-        yield Move(t, x, y)
-        for i in range(2):
-            yield Down(t + 0.2 + 0.15 * i, "left", x, y)
-            yield Up(t + 0.25 + 0.15 * i, "left", x, y)
-
-    def _typing(self) -> Iterator[Event]:
-        t = self.desktop.t + float(self.rng.uniform(0.1, 0.6))
-        if self.rng.random() < 0.8:  # most is written where a text ends
-            yield Key(t, "end", ("ctrl",))
-        for char in prose.sentence(self.rng, int(self.rng.integers(2, 8))) or "a":
-            t += float(self.rng.uniform(0.06, 0.2))
-            yield Key(t, "backspace") if self.rng.random() < 0.12 else Text(t, char)
 
     def live(self, events: Iterable[Event]) -> Iterator[Shot]:
         """Let the events happen; a shot for each of them, and for each tick, that changed the screen."""
