@@ -107,7 +107,7 @@ class PromptedPainter:
         crops = [Rect(0, 0, *size) for size in small(self.cells, self._spec.size)]
         for areas in [[self._frame.whole], *([crop] * count for crop in crops for count in (1, 2) if count <= self.at_once)]:
             self._paint_unseen(areas)
-        self.telling.told = None
+        self.telling.forget()
 
     @torch.inference_mode()
     def get_ready(self) -> Readiness | None:
@@ -145,7 +145,7 @@ class PromptedPainter:
         self._read(anew=bool(patches))
         damage = (self._frame.whole,) if request.guide is None else damage
         fresh = bool(patches)
-        asked = repr((self.ladder.scale, self.telling.told and self.telling.told[0], self.info.loras))
+        asked = repr((self.ladder.scale, self.telling.said(request), self.info.loras))
         returned = self._recall.begin(request, asked, damage, self._held)
         if returned is not None:
             patches += self._put_back(damage, returned.part(damage, self._within))
@@ -240,14 +240,14 @@ class PromptedPainter:
 
     def close(self) -> None:
         self.on_step = self.on_preview = None
-        self.telling.clear()
+        self.telling.forget()
         self._recall.clear()
 
     def _weigh(self, request: PaintRequest) -> None:
         """LoRAs count as the request says, from now on; they may have changed how words are encoded."""
         if self.loras is not None and self.loras.weigh(request.weights):
             self.info = replace(self.info, loras=self.loras.infos)
-            self.telling.told = None
+            self.telling.forget()
             self.graphs.renew()  # how much a LoRA counts is in what was captured
 
     def _edited(self, request: PaintRequest) -> Painting:
@@ -256,7 +256,7 @@ class PromptedPainter:
         self._watch.begin()
         self._watch.stage("encode")
         self._read()
-        kept = self._latents, self.telling.told, self._run
+        kept = self._latents, self._run
         row = self.family.turned(request.edit.strength)
         if row is not self.family:
             self._run = self._run_of(row, row.calls(self.info.steps))
@@ -269,7 +269,7 @@ class PromptedPainter:
                     (painted,) = self._paint_areas([crop.area], request, told, crop.damage, call_by_call=True)
                     patches += self._taken(crop, replace(request, verbatim=None), painted).patches  # pictures are what is edited
             finally:
-                self._latents, self.telling.told, self._run = kept
+                self._latents, self._run = kept
         return Painting(request.seq, tuple(patches), "painted", self._watch.ms())
 
     def _run_of(self, family: Family, steps: int) -> Run:
