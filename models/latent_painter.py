@@ -254,10 +254,8 @@ class LatentPainter:
         return self._ferry.down(self._pixels if dream is None else torch.cat([self._pixels, dream.state().to(self._device)]))
 
     def restore(self, latents: np.ndarray | None) -> None:
-        if latents is not None and self.info.mode == "guided" and np.array_equal(latents, self.latents()):
-            return  # as after a paint that was given up: what is known of the frame holds
-        self._lookups.lost()
         if latents is None:
+            self._lookups.lost()
             self._pixels.fill_(128)
             if self._memory is not None:
                 self._memory.clear()
@@ -265,7 +263,9 @@ class LatentPainter:
                 self._dream.restore(None)
         elif latents.shape[1:] == self._pixels.shape[1:]:
             kept = torch.from_numpy(np.array(latents))
-            self._pixels.copy_(kept[:1])
+            if not torch.equal(frame := kept[:1].to(self._device), self._pixels):  # they are after a paint that was given up
+                self._lookups.lost()
+            self._pixels.copy_(frame)
             dream = self._dream or self._memory
             if dream is not None and len(kept) > 1:
                 dream.restore(kept[1:].to(self._device if dream is self._memory else "cpu"))
