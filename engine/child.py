@@ -136,6 +136,7 @@ class _Work:
     def __init__(self, letters: Connection, frames: FrameMemory, painter: Painter) -> None:
         self._letters = letters
         self._frames = frames
+        self._lent = {name: _read_only(getattr(frames, name)) for name in ARRAYS}
         self._painter = painter
         self._told = painter.info
         self._freed = Freed()
@@ -216,8 +217,8 @@ class _Work:
             return 0
 
     def _whole(self, request: PaintRequest, slot: int, given: Sequence[str]) -> PaintRequest:
-        """With its arrays. Copies: a painter may keep what it was given, and the memory is drawn over."""
-        return replace(request, **{name: getattr(self._frames, name)[slot].copy() for name in given})
+        """With its arrays, where they lie: the mailbox draws over them once this is answered."""
+        return replace(request, **{name: self._lent[name][slot] for name in given})
 
     def _edited(self, request: PaintRequest) -> Painting:
         """An edit that cannot be painted comes to nothing, and the painter stays as it is: it is asked for only once."""
@@ -272,6 +273,12 @@ def _settle() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     with suppress(OSError):  # a windowed program on Windows has neither
         os.dup2(2, 1)  # standard output belongs to the parent's reports
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    seen = array.view()
+    seen.flags.writeable = False
+    return seen
 
 
 def _beat(beats: np.ndarray) -> None:

@@ -192,6 +192,8 @@ class PaintRequest:
 
     edit: instead of all that, turn the picture that stands in `guide` into another, inside `damage`; what the painter holds
     stays as it is. Only for a painter that `turns`.
+
+    The arrays are lent: until it answers, a painter may read them; what it keeps of them it copies.
     """
 
     seq: int

@@ -32,10 +32,11 @@ class CropPainting:
         self._watch, self._compiles = watch, {(height // PATCH, width // PATCH) for width, height in compiles}
         self._steering: tuple[Tensor, dict[int, dict[float, Steering]]] | None = None  # of which tokens, by crops, by noise level
         self._compiled: Callable[..., Tensor] | None = None
+        self.between: Callable[[int], None] | None = None  # as of `sample`; what is compiled or replayed has no between
 
     def compile(self, backend: Backend) -> None:
         """Compile it whole; it is static."""
-        self._compiled = torch.compile(partial(self._painted, _unmarked), backend=backend, dynamic=False)
+        self._compiled = torch.compile(partial(self._painted, _unmarked, None), backend=backend, dynamic=False)
 
     def as_it_was(self) -> None:
         self._compiled = None
@@ -59,12 +60,13 @@ class CropPainting:
             self._watch.stage("denoise")
             # It is compiled for how its inputs lie and what they are, too: they must be as the copies that a graph reads.
             return self._compiled(*(one if one is None or one.is_inference() and DENSE(one) else one.clone() for one in given))
-        return self._painted(self._watch.stage, *given)
+        return self._painted(self._watch.stage, self.between, *given)
 
     def _painted(
-        self, stage: Callable[[str], None], previous: Tensor | None, guide: Tensor | None, verbatim: Tensor | None, forms: Tensor | None,
-        pointer: Tensor | None, buttons: Tensor | None, memory: Tensor | None, tokens: Tensor, palette: Tensor, radii: Tensor, clear: Tensor,
-        depth: Tensor, ground: Tensor, texture: Tensor, place: Tensor, noise: Tensor,
+        self, stage: Callable[[str], None], between: Callable[[int], None] | None, previous: Tensor | None, guide: Tensor | None,
+        verbatim: Tensor | None, forms: Tensor | None, pointer: Tensor | None, buttons: Tensor | None, memory: Tensor | None,
+        tokens: Tensor, palette: Tensor, radii: Tensor, clear: Tensor, depth: Tensor, ground: Tensor, texture: Tensor, place: Tensor,
+        noise: Tensor,
     ) -> Tensor:  # fmt: skip
         stage("encode")
         given = previous if guide is None else guide.permute(0, 3, 1, 2)
@@ -90,7 +92,7 @@ class CropPainting:
         clean = sample(
             self._denoiser, before, shown, maps, tokens, memory, rounded, materials,
             noise, self._steps, static=self._static, known=known,
-            filled=None if forms is None else forms[..., 3],
+            filled=None if forms is None else forms[..., 3], between=between,
         )  # fmt: skip
         stage("decode")
         pixels = to_bytes(clean)

@@ -90,10 +90,11 @@ def _word(path: Path) -> str:
 
 
 class Vocabulary:
-    """The words that a pipeline can be taught. It looks for their files when a prompt says one that it has not met."""
+    """The words that a pipeline can be taught. It looks for their files when a prompt says one that it has not met. taught: how many it was."""
 
     def __init__(self, pipeline: Any, profile: Path | None) -> None:
         self._pipeline, self._profile = pipeline, profile
+        self.taught = 0
         self._met: set[str] = set()  # spoken before: taught, refused or no word of a file
 
     def teach(self, prompt: str) -> list[str]:
@@ -129,3 +130,4 @@ class Vocabulary:
             for name, (tokenizer, encoder) in zip(names, pairs, strict=True):
                 vectors = read.vectors[name].to(encoder.device, encoder.dtype)
                 self._pipeline.load_textual_inversion(vectors, token=word, tokenizer=tokenizer, text_encoder=encoder)
+        self.taught += 1

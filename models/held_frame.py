@@ -112,6 +112,14 @@ class HeldFrame:
         return self.ferry.up(pixels).permute(2, 0, 1)[None]
 
 
+def with_parts(pixels: Pixels, picture: Pixels, rects: Iterable[Rect], area: Rect) -> Pixels:
+    """A copy of the frame that shows `picture`, which is of an area of it, in rects: uint8 (H, W, 3)."""
+    shown = pixels.copy()
+    for rect in rects:
+        shown[rect.slices] = picture[rect.shift(-area.x, -area.y).slices]
+    return shown
+
+
 @lru_cache(maxsize=256)
 def _rising(length: int, first: bool, last: bool, device: torch.device) -> Tensor:
     """How much of the new is taken of so many pixels in a row: rising over BLEND of them from an end that is inside the frame."""

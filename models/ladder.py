@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -173,15 +173,6 @@ class Careful:
         return (self._graphs is not None and self._graphs.drop()) or (self.ladder is not None and self.ladder.down())
 
 
-class CarefulGuessing(Careful):
-    """The same of a painter that paints ahead. A guess for which memory runs out is given up."""
-
-    painter: GuessingPainter
-
-    def guess(self, requests: Sequence[PaintRequest], dropped: Callable[[], bool]) -> int:
-        return self.painter.guess(requests, dropped)
-
-
 class CarefulStepping(Careful):
     """The same of a painter that tells of its steps."""
 
@@ -194,6 +185,20 @@ class CarefulStepping(Careful):
     @on_step.setter
     def on_step(self, listener: OnStep | None) -> None:
         self.painter.on_step = listener
+
+
+@runtime_checkable
+class SteppingGuesser(SteppingPainter, GuessingPainter, Protocol):
+    """One that tells of its steps and paints ahead."""
+
+
+class CarefulGuessing(CarefulStepping):
+    """The same of one that paints ahead, too. A guess for which memory runs out is given up."""
+
+    painter: SteppingGuesser
+
+    def guess(self, requests: Sequence[PaintRequest], dropped: Callable[[], bool]) -> int:
+        return self.painter.guess(requests, dropped)
 
 
 class CarefulPreviewing(CarefulStepping):
@@ -214,9 +219,9 @@ def careful(painter: Painter, device: torch.device | None = None) -> Careful:
     """The painter, with the way down that it has, if any. device: whose memory it is to tell of."""
     if isinstance(painter, PreviewingPainter):
         return CarefulPreviewing(painter, device)
-    if isinstance(painter, SteppingPainter):
-        return CarefulStepping(painter, device)
-    return (CarefulGuessing if isinstance(painter, GuessingPainter) else Careful)(painter, device)
+    if isinstance(painter, SteppingGuesser):
+        return CarefulGuessing(painter, device)
+    return (CarefulStepping if isinstance(painter, SteppingPainter) else Careful)(painter, device)
 
 
 def opened(do: Callable[[], Result], name: str) -> Result:

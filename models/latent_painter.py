@@ -28,7 +28,9 @@ from engine.painter import (
     CROPS,
     DREAMER,
     EMBEDDINGS,
+    Cancelled,
     ContextFeatures,
+    OnStep,
     PainterInfo,
     PainterSpec,
     Painting,
@@ -48,6 +50,7 @@ from models.eight_bits import INT8, chosen, in_eight_bits
 from models.ferry import Ferry
 from models.graphs import Graphs
 from models.inputs import enlarged, pressed, remembered
+from models.kept_tokens import KeptTokens
 from models.ladder import Ladder
 from models.loading import BundledCheckpoint
 from models.lookups import Lookups
@@ -77,30 +80,30 @@ class LatentPainter:
         lay_out(self._denoiser)
         if eight:
             self._denoiser, dreamer = in_eight_bits(self._denoiser), dreamer and in_eight_bits(dreamer)
-        self._encoder = nn.Module.to(checkpoint.context_encoder, device)
+        self._tokens = KeptTokens(checkpoint.context_encoder, device, dtype, keeps=EMBEDDINGS not in spec.without)
         self._device, self._dtype = device, dtype
         steps = spec.steps or 1
         self.graphs, self._ferry, self._watch = Graphs(device, spec.without), Ferry(device), Stopwatch(device)
         cells = replace(BUNDLED_CELLS, align=self._denoiser.align, least=spec.least_crop or BUNDLED_CELLS.least)
         self.cells = cells.few(spec.size) if self.graphs.on else cells
+        self.on_step: OnStep | None = None
         static = self.graphs.on or device.type == "cuda"  # to find out how many there are of something takes a GPU longer than to do all
-        self._repaint = self.graphs.wrap(painting := CropPainting(self._denoiser, steps, dtype, static, self._watch, {least(cells, spec.size), spec.size}))
+        self._crops = CropPainting(self._denoiser, steps, dtype, static, self._watch, {least(cells, spec.size), spec.size})
+        self._repaint = self.graphs.wrap(self._crops)
         self.info = PainterInfo(
             checkpoint.name, "bundled", checkpoint.sha256, spec.mode, name_of(device), INT8 if eight else str(dtype).removeprefix("torch."),
             steps, REACH, guesses=spec.mode == "guided" and CACHE not in spec.without, imagines=dreamer is not None, threads=self._threads.count,
         )
-        width, height = spec.size
         self._underlay = Underlay(spec.size, spec.seed, device, dtype)
-        self._pixels = torch.full((1, 3, height, width), 128, dtype=torch.uint8, device=device)
-        self._bounds = Rect(0, 0, width, height)
+        self._pixels = torch.full((1, 3, *spec.size[::-1]), 128, dtype=torch.uint8, device=device)
+        self._bounds = Rect(0, 0, *spec.size)
         self.at_once = 1 if static or BATCHES in spec.without else AT_ONCE
         self._dream = Dream(nn.Module.to(dreamer, device), spec.size, DREAMER not in spec.without) if dreamer is not None else None
         remembers = self._denoiser.remembers and spec.mode == "dream" and self._dream is None
         self._memory = PictureMemory(spec.size, device) if remembers else None
-        self._tokens: tuple[ContextFeatures, Tensor] | None = None
         self._lookups = Lookups(spec, self.info.guesses, large=device.type == "cpu")
         if spec.compiled:
-            self.info = compile_regions([painting if static else Blocks(self._denoiser)], self._warm).told_in(self.info)
+            self.info = compile_regions([self._crops if static else Blocks(self._denoiser)], self._warm).told_in(self.info)
         self._warm()
         if self._dream is not None or spec.mode != "dream":  # else it answers by itself, which happens once an event and is not captured
             self.graphs.rehearse([partial(self._paint_unseen, Rect(0, 0, *area)) for area in (*self.cells.sizes, spec.size)])
@@ -113,7 +116,11 @@ class LatentPainter:
         return readiness
 
     def paint(self, request: PaintRequest) -> Painting:
-        """Paint the damage; everything else stays bit-identical. Without a guide: what the events change."""
+        """Paint the damage; everything else stays bit-identical. Without a guide: what the events change.
+
+        Raises Cancelled where `on_step` says so, between two steps or two batches of crops; all is as it was then. A dream is never given up:
+        what comes later goes on from it.
+        """
         other_look = self._take_look(look_of(request.context.slow))
         self._watch.begin()
         with torch.inference_mode():
@@ -125,7 +132,7 @@ class LatentPainter:
 
     def guess(self, requests: Sequence[PaintRequest], dropped: Callable[[], bool]) -> int:
         """Paint ahead, for crops that the frame cache would keep and does not know."""
-        kept, tokens, count = self._pixels.clone(), self._tokens, 0
+        kept, count = self._pixels.clone(), 0
         self._watch.begin()
         try:
             with torch.inference_mode(), droppable(self._denoiser, dropped):
@@ -137,7 +144,6 @@ class LatentPainter:
             return count
         finally:
             self._pixels.copy_(kept)
-            self._tokens = tokens
         return count
 
     def _guessed(self, request: PaintRequest, dropped: Callable[[], bool]) -> int:
@@ -171,10 +177,14 @@ class LatentPainter:
         known = (self._lookups.find(key) for key in keys)
         found: list[tuple[np.ndarray, Tensor | None] | None] = [None if pixels is None else (pixels, None) for pixels in known]
         missing = [i for i, one in enumerate(found) if one is None]
-        for batch in alike(crops, missing, SMALL_AREA, self.at_once):
-            for i, new in zip(batch, self._painted([crops[i].area for i in batch], request, tokens, None), strict=True):
+        batches = alike(crops, missing, SMALL_AREA, self.at_once)
+        for number, batch in enumerate(batches):
+            between = partial(self._go_on, number, len(batches))
+            between(0)
+            for i, new in zip(batch, self._painted([crops[i].area for i in batch], request, tokens, None, between), strict=True):
                 found[i] = new
         whole = [one for one in found if one is not None]
+        self._lookups.leave()
         for crop, key, one in zip(crops, keys, whole, strict=True):  # all, before anything is placed: crops overlap
             self._lookups.keep(key, one[0], partial(self._standing, crop.area))
         for crop, one in zip(crops, whole, strict=True):
@@ -185,9 +195,15 @@ class LatentPainter:
             self._memory.ground(self._bounds, self._pixels[0])
         return patches, bool(missing)
 
+    def _go_on(self, batch: int, batches: int, steps: int) -> None:
+        """So many steps of one of the batches are done. Raises Cancelled where it is given up. Nobody is asked before the first."""
+        done, of = batch * self.info.steps + steps, batches * self.info.steps
+        if done and self.on_step is not None and self.info.mode == "guided" and not self.on_step(done, of):
+            raise Cancelled(f"painting was given up after {done} of {of} steps; the frame is as it was")
+
     def _standing(self, area: Rect) -> np.ndarray:
         """What the frame shows in an area: uint8 (h, w, 3), a copy."""
-        return np.array(self._ferry.down(self._pixels[(0, slice(None), *area.slices)].permute(1, 2, 0)))
+        return self._ferry.down(self._pixels[(0, slice(None), *area.slices)].permute(1, 2, 0))
 
     def _imagined(self, request: PaintRequest, other_look: bool) -> PaintRequest:
         """The request with the guide that its events lead to where it brings none, all of it to be painted in another look; a
@@ -236,13 +252,11 @@ class LatentPainter:
     def latents(self) -> np.ndarray:
         """Frame, then what a dream goes on from, as pictures: uint8 (N, 3, H, W), without loss."""
         dream = self._dream or self._memory
-        if dream is None:
-            return self._ferry.down(self._pixels)
-        return self._ferry.down(torch.cat([self._pixels, dream.state().to(self._device)]))
+        return self._ferry.down(self._pixels if dream is None else torch.cat([self._pixels, dream.state().to(self._device)]))
 
     def restore(self, latents: np.ndarray | None) -> None:
-        self._lookups.lost()
         if latents is None:
+            self._lookups.lost()
             self._pixels.fill_(128)
             if self._memory is not None:
                 self._memory.clear()
@@ -250,7 +264,9 @@ class LatentPainter:
                 self._dream.restore(None)
         elif latents.shape[1:] == self._pixels.shape[1:]:
             kept = torch.from_numpy(np.array(latents))
-            self._pixels.copy_(kept[:1])
+            if not torch.equal(frame := kept[:1].to(self._device), self._pixels):  # they are after a paint that was given up
+                self._lookups.lost()
+            self._pixels.copy_(frame)
             dream = self._dream or self._memory
             if dream is not None and len(kept) > 1:
                 dream.restore(kept[1:].to(self._device if dream is self._memory else "cpu"))
@@ -259,31 +275,25 @@ class LatentPainter:
         self._lookups.clear()
 
     def _embed(self, context: ContextFeatures) -> Tensor:
-        """Context tokens, computed anew only when the context changed: (1, K, D).
-
-        A guide already shows what the recent events did, so they are left out then and the tokens hold from one event
-        to the next.
-        """
+        """Context tokens, (1, K, D). A guide already shows what the recent events did, so they are left out then and the tokens
+        hold from one event to the next."""
         self._watch.stage("embed")
-        if self._tokens is None or self._tokens[0] != context or EMBEDDINGS in self._spec.without:
-            slow = torch.from_numpy(context.slow)[None].to(self._device)
-            recent = torch.from_numpy(context.recent)[None].to(self._device)
-            with torch.inference_mode():
-                self._tokens = context, self._encoder(slow, recent).to(self._dtype)
+        tokens = self._tokens.of(context)
         self._watch.stage("")
-        return self._tokens[1]
+        return tokens
 
     def _painted(
-        self, areas: Sequence[Rect], request: PaintRequest, tokens: Tensor, recalled: Recalled | None
+        self, areas: Sequence[Rect], request: PaintRequest, tokens: Tensor, recalled: Recalled | None, between: Callable[[int], None] | None = None
     ) -> list[tuple[np.ndarray, Tensor | None]]:
         """New pixels of areas of one size, uint8 (h, w, 3); and the same where they were painted, if they are. recalled: of the only
-        one."""
+        one; between: as of `CropPainting`."""
         self._watch.stage("encode")
         self._threads.take(sum(area.area for area in areas))
         scale = self.ladder.scale
         given = [self._given(area, request, recalled) for area in areas]
         parts = [None if part[0] is None else torch.cat(part) if len(part) > 1 else part[0] for part in zip(*given, strict=True)]
         self._watch.stage("denoise")
+        self._crops.between = between
         painted = self._repaint(*parts[:7], tokens, *self._underlay.looks, *parts[7:])
         self._watch.stage("decode")
         pixels = self._ferry.down(painted)
@@ -338,4 +348,4 @@ class LatentPainter:
         empty = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
         guide = np.zeros((*self._spec.size[::-1], 4), np.uint8)
         request = PaintRequest(0, (), (), guide[..., :3], guide[..., 0], empty, forms=guide)
-        self._painted([area], request, self._tokens[1] if self._tokens else self._embed(empty), None)
+        self._painted([area], request, self._embed(empty) if self._tokens.last is None else self._tokens.last, None)

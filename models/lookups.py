@@ -19,7 +19,7 @@ from models.shown import PatchName, Shown
 
 class Lookups:
     """guesses: whether anything is painted ahead; large: whether large patches are named, too: to name one takes a GPU as long as to
-    paint it. `begin`, then `find` for each patch, `keep` for each before any is in the frame, and `end`."""
+    paint it. `begin`, then `find` for each patch, `leave` once all are there, `keep` for each before any is in the frame, and `end`."""
 
     def __init__(self, spec: PainterSpec, guesses: bool, large: bool) -> None:
         self._bounds = Rect(0, 0, *spec.size)
@@ -41,7 +41,7 @@ class Lookups:
         return None if shown is None or (area.area > LARGE_AREA and not self._large) else shown.name(area)
 
     def begin(self) -> None:
-        self._left, self._held, self.ahead.needed = self._held, None, 0  # half painted it shows nothing
+        self.ahead.needed = 0
 
     def find(self, name: PatchName | None) -> np.ndarray | None:
         """What was painted of that name, or painted ahead, uint8 (h, w, 3)."""
@@ -52,6 +52,10 @@ class Lookups:
         """The same, without a trace."""
         known = self._cache.peek(name)
         return self.ahead.look(name) if known is None else known
+
+    def leave(self) -> None:
+        """What the frame showed is about to be painted over."""
+        self._left, self._held = self._held, None  # half painted it shows nothing
 
     def keep(self, name: PatchName | None, pixels: np.ndarray, before: Callable[[], np.ndarray]) -> None:
         """What was painted or found of a patch. before: what the frame still shows there."""

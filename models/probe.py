@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,12 @@ def first_request(size: tuple[int, int], area: Rect) -> PaintRequest:
     plain = np.zeros((height, width), np.uint8), np.zeros((height, width, 4), np.uint8)
     context = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
     return PaintRequest(0, (), (area,), guide, plain[0], context, forms=plain[1], words=Words("clean"))
+
+
+def unseen(request: PaintRequest) -> PaintRequest:
+    """The same of a guide that shows nothing, for who paints something like it later: what a request brings is only lent."""
+    guide = None if request.guide is None else np.broadcast_to(np.zeros(3, np.uint8), request.guide.shape)
+    return replace(request, guide=guide, verbatim=None, forms=None)
 
 
 @contextmanager

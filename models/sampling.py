@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -37,10 +39,12 @@ def sample(
     static: bool = False,
     known: dict[float, Steering] | None = None,
     filled: Tensor | None = None,
+    between: Callable[[int], None] | None = None,
 ) -> Tensor:
     """Euler steps along the straight path of `models.training.objective`; shapes, what is static, and `filled` as of Denoiser.forward.
 
     previous: None where all has a guide. known: by noise level, what these tokens make of the layers; what is missing is put in.
+    between: is told after every step but the last how many are done; what it raises ends it.
 
     Returns clean latents (B, 48, h, w), not clamped: the mean of what each step predicts, weighted by its noise level. Each
     is a guess of the same frame from other noise, and the higher levels are the better learned ones, so more steps are no
@@ -52,7 +56,9 @@ def sample(
     path, known = levels(steps, strength), {} if known is None else known
     x = path[0] * noise if previous is None else (1 - path[0]) * previous + path[0] * noise
     clean, kept = x.new_zeros(()), x.new_zeros(())
-    for level, lower in zip(path[:-1], path[1:], strict=True):
+    for i, (level, lower) in enumerate(zip(path[:-1], path[1:], strict=True)):
+        if i and between is not None:
+            between(i)
         if level not in known:
             known[level] = denoiser.steering(x.new_full((len(x),), level), tokens)
         predicted = denoiser(x, previous, guide, maps, known[level], memory, corners, materials, static, filled)

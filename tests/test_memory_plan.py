@@ -19,7 +19,7 @@ from engine.errors import PixelOSError
 from engine.painter import Painter, PainterSpec
 from models.catalog import open_carefully, open_painter
 from models.facts import facts
-from models.ladder import Careful, CarefulPreviewing, CarefulStepping
+from models.ladder import Careful, CarefulGuessing, CarefulPreviewing, CarefulStepping
 from models.memory_plan import GB, RESERVE, MemoryPlan, dtype_for, plan, plans, room
 from models.placing import Placement, place
 from tests.test_painters import SIZE, ask, drawn
@@ -195,7 +195,7 @@ STAGES = {
 def network_of(painter: Careful, stage: str) -> torch.nn.Module:
     inner: Any = painter.painter
     if stage in ("encoder", "denoiser"):
-        return inner._encoder if stage == "encoder" else inner._denoiser  # type: ignore[no-any-return]
+        return inner._tokens._encoder if stage == "encoder" else inner._denoiser  # type: ignore[no-any-return]
     found: Any = inner.placement._pipeline
     for name in stage.split("."):
         found = getattr(found, name)
@@ -244,11 +244,11 @@ def forget(painter: Careful) -> None:
     inner: Any = painter.painter
     painter.restore(None)
     if hasattr(inner, "telling"):
-        inner.telling.told = None
+        inner.telling.forget()
     if getattr(inner, "words", None) is not None:
         inner.words.forget()
     if hasattr(inner, "_lookups"):
-        inner._tokens = None
+        inner._tokens.forget()
         inner._lookups.clear()
     if hasattr(inner, "_recall"):
         inner._recall.clear()
@@ -275,7 +275,7 @@ def test_a_tiny_autoencoder_goes_on_in_half_precision_where_others_work_in_tiles
 @pytest.mark.parametrize("kind", STAGES)
 def test_where_nothing_helps_it_says_so_and_is_as_it_was(painters: dict[str, Careful], kind: str) -> None:
     painter = painters[kind]
-    assert isinstance(painter, CarefulStepping) == isinstance(painter, CarefulPreviewing) == (kind != "bundled")
+    assert isinstance(painter, CarefulStepping) and isinstance(painter, CarefulGuessing) != isinstance(painter, CarefulPreviewing) == (kind != "bundled")
     forget(painter)
     before = painter.painter.latents().copy()
     with short(painter, STAGES[kind][1], 1000), pytest.raises(PixelOSError, match="memory ran out"):

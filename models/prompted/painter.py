@@ -36,10 +36,10 @@ from models.crops import PROMPTED_CELLS, SMALL_CELLS, PaintCrop, alike, evened, 
 from models.devices import all_threads, device_of, name_of
 from models.families import Family
 from models.graphs import Graphs
-from models.held_frame import BLEND, EMPTY, HeldFrame, Kept
+from models.held_frame import BLEND, EMPTY, HeldFrame, Kept, with_parts
 from models.ladder import Ladder
 from models.placing import Placement
-from models.probe import first_request
+from models.probe import first_request, unseen
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.prompted.coder import Coder
 from models.prompted.conditioning import Conditioning
@@ -107,7 +107,7 @@ class PromptedPainter:
         crops = [Rect(0, 0, *size) for size in small(self.cells, self._spec.size)]
         for areas in [[self._frame.whole], *([crop] * count for crop in crops for count in (1, 2) if count <= self.at_once)]:
             self._paint_unseen(areas)
-        self.telling.told = None
+        self.telling.forget()
 
     @torch.inference_mode()
     def get_ready(self) -> Readiness | None:
@@ -140,12 +140,11 @@ class PromptedPainter:
         told = self.telling.conditioning(request)
         self._watch.stage("encode")
         if self.graphs.on:
-            self._last = request
+            self._last = unseen(request)
         patches, damage = self._frame.begin(request)
-        self._read(anew=bool(patches))
+        self._read(content := [patch.rect for patch in patches])
         damage = (self._frame.whole,) if request.guide is None else damage
-        fresh = bool(patches)
-        asked = repr((self.ladder.scale, self.telling.told and self.telling.told[0], self.info.loras))
+        asked = repr((self.ladder.scale, self.telling.said(request), self.info.loras))
         returned = self._recall.begin(request, asked, damage, self._held)
         if returned is not None:
             patches += self._put_back(damage, returned.part(damage, self._within))
@@ -165,7 +164,7 @@ class PromptedPainter:
             else:
                 patches += self._put_back(crop.damage, known)
         self._recall.end()
-        source = "painted" if fresh or painted else "cached" if patches else "skipped"
+        source = "painted" if content or painted else "cached" if patches else "skipped"
         return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._recall.lookups())
 
     @property
@@ -189,10 +188,8 @@ class PromptedPainter:
         return Kept(tuple(patches), tuple(self._latents[self._within(rect)].clone() for rect in crop.damage))
 
     def _hold_latents(self, crop: PaintCrop, latents: Tensor) -> None:
-        top, left = crop.area.y // self._coder.factor, crop.area.x // self._coder.factor
         for rect in crop.damage:
-            _, y, x = self._within(rect)
-            self._latents[..., y, x] = latents[..., y.start - top : y.stop - top, x.start - left : x.stop - left]
+            self._latents[self._within(rect)] = latents[self._within(rect.shift(-crop.area.x, -crop.area.y))]
 
     def _put_back(self, damage: tuple[Rect, ...], known: Kept) -> tuple[Patch, ...]:
         for rect, patch, latents in zip(damage, known.patches, known.latents, strict=True):
@@ -240,14 +237,14 @@ class PromptedPainter:
 
     def close(self) -> None:
         self.on_step = self.on_preview = None
-        self.telling.clear()
+        self.telling.forget()
         self._recall.clear()
 
     def _weigh(self, request: PaintRequest) -> None:
         """LoRAs count as the request says, from now on; they may have changed how words are encoded."""
         if self.loras is not None and self.loras.weigh(request.weights):
             self.info = replace(self.info, loras=self.loras.infos)
-            self.telling.told = None
+            self.telling.forget()
             self.graphs.renew()  # how much a LoRA counts is in what was captured
 
     def _edited(self, request: PaintRequest) -> Painting:
@@ -256,20 +253,20 @@ class PromptedPainter:
         self._watch.begin()
         self._watch.stage("encode")
         self._read()
-        kept = self._latents, self.telling.told, self._run
+        kept = self._latents, self._run
         row = self.family.turned(request.edit.strength)
         if row is not self.family:
             self._run = self._run_of(row, row.calls(self.info.steps))
         patches: list[Patch] = []
         with self._frame.lent(request.guide):
             try:
-                self._read(anew=True)
+                self._latents = self._encoded(self._frame.whole)
                 told = self.telling.conditioning(request)
                 for crop in plan(request.damage, self._spec.size, self._ample.at_most(self.ladder.most)):
                     (painted,) = self._paint_areas([crop.area], request, told, crop.damage, call_by_call=True)
                     patches += self._taken(crop, replace(request, verbatim=None), painted).patches  # pictures are what is edited
             finally:
-                self._latents, self.telling.told, self._run = kept
+                self._latents, self._run = kept
         return Painting(request.seq, tuple(patches), "painted", self._watch.ms())
 
     def _run_of(self, family: Family, steps: int) -> Run:
@@ -325,10 +322,7 @@ class PromptedPainter:
         """A preview: the picture that is edited, with what the damage would be like by now."""
         assert request.guide is not None and self.on_preview is not None
         decoded = (self.ladder.more(self._coder.decode(clean)) / 2 + 0.5).clamp(0, 1)[0].permute(1, 2, 0)
-        pixels, seen = request.guide.copy(), (decoded * 255).round().to(torch.uint8).cpu().numpy()
-        for rect in damage:
-            pixels[rect.slices] = seen[rect.shift(-area.x, -area.y).slices]
-        self.on_preview(pixels)
+        self.on_preview(with_parts(request.guide, (decoded * 255).round().to(torch.uint8).cpu().numpy(), damage, area))
 
     def _decode(self, clean: Tensor, areas: Sequence[Rect]) -> list[Tensor]:
         """The areas' pixels. An autoencoder that sees the whole picture decodes the whole: crops would not fit in."""
@@ -342,8 +336,15 @@ class PromptedPainter:
         frame[..., y, x] = clean
         return self.ladder.more(self._coder.decode(frame))[(..., *area.slices)]
 
-    def _read(self, anew: bool = False) -> None:
-        """Have the latents of the frame that is held, where it has none yet, or others by now."""
-        if anew or self._unread:
-            self._latents = self.ladder.as_kept(self._coder.encode(self.ladder.less(self._coder.floats(self._frame.pixels)), None))
-            self._unread = False
+    def _read(self, content: Sequence[Rect] = ()) -> None:
+        """Have the latents of the frame that is held, where it has none yet; and of content that was put into it: of all of it, where the
+        autoencoder sees the whole picture."""
+        if self._unread or (content and not self._coder.local):
+            self._latents, self._unread, content = self._encoded(self._frame.whole), False, ()
+        for crop in plan(content, self._spec.size, self.cells.at_most(self.ladder.most)):
+            self._hold_latents(crop, self._encoded(crop.area))
+
+    def _encoded(self, area: Rect) -> Tensor:
+        """Of the frame as it is held, as latents are kept."""
+        pixels = self._coder.floats(self._frame.pixels[(..., *area.slices)])
+        return self.ladder.as_kept(self._coder.encode(self.ladder.less(pixels), None))

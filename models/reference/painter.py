@@ -40,11 +40,11 @@ from engine.painter import (
 from models.crops import PROMPTED_CELLS, PaintCrop, plan
 from models.devices import all_threads, device_of, name_of
 from models.graphs import Graphs
-from models.held_frame import BLEND, EMPTY, HeldFrame
+from models.held_frame import BLEND, EMPTY, HeldFrame, with_parts
 from models.instructions import templates_of
 from models.ladder import Ladder
 from models.placing import Placement
-from models.probe import first_request
+from models.probe import first_request, unseen
 from models.prompted.checkpoint import PromptedCheckpoint
 from models.reference.calling import called_with
 from models.reference.captured import PADDED, Captured
@@ -114,7 +114,7 @@ class ReferencePainter:
         self._watch.begin()
         self._watch.stage("denoise")
         if self.graphs.on and request.edit is None and request.guide is not None:
-            self._last = request
+            self._last = unseen(request)
         if request.edit is not None and request.guide is not None:
             with self._frame.lent(request.guide):
                 edited = self._taken(request, request.damage, self._frame.take)
@@ -204,10 +204,7 @@ class ReferencePainter:
     def _stepped(self, request: PaintRequest, damage: tuple[Rect, ...], area: Rect, sketch: Sketch | None, done: int, steps: int) -> None:
         if sketch is not None and self.on_preview is not None and done < steps and (picture := sketch.picture()) is not None:
             assert request.guide is not None
-            shown = request.guide.copy()
-            for rect in damage:
-                shown[rect.slices] = picture[rect.shift(-area.x, -area.y).slices]
-            self.on_preview(shown)
+            self.on_preview(with_parts(request.guide, picture, damage, area))
         if self.on_step is not None and not self.on_step(done, steps):
             raise Cancelled(f"painting was given up after {done} of {steps} steps; the frame is as it was")
 

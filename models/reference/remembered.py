@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from functools import partial
 from typing import Any
 
+from models.last_used import LOOKS, LastUsed
 from models.reference.known import ContextTokens
 
-KEPT = 4  # sentences: a long one takes some megabytes
 PLAIN = (str, int, float, bool, type(None))
 ENCODINGS = ("encode_prompt_multiple_images", "encode_prompt")  # the first that a pipeline has is what it calls where it is shown pictures
 
@@ -24,7 +24,7 @@ class RememberedWords:
         before = getattr(pipeline, self.place, None)
         self._encode: Any = before._encode if isinstance(before, RememberedWords) else before  # of a painter that had the pipeline before
         self._keeps = keeps
-        self._kept: OrderedDict[str, Any] = OrderedDict()
+        self._kept: LastUsed[Any] = LastUsed(LOOKS)
         self._tokens: ContextTokens | None = None
         self._prompt = self._context = ""
         if self._encode is not None:
@@ -59,12 +59,7 @@ class RememberedWords:
         if not self._keeps or not all(plain(value) for value in (*given, *named.values())):
             return self._encode(*given, **named)
         key = repr((given, sorted(named.items())))
-        if key not in self._kept:
-            self._kept[key] = self._encode(*given, **named)
-        self._kept.move_to_end(key)
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return self._kept[key]
+        return self._kept.of(key, partial(self._encode, *given, **named))
 
 
 def plain(value: Any) -> bool:
