@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from engine.errors import CheckpointError
+from models.families import SPARE
 from models.formats import GGUF, LARGEST_HEADER, foreign_kind, refusal
 from models.plain_files import LARGEST_FILE, opened, parsed, read_exactly, read_json
 
@@ -14,15 +15,15 @@ CONTROLNET = "ControlNetModel"  # the class that a ControlNet's folder says it i
 
 
 def whole(path: Path) -> bool:
-    """A file's header fits its size; a folder's index is there, or it is a ControlNet's, and every file of weights that it holds is
-    whole. Whether it can be loaded is another question: `models.check`."""
+    """A file's header fits its size; a folder's index is there with every part that somebody paints with, or it is a ControlNet's, and
+    every file of weights that it holds is whole. Whether it can be loaded is another question: `models.check`."""
     try:
         if is_controlnet(path):
             weights = [*path.rglob("*.safetensors")]
             return bool(weights) and all(map(whole, weights))
         if path.is_dir():
             index = read_json(path / INDEX)
-            parts = [part for part, told in index.items() if isinstance(told, list) and told and told[0] is not None]
+            parts = [part for part, told in index.items() if isinstance(told, list) and told and told[0] is not None and part not in SPARE]
             return all((path / part).is_dir() for part in parts) and all(whole(file) for file in path.rglob("*.safetensors"))
         facts = path.stat()
         return _whole(path, facts.st_size, facts.st_mtime_ns)
