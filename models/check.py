@@ -16,6 +16,7 @@ from engine.errors import CheckpointError
 from engine.painter import PainterSpec
 from models.catalog import NO_LORAS, open_checkpoint, probed, resolve
 from models.findings import ROWS, Findings
+from models.kinds import kind_of
 from models.limits import weights_size
 from models.loras.origins import MADE_FOR, UNTOLD
 from models.places import Found, found_in, kind_of_folder, named
@@ -182,8 +183,6 @@ def _kind(path: Path) -> str:
     from models.weight_files import opened_file
 
     with opened_file(path, TAUGHT_NAME) as file:
-        from models.sizes import kind_of  # dear, and no need of it where the header is not sound
-
         return kind_of(file)
 
 

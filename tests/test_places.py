@@ -18,7 +18,7 @@ from engine.desktop.desktop import Desktop
 from engine.errors import CheckpointError, InputError
 from engine.events import Ask, Click, Wheel
 from engine.painter import PainterSpec
-from models.catalog import names, resolve
+from models.catalog import look_at, names, open_checkpoint, resolve
 from models.check import check, glance, listing
 from models.facts import fact
 from models.places import Found, found_in
@@ -165,6 +165,43 @@ def test_what_is_dropped_in_appears_once_it_is_whole_and_goes_again(profile: Pat
     news = next_news(watch)
     assert len(news.said) == 1 and f"{pickle} is a pickle" in news.said[0] and "convert it" in news.said[0]
     assert "old.pt" not in str(news.checkpoints)
+
+
+CLIP = {"text_model.embeddings.token_embedding.weight": torch.zeros(9, 8), "text_model.encoder.layers.0.mlp.fc1.weight": torch.zeros(8, 8),
+        "text_model.encoder.layers.0.mlp.fc1.bias": torch.zeros(8)}  # fmt: skip
+ASTRAY = {
+    "a LoRA": ("loras", LORA), "a textual inversion": ("embeddings", {"emb_params": torch.zeros(2, 768)}), "a text encoder": ("text_encoders", CLIP),
+    "an autoencoder": ("vae", {"encoder.conv_in.weight": torch.zeros(8, 3, 3, 3), "decoder.conv_in.weight": torch.zeros(8, 4, 3, 3)}),
+    "a ControlNet or like one": ("controlnets", {"controlnet_cond_embedding.conv_in.weight": torch.zeros(8, 3, 3, 3), "x": torch.zeros(1, 1, 1, 1)}),
+    "an upscaler": ("", {"model.0.weight": torch.zeros(8, 3, 3, 3), "model.1.sub.0.RDB1.conv1.0.weight": torch.zeros(8, 8, 3, 3)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ASTRAY)
+def test_what_is_no_checkpoint_is_refused_among_checkpoints_by_what_it_is(profile: Path, watch: Watch, what: str) -> None:
+    home, tensors = ASTRAY[what]
+    path = file(profile / "checkpoints" / "look.safetensors", **tensors)
+    why = f"{path} is {what}, and no checkpoint; " + (f"put it into the profile's {home} folder (pixelos models add does that)" if home else "nothing here uses one")
+    assert next_news(watch) == News(("bundled", "guide"), (why,)) and names(profile / "checkpoints") == ["bundled", "guide"]
+    found, spec = Found("look.safetensors", path, "checkpoint"), PainterSpec(profile=str(profile))
+    told = fact(found, spec)
+    assert told.why == glance(found, spec).why == why and not glance(found, spec).loadable
+    for opened in (open_checkpoint, look_at):
+        with pytest.raises(CheckpointError) as refused:
+            opened(path)
+        assert str(refused.value) == why
+
+
+@pytest.mark.usefixtures("here")
+def test_what_lies_in_the_wrong_folder_of_the_profile_is_put_into_the_right_one(profile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = file(profile / "checkpoints" / "look.safetensors", **LORA)
+    data = path.read_bytes()
+    command.add(Choice(profile=profile), path)
+    lora = profile / "loras" / "look.safetensors"
+    assert not path.exists() and lora.read_bytes() == data and str(lora) in capsys.readouterr().out
+    with pytest.raises(InputError, match="is there already, and where it belongs"):
+        command.add(Choice(profile=profile), lora)
+    assert lora.read_bytes() == data
 
 
 def test_settings_show_what_is_offered() -> None:

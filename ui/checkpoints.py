@@ -79,7 +79,8 @@ def check(choice: Choice, path: str) -> None:
 
 
 def add(choice: Choice, said: str | Path, move: bool = False) -> None:
-    """Put a sound checkpoint, LoRA or textual inversion into the profile, under its own name: copied, or moved."""
+    """Put a sound checkpoint, or what goes with one, into the profile, under its own name: copied, or moved, as what lies in another
+    folder of the profile always is."""
     from models.apart import apart
     from models.check import check as look_over
 
@@ -87,15 +88,17 @@ def add(choice: Choice, said: str | Path, move: bool = False) -> None:
     if path.name in KEPT or path.name.startswith("."):
         raise InputError(f"a checkpoint in the profile cannot be called {path.name!r}; rename it first")
     taken = [choice.folder() / folder / path.name for folder in FOLDERS.values() if os.path.lexists(choice.folder() / folder / path.name)]
-    if taken:
+    if taken not in ([], [path]):
         raise InputError(f"there is {taken[0]} already; remove it first (pixelos models remove {path.name}), or rename what is added")
     verdict = apart(look_over, str(path), str(choice.folder()))
     if not verdict.loadable:
         raise CheckpointError(verdict.why)
     home = choice.folder() / FOLDERS[verdict.kind]
+    if path == home / path.name:
+        raise InputError(f"{path} is there already, and where it belongs")
     try:
         home.mkdir(parents=True, exist_ok=True)
-        _take(path, home / path.name, move, verdict.file_sha256 or verdict.sha256 if path.is_file() else "")
+        _take(path, home / path.name, move or path in taken, verdict.file_sha256 or verdict.sha256 if path.is_file() else "")
     except OSError as error:
         raise ProfileError(f"{home} cannot be written: {error.strerror or error}; make room or give --profile") from error
     name = home / path.name if verdict.kind == "lora" else path.stem if verdict.kind == "embedding" else path.name
