@@ -93,6 +93,34 @@ def test_a1111_and_forge(profile: Path, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+WEBUI = {"models/Stable-diffusion/sub/a.safetensors": "checkpoint", "models/Lora/sub/b.safetensors": "lora", "models/VAE/c.safetensors": "vae",
+         "models/ControlNet/d.safetensors": "controlnet", "embeddings/e.safetensors": "embedding", "models/ESRGAN/f.pth": ""}  # fmt: skip
+
+
+@pytest.mark.parametrize(("named", "place"), [
+    ("", "A1111 or Forge"), ("models", "A1111 or Forge"), ("models/Lora", None), ("models/Stable-diffusion", None), ("models/VAE", None),
+    ("models/ControlNet", None), ("models/Lora/sub", None),
+])  # fmt: skip
+def test_a_folder_one_level_down_is_read_by_the_names_of_its_folders(profile: Path, tmp_path: Path, named: str, place: str | None) -> None:
+    """place: of which program its files are said to be, None for the folder's own."""
+    home = tmp_path / "webui"
+    for name in WEBUI:
+        file(home / name)
+    use(profile, home / named)
+    inside = {name: kind for name, kind in WEBUI.items() if place or name.startswith(f"{named}/")}
+    unknown = {"models/Lora/sub": "checkpoint"}  # whose own name says nothing
+    wanted = {(unknown.get(named, kind), Path(name).name, place or str(home / named)) for name, kind in inside.items() if kind}
+    assert wanted and told(profile) == wanted
+
+
+def test_subfolders_of_a_plain_folder_are_read_by_their_names(profile: Path, tmp_path: Path) -> None:
+    kinds = {"a": "checkpoint", "Lora/sub/b": "lora", "loras/vae/c": "vae", "text_encoder/d": "text encoder", "mine/e": "checkpoint"}
+    for name in kinds:
+        file(tmp_path / "AI" / f"{name}.safetensors")
+    use(profile, tmp_path / "AI")
+    assert {(kind, name) for kind, name, _ in told(profile)} == {(kind, f"{Path(name).name}.safetensors") for name, kind in kinds.items()}
+
+
 def test_comfyuis_diffusers_folders_are_found(profile: Path, tmp_path: Path, folder: Path) -> None:
     home = tmp_path / "ComfyUI" / "models"
     (home / "checkpoints").mkdir(parents=True)
