@@ -27,6 +27,7 @@ from models.whole import whole
 from tests.checkpoints import tiny_checkpoint
 from tests.hostile import PICKLE
 from tests.test_process_mailbox import until
+from tests.tiny_families import tiny_folder
 from ui import checkpoints as command
 from ui.options import Choice
 
@@ -218,6 +219,56 @@ def test_what_is_no_checkpoint_is_refused_among_checkpoints_by_what_it_is(profil
         with pytest.raises(CheckpointError) as refused:
             opened(path)
         assert str(refused.value) == why
+
+
+@pytest.mark.usefixtures("here")
+def test_lists_and_checks_plan_for_the_memory_and_the_frame_that_are_said(
+    profile: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A frame of 1024x768 takes 7.2 GB of the autoencoder at once, and 2.4 in tiles."""
+    monkeypatch.setattr("models.facts.free_on", lambda device: ("cpu", 16 * 10**9))
+    tiny_folder(profile / "checkpoints" / "dream", "sd1")
+    choice = Choice(profile=profile, size="1024x768")
+    for budget, dtype, plan, listed in (
+        (None, None, "float32: 7.2 GB at most", "MB when painting (float32)"),
+        (3.0, None, "float32, in slices and tiles: 2.4 GB at most", "MB when painting (float32, in slices and tiles)"),
+        (3.0, "float16", "float16, in slices and tiles: 1.2 GB at most", "MB when painting (float16, in slices and tiles)"),
+        (1.0, None, "float32, in slices and tiles: 2.4 GB at most, more than may be taken", "MB when painting (float32, in slices and tiles, more than may be taken)"),
+    ):  # fmt: skip
+        said = replace(choice, vram_budget=budget, dtype=dtype)
+        command.check(said, "dream")
+        assert f"\nplan       {plan}\n" in capsys.readouterr().out
+        command.show_all(said)
+        assert next(line for line in capsys.readouterr().out.splitlines() if line.startswith("dream ")).endswith(listed)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_check_takes_the_autoencoder_and_the_controlnet_that_are_said_and_says_what_it_makes_nothing_of(
+    profile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tiny_folder(profile / "checkpoints" / "dream", "sd1")
+    tiny = tiny_folder(tmp_path / "tiny", "sd1", seed=3, tiny_vae=True) / "vae" / "diffusion_pytorch_model.safetensors"
+    choice = Choice(profile=profile)
+    told = []
+    for said in (choice, replace(choice, vae=str(tiny))):
+        command.check(said, "dream")
+        told.append(next(line for line in capsys.readouterr().out.splitlines() if line.startswith("sha256")))
+    assert told[0] != told[1]
+    with pytest.raises(CheckpointError, match="there is no ControlNet 'nowhere'"):
+        command.check(replace(choice, controlnet="nowhere"), "dream")
+    with pytest.raises(CheckpointError, match=r"bundled has no autoencoder that could be another"):
+        command.check(replace(choice, vae=str(tiny)), "bundled")
+    command.check(replace(choice, checkpoint="bundled"), str(folder))
+    assert "--checkpoint changes nothing for a checkpoint" in capsys.readouterr().out
+    command.check(replace(choice, vram_budget=4), str(tiny))
+    assert "--vram-budget changes nothing for a vae" in capsys.readouterr().out
+
+
+def test_a_device_that_is_not_there_is_not_planned_for(profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for look in (lambda spec: check("bundled", str(profile), spec=spec), lambda spec: listing(str(profile), spec)):
+        with pytest.raises(CheckpointError, match="device 'cuda' is not there"):
+            look(PainterSpec(device="cuda"))
 
 
 @pytest.mark.usefixtures("here")

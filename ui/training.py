@@ -11,7 +11,6 @@ from ui.measuring import say
 from ui.options import Choice
 from ui.progress import line_progress
 
-_MEANINGLESS = ("checkpoint", "lora", "mode", "size", "style", "steps", "dtype", "sampler")  # of the shared options, to a training
 _INSTEAD = {"checkpoint": "; --init names the weights to start from", "lora": "; --part lora teaches one"}
 
 
@@ -26,10 +25,7 @@ def train_to(
 
     settings = begun_with(out) if resume else {}
     part = said["part"] or settings.get("part", "painter")
-    for name in _MEANINGLESS:
-        if getattr(choice, name) is not None and (name, part) != ("style", "lora"):
-            instead = _INSTEAD.get(name, "")
-            raise InputError(f"--{name} means nothing to train; leave it out{instead}")
+    choice.only(("device", "seed", *(("style",) if part == "lora" else ())), "train", _INSTEAD)
     device = choice.device or "auto"
     if ":" in device:
         raise InputError(f"--device {device}: choose the GPU with CUDA_VISIBLE_DEVICES={device.partition(':')[2]}")
