@@ -17,8 +17,9 @@ from models.catalog import control_of, lenders, text_encoders
 from models.controlnets import controlnet
 from models.embeddings import suits, widths_of
 from models.findings import Findings
-from models.first_look import PIPELINE, look_at_folder, our_parts
+from models.first_look import PIPELINE, look_at_folder
 from models.kinds import kind_of, misplaced
+from models.loading import fit_bundled
 from models.loose import text_encoder
 from models.loras.origins import MADE_FOR, UNTOLD, origin
 from models.places import Found
@@ -76,7 +77,7 @@ def _of_folder(folder: Path, how: Opening) -> Sizes:
     surveyed = survey(folder)
     look_at_folder(surveyed)  # what is refused by it when it is opened is known to be refused
     if surveyed.index["_class_name"] == PIPELINE:
-        return _counted("bundled", {part: entries_in(folder / part, OURS) for part in our_parts(surveyed)})
+        return _counted("bundled", {part: entries_in(folder / part, OURS) for part in fit_bundled(surveyed)})
     with ExitStack() as files:
         found = prepared(surveyed, files, folder.name, how=how)
         return _counted(found.family.name, {part: found.entries(part) for part in found.networks})
