@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from engine.errors import CheckpointError
 from models.autoencoders import holds_autoencoder
@@ -11,17 +12,30 @@ from models.controlnets import is_like_one
 from models.gguf_file import GgufFile
 from models.loras.origins import names_lora
 from models.places import PROFILE, Found
-from models.safetensors_file import TAUGHT_NAME, SafetensorsFile
+from models.safetensors_file import SafetensorsFile
 from models.spellings import spelled
-from models.weight_files import opened_file
+from models.whole import kind_at
 
 TITLES = {"lora": "a LoRA", "embedding": "a textual inversion", "vae": "an autoencoder", "text encoder": "a text encoder",
           "controlnet": "a ControlNet or like one", "upscaler": "an upscaler"}  # fmt: skip
 UPSCALES = ("conv_first.weight", "model.0.weight", "body.0.weight")  # how upscalers (ESRGAN's kind, SwinIR's) see a picture
 
 
-def kind_of(file: SafetensorsFile | GgufFile) -> str:
-    """What an open file is: a key of models.places.PROFILE, or "upscaler"."""
+class Shaped(NamedTuple):
+    """What a header says of a tensor that nobody has looked over."""
+
+    shape: tuple[Any, ...]
+
+
+class Header(NamedTuple):
+    """Of a file: its tensors by name, and what it says beside them."""
+
+    entries: Mapping[str, Shaped]
+    metadata: Mapping[str, str]
+
+
+def kind_of(file: SafetensorsFile | GgufFile | Header) -> str:
+    """What a file is, by its header: a key of models.places.PROFILE, or "upscaler"."""
     entries = file.entries
     if any(map(names_lora, entries)):
         return "lora"
@@ -45,19 +59,11 @@ def misplaced(found: Found) -> str:
 def stray(path: Path) -> str:
     """The same of whatever lies there."""
     try:
-        facts = path.stat()
-        kind = "checkpoint" if path.is_dir() else _kind(path, facts.st_size, facts.st_mtime_ns)
+        kind = "checkpoint" if path.is_dir() else kind_at(path)
     except (CheckpointError, OSError):
         return ""  # which is said when it is opened
-    if kind == "checkpoint":
+    if kind in ("", "checkpoint"):
         return ""
     home = PROFILE.get(kind)
     where = f"put it into the profile's {home[0]} folder (pixelos models add does that)" if home else "nothing here uses one"
     return f"{path} is {TITLES[kind]}, and no checkpoint; {where}"
-
-
-@lru_cache(maxsize=4096)
-def _kind(path: Path, size: int, changed: int) -> str:
-    """Of a file as it is at that moment."""
-    with opened_file(path, TAUGHT_NAME) as file:
-        return kind_of(file)

@@ -23,7 +23,7 @@ from models.check import check, glance, listing
 from models.facts import fact
 from models.places import Found, found_in
 from models.watching import News, Watch
-from models.whole import whole
+from models.whole import kind_at, whole
 from tests.checkpoints import tiny_checkpoint
 from tests.hostile import PICKLE
 from tests.test_process_mailbox import until
@@ -144,6 +144,9 @@ def test_what_is_half_there_is_not_offered(profile: Path, folder: Path) -> None:
     path = file(profile / "checkpoints" / "a.safetensors")
     data = path.read_bytes()
     assert whole(path) and names(profile / "checkpoints") == ["bundled", "guide", "a.safetensors"]
+    header = {"x": {"dtype": "F32", "shape": 7, "data_offsets": [0, 4]}, "__metadata__": {"general.architecture": 7}}  # whole, whatever else it is
+    path.write_bytes((len(json.dumps(header))).to_bytes(8, "little") + json.dumps(header).encode() + bytes(4))
+    assert whole(path) and kind_at(path) == "embedding"
     for cut in (0, 5, 40, len(data) - 1):
         path.write_bytes(data[:cut])
         assert not whole(path) and names(profile / "checkpoints") == ["bundled", "guide"]
