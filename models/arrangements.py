@@ -23,6 +23,7 @@ DENOISER, CODER = "model.diffusion_model.", "first_stage_model."
 VAE = "vae."  # of an autoencoder, as ComfyUI saves a checkpoint whole
 FIRST, OPEN, XL_FIRST, XL_OPEN = ("cond_stage_model.transformer.", "cond_stage_model.model.", "conditioner.embedders.0.transformer.",
                                   "conditioner.embedders.1.model.")  # fmt: skip
+OPEN_ALONE = "conditioner.embedders.0.model."  # of SD-Turbo as it was released; the XL refiner's wider one is called so too
 CLIP_L, CLIP_G, T5_XXL, QWEN3_4B, QWEN3_8B, QWEN_SEES = (
     f"text_encoders.{name}.transformer." for name in ("clip_l", "clip_g", "t5xxl", "qwen3_4b", "qwen3_8b", "qwen25_7b")
 )  # as ComfyUI saves checkpoints whole
@@ -206,7 +207,7 @@ class Arrangement(NamedTuple):
 
 WHOLE = (  # parts of Stable Diffusion's files, and those of FLUX.1
     Arrangement(DENOISER, "unet", _unet), Arrangement(CODER, "vae", _coder), Arrangement(VAE, "vae", _coder),
-    Arrangement(FIRST, "text_encoder", _clip), Arrangement(OPEN, "text_encoder", open_clip(OPEN)),
+    Arrangement(FIRST, "text_encoder", _clip), *(Arrangement(begins, "text_encoder", open_clip(begins)) for begins in (OPEN, OPEN_ALONE)),
     Arrangement(XL_FIRST, "text_encoder", _clip), Arrangement(XL_OPEN, "text_encoder_2", open_clip(XL_OPEN)),
     Arrangement(CLIP_L, "text_encoder", unprefixed(CLIP_L)), Arrangement(T5_XXL, "text_encoder_2", _t5),
 )  # fmt: skip
@@ -277,6 +278,7 @@ BEGINNINGS = (DENOISER, "diffusion_model.")  # of a denoiser's names, where ther
 HARMLESS = re.compile(
     r"model_ema\.|(\w+\.)*(position_ids|logit_scale|num_batches_tracked|spiece_model|norm_final\.weight|__index_timestep_zero__)$"
     r"|(alphas|betas|sqrt|log_one|posterior)\w*$|global_step$"
-    r"|(v_pred|ztsnr)$|denoiser\.sigmas$|first_stage_model\.loss\.|cond_stage_model\.model\.(text_projection$|transformer\.resblocks\.23\.)"
+    r"|(v_pred|ztsnr)$|denoiser\.sigmas$|first_stage_model\.loss\."
+    rf"|({OPEN}|{OPEN_ALONE})(text_projection$|transformer\.resblocks\.23\.)"
     rf"|{CLIP_L}text_projection(\.weight)?$"
 )  # what training left in the files and what no text encoder of a family asks for

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from engine.errors import CheckpointError
 from engine.painter import AUTO, OWN, GuidePainter, Painter, PainterSpec
 from engine.paths import path_said
+from models.kinds import misplaced, stray
 from models.places import found_in, named, place_said
 from models.whole import INDEX, refuse_foreign, whole
 
@@ -40,7 +41,8 @@ def names(checkpoints: Path | None = None) -> list[str]:
     """Names that `--checkpoint` takes: bundled, guide, and what is whole in the profile whose `checkpoints/` is given, or in
     the folders of other programs that its settings name."""
     every = found_in(checkpoints.parent) if checkpoints is not None else []
-    return [*ALWAYS, *(found.name for found in every if found.kind == "checkpoint" and not found.foreign and whole(found.path))]
+    mine = [found for found in every if found.kind == "checkpoint" and not found.foreign and whole(found.path)]
+    return [*ALWAYS, *(found.name for found in mine if not misplaced(found))]
 
 
 def resolve(checkpoint: str, profile: str | None = None) -> Path:
@@ -132,6 +134,9 @@ def _looked_at(path: Path, findings: Findings) -> Survey | None:
 
     if path.is_file():
         look_at_file(path, findings)
+        if why := stray(path):
+            with findings.row("family"):
+                raise CheckpointError(why)
         return None
     surveyed = survey(path, findings)
     look_at_folder(surveyed)

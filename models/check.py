@@ -16,6 +16,7 @@ from engine.errors import CheckpointError
 from engine.painter import PainterSpec
 from models.catalog import NO_LORAS, open_checkpoint, probed, resolve
 from models.findings import ROWS, Findings
+from models.kinds import kind_of
 from models.limits import weights_size
 from models.loras.origins import MADE_FOR, UNTOLD
 from models.places import Found, found_in, kind_of_folder, named
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 FRAME_MEMORY_MB = 120  # activations of one 512x384 frame of the bundled family in float32, measured
 PROBE = PainterSpec(size=(256, 192), steps=1, device="cpu")
+MORE = "more than may be taken"  # of a plan that does not fit
 UNFINISHED = "is not whole; it may still be being copied, look again in a while"
 
 
@@ -46,8 +48,8 @@ class Verdict:
     """One checkpoint, or what goes with one. why: "" if it can be loaded, else what is wrong and what to do; sizes in
     megabytes; memory_mb: weights in float32, with the activations of a frame of the usual size (measured of the bundled family,
     estimated of others; of what was only glanced at, weights alone); rows: what was looked at, in order; notes: what is ignored, and why; kind: a key of models.places.PROFILE;
-    place: "profile", or whose folder it lies in; plan: how it would lie in the memory there is now, for a frame of the usual size, which
-    takes needs_mb of it;
+    place: "profile", or whose folder it lies in; plan: how it would lie in the memory there is now, or in what of it may be taken, for a
+    frame of the size that was said, which takes needs_mb of it;
     file_sha256: of the file alone, where it is one: `sha256` is of all that was read for it."""
 
     name: str
@@ -68,10 +70,17 @@ class Verdict:
     needs_mb: float = 0.0
 
 
-def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits: str | None = None) -> Verdict:
+def check(
+    checkpoint: str, profile: str | None = None, paint: bool = True, fits: str | None = None, spec: PainterSpec = PainterSpec()
+) -> Verdict:
     """Look a checkpoint over by loading it the way a painter would, and, with `paint`, by painting a small frame; nothing
-    in it is run. A LoRA or a textual inversion is read to its end; fits: the checkpoint that a LoRA is to fit. Never raises
-    for a bad one."""
+    in it is run. A LoRA or a textual inversion is read to its end; fits: the checkpoint that a LoRA is to fit; spec: the size, device,
+    number format and budget that a plan is made for, and the autoencoder and the ControlNet that go with it. Never raises for a bad one,
+    but CheckpointError for a device that is not there."""
+    if spec.device.startswith("cuda"):
+        from models.devices import device_of
+
+        device_of(spec.device)
     try:
         path = _place(checkpoint, profile)
     except CheckpointError as error:
@@ -89,55 +98,59 @@ def check(checkpoint: str, profile: str | None = None, paint: bool = True, fits:
             return _embedding(path, findings)
         if kind in ("vae", "controlnet", "text encoder"):
             return _part(path, kind, fits, profile, findings)
-        found = open_checkpoint(path, findings, profile)
+        found = open_checkpoint(path, findings, profile, replace(PROBE, vae=spec.vae, controlnet=spec.controlnet, profile=profile))
         if paint:
             with findings.row("frame"):
                 probed(found, PROBE)
                 findings.tell("frame", "painted, all of it finite")
     except CheckpointError as error:
         return Verdict(path.name, str(path), "unknown", False, str(error), rows=_rows(findings), notes=tuple(findings.notes))
-    planned = _plan(found)
+    planned = _plan(found, spec)
     return Verdict(
         found.name, str(path), found.family, True, "", found.sha256, found.parameters, _megabytes(path),
-        round(_memory(found.family, found.parameters) + _activations(found), 1), _rows(findings), tuple(findings.notes), plan=str(planned),
-        needs_mb=planned.needs / 1e6, file_sha256=found.file_sha256,
+        round(_memory(found.family, found.parameters) + _activations(found, spec.size), 1), _rows(findings), tuple(findings.notes),
+        plan=_said(planned), needs_mb=planned.needs / 1e6, file_sha256=found.file_sha256,
     )  # fmt: skip
 
 
-def _activations(found: BundledCheckpoint | PromptedCheckpoint) -> float:
-    """Megabytes beside the weights of a frame of the usual size, in float32; the bundled family's are among its weights' figure."""
+def _activations(found: BundledCheckpoint | PromptedCheckpoint, size: tuple[int, int]) -> float:
+    """Megabytes beside the weights of a frame of that size, in float32; the bundled family's are among its weights' figure."""
     if found.family == "bundled":
         return 0.0
     from models.activations import held_at_once
 
     row = cast("PromptedCheckpoint", found).row
     branches = 3 if row.edits else 2 if (row.guidance or 1.0) > 1 and not row.references else 1
-    return held_at_once(found.parts, PainterSpec().size, branches, row.references) * 4 / 1e6
+    return held_at_once(found.parts, size, branches, row.references) * 4 / 1e6
 
 
-def _plan(found: BundledCheckpoint | PromptedCheckpoint) -> MemoryPlan:
+def _plan(found: BundledCheckpoint | PromptedCheckpoint, spec: PainterSpec) -> MemoryPlan:
     from models.bits import linear_numbers
     from models.sizes import Sizes
 
     numbers = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in found.parts.items()}
-    return _planned(Sizes(found.family, numbers, {name: linear_numbers(part) for name, part in found.parts.items()}))
+    return _planned(Sizes(found.family, numbers, {name: linear_numbers(part) for name, part in found.parts.items()}), spec)
 
 
-def _planned(sizes: Sizes) -> MemoryPlan:
+def _planned(sizes: Sizes, spec: PainterSpec) -> MemoryPlan:
     from models.facts import planned_for
 
-    return planned_for(sizes, PainterSpec())
+    return planned_for(sizes, spec)
 
 
-def listing(profile: str | None = None) -> list[Verdict]:
+def _said(planned: MemoryPlan) -> str:
+    return str(planned) if planned.fits else f"{planned}, {MORE}"
+
+
+def listing(profile: str | None = None, spec: PainterSpec = PainterSpec()) -> list[Verdict]:
     """Everything there is: the bundled checkpoint, the guide, the profile's own, and what lies in the folders of other
-    programs. Of all but the bundled one no more than indexes, settings and headers are read."""
-    bundled, spec = check("bundled", profile, paint=False), PainterSpec(profile=profile)
+    programs. Of all but the bundled one no more than indexes, settings and headers are read. spec: what plans are made for, as of `check`."""
+    bundled, spec = check("bundled", profile, paint=False, spec=spec), replace(spec, profile=profile)
     every = found_in(Path(profile)) if profile is not None else []
     return [bundled, Verdict("guide", "", "guide", True), *(glance(found, spec) for found in every)]
 
 
-def glance(found: Found, spec: PainterSpec | None = None) -> Verdict:
+def glance(found: Found, spec: PainterSpec = PainterSpec()) -> Verdict:
     """What headers and settings say of one, were it opened as `spec` says. Never raises for a bad one."""
     from models.sizes import sizes_of
 
@@ -145,15 +158,15 @@ def glance(found: Found, spec: PainterSpec | None = None) -> Verdict:
     try:
         if found.path.is_file():
             refuse_foreign(found.path)
-        sizes = sizes_of(found, spec or PainterSpec())
+        sizes = sizes_of(found, spec)
         family, parameters, megabytes = sizes.family, sum(sizes.parts.values()), _megabytes(found.path)
         if not whole(found.path):
             raise CheckpointError(f"{found.path} {UNFINISHED}")
     except (CheckpointError, OSError) as error:
         return Verdict(found.name, str(found.path), "unknown", False, reason(error, found.path), **known)
     if found.kind == "checkpoint":
-        planned = _planned(sizes)
-        known |= {"memory_mb": _memory(family, parameters), "plan": str(planned), "needs_mb": planned.needs / 1e6}
+        planned = _planned(sizes, spec)
+        known |= {"memory_mb": _memory(family, parameters), "plan": _said(planned), "needs_mb": planned.needs / 1e6}
     return Verdict(found.name, str(found.path), family, True, parameters=parameters, file_mb=megabytes, **known)
 
 
@@ -182,8 +195,6 @@ def _kind(path: Path) -> str:
     from models.weight_files import opened_file
 
     with opened_file(path, TAUGHT_NAME) as file:
-        from models.sizes import kind_of  # dear, and no need of it where the header is not sound
-
         return kind_of(file)
 
 

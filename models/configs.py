@@ -53,12 +53,13 @@ def bounded(config: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
 
 def _depth(config: Mapping[str, Any]) -> tuple[int, int]:
     """How many layers a network has at most: those that are counted outright, and so many a block, times as many as nest in each, times
-    the blocks."""
+    the blocks. What nests in the blocks on the way up alone, in reverse order, counts where it is more than on the way down."""
     nested: dict[str, int] = {}
     others = 0
     for key, value in _settings(config):
         if COUNTED.search(key) and isinstance(value, (int, float)):
-            nested[key] = max(nested.get(key, 1), int(value))
+            either = key.removeprefix("reverse_")
+            nested[either] = max(nested.get(either, 1), int(value))
             others += 0 if "per_block" in key else max(int(value), 0)
     widest = max((len(value) for key, value in config.items() if key.endswith("block_types") and isinstance(value, list)), default=1)
     return others, widest * math.prod(depth for key, depth in nested.items() if "per_block" in key)

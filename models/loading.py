@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from reprlib import repr as short
@@ -33,7 +34,7 @@ from models.plain_files import read_json
 from models.safetensors_file import open_safetensors
 from models.survey import INDEX, Survey, survey
 from models.weight_files import OURS
-from models.weights import Digest, Reading, filled
+from models.weights import Digest, Reading, filled, fit
 
 COMPONENTS: dict[str, type[Any]] = {"denoiser": Denoiser, "context_encoder": ContextEncoder, "dreamer": Dreamer}
 WEIGHTS = OURS.names[0]
@@ -138,16 +139,26 @@ def load_book(path: Path, digest: Digest | None = None) -> Book:
         raise CheckpointError(f"{path}: {error}; get a clean copy") from None
 
 
-def _network(folder: Path, cls: type[Any], digest: Digest, findings: Findings) -> Any:
-    path = folder / "config.json"
+def fit_bundled(surveyed: Survey) -> list[str]:
+    """The parts of a folder that was looked over, once its headers are known to tell just what its settings call for; no tensor is read.
+    Raises CheckpointError."""
+    parts = our_parts(surveyed)
+    for part in parts:
+        fit(surveyed.folder / part, _builder(surveyed.folder / part, COMPONENTS[part], surveyed.findings), READING, surveyed.findings)
+    return parts
+
+
+def _builder(folder: Path, cls: type[Any], findings: Findings) -> Callable[[], Any]:
+    """What makes a part's network, without its weights. Raises CheckpointError."""
     with findings.row("settings"):
-        config, ranges = checked_config(path, cls, findings), read_json(path).get(RANGES)
+        config = checked_config(folder / "config.json", cls, findings)
         findings.tell("settings", f"{folder.name} {len(config)}")
+    return lambda: cls(**config)
 
-    def build() -> nn.Module:
-        network: nn.Module = cls(**config)
-        return network
 
+def _network(folder: Path, cls: type[Any], digest: Digest, findings: Findings) -> Any:
+    path, build = folder / "config.json", _builder(folder, cls, findings)
+    ranges = read_json(path).get(RANGES)
     network: Any = filled(folder, build, build, READING, digest, findings)
     if isinstance(network, Dreamer) and (folder / BOOK).is_file():
         with findings.row("tensors"):

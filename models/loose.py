@@ -72,11 +72,6 @@ class TextEncoder(NamedTuple):
         return self.spelling.title.format(kind=self.kind, width=self.width)
 
 
-def holds_words(file: File) -> bool:
-    """Whether a file is a text encoder, or half of one, and nothing else."""
-    return spelled(file.entries, file.metadata) is not None
-
-
 def text_encoder(path: Path, findings: Findings | None = None) -> TextEncoder:
     """What the file is, by its header. Raises CheckpointError."""
     findings = findings if findings is not None else Findings()

@@ -117,15 +117,22 @@ def watched_in(profile: Path) -> list[Path]:
 
 def elsewhere(folder: Path) -> list[Found]:
     """What a folder of another program holds; a folder that is not there holds nothing."""
-    if (folder / "models" / "Stable-diffusion").is_dir():
-        return [*_kinds(folder, FORGE, "A1111 or Forge")]
+    for home in (folder, folder.parent):
+        if (home / "models" / "Stable-diffusion").is_dir() and folder in (home, home / "models"):
+            return [*_kinds(home, FORGE, "A1111 or Forge")]
     for home in (folder / "models", folder):
         if (home / "checkpoints").is_dir():
             return [*_kinds(home, COMFY, "ComfyUI")]
     for home in (folder, folder / "hub"):
         if any(home.glob(f"{HUB}*")):
             return [*_hub(home)]
-    return [*_within(folder, "checkpoint", str(folder))]
+    files = _within(folder, "checkpoint", str(folder))
+    return [found if found.path.is_dir() or found.kind == "vae" else found._replace(kind=_kind_by_folders(found.path.relative_to(folder.parent))) for found in files]
+
+
+def _kind_by_folders(path: Path) -> str:
+    """What the innermost folder of those holds that is called as one of a kind; checkpoints where none is."""
+    return next((FOLDERS[name] for name in (part.casefold() for part in reversed(path.parent.parts)) if name in FOLDERS), "checkpoint")
 
 
 def _kinds(home: Path, kinds: Mapping[str, tuple[str, ...]], place: str) -> Iterator[Found]:

@@ -27,6 +27,7 @@ from models.arrangements import (
     HARMLESS,
     NAMED_CODER,
     OPEN,
+    OPEN_ALONE,
     READ,
     TRAINED_CODERS,
     WHOLE,
@@ -56,6 +57,7 @@ PARTS = {  # of a file that is whole, by its denoiser's class
 }
 WITHOUT = "without"  # of a text encoder's settings in a layout: modules that nobody asks anything of, or that are not there
 KLEIN_9B = 12_288  # how wide words are that FLUX.2 klein is told
+WORDED = {frozenset((FIRST,)): "sd1", frozenset((OPEN,)): "sd2", frozenset((OPEN_ALONE,)): "sd2", frozenset((XL_FIRST, XL_OPEN)): "sdxl"}  # by its text encoders
 GUIDED = ("guidance_in.", "guidance_embedder.")  # of FLUX.2, only dev is told the guidance
 
 
@@ -308,8 +310,8 @@ def described(file: File, pieces: dict[str, Piece], network: str) -> Contents:
         name, *notes = LAYOUTS_OF[network](pieces["transformer"], said, file)
         return Contents(file.path, pieces, network, layout(name) if name else None, (*notes, *_unread(file, pieces)))
     names = file.entries.keys()
-    words = {piece.arrangement.begins for piece in pieces.values()} & {FIRST, OPEN, XL_FIRST, XL_OPEN}
-    family = {frozenset((FIRST,)): "sd1", frozenset((OPEN,)): "sd2", frozenset((XL_FIRST, XL_OPEN)): "sdxl"}.get(frozenset(words), "")
+    words = frozenset(piece.arrangement.begins for piece in pieces.values()) & {FIRST, OPEN, OPEN_ALONE, XL_FIRST, XL_OPEN}
+    family = WORDED.get(words, "")
     if not family or "vae" not in pieces:
         return Contents(file.path, pieces, network, None, tuple(_unread(file, pieces)))
     entry = file.entries.get(pieces["unet"].names.get(f"{DENOISER}input_blocks.0.0.weight", ""))

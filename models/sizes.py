@@ -1,4 +1,4 @@
-"""How large the networks are that a checkpoint would be painted with, by headers and settings alone; what a file is."""
+"""How large the networks are that a checkpoint would be painted with, by headers and settings alone."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import Any, NamedTuple, cast
 
 from engine.errors import CheckpointError
 from engine.painter import PainterSpec
-from models.autoencoders import autoencoder, chosen, holds_autoencoder
+from models.autoencoders import autoencoder, chosen
 from models.bits import linear_entries
 from models.catalog import control_of, lenders, text_encoders
-from models.controlnets import controlnet, is_like_one
+from models.controlnets import controlnet
 from models.embeddings import suits, widths_of
 from models.findings import Findings
-from models.first_look import PIPELINE, look_at_folder, our_parts
-from models.loose import holds_words, text_encoder
+from models.first_look import PIPELINE, look_at_folder
+from models.kinds import kind_of, misplaced
+from models.loading import fit_bundled
+from models.loose import text_encoder
 from models.loras.origins import MADE_FOR, UNTOLD, origin
-from models.loras.reading import names_lora
 from models.places import Found
 from models.prompted.from_file import part_family, prepared_file
 from models.prompted.opening import READING, Opening, prepared
@@ -50,6 +51,8 @@ def sizes_of(found: Found, spec: PainterSpec = AS_IT_IS) -> Sizes:
     how = Opening(coder=partial(chosen, spec.vae, found.path, spec.profile), control=control_of(spec))
     if found.path.is_dir():
         return _of_folder(found.path, how)
+    if why := misplaced(found):
+        raise CheckpointError(why)
     with ExitStack() as files:
         file = files.enter_context(opened_file(found.path, TAUGHT_NAME))
         kind = kind_of(file)
@@ -74,7 +77,7 @@ def _of_folder(folder: Path, how: Opening) -> Sizes:
     surveyed = survey(folder)
     look_at_folder(surveyed)  # what is refused by it when it is opened is known to be refused
     if surveyed.index["_class_name"] == PIPELINE:
-        return _counted("bundled", {part: entries_in(folder / part, OURS) for part in our_parts(surveyed)})
+        return _counted("bundled", {part: entries_in(folder / part, OURS) for part in fit_bundled(surveyed)})
     with ExitStack() as files:
         found = prepared(surveyed, files, folder.name, how=how)
         return _counted(found.family.name, {part: found.entries(part) for part in found.networks})
@@ -93,16 +96,3 @@ def _counted(family: str, held: Mapping[str, Mapping[str, Any]]) -> Sizes:
 
 def _numbers(entries: Mapping[str, Any]) -> int:
     return sum(math.prod(entry.shape) for entry in entries.values())
-
-
-def kind_of(file: File) -> str:
-    """What an open file is, by its tensors' names and shapes and what it says of itself: a key of models.places.PROFILE."""
-    entries = file.entries
-    if any(map(names_lora, entries)):
-        return "lora"
-    small = len(entries) <= 2 and all(len(entry.shape) <= 2 for entry in entries.values())
-    if entries and small:
-        return "embedding"
-    if is_like_one(entries):
-        return "controlnet"
-    return "vae" if holds_autoencoder(entries) else "text encoder" if holds_words(file) else "checkpoint"

@@ -2,20 +2,20 @@
 
 A file says it by its tensors' names: transformers' own, OpenCLIP's (github.com/mlfoundations/open_clip), or those by which
 llama.cpp packs language models into GGUF (github.com/ggml-org/llama.cpp, gguf-py/gguf/tensor_mapping.py). There a model that sees is
-two files: its language half, and its vision tower with what leads from there to words (`mmproj`).
+two files: its language half, and its vision tower with what leads from there to words (`mmproj`). Knows no torch before tensors are renamed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
-from models.arrangements import Tensors, open_clip
-from models.packed import is_packed, unpacked
+    from models.arrangements import Tensors
 
 CLIP, T5, QWEN3, QWEN_SEES, TOWER, MISTRAL = "CLIP", "T5", "Qwen 3", "Qwen 2.5 VL", "vision tower of Qwen 2.5 VL", "Mistral"
 KINDS = {
@@ -57,11 +57,17 @@ OF_TOWER = ("v.", "mm.")  # what the names of its tensors begin with
 HEAD = r"output\.weight$"  # nobody looks at what it says, and as large as it is it would be unpacked for every prompt
 UNUSED = re.compile(rf"{HEAD}|v\.position_embd\.weight$")  # these were zeros, of older converters, for a reader that asked for some
 PATCHES, LATER = "visual.patch_embed.proj.weight", "visual.patch_embed.proj.weight.1"  # of the earlier frame of two, and of the later
-Spell = Callable[[Tensors, Mapping[str, Any]], Tensors]  # of a file's tensors, and the part's settings
+Spell = Callable[["Tensors", Mapping[str, Any]], "Tensors"]  # of a file's tensors, and the part's settings
 
 
 def _as_named(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
     return tensors
+
+
+def _open_clip(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
+    from models.arrangements import open_clip
+
+    return open_clip("")(tensors, config)
 
 
 def _by(table: Iterable[tuple[str, str]]) -> Spell:
@@ -88,6 +94,10 @@ def _qwen_sees(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
 
 def _tower(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
     """Files hold as three tensors what leads to queries, keys and values, and as two how the patches of two frames are read."""
+    import torch
+
+    from models.packed import is_packed
+
     found = _by(PACKED_TOWER)(tensors, config)
     held = next((tensor.dtype for tensor in found.values() if not is_packed(tensor)), torch.float32)
     for name in [name for name in found if ".attn.q." in name]:
@@ -101,6 +111,10 @@ def _tower(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
 
 def _rows(tensors: Sequence[Tensor], held: torch.dtype) -> Tensor:
     """The rows of all, still packed where all are packed alike; where they are not, in the number format `held`."""
+    import torch
+
+    from models.packed import is_packed, unpacked
+
     if len({getattr(tensor, "quant_type", None) for tensor in tensors}) > 1:
         tensors = [unpacked(tensor).to(held) if is_packed(tensor) else tensor for tensor in tensors]
     return torch.cat([*tensors])
@@ -126,7 +140,7 @@ class Spelling(NamedTuple):
 
 SPELLINGS = (
     Spelling(CLIP, ("text_model.embeddings.token_embedding.weight",), r"text_model\.encoder\.", r"vision_model\.|decoder\."),
-    Spelling(CLIP, ("token_embedding.weight",), r"transformer\.resblocks\.", r"vision_model\.|decoder\.", open_clip(""), EYES),
+    Spelling(CLIP, ("token_embedding.weight",), r"transformer\.resblocks\.", r"vision_model\.|decoder\.", _open_clip, EYES),
     # a T5 for many languages tells places apart in every layer
     Spelling(T5, ("shared.weight", "encoder.embed_tokens.weight"), r"encoder\.block\.",
              r"vision_model\.|decoder\.|encoder\.block\.1\.layer\.0\.SelfAttention\.relative_attention_bias\."),

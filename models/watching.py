@@ -19,6 +19,7 @@ from watchdog.observers.polling import PollingObserver
 from engine.background import Background
 from models.catalog import ALWAYS
 from models.formats import PICKLE, refusal
+from models.kinds import misplaced
 from models.places import Found, own_in, told_apart, used_by, watched_in
 from models.whole import whole
 
@@ -72,7 +73,7 @@ class Watch:
         mine = own_in(self._profile)
         if self._others is None:
             self._others = used_by(self._profile)
-            self._usable = {found.path for found in self._others if not found.foreign and whole(found.path)}
+            self._usable = {found.path for found in self._others if not found.foreign and whole(found.path) and not misplaced(found)}
         stamps = {found.path: _stamp(found.path) for found in mine}
         first = self._offered is None
         settled = [found for found in mine if first or stamps[found.path] == self._stamps.get(found.path)]
@@ -82,11 +83,12 @@ class Watch:
         come = [] if first else [found for found in told if found.path not in (self._offered or ())]
         before, self._stamps, self._offered = self._offered, stamps, {found.path for found in told}
         if self._offered != before:
-            usable = {found.path for found in ready} | self._usable
+            astray = {found.path: why for found in ready if (why := misplaced(found))}
+            usable = {found.path for found in ready if found.path not in astray} | self._usable
             every = [found for found in told_apart([*mine, *self._others]) if found.path in usable]  # by the names that lists give them
             names = tuple(found.name for found in every if found.kind == "checkpoint")
             loras = tuple((found.name, str(found.path)) for found in every if found.kind == "lora")
-            said = tuple(refusal(found.path, PICKLE) if found.foreign else SAID[found.kind].format(found.name) for found in come)
+            said = tuple(refusal(found.path, PICKLE) if found.foreign else astray.get(found.path) or SAID[found.kind].format(found.name) for found in come)
             with self._lock:
                 self._news = News((*ALWAYS, *names), (*(self._news.said if self._news else ()), *said), loras)
         if unsettled:

@@ -83,21 +83,8 @@ def filled(
     of the files. Raises CheckpointError.
     """
     plan = planned(build, folder / "config.json", reading, findings)
-    wanted = plan.wanted
     with ExitStack() as files:
-        with findings.row("headers"):
-            shards = [files.enter_context(open_safetensors(path, reading.largest)) for path in files_of(folder, reading)]
-            findings.tell("headers", f"{folder.name} {sum(len(shard.entries) for shard in shards)} tensors")
-        spell = reading.spelling(plan.network)
-        own = {reading.spelled(key): key for key in wanted}
-        with findings.row("tensors"):
-            bits = [_packed(shard, wanted, own, reading, spell) for shard in shards]
-            places = [_fitting(shard, wanted, own, reading, spell, packed) for shard, packed in zip(shards, bits, strict=True)]
-            held = {key for names in (*(names.values() for names in places), *bits) for key in names}
-            shared = {target: source for target, source in plan.shared.items() if target not in held and source in held}
-            whole = {key: tensor for key, tensor in wanted.items() if key not in shared and not any(key in packed for packed in bits)}
-            _complete(folder, shards, places, whole)
-            findings.tell("tensors", f"{folder.name} all {len(wanted)}")
+        shards, bits, places, shared = _matched(folder, plan, reading, files, findings)
         with findings.row("finite"):
             tensors: dict[str, Tensor] = {}
             for shard, names, packed in zip(shards, places, bits, strict=True):
@@ -105,6 +92,34 @@ def filled(
                 tensors |= _unfolded(finite(shard, {**names, **pieces}, digest, reading.dtype), packed, shard.path)
             findings.tell("finite", folder.name)
     return assembled(empty, folder / "config.json", tensors, shared)
+
+
+def fit(folder: Path, build: Callable[[], nn.Module], reading: Reading, findings: Findings) -> None:
+    """Raises CheckpointError unless the headers of a folder's files tell just what the network of `build` is filled with; no tensor is read."""
+    with ExitStack() as files:
+        _matched(folder, planned(build, folder / "config.json", reading, findings), reading, files, findings)
+
+
+def _matched(
+    folder: Path, plan: Plan, reading: Reading, files: ExitStack, findings: Findings
+) -> tuple[list[SafetensorsFile], list[dict[str, Packed]], list[dict[str, str]], dict[str, str]]:
+    """A folder's open files; of each, by the network's names, what is packed into bits, and by its own, what is not; and what is another's
+    tensor. Raises CheckpointError."""
+    wanted = plan.wanted
+    with findings.row("headers"):
+        shards = [files.enter_context(open_safetensors(path, reading.largest)) for path in files_of(folder, reading)]
+        findings.tell("headers", f"{folder.name} {sum(len(shard.entries) for shard in shards)} tensors")
+    spell = reading.spelling(plan.network)
+    own = {reading.spelled(key): key for key in wanted}
+    with findings.row("tensors"):
+        bits = [_packed(shard, wanted, own, reading, spell) for shard in shards]
+        places = [_fitting(shard, wanted, own, reading, spell, packed) for shard, packed in zip(shards, bits, strict=True)]
+        held = {key for names in (*(names.values() for names in places), *bits) for key in names}
+        shared = {target: source for target, source in plan.shared.items() if target not in held and source in held}
+        whole = {key: tensor for key, tensor in wanted.items() if key not in shared and not any(key in packed for packed in bits)}
+        _complete(folder, shards, places, whole)
+        findings.tell("tensors", f"{folder.name} all {len(wanted)}")
+    return shards, bits, places, shared
 
 
 def _packed(

@@ -153,8 +153,8 @@ def open_clip_tensors(tensors: Tensors, begins: str) -> Tensors:
     return {begins + name: tensor for name, tensor in out.items() if "position_ids" not in name}
 
 
-def whole_file(folder: Path, path: Path, told: Mapping[str, str] | None = None, without: str = "") -> Path:
-    """A Stable Diffusion of any kind as one file. without: a part that is left out."""
+def whole_file(folder: Path, path: Path, told: Mapping[str, str] | None = None, without: str = "", words: str = "cond_stage_model.model.") -> Path:
+    """A Stable Diffusion of any kind as one file. without: a part that is left out; words: what Stable Diffusion 2's text encoder begins with."""
     unet = part(folder, "unet")
     names = unet_names(list(unet), config(folder, "unet")["layers_per_block"])
     tensors = {"unet": {names[name]: tensor for name, tensor in unet.items()}, "vae": coder_tensors(part(folder, "vae"))}
@@ -162,8 +162,9 @@ def whole_file(folder: Path, path: Path, told: Mapping[str, str] | None = None, 
         tensors["text_encoder"] = clip_tensors(part(folder, "text_encoder"), "conditioner.embedders.0.transformer.")
         tensors["text_encoder_2"] = open_clip_tensors(part(folder, "text_encoder_2"), "conditioner.embedders.1.model.")
     elif config(folder, "unet").get("use_linear_projection"):
-        tensors["text_encoder"] = open_clip_tensors(part(folder, "text_encoder"), "cond_stage_model.model.")
-        tensors["text_encoder"]["cond_stage_model.model.text_projection"] = torch.eye(32)  # there, and not used
+        tensors["text_encoder"] = open_clip_tensors(part(folder, "text_encoder"), words)
+        unused = {"text_projection": torch.eye(32), "logit_scale": torch.ones(()), "transformer.resblocks.23.ln_1.bias": torch.ones(32)}
+        tensors["text_encoder"] |= {words + name: tensor for name, tensor in unused.items()}  # there, and nobody asks for it
     else:
         tensors["text_encoder"] = clip_tensors(part(folder, "text_encoder"), "cond_stage_model.transformer.")
     held = {name: tensor.clone() for key, given in tensors.items() if key != without for name, tensor in given.items()}

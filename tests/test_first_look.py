@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,11 @@ from engine.errors import CheckpointError
 from engine.painter import PainterSpec
 from models.catalog import open_carefully
 from models.check import Verdict, check
+from models.facts import fact
 from models.findings import Findings
 from models.first_look import PARTS
 from models.loading import COMPONENTS
+from models.places import Found
 from tests.hostile import BASES, CASES, GGUF, PICKLE, sound_in
 
 ROOT = Path(__file__).parent.parent
@@ -79,6 +82,18 @@ def test_what_files_tell_is_refused_without_a_library(
         refused = next(name for (name, state, _), _ in pairs if state == "refused")
         for told, full in pairs:
             assert told == full or (refused == "headers" and told[1] in ("not reached", "sound") and full[1] in ("not reached", "sound")), folder
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS - {"a number that is none", "a number without end", "a tensor too many, but known", "settings that do not go together"}))
+def test_the_picker_knows_of_a_bundled_checkpoint_whose_headers_do_not_fit_its_settings(sound: Path, tmp_path: Path, name: str) -> None:
+    """In the words of who opens it, and of its benign twin that it can paint; no tensor is read for it."""
+    case = CASES[name]
+    for change, refused in ((case.hostile, True), (case.twin, False)):
+        folder = Path(shutil.copytree(sound / "bundled", tmp_path / str(refused) / "bundled"))
+        change(folder, BASES["bundled"])
+        told, opened = fact(Found("bundled", folder, "checkpoint"), PainterSpec()), check(str(folder), paint=False)
+        assert told.why == opened.why and bool(told.why) == refused and told.parameters == opened.parameters
+        assert not refused or re.search(case.message, told.why)
 
 
 def test_a_sound_checkpoint_is_told_of_as_if_nobody_had_looked_before(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,14 @@ import torch
 
 from models.autoencoders import chosen
 from models.catalog import names, resolve
-from models.check import check
+from models.check import check, glance
 from models.embeddings import Vocabulary
 from models.families import FAMILIES
 from models.findings import Findings
+from models.places import found_in
 from tests.test_places import file, folder, profile, told, tree, use  # noqa: F401 - two are fixtures
+from tests.test_reference_tables import change
+from tests.tiny_families import tiny_folder
 
 
 def linked(snapshot: Path) -> None:
@@ -52,6 +55,20 @@ def test_a_hub_cache_is_used_by_its_names_and_through_its_links(profile: Path, t
     (snapshot / "denoiser" / "config.json").unlink()
     (snapshot / "denoiser" / "config.json").symlink_to(tmp_path / "profile" / "settings.toml")
     assert "links outside" in check("me/mine", str(profile), paint=False).why
+
+
+def test_a_hub_cache_without_parts_that_nobody_paints_with_is_offered(profile: Path, tmp_path: Path) -> None:  # noqa: F811
+    """As diffusers fetches one that is asked for with `safety_checker=None`."""
+    snapshot = tiny_folder(tmp_path / "models--me--dream" / "snapshots" / "abc", "sd1")
+    change(snapshot / "model_index.json", safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"],
+           feature_extractor=["transformers", "CLIPImageProcessor"], image_encoder=["transformers", "CLIPVisionModelWithProjection"])  # fmt: skip
+    linked(snapshot)
+    use(profile, tmp_path)
+    assert "me/dream" in names(profile / "checkpoints")
+    seen = glance(next(found for found in found_in(profile) if found.name == "me/dream"))
+    assert seen.loadable and seen.family == "sd1" and check("me/dream", str(profile), paint=False).loadable
+    shutil.rmtree(snapshot / "unet")
+    assert "me/dream" not in names(profile / "checkpoints")
 
 
 def test_files_deep_in_a_hub_cache_are_found_through_their_links(profile: Path, tmp_path: Path, folder: Path) -> None:  # noqa: F811

@@ -102,6 +102,26 @@ def test_a_layout_is_what_files_of_its_family_hold(name: str) -> None:
         Brought(file, contents, READING, Findings()).fit(parts)
 
 
+def test_sd_turbo_as_it_was_released_is_told_from_the_refiner_of_xl_by_how_wide_its_words_are() -> None:
+    """Both call their text encoder the same."""
+    surveyed, parts = networks("sd-turbo")
+    begins = {"cond_stage_model.model.": "conditioner.embedders.0.model."}
+    with torch.device("meta"):
+        held = original("sd-turbo", {part: network.build().state_dict() for part, network in parts.items()})
+    shapes = {next((name.replace(*pair) for pair in begins.items() if name.startswith(pair[0])), name): tuple(tensor.shape) for name, tensor in held.items()}
+    assert shapes["conditioner.embedders.0.model.ln_final.weight"] == (1024,)
+    refiner = {name: tuple(1280 if side == 1024 else side for side in shape) for name, shape in shapes.items()}
+    turbo, refused = (
+        SimpleNamespace(path=Path("sd_turbo.safetensors"), entries={name: Entry("F16", shape, 0, 0) for name, shape in sides.items()}, metadata={})
+        for sides in (shapes, refiner)
+    )  # fmt: skip
+    contents = contents_of(turbo, Findings())  # type: ignore[arg-type]
+    assert contents.layout is not None and contents.layout["model_index"] == surveyed.index
+    Brought(turbo, contents, READING, Findings()).fit(parts)  # type: ignore[arg-type]
+    with pytest.raises(CheckpointError, match="a file of 'xl_refiner', which no family here is painted from"):
+        contents_of(refused, Findings())  # type: ignore[arg-type]
+
+
 def test_what_llama_cpp_makes_of_qwen_2_5_vl_is_what_its_layout_asks_for() -> None:
     need_package("gguf")
     with torch.device("meta"):

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from engine.errors import CheckpointError
 from models import vocabularies
+from models.configs import bounded
 from models.plain_files import parsed, read_json
 from models.prompted.opening import tokenizer_of
 from models.readers import READERS, reader
@@ -83,6 +85,7 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "a number format that is a list": ("transformers.T5EncoderModel", told("transformers.T5EncoderModel", dtype=[]), "its settings do not fit T_EncoderModel"),
     "eyes without a ground": (SEES, told(SEES, vision_config={"depth": 2**20}), "depth is _; at most"),
     "layers within layers": (NET, told(NET, layers_per_block=1, transformer_layers_per_block=120), "layers; at most _ are allowed, _ of them nested"),
+    "layers within layers on the way up": (NET, told(NET, layers_per_block=1, reverse_transformer_layers_per_block=[[120], [1]]), "layers; at most _ are allowed, _ of them nested"),
     "blocks beside blocks": (NET, told(NET, block_out_channels=[32] * 120, down_block_types=["CrossAttnDownBlock2D"] * 120, up_block_types=["CrossAttnUpBlock2D"] * 120), "of them nested"),
 }  # fmt: skip
 
@@ -91,6 +94,15 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
 def test_what_broke_a_reader_once_is_refused(case: str) -> None:
     name, data, message = REFUSED[case]
     assert message in outcome(TARGETS[name], data)
+
+
+def test_layers_on_the_way_down_and_up_are_not_counted_within_each_other() -> None:
+    """As of SSD-1B's U-Net, whose halves are unlike."""
+    halves = {"transformer_layers_per_block": [1, 2, 4], "reverse_transformer_layers_per_block": [[4, 4, 10], [2, 1, 1], 1]}
+    config = {"layers_per_block": 2, "down_block_types": ["DownBlock2D", *["CrossAttnDownBlock2D"] * 2], **halves}
+    assert bounded(config, Path("config.json")) == config
+    with pytest.raises(CheckpointError, match="asks for 96 layers"):
+        bounded({**config, "reverse_transformer_layers_per_block": [[4, 4, 16], [2, 1, 1], 1]}, Path("config.json"))
 
 
 def test_a_table_as_large_as_gemmas_is_read() -> None:

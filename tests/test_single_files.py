@@ -95,6 +95,18 @@ def test_a_file_paints_as_the_folder_it_was_made_of(home: Path, family: str) -> 
     assert torch.equal(painted(file), painted(folder))
 
 
+@pytest.mark.parametrize(("family", "name"), [("sd-turbo", "sd_turbo"), ("sd2", "other")])
+def test_sd_turbo_as_it_was_released_paints_as_its_folder(home: Path, tmp_path: Path, family: str, name: str) -> None:
+    """It calls its text encoder as the refiner of Stable Diffusion XL does."""
+    folder = folder_of(home, family)
+    file = opened(whole_file(folder, tmp_path / f"{name}.safetensors", words="conditioner.embedders.0.model."))
+    assert file.family == family and file.parts.keys() == opened(folder).parts.keys()
+    assert torch.equal(painted(file), painted(opened(folder)))
+    bare = whole_file(folder, tmp_path / f"bare_{name}.safetensors", without="vae", words="conditioner.embedders.0.model.")
+    with pytest.raises(CheckpointError, match=r"holds no autoencoder, and none for (SD-Turbo|Stable Diffusion 2\.x) is there"):
+        opened(bare, tmp_path / "profile")
+
+
 @pytest.mark.parametrize("family", ["kontext", "flux-schnell", "flux", "klein", "qwen-image", "qwen-edit", "sd1", "sd3", "z-image-turbo", "chroma", "longcat-edit"])
 def test_a_denoiser_alone_takes_the_rest_from_a_folder_of_its_kind(home: Path, tmp_path: Path, family: str) -> None:
     """The folder's own denoiser is another: what is painted comes of the file's."""
@@ -297,7 +309,8 @@ def test_what_is_not_in_the_file_comes_from_a_folder_of_its_family(home: Path, t
 
 OTHERS = {
     "inpainting": ({"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(320, 9, 3, 3)}, "a file of 'inpainting'"),
-    "xl_refiner": ({"conditioner.embedders.0.model.transformer.resblocks.9.mlp.c_proj.bias": torch.zeros(1280)}, "does not belong to a checkpoint"),
+    "xl_refiner": ({"conditioner.embedders.0.model.transformer.resblocks.9.mlp.c_proj.bias": torch.zeros(1280)}, "a file of 'xl_refiner'"),
+    "the words of sd_turbo": ({"conditioner.embedders.0.model.ln_final.weight": torch.zeros(1024)}, "holds no denoiser"),
     "flux3": ({"early_stream_modulations.image.lin.weight": torch.zeros(8), "double_blocks.0.img_attn.norm.key_norm.scale": torch.zeros(8)}, "a file of 'flux-3"),
     "controlnet": ({"control_model.time_embed.0.weight": torch.zeros(8, 8)}, "does not belong to a checkpoint"),
     "an autoencoder": ({"encoder.conv_in.weight": torch.zeros(8, 3, 3, 3), "decoder.conv_in.weight": torch.zeros(8, 3, 3, 3), "x": torch.zeros(1)}, "does not belong|holds no denoiser"),

@@ -170,13 +170,17 @@ def test_the_command_line(home: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert "is of the family bundled" in refused(capsys, *to, "--init", tiny_checkpoint(tmp_path / "tiny"))
     assert "--family says sdxl" in refused(capsys, *to, "--init", home / "sd1", "--family", "sdxl")
     assert "rank 0" in refused(capsys, *to, "--init", home / "sd1", "--rank", 0)
-    assert "--part lora teaches one" in refused(capsys, *to, "--init", home / "sd1", "--lora", home / "sd1" / "model_index.json")
+    assert "--part lora, or --family, teaches one" in refused(capsys, *to, "--init", home / "sd1", "--lora", home / "sd1" / "model_index.json")
+    told = ("--data", "screens", "--out", out, "--init", home / "sd1", "--family")  # a family is a LoRA's alone
+    assert "--family says sdxl" in refused(capsys, *told, "sdxl")
+    assert "--family is a LoRA's" in refused(capsys, *told, "sd1", "--part", "painter")
+    assert "--rank is a LoRA's" in refused(capsys, *told[:-1], "--rank", 2)
     assert not out.exists()
     alone = pixelos("train", *to, "--init", home / "sd1", "--family", "sdxl")  # where no library was taken in yet, which may have its say then
     assert alone.returncode == 2 and "--family says sdxl" in alone.stderr and alone.stderr.count("\n") == 1, alone.stderr
     monkeypatch.setitem(LORA_BUDGETS, "cpu", {**LORA_BUDGETS["cpu"], "side": 64, "pool": 4})
     monkeypatch.setattr(heldout, "PRESETS", {"light": heldout.PRESETS["light"]})
-    assert cli.status([*map(str, ("train", *to, "--init", home / "sd1", "--family", "sd1", "--updates", 1, "--device", "cpu", "--rank", 2))]) == 0
+    assert cli.status([*map(str, ("train", *told, "sd1", "--updates", 1, "--device", "cpu", "--rank", 2))]) == 0
     made = out / "checkpoint" / "out.safetensors"
     assert capsys.readouterr().out == f"the LoRA is {made}; paint with it by --lora {made}, or keep it with pixelos models add {made}: F2 in the window then puts it on\n"
     monkeypatch.setattr("models.apart.apart", lambda look, *given: look(*given))  # a process more takes seconds

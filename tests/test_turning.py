@@ -15,7 +15,7 @@ from PIL import Image
 from engine.desktop.bitmap import encode, filled_up
 from engine.desktop.desktop import Desktop
 from engine.desktop.strip import MOST, Strip
-from engine.desktop.turning import document_name, read_picture
+from engine.desktop.turning import FULL, document_name, read_picture
 from engine.errors import InputError
 from engine.events import Ask, Down, Drop, Event, Key, Move, Text, Up, from_record
 from engine.geometry import Rect
@@ -343,7 +343,10 @@ def test_of_a_long_chain_the_oldest_step_goes_and_the_rest_hangs_together(sessio
     session.desktop.turning.strip = painted = chain(MOST)
     does = Clock(session)
     does(Ask, CAT)
+    assert sum(FULL in line for line in session.desktop.log_lines()) == 1
     does(Ask, HAT)
+    assert sum(FULL in line for line in session.desktop.log_lines()) == 1  # not for every one
+    assert f"{MOST} steps" in FULL and f"It holds {MOST}:" in (Path(__file__).parent.parent / "README.md").read_text("utf-8")
     for strip in (chain(MOST + 2), painted):
         assert strip.in_order() == kept and [strip.steps[n].parent for n in kept] == [0, *kept[:-1]]
         assert strip.at == kept[-1] and not strip.pending

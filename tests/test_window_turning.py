@@ -128,6 +128,18 @@ def test_without_what_reads_the_clipboard_it_says_what_to_install(monkeypatch: p
             clipboard_picture(SIZE, 0.0)
 
 
+@pytest.mark.parametrize("name", ["dream.safetensors", "Flux.GGUF", "old.ckpt", "folder/model_index.json"])
+def test_a_checkpoint_that_is_dropped_on_the_window_is_told_where_it_belongs(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"{}")
+    given = path.parent if path.suffix == ".json" else path
+    shown, events = play([[event(pygame.DROPFILE, file=str(given))]], shown_by())
+    assert not any(isinstance(e, Drop) for e in events) and not shown.desktop.documents.names()
+    said = f"{given.name} is no picture; to paint with it, put it into the profile's checkpoints folder, or: pixelos models add {given}"
+    assert any(said in line for line in shown.desktop.log_lines())
+
+
 def test_what_is_no_picture_is_said_and_nothing_else_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     (tmp_path / "a.png").write_bytes(b"no picture at all")
@@ -135,6 +147,7 @@ def test_what_is_no_picture_is_said_and_nothing_else_happens(tmp_path: Path, mon
                           down(ord("v"), pygame.KMOD_LCTRL | pygame.KMOD_LSHIFT)], shown_by())  # fmt: skip
     assert not any(isinstance(e, Drop) for e in events) and not shown.desktop.documents.names()
     assert any("cannot be read as a picture" in line for line in shown.desktop.log_lines())
+    assert any("is no file, or larger than 40 MB; drop a picture" in line for line in shown.desktop.log_lines())
     assert any("clipboard holds no picture" in line for line in shown.desktop.log_lines())
 
 

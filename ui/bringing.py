@@ -18,6 +18,7 @@ from engine.errors import InputError
 from engine.events import Drop
 
 LARGEST = 40_000_000  # bytes of a file that is looked at at all
+WEIGHTS = (".safetensors", ".gguf", ".ckpt", ".pt", ".pth")  # how checkpoints' files end
 KINDS = ("image/png", "image/jpeg", "image/bmp")  # what a clipboard calls pictures
 TOOLS = {  # by the variable that says which display server there is: what reads its clipboard, but for the kind
     "WAYLAND_DISPLAY": ["wl-paste", "--no-newline", "--type"], "DISPLAY": ["xclip", "-selection", "clipboard", "-out", "-target"],
@@ -30,6 +31,8 @@ def dropped(file: str, size: tuple[int, int], t: float) -> Drop:
     """A file as an event. Raises InputError where it is no picture, or too large a one."""
     path = Path(file)
     try:
+        if path.suffix.casefold() in WEIGHTS or (path / "model_index.json").is_file():
+            raise InputError(f"{path.name} is no picture; to paint with it, put it into the profile's checkpoints folder, or: pixelos models add {path}")
         if not path.is_file() or path.stat().st_size > LARGEST:
             raise InputError(f"{path.name} is no file, or larger than {LARGEST // 1_000_000} MB; drop a picture")
         with open(path, "rb") as opened:

@@ -25,15 +25,18 @@ FOLDERS = {"checkpoint": "checkpoints", "lora": "loras", "embedding": "embedding
 USES = {"checkpoint": "use it with --checkpoint {}", "lora": "use it with --lora {}", "embedding": "say {} in a style to use it",
         "vae": "use it with --vae {}, or vae = in settings.toml", "text encoder": "files that lack one take it: {}",
         "controlnet": "use it with --controlnet {}"}  # fmt: skip
+PLANNED = ("size", "device", "dtype", "vram_budget")  # what a plan for the memory goes by
+ITS_OWN = dict.fromkeys(("vae", "controlnet"), "; models check NAME reckons with it")
 BLOCK = 8 * 2**20  # bytes copied at a time
 
 
 def show_all(choice: Choice) -> None:
     """One line each: what it is, how large, where it lies."""
+    choice.only(PLANNED, "models list", ITS_OWN)
     from models.apart import apart
     from models.check import listing
 
-    for verdict in apart(listing, str(choice.folder())):
+    for verdict in apart(listing, str(choice.folder()), choice.spec()):
         print(_line(verdict))
 
 
@@ -46,7 +49,8 @@ def _line(verdict: Verdict) -> str:
     size = f"{verdict.parameters / 1e6:8.1f} M parameters  {verdict.file_mb:8.1f} MB"
     memory = f"  about {verdict.memory_mb:.0f} MB when painting" if verdict.memory_mb else f"  {verdict.kind}"
     if verdict.plan:
-        memory = f"  at most {verdict.needs_mb:.0f} MB when painting ({verdict.plan.partition(':')[0]})"
+        how, _, needs = verdict.plan.partition(":")
+        memory = f"  at most {verdict.needs_mb:.0f} MB when painting ({how}{''.join(needs.partition(', ')[1:])})"
     digest = f"  {verdict.sha256[:12]}" if verdict.sha256 else ""
     return f"{verdict.name:<24} {verdict.family:<12} {size}{memory}{digest}{where}"
 
@@ -56,16 +60,17 @@ def check(choice: Choice, path: str) -> None:
 
     Raises CheckpointError where it cannot be loaded.
     """
+    choice.only((*PLANNED, *ITS_OWN, "checkpoint"), "models check")
     from models.apart import apart
     from models.check import check as look_over
 
     if path == "guide":
         print("the painter without a model: nothing to load")
         return
-    verdict = apart(look_over, path, str(choice.folder()), True, choice.checkpoint)
+    verdict = apart(look_over, path, str(choice.folder()), True, choice.checkpoint, choice.spec())
     for row in verdict.rows:
         print(f"{row.name:<10} {row.state:<11} {row.found}".rstrip())
-    for note in verdict.notes:
+    for note in (*verdict.notes, *(_idle(choice, verdict) if verdict.loadable else ())):
         print(f"{'note':<10} {note}")
     if not verdict.loadable:
         raise CheckpointError(verdict.why)
@@ -78,8 +83,16 @@ def check(choice: Choice, path: str) -> None:
     print("loadable")
 
 
+def _idle(choice: Choice, verdict: Verdict) -> list[str]:
+    """Of options that were said: those that change nothing for what was looked at."""
+    idle = ("checkpoint",) if verdict.kind == "checkpoint" else (*PLANNED, *ITS_OWN)
+    return [f"--{name.replace('_', '-')} changes nothing for a {verdict.kind}" for name in idle if getattr(choice, name) is not None]
+
+
 def add(choice: Choice, said: str | Path, move: bool = False) -> None:
-    """Put a sound checkpoint, LoRA or textual inversion into the profile, under its own name: copied, or moved."""
+    """Put a sound checkpoint, or what goes with one, into the profile, under its own name: copied, or moved, as what lies in another
+    folder of the profile always is."""
+    choice.only((), "models add")
     from models.apart import apart
     from models.check import check as look_over
 
@@ -87,15 +100,17 @@ def add(choice: Choice, said: str | Path, move: bool = False) -> None:
     if path.name in KEPT or path.name.startswith("."):
         raise InputError(f"a checkpoint in the profile cannot be called {path.name!r}; rename it first")
     taken = [choice.folder() / folder / path.name for folder in FOLDERS.values() if os.path.lexists(choice.folder() / folder / path.name)]
-    if taken:
+    if taken not in ([], [path]):
         raise InputError(f"there is {taken[0]} already; remove it first (pixelos models remove {path.name}), or rename what is added")
     verdict = apart(look_over, str(path), str(choice.folder()))
     if not verdict.loadable:
         raise CheckpointError(verdict.why)
     home = choice.folder() / FOLDERS[verdict.kind]
+    if path == home / path.name:
+        raise InputError(f"{path} is there already, and where it belongs")
     try:
         home.mkdir(parents=True, exist_ok=True)
-        _take(path, home / path.name, move, verdict.file_sha256 or verdict.sha256 if path.is_file() else "")
+        _take(path, home / path.name, move or path in taken, verdict.file_sha256 or verdict.sha256 if path.is_file() else "")
     except OSError as error:
         raise ProfileError(f"{home} cannot be written: {error.strerror or error}; make room or give --profile") from error
     name = home / path.name if verdict.kind == "lora" else path.stem if verdict.kind == "embedding" else path.name
@@ -146,6 +161,7 @@ def _copy(source: Path, target: Path, show: Callable[[int], None]) -> str:
 
 def remove(choice: Choice, name: str, yes: bool = False) -> None:
     """Delete something from the profile; on a terminal only once the user has said so."""
+    choice.only((), "models remove")
     from models.places import Found, found_in
 
     if name in KEPT:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -74,6 +75,14 @@ class Choice:
         if self.vram_budget is not None and not 0 < self.vram_budget < 1e6:
             raise InputError(f"--vram-budget {self.vram_budget:g} cannot be; give the GB that may be taken, such as 6")
         return self
+
+    def only(self, meant: Collection[str], command: str, instead: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Raises InputError where anything was said beside the profile and what is `meant`. instead: what to say then, by option."""
+        from engine.errors import InputError
+
+        for field in fields(self):
+            if field.name not in {"profile", *meant} and getattr(self, field.name) is not None:
+                raise InputError(f"--{field.name.replace('_', '-')} means nothing to {command}; leave it out{instead.get(field.name, '')}")
 
     def folder(self) -> Path:
         """The profile's folder; it need not exist."""

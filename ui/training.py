@@ -11,8 +11,7 @@ from ui.measuring import say
 from ui.options import Choice
 from ui.progress import line_progress
 
-_MEANINGLESS = ("checkpoint", "lora", "mode", "size", "style", "steps", "dtype", "sampler")  # of the shared options, to a training
-_INSTEAD = {"checkpoint": "; --init names the weights to start from", "lora": "; --part lora teaches one"}
+_INSTEAD = {"checkpoint": "; --init names the weights to start from", "lora": "; --part lora, or --family, teaches one"}
 
 
 def train_to(
@@ -25,11 +24,13 @@ def train_to(
     from models.training.config import begun_with
 
     settings = begun_with(out) if resume else {}
+    if said["family"] is not None and "part" not in settings:
+        said["part"] = said["part"] or "lora"  # nothing else has a family to choose
     part = said["part"] or settings.get("part", "painter")
-    for name in _MEANINGLESS:
-        if getattr(choice, name) is not None and (name, part) != ("style", "lora"):
-            instead = _INSTEAD.get(name, "")
-            raise InputError(f"--{name} means nothing to train; leave it out{instead}")
+    for name in ("family", "rank"):
+        if said[name] is not None and part != "lora":
+            raise InputError(f"--{name} is a LoRA's; leave it out, or say --part lora")
+    choice.only(("device", "seed", *(("style",) if part == "lora" else ())), "train", _INSTEAD)
     device = choice.device or "auto"
     if ":" in device:
         raise InputError(f"--device {device}: choose the GPU with CUDA_VISIBLE_DEVICES={device.partition(':')[2]}")

@@ -43,7 +43,8 @@ class Step:
 
 
 class Strip:
-    """`at` is the step that is shown; `pending` one that is still to be painted, 0 for none.
+    """`at` is the step that is shown; `pending` one that is still to be painted, 0 for none; `dropped` whether any was left out for want
+    of room.
 
     state: what `state()` returned; pictures: PNG bytes of the whole screen by a step's number. A step without a picture
     is pending if it is the last, else it is left out.
@@ -60,12 +61,13 @@ class Strip:
         self.pending = pending if pending in self.steps and pending not in self.pictures else 0
         self.at: int = state.get("at", 0) if state.get("at", 0) in self.pictures else 0
         self.folded: bool = state.get("folded", False)
+        self.dropped: bool = state.get("dropped", False)
         self._thumbs: dict[int, np.ndarray] = {}
         self._last: tuple[tuple[int, int, int], np.ndarray] | None = None  # the whole picture that was asked for last, by number and size
 
     def state(self) -> dict[str, Any]:
         steps = [[s.number, s.parent, s.words, list(s.region) if s.region else None, s.reference, s.strength] for s in self.steps.values()]
-        return {"steps": steps, "at": self.at, "pending": self.pending, "next": self._next, "folded": self.folded}
+        return {"steps": steps, "at": self.at, "pending": self.pending, "next": self._next, "folded": self.folded, "dropped": self.dropped}
 
     def ask(self, words: str, region: Rect | None = None, reference: str = "", strength: float = 0.0) -> Step:
         """A step from what is shown now, to be painted. Raises InputError while another is."""
@@ -180,6 +182,7 @@ class Strip:
         wanted |= {self.steps[n].parent for n in wanted if n}
         gone = self.steps.pop(min(free or (n for n in self.steps if n not in wanted)))
         self.pictures.pop(gone.number, None)
+        self.dropped = True
         for step in [step for step in self.steps.values() if step.parent == gone.number]:
             self.steps[step.number] = replace(step, parent=gone.parent)
 

@@ -18,7 +18,7 @@ from engine.desktop.asking import Answer, reference_in, strength_in
 from engine.desktop.bitmap import MOST_PIXELS, decode, encode, filled_up
 from engine.desktop.canvas import Canvas
 from engine.desktop.region import Region
-from engine.desktop.strip import SCREEN, Strip
+from engine.desktop.strip import MOST, SCREEN, Strip
 from engine.document_files import check_name
 from engine.errors import InputError
 from engine.events import Drop
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.desktop.desktop import Desktop
 
 LONGEST_NAME = 40
+FULL = f"The strip holds {MOST} steps: from now on an old one goes for each that comes. “keep this picture” puts one into your folder."
 UNSEEN = "{} is not looked at: this checkpoint takes no second picture. It follows your words alone."
 
 
@@ -74,6 +75,7 @@ class Turning:
     def ask(self, reply: Answer) -> None:
         """Do what an answer says of steps and pictures. Raises InputError where that cannot be."""
         region, self.region = self.region, None
+        dropped = self.strip.dropped
         if reply.step:
             self.go(int(reply.step) if reply.step.isdecimal() else self.strip.beside(reply.step))
         elif reply.start:
@@ -87,6 +89,8 @@ class Turning:
             self._desktop.note("turn", reply.turn)
             if reference and not self.refers:
                 self._desktop.say(UNSEEN.format(reference[:-4]))
+        if self.strip.dropped and not dropped:
+            self._desktop.say(FULL)
 
     def go(self, number: int) -> None:
         self.strip.go(number)

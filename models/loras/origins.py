@@ -1,4 +1,4 @@
-"""What a LoRA was made for, in words: as its header says, else as the names and widths of its tensors tell."""
+"""What is a LoRA, and what one was made for, in words: as its header says, else as the names and widths of its tensors tell."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 
 from models.safetensors_file import Entry
 
+PIECE = re.compile(r"(?P<layer>.+?)\.(?P<side>lora_A|lora_B|lora_down|lora_up|down|up)(\.default)?\.weight")
+OTHERS = {"dora_scale": "a DoRA", "lora_magnitude_vector": "a DoRA", "hada_": "a LoHa", "lokr_": "a LoKr", "oft_": "an OFT", "diff_b": "full weights"}
 SAID = ("modelspec.architecture", "ss_base_model_version", "ss_sd_model_name", "base_model")
 WORDS = (
     (r"flux[-_. ]?2|klein", "FLUX.2"), (r"flux|kontext", "FLUX.1"), (r"qwen", "Qwen-Image"), (r"z[-_ ]?image", "Z-Image"),
@@ -28,6 +30,11 @@ KINDS = {  # of LoRAs, as `engine.checkpoints.unlike` tells them apart: what its
     "Stable Diffusion 1.x": "U-Net of 1 or 2", "Stable Diffusion 2.x": "U-Net of 1 or 2", "Stable Diffusion XL": "U-Net of XL", U_NET: "U-Net",
 }  # fmt: skip
 TRANSFORMERS = "transformer"
+
+
+def names_lora(name: str) -> bool:
+    """Whether a tensor of that name is a LoRA's, or of something like one."""
+    return PIECE.fullmatch(name) is not None or any(mark in name for mark in OTHERS)
 
 
 def kind_of_lora(made_for: str) -> str | None:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from engine.errors import CheckpointError
 from models.findings import Findings
-from models.loras.origins import origin
+from models.loras.origins import OTHERS, PIECE, origin
 from models.number_formats import FLOATS, WHOLE
 from models.plain_files import parsed
 from models.safetensors_file import Entry, SafetensorsFile, open_safetensors
@@ -30,10 +30,8 @@ LARGEST_FILE = 8 * 2**30  # bytes
 LARGEST_RANK = 1024
 LARGEST_SCALE = 64.0  # alpha over rank: how strongly a LoRA of weight 1 counts; 1 is usual
 LORA_ROWS = ("headers", "tensors", "ranks", "finite", "family")
-PIECE = re.compile(r"(?P<layer>.+?)\.(?P<side>lora_A|lora_B|lora_down|lora_up|down|up)(\.default)?\.weight")
 ALPHA = re.compile(r"(?P<layer>.+)\.alpha")
 DOWN = ("lora_A", "lora_down", "down")
-OTHERS = {"dora_scale": "a DoRA", "lora_magnitude_vector": "a DoRA", "hada_": "a LoHa", "lokr_": "a LoKr", "oft_": "an OFT", "diff_b": "full weights"}
 LONGEST_NAME = 32  # parts of a layer's
 CALLED = ("modelspec.title", "ss_output_name", "pixelos.sampler")  # where a header says what a LoRA is called
 SCALING = "lora_adapter_metadata"  # diffusers' own words on how a file is scaled
@@ -64,17 +62,6 @@ class LoraFile:
     @property
     def parameters(self) -> int:
         return sum(tensor.numel() for tensor in self.tensors.values())
-
-
-def is_lora(path: Path) -> bool:
-    """Whether a file's header names the matrices of a LoRA. Raises CheckpointError for a header that is not sane."""
-    with open_safetensors(path, LARGEST_FILE) as file:
-        return any(map(names_lora, file.entries))
-
-
-def names_lora(name: str) -> bool:
-    """Whether a tensor of that name is a LoRA's, or of something like one."""
-    return PIECE.fullmatch(name) is not None or any(mark in name for mark in OTHERS)
 
 
 def read_lora(path: Path, findings: Findings | None = None) -> LoraFile:
