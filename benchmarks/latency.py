@@ -56,7 +56,7 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
     mailbox = ProcessMailbox(open_painter, spec)
     session = Session(desktop, mailbox)
     try:
-        with Watch(lambda: mailbox.pid) as watch:
+        with Watch(spec.device, lambda: mailbox.pid) as watch:
             session.step([], 0.0)
             opened, cold_start = _await_painter(session, begun)
             info = mailbox.info

@@ -15,7 +15,6 @@ from benchmarks.latency import told, wanders
 from benchmarks.latency_compare import compared
 from benchmarks.result_forms import SCHEMA, Bench, read_bench
 from benchmarks.side_by_side import OURS, STOCK, side_by_side
-from benchmarks.watch import Watch
 from engine.errors import InputError
 from engine.events import Ask, Text
 from engine.painter import BATCHES, TECHNIQUES, PainterSpec
@@ -114,14 +113,6 @@ def test_halves_that_differ_are_noticed() -> None:
     assert wanders([10.0, 11.0] * 20) == 0
     assert wanders([10.0] * 20 + [15.0] * 20) == 0.5
     assert wanders([10.0] * 5 + [15.0] * 5) == 0
-
-
-def test_the_watch_tells_memory_and_other_work() -> None:
-    with Watch() as watch:
-        sum(i * i for i in range(300_000))
-    assert watch.facts["peak_rss_mb"] > 50
-    assert watch.facts["background_cores"] >= 0
-    assert all("cores" in why or "clock" in why for why in watch.disturbed)
 
 
 def test_whether_cost_is_a_line_in_the_damage_is_judged_above_the_smallest_crop() -> None:
