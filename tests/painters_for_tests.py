@@ -31,6 +31,7 @@ from engine.painter import (
 )
 
 SLOW_S = 0.05
+SLUGGISH_S = 0.5
 NAMED = "the painter is broken here"
 SIZE = (256, 192)
 WHOLE = Rect(0, 0, *SIZE)
@@ -87,6 +88,18 @@ class SlowPainter(RememberingPainter):
     def paint(self, request: PaintRequest) -> Painting:
         time.sleep(SLOW_S)
         return super().paint(request)
+
+
+class SluggishPainter(RememberingPainter):
+    """Takes SLUGGISH_S a paint."""
+
+    def paint(self, request: PaintRequest) -> Painting:
+        time.sleep(SLUGGISH_S)
+        return super().paint(request)
+
+
+def sluggish(spec: PainterSpec) -> GuidePainter:
+    return SluggishPainter(spec)
 
 
 class PatientPainter(RememberingPainter):

@@ -132,9 +132,12 @@ def test_painting_more_costs_more_and_each_technique_has_its_line(tmp_path: Path
     assert len(found["crops"]) == len(shares) and all(crop >= share for crop, share in zip(found["crops"], shares, strict=True))
     assert list(shares) == sorted(shares) and shares[-1] == 1 and min(times) > 0
     assert found["by_size"] == [[256, 192, times[-1]]]
-    rows = {row["name"]: row for row in side_by_side(spec, quick=True, say=lines.append)}
+    played = side_by_side(spec, quick=True, say=lines.append)
+    rows = {row["name"]: row for row in played["side_by_side"]}
     assert list(rows) == [STOCK, OURS, *(f"ours without {part}" for part in (*TECHNIQUES, BATCHES))]
     assert rows[STOCK]["gain"] == 1 and rows[OURS]["gain"] > 1
+    assert all(row["typing_ms"] > 0 and row["spread"] == [row["gain"]] * 2 for row in rows.values())
+    assert played["played"]["in_turns"] and played["played"]["rounds"] == 1
 
 
 def test_an_open_checkpoint_is_laid_beside_the_stock_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +145,7 @@ def test_an_open_checkpoint_is_laid_beside_the_stock_pipeline(tmp_path: Path, mo
     typing = [Ask(1.0, "Notes"), *(Text(1.2 + i / 5, letter) for i, letter in enumerate("abcd"))]
     monkeypatch.setattr(side_by_side_module, "_trace", lambda desktop, quick: typing)
     monkeypatch.setattr(side_by_side_module, "TECHNIQUES", ("crops",))
-    rows = {row["name"]: row for row in side_by_side(spec, quick=True, say=lambda line: None)}
+    rows = {row["name"]: row for row in side_by_side(spec, quick=True, say=lambda line: None)["side_by_side"]}
     assert list(rows) == [STOCK, OURS, "ours without crops", "ours without batches"]
     assert rows[OURS]["gain"] > rows["ours without crops"]["gain"]
 
@@ -154,7 +157,7 @@ def test_graphs_and_compiling_have_their_lines_where_they_are_in_use(tmp_path: P
     monkeypatch.setattr("models.compiling.BACKEND", "eager")
     monkeypatch.setattr(side_by_side_module, "TECHNIQUES", ())
     monkeypatch.setattr(side_by_side_module, "_trace", lambda desktop, quick: [Ask(1.0, "Notes"), Text(1.2, "a")])
-    rows = [row["name"] for row in side_by_side(spec, quick=True, say=lambda line: None)]
+    rows = [row["name"] for row in side_by_side(spec, quick=True, say=lambda line: None)["side_by_side"]]
     assert rows == [STOCK, OURS, "ours without CUDA graphs", "ours without torch.compile"]
     asked, ours, without_compiling = recorders
     assert asked.recorded == ours.recorded == without_compiling.recorded == 3 and ours.replays > 3
