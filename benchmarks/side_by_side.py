@@ -29,6 +29,7 @@ from engine.geometry import Rect
 from engine.painter import (
     BATCHES,
     CROPS,
+    FINE,
     FUSING,
     TECHNIQUES,
     Painter,
@@ -83,6 +84,8 @@ def _ways(ours: Painter, spec: PainterSpec) -> dict[str, PainterSpec]:
         left_out[readiness.what] = replace(spec, without=(readiness.what,))
     if isinstance(ours, LatentPainter | PromptedPainter) and ours.at_once > 1:
         left_out[BATCHES] = replace(spec, without=(BATCHES,))
+    if isinstance(ours, LatentPainter) and not ours.cells.sizes:
+        left_out[FINE] = replace(spec, without=(FINE,))
     if isinstance(ours, PromptedPainter) and ours.placement.fused:
         left_out[FUSING] = replace(spec, without=(FUSING,))
     if ours.info.compiler:

@@ -27,6 +27,7 @@ from engine.painter import (
     CACHE,
     CROPS,
     EMBEDDINGS,
+    FINE,
     ContextFeatures,
     PainterInfo,
     PainterSpec,
@@ -81,7 +82,7 @@ class LatentPainter:
         steps = spec.steps or 1
         self.graphs, self._ferry, self._watch = Graphs(device, spec.without), Ferry(device), Stopwatch(device)
         cells = replace(BUNDLED_CELLS, align=self._denoiser.align, least=spec.least_crop or BUNDLED_CELLS.least)
-        self.cells = cells.few(spec.size) if self.graphs.on else cells
+        self.cells = cells.few(spec.size) if self.graphs.on or FINE in spec.without else cells
         static = self.graphs.on or device.type == "cuda"  # to find out how many there are of something takes a GPU longer than to do all
         self._repaint = self.graphs.wrap(painting := CropPainting(self._denoiser, steps, dtype, static, self._watch, {least(cells, spec.size), spec.size}))
         self.info = PainterInfo(
