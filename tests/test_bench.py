@@ -215,7 +215,7 @@ def test_no_look_comes_twice_and_no_note_begins_as_another() -> None:
 
 
 def test_a_quick_look_ends_in_time_however_slow_the_painter_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second a paint: a fifth of the events would take a minute."""
+    """A quarter of a second a paint: typing alone would take ten seconds."""
     monkeypatch.setattr(latency, "open_painter", painters_for_tests.sluggish)
     monkeypatch.setattr(latency, "QUICK_S", 0.0)
     monkeypatch.setattr(latency, "SPARED_S", 8.0)
@@ -225,7 +225,7 @@ def test_a_quick_look_ends_in_time_however_slow_the_painter_is(monkeypatch: pyte
     found = latency.bench(painters_for_tests.SPEC, quick=True, say=lines.append, only=("typing", "hover", "full"))
     assert Bench.model_validate(found).left_out == ["hover", "full", "cost"] == found["left_out"]
     assert list(found["scenarios"]) == ["typing"] and 3 <= found["scenarios"]["typing"]["painted"] < 33
-    assert found["scenarios"]["typing"]["p50"] > 400
+    assert found["scenarios"]["typing"]["p50"] > 200
     assert any("left out" in line and "hover" in line for line in lines)
     assert perf_counter() - begun < found["cold_start_s"] + 20
 
