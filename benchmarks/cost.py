@@ -40,7 +40,10 @@ def costs(spec: PainterSpec, quick: bool = False, say: Say = print) -> dict[str,
     computed for each; `by_size`, of [width, height, ms]; `damage_spread` and `size_spread`, of each; `disturbed`, why. Raises CheckpointError."""
     with Watch(spec.device) as watch:
         found = _costs(spec, quick, say)
-    return {**found, "disturbed": watch.disturbed}
+    apart = [(f"{share:.1%} of the frame", off) for (share, _), off in zip(found["by_damage"], found["damage_spread"], strict=True)]
+    apart += [(f"{w}x{h}", off) for (w, h, _), off in zip(found["by_size"], found["size_spread"], strict=True) if (w, h) != spec.size]
+    noisy = [f"paints of {what} lay {off:.0%} apart" for what, off in apart if off > CALM]
+    return {**found, "disturbed": [*watch.disturbed, *noisy]}
 
 
 def _costs(spec: PainterSpec, quick: bool, say: Say) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def told_of(result: Bench) -> dict[str, str]:
         "compiling, s": result.compile_s, "getting ready, s": result.ready_s, "first frame once it was open, s": result.first_frame_s,
         "GPU clock, MHz": saw.gpu_clock_mhz, "GPU, °C at most": saw.gpu_temperature_c, "GPU, energy, J": result.energy_j, "driver": driver,
         "CPU clock, MHz": saw.cpu_mhz, "CPU, widest instructions": result.machine.instructions or None, "other programs, cores": saw.background_cores,
-        "the trace": result.played and str(result.played),
+        "the trace": result.played and str(result.played), "left out by --quick": ", ".join(result.left_out) or None,
     }  # fmt: skip
     return {what: _shown(value) for what, value in told.items() if value is not None}
 

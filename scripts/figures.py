@@ -156,14 +156,18 @@ def presets(*results: dict[str, Any]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for result in results:
-        name, costs = result["checkpoint"]["name"].removeprefix("random:"), result["cost"]["by_damage"]
-        shown = [_pair(result["scenarios"][scenario]) for scenario in ("typing", "drag", "open")]
-        cells = (name + "*" * result["quick"], str(result["steps"]), f"{costs[0][1]:.1f}", f"{costs[-1][1]:.1f}", *shown, f"{result['peak_vram_mb'] / 1e3:.1f}")
+        name, costs = result["checkpoint"]["name"].removeprefix("random:"), result.get("cost", {}).get("by_damage")
+        alone = [f"{costs[which][1]:.1f}" if costs else "–" for which in (0, -1)]
+        shown = [_pair(result["scenarios"].get(scenario)) for scenario in ("typing", "drag", "open")]
+        cells = (name + "*" * result["quick"], str(result["steps"]), *alone, *shown, f"{result['peak_vram_mb'] / 1e3:.1f}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
-def _pair(scenario: dict[str, Any]) -> str:
+def _pair(scenario: dict[str, Any] | None) -> str:
+    """Of a scenario, if there was time for it."""
+    if scenario is None:
+        return "–"
     seen = scenario["painted"] + scenario["cached"]
     if 2 * scenario["painted"] < seen:
         return f"{scenario['painted']} of {seen} painted"

@@ -83,11 +83,11 @@ def test_the_title_of_a_page_of_several_files_says_which_weights_are_random(tmp_
 def test_the_page_says_what_was_measured_under_what(tmp_path: Path) -> None:
     machine = {**result()["machine"], "gpus": [{"name": "NVIDIA H200", "driver": "580.1", "vram_gb": 139.0}]}
     seen = {"background_cores": 0.12, "cpu_mhz": [1800, 3000], "gpu_clock_mhz": [345, 1980], "gpu_temperature_c": 57, "gpu_held_back": False}
-    gpu = result("NVIDIA H200", machine=machine, conditions=seen, compile_s=76.0, ready_s=3.5, first_frame_s=0.4, energy_j=2600.5)
+    gpu = result("NVIDIA H200", machine=machine, conditions=seen, left_out=["full", "cost"], compile_s=76.0, ready_s=3.5, first_frame_s=0.4, energy_j=2600.5)
     before = result(conditions={"background_cores": 0.0, "cpu_mhz": 2596})  # as it was once written
     _, text = compared([written(tmp_path, "a.json", gpu), written(tmp_path, "b.json", before)])
     for row in ("compiling, s | 76 | –", "getting ready, s | 3.5 | –", "first frame once it was open, s | 0.4 | –", "GPU clock, MHz | 345 to 1980 | –", "GPU, °C at most | 57 | –",
-                "driver | 580.1 | –", "CPU clock, MHz | 1800 to 3000 | 2,596", "other programs, cores | 0.12 | 0", "GPU, energy, J | 2,600 | –"):  # fmt: skip
+                "driver | 580.1 | –", "CPU clock, MHz | 1800 to 3000 | 2,596", "other programs, cores | 0.12 | 0", "GPU, energy, J | 2,600 | –", "left out by --quick | full, cost | –"):  # fmt: skip
         assert f"| {row} |" in text.decode(), row
 
 
@@ -238,6 +238,9 @@ def test_a_cost_that_jumps_is_measured_again(monkeypatch: pytest.MonkeyPatch) ->
     timed, tries = Timed(PainterSpec("guide", size=(64, 64))), iter([Cost(9.0, 0.6), Cost(8.0, 0.3), Cost(7.0, 0.4)])
     monkeypatch.setattr(timed, "_cost", lambda damage: next(tries))
     assert timed.cost(Rect(0, 0, 8, 8)) == Cost(8.0, 0.3)
+    monkeypatch.setattr(Timed, "_cost", lambda self, damage: Cost(8.0, 0.6))
+    found = costs(PainterSpec("guide", size=(64, 64)), quick=True, say=lambda line: None)
+    assert "paints of 100.0% of the frame lay 60% apart" in found["disturbed"] and set(found["damage_spread"]) == {0.6}
 
 
 def test_whether_cost_is_a_line_in_the_damage_is_judged_above_the_smallest_crop() -> None:

@@ -49,6 +49,7 @@ def test_what_came_out_of_the_cache_is_not_shown_as_the_time_of_painting() -> No
     scenario = {"painted": 24, "cached": 99, "p50": 21.0, "p95": 28.0, "wanders": 0.0}
     assert figures._pair(scenario) == "24 of 123 painted"
     assert figures._pair({**scenario, "painted": 99}) == "21 / 28"
+    assert figures._pair(None) == "–"
     assert figures._pair({**scenario, "painted": 99, "wanders": 0.3}) == "too noisy"
 
 
