@@ -25,7 +25,9 @@ from engine.desktop.desktop import Desktop
 from engine.errors import InputError
 from engine.events import Ask, Style, Text
 from engine.geometry import Rect
-from engine.painter import BATCHES, FINE, TECHNIQUES, PainterSpec
+from engine.mailbox import DirectMailbox
+from engine.painter import BATCHES, FINE, TECHNIQUES, GuidePainter, PainterSpec
+from engine.session import Session
 from models.catalog import open_painter
 from tests import painters_for_tests
 from tests.checkpoints import tiny_checkpoint
@@ -198,6 +200,15 @@ def test_the_slowest_percent_is_told_once_enough_was_painted(monkeypatch: pytest
         found = latency._measure(played([], "painted"), Desktop((256, 192)), steps, 0, span)
         assert found is not None and found["painted"] == painted
         assert ("low_1_percent_fps" in found) is (painted >= 30)
+
+
+def test_a_drag_that_is_cut_short_holds_nothing_any_longer() -> None:
+    """What comes after it would move the window."""
+    desktop = Desktop((256, 192))
+    session = Session(desktop, DirectMailbox(GuidePainter(painters_for_tests.SPEC)))
+    found = latency._measure(session, desktop, SCENARIOS["drag"][0], 1, Span(20, 3, until=0.0))
+    assert found is not None and len(found["times"]) == 3 and not desktop.router.buttons
+    session.close()
 
 
 def test_no_look_comes_twice_and_no_note_begins_as_another() -> None:
