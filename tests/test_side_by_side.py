@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks import side_by_side as side_by_side_module
 from benchmarks.cost import costs
@@ -68,6 +69,20 @@ def test_each_round_begins_as_a_session_does(tmp_path: Path, monkeypatch: pytest
     player = _Player(painter, spec, varied=True)
     first, second = player.play(True), player.play(True)
     assert len(first.all) == len(second.all) > 1 and first.typing and set(seen) == {"painted"}
+
+
+def test_each_way_has_its_own_threads_whoever_played_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = PainterSpec(checkpoint=str(tiny_checkpoint(tmp_path / "tiny")), size=(256, 192), device="cpu", threads=2)
+    had = torch.get_num_threads()
+    seen: list[int] = []
+    monkeypatch.setattr(side_by_side_module, "_trace", lambda desktop, quick: seen.append(torch.get_num_threads()) or [])
+    ours = open_painter(spec)
+    torch.set_num_threads(1)  # as a measurement leaves them, or the last small crop
+    stock = side_by_side_module._stock(ours, spec)
+    torch.set_num_threads(1)
+    stock.play(True)
+    torch.set_num_threads(had)
+    assert seen == [2]
 
 
 def test_an_open_checkpoint_is_laid_beside_the_stock_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
