@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
+from math import inf
 from time import perf_counter, sleep
 from typing import Any, NamedTuple
 
@@ -15,14 +16,14 @@ import numpy as np
 
 from benchmarks.machine import machine_facts
 from benchmarks.result_forms import VERSION
+from benchmarks.scenarios import PAUSE, SCENARIOS, Scenario, Step, Unmeasured
 from benchmarks.watch import Watch
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.errors import PixelOSError
-from engine.events import Ask, Down, Event, Key, Move, Style, Text, Up, Wheel
+from engine.events import Event, Up
 from engine.painter import EVENTS, HOST, PainterSpec
 from engine.process_mailbox import ProcessMailbox
-from engine.scene import find
 from engine.session import Frame, Session
 from models.catalog import RANDOM, open_painter
 
@@ -32,18 +33,22 @@ SOON = 0.5  # seconds after its first frame in which a painter begins to get rea
 WANDERS = 0.25  # share by which the halves of a scenario may differ
 ENOUGH = 10  # frames out of the cache from which on their own tail is told
 LOWS = 1000  # painted frames from which on the slowest percent says something
-PAUSE = 0.15  # session seconds between events
+TYPING_S = 20.0  # seconds that are typed on for until LOWS are painted
+QUICK_S = 40.0  # seconds of --quick's minute: the rest is for the program's own start and end
+SPARED_S = 8.0  # seconds that typing has however late it is
+FEWEST = 3  # events of a scenario that tell anything
+COST_PAINTS = 50  # of a quick look at what painting costs
 Say = Callable[[str], None]
 
 
-class Unmeasured(NamedTuple):
-    """An event between those that are measured, so that these lead to what was never shown: what was comes out of the frame cache."""
+class Span(NamedTuple):
+    """How long a scenario goes on. most: events, with those that warm up; least: that are measured before it may end; until: from then on
+    `least` are enough; hard: from then on nothing is waited for. Seconds of `perf_counter`."""
 
-    event: Event
-
-
-Step = Event | Unmeasured | None  # None: nothing but time
-Scenario = Callable[[Desktop, int], Iterator[Step]]
+    most: int
+    least: int
+    until: float = inf
+    hard: float = inf
 
 
 def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collection[str] = ()) -> dict[str, Any]:
@@ -52,22 +57,18 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
     Raises PixelOSError where the checkpoint cannot be opened or no painter comes.
     """
     begun = perf_counter()
+    deadline = begun + QUICK_S if quick else inf
     desktop = Desktop(spec.size, Documents({"Long.md": "\n".join(f"Line {i} of a long note." for i in range(400))}))
     mailbox = ProcessMailbox(open_painter, spec)
     session = Session(desktop, mailbox)
     try:
-        with Watch(lambda: mailbox.pid) as watch:
+        with Watch(spec.device, lambda: mailbox.pid) as watch:
             session.step([], 0.0)
             opened, cold_start = _await_painter(session, begun)
             info = mailbox.info
             assert info is not None
-            ready_s = _await_readiness(session, mailbox, say)
-            scenarios = {}
-            for name, (scenario, count) in SCENARIOS.items():
-                if only and name not in only:
-                    continue
-                scenarios[name] = _measure(session, desktop, scenario, max(count // 6, 4) if quick else count)
-                say(told(name, scenarios[name]))
+            ready_s = _await_readiness(session, mailbox, say, deadline)
+            scenarios, left_out = _scenarios(session, desktop, quick, only, deadline, say)
     finally:
         session.close()
     # Only now: torch in this process is no part of what a user's two processes hold.
@@ -75,6 +76,11 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
     from benchmarks.side_by_side import side_by_side
     from models.devices import all_threads
 
+    slowest = max((s["p50"] for s in scenarios.values()), default=0.0) / 1e3
+    if costly := perf_counter() + opened + COST_PAINTS * slowest > deadline:
+        left_out.append("cost")
+    if left_out:
+        say(f"left out, for --quick has a minute: {', '.join(left_out)}")
     checkpoint, random = asdict(info), spec.checkpoint.startswith(RANDOM)
     facts: dict[str, Any] = dict(watch.facts)
     result: dict[str, Any] = {
@@ -90,22 +96,25 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
         "seed": spec.seed,
         "quick": quick,
         "scenarios": scenarios,
+        **({"left_out": left_out} if left_out else {}),
         "cold_start_s": round(cold_start, 2),
         "first_frame_s": round(cold_start - opened, 2),
         **({"compile_s": info.compile_s, "compiler": info.compiler} if spec.compiled else {}),
-        **({"ready_s": ready_s, "readiness": str(mailbox.readiness)} if mailbox.readiness is not None else {}),
+        **({"ready_s": ready_s} if ready_s else {}),
+        **({"readiness": str(mailbox.readiness)} if mailbox.readiness is not None else {}),
         "stage_clock": HOST if info.device in ("cpu", "mps") else EVENTS,  # of embed, encode, denoise, decode; the rest is the host's
         "peak_rss_mb": facts.pop("peak_rss_mb"),
         **{key: facts.pop(key) for key in ("peak_vram_mb", "energy_j") if key in facts},
-        "cost": costs(spec, quick, say),
-        **({"side_by_side": side_by_side(spec, quick, say)} if not quick and spec.mode == "guided" else {}),
+        **({} if costly else {"cost": costs(spec, quick, say)}),
+        **(side_by_side(spec, quick, say) if not quick and spec.mode == "guided" else {}),
         "conditions": facts,
         "disturbed": watch.disturbed,
     }
     if spec.compiled:
         say(f"{info.compiler or 'compiling'} took {info.compile_s} s of the start{f'; {info.note}' if info.note else ''}")
-    for why in watch.disturbed:
-        say(f"disturbed: {why}; measure again when it is quiet")
+    for part in (result, result.get("cost", {}), result.get("played", {})):
+        for why in part.get("disturbed", ()):
+            say(f"disturbed: {why}; measure again when it is quiet")
     return result
 
 
@@ -123,25 +132,58 @@ def told(name: str, scenario: dict[str, Any]) -> str:
     return f"{name}: p50 {scenario['p50']} ms, p95 {scenario['p95']} ms"
 
 
-def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int) -> dict[str, Any]:
-    """Play a scenario; its first events are for warming up and not counted."""
+def _scenarios(
+    session: Session, desktop: Desktop, quick: bool, only: Collection[str], deadline: float, say: Say
+) -> tuple[dict[str, Any], list[str]]:
+    """What was measured, and which scenarios the time until `deadline` did not suffice for. Raises PixelOSError where it did for none."""
+    asked = {name: of for name, of in SCENARIOS.items() if not only or name in only}
+    found, left_out = dict[str, Any](), list[str]()
+    for i, (name, (scenario, count)) in enumerate(asked.items()):
+        now = perf_counter()
+        hard = max(deadline, now + SPARED_S) if name == "typing" else deadline
+        if quick:
+            count = max(count // 6, 4)
+            span = Span(count, FEWEST, now + (hard - now) / (len(asked) - i), hard)
+        else:
+            span = Span(2 * LOWS, count, now + TYPING_S) if name == "typing" else Span(count, count)
+        measured = _measure(session, desktop, scenario, min(3, count // 4), span)
+        if measured is None:
+            left_out.append(name)
+        else:
+            found[name] = measured
+            say(told(name, measured))
+    if not found:
+        raise PixelOSError(f"nothing could be measured in {QUICK_S:.0f} s; measure without --quick")
+    return found, left_out
+
+
+def _measure(session: Session, desktop: Desktop, scenario: Scenario, warm: int, span: Span) -> dict[str, Any] | None:
+    """Play a scenario; its first events are for warming up and not counted. None where there was no time for enough of it."""
     times: list[float] = []
     answers: list[float] = []
     dirty: list[float] = []
     frames: list[Frame] = []
-    warm = min(3, count // 4)
-    for i, event in enumerate(_measured(session, scenario(desktop, count + warm))):
+    for i, event in enumerate(_measured(session, scenario(desktop, span.most + warm), span)):
         t = desktop.t + PAUSE if event is None else event.t
         begun = perf_counter()
         first = session.step([] if event is None else [event], t)
         answered = (perf_counter() - begun) * 1e3
-        frame = session.settle(PATIENCE) if first.damage else first
+        frame = _settled(session, span) if first.damage else first
         elapsed = (perf_counter() - begun) * 1e3
+        if perf_counter() > span.hard:
+            break  # what came too late was not waited for
         if i >= warm:
             times.append(elapsed)
             answers.append(answered)
             frames.append(frame)
             dirty.append(sum(r.area for r in first.damage) / (desktop.size[0] * desktop.size[1]))
+        enough = perf_counter() > span.until or (len(times) >= LOWS and sum(f.source == "painted" for f in frames) >= LOWS)
+        if len(times) >= span.least and enough:
+            break
+    for button in desktop.router.buttons:  # of a window that was being dragged
+        session.step([Up(desktop.t, button, *desktop.router.pointer)], desktop.t)
+    if len(times) < min(span.least, FEWEST):
+        return None
     stages = {name for f in frames for name in f.ms}
     painted, cached = ([elapsed for elapsed, frame in zip(times, frames, strict=True) if frame.source == kind] for kind in ("painted", "cached"))
     lows = {"low_1_percent_fps": round(1e3 / float(np.mean(sorted(painted)[-len(painted) // 100 :])), 1)} if len(painted) >= LOWS else {}
@@ -150,7 +192,7 @@ def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int)
         "max": round(max(times), 2),
         **lows,
         **({"cached_p95": round(float(np.percentile(cached, 95)), 2)} if len(cached) >= ENOUGH else {}),
-        "wanders": wanders(painted),
+        "wanders": wanders(painted if len(painted) >= len(cached) else cached),
         "answer_p95": round(float(np.percentile(answers, 95)), 2),  # until the window goes on, painted or not
         "answer_max": round(max(answers), 2),
         **{kind: sum(f.source == kind for f in frames) for kind in ("painted", "cached", "skipped", "guide")},
@@ -160,22 +202,26 @@ def _measure(session: Session, desktop: Desktop, scenario: Scenario, count: int)
     }
 
 
-def _measured(session: Session, steps: Iterator[Step]) -> Iterator[Event | None]:
+def _measured(session: Session, steps: Iterator[Step], span: Span) -> Iterator[Event | None]:
     """The steps that are measured; the others happen."""
     for step in steps:
         if isinstance(step, Unmeasured):
             session.step([step.event], step.event.t)
-            session.settle(PATIENCE)
+            _settled(session, span)
         else:
             yield step
 
 
-def wanders(painted: Sequence[float]) -> float:
+def _settled(session: Session, span: Span) -> Frame:
+    return session.settle(min(PATIENCE, max(span.hard - perf_counter(), 0.0)))
+
+
+def wanders(times: Sequence[float]) -> float:
     """By how much the medians of the first and the second half of some times differ, as a share; 0 where it is no more than
     WANDERS, or there are too few to say."""
-    if len(painted) < 16:
+    if len(times) < 16:
         return 0.0
-    halves = painted[: len(painted) // 2], painted[len(painted) // 2 :]
+    halves = times[: len(times) // 2], times[len(times) // 2 :]
     first, second = (float(np.median(half)) for half in halves)
     apart = abs(first - second) / min(first, second)
     return round(apart, 3) if apart > WANDERS else 0.0
@@ -199,89 +245,19 @@ def _await_painter(session: Session, begun: float) -> tuple[float, float]:
     raise PixelOSError(f"no frame was painted in {OPENING:.0f} s; try a smaller checkpoint or --size")
 
 
-def _await_readiness(session: Session, mailbox: ProcessMailbox, say: Say) -> float:
-    """Until the painter has got ready for what comes, in the pause after its first frame; seconds that it took."""
+def _await_readiness(session: Session, mailbox: ProcessMailbox, say: Say, deadline: float) -> float:
+    """Until the painter has got ready for what comes, in the pause after its first frame, or half of the time until `deadline` is over; seconds that
+    it took, 0 where it never was, or had nothing to do."""
     begun = perf_counter()
+    patience = (deadline - begun) / 2
     told = mailbox.readiness
-    while perf_counter() - begun < (OPENING if told is not None else SOON):
+    while perf_counter() - begun < min(OPENING if told is not None else SOON, patience):
         if told is not None and told.complete:
             say(f"{told.what}: {told}")
             return round(perf_counter() - begun, 2)
         session.settle(0.0)
         sleep(0.01)
         told = mailbox.readiness
+    if told is not None:
+        say(f"{told.what}: {told}, not waited for any longer")
     return 0.0
-
-
-def _idle(desktop: Desktop, count: int) -> Iterator[Step]:
-    for _ in range(count):
-        yield None
-
-
-def _caret(desktop: Desktop, count: int) -> Iterator[Step]:
-    yield Ask(desktop.t + 1, "Notes")
-    yield Key(desktop.t + 1, "n", ("ctrl",))
-    for _ in range(4 * count):
-        yield None
-
-
-def _typing(desktop: Desktop, count: int) -> Iterator[Step]:
-    yield Ask(desktop.t + 1, "Notes")
-    yield Key(desktop.t + 1, "n", ("ctrl",))
-    words = "The quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs. "
-    for i in range(count):
-        yield Text(desktop.t + PAUSE, words[i % len(words)])
-
-
-def _hover(desktop: Desktop, count: int) -> Iterator[Step]:
-    icons = [w.rect.centre for w in desktop.widgets if w.role == "icon"]
-    for i in range(count):
-        yield Move(desktop.t + PAUSE, *icons[i % len(icons)])
-
-
-def _drag(desktop: Desktop, count: int) -> Iterator[Step]:
-    yield Ask(desktop.t + 1, "Calculator")
-    x, y = find(desktop.widgets, "Calculator/title").rect.centre
-    yield Down(desktop.t + PAUSE, "left", x, y)
-    for i in range(count):
-        swing = i % 24 if i % 48 < 24 else 48 - i % 48
-        yield Move(desktop.t + PAUSE, x + 6 * swing, y + 2 * swing + i // 24)  # never where it was before
-    yield Up(desktop.t + PAUSE, "left", x, y)
-
-
-def _scroll(desktop: Desktop, count: int) -> Iterator[Step]:
-    yield Ask(desktop.t + 1, "Long")
-    yield Move(desktop.t + PAUSE, *find(desktop.widgets, "Notes/text").rect.centre)
-    for _ in range(count):
-        yield Wheel(desktop.t + PAUSE, -1)  # only on: what was seen before would come out of the cache
-
-
-def _open(desktop: Desktop, count: int) -> Iterator[Step]:
-    """A window opens, in another look each time, for what was shown before comes out of the frame cache, as what closing it leaves does."""
-    yield Unmeasured(Ask(desktop.t + 1, "Notes"))
-    for i in range(count // 2):
-        yield Unmeasured(Style(desktop.t + PAUSE, f"ocean hue={i / 100}"))
-        yield Ask(desktop.t + PAUSE, "Settings")
-        yield Unmeasured(Key(desktop.t + PAUSE, "w", ("ctrl",)))
-
-
-def _style(desktop: Desktop, count: int) -> Iterator[Step]:
-    for i in range(count):  # never the same
-        yield Style(desktop.t + PAUSE, f"{('dark', 'ocean', 'light', 'forest')[i % 4]} hue={i / 100}")
-
-
-def _full(desktop: Desktop, count: int) -> Iterator[Step]:
-    """Nearly the whole frame: a window maximised and put back, its text scrolled further meanwhile."""
-    yield Unmeasured(Ask(desktop.t + 1, "Long"))
-    yield Unmeasured(Move(desktop.t + PAUSE, *find(desktop.widgets, "Notes/text").rect.centre))
-    for _ in range(count):
-        yield Unmeasured(Wheel(desktop.t + PAUSE, -1))
-        yield Key(desktop.t + PAUSE, "enter", ("alt",))
-
-
-SCENARIOS: dict[str, tuple[Scenario, int]] = {
-    "idle": (_idle, 60), "caret": (_caret, 30), "typing": (_typing, 200), "hover": (_hover, 120), "drag": (_drag, 120),
-    "scroll": (_scroll, 80), "open": (_open, 40), "style": (_style, 24), "full": (_full, 24),
-}  # fmt: skip
-
-

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from matplotlib import colormaps
-from matplotlib.figure import Figure
-
-from benchmarks.cost import Line, line_through
+from benchmarks.latency_plots import bars, by_damage, by_size, histograms, line_of, stages
 from benchmarks.page import heading, markdown, page, plot, table
-from benchmarks.result_forms import Bench, Scenario, read_bench
+from benchmarks.result_forms import Bench, Conditions, Scenario, read_bench
 from engine.errors import InputError
 
-STAGES = ("desktop", "embed", "encode", "denoise", "decode", "check", "publish")
 Table = tuple[tuple[str, ...], list[tuple[str, ...]], frozenset[tuple[int, int]]]
 
 
@@ -25,22 +20,22 @@ def compared(paths: Sequence[Path]) -> tuple[bytes, bytes]:
         raise InputError("there is nothing to show; give files that pixelos bench wrote")
     results = [read_bench(path) for path in paths]
     names = _names(paths, results)
-    title = "Frame latency" if len(results) > 1 else f"Frame latency: {results[0].title}"
+    title = _title(results)
     told = " · ".join(f"{name}: {_conditions(result)}" for name, result in zip(names, results, strict=True))
-    tables = {"From an event to its pixels": _scenarios(names, results), "The whole": _whole(names, results)}
+    tables = {"From an event to its pixels": _scenarios(names, results), "The whole": _whole(names, results), "Meanwhile": _meanwhile(names, results)}
     if any(result.side_by_side for result in results):
         tables["The same trace, played several ways"] = _techniques(names, results)
-    noise = [f"{name}: {why}" for name, result in zip(names, results, strict=True) for why in result.disturbed]
+    noise = [f"{name}: {why}" for name, result in zip(names, results, strict=True) for why in result.noise]
     warning = [heading("Disturbed", "; ".join(noise))] if noise else []
     parts = [part for words, shown in tables.items() for part in (heading(words, NOTES.get(words, "")), table(*shown))]
     pictures = [
         plot(drawn, words)
         for drawn, words in (
-            (_bars(names, results), "Median and 95th percentile by scenario, milliseconds, logarithmic"),
-            (_stages(names, results), "Where the time goes, by scenario"),
-            (_histograms(names, results), "How often an event took how long"),
-            (_by_damage(names, results), "Frames a second, and milliseconds, by how much of the frame is painted"),
-            (_by_size(names, results), "Milliseconds of a whole frame by its number of pixels"),
+            (bars(names, results), "Median and 95th percentile by scenario, milliseconds, logarithmic"),
+            (stages(names, results), "Where the time goes, by scenario"),
+            (histograms(names, results), "How often an event took how long"),
+            (by_damage(names, results), "Frames a second, and milliseconds, by how much of the frame is painted"),
+            (by_size(names, results), "Milliseconds of a whole frame by its number of pixels"),
         )
         if drawn
     ]
@@ -52,8 +47,17 @@ def compared(paths: Sequence[Path]) -> tuple[bytes, bytes]:
 NOTES = {
     "From an event to its pixels": "Milliseconds from the event to the composited frame, through the painter's process: median / 95th "
     "percentile. In brackets, how many frames were painted anew; the others were looked up or not needed.",
-    "The same trace, played several ways": "Median milliseconds an event, and how many times as fast as the first line.",
+    "Meanwhile": "What the times above were measured under.",
+    "The same trace, played several ways": "Median milliseconds an event, how many times as fast as the first line, the lowest and the highest of the rounds, and whether "
+    "that is another than ours: where the rounds of the two overlap, no difference was measured.",
 }
+
+
+def _title(results: Sequence[Bench]) -> str:
+    if len(results) == 1:
+        return f"Frame latency: {results[0].title}"
+    random = dict.fromkeys(result.checkpoint.name.removeprefix("random:") for result in results if result.random_weights)
+    return "Frame latency" + (f", RANDOM WEIGHTS: {', '.join(random)}" if random else "")
 
 
 def _names(paths: Sequence[Path], results: Sequence[Bench]) -> list[str]:
@@ -97,118 +101,57 @@ def _whole(names: Sequence[str], results: Sequence[Bench]) -> Table:
     def row(words: str, value: Any) -> tuple[str, ...]:
         return (words, *("–" if (v := value(result)) is None else f"{v:,.1f}" for result in results))
 
+    def alone(result: Bench, which: int) -> float | None:
+        cost = result.cost
+        return cost.by_damage[which][1] if cost and cost.by_damage else None
+
     rows = [
         row("start to first painted frame, s", lambda r: r.cold_start_s),
         row("memory of both processes, MB", lambda r: r.peak_rss_mb),
         row("GPU memory, MB", lambda r: r.peak_vram_mb),
-        row("painter alone, whole frame, ms", lambda r: r.cost.by_damage[-1][1] if r.cost and r.cost.by_damage else None),
-        row("painter alone, smallest crop, ms", lambda r: r.cost.by_damage[0][1] if r.cost and r.cost.by_damage else None),
-        row("cost against damage: furthest from a line above the smallest crop, %", lambda r: line.off * 100 if (line := _line(r)) else None),
+        row("painter alone, whole frame, ms", lambda r: alone(r, -1)),
+        row("painter alone, smallest crop, ms", lambda r: alone(r, 0)),
+        row("cost against damage: furthest from a line above the smallest crop, %", lambda r: line.off * 100 if (line := line_of(r)) else None),
     ]
     return ("", *names), [r for r in rows if set(r[1:]) != {"–"}], frozenset()
 
 
-def _line(result: Bench) -> Line | None:
-    return line_through(result.cost.by_damage, result.cost.crops) if result.cost else None
+def _meanwhile(names: Sequence[str], results: Sequence[Bench]) -> Table:
+    known = [told_of(result) for result in results]
+    rows = [(what, *(one.get(what, "–") for one in known)) for what in dict.fromkeys(what for one in known for what in one)]
+    return ("", *names), rows, frozenset()
+
+
+def told_of(result: Bench) -> dict[str, str]:
+    """What is known of how it was measured, in words."""
+    saw = result.conditions or Conditions()
+    driver = next((gpu.driver for gpu in result.machine.gpus if gpu.name == result.checkpoint.device), None)
+    told = {
+        "compiling, s": result.compile_s, "getting ready, s": result.ready_s, "first frame once it was open, s": result.first_frame_s,
+        "GPU clock, MHz": saw.gpu_clock_mhz, "GPU, °C at most": saw.gpu_temperature_c, "GPU, energy, J": result.energy_j, "driver": driver,
+        "CPU clock, MHz": saw.cpu_mhz, "CPU, widest instructions": result.machine.instructions or None, "other programs, cores": saw.background_cores,
+        "the trace": result.played and str(result.played), "left out by --quick": ", ".join(result.left_out) or None,
+    }  # fmt: skip
+    return {what: _shown(value) for what, value in told.items() if value is not None}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return " to ".join(f"{number:.0f}" for number in dict.fromkeys(value))
+    return value if isinstance(value, str) else f"{value:,.4g}"
 
 
 def _techniques(names: Sequence[str], results: Sequence[Bench]) -> Table:
     ways = dict.fromkeys(way.name for result in results for way in result.side_by_side)
-    rows = []
-    for way in ways:
-        found = [next((one for one in result.side_by_side if one.name == way), None) for result in results]
-        rows.append((way, *("–" if one is None else f"{one.ms:.1f} ({one.gain:.1f}x)" for one in found)))
+    rows = [(way, *(_technique(result, way) for result in results)) for way in ways]
     return ("", *names), rows, frozenset()
 
 
-def _bars(names: Sequence[str], results: Sequence[Bench]) -> bytes:
-    scenarios = list(dict.fromkeys(name for result in results for name in result.scenarios))
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
-    axes = figure.subplots()
-    width = 0.8 / len(results)
-    for i, (name, result) in enumerate(zip(names, results, strict=True)):
-        at = [s + i * width for s in range(len(scenarios))]
-        found = [result.scenarios.get(s) for s in scenarios]
-        axes.bar(at, [f.p95 if f else 0 for f in found], width * 0.95, color=_colour(i), alpha=0.35)
-        axes.bar(at, [f.p50 if f else 0 for f in found], width * 0.95, color=_colour(i), label=name)
-    axes.set_yscale("log")
-    axes.set_xticks([s + 0.4 - width / 2 for s in range(len(scenarios))], scenarios)
-    axes.set_ylabel("ms (pale: 95 %)")
-    axes.legend(fontsize=8)
-    return _png(figure)
-
-
-def _stages(names: Sequence[str], results: Sequence[Bench]) -> bytes:
-    figure = Figure(figsize=(10, 1.2 + 1.9 * len(results)), layout="constrained")
-    for axes, name, result in zip(figure.subplots(len(results), 1, squeeze=False)[:, 0], names, results, strict=True):
-        scenarios = list(result.scenarios)
-        left = [0.0] * len(scenarios)
-        for i, stage in enumerate(STAGES):
-            times = [result.scenarios[s].stages.get(stage, 0.0) for s in scenarios]
-            axes.barh(scenarios, times, left=left, color=_colour(i), label=stage)
-            left = [a + b for a, b in zip(left, times, strict=True)]
-        axes.invert_yaxis()
-        axes.set_title(f"{name}: median milliseconds by stage", fontsize=9)
-        axes.tick_params(labelsize=8)
-    figure.axes[0].legend(fontsize=7, ncols=len(STAGES), loc="lower right")
-    return _png(figure)
-
-
-def _histograms(names: Sequence[str], results: Sequence[Bench]) -> bytes | None:
-    shown = [s for s in ("typing", "hover", "drag", "full") if any(s in r.scenarios and r.scenarios[s].times for r in results)]
-    if not shown:
-        return None
-    figure = Figure(figsize=(10, 2.6), layout="constrained")
-    for axes, scenario in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-        for i, (name, result) in enumerate(zip(names, results, strict=True)):
-            if scenario in result.scenarios and result.scenarios[scenario].times:
-                axes.hist(result.scenarios[scenario].times, bins=30, color=_colour(i), alpha=0.6, label=name)
-        axes.set_title(scenario, fontsize=9)
-        axes.set_xlabel("ms", fontsize=8)
-        axes.tick_params(labelsize=8)
-    return _png(figure)
-
-
-def _by_damage(names: Sequence[str], results: Sequence[Bench]) -> bytes | None:
-    if not any(result.cost for result in results):
-        return None
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for i, (name, result) in enumerate(zip(names, results, strict=True)):
-        if result.cost:
-            shares, times = zip(*result.cost.by_damage, strict=True)
-            left.plot([100 * s for s in shares], [1e3 / t for t in times], "o-", color=_colour(i), label=name)
-            right.plot([100 * s for s in shares], times, "o", color=_colour(i), label=name)
-            if line := _line(result):
-                right.plot([0, 100], [line.base, line.base + line.slope], "--", color=_colour(i), label=f"nearest line, {line.off:.0%} off at most")
-    left.set_yscale("log")
-    left.set_ylabel("frames a second")
-    right.set_ylabel("ms")
-    for axes in (left, right):
-        axes.set_xlabel("% of the frame painted")
-    right.legend(fontsize=8)
-    return _png(figure)
-
-
-def _by_size(names: Sequence[str], results: Sequence[Bench]) -> bytes | None:
-    if not any(result.cost and len(result.cost.by_size) > 1 for result in results):
-        return None
-    figure = Figure(figsize=(6, 3), layout="constrained")
-    axes = figure.subplots()
-    for i, (name, result) in enumerate(zip(names, results, strict=True)):
-        if result.cost:
-            axes.plot([w * h / 1e6 for w, h, _ in result.cost.by_size], [ms for *_, ms in result.cost.by_size], "o-", color=_colour(i), label=name)
-    axes.set_xlabel("million pixels a frame")
-    axes.set_ylabel("ms")
-    axes.legend(fontsize=8)
-    return _png(figure)
-
-
-def _colour(i: int) -> Any:
-    return colormaps["tab10"](i % 10)
-
-
-def _png(figure: Figure) -> bytes:
-    data = BytesIO()
-    figure.savefig(data, format="png", dpi=110)
-    return data.getvalue()
+def _technique(result: Bench, name: str) -> str:
+    found = {way.name: way for way in result.side_by_side}
+    way = found.get(name)
+    if way is None:
+        return "–"
+    spread = f", {way.spread[0]:.1f} to {way.spread[1]:.1f}" if way.spread and len(set(way.spread)) > 1 else ""
+    beside = way.beside(found.get("ours")) if name.startswith("ours") else ""
+    return f"{way.ms:.1f} ({way.gain:.1f}x{spread}{'; no difference' * (beside == 'no difference')})"

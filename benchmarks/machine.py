@@ -22,6 +22,7 @@ def machine_facts() -> dict[str, Any]:
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "cuda": torch.version.cuda,
         "cuda_usable": torch.cuda.is_available(),
         "gpus": gpus(),

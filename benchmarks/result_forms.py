@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.errors import InputError
 
@@ -17,6 +17,7 @@ LARGEST = 2**22  # bytes of one file
 Read = TypeVar("Read", bound=BaseModel)
 Milliseconds = Annotated[float, Field(ge=0, le=1e7)]
 Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0)]
 
 
 class Form(BaseModel):
@@ -36,6 +37,7 @@ class Machine(Form):
     cpu: str
     cores: int
     torch: str
+    instructions: str = ""  # the widest that torch takes of the processor's
     gpus: list[Gpu]
 
 
@@ -64,21 +66,63 @@ class Scenario(Form):
 
 
 class Cost(Form):
-    """by_damage: [share, ms] each; crops: the share that was computed for each; by_size: [width, height, ms] each."""
+    """by_damage: [share, ms] each; crops: the share that was computed for each; by_size: [width, height, ms] each; the spread of each: how
+    far the middle half of its paints lies apart, as a share."""
 
     by_damage: list[Annotated[list[float], Field(min_length=2, max_length=2)]]
-    crops: list[Annotated[float, Field(ge=0)]] = []
+    crops: list[Share] = []
     by_size: list[Annotated[list[float], Field(min_length=3, max_length=3)]]
+    damage_spread: list[Share] = []
+    size_spread: list[Share] = []
+    disturbed: list[str] = []
+
+    @model_validator(mode="after")
+    def _of_one_length(self) -> Cost:
+        if self.damage_spread and len(self.damage_spread) != len(self.by_damage):
+            raise ValueError("damage_spread and by_damage are of different lengths")
+        return self
 
 
 class Technique(Form):
-    """One column of the trace that was played several ways. gain: how many times as fast as `stock`."""
+    """One column of the trace that was played several ways. gain: how many times as fast as `stock`; spread: the lowest and the
+    highest of its rounds."""
 
     name: str
     ms: Milliseconds
     p95: Milliseconds
     gain: float
+    spread: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
     typing_ms: Milliseconds | None = None  # the mean while a sentence is typed
+
+    def beside(self, other: Technique | None) -> str:
+        """How many times as fast as another; "no difference" where their rounds overlap, "" where it is not known how far these lay apart."""
+        if other is None or other.spread is None or self.spread is None or other.name == self.name:
+            return ""
+        if self.spread[0] <= other.spread[1] and other.spread[0] <= self.spread[1]:
+            return "no difference"
+        return f"{self.gain / other.gain:.2f}x"
+
+
+class Played(Form):
+    """How the trace was played. rounds: that count; in_turns: whether all ways took turns in each, else one came after the other."""
+
+    rounds: Count
+    in_turns: bool
+    disturbed: list[str] = []
+
+    def __str__(self) -> str:
+        how = "all ways in turns, each time in another order" if self.in_turns else "one way after the other"
+        return f"{self.rounds} round{'s' * (self.rounds != 1)} after one unseen, {how}"
+
+
+class Conditions(Form):
+    """What was seen meanwhile: clocks are the lowest and the highest, of a processor once one number alone."""
+
+    background_cores: float | None = None
+    cpu_mhz: list[float] | float | None = None
+    gpu_clock_mhz: list[float] | None = None
+    gpu_temperature_c: float | None = None
+    gpu_held_back: bool | None = None
 
 
 class Bench(Form):
@@ -96,7 +140,9 @@ class Bench(Form):
     seed: int
     quick: bool
     scenarios: Annotated[dict[str, Scenario], Field(min_length=1)]
+    left_out: list[str] = []  # what the time of --quick did not suffice for
     cold_start_s: float
+    first_frame_s: float | None = None
     compile_s: float | None = None
     compiler: str = ""
     ready_s: float | None = None
@@ -104,9 +150,18 @@ class Bench(Form):
     stage_clock: str = "host"
     peak_rss_mb: float
     peak_vram_mb: float | None = None
+    energy_j: float | None = None
+    conditions: Conditions | None = None
     cost: Cost | None = None
     side_by_side: list[Technique] = []
+    played: Played | None = None  # the trace, by those
     disturbed: list[str] = []
+
+    @property
+    def noise(self) -> list[str]:
+        """Why what was measured is not this machine at its best, of all parts."""
+        parts = {"": self.disturbed, "cost: ": self.cost.disturbed if self.cost else [], "the trace: ": self.played.disturbed if self.played else []}
+        return [part + why for part, whys in parts.items() for why in whys]
 
 
 def read_bench(path: Path) -> Bench:

@@ -84,7 +84,7 @@ def _times(spec: PainterSpec) -> tuple[float, PainterInfo, float]:
     try:
         width, height = spec.size
         letter = timed.cost(Rect(width // 2 // 8 * 8, height // 2 // 8 * 8, *LETTER))
-        return timed.cost(Rect(0, 0, width, height)), timed.info, letter
+        return timed.cost(Rect(0, 0, width, height)).ms, timed.info, letter.ms
     finally:
         timed.close()
         gc.collect()

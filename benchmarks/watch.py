@@ -1,4 +1,4 @@
-"""What else goes on while something is measured: memory, the GPU's clock and heat, and other programs' work.
+"""What else goes on while something is measured: memory, clocks, the GPU's heat, and other programs' work.
 
 A sampling thread looks four times a second. What a driver does not tell is left out, never guessed.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import psutil
+
+from models.card import card_of
 
 EVERY = 0.25  # seconds
 BUSY = 0.35  # cores that other programs may take before a run counts as disturbed
@@ -21,14 +23,15 @@ HELD_BACK = 0x8 | 0x20 | 0x40 | 0x80  # NVML's reasons for a lower clock: hardwa
 class Watch:
     """Use as a context manager around what is measured; `facts` afterwards."""
 
-    def __init__(self, pid: Callable[[], int | None] = lambda: None) -> None:
-        """pid: of the painter's process, while there is one: for GPU memory."""
+    def __init__(self, device: str, pid: Callable[[], int | None] = lambda: None) -> None:
+        """device: that computes, as a spec names it; pid: of the painter's process, while there is one: for GPU memory."""
         self._pid = pid
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="watch", daemon=True)
-        self._gpu = _gpu()
+        self._gpu = _gpu(device)
         self._peaks: dict[str, float] = {}
         self._clocks: list[int] = []
+        self._cpu_clocks: list[int] = []
         self._held_back = False
         self.facts: dict[str, Any] = {}
 
@@ -46,8 +49,8 @@ class Watch:
         energy = self._of_gpu(lambda nvml, gpu: nvml.nvmlDeviceGetTotalEnergyConsumption(gpu))
         facts = {
             "background_cores": round(max(others, 0.0) / max(seconds, 1e-6), 2),
-            "cpu_mhz": _told(lambda: round(psutil.cpu_freq().current)),
-            "gpu_clock_mhz": [min(self._clocks), max(self._clocks)] if self._clocks else None,
+            "cpu_mhz": _range(self._cpu_clocks),
+            "gpu_clock_mhz": _range(self._clocks),
             "gpu_temperature_c": self._peaks.get("temperature"),
             "gpu_held_back": self._held_back if self._gpu else None,
             "energy_j": None if energy is None or self._energy is None else round((energy - self._energy) / 1e3, 1),
@@ -72,6 +75,8 @@ class Watch:
 
     def _look(self) -> None:
         self._peak("rss", memory_mb())
+        mhz = _told(lambda: round(psutil.cpu_freq().current))
+        self._cpu_clocks += [mhz] if mhz is not None else []
         clock = self._of_gpu(lambda nvml, gpu: nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_SM))
         self._clocks += [clock] if clock is not None else []
         self._peak("temperature", self._of_gpu(lambda nvml, gpu: nvml.nvmlDeviceGetTemperature(gpu, nvml.NVML_TEMPERATURE_GPU)))
@@ -86,7 +91,7 @@ class Watch:
             self._peaks[name] = max(value, self._peaks.get(name, value))
 
     def _of_gpu(self, ask: Callable[[Any, Any], Any]) -> Any:
-        """What the driver tells of the first GPU, None where it does not."""
+        """What the driver tells of the GPU, None where it does not."""
         if self._gpu is None:
             return None
         import pynvml
@@ -121,15 +126,15 @@ def _busy() -> tuple[float, float]:
     return whole - ours, monotonic()
 
 
-def _gpu() -> Any:
-    """A handle of the first GPU, or None."""
-    import pynvml
+def _gpu(device: str) -> Any:
+    """The driver's handle of the GPU that computes, or None."""
 
     def open_it() -> Any:
-        pynvml.nvmlInit()
-        return pynvml.nvmlDeviceGetHandleByIndex(0)
+        import pynvml
 
-    return _told(open_it)
+        return card_of(pynvml, device)
+
+    return None if device == "cpu" else _told(open_it)
 
 
 def _told(ask: Callable[[], Any]) -> Any:
@@ -141,3 +146,8 @@ def _told(ask: Callable[[], Any]) -> Any:
 
 def _rounded(value: float | None) -> int | None:
     return None if value is None else round(value)
+
+
+def _range(values: Sequence[int]) -> list[int] | None:
+    """The lowest and the highest."""
+    return [min(values), max(values)] if values else None

@@ -24,6 +24,7 @@ TECHNIQUES = (CROPS, CACHE, EMBEDDINGS)  # of painting no more than need be
 HOST, EVENTS = "host", "CUDA events"  # whose clock times a paint's stages
 GRAPHS = "CUDA graphs"  # a technique too, where there is a GPU
 BATCHES = "batches"  # of small crops, a technique of latent painters, on a GPU of prompted ones in pairs
+FINE = "fine crops"  # of many sizes, not of a few, a technique of the bundled family's on a CPU
 THREAD_COUNT = "thread count"  # that is measured, a technique of the bundled family's on a CPU
 FUSING = "fused layers"  # and this one, there, in half precision
 DREAMER = "dreamer"  # no technique, but what a dream can be left without: the rules alone carry it on
@@ -48,7 +49,7 @@ class PainterSpec:
     profile: str | None = None  # where named checkpoints are looked up
     tuned: bool = False  # whether what `bench tune` found is taken where nothing is said
     least_crop: int | None = None  # pixels: the shortest side of what is painted at once; None: the family's own
-    without: tuple[str, ...] = ()  # TECHNIQUES, BATCHES, GRAPHS, FUSING or DREAMER, that are left out, to see what each is worth
+    without: tuple[str, ...] = ()  # TECHNIQUES and those below them that are left out, to see what each is worth
     vram_budget: float | None = None  # GB that may be taken; None: what is free less a reserve
     cache_mb: float = 64.0  # of patches that are kept to be looked up
     compiled: bool = False  # whether a compiler is tried on the networks, see models.compiling

@@ -29,7 +29,7 @@ class DriverMeter:
     """
 
     def __init__(self, device: str) -> None:
-        self._card = None if device == "cpu" else _told(lambda nvml: _handle(nvml, device))
+        self._card = None if device == "cpu" else _told(lambda nvml: card_of(nvml, device))
 
     def __call__(self) -> Reading | None:
         if self._card is None:
@@ -38,7 +38,8 @@ class DriverMeter:
         return None if memory is None else Reading(int(memory.free), int(memory.total))
 
 
-def _handle(nvml: Any, device: str) -> Any:
+def card_of(nvml: Any, device: str) -> Any:
+    """The driver's handle of the card that a device of torch's is. Raises what pynvml raises."""
     nvml.nvmlInit()
     name = driver_name(device, os.environ.get("CUDA_VISIBLE_DEVICES"))
     return nvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdecimal() else nvml.nvmlDeviceGetHandleByUUID(name)

@@ -28,6 +28,7 @@ from engine.painter import (
     CROPS,
     DREAMER,
     EMBEDDINGS,
+    FINE,
     Cancelled,
     ContextFeatures,
     OnStep,
@@ -85,7 +86,7 @@ class LatentPainter:
         steps = spec.steps or 1
         self.graphs, self._ferry, self._watch = Graphs(device, spec.without), Ferry(device), Stopwatch(device)
         cells = replace(BUNDLED_CELLS, align=self._denoiser.align, least=spec.least_crop or BUNDLED_CELLS.least)
-        self.cells = cells.few(spec.size) if self.graphs.on else cells
+        self.cells = cells.few(spec.size) if self.graphs.on or FINE in spec.without else cells
         self.on_step: OnStep | None = None
         static = self.graphs.on or device.type == "cuda"  # to find out how many there are of something takes a GPU longer than to do all
         self._crops = CropPainting(self._denoiser, steps, dtype, static, self._watch, {least(cells, spec.size), spec.size})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 RESULTS = ROOT / "benchmarks" / "results"
 START, END = "<!-- figures -->", "<!-- end of figures -->"
 NEAR = 24  # dB to the source from which a dreamt screen counts as near to what should be there
@@ -40,13 +42,35 @@ def _result_if_any(name: str) -> dict[str, Any] | None:
     return _result(name) if (RESULTS / f"{name}.json").is_file() else None
 
 
+@cache
+def shipped() -> str:
+    """SHA-256 of the weights that ship."""
+    from models.loading import load_bundled
+
+    return load_bundled(ROOT / "models" / "bundled", "bundled").sha256
+
+
+def headline(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, the first that is of the weights that ship before the others."""
+    return sorted(results, key=lambda result: result["checkpoint"]["sha256"] != shipped())
+
+
+def weights_of(result: dict[str, Any]) -> str:
+    """Name and weights; of the bundled checkpoint whether they are those that ship."""
+    checkpoint = result["checkpoint"]
+    before = ", weights before" if checkpoint["family"] == "bundled" and checkpoint["sha256"] != shipped() else ""
+    return f"{checkpoint['name']} ({checkpoint['sha256'][:12]}{before})"
+
+
 def _readme() -> str:
-    names = ("latency", "latency-h100", "latency-h100-sd-turbo", "latency-sd-mini", "quality", "dream", "latency-dream", "latency-float32", "presenting", "swap", "refusals")
-    latency, gpu, turbo, mini, quality, dream, dreamt, plain, shown, swapped, refused = map(_result, names)
-    others = [_result(path.stem) for path in sorted(RESULTS.glob("latency-h100-*.json"))]
+    names = ("latency-h100", "latency-h100-sd-turbo", "latency-sd-mini", "quality", "dream", "latency-dream", "presenting", "swap", "refusals")
+    gpu, turbo, mini, quality, dream, dreamt, shown, swapped, refused = map(_result, names)
+    first, *others = headline([_result("latency"), _result("latency-float32")])
+    real = [_result(path.stem) for path in sorted(RESULTS.glob("latency-h100-*.json"))]
     return "\n".join((
-        latency_table(latency), techniques(latency), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), presets(*others), preset(mini), techniques(mini), quality_table(quality), sampling(_result("sampling-steps")), dream_figures(dream, _result_if_any("dream-rules")),
-        brief(dreamt, "Latency of a dream, as above"), brief(plain, f"The first table's again, guided, on a host without AVX-512 where Python runs half as fast, {plain['machine']['cpu']}"),
+        latency_table(first), techniques(first), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), presets(*real), preset(mini), techniques(mini), quality_table(quality), sampling(_result("sampling-steps")),
+        dream_figures(dream, _result_if_any("dream-rules")),
+        brief(dreamt, "Latency of a dream, as above"), *(brief(other, "The first table's again, guided") for other in others),
         presenting(shown), swaps(swapped), refusals(refused),
     ))  # fmt: skip
 
@@ -55,10 +79,11 @@ def latency_table(result: dict[str, Any]) -> str:
     """Latency by scenario, with machine, mode and checkpoint."""
     machine, checkpoint = result["machine"], result["checkpoint"]
     gpu = "" if checkpoint["device"] == "cpu" else f"{checkpoint['device']} beside "
+    disturbed = f" Meanwhile {'; '.join(result['disturbed'])}." if result["disturbed"] else ""
     lines = [
-        f"Latency: {gpu}{machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}, {checkpoint['dtype']}; checkpoint "
-        f"{checkpoint['name']} ({checkpoint['sha256'][:12]}), {result['mode']}, {result['size'][0]}x{result['size'][1]}, "
-        f"{result['steps']} step. From the event to the composited frame, through the child process, in milliseconds; "
+        f"Latency: {gpu}{_processor(machine)}, {machine['cores']} cores, torch {machine['torch']}, {checkpoint['dtype']}; checkpoint "
+        f"{weights_of(result)}, {result['mode']}, {result['size'][0]}x{result['size'][1]}, "
+        f"{result['steps']} step.{disturbed} From the event to the composited frame, through the child process, in milliseconds; "
         "“answer” is how long until the window goes on.",
         "",
         "| scenario | p50 | p95 | max | painted | cached | share of the frame | answer p95 |",
@@ -75,26 +100,44 @@ def latency_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _processor(machine: dict[str, Any]) -> str:
+    """With what of it torch takes, where that is known."""
+    return f"{machine['cpu']} with {machine['instructions']}" if machine.get("instructions") else str(machine["cpu"])
+
+
 def _ms(number: float) -> str:
     return f"{number:.0f}" if number >= 10 else f"{number:.1f}"
 
 
 def techniques(result: dict[str, Any]) -> str:
     """The same trace, played several ways."""
+    from benchmarks.result_forms import Played, Technique
+
+    ways = {way["name"]: Technique.model_validate(way) for way in result["side_by_side"]}
+    ours, played = ways["ours"], Played.model_validate(result["played"]) if "played" in result else None
+    how = "once each, so that small differences between lines are chance" if played is None else f"{played}, medians, in brackets the lowest and the highest"
+    disturbed = f"; meanwhile {'; '.join(played.disturbed)}" if played and played.disturbed else ""
     lines = [
         "One trace of ordinary use (a sentence typed, icons hovered over, windows opened and closed), the painter alone, played "
-        "several ways in one run:",
+        f"several ways in one run ({how}{disturbed}):",
         "",
-        "| | median ms an event | as fast as the stock call, over the trace |",
-        "| --- | --- | --- |",
-        *(f"| {way['name']} | {way['ms']:.1f} | {way['gain']:.1f}x |" for way in result["side_by_side"]),
-        "",
+        "| | median ms an event | as fast as the stock call, over the trace |" + " against ours |" * (played is not None),
+        "| --- | --- | --- |" + " --- |" * (played is not None),
     ]
-    typing = {way["name"]: way["typing_ms"] for way in result["side_by_side"] if way.get("typing_ms")}
-    if typing:  # it was not always told
-        ours, whole = typing["ours"], typing["ours without crops"]
-        lines += [f"While the sentence is typed: {ours:.1f} ms an event, {whole:.1f} where ours paints the whole frame anew: {whole / ours:.1f} times as fast.", ""]
-    return "\n".join(lines)
+    for way in ways.values():
+        spread = f" ({way.spread[0]:.1f} to {way.spread[1]:.1f})" if way.spread and len(set(way.spread)) > 1 else ""
+        beside = f" {way.beside(ours)} |" if played is not None else ""
+        lines.append(f"| {way.name} | {way.ms:.1f} | {way.gain:.1f}x{spread} |{beside}")
+    return "\n".join([*lines, "", *([typed, ""] if (typed := typing_ratio(result)) else [])])
+
+
+def typing_ratio(result: dict[str, Any]) -> str:
+    """A typed letter against the whole frame painted by the same painter; "" where it was not told, as in older files."""
+    typing = {way["name"]: way["typing_ms"] for way in result.get("side_by_side", ()) if way.get("typing_ms")}
+    if not {"ours", "ours without crops"} <= typing.keys():
+        return ""
+    ours, whole = typing["ours"], typing["ours without crops"]
+    return f"While the sentence is typed: {ours:.1f} ms an event, {whole:.1f} where ours paints the whole frame anew: {whole / ours:.1f} times as fast."
 
 
 def preset(result: dict[str, Any]) -> str:
@@ -103,7 +146,7 @@ def preset(result: dict[str, Any]) -> str:
     by = f", {threads} thread{'s' * (threads > 1)}" if threads else ""
     disturbed = f" Meanwhile {'; '.join(result['disturbed'])}: only what is laid side by side can be compared." if result["disturbed"] else ""
     return (
-        f"Preset {result['title']}: {machine['cpu']}{by}, torch {machine['torch']}, {result['mode']}, "
+        f"Preset {result['title']}: {_processor(machine)}{by}, torch {machine['torch']}, {result['mode']}, "
         f"{result['size'][0]}x{result['size'][1]}, {result['steps']} step.{disturbed}\n"
     )
 
@@ -114,20 +157,27 @@ def presets(*results: dict[str, Any]) -> str:
     lines = [
         f"Architectures at their real size with RANDOM WEIGHTS (their pictures are noise, their latency is real), {device}, {size}, guided; p50 / p95 in "
         "milliseconds from the event to the composited frame, those marked * of `bench --quick` with a sixth of the events; “alone” is the painter without "
-        "desktop and process:",
+        "desktop and process; where less than half of a scenario was painted, it says how much instead:",
         "",
         "| preset | steps | letter alone | whole frame alone | typing | drag | open | peak GB |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for result in results:
-        name, costs = result["checkpoint"]["name"].removeprefix("random:"), result["cost"]["by_damage"]
-        shown = [_pair(result["scenarios"][scenario]) for scenario in ("typing", "drag", "open")]
-        cells = (name + "*" * result["quick"], str(result["steps"]), f"{costs[0][1]:.1f}", f"{costs[-1][1]:.1f}", *shown, f"{result['peak_vram_mb'] / 1e3:.1f}")
+        name, costs = result["checkpoint"]["name"].removeprefix("random:"), result.get("cost", {}).get("by_damage")
+        alone = [f"{costs[which][1]:.1f}" if costs else "–" for which in (0, -1)]
+        shown = [_pair(result["scenarios"].get(scenario)) for scenario in ("typing", "drag", "open")]
+        cells = (name + "*" * result["quick"], str(result["steps"]), *alone, *shown, f"{result['peak_vram_mb'] / 1e3:.1f}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
-def _pair(scenario: dict[str, Any]) -> str:
+def _pair(scenario: dict[str, Any] | None) -> str:
+    """Of a scenario, if there was time for it."""
+    if scenario is None:
+        return "–"
+    seen = scenario["painted"] + scenario["cached"]
+    if 2 * scenario["painted"] < seen:
+        return f"{scenario['painted']} of {seen} painted"
     return "too noisy" if scenario["wanders"] else f"{_ms(scenario['p50'])} / {_ms(scenario['p95'])}"
 
 
@@ -135,7 +185,8 @@ def brief(result: dict[str, Any], what: str) -> str:
     """Latency in one line."""
     sure = {name: s for name, s in result["scenarios"].items() if name in ("typing", "hover", "open", "full") and not s["wanders"]}
     told = ", ".join(f"{name} {s['p50']:.0f} / {s['p95']:.0f}" for name, s in sure.items())
-    return f"{what}, {result['checkpoint']['dtype']}, p50 / p95 in milliseconds: {told}.{_recalled(result)}\n"
+    typed = f" {typing_ratio(result)}" if typing_ratio(result) else ""
+    return f"{what}, {weights_of(result)}, {_processor(result['machine'])}, {result['checkpoint']['dtype']}, p50 / p95 in milliseconds: {told}.{_recalled(result)}{typed}\n"
 
 
 def _recalled(result: dict[str, Any]) -> str:
@@ -150,7 +201,7 @@ def presenting(result: dict[str, Any]) -> str:
     told = ", ".join(f"{_ms(result[name]['gaps']['p99'])} ms while {what}" for name, what in doing.items())
     most = max(result[name]["gaps"]["max"] for name in doing)
     return (
-        f"While the painter paints, the window goes on, on the host without AVX-512: with a pointer that never rests, 99 of 100 frames are presented within so long after the one "
+        f"While the painter paints, the window goes on, on a host without AVX-512 where Python runs half as fast: with a pointer that never rests, 99 of 100 frames are presented within so long after the one "
         f"before: {told}; the longest wait was {_ms(most)} ms (`python -m benchmarks.presenting`, float32, painting ahead, SDL's dummy display, 60 frames a second at most).\n"
     )
 

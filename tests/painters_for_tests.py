@@ -31,6 +31,7 @@ from engine.painter import (
 )
 
 SLOW_S = 0.05
+SLUGGISH_S = 0.25
 NAMED = "the painter is broken here"
 SIZE = (256, 192)
 WHOLE = Rect(0, 0, *SIZE)
@@ -229,6 +230,18 @@ class TintedPainter(RememberingPainter):
         painting = super().paint(request)
         patches = tuple(Patch(patch.rect, 255 - patch.pixels) for patch in painting.patches)
         return Painting(request.seq, patches, "painted")
+
+
+class SluggishPainter(TintedPainter):
+    """Takes SLUGGISH_S a paint."""
+
+    def paint(self, request: PaintRequest) -> Painting:
+        time.sleep(SLUGGISH_S)
+        return super().paint(request)
+
+
+def sluggish(spec: PainterSpec) -> GuidePainter:
+    return SluggishPainter(spec)
 
 
 class ThriftyPainter(RememberingPainter):
