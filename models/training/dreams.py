@@ -2,13 +2,15 @@
 
 A moment is an event (or a tick) with the guide before it, what is remembered, and the guide after it. A session goes on as a dream
 does (`models.dreaming.course`), so that the dreamer is taught on what it will be asked, in the proportion in which it will be, and on nothing
-that goes on by rule. Nothing is drawn in a style: the dreamer knows none.
+that goes on by rule. Nothing is drawn in a style: the dreamer knows none. Sessions are made up, or were recorded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,10 +20,14 @@ from engine.desktop.desktop import Desktop
 from engine.errors import InputError
 from engine.events import Event
 from engine.guide import Guide
+from engine.starting_point import open_desktop
 from engine.style_words import in_words
 from engine.styles import PRESETS
+from engine.trace import read_trace
 from engine.typeface import Face, advance
-from models.datasets.states import State, state_of
+from models.datasets.source import SYNTHETIC, joined
+from models.datasets.states import State, letter_by_letter, state_of
+from models.datasets.trace_source import played
 from models.dreaming.book import Book
 from models.dreaming.codes import PICTURE, codes_of
 from models.dreaming.course import AWAY, NEVER, Course, Question
@@ -31,12 +37,14 @@ from models.dreaming.planes import SEEN, planes_of
 from models.dreaming.steps import Step
 from models.synthetic.errands import Errands
 from models.synthetic.random_styles import random_style
-from models.synthetic.sessions import User, emptied, letters, random_desktop
+from models.synthetic.sessions import User, emptied, letters, play, random_desktop
 from models.synthetic.shots import SIZES
 
 MOMENTS = 48  # of one session
 REUSED = 50  # crops that a moment serves for, on average, before it is replaced
 DEEDS = 60  # a session that shows nothing new for so long is left
+EVENTS = 80  # of a stretch of a trace, after which a dream is woken anew
+KEPT = 32  # stretches whose moments stay at hand, for drawing them takes long
 FRESH = 0.55  # share of sessions that begin at the bare desktop
 GOALS = 0.7  # share of deeds that are errands; the others are a user's random ones
 QUIET = 0.15  # share of the events without consequence for what is asked that are learned from, too
@@ -63,55 +71,112 @@ class Moment:
     buttons: tuple[str, ...]
 
 
+class Make(Protocol):
+    """Draws about MOMENTS moments of a session. book: what is known of windows never seen, see `Windows`."""
+
+    def __call__(self, rng: np.random.Generator, book: Book) -> list[Moment]: ...
+
+
+def open_dreams(text: str) -> Make:
+    """SOURCE, as of `--data`, to what draws moments: `synthetic`, a trace, or several with weights. Raises InputError for what a dreamer
+    cannot learn from, TraceError for a trace that cannot be played."""
+    return joined(text, _opened)
+
+
+def _opened(name: str, path: Path) -> Make:
+    if name == SYNTHETIC:
+        return dreams
+    if not path.is_file():
+        raise InputError(f"--data {name}: a dreamer learns from {SYNTHETIC} sessions and from traces of one's own; name such a file, or leave it out")
+    return TraceDreams(path)
+
+
 def dreams(rng: np.random.Generator, book: Book) -> list[Moment]:
-    """Up to MOMENTS moments of one session, in order. book: what is known of windows never seen, see `Windows`."""
-    session = _Session(rng, book)
-    found: list[Moment] = []
+    """Of a session that is made up: up to MOMENTS, in order."""
+    desktop = _begun(rng)
+    user, errands = User(rng, desktop, styles=False), Errands(rng, desktop)
+    teaching, found = Teaching(rng, desktop, book), list[Moment]()
     for _ in range(DEEDS):
-        for moment in session.live(session.deed()):
-            found.append(moment)
+        found += teaching.live(errands.next() if rng.random() < GOALS else _deed(user))
         if len(found) >= MOMENTS:
             break
     return found[:MOMENTS]
 
 
-class _Session:
+class TraceDreams:
+    """Of the session in the trace at `path`, in stretches of EVENTS events, in any order: with each a dream wakes anew. The trace is played
+    once when it is opened, and raises what `played` does; moments of a stretch are the same whenever they are asked for, and of the
+    last few they are kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.trace = read_trace(path)
+        for _ in played(self.trace):
+            pass  # so that what cannot be played is told now
+        self.events = [letter for step in self.trace.steps for event in step.events for letter in letter_by_letter(event)]
+        self._lived: dict[int, list[Moment]] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "_lived": {}}  # a worker process lives through them itself
+
+    def __call__(self, rng: np.random.Generator, book: Book) -> list[Moment]:
+        found: list[Moment] = []
+        for stretch in rng.permutation(-(-len(self.events) // EVENTS)).tolist():
+            if stretch not in self._lived:
+                while len(self._lived) >= KEPT:
+                    del self._lived[next(iter(self._lived))]
+                self._lived[stretch] = self._moments(stretch, book)
+            found += self._lived[stretch]
+            if len(found) >= MOMENTS:
+                break
+        return found
+
+    def _moments(self, stretch: int, book: Book) -> list[Moment]:
+        desktop, first = open_desktop(self.trace.header), stretch * EVENTS
+        play(desktop, self.events[:first])
+        teaching = Teaching(np.random.default_rng(stretch), desktop, book)
+        return list(teaching.live(self.events[first : first + EVENTS]))
+
+
+def _begun(rng: np.random.Generator) -> Desktop:
+    """A desktop as somebody may have left it."""
+    size = SIZES[0] if rng.random() < USUAL else SIZES[int(rng.integers(len(SIZES)))]
+    desktop = random_desktop(rng, size)
+    if rng.random() < FRESH:
+        text_size = desktop.text_size
+        desktop = emptied(desktop, rng, size)
+        desktop.prefer("text_size", text_size)
+    if rng.random() < 0.4:
+        desktop.prefer("text_size", int(rng.choice([11, 13, 16])))
+    style = str(rng.choice(list(PRESETS))) if rng.random() < 0.7 else in_words(random_style(rng))
+    desktop.prefer("style", style)
+    return desktop
+
+
+def _deed(user: User) -> Iterator[Event]:
+    for event in user.act():
+        yield from letters(event)
+
+
+class Teaching:
     """A desktop in use, its guide, and the memory that a dream would have by now."""
 
-    def __init__(self, rng: np.random.Generator, book: Book) -> None:
+    def __init__(self, rng: np.random.Generator, desktop: Desktop, book: Book) -> None:
         self.rng = rng
-        size = SIZES[0] if rng.random() < USUAL else SIZES[int(rng.integers(len(SIZES)))]
-        self.desktop = random_desktop(rng, size)
-        if rng.random() < FRESH:
-            text_size = self.desktop.text_size
-            self.desktop = emptied(self.desktop, rng, size)
-            self.desktop.prefer("text_size", text_size)
-        if rng.random() < 0.4:
-            self.desktop.prefer("text_size", int(rng.choice([11, 13, 16])))
-        style = str(rng.choice(list(PRESETS))) if rng.random() < 0.7 else in_words(random_style(rng))
-        self.desktop.prefer("style", style)
-        self.user, self.errands = User(rng, self.desktop, styles=False), Errands(rng, self.desktop)
-        self.course = Course(size, book)
+        self.desktop = desktop
+        self.course = Course(desktop.size, book)
         self.known = self.course.known
-        bare = Guide(size)
-        bare.update(Desktop(size, self.desktop.documents, state=self._bare_state()).items)
-        self.guide = Guide(size)
-        self.guide.update(self.desktop.items)
-        context = self.desktop.features()
+        bare = Guide(desktop.size)
+        bare.update(Desktop(desktop.size, desktop.documents, state=self._bare_state()).items)
+        self.guide = Guide(desktop.size)
+        self.guide.update(desktop.items)
+        context = desktop.features()
         self.course.begin(planes_of(self.guide), context, planes_of(bare) if rng.random() < 0.8 else None)
         self.caret: list[int] | None = None  # as it was last seen
 
     def _bare_state(self) -> dict[str, object]:
         return {"t": self.desktop.t, "context": {"preferences": dict(self.desktop.context.preferences)}}
 
-    def deed(self) -> Iterator[Event]:
-        if self.rng.random() < GOALS:
-            yield from self.errands.next()
-            return
-        for event in self.user.act():
-            yield from letters(event)
-
-    def live(self, events: Iterator[Event]) -> Iterator[Moment]:
+    def live(self, events: Iterable[Event]) -> Iterator[Moment]:
         """Let the events happen, and time pass: a moment for each of both after which the dreamer is asked what else the screen shows, and
         that changed it, and for a few others."""
         desktop = self.desktop
