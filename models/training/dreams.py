@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.desktop.desktop import Desktop
+from engine.drawing import Item
 from engine.errors import InputError
 from engine.events import Event
 from engine.guide import Guide
+from engine.painter import ContextFeatures
 from engine.starting_point import open_desktop
 from engine.style_words import in_words
 from engine.styles import PRESETS
@@ -70,6 +72,11 @@ class Moment:
     pointer: tuple[int, int]
     buttons: tuple[str, ...]
 
+    @property
+    def asks(self) -> bool:
+        """Whether anything has to change that no rule says."""
+        return bool((self.changed & (self.weight > FAR)).any())
+
 
 class Make(Protocol):
     """Draws about MOMENTS moments of a session. book: what is known of windows never seen, see `Windows`."""
@@ -103,6 +110,19 @@ def dreams(rng: np.random.Generator, book: Book) -> list[Moment]:
     return found[:MOMENTS]
 
 
+class Asked(NamedTuple):
+    """A question of the course, and what would have been right. learned: whether it is learned from; before, state: what the desktop showed
+    until then, and shows now; told: the context; after: the guide now, uint8 (PLANES, H, W)."""
+
+    question: Question
+    moment: Moment
+    learned: bool
+    before: tuple[Item, ...]
+    state: State
+    told: ContextFeatures
+    after: Tensor
+
+
 class TraceDreams:
     """Of the session in the trace at `path`, in stretches of EVENTS events, in any order: with each a dream wakes anew. The trace is played
     once when it is opened, and raises what `played` does; moments of a stretch are the same whenever they are asked for, and of the
@@ -120,21 +140,27 @@ class TraceDreams:
 
     def __call__(self, rng: np.random.Generator, book: Book) -> list[Moment]:
         found: list[Moment] = []
-        for stretch in rng.permutation(-(-len(self.events) // EVENTS)).tolist():
+        for stretch in rng.permutation(self.stretches).tolist():
             if stretch not in self._lived:
                 while len(self._lived) >= KEPT:
                     del self._lived[next(iter(self._lived))]
-                self._lived[stretch] = self._moments(stretch, book)
+                teaching, events = self.woken(stretch, book)
+                self._lived[stretch] = list(teaching.live(events))
             found += self._lived[stretch]
             if len(found) >= MOMENTS:
                 break
         return found
 
-    def _moments(self, stretch: int, book: Book) -> list[Moment]:
+    @property
+    def stretches(self) -> int:
+        """How many there are."""
+        return -(-len(self.events) // EVENTS)
+
+    def woken(self, stretch: int, book: Book) -> tuple[Teaching, list[Event]]:
+        """A dream that wakes where a stretch begins, and the events from there."""
         desktop, first = open_desktop(self.trace.header), stretch * EVENTS
         play(desktop, self.events[:first])
-        teaching = Teaching(np.random.default_rng(stretch), desktop, book)
-        return list(teaching.live(self.events[first : first + EVENTS]))
+        return Teaching(np.random.default_rng(stretch), desktop, book), self.events[first : first + EVENTS]
 
 
 def _begun(rng: np.random.Generator) -> Desktop:
@@ -172,6 +198,7 @@ class Teaching:
         context = desktop.features()
         self.course.begin(planes_of(self.guide), context, planes_of(bare) if rng.random() < 0.8 else None)
         self.caret: list[int] | None = None  # as it was last seen
+        self._items = tuple(desktop.items)
 
     def _bare_state(self) -> dict[str, object]:
         return {"t": self.desktop.t, "context": {"preferences": dict(self.desktop.context.preferences)}}
@@ -179,6 +206,10 @@ class Teaching:
     def live(self, events: Iterable[Event]) -> Iterator[Moment]:
         """Let the events happen, and time pass: a moment for each of both after which the dreamer is asked what else the screen shows, and
         that changed it, and for a few others."""
+        return (asked.moment for asked in self.questions(events) if asked.learned)
+
+    def questions(self, events: Iterable[Event]) -> Iterator[Asked]:
+        """The same, for all of which the dreamer is asked; whatever it says, what really came is gone on with."""
         desktop = self.desktop
         for event in events:
             seen = desktop.items
@@ -186,20 +217,20 @@ class Teaching:
                 desktop.advance(t)
                 if desktop.items is not seen:
                     seen = desktop.items
-                    yield from self._moment(state_of(desktop, desktop.style))
+                    yield from self._questions(state_of(desktop, desktop.style))
             try:
                 desktop.handle(event)
             except InputError:
                 desktop.stale()
             if event.type != "wait":
-                yield from self._moment(state_of(desktop, desktop.style, (event,)))
+                yield from self._questions(state_of(desktop, desktop.style, (event,)))
 
     def _ticks(self, until: float) -> Iterator[float]:
         """Time in tenths of a second up to a moment; of long pauses only the end."""
         t = max(self.desktop.t, until - 3.0)
         if t > self.desktop.t:
             self.desktop.advance(t)
-            for _ in self._moment(state_of(self.desktop, self.desktop.style)):
+            for _ in self._questions(state_of(self.desktop, self.desktop.style)):
                 pass  # a pause of many ticks is no tick
         while t < until:
             t = min(round(t + 0.1, 3), until)
@@ -220,16 +251,17 @@ class Teaching:
         self.guide.update(self.desktop.items)
         return planes_of(self.guide)
 
-    def _moment(self, state: State) -> Iterator[Moment]:
+    def _questions(self, state: State) -> Iterator[Asked]:
         event = state.events[0] if state.events else None
         told = replace(self.desktop.features(), slow=state.slow, recent=state.recent)
         after, pen = self._now(), self._pen(event, state, self.desktop.text_size)
         question = self.course.ask(Step(event, told, state.pointer, state.buttons), lambda _: pen)
         if question is not None:
             moment = _moment(question, after, pen, state)
-            asked = bool((moment.changed & (moment.weight > FAR)).any()) or self.rng.random() < QUIET * bool(moment.weight.any())
-            if asked and not told.notice:  # a notice is laid over all that is dreamt
-                yield moment
+            learned = moment.asks or self.rng.random() < QUIET * bool(moment.weight.any())
+            if not told.notice:  # which is laid over all that is dreamt
+                yield Asked(question, moment, learned, self._items, state, told, after)
+        self._items = state.items
         self.known.tell(told, state.pointer)
         self.known.show(after)
         if question is not None:
