@@ -70,24 +70,17 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> RecordingSource:
 @pytest.fixture(autouse=True)
 def tiny(
     moments: list[Moment], screens: list[HeldOut], source: RecordingSource, book: Book, monkeypatch: pytest.MonkeyPatch
-) -> list[str]:
-    """Runs are of tiny networks, and draw next to nothing; what they were to draw from, in order."""
-    asked: list[str] = []
-
-    def opened(text: str) -> Any:
-        asked.append(text)
-        return source
-
+) -> None:
+    """Runs are of tiny networks, and draw next to nothing."""
     monkeypatch.setattr(lessons, "Dreamer", lambda **form: Dreamer(**(form or {"widths": (8, 16, 16), "mix": 4, "pen": 8})))
     monkeypatch.setattr(lessons, "networks_from", lambda init, asked: Networks(*tiny_networks(1)))
-    monkeypatch.setattr(lessons, "open_source", opened)
+    monkeypatch.setattr(lessons, "open_source", lambda text: source)
     monkeypatch.setattr(lessons, "open_dreams", lambda text: lambda rng, book: moments)
     monkeypatch.setattr(dream_book, "learned", lambda rng: book)
     monkeypatch.setattr(dream_looks, "SESSIONS", 1)
     monkeypatch.setattr(dream_looks, "CROPS", 4)
     for module in (looks, lessons):
         monkeypatch.setattr(module, "held_out", lambda *seed: screens)
-    return asked
 
 
 def quiet(*line: object) -> None:
@@ -133,23 +126,29 @@ KILLS: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("recipe") / "whole"
+
+
 @pytest.fixture
-def whole(tmp_path: Path) -> Path:
-    return follow(RUN, tmp_path / "whole", False, quiet)
+def whole(place: Path, tiny: None) -> Path:
+    """Where one was followed that nobody cut."""
+    if not place.exists():
+        assert follow(RUN, place, False, quiet) == place / "dreamer" / CHECKPOINT
+    return place
 
 
-def test_a_recipe_leaves_what_paints_and_dreams(whole: Path, tiny: list[str], tmp_path: Path) -> None:
-    out = tmp_path / "whole"
-    assert whole == out / "dreamer" / CHECKPOINT and tiny == ["desktops:2,screens:1"]
-    assert recipe_begun(out) == Recipe("bundled", SMALL, ("painter", "dreamer"))
-    painter, dreamer = (begun_with(out / name) for name in ("painter", "dreamer"))
-    assert (painter["guide_dropped"], painter["init"], painter["updates"]) == (0.0, None, PAINTER)
-    assert (dreamer["part"], dreamer["init"], dreamer["updates"]) == ("dreamer", out / "painter" / CHECKPOINT, 2)
-    first, last = load_bundled(out / "painter" / CHECKPOINT, "first"), load_bundled(whole, "last")
+def test_a_recipe_leaves_what_paints_and_dreams(whole: Path) -> None:
+    assert recipe_begun(whole) == Recipe("bundled", SMALL, ("painter", "dreamer"))
+    painter, dreamer = (begun_with(whole / name) for name in ("painter", "dreamer"))
+    assert [painter[name] for name in ("data", "guide_dropped", "init", "updates")] == ["desktops:2,screens:1", 0.0, None, PAINTER]
+    assert [dreamer[name] for name in ("part", "init", "updates")] == ["dreamer", whole / "painter" / CHECKPOINT, 2]
+    first, last = (load_bundled(whole / name / CHECKPOINT, name) for name in ("painter", "dreamer"))
     assert first.dreamer is None and last.dreamer is not None and last.dreamer.book
     assert all(torch.equal(a, b) for a, b in zip(first.denoiser.parameters(), last.denoiser.parameters(), strict=True))
     for mode in ("guided", "dream"):
-        opened = open_painter(PainterSpec(checkpoint=str(whole), mode=mode, size=SIZE, device="cpu", threads=1))
+        opened = open_painter(PainterSpec(checkpoint=str(whole / "dreamer" / CHECKPOINT), mode=mode, size=SIZE, device="cpu", threads=1))
         assert opened.info.imagines is (mode == "dream")
         easel = Easel(opened, Desktop(SIZE))
         easel.paint()
@@ -172,7 +171,7 @@ def test_a_kill_anywhere_changes_nothing(when: str, whole: Path, tmp_path: Path,
     follow(recipe_begun(out), out, True, said.append)
     assert any(line.startswith("painter: ") for line in said) is ("painting" in when), "what is over is left alone"
     for name in ("painter", "dreamer"):
-        a, b = (load_bundled(folder / name / CHECKPOINT, "x") for folder in (whole.parent.parent, out))
+        a, b = (load_bundled(folder / name / CHECKPOINT, "x") for folder in (whole, out))
         assert a.sha256 == b.sha256 and a.denoiser.input_ranges == b.denoiser.input_ranges != {}
 
 
@@ -213,7 +212,7 @@ def test_a_signal_saves_first(number: signal.Signals, raised: type[BaseException
 
 
 def test_misuse_is_answered_in_one_message(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out, plain, cut = tmp_path / "whole", tmp_path / "out", tmp_path / "cut"
+    plain, cut = tmp_path / "out", tmp_path / "cut"
 
     def refused(*words: str) -> str:
         assert cli.status(["train", *words]) == 2
@@ -223,9 +222,9 @@ def test_misuse_is_answered_in_one_message(whole: Path, tmp_path: Path, capsys: 
 
     to = "--recipe", "bundled", "--out"
     assert "there is bundled" in refused("--recipe", "nothing", "--out", str(plain))
-    assert "earlier training" in refused(*to, str(out))
-    assert "earlier training" in refused("--data", "screens", "--out", str(out)), "a run does not write over a recipe"
-    assert "no recipe to resume" in refused(*to, str(out / "painter"), "--resume")
+    assert "earlier training" in refused(*to, str(whole))
+    assert "earlier training" in refused("--data", "screens", "--out", str(whole)), "a run does not write over a recipe"
+    assert "no recipe to resume" in refused(*to, str(whole / "painter"), "--resume")
     for option, value in (("--rate", "1e-3"), ("--guide-dropped", "0"), ("--data", "screens"), ("--init", "bundled"), ("--part", "dreamer")):
         assert f"{option} is the recipe's" in refused(*to, str(plain), option, value)
     for option, value in (("--updates", "0"), ("--minutes", "-1"), ("--budget", "huge"), ("--steps", "4"), ("--device", "cuda:1")):

@@ -25,7 +25,7 @@ from models.training.dreams import Asked, TraceDreams
 from models.training.heldout import around_change, corner_around, dreamt
 
 SIDE = 192  # pixels of the part that is shown, as high as the smallest frame
-SPACED = 4  # of a session's moments every so many is looked at: neighbours are alike
+SPACED = 2  # of the moments of a stretch every so many is looked at: neighbours are alike
 
 
 @dataclass(frozen=True)
