@@ -227,6 +227,9 @@ def train(
         str | None, typer.Option(metavar="SOURCE", help="synthetic, a dataset, a recording, a trace; or several, A:2,B.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from what is in --out, as it was begun.")] = False,
+    recipe: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Several runs, one after the other; bundled: the like of the bundled checkpoint, from nothing.")
+    ] = None,
     init: Annotated[str | None, typer.Option(metavar="CHECKPOINT", help="The weights to start from.")] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="cpu|gpu", help="A night on a CPU, half an hour on a GPU; else what there is.")
@@ -246,15 +249,18 @@ def train(
         str | None, typer.Option(metavar="N,N,N,N,N", help="Channels within those blocks, row by row, 0: as many as outside (24,0,0,16,32).")
     ] = None,
     guide_dropped: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="Of what events explain, learned without a guide (0.9).")
+        float | None, typer.Option(metavar="SHARE", help="Of what events explain, learned without a guide (0 beside a dreamer, else 0.9).")
     ] = None,
 ) -> None:
     """Train or fine-tune a checkpoint of the bundled family, or a LoRA of an open one."""
-    from ui.training import train_to
+    from ui.training import recipe_there, recipe_to, train_to
 
     said = {"data": data, "updates": updates, "minutes": minutes, "rate": rate, "guide_dropped": guide_dropped,
             "part": part, "family": family, "rank": rank, "blocks": blocks, "inner": inner}  # fmt: skip
-    train_to(choice, out, resume, init, budget, said)
+    if recipe is not None or (resume and recipe_there(out)):
+        recipe_to(choice, out, recipe, resume, budget, {**said, "init": init})
+    else:
+        train_to(choice, out, resume, init, budget, said)
 
 
 @app.command()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +18,7 @@ from models.datasets.reader import DatasetSource
 from models.datasets.recording import LOG
 from models.datasets.recording_source import RecordingSource
 from models.datasets.trace_source import TraceSource
-from models.synthetic.shots import Make, Shot
+from models.synthetic.shots import Make
 
 SYNTHETIC = "synthetic"
 DRAWN = (SYNTHETIC, "screens", "desktops", "moments")  # as they are needed, by functions of models.training.pool
@@ -28,10 +31,15 @@ def open_source(text: str) -> Make:
     A weight says how often its source is asked, relative to the others; without one it is 1. Every source gives about
     as many shots a time. Raises InputError naming the part that cannot be meant.
     """
+    return joined(text, _open)
+
+
+def joined(text: str, opened: Callable[[str, Path], Any]) -> Any:
+    """The sources that `text` names, each as `opened` opens it by its name and where that may lie, as one."""
     parts = [_weighted(part) for part in _parts(text)]
     if not parts:
         raise InputError("--data is empty; say synthetic, a dataset, a recording or a trace")
-    makes = tuple(_open(name) for name, _ in parts)
+    makes = tuple(opened(name, path_said(name)) for name, _ in parts)
     if len(makes) == 1:
         return makes[0]
     whole = sum(weight for _, weight in parts)
@@ -47,11 +55,11 @@ def has_recordings(text: str) -> bool:
 class Mixture:
     """Several sources as one, each asked in its share of the times. Travels to a worker process if they do."""
 
-    makes: tuple[Make, ...]
+    makes: tuple[Callable[..., list[Any]], ...]
     shares: tuple[float, ...]
 
-    def __call__(self, rng: np.random.Generator) -> list[Shot]:
-        return self.makes[int(rng.choice(len(self.makes), p=self.shares))](rng)
+    def __call__(self, rng: np.random.Generator, **given: Any) -> list[Any]:
+        return self.makes[int(rng.choice(len(self.makes), p=self.shares))](rng, **given)
 
 
 def _parts(text: str) -> list[str]:
@@ -73,13 +81,12 @@ def _weighted(part: str) -> tuple[str, float]:
     return name, float(weight)
 
 
-def _open(name: str) -> Make:
+def _open(name: str, path: Path) -> Make:
     if name in DRAWN:
         from models.training import pool  # needs torch, which reading data does not
 
         make: Make = getattr(pool, name)
         return make
-    path = path_said(name)
     if path.is_file():
         return TraceSource(path)
     if (path / layout.HEADER).is_file() or (path / layout.PLAN).is_file():

@@ -71,7 +71,7 @@ def live(desktop: Desktop, event: Event, style: Style | None = None) -> Iterator
 
     style: what they are drawn in, else the desktop's own at the time. Raises InputError if the event names a widget that is not there.
     """
-    for part in _letters(event):
+    for part in letter_by_letter(event):
         seen = desktop.items, desktop.style
         desktop.advance(part.t)
         if (desktop.items, desktop.style) != seen:
@@ -91,7 +91,7 @@ def lived(desktop: Desktop, events: Iterable[Event], style: Style) -> Iterator[S
             desktop.stale()
 
 
-def _letters(event: Event) -> Iterable[Event]:
+def letter_by_letter(event: Event) -> Iterable[Event]:
     """Text comes letter by letter, all else as it is."""
     if not isinstance(event, Text):
         return (event,)

@@ -5,6 +5,7 @@ What led from one state to the next is known exactly, so such shots are learned 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,10 +34,9 @@ class TraceSource:
     def __init__(self, path: Path) -> None:
         self.path = path
         trace = read_trace(path)
-        self.states = _played(trace)
+        seen: dict[tuple[type, Item], Item] = {}
+        self.states = [_lean(state, seen) for state in played(trace)]
         self.size = trace.header.size
-        if len(self.states) < 2:
-            raise InputError(f"nothing ever changes on the screen in {path}; record a longer session")
         bare = Desktop(self.size, state={"t": self.states[0].t})
         self._bare = tuple(bare.items)
         self._renderers: dict[Style, StyledRenderer] = {}
@@ -63,20 +63,25 @@ class TraceSource:
         return self._renderers[style].render(items)
 
 
-def _played(trace: Trace) -> list[State]:
-    """Every state, the first one included. Equal items of many states are kept once."""
+def played(trace: Trace) -> Iterator[State]:
+    """Every state, the first one included. Raises TraceError naming the line of what cannot be played, InputError where nothing ever
+    changes."""
     desktop = open_desktop(trace.header)
-    seen: dict[tuple[type, Item], Item] = {}
-    states = [state_of(desktop, desktop.style)]
+    yield state_of(desktop, desktop.style)
+    changes = False
     for step in trace.steps:
         for event, line in zip(step.events, step.lines, strict=True):
             try:
-                states += [_lean(state, seen) for state in live(desktop, event)]
+                for state in live(desktop, event):
+                    changes = True
+                    yield state
             except InputError as error:
                 raise TraceError(f"{error} (in {trace.name})", line) from error
-    return states
+    if not changes:
+        raise InputError(f"nothing ever changes on the screen in {trace.name}; record a longer session")
 
 
 def _lean(state: State, seen: dict[tuple[type, Item], Item]) -> State:
+    """Equal items of many states are kept once."""
     items = tuple(seen.setdefault((type(item), item), item) for item in state.items)
     return replace(state, items=items, widgets=(), hidden={})

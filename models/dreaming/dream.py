@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.context import text_size_of
 from engine.geometry import Rect
 from engine.guide import rects_of
-from engine.painter import PaintRequest
+from engine.painter import ContextFeatures, PaintRequest
 from models.dreaming.codes import BOOK, COLOURS
 from models.dreaming.course import NEVER, Course, Question
 from models.dreaming.dreamer import CELL, PIXELS, Dreamer, Place, by_cell, maps_of
@@ -30,11 +30,12 @@ class Dream:
     """For frames of `size` (width, height). Its planes and its memory are kept on the CPU, in 8 bits; the dreamer computes
     where it is. imagines: whether it is asked at all; else nothing changes but what follows by rule."""
 
-    def __init__(self, dreamer: Dreamer, size: tuple[int, int], imagines: bool = True) -> None:
+    def __init__(self, dreamer: Dreamer, size: tuple[int, int], imagines: bool = True, course: Course | None = None) -> None:
+        """course: which somebody else goes, where only questions on it are to be answered; else its own."""
         self._dreamer = dreamer
         self._imagines = imagines
         self._size = size
-        self._course = Course(size, dreamer.book)
+        self._course = course or Course(size, dreamer.book)
         self._known = self._course.known
         self._shown = self._known.planes  # with what is said
         self._book = torch.from_numpy(BOOK)
@@ -71,28 +72,36 @@ class Dream:
         self._shown = self._known.planes
 
     @torch.inference_mode()
+    def imagined(self, question: Question) -> Tensor:
+        """The guide that a question would be answered with, uint8 (PLANES, H, W); the course is not gone on with."""
+        return self._chosen(question, *self._answered(question, self._tokens(question.step.context)))[0]
+
+    def _tokens(self, context: ContextFeatures) -> Callable[[], Tensor]:
+        """What the context says to the dreamer, once it is asked for."""
+        return cache(lambda: self._dreamer.tokens(self._given(context.slow), self._given(context.recent)))
+
+    @torch.inference_mode()
     def _take(self, step: Step) -> None:
-        context = step.context
-        tokens = cache(lambda: self._dreamer.tokens(self._given(context.slow), self._given(context.recent)))
+        tokens = self._tokens(step.context)
         question, came = self._course.ask(step, lambda codes: self._pen(codes, tokens()) if self._imagines else None), False
         if question is not None:
-            came = self._show(question, *self._answered(question, tokens))
+            guide, came = self._chosen(question, *self._answered(question, tokens))
+            if guide is not question.shown:
+                self._known.show(guide)
         if not step.past:
             self._known.settle(step.pointer)
         if question is not None:
             self._course.answered(question, came)
 
-    def _show(self, question: Question, picks: Tensor, sure: Tensor) -> bool:
-        """Show what was answered, see `_answered`; whether the typed letter is among it."""
+    def _chosen(self, question: Question, picks: Tensor, sure: Tensor) -> tuple[Tensor, bool]:
+        """The guide with what was answered, see `_answered`, the same one where that is nothing; and whether the typed letter is among it."""
         guess = question.guess
         came = guess.sure or (bool(guess.spots) and _comes(question, picks))
         if came:
             picks[~sure] = COLOURS  # what a letter changes elsewhere is little: a count, a title
             for spot in guess.spots:
                 picks[spot.slices] = COLOURS + len(question.pictures) - 1
-        if (picks != COLOURS).any():
-            self._known.show(self._picked(question.pictures, picks))
-        return came
+        return (self._picked(question.pictures, picks) if (picks != COLOURS).any() else question.shown), came
 
     def _answered(self, question: Question, tokens: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
         """What each pixel shows, picks, uint8 (H, W), COLOURS where it stays; and where the dreamer is as sure of that as it must be beside a

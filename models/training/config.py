@@ -10,7 +10,8 @@ from typing import Any
 
 from engine.errors import InputError
 
-CONFIG = "config.json"  # in the output folder: what the run was last asked to do
+CONFIG, RECIPE = "config.json", "recipe.json"  # in the output folder: what the run, or the recipe, was last asked to do
+CHECKPOINT = "checkpoint"  # the folder there in which it leaves one
 ROWS = 5  # of a denoiser's blocks; `models.layers` names them, but takes torch in
 SHAPES = {"blocks": (8, "1,0,0,1,2"), "inner": (512, "24,0,0,16,32")}  # what is told of each row of a denoiser's blocks: at most, and an example
 PARTS = ("painter", "dreamer", "lora")
@@ -96,6 +97,15 @@ def check(config: TrainConfig) -> TrainConfig:
     if not 0 < config.rate < 1:
         raise InputError(f"rate {config.rate} cannot be; give a learning rate between 0 and 1, for example 8e-4")
     return config
+
+
+def usual_guide_dropped(config: TrainConfig) -> float:
+    """The share where none was said: none where a dreamer stays beside the painter, for then a guide is always given, the user's or the
+    dreamer's. Beside what has learned from a program without guides none stays (`models.training.lessons.Painting`)."""
+    from models.datasets.source import has_recordings  # which takes a while to take in
+
+    dreams = config.init is not None and (config.init / "dreamer").is_dir() and not has_recordings(config.data)
+    return 0.0 if dreams else TrainConfig.guide_dropped
 
 
 def as_json(config: TrainConfig) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -64,7 +65,8 @@ def book_of(config: TrainConfig) -> Book:
     kept = config.out / BOOK
     if not kept.exists():
         config.out.mkdir(parents=True, exist_ok=True)
-        save_book(kept, learned(np.random.default_rng(config.seed)))
+        save_book(new := kept.with_suffix(".new"), learned(np.random.default_rng(config.seed)))
+        os.replace(new, kept)  # there whole, or not at all
     return load_book(kept)
 
 

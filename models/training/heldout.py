@@ -100,7 +100,12 @@ def dreamt(denoiser: Denoiser, encoder: ContextEncoder, crops: list[Crop]) -> np
 
 def around_change(shot: Shot, side: int) -> Crop:
     """The part of a shot, `side` pixels high and wide, around the middle of what changed."""
-    rows, columns = np.nonzero(shot.changed)
+    return Crop(shot, *corner_around(shot.changed, side), side)
+
+
+def corner_around(changed: np.ndarray, side: int) -> tuple[int, int]:
+    """Where such a part begins: x, y. changed: bool (H, W)."""
+    rows, columns = np.nonzero(changed)
     x, y = int(np.median(columns)) - side // 2, int(np.median(rows)) - side // 2
-    width, height = shot.size
-    return Crop(shot, max(min(x, width - side), 0) // ALIGN * ALIGN, max(min(y, height - side), 0) // ALIGN * ALIGN, side)
+    height, width = changed.shape
+    return max(min(x, width - side), 0) // ALIGN * ALIGN, max(min(y, height - side), 0) // ALIGN * ALIGN

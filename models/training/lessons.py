@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import InputError
-from models.datasets.source import SYNTHETIC, has_recordings, open_source
+from models.datasets.source import has_recordings, open_source
 from models.denoiser import FARTHER
 from models.dreaming.dreamer import Dreamer
 from models.loading import BundledCheckpoint, load_bundled, plain_config, save_bundled
@@ -26,7 +26,7 @@ from models.training.dream_batch import DreamBatch, dream_batch, dream_crop
 from models.training.dream_book import book_of
 from models.training.dream_looks import DreamLooks
 from models.training.dream_objective import dream_loss
-from models.training.dreams import MOMENTS, REUSED, dreams
+from models.training.dreams import MOMENTS, REUSED, open_dreams
 from models.training.forcing import begun, own_previous
 from models.training.heldout import HeldOut, held_out, paint
 from models.training.looks import Looks
@@ -114,7 +114,7 @@ class Taught(nn.Module):
 
 
 class Dreaming:
-    """The dreamer, from moments of synthetic sessions; beside a painter that is there already."""
+    """The dreamer, from moments of sessions; beside a painter that is there already."""
 
     def __init__(self, config: TrainConfig, forms: dict[str, Any] | None) -> None:
         init = _beside(config)
@@ -149,10 +149,9 @@ def source_of(config: TrainConfig) -> Source:
     """What a run draws from. Raises InputError for data that its part cannot learn from."""
     if config.part != "dreamer":
         return open_source(config.data)
-    if config.data != SYNTHETIC:
-        raise InputError(f"--data {config.data}: a dreamer learns from {SYNTHETIC} sessions only; leave --data as it is")
-    _beside(config)  # before a book is learned, which takes a minute
-    return partial(dreams, book=book_of(config))
+    make = open_dreams(config.data)
+    _beside(config)  # before a book is learned, which takes minutes
+    return partial(make, book=book_of(config))
 
 
 def _beside(config: TrainConfig) -> Path:

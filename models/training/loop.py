@@ -14,19 +14,20 @@ import torch
 from accelerate import Accelerator
 
 from models.devices import device_of
-from models.training.config import BUDGETS, TrainConfig, check
+from models.training.config import BUDGETS, CHECKPOINT, TrainConfig, check
 from models.training.run import Run, Tell
-from models.training.state import CHECKPOINT, claimed
+from models.training.state import claimed
 from models.training.stopping import Stopping
 from models.training.stream import Stream
 
 __all__ = ["BUDGETS", "TrainConfig", "train", "usual_budget"]
 
 
-def train(config: TrainConfig, say: Callable[[str], None] = print, tell: Tell | None = None) -> Path:
+def train(config: TrainConfig, say: Callable[[str], None] = print, tell: Tell | None = None, within: Path | None = None) -> Path:
     """Run until the updates, the minutes, a stop file or a signal; returns the folder of the trained checkpoint.
 
-    tell: takes each line of progress with the share of the run that is done; without it `say` takes the line. Raises
+    tell: takes each line of progress with the share of the run that is done; without it `say` takes the line. within: a
+    folder whose stop file ends the run, too. Raises
     InputError for a config that cannot be meant or an output folder that does not fit it, CheckpointError for what
     cannot be started from, PixelOSError if the run cannot go on; and after a signal, once all is saved, what that
     signal means. Of several processes the main one speaks and saves.
@@ -38,7 +39,7 @@ def train(config: TrainConfig, say: Callable[[str], None] = print, tell: Tell | 
     accelerator = Accelerator(cpu=not cuda, mixed_precision="bf16" if cuda else "no")
     stream = Stream(config, accelerator.process_index)
     stream.source  # noqa: B018 - what is wrong with it is told before anything else is done
-    with Stopping(config.out) as stopping:
+    with Stopping(config.out, within) as stopping:
         if accelerator.is_main_process:
             with claimed(config.out, config.resume):
                 stopping.forget()

@@ -17,10 +17,10 @@ from diffusers.training_utils import EMAModel
 from engine.durable import replace_file
 from engine.errors import InputError, PixelOSError
 from models.eight_bits import kept_ranges, measurable
-from models.training.config import CONFIG, TrainConfig, as_json, begun_with, changes
+from models.training.config import CHECKPOINT, CONFIG, TrainConfig, as_json, begun_with, changes
 from models.training.lessons import LESSONS, Lesson
 from models.training.metrics import Metrics, in_words
-from models.training.state import CHECKPOINT, load_state, replace_folder, save_state, told
+from models.training.state import load_state, replace_folder, save_state, told
 from models.training.stopping import Stopping
 from models.training.stream import Stream
 
@@ -41,6 +41,11 @@ class Position:
         """How much of the schedule is over, by updates or by time, whichever is more."""
         timed = self.seconds / (60 * config.minutes) if config.minutes else 0.0
         return min(max(self.done / config.updates, timed), 1.0)
+
+
+def over(config: TrainConfig) -> bool:
+    """Whether the schedule of the run in its folder is. Raises InputError where there is none."""
+    return Position(**load_state(config.out, lambda line: None)["position"]).share(config) >= 1
 
 
 class Run:
@@ -86,7 +91,8 @@ class Run:
             look = position.done % config.look_every == 0
             if look or position.done % config.save_every == 0:
                 self._save(look)
-        self._save(look=self.stopping.signal is None)
+        if self._last is not None or position.share(config) == 1 or not (config.out / CHECKPOINT).exists():
+            self._save(look=self.stopping.signal is None)
         if position.share(config) < 1:
             self.say(f"stopped at update {position.done}, all is saved; go on with --resume")
 
@@ -102,11 +108,11 @@ class Run:
 
     def _update(self, batch: Any, share: float) -> None:
         """One step of the optimiser on one batch. Raises PixelOSError where the loss is no number any more."""
-        device, position = self.accelerator.device, self.position
+        position = self.position
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(share)
-        batch = type(batch)(**{name: value.to(device) for name, value in vars(batch).items()})
-        generator = torch.Generator(device).manual_seed(self._seed())
+        batch = self._there(batch)
+        generator = torch.Generator(self.accelerator.device).manual_seed(self._seed())
         with self.accelerator.autocast():
             loss = self.lesson.loss(self.networks, batch, share, generator)
         self.optimiser.zero_grad()
@@ -123,6 +129,10 @@ class Run:
         now = float(loss.detach())
         position.loss = now if math.isnan(position.loss) else 0.98 * position.loss + 0.02 * now
         position.done += 1
+
+    def _there(self, batch: Any) -> Any:
+        """A batch where the networks are."""
+        return type(batch)(**{name: value.to(self.accelerator.device) for name, value in vars(batch).items()})
 
     def _rate(self, share: float) -> float:
         """The learning rate: a short rise, then half a cosine down to nothing."""
@@ -186,6 +196,8 @@ class Run:
     def _measure(self, twin: Any) -> None:
         """What the last batch, and what the lesson rehearses, give the averaged networks' layers, so that they can paint in eight
         bits: a batch alone has too few of what is rare."""
+        if self._last is None and self.position.done:  # killed right before its end, or taken up once more
+            self._last = self._there(self.stream[self.position.done - 1])
         if self._last is not None and measurable(twin):
             with kept_ranges(twin):
                 self.lesson.loss(twin, self._last, 0.0, torch.Generator(self.accelerator.device).manual_seed(self._seed()))

@@ -27,12 +27,13 @@ from safetensors import SafetensorError
 from engine.durable import clear_temporaries, replace_file, sync_folder
 from engine.errors import InputError, PixelOSError
 from engine.profile import lock_file
+from models.training.config import CHECKPOINT, RECIPE
 
-STATE, CHECKPOINT, LOCK = "state", "checkpoint", "lock"
+STATE, LOCK = "state", "lock"
 KEPT = 2  # states: the newest, and one in case its file is damaged
 VERSION = 2
 _EARLIER = f"{STATE}/optimizer.bin"  # what the first version of the training left
-_OTHERS = (_EARLIER, CHECKPOINT, "metrics.jsonl")
+_OTHERS = (_EARLIER, CHECKPOINT, "metrics.jsonl", RECIPE)
 
 
 def save_state(out: Path, done: int, state: dict[str, Any]) -> None:
@@ -66,6 +67,11 @@ def load_state(out: Path, say: Callable[[str], None]) -> dict[str, Any]:
             return state
         say(f"{path} is of another version of Pixel OS")
     raise InputError(f"no state in {folder} can be read; begin a new run: --init {out / CHECKPOINT} --out another folder")
+
+
+def has_state(out: Path) -> bool:
+    """Whether a run left anything there to go on from."""
+    return bool(_states(out))
 
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
@@ -104,7 +110,7 @@ def claimed(out: Path, resume: bool) -> Iterator[None]:
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; give a folder")
-    holds = bool(_states(out)) or any((out / name).exists() for name in _OTHERS)
+    holds = has_state(out) or any((out / name).exists() for name in _OTHERS)
     if holds and not resume:
         raise InputError(f"{out} holds an earlier training; go on with --resume, or give another --out")
     if resume and not holds:

@@ -14,8 +14,10 @@ STOP = "stop"  # a file of this name in the output folder
 class Stopping:
     """Inside the block SIGINT and SIGTERM only ask; a second one ends the process as it always did."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, within: Path | None = None) -> None:
+        """within: a folder whose stop file asks, too; who runs there uses it up."""
         self.file = out / STOP
+        self._within = within / STOP if within else self.file
         self.signal: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -33,7 +35,7 @@ class Stopping:
     @property
     def asked(self) -> bool:
         """Whether the run is to end now."""
-        return self.signal is not None or self.file.exists()
+        return self.signal is not None or self.file.exists() or self._within.exists()
 
     def forget(self) -> None:
         """A stop file from before is not meant for this run."""
