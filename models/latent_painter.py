@@ -276,8 +276,7 @@ class LatentPainter:
         self._lookups.clear()
 
     def _embed(self, context: ContextFeatures) -> Tensor:
-        """Context tokens, (1, K, D). A guide already shows what the recent events did, so they are left out then and the tokens
-        hold from one event to the next."""
+        """Context tokens, (1, K, D). A guide shows what recent events did; they are left out then, and tokens hold from event to event."""
         self._watch.stage("embed")
         tokens = self._tokens.of(context)
         self._watch.stage("")
@@ -286,8 +285,7 @@ class LatentPainter:
     def _painted(
         self, areas: Sequence[Rect], request: PaintRequest, tokens: Tensor, recalled: Recalled | None, between: Callable[[int], None] | None = None
     ) -> list[tuple[np.ndarray, Tensor | None]]:
-        """New pixels of areas of one size, uint8 (h, w, 3); and the same where they were painted, if they are. recalled: of the only
-        one; between: as of `CropPainting`."""
+        """New pixels of areas of one size, uint8 (h, w, 3), and where they were painted, if they are. recalled: of the only one."""
         self._watch.stage("encode")
         self._threads.take(sum(area.area for area in areas))
         scale = self.ladder.scale

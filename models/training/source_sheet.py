@@ -81,7 +81,7 @@ def _imagined(checkpoint: BundledCheckpoint, trace: TraceDreams, seed: int) -> I
     assert checkpoint.dreamer is not None
     for stretch in np.random.default_rng(seed).permutation(trace.stretches).tolist():
         teaching, events = trace.woken(stretch, checkpoint.dreamer.book)
-        dream = Dream(checkpoint.dreamer, trace.trace.header.size, teaching.course)
+        dream = Dream(checkpoint.dreamer, trace.trace.header.size, course=teaching.course)
         asking = (asked for asked in teaching.questions(events) if asked.moment.asks)
         for i, asked in enumerate(asking):
             if i % SPACED == 0:
