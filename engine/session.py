@@ -18,6 +18,7 @@ from time import monotonic, perf_counter
 import numpy as np
 
 from engine.desktop.desktop import Desktop
+from engine.desktop.looks import told_of
 from engine.events import Event
 from engine.freed import Freed
 from engine.geometry import Rect, merge
@@ -269,7 +270,7 @@ class Session:
 
     def _words(self) -> Words:
         """For a painter that is told in words."""
-        return Words(self.desktop.style_words, self._told, " ".join(self.desktop.context.describe()))
+        return Words(told_of(self.desktop.style_words, self.desktop.documents), self._told, " ".join(self.desktop.context.describe()))
 
     def _show_guide(self, damage: tuple[Rect, ...]) -> tuple[Rect, ...]:
         for rect in damage:

@@ -16,7 +16,7 @@ from engine.styles import BORDERS, HUES, PRESETS, Style, altered, mix, turned
 from engine.theme import ROUNDS
 from engine.wallpaper import KINDS, SEEDS
 
-_HUES = {
+COLOURS = {
     "red": 0.0, "orange": 0.07, "amber": 0.11, "gold": 0.13, "yellow": 0.15, "lime": 0.25, "green": 0.35, "mint": 0.42,
     "teal": 0.49, "cyan": 0.52, "turquoise": 0.49, "blue": 0.6, "navy": 0.64, "indigo": 0.7, "violet": 0.75,
     "purple": 0.77, "magenta": 0.84, "pink": 0.92, "rose": 0.95, "brown": 0.07,
@@ -183,7 +183,7 @@ def _styled(text: str, looks: list[Style]) -> Style:
             style = altered(style, partial(turned, dark=dark)) if based else PRESETS[name]
         elif name:
             style = altered(looks[int(token["look"])] if token["look"] else PRESETS[name], partial(_made_of, other=style))
-        based |= bool(name) or (token["word"] or "").casefold() in _HUES
+        based |= bool(name) or (token["word"] or "").casefold() in COLOURS
     if dark is not None and style.dark != dark:  # "a dark sea": what was said of the light holds for what came after
         style = altered(style, partial(turned, dark=dark))
     for token in tokens:
@@ -209,7 +209,7 @@ def _change(token: re.Match[str]) -> Callable[[Style], Style] | None:
         set_ = partial(_set, name=token["name"].casefold(), value=token["value"].casefold())
         return set_ if set_(PRESETS["light"]) else None  # type: ignore[return-value]
     word = (token["word"] or "").casefold()
-    for table, change in ((_HUES, _tinted), (_GREYS, _greyed), (_SHADES, _shaded), (_SHAPES, _shaped)):
+    for table, change in ((COLOURS, _tinted), (_GREYS, _greyed), (_SHADES, _shaded), (_SHAPES, _shaped)):
         if word in table:
             return partial(change, by=table[word])  # type: ignore[operator, arg-type]
     return None
@@ -224,7 +224,7 @@ def _said(text: str) -> set[str]:
             said.add(token["name"].casefold())
         elif word in _SHADES:
             said.add("darker" if _SHADES[word] > 0 else "lighter")
-        said |= _SHAPES.get(word, {}).keys() | ({"tint"} if word in _HUES or word in _GREYS else set())
+        said |= _SHAPES.get(word, {}).keys() | ({"tint"} if word in COLOURS or word in _GREYS else set())
     return said | ({"?"} if heard.unknown else set())
 
 

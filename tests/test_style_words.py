@@ -14,6 +14,7 @@ from engine.events import Ask, Event
 from engine.events import Style as Said
 from engine.profile import Profile
 from engine.settings import open_settings
+from engine.style_telling import described, plainly
 from engine.style_words import added, from_words, in_words
 from engine.styles import PRESETS, Style, mix
 from engine.theme import Role
@@ -194,3 +195,12 @@ def test_every_mixture_can_be_put_into_words(seed: int, share: float, other: flo
     for style in (between, mix(between, three, other), mix(three, between, other), mix(between, mix(two, three, other), share)):
         again, unknown = from_words(in_words(style))
         assert not unknown and again.vector() == pytest.approx(style.vector(), abs=0.01) and again.chrome == style.chrome
+
+
+def test_every_look_can_be_told_in_plain_words() -> None:
+    assert plainly("ocean, rounded, frobnicated") == "ocean, rounded, frobnicated", "as it was said"
+    told = plainly("ocean, frobnicated hue=0.35 radius=0")
+    assert told.startswith("ocean, frobnicated, light green, cyan accents") and told.endswith("square corners") and "=" not in told
+    assert plainly(in_words(PRESETS["wood"])) == described(PRESETS["wood"]) and "wood grain" in described(PRESETS["wood"])
+    told = [described(style) for style in PRESETS.values()]
+    assert len(set(told)) == len(PRESETS)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.desktop.bitmap import encode
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.events import Ask, Click, Down, Drag, Event, Key, Move, Style, Text, Up, Wheel
@@ -78,6 +80,11 @@ def test_a_prompted_painter_is_told_the_look_the_events_and_what_is_known() -> N
     assert "dark blue" in asked[-1].words.known
     session.step([Style(1.0, "frobnicated rounded corners")], 1.1)
     assert asked[-1].words.look == "dark blue, frobnicated rounded corners", "all of it, whatever the lexicon knows"
+    night = np.full((20, 20, 3), (10, 12, 60), np.uint8)
+    night[5:9, 5:9] = 250, 210, 40
+    desktop.documents.write("Harbour.png", encode(night))
+    session.step([Style(2.0, "like Harbour, wobbly")], 2.1)
+    assert asked[-1].words.look.startswith("dark, gold accents, navy") and asked[-1].words.look.endswith(", wobbly")
 
 
 def screen(*apps: str) -> Desktop:

@@ -9,6 +9,7 @@ from engine.desktop.bitmap import decode
 from engine.desktop.documents import Content, Documents
 from engine.errors import InputError
 from engine.style_pictures import from_picture
+from engine.style_telling import plainly
 from engine.style_words import Pictures, added, from_words, known_words
 from engine.styles import Style
 
@@ -28,6 +29,11 @@ def says_a_look(words: str, documents: Documents) -> bool:
 def said_after(words: str, more: str, documents: Documents) -> str:
     """The words of the look when `more` is said of the one that `words` mean: see `engine.style_words.added`."""
     return added(words, more, _pictures(f"{words}, {more}", documents))
+
+
+def told_of(words: str, documents: Documents) -> str:
+    """The words for a painter that is told a look in words: see `engine.style_telling.plainly`."""
+    return plainly(words, _pictures(words, documents))
 
 
 def _pictures(words: str, documents: Documents) -> Pictures:
