@@ -208,6 +208,8 @@ def _change(token: re.Match[str]) -> Callable[[Style], Style] | None:
     if token["name"]:
         set_ = partial(_set, name=token["name"].casefold(), value=token["value"].casefold())
         return set_ if set_(PRESETS["light"]) else None  # type: ignore[return-value]
+    if _name(token):
+        return None
     word = (token["word"] or "").casefold()
     for table, change in ((COLOURS, _tinted), (_GREYS, _greyed), (_SHADES, _shaded), (_SHAPES, _shaped)):
         if word in table:

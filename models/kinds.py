@@ -18,6 +18,7 @@ from models.whole import kind_at
 
 TITLES = {"lora": "a LoRA", "embedding": "a textual inversion", "vae": "an autoencoder", "text encoder": "a text encoder",
           "controlnet": "a ControlNet or like one", "upscaler": "an upscaler"}  # fmt: skip
+OF_LAYERS = ("weight", "bias", "scale")  # what the names of a network's tensors end with
 UPSCALES = ("conv_first.weight", "model.0.weight", "body.0.weight")  # how upscalers (ESRGAN's kind, SwinIR's) see a picture
 
 
@@ -39,8 +40,8 @@ def kind_of(file: SafetensorsFile | GgufFile | Header) -> str:
     entries = file.entries
     if any(map(names_lora, entries)):
         return "lora"
-    small = len(entries) <= 2 and all(len(entry.shape) <= 2 for entry in entries.values())
-    if entries and small:
+    words = all(len(entry.shape) <= 2 and name.rpartition(".")[2] not in OF_LAYERS for name, entry in entries.items())
+    if 0 < len(entries) <= 2 and words:
         return "embedding"
     if is_like_one(entries):
         return "controlnet"
