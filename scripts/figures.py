@@ -71,7 +71,7 @@ def _readme() -> str:
     return "\n".join((
         latency_table(first), techniques(first), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), presets(*real), preset(mini), techniques(mini), quality_table(quality), sampling(_result("sampling-steps")),
         dream_figures(dream, _result_if_any("dream-rules")),
-        brief(dreamt, "Latency of a dream, as above"), *(brief(other, "The first table's again, guided") for other in others),
+        brief(dreamt, "Latency of a dream, as above"), *(brief(other, "The first table's again, guided, on another host") for other in others),
         presenting(shown), swaps(swapped), refusals(refused),
     ))  # fmt: skip
 
@@ -202,8 +202,8 @@ def presenting(result: dict[str, Any]) -> str:
     told = ", ".join(f"{_ms(result[name]['gaps']['p99'])} ms while {what}" for name, what in doing.items())
     most = max(result[name]["gaps"]["max"] for name in doing)
     return (
-        f"While the painter paints, the window goes on, on a host without AVX-512 where Python runs half as fast: with a pointer that never rests, 99 of 100 frames are presented within so long after the one "
-        f"before: {told}; the longest wait was {_ms(most)} ms (`python -m benchmarks.presenting`, float32, painting ahead, SDL's dummy display, 60 frames a second at most).\n"
+        f"While the painter paints, the window goes on ({_processor(result['machine'])}): with a pointer that never rests, 99 of 100 frames are presented within so long after the one "
+        f"before: {told}; the longest wait was {_ms(most)} ms (`python -m benchmarks.presenting`, painting ahead, SDL's dummy display, 60 frames a second at most).\n"
     )
 
 
@@ -212,7 +212,7 @@ def swaps(result: dict[str, Any]) -> str:
     took = {name: (result[name]["loading"] + result[name]["taking_over"]) / 1e3 for name in ("there", "back", "unexpected")}
     held = max(result[name]["held_up"] for name in (*took, "lost"))
     return (
-        f"Another checkpoint, on the same host, while ten letters a second are typed: a copy of the bundled one paints {took['there']:.1f} s after it was chosen, one that is kept "
+        f"Another checkpoint ({_processor(result['machine'])}), while ten letters a second are typed: a copy of the bundled one paints {took['there']:.1f} s after it was chosen, one that is kept "
         f"ready {took['back']:.1f} s, and {took['unexpected']:.1f} s where no process waited that had its libraries; a painter whose process was killed paints again after "
         f"{result['lost']['lost'] / 1e3:.1f} s. The window's loop was held up for {_ms(held)} ms at most "
         "(`python -m benchmarks.swap`).\n"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from engine.desktop.desktop import Desktop
 from engine.errors import InputError
-from engine.events import Event, Key, Text
+from engine.events import Event, Key, Move, Text
 from engine.mailbox import DirectMailbox, MailboxStatus
 from engine.painter import GuidePainter, PainterSpec
 from engine.session import Session
@@ -19,7 +20,7 @@ from engine.settings import Keys, Settings
 from tests.conftest import needed
 from ui.display import need_display, open_window
 from ui.overlay import caret_of
-from ui.window import Window, run
+from ui.window import LEAD_S, Window, run
 
 pygame = needed("pygame", "pygame-ce")
 
@@ -294,3 +295,28 @@ def test_the_key_that_gives_the_card_back_reaches_no_document(monkeypatch: pytes
         for posted in (*down(pygame.K_F9), *down(ord("g"), pygame.KMOD_LCTRL)):
             pygame.event.post(posted)
         assert [one.key for one in other.read(0.2) if isinstance(one, Key)] == ["f9"] and counter.pressed == 2
+
+
+def test_of_many_moves_one_is_taken_a_frame_and_none_is_lost_that_is_the_last() -> None:
+    shown = session()
+    with open_window(shown.desktop.size, fullscreen=False) as screen:
+        window = Window(screen, shown, settings(frame_cap=2))
+
+        def moved(*places: tuple[int, int], also: Sequence[Any] = ()) -> list[Event]:
+            for posted in (*(event(pygame.MOUSEMOTION, pos=place, rel=(1, 1), buttons=(0, 0, 0)) for place in places), *also):
+                pygame.event.post(posted)
+            return window.read(1.0)
+
+        while window.read(0.0):
+            """What the system has to say of a new window."""
+        window._shown.append(monotonic())  # a frame was shown: the next may be in half a second
+        (first,) = moved((10, 10), (200, 100))
+        assert moved((220, 120)) == [], "it has time until then"
+        kept, key = moved((240, 140), also=down(pygame.K_LEFT))
+        assert isinstance(first, Move) and isinstance(kept, Move) and (kept.x, kept.y) > (first.x, first.y)
+        assert key == Key(1.0, "left"), "who presses a key does not wait, and it comes after what came before it"
+        assert moved((260, 160)) == []
+        until, found = monotonic() + 5, list[Event]()
+        while not found and monotonic() < until:
+            found = window.read(2.0)
+        assert [type(one) for one in found] == [Move] and monotonic() >= window._due - LEAD_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ui import display  # isort: skip - first: it silences pygame's greeting
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 
 import numpy as np
@@ -30,6 +30,7 @@ from ui.view import View, first_size
 need_display = display.need_display
 # How long to wait for input: while something is being painted or shown, while nothing is, while nobody can see it.
 BUSY_MS, IDLE_MS, HIDDEN_MS = 4, 50, 500
+LEAD_S = 0.006  # before a frame may be shown, a move is taken for it
 HUD_S = 0.1  # how often the HUD is drawn anew while nothing else changes
 POINTING = (pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP)
 STANDARD = {"ask": ("space", ("ctrl",)), "region": ("space", ("ctrl", "shift")), "more_like_this": ("f7", ()), "less_like_this": ("f8", ())}
@@ -87,6 +88,8 @@ class Window:
         self._dirty = True
         self._said: tuple[list[str], list[str]] = ([], [])
         self._shown: deque[float] = deque([0.0], maxlen=1000)  # when frames were shown in the last second
+        self._later: list[Event] = []  # a move that is kept for the next frame
+        self._moved = -1.0  # when the frame was shown after which one was taken
 
     @property
     def presented(self) -> float:
@@ -94,17 +97,37 @@ class Window:
         return self._shown[-1]
 
     def read(self, t: float) -> list[Event]:
-        """All input since the last call; waits a little where there is none. Moves in a row count as one."""
-        first = pygame.event.wait(self._patience())
-        events: list[Event] = []
-        for event in [first, *pygame.event.get()]:
-            for converted in self._convert(event, t):
-                if isinstance(converted, Move) and events and isinstance(events[-1], Move):
-                    events.pop()
-                events.append(converted)
+        """All input since the last call; waits a little where there is none. Moves in a row count as one, and where nothing else comes one is
+        handed out a frame: for a mouse that tells of a thousand a second the desktop would draw what nobody sees, on the painter's core."""
+        events, self._later = self._later, []
+        begun, due = monotonic(), self._due
+        until = min([begun + self._patience() / 1e3, *(then for then in (due - LEAD_S, due) if then > begun)])
+        while True:
+            first = pygame.event.wait(max(round((until - monotonic()) * 1e3), 1))
+            for event in [first, *pygame.event.get()]:
+                for converted in self._convert(event, t):
+                    if isinstance(converted, Move) and events and isinstance(events[-1], Move):
+                        events.pop()
+                    events.append(converted)
+            early = monotonic() < due - LEAD_S and self._alone(events)
+            if not early or monotonic() >= until:
+                break
+        if early:
+            events, self._later = [], events
+        elif events:
+            self._moved = self._shown[-1]
         if any(isinstance(event, (Text, Key)) for event in events):
             self._saved.typed = monotonic()
         return events
+
+    @property
+    def _due(self) -> float:
+        """When the next frame may be shown, seconds of the monotonic clock."""
+        return self._shown[-1] + 1 / self._settings.frame_cap
+
+    def _alone(self, events: Sequence[Event]) -> bool:
+        """Whether this is a move that nothing came with, and one was taken since the last frame that was shown."""
+        return len(events) == 1 and isinstance(events[0], Move) and self._moved == self._shown[-1]
 
     def show(self, frame: Frame, recording: str | None = None) -> None:
         """Draw if anything changed, at most as often as the settings allow. `recording`: what keeps it from going on."""
@@ -117,7 +140,7 @@ class Window:
         changed = drawn or bool(frame.changed or frame.damage) or said != self._said or self._pointer.moving(now)
         since = now - self._shown[-1]
         self._dirty = self._dirty or changed or ((self._hud or self._picker is not None) and since >= HUD_S)
-        if self.hidden or not self._dirty or since < 1 / self._settings.frame_cap:
+        if self.hidden or not self._dirty or now < self._due:
             return
         self._said = said
         self._draw(frame, NEUTRAL if guide else session.desktop.style.palette(), now)
