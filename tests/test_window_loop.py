@@ -319,4 +319,4 @@ def test_of_many_moves_one_is_taken_a_frame_and_none_is_lost_that_is_the_last() 
         until, found = monotonic() + 5, list[Event]()
         while not found and monotonic() < until:
             found = window.read(2.0)
-        assert [type(one) for one in found] == [Move] and monotonic() >= window._due - LEAD_S
+        assert [(type(one), one.t) for one in found] == [(Move, 2.0)] and monotonic() >= window._due - LEAD_S

@@ -6,6 +6,7 @@ from ui import display  # isort: skip - first: it silences pygame's greeting
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from time import monotonic
 
 import numpy as np
@@ -99,7 +100,8 @@ class Window:
     def read(self, t: float) -> list[Event]:
         """All input since the last call; waits a little where there is none. Moves in a row count as one, and where nothing else comes one is
         handed out a frame: for a mouse that tells of a thousand a second the desktop would draw what nobody sees, on the painter's core."""
-        events, self._later = self._later, []
+        events: list[Event] = [replace(event, t=t) for event in self._later]  # it happens when it is taken
+        self._later = []
         begun, due = monotonic(), self._due
         until = min([begun + self._patience() / 1e3, *(then for then in (due - LEAD_S, due) if then > begun)])
         while True:
