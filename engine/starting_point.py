@@ -9,7 +9,6 @@ from typing import Any
 
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Content, Documents
-from engine.desktop.wishes import restyle
 from engine.errors import PixelOSError, TraceError
 from engine.trace import Header
 
@@ -31,7 +30,7 @@ def open_desktop(header: Header, size: tuple[int, int] | None = None) -> Desktop
         pictures = {int(n): base64.b64decode(picture, validate=True) for n, picture in state.pop("steps", {}).items()}
         desktop = Desktop(size or header.size, documents, header.start, state, pictures=pictures)
         if header.style is not None:
-            restyle(desktop, header.style)
+            desktop.prefer("style", header.style)
         desktop.sheet, desktop.loras  # noqa: B018 - here, so that a state no app can draw is refused before anything is played
     except TraceError:
         raise

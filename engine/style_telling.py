@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from engine.style_ways import found
 from engine.style_words import COLOURS, Pictures, from_words
 from engine.styles import Style
 
@@ -22,9 +23,10 @@ def plainly(words: str, pictures: Pictures = ()) -> str:
     told = words
     for said, style in pictures:
         told = told.replace(said, described(style))
-    if _NUMBER.search(told):
-        told = ", ".join(part for part in (_NUMBER.sub("", told).strip(" ,;"), described(from_words(words, pictures)[0])) if part)
-    return told
+    if not _NUMBER.search(told):
+        return told
+    left = "" if found(told) else _NUMBER.sub("", told).strip(" ,;")  # of a way between numbers nothing is left that says anything
+    return ", ".join(part for part in (left, described(from_words(words, pictures)[0])) if part)
 
 
 def described(style: Style) -> str:

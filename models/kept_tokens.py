@@ -13,23 +13,17 @@ from models.last_used import LOOKS, LastUsed
 
 
 class KeptTokens:
-    """encoder: put on `device`; its tokens are of `dtype`; keeps: whether they are kept. last: those that were asked for last."""
+    """encoder: put on `device`; its tokens are of `dtype`; keeps: whether they are kept."""
 
     def __init__(self, encoder: ContextEncoder, device: torch.device, dtype: torch.dtype, keeps: bool) -> None:
         self._encoder = nn.Module.to(encoder, device)
         self._device, self._dtype, self._keeps = device, dtype, keeps
         self._kept: LastUsed[Tensor] = LastUsed(LOOKS)
-        self.last: Tensor | None = None
 
     def of(self, context: ContextFeatures) -> Tensor:
         """(1, K, D): the same tensor for the same context, as long as it is kept."""
         name = (context.slow.tobytes(), context.recent.tobytes()) if self._keeps else None
-        self.last = self._kept.of(name, partial(self._encoded, context))
-        return self.last
-
-    def forget(self) -> None:
-        self._kept.clear()
-        self.last = None
+        return self._kept.of(name, partial(self._encoded, context))
 
     @torch.inference_mode()
     def _encoded(self, context: ContextFeatures) -> Tensor:

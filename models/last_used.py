@@ -18,6 +18,9 @@ class LastUsed(Generic[Value]):
         self._kept: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
         self._count = 0
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def get(self, key: Hashable | None) -> Value | None:
         if key is None or key not in self._kept:
             return None

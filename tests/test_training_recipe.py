@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,9 @@ def test_misuse_is_answered_in_one_message(whole: Path, tmp_path: Path, capsys: 
     assert "there is bundled" in refused("--recipe", "nothing", "--out", str(plain))
     assert "earlier training" in refused(*to, str(whole))
     assert "earlier training" in refused("--data", "screens", "--out", str(whole)), "a run does not write over a recipe"
+    shutil.copytree(whole / "dreamer", tmp_path / "runs" / "dreamer")
+    assert "dreamer holds another run" in refused(*to, str(tmp_path / "runs"))
+    assert not (tmp_path / "runs" / "recipe.json").exists()
     assert "no recipe to resume" in refused(*to, str(whole / "painter"), "--resume")
     for option, value in (("--rate", "1e-3"), ("--guide-dropped", "0"), ("--data", "screens"), ("--init", "bundled"), ("--part", "dreamer")):
         assert f"{option} is the recipe's" in refused(*to, str(plain), option, value)

@@ -90,7 +90,7 @@ class Window:
         self._said: tuple[list[str], list[str]] = ([], [])
         self._shown: deque[float] = deque([0.0], maxlen=1000)  # when frames were shown in the last second
         self._later: list[Event] = []  # a move that is kept for the next frame
-        self._moved = -1.0  # when the frame was shown after which one was taken
+        self._moved = -1.0  # when the frame was shown after which input was taken last
 
     @property
     def presented(self) -> float:
@@ -105,8 +105,8 @@ class Window:
         begun, due = monotonic(), self._due
         until = min([begun + self._patience() / 1e3, *(then for then in (due - LEAD_S, due) if then > begun)])
         while True:
-            first = pygame.event.wait(max(round((until - monotonic()) * 1e3), 1))
-            for event in [first, *pygame.event.get()]:
+            late = events and monotonic() >= due - LEAD_S  # for what was kept its time has come
+            for event in [*([] if late else [pygame.event.wait(max(round((until - monotonic()) * 1e3), 1))]), *pygame.event.get()]:
                 for converted in self._convert(event, t):
                     if isinstance(converted, Move) and events and isinstance(events[-1], Move):
                         events.pop()
@@ -128,8 +128,11 @@ class Window:
         return self._shown[-1] + 1 / self._settings.frame_cap
 
     def _alone(self, events: Sequence[Event]) -> bool:
-        """Whether this is a move that nothing came with, and one was taken since the last frame that was shown."""
-        return len(events) == 1 and isinstance(events[0], Move) and self._moved == self._shown[-1]
+        """Whether this is a move that nothing came with, and one was taken since the last frame that was shown. What is drawn or chosen with
+        a held button goes by every move; a window that is moved or sized by the last."""
+        held = self._session.desktop.router.pressed.rpartition("/")[2]
+        strokes = bool(held) and not held.startswith(("title", "resize"))
+        return len(events) == 1 and isinstance(events[0], Move) and self._moved == self._shown[-1] and not strokes
 
     def show(self, frame: Frame, recording: str | None = None) -> None:
         """Draw if anything changed, at most as often as the settings allow. `recording`: what keeps it from going on."""

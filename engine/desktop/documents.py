@@ -5,6 +5,7 @@ Text documents are str, pictures are PNG bytes. The session mirrors this to `doc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from engine.errors import InputError
@@ -37,8 +38,17 @@ class Documents:
 
     def picture_named(self, name: str) -> str:
         """The picture of that name, with or without its ending and whatever the case; "" where there is none."""
-        wanted = name.strip(' "“”').casefold()
-        return next((n for n in self.names() if n.endswith(".png") and wanted in (n.casefold(), n[:-4].casefold())), "")
+        name = name.strip()
+        found, said = self.picture_at(name)
+        return found if said == name else ""
+
+    def picture_at(self, text: str) -> tuple[str, str]:
+        """The picture with whose name a text begins, with or without its ending and whatever the case, and how it is said there; the longest
+        name; "" and "" for none."""
+        for name in sorted((name for name in self.names() if name.endswith(".png")), key=len, reverse=True):
+            if said := re.match(rf"[\"“]?{re.escape(name[:-4])}(\.png)?[\"”]?(?!\w)", text, re.IGNORECASE):
+                return name, said[0]
+        return "", ""
 
     def write(self, name: str, content: Content) -> None:
         if self.contents.get(name) != content:

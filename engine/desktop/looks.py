@@ -37,26 +37,17 @@ def told_of(words: str, documents: Documents) -> str:
 
 
 def _pictures(words: str, documents: Documents) -> Pictures:
-    """What is said of pictures, and their looks. A file that only has a picture's name is none."""
+    """What is said of pictures, and their looks, the longest first: a name may begin another's. A file that only has a picture's name is
+    none."""
     found = []
     for like in _LIKE.finditer(words):
-        name, said = _picture_at(words[like.end() :], documents)
+        name, said = documents.picture_at(words[like.end() :])
         try:
             if name:
                 found.append((like[0] + said, _after(name, documents.read(name))))
         except InputError:
             pass
-    return tuple(found)
-
-
-def _picture_at(text: str, documents: Documents) -> tuple[str, str]:
-    """The picture that a text begins with, with or without its ending and whatever the case, and how it is said there; the
-    longest name; "" and "" for none."""
-    names = sorted((name for name in documents.names() if name.endswith(".png")), key=len, reverse=True)
-    for name in names:
-        if said := re.match(rf"[\"“]?{re.escape(name[:-4])}(\.png)?[\"”]?(?!\w)", text, re.IGNORECASE):
-            return name, said[0]
-    return "", ""
+    return tuple(sorted(found, key=lambda one: -len(one[0])))
 
 
 @lru_cache(maxsize=8)

@@ -98,8 +98,8 @@ class PromptedPainter:
             self.info = self.placement.compiled(self._try, steady=self.loras is None).told_in(self.info)
         batches = [[Rect(0, 0, *size)] for size in (*self.cells.sizes, spec.size)]
         batches += [batches[0] * PAIR] * (self.at_once == PAIR)
-        unseen = [partial(self._paint_unseen, areas, longer=longer) for longer in (False, True) for areas in batches]
-        self.graphs.rehearse([*unseen, *[partial(self._paint_unseen, [self._frame.whole], call_by_call=True)] * self._crops.whole])
+        rehearsals = [partial(self._paint_unseen, areas, longer=longer) for longer in (False, True) for areas in batches]
+        self.graphs.rehearse([*rehearsals, *[partial(self._paint_unseen, [self._frame.whole], call_by_call=True)] * self._crops.whole])
 
     @torch.inference_mode()
     def _try(self) -> None:

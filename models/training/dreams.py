@@ -37,6 +37,7 @@ from models.dreaming.dreamer import by_cell
 from models.dreaming.letters import Pen, letter_of
 from models.dreaming.planes import SEEN, planes_of
 from models.dreaming.steps import Step
+from models.last_used import LastUsed
 from models.synthetic.random_styles import random_style
 from models.synthetic.sessions import User, emptied, play, random_desktop
 from models.synthetic.shots import SIZES
@@ -45,7 +46,7 @@ MOMENTS = 48  # of one session
 REUSED = 50  # crops that a moment serves for, on average, before it is replaced
 DEEDS = 60  # a session that shows nothing new for so long is left
 EVENTS = 80  # of a stretch of a trace, after which a dream is woken anew
-KEPT = 32  # stretches whose moments stay at hand, for drawing them takes long
+KEPT = 240  # moments of stretches that stay at hand, for drawing them takes long: some 350 MB
 FRESH = 0.55  # share of sessions that begin at the bare desktop
 QUIET = 0.15  # share of the events without consequence for what is asked that are learned from, too
 FAR = 0.2  # what a cell counts where the dreamer must be very sure
@@ -130,20 +131,18 @@ class TraceDreams:
         for _ in played(self.trace):
             pass  # so that what cannot be played is told now
         self.events = [letter for step in self.trace.steps for event in step.events for letter in letter_by_letter(event)]
-        self._lived: dict[int, list[Moment]] = {}
+        self._lived: LastUsed[list[Moment]] = LastUsed(KEPT)
 
     def __getstate__(self) -> dict[str, object]:
-        return {**vars(self), "_lived": {}}  # a worker process lives through them itself
+        return {**vars(self), "_lived": LastUsed(KEPT)}  # a worker process lives through them itself
 
     def __call__(self, rng: np.random.Generator, book: Book) -> list[Moment]:
         found: list[Moment] = []
         for stretch in rng.permutation(self.stretches).tolist():
-            if stretch not in self._lived:
-                while len(self._lived) >= KEPT:
-                    del self._lived[next(iter(self._lived))]
+            if (moments := self._lived.get(stretch)) is None:
                 teaching, events = self.woken(stretch, book)
-                self._lived[stretch] = list(teaching.live(events))
-            found += self._lived[stretch]
+                self._lived.put(stretch, moments := list(teaching.live(events)), len(moments))
+            found += moments
             if len(found) >= MOMENTS:
                 break
         return found

@@ -86,23 +86,23 @@ def follow(
     """
     from models.training.loop import train
     from models.training.run import over
-    from models.training.state import claimed, has_state, told
+    from models.training.state import claimed, has_state
 
     configs, before = recipe.configs(out), 0.0
     with claimed(out, resume):
+        if not resume and (there := next((config.out for config in configs if has_state(config.out)), None)):
+            raise InputError(f"{there} holds another run; give another --out, or move it away")
         (out / STOP).unlink(missing_ok=True)  # one from before is not meant for this
+        _keep(recipe, out)
         for stage, config in zip(RECIPES[recipe.name], configs, strict=True):
-            with told(out):
-                replace_file(out / RECIPE, _as_json(recipe))
             if stage.name not in recipe.over:
                 say(f"{stage.name}: {config.out}")
                 train(replace(config, resume=has_state(config.out)), say, _of_all(tell or _to(say), stage, before), within=out)
                 if not over(config) or (out / STOP).exists():
                     break
                 recipe = replace(recipe, over=(*recipe.over, stage.name))
+                _keep(recipe, out)
             before += stage.share
-        with told(out):
-            replace_file(out / RECIPE, _as_json(recipe))
         (out / STOP).unlink(missing_ok=True)
     return config.out / CHECKPOINT
 
@@ -116,6 +116,9 @@ def _of_all(tell: Callable[[float, str], None], stage: Stage, before: float) -> 
     return lambda share, line: tell(before + stage.share * share, f"{stage.name}: {line}")
 
 
-def _as_json(recipe: Recipe) -> bytes:
+def _keep(recipe: Recipe, out: Path) -> None:
+    from models.training.state import told
+
     record = {"recipe": recipe.name, "settings": dict(recipe.settings), "over": list(recipe.over)}
-    return (json.dumps(record, indent=2) + "\n").encode()
+    with told(out):
+        replace_file(out / RECIPE, (json.dumps(record, indent=2) + "\n").encode())

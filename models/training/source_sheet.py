@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from engine.errors import InputError
 from models.context_encoder import ContextEncoder
 from models.denoiser import Denoiser
 from models.dreaming.dream import Dream
@@ -70,6 +71,8 @@ def dream_sheet(checkpoint: BundledCheckpoint, trace: TraceDreams, rows: int = 1
         shown.append(np.stack([picture[y : y + SIDE, x : x + SIDE] for picture in (before, guide, painted, frame, given)]))
         if len(shown) == rows:
             break
+    if not shown:
+        raise InputError("nothing in the trace asks the dreamer anything; record a longer session")
     before, imagined, painted, frames, given = np.stack(shown, 1)
     changed = (before != frames).any(-1)
     picture = Image.fromarray(np.concatenate(np.concatenate([before, imagined, painted, frames], 2)))
