@@ -248,7 +248,7 @@ def forget(painter: Careful) -> None:
     if getattr(inner, "words", None) is not None:
         inner.words.forget()
     if hasattr(inner, "_lookups"):
-        inner._tokens.forget()
+        inner._tokens._kept.clear()
         inner._lookups.clear()
     if hasattr(inner, "_recall"):
         inner._recall.clear()
