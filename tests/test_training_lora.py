@@ -165,12 +165,13 @@ def test_budgets_can_be_meant(budget: str, tmp_path: Path) -> None:
 
 
 def test_the_command_line(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    out, to = tmp_path / "out", ("--data", "screens", "--part", "lora", "--out", tmp_path / "out")
+    out, to = tmp_path / "out", ("--data", "screens", "--lora", "--out", tmp_path / "out")
     assert "--init" in refused(capsys, *to)
     assert "is of the family bundled" in refused(capsys, *to, "--init", tiny_checkpoint(tmp_path / "tiny"))
     assert "--family says sdxl" in refused(capsys, *to, "--init", home / "sd1", "--family", "sdxl")
     assert "rank 0" in refused(capsys, *to, "--init", home / "sd1", "--rank", 0)
-    assert "--part lora, or --family, teaches one" in refused(capsys, *to, "--init", home / "sd1", "--lora", home / "sd1" / "model_index.json")
+    assert "--part painter something else" in refused(capsys, *to, "--init", home / "sd1", "--part", "painter")
+    assert "--recipe bundled something else" in refused(capsys, *to, "--recipe", "bundled")
     told = ("--data", "screens", "--out", out, "--init", home / "sd1", "--family")  # a family is a LoRA's alone
     assert "--family says sdxl" in refused(capsys, *told, "sdxl")
     assert "--family is a LoRA's" in refused(capsys, *told, "sd1", "--part", "painter")

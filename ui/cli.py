@@ -240,6 +240,7 @@ def train(
     part: Annotated[
         str | None, typer.Option(metavar="painter|dreamer|lora", help="What is taught: painting (usual), how dreams go on, or a LoRA.")
     ] = None,
+    lora: Annotated[bool, typer.Option("--lora", help="Teach a LoRA: --part lora.")] = False,
     family: Annotated[str | None, typer.Option(metavar="NAME", help="Of a LoRA: the family that --init must be of.")] = None,
     rank: Annotated[int | None, typer.Option(metavar="N", help="Of a LoRA (16).")] = None,
     blocks: Annotated[
@@ -253,8 +254,14 @@ def train(
     ] = None,
 ) -> None:
     """Train or fine-tune a checkpoint of the bundled family, or a LoRA of an open one."""
+    from engine.errors import InputError
     from ui.training import recipe_there, recipe_to, train_to
 
+    if lora:
+        for option, value in (("recipe", recipe), ("part", part)):
+            if value not in (None, "lora"):
+                raise InputError(f"--lora teaches a LoRA, --{option} {value} something else; leave one of them out")
+        part = "lora"
     said = {"data": data, "updates": updates, "minutes": minutes, "rate": rate, "guide_dropped": guide_dropped,
             "part": part, "family": family, "rank": rank, "blocks": blocks, "inner": inner}  # fmt: skip
     if recipe is not None or (resume and recipe_there(out)):
@@ -290,12 +297,6 @@ def doctor(
     from ui.doctor import run as examine
 
     raise typer.Exit(examine(profile, as_json, machine_facts, partial(apart, listing)))
-
-
-def _not_yet(command: str) -> None:
-    from engine.errors import InputError
-
-    raise InputError(f"{command} is not in this version yet; pixelos --help says what there is")
 
 
 def main() -> None:

@@ -134,21 +134,23 @@ def _lora(text: str, profile: Path) -> tuple[str, float]:
 
 
 def with_choice(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`command(choice=..., ...)` as a command that takes the shared options beside its own."""
+    """`command(choice=..., ...)` as a command that takes the shared options beside its own; where one is called alike, its own."""
     hints = get_type_hints(Choice, include_extras=True)
-    shared = [
-        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
-        for f in fields(Choice)
-    ]
     own = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for name, parameter in inspect.signature(command, eval_str=True).parameters.items()
         if name != "choice"
     ]
+    taken = {parameter.name for parameter in own}
+    shared = [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+        for f in fields(Choice)
+        if f.name not in taken
+    ]
 
     @wraps(command)
     def spread(**given: Any) -> Any:
-        choice = Choice(**{f.name: given.pop(f.name) for f in fields(Choice)})
+        choice = Choice(**{parameter.name: given.pop(parameter.name) for parameter in shared})
         return command(choice=choice.check(), **given)
 
     del spread.__wrapped__  # type: ignore[attr-defined]  # its signature is not ours

@@ -12,7 +12,7 @@ from ui.measuring import say
 from ui.options import Choice
 from ui.progress import line_progress
 
-_INSTEAD = {"checkpoint": "; --init names the weights to start from", "lora": "; --part lora, or --family, teaches one"}
+_INSTEAD = {"checkpoint": "; --init names the weights to start from"}
 
 
 def train_to(
@@ -30,7 +30,7 @@ def train_to(
     part = said["part"] or settings.get("part", "painter")
     for name in ("family", "rank"):
         if said[name] is not None and part != "lora":
-            raise InputError(f"--{name} is a LoRA's; leave it out, or say --part lora")
+            raise InputError(f"--{name} is a LoRA's; leave it out, or say --lora")
     device = _meant(choice, part)
     from models.catalog import look_at, resolve
     from models.training.config import SHAPES, TrainConfig, check, usual_guide_dropped
