@@ -19,7 +19,7 @@ from benchmarks.quality_sessions import (
 )
 from benchmarks.quality_styles import is_flat, style_scores
 from benchmarks.quality_text import typed_scores
-from benchmarks.sampling_steps import by_style
+from benchmarks.sampling_steps import by_style, off_texture, painted
 from benchmarks.transition_kinds import KINDS
 from benchmarks.transitions import Judged, judge, scenes, score
 from engine.desktop.desktop import Desktop
@@ -309,6 +309,10 @@ def test_a_dream_paints_the_ticks_that_change_something(seer: Callable[..., Seer
 def test_more_sampling_steps_are_not_worse() -> None:
     checkpoint, shots = load_bundled(BUNDLED, "bundled"), held_out()[::3]
     pipeline = PixelOSPipeline(checkpoint.denoiser, checkpoint.context_encoder)
-    one, four = (by_style(pipeline, shots, steps) for steps in (1, 4))
+    frames = {steps: painted(pipeline, shots, steps) for steps in (1, 4)}
+    one, four = (by_style(of, shots) for of in frames.values())
     assert one != four and list(one) == [shot.name for shot in shots]
     assert np.mean([*four.values()]) > np.mean([*one.values()]) - 0.02  # dB
+    assert off_texture(frames[4], shots) <= off_texture(frames[1], shots) + 0.01 < 0.3, "textures come with their paints, in one step"
+    grey = {shot.name: np.full_like(shot.frame, 128) for shot in shots}
+    assert off_texture(grey, shots) > 10
