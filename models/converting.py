@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from types import MethodType
 from typing import Any
@@ -96,7 +96,6 @@ class _Model:
     something else than torch does."""
 
     def __init__(self, function: Callable[[Sequence[Tensor]], Any], given: Sequence[Tensor], threads: int) -> None:
-        import openvino
         from openvino.frontend import FrontEndManager
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
@@ -109,7 +108,7 @@ class _Model:
             model = reader.convert(reader.load(decoder))
         model.reshape(dict(enumerate(map(_free, given))))
         how = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        self._request = openvino.Core().compile_model(model, "CPU", how).create_infer_request()
+        self._request = _core().compile_model(model, "CPU", how).create_infer_request()
         wanted, self._form = flat(*given), flat.form
         for one, other in zip(wanted, self._found(given), strict=True):
             if one.shape != other.shape or not torch.allclose(one, other, rtol=0, atol=CLOSE * float(one.abs().max())):
@@ -122,6 +121,15 @@ class _Model:
         given = [tensor.contiguous().numpy() for tensor in tensors]
         found = self._request.infer(given, share_inputs=True, share_outputs=True)
         return [torch.from_numpy(found[i]).clone() for i in range(len(found))]  # the next call writes over what was found
+
+
+@cache
+def _core() -> Any:
+    """OpenVINO's, the only one, for as long as the process lives. Each sets an alternate stack for signals and, once it is gone, the one
+    that it found: after two of them that is memory given back, and the next Ctrl-C is a segmentation fault."""
+    import openvino
+
+    return openvino.Core()
 
 
 class _Flat(nn.Module):

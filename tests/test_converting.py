@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,29 @@ def test_one_conversion_computes_every_size_and_batch() -> None:
     assert torch.equal(kept, last), "what was given is not written over"
     region.as_it_was()
     assert torch.equal(network(*given)[0][0], Halved.forward(network, *given)[0][0]) and "forward" not in vars(network)
+
+
+INTERRUPTED = """
+import signal, torch
+from models.converting import Converted
+from tests.test_converting import Halved
+
+regions = [Converted(Halved().requires_grad_(False)) for _ in range(2)]
+for region in regions:
+    region.compile("")
+    region._network(torch.randn(1, 4, 8, 8), 2.0, {"shift": torch.randn(1, 1)})
+for region in regions:
+    region.as_it_was()
+signal.signal(signal.SIGINT, lambda *_: print("heard"))
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_who_was_computed_by_it_and_is_gone_leaves_signals_their_stack() -> None:
+    """Each of OpenVINO's cores leaves the stack for signals that it found: of the second, that is the first one's, which is gone. It is tried
+    in a process of its own, for it crashed."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=300)
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr
 
 
 @pytest.mark.parametrize(("what", "value", "why"), [

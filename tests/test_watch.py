@@ -84,12 +84,19 @@ def test_a_card_that_is_too_hot_disturbs_and_one_that_is_idle_or_at_its_set_powe
 
 
 def test_what_is_measured_on_a_cpu_says_nothing_of_a_card_that_is_there_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    clocks = iter([2400.0, 1800.0, 3000.0] + [2000.0] * 100)
-    monkeypatch.setattr(psutil, "cpu_freq", lambda: SimpleNamespace(current=next(clocks)))
+    clocks, read = [2400.0, 1800.0, 3000.0, 2000.0], list[float]()
+
+    def clock() -> SimpleNamespace:
+        read.append(clocks[min(len(read), 3)])
+        return SimpleNamespace(current=read[-1])
+
+    monkeypatch.setattr(psutil, "cpu_freq", clock)
     monkeypatch.setattr("benchmarks.watch.EVERY", 0.02)
     monkeypatch.setitem(sys.modules, "pynvml", Driver(Card(1000, 0x40)))
+    until = monotonic() + 20
     with Watch("cpu") as watch:
-        sum(i * i for i in range(2_000_000))
+        while len(read) < len(clocks) and monotonic() < until:
+            sleep(0.01)
     assert not watch.disturbed or all("cores" in why for why in watch.disturbed)
     assert not [fact for fact in watch.facts if fact.startswith("gpu") or fact in ("energy_j", "peak_vram_mb")]
     assert watch.facts["cpu_mhz"] == [1800, 3000]
