@@ -34,7 +34,7 @@ from models.findings import Findings
 from models.layout import layout
 from models.loading import BundledCheckpoint
 from models.prompted.checkpoint import PromptedCheckpoint
-from models.prompted.opening import assembled, component
+from models.prompted.opening import assembled, component, quiet
 from models.readers import reader
 from models.single_file import Network
 from models.survey import Survey
@@ -124,6 +124,7 @@ def random_checkpoint(preset: str, spec: PainterSpec) -> BundledCheckpoint | Pro
         encoder = ContextEncoder()
         networks = [_filled(network.eval(), device, dtype, generator) for network in (Denoiser(tokens=encoder.tokens), encoder, Dreamer())]
         return BundledCheckpoint(name, networks[0], networks[1], "random", networks[2])
+    quiet()
     family, parts = PRESETS[preset]
     row = next(row for row in FAMILIES if row.name == family)
     components = {name: _component(make, device, dtype, generator) for name, make in parts.items()}

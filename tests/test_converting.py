@@ -132,6 +132,7 @@ def test_networks_that_are_placed_anew_are_torchs_again(tmp_path: Path) -> None:
     """Memory ran out: what OpenVINO made of them goes first."""
     painter: Any = opened(tmp_path, "sd-turbo")
     assert "forward" in vars(painter.pipeline.unet)
+    assert painter.at_once == 1 < open_painter(replace(SPEC, checkpoint=str(tmp_path), compiled=False)).at_once  # type: ignore[attr-defined]
     assert painter.ladder.down()
     assert "forward" not in vars(painter.pipeline.unet)
 

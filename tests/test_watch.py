@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from time import monotonic, sleep
 from types import SimpleNamespace
 from typing import Any
 

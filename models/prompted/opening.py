@@ -139,15 +139,20 @@ class Prepared:
         return replace(found, coder=self.coder.path.name if self.coder is not None else "", control=self.control.name if self.control is not None else "")
 
 
+def quiet() -> None:
+    """Let libraries tell of errors alone: what else matters is said here, in one message."""
+    for library in (diffusers.utils.logging, transformers.utils.logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+
+
 def prepared(surveyed: Survey, files: ExitStack, name: str, brought: Sequence[Brought] = (), how: Opening = Opening()) -> Prepared:
     """A checkpoint of a folder that was looked over. files: closes what is opened; name: of the checkpoint, for messages; brought: files that
     hold some of its parts, or all, the later counting more.
 
     Raises CheckpointError, saying what and where, if anything about it is not as it must be.
     """
-    for library in (diffusers.utils.logging, transformers.utils.logging):
-        library.set_verbosity_error()  # what matters is said here, in one message
-        library.disable_progress_bar()
+    quiet()
     index, findings = surveyed.index, surveyed.findings
     family, configs = recognised(surveyed)
     if how.control is not None:

@@ -22,6 +22,7 @@ from engine.painter import (
     BATCHES,
     CROPS,
     GRAPHS,
+    OPENVINO,
     Cancelled,
     OnPreview,
     OnStep,
@@ -85,7 +86,7 @@ class PromptedPainter:
         self._ample = cells.few(spec.size) if self.graphs.on else cells  # for edits, which more depends on and nobody waits for
         self.cells = finer if device.type == "cpu" and not self.graphs.on else self._ample
         captured = self.graphs.on and self._coder.local and bool(self.cells.sizes)  # a batch of the smallest crops is
-        self.at_once = 1 if BATCHES in spec.without else PAIR if captured else AT_ONCE if self.cells is finer else 1
+        self._at_once = 1 if BATCHES in spec.without else PAIR if captured else AT_ONCE if self.cells is finer else 1
         self._small = least(self.cells, spec.size)[0] ** 2 if captured else SMALL_AREA
         self._frame = HeldFrame(spec.size, device)
         self._latents = torch.zeros_like(self._run.fields[0])
@@ -104,8 +105,7 @@ class PromptedPainter:
     @torch.inference_mode()
     def _try(self) -> None:
         """Paint the whole frame and small crops of nothing, as many at once as there may be two of, and forget them."""
-        crops = [Rect(0, 0, *size) for size in small(self.cells, self._spec.size)]
-        for areas in [[self._frame.whole], *([crop] * count for crop in crops for count in (1, 2) if count <= self.at_once)]:
+        for areas in [[self._frame.whole], *([Rect(0, 0, *size)] * count for size in small(self.cells, self._spec.size) for count in (1, 2) if count <= self.at_once)]:
             self._paint_unseen(areas)
         self.telling.forget()
 
@@ -153,7 +153,7 @@ class PromptedPainter:
         found = [self._recall.crop(crop) for crop in crops]
         painted = dict[int, Painted]()
         missing = [i for i, known in enumerate(found) if known is None]
-        for batch in alike(crops, missing, self._small, self._most):
+        for batch in alike(crops, missing, self._small, self.at_once):
             areas = [crops[i].area for i in batch]
             painted.update(zip(batch, self._paint_areas(areas, request, told, damage), strict=True))
         for i, (crop, known) in enumerate(zip(crops, found, strict=True)):
@@ -168,14 +168,14 @@ class PromptedPainter:
         return Painting(request.seq, tuple(patches), source, self._watch.ms(), lookups=self._recall.lookups())
 
     @property
-    def _most(self) -> int:
-        """How many crops are painted at once: one where memory ran out."""
-        return 1 if self.ladder.gave_up else self.at_once
+    def at_once(self) -> int:
+        """How many crops are painted together: one where memory ran out, or OpenVINO computes, whose calls cost nothing that a batch would save."""
+        return 1 if self.ladder.gave_up or self.info.compiler == OPENVINO else self._at_once
 
     def _plan(self, request: PaintRequest, damage: tuple[Rect, ...]) -> list[PaintCrop]:
         crops = plan(damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without)
         typed = any(isinstance(event, Text) for event in request.events)  # what is typed is new; what is pointed at comes again, alone too
-        return evened(crops, self._spec.size, self._small, self._most) if typed else crops
+        return evened(crops, self._spec.size, self._small, self.at_once) if typed else crops
 
     def _taken(self, crop: PaintCrop, request: PaintRequest, painted: Painted) -> Kept:
         """Hold what was painted of the crop's damage."""
