@@ -83,10 +83,13 @@ def run_child(letters: Connection, opener: bytes, spec: PainterSpec, frames_name
 
 
 def run_spare(letters: Connection, opener: bytes, libraries: Sequence[str]) -> None:
-    """The same for a process that is started before it is known what it is to open: it takes `libraries` in, and waits."""
+    """The same for a process that is started before it is known what it is to open: it takes `libraries` in, in their order, until it is
+    needed, and waits."""
     _settle()
     with suppress(Exception):  # whoever opens a painter says so
         for name in libraries:
+            if letters.poll():
+                break  # not every checkpoint needs all
             import_module(name)
     try:
         begin: Begin = letters.recv()

@@ -30,8 +30,8 @@ NO_VAE = "has no autoencoder that could be another; leave --vae out, or give an 
 NO_CONTROL = "takes no ControlNet; leave --controlnet out, or give an open checkpoint of Stable Diffusion with --checkpoint"
 ALWAYS = ("bundled", "guide")
 BUNDLED = Path(__file__).parent / "bundled"
-LIBRARIES = (  # to open a painter with
-    "models.latent_painter", "models.prompted.painter", "models.probe", "models.ladder", "models.survey", "models.loading",
+LIBRARIES = (  # to open a painter with, those of the bundled family first
+    "models.latent_painter", "models.probe", "models.ladder", "models.survey", "models.loading", "models.prompted.painter",
     "models.prompted.from_file", "models.autoencoders", "models.controlnets", "engine.settings", "diffusers.models.unets.unet_2d_condition", "transformers.models.clip.modeling_clip",
 )  # fmt: skip
 RANDOM = "random:"  # and the name of a preset: its architecture with random weights, see models.presets

@@ -7,12 +7,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+import torch
 
 from engine.painter import TORCH_COMPILE, PainterInfo
 
 Backend = str | Callable[..., Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
 BACKEND: Backend = "inductor"
+_CONSTANT: list[Callable[..., Any]] = []
+
+
+def constant(function: Function) -> Function:
+    """A function whose result a compiler takes as it is, and need not follow how it comes about. torch is told of it once something is
+    compiled, and not here: it takes its whole compiler in to hear that."""
+    _CONSTANT.append(function)
+    return function
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,7 @@ class Region(Protocol):
 
 
 class Blocks:
-    """The `_repeated_blocks` of a network of diffusers."""
+    """The `_repeated_blocks` of a network of diffusers, or of ours."""
 
     compiler = TORCH_COMPILE
 
@@ -59,6 +70,8 @@ def compile_regions(regions: Sequence[Region], trial: Callable[[], object]) -> C
     all is as it was before."""
     begun, note, compiler = perf_counter(), "", regions[0].compiler
     try:
+        for function in _CONSTANT:
+            torch.compiler.assume_constant_result(function)
         for region in regions:
             region.compile(BACKEND)
         trial()

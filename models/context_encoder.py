@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
+
+from models.configured import Configured, kept
 
 CODES = 1024  # what ten bits of an event can name: a character, a key, an app
 
 
-class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class ContextEncoder(Configured):
     """slow (B, S) and recent (B, events * E + windows * W), newest first, to tokens (B, K, D).
 
     The first token begins with the style's palette as it is, `palette` numbers: colour need not be learned. The newest
@@ -22,7 +22,7 @@ class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
     Features may be longer than the encoder was made for: it reads the beginning.
     """
 
-    @register_to_config
+    @kept
     def __init__(
         self,
         slow_size: int = 101,
@@ -54,11 +54,11 @@ class ContextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     @property
     def tokens(self) -> int:
-        made: Any = self.config  # type: ignore[attr-defined]
+        made: Any = self.config
         return int(made.slow_tokens + made.events + (made.history > 0) + made.windows)
 
     def forward(self, slow: Tensor, recent: Tensor) -> Tensor:
-        made: Any = self.config  # type: ignore[attr-defined]
+        made: Any = self.config
         width = made.token_width
         slow = slow[:, : made.slow_size]
         lasting = (self.slow(slow) + self.deep(slow)).view(slow.shape[0], -1, width)

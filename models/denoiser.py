@@ -18,12 +18,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from engine.materials import BASE, SLOPE
 from engine.theme import NEUTRAL
+from models.configured import Configured, kept
 from models.corners import Corner, Rounded
 from models.layers import AS_OUTSIDE, PATCH, PIXELS, Rows, Steering, UNet, frequencies
 from models.relief import Relief
@@ -110,7 +109,7 @@ class Prediction:
         return torch.cat(self.strips, 1) if len(self.strips) > 1 else self.strips[0]
 
 
-class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
+class Denoiser(UNet, Configured):
     """x0-prediction network. See `forward` for the shapes.
 
     widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up, see `UNet`;
@@ -123,9 +122,9 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
     the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised.
     """
 
-    _repeated_blocks = ["Block"]  # noqa: RUF012 - of diffusers' `compile_repeated_blocks`
+    _repeated_blocks = ("Block",)
 
-    @register_to_config
+    @kept
     def __init__(
         self,
         palette_size: int = 19,
@@ -175,7 +174,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def steering(self, level: Tensor, tokens: Tensor) -> Steering:
         """level: (B,) noise level in (0, 1], 1 is pure noise; tokens: (B, K, D) of the context, K at least what it takes."""
-        tokens = tokens[:, : self.config.tokens]  # type: ignore[attr-defined]
+        tokens = tokens[:, : self.config.tokens]
         return Steering(F.silu(self.level_in(frequencies(level)) + self.summary(tokens.flatten(1))), tokens)
 
     def forward(
@@ -196,7 +195,7 @@ class Denoiser(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
         if memory is not None:
             fine = fine + self.memory_in(memory)
         fine = self._through_body(fine, steering)
-        given, tokens = self.config.given_palette, steering.tokens  # type: ignore[attr-defined]
+        given, tokens = self.config.given_palette, steering.tokens
         palette = (tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])).unflatten(1, (-1, 3))
         around = self.corner(fine, corners, steering.of(self.corner), palette, static) if self.rounds and corners is not None else None
         raised = steering.of(self.relief) if self.raises else None

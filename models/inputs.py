@@ -15,6 +15,7 @@ from engine.geometry import Rect
 from engine.materials import LEVEL, STRONG, Paints
 from engine.styles import PALETTE_SIZE
 from engine.theme import ROUNDNESS, ROUNDS
+from models.compiling import constant
 from models.corners import shown_depth
 from models.denoiser import CORNERS, PATCH, PIXELS, Materials, moved, pack, unpack
 
@@ -109,7 +110,7 @@ def _cut(marks: Tensor, radii: Tensor | None, batch: Tensor) -> Tensor:
     return shown_depth(torch.where(radius > 0, radius + 0.5 - away, torch.minimum(x, y) + 0.5))
 
 
-@torch.compiler.assume_constant_result  # a compiler need not follow how it comes about
+@constant
 def _easily(device: torch.device) -> Tensor:
     """How easily pixels are cut off, by shape and place: 1 less 16 / 255 a pixel of the least radius of a style's windows that does it,
     in (0, 1]: float32 (S, 256). A circle of radius r in the corner leaves out the pixel (x, y) where r > x + y + sqrt(2 x y)."""

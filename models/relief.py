@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from engine.forms import LIT
 from engine.theme import NEUTRAL, Role
+from models.compiling import constant
 from models.layers import PATCH, PIXELS, Steering
 
 REACH = 2  # pixels from an edge
@@ -166,7 +167,7 @@ def _one_of(roles: Tensor, some: tuple[Role, ...]) -> Tensor:
     return torch.bitwise_right_shift(sum(1 << role for role in some), roles.int()).bitwise_and_(1) > 0
 
 
-@torch.compiler.assume_constant_result  # a compiler need not follow how it comes about
+@constant
 def _table(device: torch.device) -> Tensor:
     """The role of each colour, without its last _STEP bits a channel, or NONE: uint8 (64 * 64 * 64,)."""
     return _made_table(device)

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from engine.errors import CheckpointError
 from models.bits import BETWEEN, Packed, gathered, pieces_of
@@ -51,10 +52,19 @@ class Plan(NamedTuple):
     shared: dict[str, str]
 
 
+class _Undrawn(TorchFunctionMode):
+    """No number is drawn to begin with: what is planned has none, and torch takes its compiler in to draw them on no device."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), named: Any = None) -> Any:
+        if getattr(function, "__module__", "") == nn.init.__name__:
+            return named["tensor"]
+        return function(*args, **(named or {}))
+
+
 def planned(build: Callable[[], nn.Module], path: Path, reading: Reading, findings: Findings) -> Plan:
     """Made on no device. path: of its settings; its folder's name is the part's. Raises CheckpointError."""
     with findings.row("sizes"):
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             plan = built(build, path)
             wanted: dict[str, Tensor] = {key: tensor for key, tensor in plan.state_dict().items() if not reading.harmless.search(key)}
             ties = getattr(plan, "_tied_weights_keys", None)

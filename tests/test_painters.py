@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -181,6 +183,31 @@ def test_the_bundled_checkpoint_is_small_and_safe() -> None:
 
     survey(BUNDLED)
     assert sum(p.stat().st_size for p in BUNDLED.rglob("*.safetensors")) <= 20e6
+
+
+UNNEEDED = {"diffusers", "transformers", "torch._dynamo", "bitsandbytes", "peft"}  # together they take three times as long as torch
+STARTED = """
+import sys
+from engine.desktop.desktop import Desktop
+from engine.mailbox import DirectMailbox
+from engine.session import Session
+from models.catalog import open_carefully
+from engine.painter import PainterSpec
+
+size = (256, 192)
+session = Session(Desktop(size), DirectMailbox(open_carefully(PainterSpec(size=size, threads=1, device="cpu", mode=sys.argv[1]))))
+session.begin()
+session.settle(60)
+assert session.pixels.std() > 10
+print(*sorted(sys.modules))
+"""
+
+
+@pytest.mark.parametrize("mode", ["guided", "dream"])
+def test_the_bundled_checkpoint_starts_without_what_others_need(mode: str) -> None:
+    done = subprocess.run([sys.executable, "-c", STARTED, mode], capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=300)
+    assert done.returncode == 0 and "torch" in done.stdout.split(), done.stderr
+    assert not UNNEEDED & set(done.stdout.split())
 
 
 def test_small_crops_are_painted_at_once_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

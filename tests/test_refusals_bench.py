@@ -13,8 +13,7 @@ from tests.hostile import BASES, CASES
 
 
 @pytest.mark.usefixtures("libraries_at_hand")
-def test_every_way_to_a_refusal_is_measured_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals, "EXPECTED_S", 0.1)
+def test_every_way_to_a_refusal_is_measured_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, case in (("code", "code"), ("nan", "a number that is none"), ("sound", "")):
         folder = tiny_checkpoint(tmp_path / "all" / name)
         if case:

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from engine.context import APP_SLOTS, EVENTS_SIZE, SLOW_SIZE, WINDOW_SIZE, WINDOWS
+from models.configured import Configured, kept
 from models.context_encoder import ContextEncoder
 from models.dreaming.book import Book
 from models.dreaming.codes import CODES, COLOURS, NUMBERS
@@ -52,12 +51,14 @@ class Place:
     shape: tuple[int, int]
 
 
-class Dreamer(UNet, ModelMixin, ConfigMixin):  # type: ignore[misc]
+class Dreamer(UNet, Configured):
     """widths: channels at 1/8, 1/16 and 1/32 of the frame; blocks: residual blocks on the way down, in the middle, and up;
     mix: numbers a pixel's pick is chosen by; pen: channels of what finds where letters go. `book`, how windows look that a
     dream has not seen, is not a weight: it is learned before them, and empty until then. See `forward` for the shapes."""
 
-    @register_to_config
+    numbers: Tensor
+
+    @kept
     def __init__(
         self,
         widths: tuple[int, int, int] = (96, 144, 144),

@@ -54,13 +54,13 @@ def networks_from(init: Path | None, asked: Mapping[str, Sequence[int]] = {}) ->
     fast, for memory is only looked into where there is none. One that had learned its palette is given it: what it made up
     for by mixing it must learn anew. asked: blocks of the denoiser, in each row, and the channels within them, other than a new one's or
     the checkpoint's, whose first blocks are kept, see `models.training.thinning`. Raises CheckpointError."""
-    asked = {name: tuple(numbers) for name, numbers in asked.items() if numbers}
+    told: dict[str, Any] = {name: tuple(numbers) for name, numbers in asked.items() if numbers}
     if init is None:
-        return Networks(Denoiser(**asked), ContextEncoder(slow_size=SLOW_SIZE))
+        return Networks(Denoiser(**told), ContextEncoder(slow_size=SLOW_SIZE))
     start = load_bundled(init, init.name)
     encoder = ContextEncoder(slow_size=SLOW_SIZE, **_kept(start.context_encoder, "events", "slow_tokens", "token_width"))
     kept = _kept(start.denoiser, "palette_size", "token_width", "widths", "blocks", "inner")
-    new = Networks(Denoiser(tokens=encoder.tokens, **{**kept, **asked}), encoder)
+    new = Networks(Denoiser(tokens=encoder.tokens, **{**kept, **told}), encoder)
     grow(new.denoiser, start.denoiser)
     if new.denoiser.deepens and not start.denoiser.deepens:
         nn.init.zeros_(new.denoiser.from_deep.weight)
