@@ -70,10 +70,12 @@ def lora_fact(found: Found) -> CheckpointFacts:
 
 def _wears(family: str) -> str:
     """What LoRAs go with a family, or with those that a file could be of."""
+    row = next((row for row in FAMILIES if row.name == family.split(", ")[0]), None)
+    if row is None:
+        return ""
     from models.loras.wearing import takes_loras
 
-    row = next((row for row in FAMILIES if row.name == family.split(", ")[0]), None)
-    return kind_for(row.components) if row is not None and takes_loras(row) else ""
+    return kind_for(row.components) if takes_loras(row) else ""
 
 
 def planned_for(sizes: Sizes, spec: PainterSpec) -> MemoryPlan:

@@ -203,9 +203,20 @@ print(*sorted(sys.modules))
 """
 
 
-@pytest.mark.parametrize("mode", ["guided", "dream"])
-def test_the_bundled_checkpoint_starts_without_what_others_need(mode: str) -> None:
-    done = subprocess.run([sys.executable, "-c", STARTED, mode], capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=300)
+LISTED = """
+import sys
+from models.check import listing
+from models.facts import facts
+from engine.painter import PainterSpec
+
+assert [told.name for told in (*listing(), *facts(PainterSpec()))] == ["bundled", "guide"] * 2
+print(*sorted(sys.modules))
+"""
+
+
+@pytest.mark.parametrize("what", [STARTED.replace("sys.argv[1]", '"guided"'), STARTED.replace("sys.argv[1]", '"dream"'), LISTED], ids=["guided", "dream", "listed"])
+def test_the_bundled_checkpoint_starts_and_is_told_of_without_what_others_need(what: str) -> None:
+    done = subprocess.run([sys.executable, "-c", what], capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=300)
     assert done.returncode == 0 and "torch" in done.stdout.split(), done.stderr
     assert not UNNEEDED & set(done.stdout.split())
 
