@@ -30,7 +30,7 @@ from models.inputs import (
     to_latents,
     to_pixels,
 )
-from models.loading import load_bundled
+from models.loading import load_bundled, save_bundled
 from models.sampling import STRENGTH, noise_field, sample
 
 
@@ -56,6 +56,10 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
         """From a checkpoint folder of the bundled family. Raises CheckpointError."""
         checkpoint = load_bundled(folder, folder.name)
         return cls(checkpoint.denoiser, checkpoint.context_encoder)
+
+    def save_pretrained(self, save_directory: str | Path) -> None:
+        """As a folder that `open` reads, weights in the type that they have."""
+        save_bundled(Path(save_directory), self.denoiser, self.context_encoder, self.denoiser.dtype)
 
     @torch.no_grad()
     def __call__(

@@ -82,9 +82,14 @@ def test_the_pipeline_and_the_painter_paint_the_same(tmp_path: Path) -> None:
     folder = tiny_checkpoint(tmp_path)
     request = ask(drawn(8), style="forest")
     painted = show(open_painter(PainterSpec(str(folder), size=SIZE, threads=1, device="cpu")), empty(), request)
-    out = PixelOSPipeline.open(folder)(request.context, request.guide, None, request.verbatim, request.forms, output_type="np")
+    pipeline = PixelOSPipeline.open(folder)
+    out = pipeline(request.context, request.guide, None, request.verbatim, request.forms, output_type="np")
     off = np.abs(painted.astype(int) - out.images[0])
     assert off[request.verbatim == 0].max() <= 1  # type: ignore[operator]
+    pipeline.save_pretrained(tmp_path / "saved")
+    again = PixelOSPipeline.open(tmp_path / "saved")
+    assert again.denoiser.config == pipeline.denoiser.config and again.dtype == pipeline.dtype
+    assert all(torch.equal(one, other) for one, other in zip(again.denoiser.parameters(), pipeline.denoiser.parameters(), strict=True))
 
 
 def test_a_dream_wakes_from_the_guide_and_then_answers_events_alone(tmp_path: Path) -> None:
