@@ -229,7 +229,7 @@ class _StockBundled:
         assert isinstance(checkpoint, BundledCheckpoint)
         device = device_of(spec.device)
         for network in checkpoint.networks:
-            nn.Module.to(network, device)
+            network.to(device)
         if device.type == "cpu":
             torch.set_num_threads(spec.threads or all_threads())
         self._pipeline = PixelOSPipeline(checkpoint.denoiser, checkpoint.context_encoder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.painter import ContextFeatures
 from models.context_encoder import ContextEncoder
@@ -16,7 +16,7 @@ class KeptTokens:
     """encoder: put on `device`; its tokens are of `dtype`; keeps: whether they are kept."""
 
     def __init__(self, encoder: ContextEncoder, device: torch.device, dtype: torch.dtype, keeps: bool) -> None:
-        self._encoder = nn.Module.to(encoder, device)
+        self._encoder = encoder.to(device)
         self._device, self._dtype, self._keeps = device, dtype, keeps
         self._kept: LastUsed[Tensor] = LastUsed(LOOKS)
 

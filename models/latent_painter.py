@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.context import RECENT_SIZE, SLOW_SIZE, look_alone, look_of
 from engine.events import Text
@@ -76,8 +76,7 @@ class LatentPainter:
         self._threads = Threads(counts_of(spec, device))
         self._spec = spec
         self.ladder = Ladder(spec.size)
-        # nn.Module's own `to`: diffusers' prints a warning about float32 modules even where there are none
-        self._denoiser = nn.Module.to(checkpoint.denoiser, device, dtype)
+        self._denoiser = checkpoint.denoiser.to(device, dtype)
         lay_out(self._denoiser)
         if eight:
             self._denoiser, dreamer = in_eight_bits(self._denoiser), dreamer and in_eight_bits(dreamer)
@@ -99,7 +98,7 @@ class LatentPainter:
         self._pixels = torch.full((1, 3, *spec.size[::-1]), 128, dtype=torch.uint8, device=device)
         self._bounds = Rect(0, 0, *spec.size)
         self.at_once = 1 if static or BATCHES in spec.without else AT_ONCE
-        self._dream = Dream(nn.Module.to(dreamer, device), spec.size, DREAMER not in spec.without) if dreamer is not None else None
+        self._dream = Dream(dreamer.to(device), spec.size, DREAMER not in spec.without) if dreamer is not None else None
         remembers = self._denoiser.remembers and spec.mode == "dream" and self._dream is None
         self._memory = PictureMemory(spec.size, device) if remembers else None
         self._lookups = Lookups(spec, self.info.guesses, large=device.type == "cpu")
