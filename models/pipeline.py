@@ -57,9 +57,9 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
         checkpoint = load_bundled(folder, folder.name)
         return cls(checkpoint.denoiser, checkpoint.context_encoder)
 
-    def save_pretrained(self, save_directory: str | Path) -> None:
-        """As a folder that `open` reads, weights in the type that they have."""
-        save_bundled(Path(save_directory), self.denoiser, self.context_encoder, self.denoiser.dtype)
+    def save(self, folder: Path) -> None:
+        """As a folder that `open` reads, weights in the type that they have; diffusers' own way of saving knows none of these classes."""
+        save_bundled(folder, self.denoiser, self.context_encoder, self.denoiser.dtype)
 
     @torch.no_grad()
     def __call__(

@@ -86,7 +86,7 @@ def test_the_pipeline_and_the_painter_paint_the_same(tmp_path: Path) -> None:
     out = pipeline(request.context, request.guide, None, request.verbatim, request.forms, output_type="np")
     off = np.abs(painted.astype(int) - out.images[0])
     assert off[request.verbatim == 0].max() <= 1  # type: ignore[operator]
-    pipeline.save_pretrained(tmp_path / "saved")
+    pipeline.save(tmp_path / "saved")
     again = PixelOSPipeline.open(tmp_path / "saved")
     assert again.denoiser.config == pipeline.denoiser.config and again.dtype == pipeline.dtype
     assert all(torch.equal(one, other) for one, other in zip(again.denoiser.parameters(), pipeline.denoiser.parameters(), strict=True))
