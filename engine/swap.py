@@ -12,7 +12,7 @@ import numpy as np
 from engine.painter import PainterSpec, Painting
 from engine.process_mailbox import ProcessMailbox
 
-FLAT = 4  # a frame whose channels each span fewer levels shows nothing
+FLAT = 4  # a frame shows nothing where no channel of any pixel is so many levels off the first pixel's
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,9 @@ class Swap:
 
 
 def flat(painting: Painting) -> bool:
-    """Whether a painting of the whole frame shows one colour."""
-    spans = [np.ptp(patch.pixels.reshape(-1, 3), axis=0).max() for patch in painting.patches]
-    first = [patch.pixels[0, 0].astype(int) for patch in painting.patches]
-    return bool(max(spans, default=0) < FLAT and all(abs(one - first[0]).max() < FLAT for one in first))
+    """Whether a painting of the whole frame shows one colour. One that does not is left at the first row that shows it: the window waits for this."""
+    rows = [row for patch in painting.patches for row in patch.pixels]
+    return all(np.abs(row.astype(np.int16) - rows[0][0]).max() < FLAT for row in rows)
 
 
 def goes_on(before: ProcessMailbox | None, coming: ProcessMailbox) -> bool:

@@ -16,9 +16,11 @@ import pytest
 
 from engine.desktop.desktop import Desktop
 from engine.events import Ask, Text
-from engine.painter import PainterSpec
+from engine.geometry import Rect
+from engine.painter import PainterSpec, Painting, Patch
 from engine.painter_process import Limits
 from engine.session import Session
+from engine.swap import flat
 from engine.swap_mailbox import Room, SwapMailbox
 from tests.painters_for_tests import SIZE, SPEC, by_name_counted, text_seen
 from tests.test_process_mailbox import own_segments
@@ -134,6 +136,16 @@ def test_a_bad_checkpoint_changes_nothing_and_says_why(running: tuple[Session, S
     assert mailbox.pid == first and mailbox.spec == SPEC and (shown(session) == frame).all()
     session.step([Text(1.0, "!")], 1.0)
     assert (shown(session) == session.guide.pixels).all()
+
+
+def test_a_frame_is_flat_unless_something_in_any_of_its_patches_shows() -> None:
+    left, right = np.full((16, 8, 3), 250, np.uint8), np.full((16, 8, 3), 252, np.uint8)
+    painting = Painting(1, (Patch(Rect(0, 0, 8, 16), left), Patch(Rect(8, 0, 8, 16), right)), "painted", {})
+    assert flat(painting) and flat(replace(painting, patches=()))
+    right[15, 7, 2] = 254
+    assert not flat(painting)
+    right[:], left[15, 7, 0] = 250, 246
+    assert not flat(painting)
 
 
 def test_one_whose_first_frame_never_comes_is_refused_while_the_other_goes_on() -> None:
