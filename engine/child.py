@@ -27,7 +27,7 @@ import numpy as np
 
 from engine.errors import InputError, PixelOSError, Shortage
 from engine.frame_memory import SLOTS, FrameMemory, LatentMemory
-from engine.freed import Freed
+from engine.freed import PAINTERS, Freed, shape
 from engine.geometry import Rect
 from engine.letters import (
     Attach,
@@ -74,6 +74,9 @@ PR_SET_PDEATHSIG = 1
 # with 1,000 turns and 98 with 10,000 where nothing else ran. While a window was dragged, 10 paints a second came of 10,000 turns, 13 of
 # 3,000 and 12 to 18 of 1,000.
 PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "0"}
+# oneDNN keeps what it made up for a layer and a size of crop, a thousand of them, in small pieces that come to lie between the large ones
+# which each paint takes and frees: the heap went on growing for it. Making one anew takes a quarter of a millisecond.
+FEW_PRIMITIVES = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256"}
 
 
 def run_child(letters: Connection, opener: bytes, spec: PainterSpec, frames_name: str) -> None:
@@ -107,6 +110,7 @@ def _live(letters: Connection, opener: bytes, spec: PainterSpec, frames_name: st
         if isinstance(painter, MeteredPainter) and painter.card() is not None:
             threading.Thread(target=_meter, args=(painter, frames.card), name="meter", daemon=True).start()
         if painter is not None:
+            shape(PAINTERS)
             _Work(letters, frames, painter).run()
             painter.close()
     except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -175,7 +179,7 @@ class _Work:
         one piece at most."""
         while self._held and not self._letters.poll(QUIET_S) and self._got_ready():
             """One piece more."""
-        if not self._letters.poll(QUIET_S):
+        if not self._letters.poll(QUIET_S) and not self._letters.poll(self._freed.due):
             self._freed.give_back()
         letter: ToChild = self._letters.recv()
         return letter
@@ -264,7 +268,7 @@ class _Work:
 
 def _settle() -> None:
     """Be a quiet process: low priority, passive waiting, no Ctrl-C, nothing on standard output, no traceback on the terminal."""
-    os.environ.update(PASSIVE_WAITING)
+    os.environ.update(PASSIVE_WAITING | FEW_PRIMITIVES)
     threading.excepthook = _note_thread
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends this process
     if sys.platform == "win32":

@@ -12,6 +12,7 @@ import numpy as np
 from torch import nn
 
 from models.frame_cache import FrameCache
+from models.pages import in_pages
 
 
 class Dropped(Exception):
@@ -26,7 +27,7 @@ class Ahead:
         self.needed = 0
 
     def keep(self, key: Hashable | None, pixels: np.ndarray) -> None:
-        self._kept.put(key, pixels, pixels.nbytes)
+        self._kept.put(key, in_pages(pixels), pixels.nbytes)
 
     def look(self, key: Hashable | None) -> np.ndarray | None:
         return self._kept.get(key)

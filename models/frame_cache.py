@@ -7,6 +7,7 @@ from collections.abc import Hashable
 import numpy as np
 
 from models.last_used import LastUsed, Value
+from models.pages import in_pages
 from models.shown import PatchName
 
 LARGE_AREA = 128 * 128  # pixels: from here on a patch is a window that opens or closes, or a step of one that is dragged
@@ -47,7 +48,7 @@ class PatchCache:
 
     def put(self, name: PatchName | None, pixels: np.ndarray) -> None:
         if name is not None:
-            self._of(name).put(name, pixels, pixels.nbytes)
+            self._of(name).put(name, in_pages(pixels), pixels.nbytes)
 
     def lookups(self) -> tuple[int, int]:
         (asked, found), (more, others) = (half.lookups() for half in self._halves)

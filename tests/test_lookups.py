@@ -16,6 +16,7 @@ from engine.mailbox import DirectMailbox
 from engine.painter import Painter, PainterSpec
 from engine.session import Session
 from engine.styles import PRESETS
+from models.ahead import Ahead
 from models.catalog import open_painter
 from models.frame_cache import PatchCache
 from models.latent_painter import LatentPainter
@@ -60,11 +61,25 @@ def test_large_patches_do_not_push_small_ones_out() -> None:
     cache.put((Rect(0, 0, 64, 64), 0), small)
     for i in range(20):
         cache.put((Rect(0, 0, 256, 256), i), large)
-    assert cache.get((Rect(0, 0, 64, 64), 0)) is small and cache.get((Rect(0, 0, 256, 256), 19)) is large
+    assert cache.get((Rect(0, 0, 64, 64), 0)) is not None and cache.get((Rect(0, 0, 256, 256), 19)) is not None
     assert cache.get((Rect(0, 0, 256, 256), 0)) is None and cache.lookups() == (3, 2)
     cache.put(None, small)
     cache.clear()
     assert cache.get((Rect(0, 0, 64, 64), 0)) is None and cache.peek(None) is None
+
+
+@pytest.mark.parametrize("cache", [PatchCache(2.0), Ahead(2.0)], ids=["shown", "ahead"])
+def test_what_is_kept_is_a_copy_of_its_own(cache: PatchCache | Ahead) -> None:
+    """One of several that were painted at once does not keep the others, nor what they were painted in."""
+    put, get = (cache.put, cache.peek) if isinstance(cache, PatchCache) else (cache.keep, cache.look)
+    name, batch = (Rect(0, 0, 16, 8), 0), np.arange(4 * 8 * 16 * 3, dtype=np.uint8).reshape(4, 8, 16, 3)
+    put(name, batch[1])
+    kept, painted = get(name), batch[1].copy()
+    assert kept is not None and not np.shares_memory(kept, batch) and not kept.flags.writeable
+    batch[:] = 0
+    assert (kept == painted).all()
+    put(name, kept)
+    assert get(name) is kept
 
 
 def test_crops_that_overlap_leave_what_stood_there() -> None:

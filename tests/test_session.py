@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import freed
 from engine.desktop.apps.registry import APPS
 from engine.desktop.bitmap import encode
 from engine.desktop.desktop import Desktop
@@ -333,22 +332,6 @@ def test_text_typed_in_a_dream_is_kept(tmp_path: Path) -> None:
     session.step([Text(1.0, "Dreamt, and kept.")], 1.0)
     session.close()
     assert any("Dreamt, and kept." in path.read_text() for path in (tmp_path / "documents").iterdir())
-
-
-def test_freed_memory_goes_back_now_and_then_and_nowhere_else_than_with_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
-    trimmed: list[int] = []
-    monkeypatch.setattr(freed, "_trim", lambda: trimmed.append)
-    Freed().give_back()
-    assert not trimmed  # it is too early
-    often = Freed(every=0.0)
-    often.give_back()
-    often.give_back()
-    assert trimmed == [0, 0]
-    monkeypatch.undo()
-    freed._trim.cache_clear()
-    monkeypatch.setattr(freed.ctypes, "CDLL", lambda _: object())
-    Freed(every=0.0).give_back()
-    freed._trim.cache_clear()
 
 
 def test_a_live_session_at_rest_gives_back_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:

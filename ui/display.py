@@ -15,6 +15,7 @@ from typing import Any
 import pygame
 
 from engine.errors import InputError
+from engine.freed import WINDOWS, shape
 from ui.view import first_size
 
 REPEAT = (400, 35)  # ms until a held key repeats, and between repeats
@@ -32,6 +33,7 @@ def need_display() -> None:
 def open_window(frame: tuple[int, int], fullscreen: bool) -> Iterator[pygame.Surface]:
     """A window for a frame of that size, closed again whatever happens. Ctrl-C and SIGTERM end it like its button."""
     need_display()
+    shape(WINDOWS)
     try:
         pygame.display.init()
         pygame.font.init()
