@@ -27,7 +27,7 @@ import numpy as np
 
 from engine.errors import InputError, PixelOSError, Shortage
 from engine.frame_memory import SLOTS, FrameMemory, LatentMemory
-from engine.freed import PAINTERS, Freed, shape
+from engine.freed import Freed
 from engine.geometry import Rect
 from engine.letters import (
     Attach,
@@ -110,7 +110,6 @@ def _live(letters: Connection, opener: bytes, spec: PainterSpec, frames_name: st
         if isinstance(painter, MeteredPainter) and painter.card() is not None:
             threading.Thread(target=_meter, args=(painter, frames.card), name="meter", daemon=True).start()
         if painter is not None:
-            shape(PAINTERS)
             _Work(letters, frames, painter).run()
             painter.close()
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engine.errors import CheckpointError
+from engine.freed import PAINTERS, shape
 from engine.painter import AUTO, OWN, GuidePainter, Painter, PainterSpec
 from engine.paths import path_said
 from models.kinds import misplaced, stray
@@ -202,14 +203,16 @@ def facts_of(spec: PainterSpec) -> list[CheckpointFacts]:
 
 
 def open_painter(spec: PainterSpec) -> Painter:
-    """Open the painter that `spec` describes. Raises CheckpointError."""
+    """Open the painter that `spec` describes; what this process frees is kept for its next paint from then on. Raises CheckpointError."""
     check_spec(spec)
     if spec.checkpoint == "guide":
         if spec.mode == "dream":
             raise CheckpointError("the guide painter has no dream mode; use --checkpoint bundled")
         return GuidePainter(spec)
     checkpoint = opened(spec)
-    return probed(dressed(checkpoint, spec) if spec.loras or spec.sampler != "auto" else checkpoint, spec)
+    painter = probed(dressed(checkpoint, spec) if spec.loras or spec.sampler != "auto" else checkpoint, spec)
+    shape(PAINTERS)
+    return painter
 
 
 def opened(spec: PainterSpec) -> BundledCheckpoint | PromptedCheckpoint:
