@@ -104,14 +104,14 @@ class Technique(Form):
 
 
 class Played(Form):
-    """How the trace was played. rounds: that count; in_turns: whether all ways took turns in each, else one came after the other."""
+    """How the trace was played. rounds: that count; in_turns: whether they took turns in each, all of them or as many as could be held at once, always with the stock call; else one came after the other."""
 
     rounds: Count
     in_turns: bool
     disturbed: list[str] = []
 
     def __str__(self) -> str:
-        how = "all ways in turns, each time in another order" if self.in_turns else "one way after the other"
+        how = "in turns with the stock call, each time in another order" if self.in_turns else "one way after the other"
         return f"{self.rounds} round{'s' * (self.rounds != 1)} after one unseen, {how}"
 
 

@@ -64,16 +64,15 @@ def side_by_side(spec: PainterSpec, quick: bool = False, say: Say = print) -> di
     if isinstance(ours, ReferencePainter):
         return {}
     ways = _ways(ours, spec)
-    in_turns, rounds = _fit_together(ours, len(ways)), 1 if quick else ROUNDS
+    at_once, rounds = _held_at_once(ours, 1 + len(ways)), 1 if quick else ROUNDS
     openers: dict[str, Callable[[], _Player]] = {STOCK: partial(_stock, ours, spec)}
     openers |= {name: partial(_opened, way) for name, way in ways.items()}
     del ours  # who is done is let go before the next is opened, where they do not take turns
     with Watch(spec.device) as watch:
-        times = (_taking_turns if in_turns else _one_after_another)(openers, rounds, quick)
-    rows = told_of(times, in_turns)
+        rows = _in_groups(openers, at_once, rounds, quick) if at_once > 1 else told_of(_one_after_another(openers, rounds, quick), in_turns=False)
     for row in rows:
         say(f"{row['name']}: {row['ms']} ms an event, {row['gain']}x ({row['spread'][0]} to {row['spread'][1]})")
-    return {"side_by_side": rows, "played": {"rounds": rounds, "in_turns": in_turns, "disturbed": watch.disturbed}}
+    return {"side_by_side": rows, "played": {"rounds": rounds, "in_turns": at_once > 1, "disturbed": watch.disturbed}}
 
 
 def _ways(ours: Painter, spec: PainterSpec) -> dict[str, PainterSpec]:
@@ -96,11 +95,11 @@ def _ways(ours: Painter, spec: PainterSpec) -> dict[str, PainterSpec]:
     return ways
 
 
-def _fit_together(ours: Painter, ways: int) -> bool:
-    """Whether so many painters can be held at once. One of the bundled family is small; of others their plan says what they take."""
+def _held_at_once(ours: Painter, ways: int) -> int:
+    """How many of so many painters can be held at once. One of the bundled family is small; of others their plan says what they take."""
     if not isinstance(ours, PromptedPainter):
-        return True
-    return (1 + ways) * ours.placement.plan.needs <= SHARE * free_bytes(ours.placement.device)
+        return ways
+    return min(int(SHARE * free_bytes(ours.placement.device) / max(ours.placement.plan.needs, 1)), ways)
 
 
 class Times(NamedTuple):
@@ -111,6 +110,18 @@ class Times(NamedTuple):
 
 
 Rounds = dict[str, list[Times]]
+
+
+def _in_groups(openers: Mapping[str, Callable[[], _Player]], at_once: int, rounds: int, quick: bool) -> list[dict[str, Any]]:
+    """A row for each way. As many as can be held take turns, and the stock call in each group: a machine's speed changes from one to the next."""
+    others = [name for name in openers if name != STOCK]
+    rows: list[dict[str, Any]] = []
+    for i in range(0, len(others), at_once - 1):
+        group = (STOCK, *others[i : i + at_once - 1])
+        told = told_of(_taking_turns({name: openers[name] for name in group}, rounds, quick), in_turns=True)
+        rows += told[1:] if rows else told
+        empty_caches()
+    return rows
 
 
 def _taking_turns(openers: Mapping[str, Callable[[], _Player]], rounds: int, quick: bool) -> Rounds:

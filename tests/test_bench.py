@@ -97,7 +97,7 @@ def test_what_lies_within_the_spread_of_the_rounds_is_no_difference(tmp_path: Pa
     _, text = compared([written(tmp_path, "a.json", result(side_by_side=ways, played={"rounds": 3, "in_turns": True, "disturbed": ["the GPU held its clock back"]}))])
     assert "| ours without batches | 1.0 (12.4x, 12.4 to 13.0; no difference) |" in text.decode()
     assert "| ours without crops | 1.0 (3.0x, 2.8 to 3.2) |" in text.decode()
-    assert "3 rounds after one unseen, all ways in turns" in text.decode() and "the trace: the GPU held its clock back" in text.decode()
+    assert "3 rounds after one unseen, in turns with the stock call" in text.decode() and "the trace: the GPU held its clock back" in text.decode()
 
 
 def test_what_is_too_noisy_is_drawn_as_such(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def test_the_trace_is_told_with_the_spread_of_its_rounds_and_what_lies_within_it
     assert "| ours without batches | 7.3 | 12.4x (12.4 to 13.0) | no difference |" in told
     assert "| ours without crops | 45.0 | 2.0x (1.9 to 2.1) | 0.17x |" in told
     assert "| ours | 7.5 | 12.0x (11.0 to 12.5) |  |" in told
-    assert "3 rounds after one unseen, all ways in turns" in told and "meanwhile other programs took 1.0 of 2 cores" in told
+    assert "3 rounds after one unseen, in turns with the stock call" in told and "meanwhile other programs took 1.0 of 2 cores" in told
     assert "10.0 ms an event, 60.0 where ours paints the whole frame anew: 6.0 times as fast" in told
 
 

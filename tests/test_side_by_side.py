@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
 
 from benchmarks import side_by_side as side_by_side_module
 from benchmarks.cost import costs
-from benchmarks.side_by_side import OURS, STOCK, Times, _Player, in_order, side_by_side, told_of
+from benchmarks.side_by_side import OURS, STOCK, Times, _in_groups, _Player, in_order, side_by_side, told_of
 from engine.events import Ask, Text
 from engine.geometry import Rect
 from engine.painter import BATCHES, FINE, TECHNIQUES, PainterSpec
@@ -49,6 +51,33 @@ def test_each_round_begins_further_on_and_is_compared_with_the_stock_call_of_its
     assert ours["ms"] == 15 and ours["typing_ms"] == 15
     _, ours = told_of(rounds, in_turns=False)
     assert ours["spread"] == [7.5, 15], "in what order they came is not known, so the whole of it counts"
+
+
+def test_as_many_as_can_be_held_take_turns_and_the_stock_call_with_all_of_them() -> None:
+    played, held, most = list[str](), list[str](), list[int]()
+
+    class Noted:
+        def __init__(self, name: str) -> None:
+            self._name = name
+            held.append(name)
+            most.append(len(held))
+
+        def warm(self, _: bool) -> None:
+            """Nothing to pay beforehand."""
+
+        def play(self, _: bool) -> Times:
+            played.append(self._name)
+            speed = 1.0 if len(played) <= 6 else 3.0  # the machine, in the second group
+            return Times([speed * (100.0 if self._name == STOCK else 10.0)], [10.0])
+
+        def __del__(self) -> None:
+            held.remove(self._name)
+
+    names = [STOCK, OURS, "a", "b"]
+    rows = _in_groups({name: partial(cast("Any", Noted), name) for name in names}, 3, 2, quick=True)
+    assert played == [STOCK, OURS, "a", OURS, "a", STOCK, STOCK, "b", "b", STOCK]
+    assert [row["name"] for row in rows] == names and [row["gain"] for row in rows] == [1, 10, 10, 10]
+    assert max(most) == 3 and not held
 
 
 def test_without_fine_crops_a_cpu_paints_a_few_sizes(tmp_path: Path) -> None:
