@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from time import monotonic
@@ -46,20 +45,19 @@ class Freed:
         """If it is time for it: call it where a few milliseconds are not missed."""
         if not self.due:
             self._last = monotonic()
-            _trim()(0)
+            _glibc("malloc_trim")(0)
 
 
 def shape(heap: Heap) -> None:
     """Have this process keep what it frees like that from now on; `Freed` gives back what is kept."""
-    with suppress(AttributeError, OSError, TypeError):  # as below
-        library = ctypes.CDLL(None)
-        library.mallopt(M_TRIM_THRESHOLD, heap.kept)
-        library.mallopt(M_MMAP_THRESHOLD, heap.largest)
+    _glibc("mallopt")(M_TRIM_THRESHOLD, heap.kept)
+    _glibc("mallopt")(M_MMAP_THRESHOLD, heap.largest)
 
 
-@lru_cache(maxsize=1)
-def _trim() -> Callable[[int], object]:
+@lru_cache
+def _glibc(name: str) -> Callable[..., object]:
+    """A function of the C library; one that does nothing where there is none of the name: another C library, Windows."""
     try:
-        return ctypes.CDLL(None).malloc_trim  # type: ignore[no-any-return]
-    except (AttributeError, OSError, TypeError):  # another C library; Windows
-        return lambda _: None
+        return getattr(ctypes.CDLL(None), name)  # type: ignore[no-any-return]
+    except (AttributeError, OSError, TypeError):
+        return lambda *_: None

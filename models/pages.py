@@ -20,7 +20,7 @@ def in_pages(pixels: np.ndarray) -> np.ndarray:
     """
     if isinstance(pixels.base, mmap.mmap):
         return pixels
-    kept: np.ndarray = np.ndarray(pixels.shape, pixels.dtype, mmap.mmap(-1, max(pixels.nbytes, 1), **PRIVATE))
+    kept: np.ndarray = np.ndarray(pixels.shape, pixels.dtype, mmap.mmap(-1, pixels.nbytes, **PRIVATE))
     kept[...] = pixels
     kept.flags.writeable = False
     return kept

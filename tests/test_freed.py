@@ -27,7 +27,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 def test_freed_memory_goes_back_now_and_then_and_nowhere_else_than_with_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
     trimmed: list[int] = []
-    monkeypatch.setattr(freed, "_trim", lambda: trimmed.append)
+    monkeypatch.setattr(freed, "_glibc", lambda _: trimmed.append)
     seldom = Freed()
     seldom.give_back()
     assert not trimmed and 0 < seldom.due <= freed.EVERY_S  # it is too early
@@ -36,14 +36,14 @@ def test_freed_memory_goes_back_now_and_then_and_nowhere_else_than_with_glibc(mo
     often.give_back()
     assert trimmed == [0, 0] and often.due == 0
     monkeypatch.undo()
-    freed._trim.cache_clear()
+    freed._glibc.cache_clear()
     monkeypatch.setattr(freed.ctypes, "CDLL", lambda _: object())
     Freed(every=0.0).give_back()
     shape(PAINTERS)
-    freed._trim.cache_clear()
+    freed._glibc.cache_clear()
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="nothing else is told how to keep what is freed")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told what to keep of what is freed; elsewhere the system decides")
 @pytest.mark.parametrize(("heap", "anew"), [(PAINTERS, False), (WINDOWS, True)], ids=["painter", "window"])
 def test_a_painter_keeps_what_it_frees_for_the_next_paint_and_a_window_does_not(heap: Heap, anew: bool) -> None:
     """By how many pages the system had to give, the last time."""

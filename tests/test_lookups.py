@@ -57,11 +57,11 @@ def test_of_what_is_known_of_the_user_a_guide_is_painted_by_the_look_alone() -> 
 
 def test_large_patches_do_not_push_small_ones_out() -> None:
     cache = PatchCache(2.0)
-    small, large = np.zeros((64, 64, 3), np.uint8), np.zeros((256, 256, 3), np.uint8)
+    small, large = np.full((64, 64, 3), 1, np.uint8), np.full((256, 256, 3), 2, np.uint8)
     cache.put((Rect(0, 0, 64, 64), 0), small)
     for i in range(20):
         cache.put((Rect(0, 0, 256, 256), i), large)
-    assert cache.get((Rect(0, 0, 64, 64), 0)) is not None and cache.get((Rect(0, 0, 256, 256), 19)) is not None
+    assert np.array_equal(cache.get((Rect(0, 0, 64, 64), 0)), small) and np.array_equal(cache.get((Rect(0, 0, 256, 256), 19)), large)  # type: ignore[arg-type]
     assert cache.get((Rect(0, 0, 256, 256), 0)) is None and cache.lookups() == (3, 2)
     cache.put(None, small)
     cache.clear()
