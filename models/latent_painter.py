@@ -233,7 +233,7 @@ class LatentPainter:
         """Let the denoiser answer the request's events in their order; patches for all that is different in the end."""
         whole, first = self._bounds, self._pixels[0].clone()
         for step in (step for step in steps_of(request) if not step.past):
-            one = replace(request, context=step.context, pointer=step.pointer)
+            one = replace(request, context=step.context, pointer=step.pointer, buttons=step.buttons)
             recalled = self._memory.recall(whole) if self._memory is not None else None
             ((pixels, _),) = self._painted([whole], one, self._embed(step.context), recalled)
             after = self._ferry.up(pixels).permute(2, 0, 1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
-from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait, Wheel
+from engine.events import Ask, Click, Down, Event, Key, Move, Text, Up, Wait, Wheel
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.painter import PaintRequest
@@ -219,6 +219,25 @@ def test_letters_of_a_long_request_are_all_written_however_far_back_they_lie() -
     dream.answer(request)
     box, truth = editor(desktop).rect.inset(6, 6, 13, 6), shown(desktop)
     assert (dream.guide[0][box.slices] == truth[:3, *box.slices].permute(1, 2, 0).numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("events", "after", "held"),
+    [
+        ([Down(1.0, "left", 40, 40), Up(1.1, "left", 40, 40)], (), [("left",), ()]),
+        ([Click(1.0, "Notes")], (), [("left",), ()]),
+        ([Move(1.0, 9, 9), Down(1.1, "left", 9, 9), Move(1.2, 30, 9)], ("left",), [(), ("left",), ("left",)]),
+        ([Up(1.0, "right", 9, 9), Text(1.1, "ab")], ("left",), [("left",)] * 3),
+        ([Down(1.0, "right", 9, 9), Up(1.1, "left", 9, 9)], ("right",), [("left", "right"), ("right",)]),
+    ],
+)
+def test_each_step_of_a_request_has_the_buttons_that_were_down_then(
+    events: list[Event], after: tuple[str, ...], held: list[tuple[str, ...]]
+) -> None:
+    """A press and its release often come in one request: a painter that was busy takes both."""
+    asleep = notes("").features()
+    steps = list(steps_of(PaintRequest(1, tuple(events), (), None, None, asleep, (9, 9), after)))
+    assert [tuple(sorted(step.buttons)) for step in steps] == held
 
 
 @pytest.mark.parametrize("size", [13, 16])
