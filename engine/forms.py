@@ -44,7 +44,7 @@ def touches_corner(rect: Rect, whole: Rect, shape: str) -> bool:
     return not beside and (rect.y < whole.y + off or rect.y + rect.h > whole.y + whole.h - off)
 
 
-@lru_cache(maxsize=256)  # some kilobytes each
+@lru_cache(maxsize=64)  # some kilobytes each
 def corners(shape: str, w: int, h: int, stride: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The pixels of all four corners of a shape of w x h pixels, (n,) each: x and y from its left top corner, where they are
     in a flat frame of `stride` pixels a row, and what is told of each, see `told_of`. Read only."""
@@ -60,7 +60,7 @@ def corners(shape: str, w: int, h: int, stride: int) -> tuple[np.ndarray, np.nda
     return found
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def bevels(whole: Rect) -> tuple[tuple[Rect, int], ...]:
     """The strips along the inside of a raised shape's edges, each from corner to corner: LIT above and on the left, then, over
     it, SHADED on the other sides."""

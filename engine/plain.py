@@ -191,7 +191,7 @@ def _mixed(base: np.ndarray, colour: np.ndarray, coverage: np.ndarray) -> np.nda
     return np.asarray((base * 255 + (colour - base) * coverage + 127) // 255)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _mixtures(paper: bytes, colour: bytes) -> np.ndarray:
     """The mixture of two colours of 3 bytes for every coverage: uint8 (256, 3). Read only."""
     base, ink = (np.frombuffer(told, np.uint8).astype(np.int32) for told in (paper, colour))

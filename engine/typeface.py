@@ -89,13 +89,13 @@ def advance(face: Face, char: str) -> int:
     return glyph(face, char).advance
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def width(face: Face, text: str) -> int:
     """Pixels from the first pen position to the last."""
     return sum(advance(face, char) for char in text)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def offsets(face: Face, text: str) -> tuple[int, ...]:
     """Pen position before each character and after the last: len(text) + 1 numbers."""
     return tuple(accumulate((advance(face, char) for char in text), initial=0))
@@ -127,7 +127,7 @@ def wrap(face: Face, text: str, room: int) -> list[str]:
 MARGIN = 3  # glyphs may reach this far left and right of their line
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)  # what a few pages show: more would go on filling for hours
 def line(face: Face, text: str) -> np.ndarray:
     """Coverage of one line: uint8 (line_height, width + 2 * MARGIN); the pen starts at column MARGIN. Read only."""
     height = line_height(face)
