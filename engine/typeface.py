@@ -50,7 +50,7 @@ def font_folder() -> Path:
     return Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)  # each maps its file anew, and holds all of it that its glyphs lie in; a quarter of a millisecond to open again
 def _font(face: Face) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(font_folder() / FILES[face.weight], face.size, layout_engine=ImageFont.Layout.BASIC)
 
