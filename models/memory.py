@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -84,6 +85,29 @@ class PictureMemory:
             torch.where(down, stack[level - 1], stack[level], out=stack[level])
         torch.where(down, before, stack[0], out=stack[0])
         self._held[cells] = (held + new.to(torch.int8) - back.to(torch.int8)).clamp(0, DEPTH)
+
+
+class Remembering:
+    """What a painter would remember along a session, whose frames are uint8 (H, W, 3); ground: what it began with."""
+
+    def __init__(self, ground: np.ndarray) -> None:
+        height, width = ground.shape[:2]
+        self._bounds = Rect(0, 0, width, height)
+        self._memory = PictureMemory((width, height))
+        self._memory.ground(self._bounds, _planes(ground))
+
+    def recalled(self) -> tuple[np.ndarray, np.ndarray]:
+        """Latest and ground, uint8 (2, H, W, 3), and where each is known, bool (2, H, W)."""
+        recalled = self._memory.recall(self._bounds)
+        return recalled.pixels.permute(0, 2, 3, 1).numpy(), wide(recalled.known).numpy()
+
+    def follow(self, before: np.ndarray, after: np.ndarray) -> None:
+        """One frame became another."""
+        self._memory.replace(self._bounds, _planes(before), _planes(after))
+
+
+def _planes(frame: np.ndarray) -> Tensor:
+    return torch.from_numpy(frame).permute(2, 0, 1)
 
 
 def _cells(rect: Rect) -> tuple[slice, slice]:

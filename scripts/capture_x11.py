@@ -21,11 +21,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import numpy as np  # noqa: E402
 from PIL import Image, ImageGrab  # noqa: E402
 
 from engine.errors import InputError, PixelOSError  # noqa: E402
 from engine.events import Down, Event, Key, Move, Text, Up, Wheel, as_record, from_record  # noqa: E402
 from engine.geometry import Rect  # noqa: E402
+from models.datasets.recording_source import nearest_preset  # noqa: E402
 
 BUTTONS = {"left": "1", "middle": "2", "right": "3"}
 KEYS = {
@@ -98,26 +100,29 @@ class X11Window:
         return told.stdout
 
 
-def capture(window: X11Window, events: Iterable[Event], out: Path) -> int:
-    """Let the events happen one by one; write a frame after each, and the log. How many frames there are."""
+def capture(window: X11Window, events: Iterable[Event], out: Path) -> tuple[int, str]:
+    """Let the events happen one by one; write a frame after each, and the log. How many frames there are, and the named style that
+    they are nearest to: they are learned in it."""
     if out.exists() and any(out.iterdir()):
         raise InputError(f"--out {out} is not empty; give a new folder")
     (out / "frames").mkdir(parents=True, exist_ok=True)
-    header = {"pixelos_recording": 1, "size": [window.rect.w, window.rect.h]}
     began = time.monotonic()
+    first = window.settled()
+    style = nearest_preset(np.asarray(first))
+    header = {"pixelos_recording": 1, "size": [window.rect.w, window.rect.h], "style": style}
     frames = 0
     with open(out / "events.jsonl", "x", encoding="utf-8") as log:
         log.write(json.dumps(header) + "\n")
         for event in (None, *events):
             if event is not None:
                 window.do(event)
-            window.settled().save(out / "frames" / f"{frames:06d}.png")
+            (first if event is None else window.settled()).save(out / "frames" / f"{frames:06d}.png")
             t = round(time.monotonic() - began, 3)
             told = [] if event is None else [{**as_record(event), "t": t}]
             log.write(json.dumps({"frame": frames, "t": t, "events": told}, ensure_ascii=False) + "\n")
             log.flush()
             frames += 1
-    return frames
+    return frames, style
 
 
 def read_events(path: Path) -> Iterator[Event]:
@@ -141,11 +146,11 @@ def main() -> int:
     parser.add_argument("--display", default=os.environ.get("DISPLAY", ":0"))
     given = parser.parse_args()
     try:
-        frames = capture(X11Window(given.window, given.display), read_events(given.events), given.out)
+        frames, style = capture(X11Window(given.window, given.display), read_events(given.events), given.out)
     except (PixelOSError, OSError, ValueError) as error:
         print(f"capture: {error}", file=sys.stderr)
         return getattr(error, "exit_code", 2)
-    print(f"{frames} frames are in {given.out}")
+    print(f"{frames} frames are in {given.out}; the named style nearest to them is {style}: they are learned in it, and --style {style} goes on in it")
     return 0
 
 

@@ -66,8 +66,10 @@ def recording(folder: Path, header: dict[str, Any] = HEADER, lines: list[Any] = 
 
 def test_frames_come_with_the_events_that_led_to_them(tmp_path: Path) -> None:
     source = RecordingSource(recording(tmp_path / "mine"))
-    shots = source(np.random.default_rng(0))
-    assert [int(shot.changed.any(0).argmax()) for shot in shots] == [0, 20, 60]  # frame 2 is as frame 1: left out
+    given = source(np.random.default_rng(0))
+    shots, still = ([shot for shot in given if shot.changed.any() == changed] for changed in (True, False))
+    assert [int(shot.changed.any(0).argmax()) for shot in shots] == [0, 20, 60]
+    assert [int(shot.changed.sum()) for shot in still] == [0]  # frame 2 is as frame 1: that nothing came of it is learned too
     assert all(shot.size == (320, 256) == (shot.frame.shape[1], shot.frame.shape[0]) for shot in shots)
     assert not any(shot.guided or shot.guide.any() or shot.ink.any() for shot in shots)
     assert all(shot.explained and shot.slow.shape == (SLOW_SIZE,) and shot.recent.shape == (RECENT_SIZE,) for shot in shots)
@@ -76,7 +78,24 @@ def test_frames_come_with_the_events_that_led_to_them(tmp_path: Path) -> None:
     assert down.recent[:EVENT_SIZE][1] == 1  # a press
     assert not tick.recent[: EVENT_SIZE - 10].any() and tick.recent[EVENT_SIZE - 10 : EVENT_SIZE].all()
     assert text.recent[:EVENT_SIZE][5] == text.recent[EVENT_SIZE : 2 * EVENT_SIZE][5] == 1 and text.buttons == ()
-    assert (text.memory[1] == source(np.random.default_rng(1))[0].before).all() and text.known[1].all()
+
+
+def test_a_shot_remembers_what_a_dream_would_that_woke_some_frames_before(tmp_path: Path) -> None:
+    folder = recording(tmp_path / "mine", lines=[*LINES, *({"frame": number, "t": float(number)} for number in range(7, 40))])
+    for number in range(7, 40):
+        Image.new("RGB", (300, 210), (number, 0, 0)).save(folder / "frames" / f"{number:06d}.png")
+    source, woken = RecordingSource(folder), set[bool]()
+    for seed in range(60):
+        first, *others = (shot for shot in source(np.random.default_rng(seed)) if shot.changed.any())
+        assert first.known[1].all()  # the frame that it woke with
+        at_once = bool((first.memory[1] == first.before).all())
+        assert first.known[0].any() == (not at_once)
+        woken.add(at_once)
+        for before, shot in zip((first, *others), others, strict=False):
+            assert (shot.memory[1] == first.memory[1]).all()
+            again = shot.known[0] & before.changed
+            assert again.any() and (shot.memory[0][again] == before.before[again]).all()
+    assert woken == {True, False}
 
 
 def test_sizes_off_the_grid_are_filled_up_and_huge_ones_cut() -> None:
@@ -91,7 +110,7 @@ def test_sizes_off_the_grid_are_filled_up_and_huge_ones_cut() -> None:
 def test_the_style_is_the_one_named_or_the_nearest(tmp_path: Path) -> None:
     named = RecordingSource(recording(tmp_path / "named", {**HEADER, "style": "terminal"}))
     assert named.style == from_words("terminal")[0]
-    assert nearest_preset(np.full((64, 64, 3), 8, np.uint8)).dark
+    assert from_words(nearest_preset(np.full((64, 64, 3), 8, np.uint8)))[0].dark
     assert not RecordingSource(recording(tmp_path / "white")).style.dark
 
 
@@ -152,10 +171,11 @@ def test_a_program_that_nobody_here_wrote_is_recorded_and_learned(calculator: X1
     (tmp_path / "clicks.jsonl").write_text("\n".join(map(json.dumps, [*CLICKS, {"type": "text", "text": "42"}])))
     events = list(read_events(tmp_path / "clicks.jsonl"))
     assert events[-2:] == [Text(0.0, "4"), Text(0.0, "2")]
-    frames = capture(calculator, events, tmp_path / "recording")
+    frames, style = capture(calculator, events, tmp_path / "recording")
     assert frames == len(events) + 1
 
     source = RecordingSource(tmp_path / "recording")
+    assert source.style == from_words(style)[0]
     shots = source(np.random.default_rng(0))
     assert all(length % SIZE_STEP == 0 for length in source.size)
     assert len(shots) >= 6, "the program answered hardly any event"

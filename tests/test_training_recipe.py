@@ -17,6 +17,7 @@ from benchmarks.easel import Easel
 from engine.desktop.desktop import Desktop
 from engine.errors import InputError
 from engine.events import Ask
+from engine.geometry import SMALLEST_SIZE
 from engine.painter import PainterSpec
 from models.catalog import BUNDLED, open_painter
 from models.datasets.recording_source import RecordingSource
@@ -26,7 +27,7 @@ from models.loading import load_bundled
 from models.training import dream_book, dream_looks, heldout, lessons, looks
 from models.training import dreams as training_dreams
 from models.training import run as run_module
-from models.training.config import CHECKPOINT, RECIPE, TrainConfig, begun_with, usual_guide_dropped
+from models.training.config import CHECKPOINT, RECIPE, TrainConfig, begun_with, budgets, usual_guide_dropped
 from models.training.dreams import Moment, dreams
 from models.training.heldout import HeldOut, held_out
 from models.training.networks import Networks
@@ -244,6 +245,16 @@ def test_beside_a_dreamer_a_guide_is_always_given(tmp_path: Path) -> None:
     plain.mkdir()
     for data, init, share in (("synthetic", BUNDLED, 0.0), ("synthetic", plain, 0.9), ("synthetic", None, 0.9), (f"screens,{other}", BUNDLED, 0.9)):
         assert usual_guide_dropped(TrainConfig(tmp_path / "out", data=data, init=init)) == share
+
+
+def test_what_is_to_answer_events_itself_learns_from_crops_that_show_far_around_them(tmp_path: Path) -> None:
+    mine = f"synthetic:0.3,{recording(tmp_path / 'mine')}"
+    for name, usual in budgets("painter", "synthetic").items():
+        wide = budgets("painter", mine)[name]
+        side, usual_side = (one.get("side", TrainConfig.side) for one in (wide, usual))
+        assert usual_side == 64 and side == min(SMALLEST_SIZE)
+        assert 0.9 < wide["crops"] * side**2 / (usual["crops"] * usual_side**2) < 1.2, "an update sees as much as any"
+    assert budgets("lora", mine) == budgets("lora", "synthetic")
 
 
 def test_what_no_recipe_can_be_is_refused(tmp_path: Path) -> None:

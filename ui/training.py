@@ -35,7 +35,7 @@ def train_to(
     from models.catalog import look_at, resolve
     from models.training.config import SHAPES, TrainConfig, check, usual_guide_dropped
 
-    usual = _budgets(part, budget)
+    usual = _budgets(part, said["data"] or settings.get("data", TrainConfig.data), budget)
     said |= {name: _counts(name, said[name], such) for name, (_, such) in SHAPES.items()}
     told = {"seed": choice.seed, "device": choice.device, "style": choice.style, **said, "init": resolve(init, str(choice.folder())) if init else None}
     settings |= usual[budget] if budget else {}
@@ -64,6 +64,7 @@ def recipe_there(out: Path) -> bool:
 def recipe_to(choice: Choice, out: Path, name: str | None, resume: bool, budget: str | None, said: dict[str, Any]) -> None:
     """Follow a recipe into `out`; one that is taken up again is as it was begun, but for what is said anew. said: as of `train_to`. Raises
     InputError."""
+    from models.training.config import TrainConfig
     from models.training.recipe import follow, recipe_begun, recipe_of
 
     for option, value in said.items():
@@ -72,7 +73,7 @@ def recipe_to(choice: Choice, out: Path, name: str | None, resume: bool, budget:
     device = _meant(choice)
     if os.environ.get("WORLD_SIZE", "1") != "1":
         raise InputError("a recipe is followed by one process; with several, give its runs one after the other, as docs/training.md has them")
-    usual = _budgets("painter", budget)
+    usual = _budgets("painter", TrainConfig.data, budget)
     recipe = recipe_begun(out) if resume else recipe_of(name or "", {})
     if name not in (None, recipe.name):
         raise InputError(f"{out} holds the recipe {recipe.name}, not {name}; leave --recipe out, or give another --out")
@@ -98,11 +99,11 @@ def _meant(choice: Choice, part: str = "painter") -> str:
     return device
 
 
-def _budgets(part: str, budget: str | None) -> dict[str, dict[str, Any]]:
+def _budgets(part: str, data: str, budget: str | None) -> dict[str, dict[str, Any]]:
     """Those of a part, if the one that is named is among them. Raises InputError."""
     from models.training.config import budgets
 
-    usual = budgets(part)
+    usual = budgets(part, data)
     if budget is not None and budget not in usual:
         raise InputError(f"--budget {budget!r} is not known; use one of {', '.join(usual)}")
     return usual

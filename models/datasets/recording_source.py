@@ -1,4 +1,8 @@
-"""A recording of any program as a source: consecutive frames, the events between them, and no guide."""
+"""A recording of any program as a source: consecutive frames, the events between them, and no guide.
+
+Each shot is of a dream that woke with one of the recording's frames some while before, as a user's does: what such a dream would remember by then, it
+remembers. What nothing came of is learned too, now and then: a pointer on its way over a screen is most of what a painter is asked.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,15 @@ from engine.geometry import LARGEST_SIZE, SIZE_STEP, SMALLEST_SIZE
 from engine.legibility import INKS
 from engine.painter import ContextFeatures
 from engine.style_words import from_words
-from engine.styles import PRESETS, Style
+from engine.styles import PRESETS
 from engine.theme import Role
 from models.datasets.reader import read_picture
 from models.datasets.recording import Moment, Recording, read_recording
-from models.synthetic.shots import Shot, ground_memory
+from models.synthetic.shots import Shot
 
 SHOTS = 10  # given a time, as many as the synthetic source gives
+AWAKE = 24  # frames that a dream may have gone on for before the first of them
+STILL = 3  # of the frames that were as before, beside them
 TEXT_SIZE = 13  # what the context says where nobody knows
 NOON = 12
 _GROUNDS = [role for role in Role if role not in INKS]  # the colours that cover most of a screen
@@ -30,7 +36,7 @@ _GROUNDS = [role for role in Role if role not in INKS]  # the colours that cover
 class RecordingSource:
     """Shots of a recording's frames, each with the frame before it and the events between.
 
-    Frames that look like the one before are left out, so are those with more events than the context remembers. Sizes
+    Frames with more events than the context remembers are left out. Sizes
     off the painters' grid are filled up at the right and the bottom with the last column and row; larger ones than
     painters paint are cut there. Raises InputError where the folder is no sound recording.
     """
@@ -39,27 +45,41 @@ class RecordingSource:
         self.recording = read_recording(folder)
         self.size = painted_size(self.recording.size)
         first = self._frame(self.recording.moments[0])
-        self._first = first
-        self.style = self.recording.style or nearest_preset(first)
+        self.style = self.recording.style or from_words(nearest_preset(first))[0]
         self.slow = slow_features(self.style, TEXT_SIZE, np.zeros((2, APP_SLOTS), np.float32), NOON)
         self._told = _told(self.recording, self.size)
-        self._pairs = self._changes()
-        if not self._pairs:
+        self._changed = self._changes(first)
+        self._explained = [sum(len(atoms(event, (0, 0))) for event in moment.events) <= RECENT for moment in self.recording.moments]
+        self._answers = [i for i in sorted(self._changed) if self._explained[i]]
+        if not self._answers:
             raise InputError(f"no frame of {folder} differs from the one before it; record a session in which things happen")
 
     def __call__(self, rng: np.random.Generator) -> list[Shot]:
-        """Up to SHOTS consecutive shots, from a random place on."""
-        first = int(rng.integers(max(len(self._pairs) - SHOTS, 0) + 1))
-        return [self._shot(i) for i in self._pairs[first : first + SHOTS]]
+        """Shots in their order, from a random place on: up to SHOTS after which the screen was another, and up to STILL more between them."""
+        from models.memory import Remembering  # needs torch, which reading a recording does not
 
-    def _shot(self, i: int) -> Shot:
-        moments = self.recording.moments
+        first = int(rng.integers(max(len(self._answers) - SHOTS, 0) + 1))
+        answers = self._answers[first : first + SHOTS]
+        woke = max(answers[0] - 1 - int(rng.integers(AWAKE)), 0)
+        still = [i for i in range(max(woke, 1), answers[-1]) if i not in self._changed and self._explained[i]]
+        wanted = {*answers, *rng.permutation(still)[:STILL].tolist()}
+        frame, shots = self._frame(self.recording.moments[woke]), list[Shot]()
+        remembering = Remembering(frame)
+        for i in sorted({*wanted, *(i for i in self._changed if woke < i < answers[-1])}):
+            before = frame
+            if i in self._changed:
+                frame = self._frame(self.recording.moments[i])
+            if i in wanted:
+                shots.append(self._shot(i, before, frame, *remembering.recalled()))
+            remembering.follow(before, frame)
+        return shots
+
+    def _shot(self, i: int, before: np.ndarray, frame: np.ndarray, memory: np.ndarray, known: np.ndarray) -> Shot:
         recent, pointer, buttons = self._told[i]
         nothing = np.zeros((self.size[1], self.size[0]), np.uint8)
-        memory, known = ground_memory(self._first, self.size)
         return Shot(
-            size=self.size, frame=self._frame(moments[i]), before=self._frame(moments[i - 1]),
-            guide=np.zeros_like(self._first), verbatim=nothing, ink=nothing, shaped=nothing > 0,
+            size=self.size, frame=frame, before=before,
+            guide=np.zeros_like(frame), verbatim=nothing, ink=nothing, shaped=nothing > 0,
             forms=np.zeros((*nothing.shape, 4), np.uint8), slow=self.slow,
             recent=recent, pointer=pointer, memory=memory, known=known,
             buttons=buttons, explained=True, guided=False,
@@ -75,15 +95,13 @@ class RecordingSource:
             )
         return filled_up(pixels, self.size)
 
-    def _changes(self) -> list[int]:
-        """The frames to learn from."""
-        moments, found = self.recording.moments, []
-        last = self._first
-        for i in range(1, len(moments)):
-            frame = self._frame(moments[i])
-            fits = sum(len(atoms(event, (0, 0))) for event in moments[i].events) <= RECENT
-            if fits and (frame != last).any():
-                found.append(i)
+    def _changes(self, first: np.ndarray) -> set[int]:
+        """The frames that are not as the one before them."""
+        found, last = set[int](), first
+        for i, moment in enumerate(self.recording.moments[1:], 1):
+            frame = self._frame(moment)
+            if (frame != last).any():
+                found.add(i)
             last = frame
         return found
 
@@ -97,19 +115,19 @@ def painted_size(size: tuple[int, int]) -> tuple[int, int]:
     return width, height
 
 
-def nearest_preset(frame: np.ndarray) -> Style:
-    """The named style whose grounds are nearest to the frame's most frequent colours."""
+def nearest_preset(frame: np.ndarray) -> str:
+    """The name of the style whose grounds are nearest to the frame's most frequent colours."""
     few = Image.fromarray(frame).quantize(8)
     weights = np.bincount(np.asarray(few).ravel(), minlength=8).astype(np.float32)
     colours = np.array((few.getpalette() or [])[:24], np.float32).reshape(-1, 3)
     weights = weights[: len(colours)]
 
-    def distance(style: Style) -> float:
-        palette = style.palette().astype(np.float32)[_GROUNDS]
+    def distance(name: str) -> float:
+        palette = from_words(name)[0].palette().astype(np.float32)[_GROUNDS]
         away = np.linalg.norm(colours[:, None] - palette[None], axis=-1).min(1)
         return float((weights * away).sum())
 
-    return min((from_words(name)[0] for name in PRESETS), key=distance)
+    return min(PRESETS, key=distance)
 
 
 Told = tuple[np.ndarray, tuple[int, int], tuple[str, ...]]

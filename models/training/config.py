@@ -69,10 +69,17 @@ LORA_BUDGETS: dict[str, dict[str, Any]] = {  # of a LoRA: larger crops, as a pro
     "gpu": {"updates": 2000, "crops": 4, "side": 256, "pool": 240, "rate": 1e-4, "lanes": 4, "prefetch": True, "look_every": 250},
 }
 
+ANSWERING: dict[str, dict[str, Any]] = {  # of a painter that is to answer events itself: as many pixels, in crops that show far around an event, as whole frames will
+    "cpu": {**BUDGETS["cpu"], "crops": 4, "side": 192},
+    "gpu": {**BUDGETS["gpu"], "crops": 28, "side": 192},
+}
 
-def budgets(part: str) -> dict[str, dict[str, Any]]:
-    """By name, what a part is usually given."""
-    return LORA_BUDGETS if part == "lora" else BUDGETS
+
+def budgets(part: str, data: str) -> dict[str, dict[str, Any]]:
+    """By name, what a part is usually given that learns from this."""
+    from models.datasets.source import has_recordings  # which takes a while to take in
+
+    return LORA_BUDGETS if part == "lora" else ANSWERING if has_recordings(data) else BUDGETS
 
 
 def check(config: TrainConfig) -> TrainConfig:

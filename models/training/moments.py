@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from engine.desktop.desktop import Desktop
 from engine.events import Ask, Event
-from engine.geometry import Rect
 from engine.style_words import in_words
 from engine.styles import Style
 from models.datasets.states import lived
-from models.memory import PictureMemory, wide
+from models.memory import Remembering
 from models.synthetic.random_styles import random_style
 from models.synthetic.renderer import StyledRenderer
 from models.synthetic.sessions import User, emptied, random_desktop
@@ -54,14 +51,12 @@ class _Session:
         self.style: Style = random_style(rng)
         self.desktop.prefer("style", in_words(self.style))
         self.renderer = StyledRenderer(self.style, size)
-        self.bounds = Rect(0, 0, *size)
         if rng.random() < 0.3:
             self.desktop.handle(Ask(self.desktop.t + 0.5, str(rng.choice(["notes", *self.desktop.documents.names()]))))
         self.frame = self.renderer.render(self.desktop.items)
-        self.memory = PictureMemory(size)
         bare = Desktop(size, self.desktop.documents, state={"t": self.desktop.t})
         ground = self.renderer.render(bare.items) if rng.random() < 0.8 else self.frame
-        self.memory.ground(self.bounds, _tensor(ground))
+        self.memory = Remembering(ground)
 
     def live(self, events: Iterable[Event]) -> Iterator[Shot]:
         """Let the events happen; a shot for each of them, and for each tick, that changed the screen."""
@@ -69,14 +64,8 @@ class _Session:
             before, self.frame = self.frame, self.renderer.render(state.items)
             if (before == self.frame).all():
                 continue
-            recalled = self.memory.recall(self.bounds)
             yield shot_of(
-                state.items, self.style, self.frame, before, state.slow, state.recent, state.pointer,
-                recalled.pixels.permute(0, 2, 3, 1).numpy(), wide(recalled.known).numpy(),
+                state.items, self.style, self.frame, before, state.slow, state.recent, state.pointer, *self.memory.recalled(),
                 buttons=state.buttons, explained=True,
             )  # fmt: skip
-            self.memory.replace(self.bounds, _tensor(before), _tensor(self.frame))
-
-
-def _tensor(frame: np.ndarray) -> Tensor:
-    return torch.from_numpy(frame).permute(2, 0, 1)
+            self.memory.follow(before, self.frame)
