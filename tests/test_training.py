@@ -372,14 +372,16 @@ def test_what_a_run_was_begun_with_is_remembered(source: str, tmp_path: Path) ->
 _DRIVER = """
 import sys
 from models.training import heldout, lessons
-from models.training.config import BUDGETS
+from models.training.config import ANSWERING, BUDGETS
 from models.training.networks import Networks
 from tests.checkpoints import tiny_networks
 from ui import cli
 if __name__ == "__main__":
     lessons.networks_from = lambda init, blocks: Networks(*tiny_networks(1))
     heldout.PRESETS = {"light": heldout.PRESETS["light"]}
-    BUDGETS["cpu"].update(crops=2, side=32, pool=10, save_every=5)
+    BUDGETS["cpu"].update(pool=10, save_every=5)
+    for usual in (BUDGETS["cpu"], ANSWERING["cpu"]):
+        usual.update(crops=2, side=32)
     sys.exit(cli.status(sys.argv[1:]))
 """
 

@@ -69,9 +69,9 @@ LORA_BUDGETS: dict[str, dict[str, Any]] = {  # of a LoRA: larger crops, as a pro
     "gpu": {"updates": 2000, "crops": 4, "side": 256, "pool": 240, "rate": 1e-4, "lanes": 4, "prefetch": True, "look_every": 250},
 }
 
-ANSWERING: dict[str, dict[str, Any]] = {  # of a painter that is to answer events itself: as many pixels, in crops that show far around an event, as whole frames will
-    "cpu": {**BUDGETS["cpu"], "crops": 4, "side": 192},
-    "gpu": {**BUDGETS["gpu"], "crops": 28, "side": 192},
+ANSWERING: dict[str, dict[str, Any]] = {  # beside BUDGETS, of a painter that is to answer events itself: as many pixels, in crops that show far around an event
+    "cpu": {"crops": 4, "side": 192},
+    "gpu": {"crops": 28, "side": 192},
 }
 
 
@@ -79,7 +79,9 @@ def budgets(part: str, data: str) -> dict[str, dict[str, Any]]:
     """By name, what a part is usually given that learns from this."""
     from models.datasets.source import has_recordings  # which takes a while to take in
 
-    return LORA_BUDGETS if part == "lora" else ANSWERING if has_recordings(data) else BUDGETS
+    if part == "lora":
+        return LORA_BUDGETS
+    return {name: {**usual, **(ANSWERING[name] if has_recordings(data) else {})} for name, usual in BUDGETS.items()}
 
 
 def check(config: TrainConfig) -> TrainConfig:
