@@ -1,4 +1,4 @@
-"""What a style may do to the shapes that the guide draws square and flat: round their corners, raise their edges.
+"""What a style may do to the shapes that the guide draws square and flat: round their corners, raise their edges, throw their shadow.
 
 `Guide.forms` tells it pixel by pixel; which pixels those are of a shape stands here.
 """
@@ -15,10 +15,18 @@ from engine.theme import ROUNDNESS, ROUNDS, wanted_radius
 
 SIDE = math.ceil(ROUNDS)  # pixels of the largest corner that may be round
 ROLE, BESIDE = 31, 5  # of all but the first of `Guide.forms`: the bits of the role, and how many they are; what else it says is above them
-LIT, SHADED = 1 << BESIDE, 2 << BESIDE  # of the fourth
+LIT, SHADED, CAST = 1 << BESIDE, 2 << BESIDE, 4 << BESIDE  # of the fourth
 CAPPED = 8  # of the third: a corner of fewer pixels is told
+FLOATING = ("window", "menu")  # what throws a shadow or a glow on all that lies below
+REACH = 8  # pixels that these fall beyond it
 SHAPES = tuple(ROUNDNESS)  # of the second: by number
 OWN = 255 | (255 - ROLE) << 8 | (255 - ROLE) << 16  # of all four as one number, the bits that only the corner itself decides
+
+
+def cast(forms: np.ndarray, whole: Rect, inside: Rect) -> None:
+    """Say in forms, uint8 (H, W, 4), where a shadow or glow of what stands in `whole` may fall, and none of what lies below it; only `inside`."""
+    forms[whole.grow(REACH).meet(inside).slices][..., 3] |= CAST
+    forms[whole.meet(inside).slices][..., 3] &= 255 - CAST
 
 
 @lru_cache(maxsize=64)

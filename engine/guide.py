@@ -13,13 +13,14 @@ from copy import copy
 import numpy as np
 
 from engine.drawing import Fill, Glyphs, Group, Item, Outline, Picture, grouped
-from engine.forms import touches_corner
+from engine.forms import CAST, FLOATING, REACH, cast, touches_corner
 from engine.geometry import GRID, Rect, merge
 from engine.group_pictures import GroupPictures
 from engine.plain import Drawing
 from engine.theme import ROUNDNESS, Role
 
 KEPT = 4  # frames' worth of pixels that are kept of groups as they were drawn
+_LASTING = np.uint64(~(CAST << 24 | CAST << 56) & (2**64 - 1))  # of the forms of two pixels, the bits whose change is damage
 
 class Guide(Drawing):
     """pixels: uint8 (H, W, 3); ink, verbatim: uint8 (H, W). `size` is (width, height).
@@ -28,7 +29,8 @@ class Guide(Drawing):
     lies beneath, and above its bits which of SHAPES it is; the role of the shape's edge, and above its bits the corner's side
     in pixels if it is under CAPPED, for it can be no rounder. Zeros elsewhere. And
     of every pixel, what was filled last: 1 and its role, with LIT and SHADED where a style may light or shade it as the
-    edge of what is raised; 0 for a picture. A shape that is cut off has no edge there, which the pixels alone do not say.
+    edge of what is raised; 0 for a picture; and CAST where the shadow or glow of a window or menu above may fall, on a picture too. A shape that is cut off
+    has no edge there, and what throws a shadow looks like what does not: the pixels alone do not say it.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -39,11 +41,12 @@ class Guide(Drawing):
         self._before = Drawing(size)  # room for what a redraw finds; to ask the system for it each time takes longer
 
     def update(self, items: Sequence[Item]) -> tuple[Rect, ...]:
-        """Show `items`; returns the exact damage: grid cells in which any pixel or mask changed, as rects."""
+        """Show `items`; returns the exact damage: grid cells in which any pixel or mask changed, as rects. That a shadow may fall where none
+        fell is none of it: as far as those fall a painter of shadows grows all damage."""
         changed = _differing(self.items, tuple(items))
         self.items = tuple(items)
         groups, damage = grouped(self.items), list[Rect]()
-        for rect in merge(item.rect.meet(self.frame).snap() for item in changed):
+        for rect in merge(_reached(item).meet(self.frame).snap() for item in changed):
             damage += self._redraw(groups, rect)
         return merge(damage)
 
@@ -82,13 +85,16 @@ class Guide(Drawing):
             self.forms[at] = 0
             self.fill(rect, Role.WALLPAPER)
         for group in groups[lowest:]:
+            if group.fill and group.fill.shape in FLOATING:
+                cast(self.forms, group.fill.whole, rect)
             items = group.touching(rect)
             picture = self._pictures.of(group) if 2 * len(items) > len(group.items) else None
             if picture is not None:
                 self.lay(group, picture, rect)
             elif items:
                 self.draw(group, _seen(items, rect), rect)
-        changed = np.logical_or.reduce([_cells_apart(plane, before) for plane, before in planes])
+        *others, (forms, before_forms) = planes
+        changed = np.logical_or.reduce([_cells_apart(plane, before) for plane, before in others] + [_cells_apart(forms, before_forms, _LASTING)])
         return _rects_of_cells(changed, rect)
 
 
@@ -102,6 +108,11 @@ def _differing(old: Sequence[Item], new: Sequence[Item]) -> list[Item]:
     if [item for item in before if item not in gone] != [item for item in after if item not in come]:
         return [*old, *new]  # the order changed, too: what lies over what
     return [item for _, item in (*gone, *come)]
+
+
+def _reached(item: Item) -> Rect:
+    """Where drawing an item may change anything."""
+    return item.rect.join(item.whole.grow(REACH)) if isinstance(item, Fill) and item.shape in FLOATING else item.rect
 
 
 def _shared(a: Sequence[Item], b: Sequence[Item]) -> int:
@@ -143,10 +154,12 @@ def _seen(items: list[Item], rect: Rect) -> list[Item]:
     return items[first:]
 
 
-def _cells_apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The cells in which two uint8 (h, w) or (h, w, C) differ: bool (h / GRID, w / GRID). Eight bytes are compared at a time."""
+def _cells_apart(one: np.ndarray, other: np.ndarray, bits: np.uint64 | None = None) -> np.ndarray:
+    """The cells in which two uint8 (h, w) or (h, w, C) differ: bool (h / GRID, w / GRID). Eight bytes are compared at a time, or these `bits` of
+    them."""
     h, w = one.shape[:2]
-    apart = one.reshape(h, -1).view(np.uint64) != other.reshape(h, -1).view(np.uint64)
+    first, second = (plane.reshape(h, -1).view(np.uint64) for plane in (one, other))
+    apart = first != second if bits is None else (first ^ second) & bits != 0
     return apart.reshape(h // GRID, GRID, -1).any(1).reshape(h // GRID, w // GRID, -1).any(2)
 
 

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.forms import CAST
 from engine.materials import BASE, SLOPE
 from engine.theme import NEUTRAL
 from models.configured import Configured, kept
@@ -119,7 +120,7 @@ class Denoiser(UNet, Configured):
     and then no pick stands for the colour it is named after. The neutral colours are given with it. corners: 1 where it
     rounds the corners that the guide draws square, how much it reads from the context; 2 where it is told how deep pixels lie in
     the rounded ones; 3 where what lies beneath them may lie in a shadow or glow. edges: 1 where it paints what stands beside
-    the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised.
+    the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised. shadows: 1 where it is told where one may fall.
     """
 
     _repeated_blocks = ("Block",)
@@ -137,6 +138,7 @@ class Denoiser(UNet, Configured):
         given_palette: int = 1,
         corners: int = 3,
         edges: int = 2,
+        shadows: int = 1,
     ) -> None:
         super().__init__()
         fine, _, deep = widths
@@ -160,6 +162,9 @@ class Denoiser(UNet, Configured):
         if edges:
             self.relief = Relief(fine, tokens * token_width, told=edges > 1)
         self.raises = edges > 0
+        self.shadowed = shadows > 0
+        if shadows:
+            self.shadow_in = nn.Conv2d(PIXELS, fine, 1, bias=False)
         neutral = torch.from_numpy(NEUTRAL.astype("float32")) / 127.5 - 1
         if given_palette:
             self.register_buffer("prototypes", neutral, persistent=False)
@@ -187,13 +192,15 @@ class Denoiser(UNet, Configured):
         nothing but zeros; maps: (B, MAPS + PLACE, h, w); steering: of the noise level and the context;
         memory: (B, REMEMBERED, h, w), zeros where nothing is known, None where nothing need be: every crop has a guide;
         corners: (B, CORNERS, h, w), zeros where there are none, None where there are none at all. h and w are multiples of align / 4.
-        filled: uint8 (B, H, W), the last of `Guide.forms`, 0 or None where it is not known.
+        filled: uint8 (B, H, W), the last of `Guide.forms`, 0 or None where it is not known; where shadows may fall should be.
         static: launch the same whatever the numbers are, as a CUDA graph must: see `Corner`.
         """
         fine = self._begun(noisy, previous, guide, maps)
         memory = memory if self.remembers else None
         if memory is not None:
             fine = fine + self.memory_in(memory)
+        if self.shadowed and filled is not None and (static or bool((filled >= CAST).any())):
+            fine = fine + self.shadow_in(pack((filled >= CAST).unsqueeze(1).to(fine.dtype)))
         fine = self._through_body(fine, steering)
         given, tokens = self.config.given_palette, steering.tokens
         palette = (tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])).unflatten(1, (-1, 3))
@@ -311,6 +318,8 @@ class Denoiser(UNet, Configured):
             if self.remembers:
                 nn.init.zeros_(self.memory_in.weight)
                 nn.init.constant_(self.memory_out.bias, -5.0)  # type: ignore[arg-type]
+            if self.shadowed:
+                nn.init.zeros_(self.shadow_in.weight)  # what is begun from weights that were not told paints as before
 
 
 def moved(colours: Tensor) -> Tensor:

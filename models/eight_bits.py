@@ -26,7 +26,7 @@ INT8 = "int8"  # the name of the number format
 LEVELS = 255
 RARE = 10_000  # one input in so many may lie above its range, and one below: finer steps are worth more
 WIDEST = 1e4  # of a range that is believed
-IN_FULL = ("stem", "pen_", "memory_", "head")  # layers that see pixels or codes, or pick: little to gain, and the finest to lose
+IN_FULL = ("stem", "pen_", "memory_", "shadow_", "head")  # layers that see pixels or codes, or pick: little to gain, and the finest to lose
 Network = TypeVar("Network", bound=nn.Module)
 Ranges = dict[str, tuple[float, float]]  # by the name of a layer, the least and the greatest of its inputs
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from engine.context import RECENT_SIZE, SLOW_SIZE, look_alone, look_of
 from engine.events import Text
+from engine.forms import REACH
 from engine.geometry import Rect, merge
 from engine.guide import rects_of
 from engine.painter import (
@@ -57,7 +58,6 @@ from models.loading import BundledCheckpoint
 from models.lookups import Lookups
 from models.memory import PictureMemory, Recalled
 from models.stopwatch import Stopwatch
-from models.synthetic.renderer import REACH
 from models.threads import SIDE, SMALL_AREA, Threads, counts_of
 from models.underlay import Underlay
 

@@ -44,7 +44,7 @@ LARGEST_BOOK = 64 * 2**20  # bytes
 LARGEST_NUMBER = 4096  # in a config
 RANGES = "input_ranges"  # in a config: see models.eight_bits
 BEFORE = {  # settings that older checkpoints do not name, and what they are there
-    "memories": 0, "history": 0, "windows": 0, "given_palette": 0, "palette": 0, "corners": 0, "edges": 0, "inner": AS_OUTSIDE,
+    "memories": 0, "history": 0, "windows": 0, "given_palette": 0, "palette": 0, "corners": 0, "edges": 0, "shadows": 0, "inner": AS_OUTSIDE,
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.forms import LIT
+from engine.forms import CAST, LIT
 from engine.theme import NEUTRAL, Role
 from models.compiling import constant
 from models.layers import PATCH, PIXELS, Steering
@@ -132,7 +132,8 @@ def _by_cell(pixels: Tensor) -> Tensor:
 
 def kinds_of(filled: Tensor) -> Tensor:
     """As which of KINDS a guide's filled pixels, the last of `Guide.forms`, may be painted: uint8, of the same shape."""
-    return (filled >> _LIT_BIT).add_(filled > 0)
+    own = filled & (255 - CAST)
+    return (own >> _LIT_BIT).add_(own > 0)
 
 
 def roles_of(guide: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.quality_contrast import app_screens
 from engine.drawing import Glyphs, Item
 from engine.events import Ask
-from engine.forms import BESIDE, LIT, ROLE, SHADED, radii_in
+from engine.forms import BESIDE, LIT, REACH, ROLE, SHADED, radii_in
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.legibility import INKS, contrast, luminance
@@ -22,7 +22,7 @@ from engine.styles import PRESETS, VECTOR_SIZE, Style, mix
 from engine.theme import NEUTRAL, Role
 from engine.wallpaper import KINDS, SEEDS, mixture
 from models.synthetic.random_styles import random_style
-from models.synthetic.renderer import REACH, StyledRenderer
+from models.synthetic.renderer import StyledRenderer
 from models.synthetic.screens import Screen
 from models.synthetic.sessions import random_desktop
 from tests.user import User

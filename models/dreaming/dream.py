@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.context import text_size_of
+from engine.forms import cast
 from engine.geometry import Rect
 from engine.guide import rects_of
 from engine.painter import ContextFeatures, PaintRequest
@@ -38,13 +39,14 @@ class Dream:
         self._course = course or Course(size, dreamer.book)
         self._known = self._course.known
         self._shown = self._known.planes  # with what is said
+        self._said = Rect(0, 0, 0, 0)  # where that stands
         self._book = torch.from_numpy(BOOK)
 
     def begin(self, request: PaintRequest) -> None:
         """Wake from the request's guide: it lies under all that follows."""
         assert request.guide is not None
         self._course.begin(stacked(request.guide, request.verbatim, request.forms), request.context)
-        self._shown = self._known.planes
+        self._shown, self._said = self._known.planes, Rect(0, 0, 0, 0)
 
     def answer(self, request: PaintRequest) -> tuple[Rect, ...]:
         """Carry the dream on by the request's events; returns where its guide is no longer the same, on the grid."""
@@ -52,7 +54,7 @@ class Dream:
         for step in steps_of(request):
             self._take(step)
         self._known.tell(request.context, request.pointer)
-        self._shown = noticed(self._known.planes, request.context.notice, text_size_of(request.context.slow))
+        self._shown, self._said = noticed(self._known.planes, request.context.notice, text_size_of(request.context.slow))
         apart = (before != self._shown).any(0).numpy()
         return tuple(rects_of(apart, self._known.bounds))
 
@@ -60,7 +62,11 @@ class Dream:
     def guide(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Pixels, verbatim mask and forms, as a request has them."""
         planes = self._shown.numpy()
-        return planes[:3].transpose(1, 2, 0), planes[3], planes[4:].transpose(1, 2, 0)
+        forms = planes[SEEN:].transpose(1, 2, 0).copy()
+        for box, inside in (*self._known.floating, (self._said, self._known.bounds)):
+            if box:
+                cast(forms, box, inside)
+        return planes[:3].transpose(1, 2, 0), planes[3], forms
 
     def state(self) -> Tensor:
         """Everything as pictures, uint8 (N, 3, H, W), for `restore`."""
@@ -69,7 +75,7 @@ class Dream:
     def restore(self, state: Tensor | None) -> None:
         """Take back what `state` gave; None: forget everything."""
         self._course.restore(state)
-        self._shown = self._known.planes
+        self._shown, self._said = self._known.planes, Rect(0, 0, 0, 0)
 
     @torch.inference_mode()
     def imagined(self, question: Question) -> Tensor:

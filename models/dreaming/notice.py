@@ -13,14 +13,14 @@ from engine.typeface import Face, line_height
 from models.dreaming.pictures import drawn
 
 
-def noticed(planes: Tensor, text: str, text_size: int) -> Tensor:
-    """A guide, uint8 (PLANES, H, W), with a notice of that text; the same tensor where there is none."""
+def noticed(planes: Tensor, text: str, text_size: int) -> tuple[Tensor, Rect]:
+    """A guide, uint8 (PLANES, H, W), with a notice of that text, and where that stands; the same tensor and no area where there is none."""
     if not text:
-        return planes
+        return planes, Rect(0, 0, 0, 0)
     box, shown = _notice(text, text_size, (planes.shape[2], planes.shape[1]))
     out = planes.clone()
     out[:, *box.slices] = shown
-    return out
+    return out, box
 
 
 @lru_cache(maxsize=4)

@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.desktop.editor import NOTCH
 from engine.desktop.text_view import LEADING
 from engine.events import Event, Key, Wheel
+from engine.forms import CAST
 from engine.guide import Guide
 from engine.theme import NEUTRAL, Role
 from engine.typeface import Face, line_height
@@ -26,13 +27,15 @@ def planes_of(guide: Guide) -> Tensor:
 
 
 def stacked(pixels: np.ndarray, verbatim: np.ndarray | None, forms: np.ndarray | None) -> Tensor:
-    """What a request holds of a guide, uint8 (H, W, 3), (H, W) and (H, W, 4), as planes: uint8 (PLANES, H, W)."""
+    """What a request holds of a guide, uint8 (H, W, 3), (H, W) and (H, W, 4), as planes: uint8 (PLANES, H, W). Where shadows may fall is
+    left out: what lies above may soon be elsewhere, and it follows from where that is."""
     planes = np.zeros((PLANES, *pixels.shape[:2]), np.uint8)
     planes[:3] = pixels.transpose(2, 0, 1)
     if verbatim is not None:
         planes[3] = verbatim
     if forms is not None:
         planes[SEEN:] = forms.transpose(2, 0, 1)
+        planes[FILLED] &= 255 - CAST
     return torch.from_numpy(planes)
 
 

@@ -127,6 +127,12 @@ class Recollection:
             self._pressed = None if event.button == "left" else self._pressed
 
     @property
+    def floating(self) -> list[tuple[Rect, Rect]]:
+        """What throws a shadow or a glow, back to front: where it stands, and the part of the frame in which it is seen."""
+        popup = [(self.popups.box(self.planes), self.bounds)] if self.popups else []
+        return [(window.rect, self._windows.area) for window in reversed(self._windows.shown)] + popup
+
+    @property
     def drags_frames(self) -> bool:
         """Whether a button is held that went down on nothing that windows hold: then a moving pointer moves a window, or nothing."""
         return self._held == GROUND

@@ -12,15 +12,13 @@ from functools import lru_cache
 import numpy as np
 
 from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline
-from engine.forms import LIT, bevels
+from engine.forms import FLOATING, LIT, REACH, bevels
 from engine.geometry import Rect
 from engine.legibility import DIM, GLOW, LIFT, SHADE
 from engine.plain import glyph_coverage, goes_round, mark_coverage
 from engine.styles import Style
 from engine.theme import BEVELLED, Role, radius_of
 
-GROUNDED = ("window", "menu")  # what is drawn square, and rounded with all that is in it
-REACH = 8  # pixels a shadow falls beyond its window
 _DROP = 2  # how far down the light throws it
 _LIT, _SHADED = 0.5, 0.35  # of white, of black, on the edges of what is raised
 
@@ -41,7 +39,7 @@ class StyledRenderer:
         """The frame: uint8 (H, W, 3)."""
         self._open = None
         self._light = np.ones(self._frame.shape[:2], np.float32)
-        self._over = [item for item in items if isinstance(item, Fill) and item.shape in GROUNDED]
+        self._over = [item for item in items if isinstance(item, Fill) and item.shape in FLOATING]
         before: Item | None = None
         for item in items:
             if isinstance(item, Fill):
@@ -69,11 +67,11 @@ class StyledRenderer:
             self._frame[item.rect.slices] = self.paints.ground[item.rect.slices]
             self._glow(item.rect)
             return
-        if item.shape in GROUNDED:
+        if item.shape in FLOATING:
             self._shadow(item)
             self._open_group(item)
         colour = self._filling(item)
-        radius = self.radius(item.shape, item.whole) if item.shape not in GROUNDED else 0
+        radius = self.radius(item.shape, item.whole) if item.shape not in FLOATING else 0
         if radius:
             mask = rounded(item.whole.w, item.whole.h, radius)
             self._blend(item.rect, colour, mask[item.rect.shift(-item.whole.x, -item.whole.y).slices])
@@ -98,7 +96,7 @@ class StyledRenderer:
     def _outline(self, item: Outline, fill: Fill | None) -> None:
         """A ring, in place of so much of the fill that it goes round: over it, what lies beneath would show through along its edge."""
         radius = self.radius(item.shape, item.whole)
-        ring = (_rim if item.shape in GROUNDED else _ring)(item.whole.w, item.whole.h, radius, item.width)
+        ring = (_rim if item.shape in FLOATING else _ring)(item.whole.w, item.whole.h, radius, item.width)
         ring = ring[item.rect.shift(-item.whole.x, -item.whole.y).slices]
         edge = self.palette[item.role]
         if fill is None:

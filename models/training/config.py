@@ -81,7 +81,8 @@ def budgets(part: str, data: str) -> dict[str, dict[str, Any]]:
 
     if part == "lora":
         return LORA_BUDGETS
-    return {name: {**usual, **(ANSWERING[name] if has_recordings(data) else {})} for name, usual in BUDGETS.items()}
+    answers = has_recordings(data)
+    return {name: {**usual, **(ANSWERING[name] if answers else {})} for name, usual in BUDGETS.items()}
 
 
 def check(config: TrainConfig) -> TrainConfig:

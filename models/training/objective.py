@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.forms import CAST
 from models.denoiser import PATCH, UNKNOWN, Materials, Prediction, pack, pixels_of, place
 from models.inputs import (
     corner_maps,
@@ -31,7 +32,7 @@ from models.synthetic.shots import Crop
 
 CHOICE, PICK = 0.1, 0.06  # what the choices count beside the picture: what stays, what is picked
 DREAMT = 0.4  # what a pixel counts where there is no guide: much of what happens there nobody can foresee
-UNTOLD = 0.1  # share of the crops that are not told what was filled, as a dream often is not
+UNTOLD = 0.1  # share of the crops that are not told what was filled, as a dream often is not; it always knows where shadows may fall
 RARE = 4.0  # how much more the choice counts where a pixel changes: few do, and a change half seen is better than none
 SAME = 0.002  # squared distance, in a range of 2 a channel, of colours that count as the same
 MIXED = 0.06  # squared distance up to which a colour is taken for a mixture with the nearest one
@@ -90,14 +91,14 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
     planes = torch.from_numpy(np.stack([c.take(planes_of(c.shot.paints, c.shot.size)) for c in crops]))
     materials = materials_of([c.shot.paints for c in crops], planes)
     forms = torch.from_numpy(np.stack([c.take(c.shot.forms) for c in crops]) * (kept[:, None, None, None] > 0).astype(np.uint8))
-    told = torch.from_numpy((rng.random((count, 1, 1)) >= UNTOLD).astype(np.uint8))
+    told = torch.from_numpy(np.where(rng.random((count, 1, 1)) >= UNTOLD, 255, CAST).astype(np.uint8))
     return Batch(
         clean=to_latents(np.stack([c.take(c.shot.frame) for c in crops])),
         previous=to_latents(np.stack([c.take(c.shot.before) for c in crops])) * (1 - shown.view(-1, 1, 1, 1)),
         guide=guide,
         maps=torch.cat([event_maps(verbatim, shown, pointer, buttons), places], 1),
         weight=pack(torch.from_numpy((margin * weights).astype(np.float32))[:, None].expand(-1, 3, -1, -1).contiguous()),
-        memory=memory, corners=corner_maps(forms, palette_of(slow), radii_of(slow.numpy()), materials), filled=forms[..., 3] * told,
+        memory=memory, corners=corner_maps(forms, palette_of(slow), radii_of(slow.numpy()), materials), filled=forms[..., 3] & told,
         keep=_by_cell(1.0 - changed), care=_by_cell(care), matters=_by_cell(_matter(crops, kept, changed, rng)) > 0,
         slow=slow, materials=materials,
         recent=torch.from_numpy(np.stack([c.shot.recent * (1 - shown) for c, shown in zip(crops, kept, strict=True)])),
