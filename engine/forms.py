@@ -11,22 +11,26 @@ from functools import lru_cache
 import numpy as np
 
 from engine.geometry import Rect
-from engine.theme import ROUNDNESS, ROUNDS, wanted_radius
+from engine.theme import ROUNDNESS, ROUNDS, Role, wanted_radius
 
 SIDE = math.ceil(ROUNDS)  # pixels of the largest corner that may be round
 ROLE, BESIDE = 31, 5  # of all but the first of `Guide.forms`: the bits of the role, and how many they are; what else it says is above them
 LIT, SHADED, CAST = 1 << BESIDE, 2 << BESIDE, 4 << BESIDE  # of the fourth
 CAPPED = 8  # of the third: a corner of fewer pixels is told
 FLOATING = ("window", "menu")  # what throws a shadow or a glow on all that lies below
-REACH = 8  # pixels that these fall beyond it
+REACH, DROP = 8, 2  # pixels that these fall beyond it at most, a glow on every side; and how far down the light throws a shadow
 SHAPES = tuple(ROUNDNESS)  # of the second: by number
 OWN = 255 | (255 - ROLE) << 8 | (255 - ROLE) << 16  # of all four as one number, the bits that only the corner itself decides
 
 
 def cast(forms: np.ndarray, whole: Rect, inside: Rect) -> None:
-    """Say in forms, uint8 (H, W, 4), where a shadow or glow of what stands in `whole` may fall, and none of what lies below it; only `inside`."""
-    forms[whole.grow(REACH).meet(inside).slices][..., 3] |= CAST
-    forms[whole.meet(inside).slices][..., 3] &= 255 - CAST
+    """Say in forms, uint8 (H, W, 4), where a shadow of what stands in `whole` may fall, on the wallpaper a glow, and none of what lies below it;
+    only `inside`."""
+    filled = forms[..., 3]
+    filled[whole.shift(0, DROP).grow(REACH - DROP).meet(inside).slices] |= CAST
+    around = filled[whole.grow(REACH).meet(inside).slices]
+    around |= (around == 1 + Role.WALLPAPER).view(np.uint8) * np.uint8(CAST)
+    filled[whole.meet(inside).slices] &= 255 - CAST
 
 
 @lru_cache(maxsize=64)

@@ -71,23 +71,27 @@ def test_what_is_open_is_told_anew_wherever_it_goes() -> None:
     part, whole = Rect(64, 64, 32, 32), Rect(32, 32, 96, 88)
     for height, far in ((88, 120), (96, 128)):  # its corners and its lower end are not seen, but that throws its shadow
         damage = guide.update([lower, Fill(part, Role.BORDER, "window", Rect(*whole[:3], height))])
-        assert shadowed(guide)[far : far + REACH, 40:120].all() and not shadowed(guide)[part.slices].any()
+        assert shadowed(guide)[far : far + REACH, 32:120].all() and not shadowed(guide)[part.slices].any()
     assert damage == ()
 
 
-def test_pictures_lie_in_shadows_too_and_bars_do_not() -> None:
+def test_shadows_spare_pictures_and_bars_and_only_on_wallpaper_is_there_a_glow_above() -> None:
     pixels = np.full((192, 256, 3), 200, np.uint8)
-    frame, window, bar = Rect(0, 0, 256, 192), Rect(64, 64, 64, 32), Rect(0, 100, 256, 92)
-    guide = Guide(frame[2:])
-    guide.update([
-        Fill(frame, Role.WALLPAPER, "wallpaper", frame), Picture(frame, Role.FIELD, ("p",), frame, pixels),
+    frame, window, bar, photo = Rect(0, 0, 256, 192), Rect(64, 64, 64, 32), Rect(0, 100, 256, 92), Rect(100, 0, 156, 192)
+    items = [
+        Fill(frame, Role.WALLPAPER, "wallpaper", frame), Picture(photo, Role.FIELD, ("p",), photo, pixels[photo.slices]),
         Fill(window, Role.BORDER, "window", window), Fill(bar, Role.BAR, "bar", bar),
-    ])  # fmt: skip
+    ]  # fmt: skip
+    guide = Guide(frame[2:])
+    guide.update(items)
     around = np.zeros((192, 256), bool)
     around[window.grow(REACH).slices] = True
+    around[56:60, 100:] = around[60:, 134:] = False  # a shadow is thrown down
     around[window.slices] = around[bar.slices] = False
-    assert (shadowed(guide) == around).all() and (guide.forms[around][:, 3] == CAST).all()
-    assert (kinds_of(torch.from_numpy(guide.forms[..., 3]))[around] == 0).all(), "nobody knows what was filled"
+    assert (shadowed(guide) == around).all()
+    assert (kinds_of(torch.from_numpy(guide.forms[..., 3]))[guide.verbatim > 0] == 0).all(), "nobody knows what was filled there"
+    shown = StyledRenderer(replace(BARE, shadow=1.0), SIZE).render(items)
+    assert (shown[guide.verbatim > 0] == 200).all() and (guide.verbatim > 0).sum() > 9000
 
 
 def test_what_was_filled_is_told_in_shadows_as_out_of_them() -> None:

@@ -12,14 +12,13 @@ from functools import lru_cache
 import numpy as np
 
 from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline
-from engine.forms import FLOATING, LIT, REACH, bevels
+from engine.forms import DROP, FLOATING, LIT, REACH, bevels
 from engine.geometry import Rect
 from engine.legibility import DIM, GLOW, LIFT, SHADE
 from engine.plain import glyph_coverage, goes_round, mark_coverage
 from engine.styles import Style
 from engine.theme import BEVELLED, Role, radius_of
 
-_DROP = 2  # how far down the light throws it
 _LIT, _SHADED = 0.5, 0.35  # of white, of black, on the edges of what is raised
 
 
@@ -39,6 +38,7 @@ class StyledRenderer:
         """The frame: uint8 (H, W, 3)."""
         self._open = None
         self._light = np.ones(self._frame.shape[:2], np.float32)
+        self._content = np.zeros(self._frame.shape[:2], bool)  # where pictures stand, which no style may change
         self._over = [item for item in items if isinstance(item, Fill) and item.shape in FLOATING]
         before: Item | None = None
         for item in items:
@@ -50,8 +50,10 @@ class StyledRenderer:
                 self._blend(item.rect, self.palette[item.role], glyph_coverage(item, item.rect) / np.float32(255))
             elif isinstance(item, Mark):
                 self._blend(item.rect, self.palette[item.role], mark_coverage(item, item.rect) / np.float32(255))
+                self._content[item.rect.slices] = False
             else:
                 self._frame[item.rect.slices] = item.pixels[item.rect.shift(-item.whole.x, -item.whole.y).slices]
+                self._content[item.rect.slices] = True
             before = item
         self._close_group()
         return np.round(np.clip(self._frame, 0, 255)).astype(np.uint8)
@@ -70,6 +72,7 @@ class StyledRenderer:
         if item.shape in FLOATING:
             self._shadow(item)
             self._open_group(item)
+        self._content[item.rect.slices] = False
         colour = self._filling(item)
         radius = self.radius(item.shape, item.whole) if item.shape not in FLOATING else 0
         if radius:
@@ -136,7 +139,7 @@ class StyledRenderer:
         around, shown = rect.grow(REACH).meet(self._bounds), rect.meet(self._bounds)
         if strength <= 0 or not around:
             return
-        left = 1 - strength * _nearness(around.shift(0, -_DROP), rect, radius, REACH - _DROP)
+        left = 1 - strength * _nearness(around.shift(0, -DROP), rect, radius, REACH - DROP) * ~self._content[around.slices]
         light = self._light[around.slices]
         self._frame[around.slices] *= np.minimum(left / light, 1)[..., None]  # two shadows are no darker than the darker
         np.minimum(light, left, out=light)
