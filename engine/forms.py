@@ -19,6 +19,14 @@ LIT, SHADED, CAST = 1 << BESIDE, 2 << BESIDE, 4 << BESIDE  # of the fourth
 CAPPED = 8  # of the third: a corner of fewer pixels is told
 FLOATING = ("window", "menu")  # what throws a shadow or a glow on all that lies below
 REACH, DROP = 8, 2  # pixels that these fall beyond it at most, a glow on every side; and how far down the light throws a shadow
+PICTURED = 19  # of the second: from here on it is no role, but of COLOURS the one nearest to what a picture shows there
+COLOURS = np.array(
+    [
+        (0, 0, 0), (64, 64, 64), (128, 128, 128), (192, 192, 192), (255, 255, 255), (200, 60, 50), (190, 130, 70), (240, 210, 80),
+        (80, 150, 70), (70, 160, 170), (60, 100, 200), (140, 80, 170), (240, 170, 190),
+    ],
+    np.uint8,
+)  # fmt: skip
 SHAPES = tuple(ROUNDNESS)  # of the second: by number
 OWN = 255 | (255 - ROLE) << 8 | (255 - ROLE) << 16  # of all four as one number, the bits that only the corner itself decides
 
@@ -31,6 +39,12 @@ def cast(forms: np.ndarray, whole: Rect, inside: Rect) -> None:
     around = filled[whole.grow(REACH).meet(inside).slices]
     around |= (around == 1 + Role.WALLPAPER).view(np.uint8) * np.uint8(CAST)
     filled[whole.meet(inside).slices] &= 255 - CAST
+
+
+def pictured(pixels: np.ndarray) -> np.ndarray:
+    """What stands in the second for pixels of a picture, uint8 (n, 3): uint32 (n,)."""
+    apart = pixels[:, None].astype(np.int32) - COLOURS
+    return (PICTURED + (apart * apart).sum(-1).argmin(1)).astype(np.uint32)
 
 
 @lru_cache(maxsize=64)

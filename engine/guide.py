@@ -26,7 +26,7 @@ class Guide(Drawing):
     """pixels: uint8 (H, W, 3); ink, verbatim: uint8 (H, W). `size` is (width, height).
 
     forms: uint8 (H, W, 4). Where a shape's corner may be cut off: 1 + x + SIDE * y of the pixel, counted from that corner; the role that
-    lies beneath, and above its bits which of SHAPES it is; the role of the shape's edge, and above its bits the corner's side
+    lies beneath, from PICTURED on the colour of a picture, and above its bits which of SHAPES it is; the role of the shape's edge, and above its bits the corner's side
     in pixels if it is under CAPPED, for it can be no rounder. Zeros elsewhere. And
     of every pixel, what was filled last: 1 and its role, with LIT and SHADED where a style may light or shade it as the
     edge of what is raised; 0 for a picture; and CAST where the shadow or glow of a window or menu above may fall, on a picture too. A shape that is cut off

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.drawing import Fill, Glyphs, Group, Item, Mark, Outline, mark
-from engine.forms import OWN, ROLE, bevels, corners, touches_corner
+from engine.forms import OWN, ROLE, bevels, corners, pictured, touches_corner
 from engine.geometry import Rect
 from engine.theme import BEVELLED, NEUTRAL, ROUNDNESS, Role
 from engine.typeface import MARGIN, line
@@ -128,7 +128,11 @@ class Drawing:
         if not len(at):
             return None
         at = at + (whole.y * self.frame.w + whole.x)
-        return _Corners(at, told, self._words[at] >> _LAST & ROLE)
+        beneath = self._words[at] >> _LAST & ROLE
+        shown = (beneath == 0) & (self.verbatim.reshape(-1)[at] > 0)
+        if isinstance(item, Fill) and shown.any():  # what only goes round a picture leaves it whole
+            beneath[shown] = 1 + pictured(self.pixels.reshape(-1, 3)[at[shown]])
+        return _Corners(at, told, beneath)
 
     def _mark(self, cut: _Corners | None, edge: int) -> None:
         """Say of corners that they may be cut, where it is known what lies beneath."""

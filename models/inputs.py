@@ -7,10 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from engine.forms import BESIDE, ROLE, SIDE, radii_in
+from engine.forms import BESIDE, COLOURS, ROLE, SIDE, radii_in
 from engine.geometry import Rect
 from engine.materials import LEVEL, STRONG, Paints
 from engine.styles import PALETTE_SIZE
@@ -75,9 +76,9 @@ def corner_maps(forms: Tensor, palette: Tensor, radii: Tensor | None, materials:
     maps[batch, row, column, pixel] = _cut(marks, radii, batch).to(maps.dtype)
     ground = materials.ground.unflatten(1, (3, PIXELS))[batch, :, pixel, row, column]
     texture = materials.texture[batch, pixel, row, column, None]
-    colours = []
+    colours, (known, all_clear, all_depth) = [], _with_pictured(palette, materials)
     for role in (marks[:, 1] & ROLE, marks[:, 2] & ROLE):
-        colour, clear, depth = palette[batch, role], materials.clear[batch, role, None], materials.depth[batch, role, None]
+        colour, clear, depth = known[batch, role], all_clear[batch, role, None], all_depth[batch, role, None]
         colours.append(colour + clear * (ground - colour) + texture * depth * moved(colour))
     for i, channel in enumerate(torch.cat(colours, 1).unbind(1), 1):
         maps[batch, row, column, i * PIXELS + pixel] = channel
@@ -89,12 +90,30 @@ def _corner_maps_everywhere(forms: Tensor, palette: Tensor, radii: Tensor | None
     batch = torch.arange(len(forms), device=forms.device).view(-1, 1, 1)
     marks = forms.long()
     cut = (_cut(marks, radii, batch).to(palette.dtype) * (marks[..., 0] > 0)).unsqueeze(1)
-    maps = [pack(cut)]
+    maps, (known, all_clear, all_depth) = [pack(cut)], _with_pictured(palette, materials)
     for role in (marks[..., 1] & ROLE, marks[..., 2] & ROLE):
-        colour, clear, depth = palette[batch, role], materials.clear[batch, role].unsqueeze(-1), materials.depth[batch, role].unsqueeze(-1)
+        colour, clear, depth = known[batch, role], all_clear[batch, role].unsqueeze(-1), all_depth[batch, role].unsqueeze(-1)
         mixed = colour + clear * (ground - colour) + texture * depth * moved(colour)
         maps.append(pack(mixed.permute(0, 3, 1, 2) * (cut > 0)))
     return torch.cat(maps, 1)
+
+
+def _with_pictured(palette: Tensor, materials: Materials) -> tuple[Tensor, Tensor, Tensor]:
+    """Palette, clear and depth with the colours that stand for pictures' after the roles'."""
+    colours = _pictured(palette.device).to(palette.dtype)
+    beside = 0, len(colours)
+    return torch.cat([palette, colours.expand(len(palette), -1, -1)], 1), F.pad(materials.clear, beside), F.pad(materials.depth, beside)
+
+
+@constant
+def _pictured(device: torch.device) -> Tensor:
+    """The colours that stand for those of pictures, in [-1, 1]: float32 (C, 3)."""
+    return _made_pictured(device)
+
+
+@lru_cache(maxsize=2)
+def _made_pictured(device: torch.device) -> Tensor:
+    return (torch.from_numpy(COLOURS.astype(np.float32)) / 127.5 - 1).to(device)
 
 
 def _cut(marks: Tensor, radii: Tensor | None, batch: Tensor) -> Tensor:

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from engine.context import SLOW_SIZE
-from engine.forms import SHAPES, told_of
+from engine.drawing import Fill, Outline, Picture
+from engine.forms import COLOURS, PICTURED, ROLE, SHAPES, told_of
+from engine.geometry import Rect
 from engine.guide import Guide
 from engine.materials import PAINTS
 from engine.painter import PainterSpec
@@ -106,3 +108,26 @@ def test_how_easily_a_corner_is_cut_off_by_place_and_shape() -> None:
     x, y = np.arange(12) + 0.5, np.arange(12)[:, None] + 0.5
     assert np.abs(needed - np.minimum(x + y + np.sqrt(2 * x * y), 254 / 16)).max() <= 1 / 32 + 1e-4
     assert needed[0, 0] < ROUNDS < needed[8, 8]
+
+
+def test_a_corner_over_a_picture_shows_the_picture_beneath() -> None:
+    rng = np.random.default_rng(5)
+    frame, window = Rect(0, 0, 64, 64), Rect(24, 16, 32, 32)
+    pixels = np.kron(rng.integers(0, 256, (8, 8, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    guide = Guide((64, 64))
+    guide.update([Picture(frame, Role.FIELD, ("p",), frame, pixels), Fill(window, Role.BORDER, "window", window)])
+    maps = corner_maps(torch.from_numpy(guide.forms)[None], torch.zeros(1, PAINTS, 3), torch.full((1, len(SHAPES)), 12.0), made_of(1, 16))
+    every = corner_maps(torch.from_numpy(guide.forms)[None], torch.zeros(1, PAINTS, 3), torch.full((1, len(SHAPES)), 12.0), made_of(1, 16), static=True)
+    assert torch.allclose(maps, every, atol=1e-6)
+    cut, beneath = unpack(maps[:, :16])[0, 0].numpy(), (unpack(maps[:, 16:64])[0].permute(1, 2, 0).numpy() + 1) * 127.5
+    here = guide.forms[..., 0] > 0
+    assert here.sum() == 4 * 12 * 12 and ((cut > 0) == here).all() and not guide.verbatim[here].any()
+    off = np.abs(beneath - pixels)[here].max(-1)
+    assert off.max() <= 130 and np.median(off) <= 64, "the nearest of a few colours"
+    white = np.full_like(pixels, 255)
+    guide.update([Picture(frame, Role.FIELD, ("q",), frame, white), Fill(window, Role.BORDER, "window", window)])
+    maps = corner_maps(torch.from_numpy(guide.forms)[None], torch.zeros(1, PAINTS, 3), torch.full((1, len(SHAPES)), 12.0), made_of(1, 16))
+    assert (unpack(maps[:, 16:64])[0].permute(1, 2, 0).numpy()[here] == 1).all(), "to the bit on white paper"
+    guide.update([Picture(frame, Role.FIELD, ("q",), frame, white), Outline(window, Role.BORDER, "field", window, 1)])
+    assert not guide.forms[..., 0].any(), "what only goes round a picture leaves it whole"
+    assert PICTURED == PAINTS and PICTURED + len(COLOURS) == ROLE + 1

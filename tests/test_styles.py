@@ -11,7 +11,7 @@ import pytest
 from benchmarks.quality_contrast import app_screens
 from engine.drawing import Glyphs, Item
 from engine.events import Ask
-from engine.forms import BESIDE, LIT, REACH, ROLE, SHADED, radii_in
+from engine.forms import BESIDE, COLOURS, LIT, REACH, ROLE, SHADED, radii_in
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.legibility import INKS, contrast, luminance
@@ -132,7 +132,7 @@ def test_the_guide_says_where_corners_are_and_what_lies_beneath(radius: float, s
         sharp_tiles = (square != rounded).any(-1) & ~marked
         assert not sharp_tiles.any()
         outermost = (guide.forms[..., 0] == 1) & (radii_in(radius)[guide.forms[..., 1] >> BESIDE] >= 3)
-        beneath = plain.palette()[guide.forms[outermost][:, 1] & ROLE].astype(int)
+        beneath = np.concatenate([plain.palette(), COLOURS])[guide.forms[outermost][:, 1] & ROLE].astype(int)
         right += int((np.abs(rounded[outermost].astype(int) - beneath).max(-1) < 8).sum())
         cut_off += int(outermost.sum())
     assert right >= 0.9 * cut_off and (cut_off > 20 or radius == 1)
