@@ -26,6 +26,7 @@ from models.synthetic import prose
 
 TEXT_SIZES = (11, 13, 13, 13, 16, 20)
 _ICONS = sorted(MARKS)
+_NAMES = ("Notes", "Files", "Paint", "Calculator", "Settings", "Snake", "Log")
 
 
 class Scribble(App):
@@ -120,8 +121,8 @@ class Scribble(App):
         for _ in range(int(rng.integers(0, 6))):
             x, y = int(rng.integers(rect.w)), int(rng.integers(rect.h))
             pixels[y : y + int(rng.integers(2, 20)), x : x + int(rng.integers(2, 90))] = rng.integers(0, 256, 3)
+        canvas.outline(rect.grow(1), shape="field")
         canvas.picture(rect, pixels, ("scribble", self.seed, self.typed))
-        canvas.outline(rect, shape="field")
 
     def _board(self, canvas: Canvas, rect: Rect, rng: np.random.Generator) -> None:
         side = int(rng.integers(8, 16))
@@ -177,6 +178,7 @@ class Screen:
     menu: Menu | None
     hover: str
     chrome: Chrome = PLAIN
+    notice: str = ""
 
     @staticmethod
     def random(rng: np.random.Generator, size: tuple[int, int], chrome: Chrome = PLAIN) -> Screen:
@@ -187,8 +189,9 @@ class Screen:
         if rng.random() < 0.2:
             entries = [(prose.words(rng), lambda: None) for _ in range(int(rng.integers(2, 8)))]
             menu = Menu(int(rng.integers(size[0])), int(rng.integers(size[1])), entries, int(rng.integers(-1, 4)))
-        hover = str(rng.choice(["", "icons/Scribble", "Scribble/close", "Scribble/maximise", "taskbar/Launcher"]))
-        return Screen(size, text_size, windows, int(rng.integers(1440)), menu, hover, chrome)
+        hover = str(rng.choice(["", f"icons/{rng.choice(_NAMES)}", "Scribble/close", "Scribble/maximise", "taskbar/Launcher"]))
+        notice = prose.words(rng, 1, 9) if rng.random() < 0.2 else ""
+        return Screen(size, text_size, windows, int(rng.integers(1440)), menu, hover, chrome, notice)
 
     def change(self, rng: np.random.Generator) -> None:
         """What one event might do: type, move, raise, close, open, let a minute pass, open or close a menu."""
@@ -211,7 +214,7 @@ class Screen:
         sheet = Sheet(self.text_size, hover=self.hover, chrome=self.chrome)
         canvas = Canvas(sheet, Rect(0, 0, *self.size))
         area = Rect(0, 0, self.size[0], self.size[1] - shell.bar_height(line_height(Face(self.text_size))))
-        apps = [_labelled(i) for i in range(7)]
+        apps = [_labelled(name) for name in _NAMES]
         shell.draw_icons(canvas.part(area), apps, lambda name: None, list)
         keeper = _Keeper(area)
         for window in self.windows:
@@ -220,6 +223,8 @@ class Screen:
         now = datetime(2026, 1, 1, self.minute // 60 % 24, self.minute % 60, tzinfo=timezone.utc)
         front = self.windows[-1] if self.windows else None
         shell.draw_taskbar(bar, self.windows, front, now, lambda: None, lambda w: None, keeper)
+        if self.notice:
+            shell.draw_notice(canvas, area, self.notice)
         if self.menu:
             self.menu.draw(canvas, lambda i: None)
         return sheet.items
@@ -232,7 +237,5 @@ def _window(rng: np.random.Generator, area: Rect, text_size: int) -> Window:
     return Window(app, Rect(x, y, w, h), app.title)
 
 
-def _labelled(index: int) -> type[App]:
-    names = ("Notes", "Files", "Paint", "Calculator", "Settings", "Snake", "Log")
-    icons = ("notes", "files", "paint", "calculator", "settings", "snake", "log")
-    return type(names[index], (App,), {"name": names[index], "icon": icons[index]})
+def _labelled(name: str) -> type[App]:
+    return type(name, (App,), {"name": name, "icon": name.lower()})

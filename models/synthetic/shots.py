@@ -11,6 +11,7 @@ import numpy as np
 from engine.context import APP_SLOTS, EVENT_SIZE, EVENTS_SIZE, RECENT, RECENT_SIZE, look_of
 from engine.context import slow_features as context_features
 from engine.drawing import Item
+from engine.forms import CAST
 from engine.guide import Guide
 from engine.materials import Paints
 from engine.style_words import in_words
@@ -55,6 +56,11 @@ class Shot:
     def paints(self) -> Paints | None:
         """What its look is painted with; None for a screen that was not drawn here."""
         return paints_of(look_of(self.slow), self.size)
+
+    @cached_property
+    def shadowed(self) -> np.ndarray:
+        """Where a shadow or glow may fall: bool (H, W)."""
+        return (self.forms[..., 3] & CAST) > 0
 
     @cached_property
     def changed(self) -> np.ndarray:

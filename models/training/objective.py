@@ -119,9 +119,10 @@ def _margins(crops: list[Crop]) -> np.ndarray:
 
 
 def _guided_weights(crops: list[Crop], guide: Tensor) -> np.ndarray:
-    """Letters and marks count threefold, what is not its role's flat colour (corners, edges, gradients) ninefold."""
+    """Letters and marks count threefold; ninefold what is not its role's flat colour (corners, edges, gradients), and where a shadow may fall
+    whether it does or not: where it counts more than its absence, there is too much of it."""
     drawn = ~is_ground(roles_of(guide)).numpy() & (np.stack([c.take(c.shot.verbatim) for c in crops]) == 0)
-    return 1.0 + 2.0 * drawn + 8.0 * np.stack([c.take(c.shot.shaped) for c in crops])
+    return 1.0 + 2.0 * drawn + 8.0 * np.stack([c.take(c.shot.shaped | c.shot.shadowed) for c in crops])
 
 
 def _matter(crops: list[Crop], kept: np.ndarray, changed: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -19,7 +19,7 @@ from models.training.moments import MOMENTS, moments
 
 ALIGN = 16  # crops start on this grid, which holds the coarsest cell of every denoiser: 8 pixels of the one that ships, 16 of one with blocks at 1/16
 SHARE = 0.5  # of the synthetic source's shots that are moments of sessions
-CORNERS = 0.15  # of the crops that are shown a corner
+CORNERS, SHADOWS = 0.12, 0.12  # of the crops that are shown a corner, and a place where a shadow may fall
 TRIES = 50  # a source that gives nothing so often gives nothing at all
 
 
@@ -102,7 +102,7 @@ def crop_of(shot: Shot, side: int, rng: np.random.Generator) -> Crop:
     x, y = int(rng.integers(width)), int(rng.integers(height))
     kind = rng.random()
     if kind < (0.75 if shot.explained else 0.35):
-        shapes = shot.shaped if kind > CORNERS else shot.forms[..., 0] > 0
+        shapes = shot.forms[..., 0] > 0 if kind < CORNERS else shot.shadowed if kind < CORNERS + SHADOWS else shot.shaped
         x, y = _place(shot.changed if shot.explained else shapes, rng) or (x, y)
     for _ in range(3 if kind > 0.65 and not shot.explained else 0):
         if shot.ink[y, x] or (shot.before[y, x] != shot.frame[y, x]).any():
