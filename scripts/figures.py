@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from score_tables import dream_figures, painted_by, quality_table, sampling
+from score_tables import blotted, dream_figures, painted_by, quality_table, sampling
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -69,7 +69,7 @@ def _readme() -> str:
     first, *others = headline([_result("latency"), _result("latency-float32")])
     real = [_result(path.stem) for path in sorted(RESULTS.glob("latency-h100-*.json"))]
     return "\n".join((
-        latency_table(first), techniques(first), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), presets(*real), preset(mini), techniques(mini), quality_table(quality), sampling(_result("sampling-steps")),
+        latency_table(first), techniques(first), latency_table(gpu), techniques(gpu), preset(turbo), techniques(turbo), presets(*real), preset(mini), techniques(mini), quality_table(quality), sampling(_result("sampling-steps")), blotted(_result("blots")),
         dream_figures(dream, _result_if_any("dream-rules")),
         brief(dreamt, "Latency of a dream, as above"), *(brief(other, "The first table's again, guided, on another host") for other in others),
         presenting(shown), swaps(swapped), refusals(refused),

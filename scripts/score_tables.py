@@ -63,6 +63,20 @@ def sampling(result: dict[str, Any]) -> str:
     )
 
 
+def blotted(result: dict[str, Any]) -> str:
+    """What is wrong in one place."""
+    first, *others = result["checkpoints"]
+    worst = max(first["by_style"], key=lambda style: first["by_style"][style]["worst"])
+    clean = sum(not style["blots"] for style in first["by_style"].values())
+    side = result["side"]
+    return (
+        f"\nWrong in one place, which means over frames hide: on {result['screens']} screens of the real apps, their windows anywhere, each painted anew, {first['blots']} squares of {side}x{side} "
+        f"pixels have more than a fifth of their pixels off by more than {result['off']} of 255 levels; {clean} of {len(first['by_style'])} styles have none, the worst, in `{worst}`, "
+        f"has {first['by_style'][worst]['worst']} of {side * side} ({painted_by({**result, **first})}; {first['psnr_db']:.1f} dB in the mean; `python -m benchmarks.blots`)."
+        + "".join(f" Weights before ({other['sha256'][:12]}) have {other['blots']} on the same screens, and {other['psnr_db']:.1f} dB." for other in others)
+    )
+
+
 def _still_there(kept: dict[str, Any]) -> str:
     """Guided: of pictures, and, since it is looked at too, of windows."""
     picture = kept.get("by_kind", {}).get("picture", kept)
