@@ -199,8 +199,9 @@ class Denoiser(UNet, Configured):
         memory = memory if self.remembers else None
         if memory is not None:
             fine = fine + self.memory_in(memory)
-        if self.shadowed and filled is not None and (static or bool((filled >= CAST).any())):
-            fine = fine + self.shadow_in(pack((filled >= CAST).unsqueeze(1).to(fine.dtype)))
+        cast = filled >= CAST if self.shadowed and filled is not None else None
+        if cast is not None and (static or torch.is_grad_enabled() or bool(cast.any())):  # learning, every process must learn all of it
+            fine = fine + self.shadow_in(pack(cast.unsqueeze(1).to(fine.dtype)))
         fine = self._through_body(fine, steering)
         given, tokens = self.config.given_palette, steering.tokens
         palette = (tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])).unflatten(1, (-1, 3))
