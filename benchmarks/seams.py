@@ -98,7 +98,9 @@ def _edges(rect: Rect, width: int, size: tuple[int, int]) -> list[Rect]:
 
 def _flat(guide: Guide) -> np.ndarray:
     """Where the guide is one colour for FLAT pixels around, and rounds nothing: bool (H, W)."""
-    pixels = np.concatenate([guide.pixels, guide.forms, guide.verbatim[..., None]], -1).astype(int)
+    forms = guide.forms.copy()
+    forms[forms[..., 0] == 0, 1] = 0  # how far down what shines it is: a seam would be seen there as elsewhere
+    pixels = np.concatenate([guide.pixels, forms, guide.verbatim[..., None]], -1).astype(int)
     changes = np.zeros(pixels.shape[:2], bool)
     changes[:, 1:] |= (pixels[:, 1:] != pixels[:, :-1]).any(-1)
     changes[1:] |= (pixels[1:] != pixels[:-1]).any(-1)

@@ -1,4 +1,4 @@
-"""What a style may do to the shapes that the guide draws square and flat: round their corners, raise their edges, throw their shadow.
+"""What a style may do to the shapes that the guide draws square and flat: round their corners, raise their edges, make them shine, throw their shadow.
 
 `Guide.forms` tells it pixel by pixel; which pixels those are of a shape stands here.
 """
@@ -19,6 +19,8 @@ LIT, SHADED, CAST = 1 << BESIDE, 2 << BESIDE, 4 << BESIDE  # of the fourth
 CAPPED = 8  # of the third: a corner of fewer pixels is told
 FLOATING = ("window", "menu")  # what throws a shadow or a glow on all that lies below
 REACH, DROP = 8, 2  # pixels that these fall beyond it at most, a glow on every side; and how far down the light throws a shadow
+DEEPEST = 4.0  # pixels: no edge of a rounded corner reaches deeper into it, what fades away beside it included
+SHINES = 255  # of the second, where no corner is: from 1, the top of what may shine, to its bottom
 PICTURED = 19  # of the second: from here on it is no role, but of COLOURS the one nearest to what a picture shows there
 COLOURS = np.array(
     [
@@ -50,10 +52,20 @@ def pictured(pixels: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=64)
 def told_of(shape: str, most: int) -> np.ndarray:
     """The left top corner of a shape whose radius is at most `most` pixels, as `Guide.forms` as one number, without the roles:
-    uint32 (side, side). Read only."""
+    uint32 (side, side), 0 where no style changes anything, be it ever so round. Read only."""
     side = min(most, math.ceil(ROUNDNESS[shape][3]))
     at = np.arange(side, dtype=np.uint32)
-    told = (1 + at + SIDE * at[:, None]) | SHAPES.index(shape) << 8 + BESIDE | (side if side < CAPPED else 0) << 16 + BESIDE
+    away = np.maximum(side - at - 0.5, 0)
+    told: np.ndarray = (1 + at + SIDE * at[:, None]) | SHAPES.index(shape) << 8 + BESIDE | (side if side < CAPPED else 0) << 16 + BESIDE
+    told[side + 0.5 - np.hypot(away, away[:, None]) >= DEEPEST] = 0
+    told.flags.writeable = False
+    return told
+
+
+@lru_cache(maxsize=256)
+def shine(h: int) -> np.ndarray:
+    """How far down each row of something `h` pixels high is, as the second says it, all four as one number: uint32 (h, 1). Read only."""
+    told = np.round(np.linspace(1, SHINES, h)).astype(np.uint32)[:, None] << 8
     told.flags.writeable = False
     return told
 
@@ -80,7 +92,9 @@ def corners(shape: str, w: int, h: int, stride: int) -> tuple[np.ndarray, np.nda
     y, x = (np.concatenate(parts) for parts in zip(*(
         (np.repeat(rows, side), np.tile(columns, side)) for rows in (before, h - 1 - before) for columns in (before, w - 1 - before)
     ), strict=True))  # fmt: skip
-    found = x, y, y * stride + x, np.tile(told.ravel(), 4)
+    told = np.tile(told.ravel(), 4)
+    x, y, told = (part[told > 0] for part in (x, y, told))
+    found = x, y, y * stride + x, told
     for array in found:
         array.flags.writeable = False
     return found

@@ -27,8 +27,8 @@ class Guide(Drawing):
 
     forms: uint8 (H, W, 4). Where a shape's corner may be cut off: 1 + x + SIDE * y of the pixel, counted from that corner; the role that
     lies beneath, from PICTURED on the colour of a picture, and above its bits which of SHAPES it is; the role of the shape's edge, and above its bits the corner's side
-    in pixels if it is under CAPPED, for it can be no rounder. Zeros elsewhere. And
-    of every pixel, what was filled last: 1 and its role, with LIT and SHADED where a style may light or shade it as the
+    in pixels if it is under CAPPED, for it can be no rounder. Elsewhere zeros, but for the second of what may shine: how far down it the
+    pixel is, from 1 to SHINES. And of every pixel, what was filled last: 1 and its role, with LIT and SHADED where a style may light or shade it as the
     edge of what is raised; 0 for a picture; and CAST where the shadow or glow of a window or menu above may fall, on a picture too. A shape that is cut off
     has no edge there, and what throws a shadow looks like what does not: the pixels alone do not say it.
     """
@@ -82,7 +82,6 @@ class Guide(Drawing):
             before[:] = plane
         lowest = next((i for i, group in reversed([*enumerate(groups)]) if _hides(group, rect)), None)
         if lowest is None:
-            self.forms[at] = 0
             self.fill(rect, Role.WALLPAPER)
         for group in groups[lowest:]:
             if group.fill and group.fill.shape in FLOATING:

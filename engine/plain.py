@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.drawing import Fill, Glyphs, Group, Item, Mark, Outline, mark
-from engine.forms import OWN, ROLE, bevels, corners, pictured, touches_corner
+from engine.forms import OWN, ROLE, bevels, corners, pictured, shine, touches_corner
 from engine.geometry import Rect
-from engine.theme import BEVELLED, NEUTRAL, ROUNDNESS, Role
+from engine.theme import BEVELLED, GLOSSED, NEUTRAL, ROUNDNESS, Role
 from engine.typeface import MARGIN, line
 
 _LAST = 24  # bits below the last of a pixel's four forms, all four taken as one number
@@ -41,7 +41,7 @@ class Drawing:
         self.pixels.reshape(-1, 3 * width)[rows, 3 * columns.start : 3 * columns.stop] = _row_of(role, width)[: 3 * part.w]
         self.ink[at] = 0
         self.verbatim[at] = 0
-        self.forms[at][..., 3] = 1 + role
+        self._words.reshape(self.ink.shape)[at] = 1 + role << _LAST
 
     def draw(self, group: Group, items: Iterable[Item], inside: Rect) -> None:
         """Draw `items`, those of the group that touch `inside`, in there. The group's corners hold for all that is drawn in
@@ -70,7 +70,7 @@ class Drawing:
                 self.pixels[at] = item.pixels[part.shift(-item.whole.x, -item.whole.y).slices]
                 self.ink[at] = 0
                 self.verbatim[at] = 255
-                self.forms[at][..., 3] = 0
+                self.forms[at] = 0
         self._mark(cut, group.edge)
 
     def lay(self, group: Group, picture: Drawing, inside: Rect) -> None:
@@ -92,6 +92,8 @@ class Drawing:
         else:
             edge = None
         self.fill(part, item.role)
+        if item.shape in GLOSSED and part:
+            self._words.reshape(self.ink.shape)[part.slices] += shine(item.whole.h)[part.y - item.whole.y : part.bottom - item.whole.y]
         self._mark(cut, edge.role if edge else item.role)
         if item.shape in BEVELLED:
             for strip, bit in bevels(item.whole):
@@ -106,9 +108,10 @@ class Drawing:
         if cut is not None:
             words = self._words[cut.at]
             known = (words & OWN) == cut.told
-            self._mark(cut._replace(beneath=np.where(known, (words >> 8 & ROLE) + 1, cut.beneath)), item.role)
+            cut = cut._replace(beneath=np.where(known, (words >> 8 & ROLE) + 1, cut.beneath))
         for edge in edges(item.whole, item.width):
             self.fill(edge.meet(part), item.role)
+        self._mark(cut, item.role)
 
     @property
     def _words(self) -> np.ndarray:

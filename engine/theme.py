@@ -42,6 +42,7 @@ class Chrome(NamedTuple):
 
 
 PLAIN = Chrome()
+GLOSSED = {"title": 1.0, "bar": 0.8, "button": 0.6, "tile": 1.0}  # shapes that shine in a glossy style, and how much
 BEVELLED = frozenset({"title", "title_idle", "bar", "button", "tile", "thumb", "menu"})  # shapes whose edges a style may light and shade
 ROUNDS = 12.0  # pixels: the largest radius of a style's windows
 ROUNDNESS: dict[str, tuple[float, float, float, float]] = {

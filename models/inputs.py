@@ -88,7 +88,7 @@ def corner_maps(forms: Tensor, palette: Tensor, radii: Tensor | None, materials:
 def _corner_maps_everywhere(forms: Tensor, palette: Tensor, radii: Tensor | None, materials: Materials) -> Tensor:
     ground, texture = unpack(materials.ground).permute(0, 2, 3, 1), unpack(materials.texture).permute(0, 2, 3, 1)
     batch = torch.arange(len(forms), device=forms.device).view(-1, 1, 1)
-    marks = forms.long()
+    marks = forms.long() * (forms[..., :1] > 0)
     cut = (_cut(marks, radii, batch).to(palette.dtype) * (marks[..., 0] > 0)).unsqueeze(1)
     maps, (known, all_clear, all_depth) = [pack(cut)], _with_pictured(palette, materials)
     for role in (marks[..., 1] & ROLE, marks[..., 2] & ROLE):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks.quality_contrast import app_screens
-from engine.drawing import Glyphs, Item
+from engine.drawing import Fill, Glyphs, Item, Outline
 from engine.events import Ask
-from engine.forms import BESIDE, COLOURS, LIT, REACH, ROLE, SHADED, radii_in
+from engine.forms import BESIDE, COLOURS, LIT, REACH, ROLE, SHADED, SHAPES, SHINES, radii_in
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.legibility import INKS, contrast, luminance
@@ -131,11 +131,43 @@ def test_the_guide_says_where_corners_are_and_what_lies_beneath(radius: float, s
         marked = guide.forms[..., 0] > 0
         sharp_tiles = (square != rounded).any(-1) & ~marked
         assert not sharp_tiles.any()
-        outermost = (guide.forms[..., 0] == 1) & (radii_in(radius)[guide.forms[..., 1] >> BESIDE] >= 3)
+        outermost = (guide.forms[..., 0] == 1) & (radii_in(radius)[np.where(marked, guide.forms[..., 1] >> BESIDE, 0)] >= 3)
         beneath = np.concatenate([plain.palette(), COLOURS])[guide.forms[outermost][:, 1] & ROLE].astype(int)
         right += int((np.abs(rounded[outermost].astype(int) - beneath).max(-1) < 8).sum())
         cut_off += int(outermost.sum())
     assert right >= 0.9 * cut_off and (cut_off > 20 or radius == 1)
+
+
+def test_a_corner_within_the_square_of_a_rounder_one_is_told_where_no_look_cuts_that() -> None:
+    window, field = Rect(16, 16, 96, 64), Rect(24, 40, 80, 32)
+    guide = Guide((128, 96))
+    guide.update([
+        Fill(window, Role.SURFACE, "window", window), Outline(window, Role.BORDER, "window", window, 1),
+        Fill(field, Role.FIELD, "field", field), Outline(field, Role.ACCENT, "field", field, 1),
+    ])  # fmt: skip
+    place, beneath, edge, _ = (plane.astype(int) for plane in guide.forms.transpose(2, 0, 1))
+    shape, lowest = SHAPES[beneath[71, 24] >> BESIDE], np.flatnonzero(place[:, 24] == 1)
+    assert shape == "field" and lowest.tolist() == [40, 71] and edge[71, 24] & ROLE == Role.ACCENT and beneath[71, 24] & ROLE == Role.SURFACE
+    assert place[79, 16] == 1 and SHAPES[beneath[79, 16] >> BESIDE] == "window"
+    for radius in (0.0, 3.0, 6.0, 9.0, 12.0):  # what the window's corner cuts or edges is told as its
+        square, cut = (StyledRenderer(replace(PRESETS["light"], radius=r, shadow=0.0, border=3), (128, 96)).render(guide.items) for r in (0.0, radius))
+        assert not ((square != cut).any(-1) & (place == 0)).any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_guide_says_how_far_down_what_shines_a_pixel_is(seed: int) -> None:
+    dull, glossy = (StyledRenderer(replace(PRESETS["glass"], gloss=gloss, shadow=0.0), SIZE) for gloss in (0.0, 1.0))
+    dull.palette, dull.paints = glossy.palette, glossy.paints  # a glossy look's colours are others, to be read on both ends
+    rng, guide = np.random.default_rng(seed), Guide(SIZE)
+    for items in (Screen.random(rng, SIZE).items(), random_desktop(rng, SIZE).items):
+        guide.update(items)
+        told = np.where(guide.forms[..., 0] == 0, guide.forms[..., 1], 0).astype(int)
+        before, after = (renderer.render(items).astype(int) for renderer in (dull, glossy))
+        assert not ((before != after).any(-1) & (told == 0) & (guide.forms[..., 0] == 0)).any()
+        lifted = (after - before).sum(-1)
+        bare = (guide.ink == 0) & (guide.pixels == NEUTRAL[(guide.forms[..., 3] & ROLE).clip(1) - 1]).all(-1)
+        down = [np.median(lifted[bare & (told >= low) & (told < low + 52)]) for low in range(1, SHINES, 51)]
+        assert (told > 0).mean() > 0.02 and down == sorted(down, reverse=True)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -41,7 +41,7 @@ from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, fit, line_height
 from models.dreaming.letters import caret_in
 from models.dreaming.pictures import CALCULATOR, NOTES, drawn, reinked
-from models.dreaming.planes import FILLED, SEEN, shows
+from models.dreaming.planes import SEEN, shows
 from models.dreaming.standing_in import Chosen, Clipboard, Listed, values
 
 HALF = 0.5  # of a field's upper edge, where it is lit as what has the focus
@@ -122,7 +122,7 @@ def unfocused(held: Tensor) -> Tensor:
         return held
     inside, out = box.inset(1, 1, 1, 1), held.clone()
     empty = _empty_field(box.w, box.h)
-    edge = empty[SEEN:FILLED].bool().any(0)  # corners, which may be rounded
+    edge = empty[SEEN].bool()  # corners, which may be rounded
     edge[[0, -1]] = edge[:, [0, -1]] = True
     out[:, *box.slices] = torch.where(edge, empty, held[:, *box.slices])
     if (caret := caret_in(held, inside)) is not None:

@@ -17,7 +17,7 @@ from engine.geometry import Rect
 from engine.legibility import DIM, GLOW, LIFT, SHADE
 from engine.plain import glyph_coverage, goes_round, mark_coverage
 from engine.styles import Style
-from engine.theme import BEVELLED, Role, radius_of
+from engine.theme import BEVELLED, GLOSSED, Role, radius_of
 
 _LIT, _SHADED = 0.5, 0.35  # of white, of black, on the edges of what is raised
 
@@ -88,7 +88,7 @@ class StyledRenderer:
     def _shaded(self, item: Fill) -> np.ndarray:
         """The fill's paint, (rect.h, rect.w, 3), with a vertical gradient where the style is glossy."""
         colour = self.paints.over(item.role, item.rect)
-        gloss = self.style.strength("gloss") * {"title": 1.0, "bar": 0.8, "button": 0.6, "tile": 1.0}.get(item.shape, 0.0)
+        gloss = self.style.strength("gloss") * GLOSSED.get(item.shape, 0.0)
         if not gloss:
             return colour
         rows = np.arange(item.rect.y - item.whole.y, item.rect.bottom - item.whole.y, dtype=np.float32)
