@@ -92,7 +92,7 @@ class CropPainting:
         clean = sample(
             self._denoiser, before, shown, maps, tokens, memory, rounded, materials,
             noise, self._steps, static=self._static, known=known,
-            filled=None if forms is None else forms[..., 3], between=between,
+            forms=forms, between=between,
         )  # fmt: skip
         stage("decode")
         pixels = to_bytes(clean)

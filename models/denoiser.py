@@ -20,13 +20,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.forms import CAST
 from engine.materials import BASE, SLOPE
 from engine.theme import NEUTRAL
 from models.configured import Configured, kept
 from models.corners import Corner, Rounded
 from models.layers import AS_OUTSIDE, PATCH, PIXELS, Rows, Steering, UNet, frequencies
-from models.relief import Relief
+from models.relief import TOLD, Relief, roles_of, told_maps
 
 CHANNELS = 3 * PIXELS
 PLACE = 22  # channels that say where on the screen a cell is
@@ -120,7 +119,8 @@ class Denoiser(UNet, Configured):
     and then no pick stands for the colour it is named after. The neutral colours are given with it. corners: 1 where it
     rounds the corners that the guide draws square, how much it reads from the context; 2 where it is told how deep pixels lie in
     the rounded ones; 3 where what lies beneath them may lie in a shadow or glow. edges: 1 where it paints what stands beside
-    the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised. shadows: 1 where it is told where one may fall.
+    the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised, 3 where shadows' edges are among them. shadows: 1
+    where it is told where shadows may fall, 2 where all that `told_maps` tells.
     """
 
     _repeated_blocks = ("Block",)
@@ -137,8 +137,8 @@ class Denoiser(UNet, Configured):
         memories: int = MEMORIES,
         given_palette: int = 1,
         corners: int = 3,
-        edges: int = 2,
-        shadows: int = 1,
+        edges: int = 3,
+        shadows: int = 2,
     ) -> None:
         super().__init__()
         fine, _, deep = widths
@@ -160,11 +160,11 @@ class Denoiser(UNet, Configured):
         if corners:
             self.corner = Corner(fine, tokens * token_width, told=corners > 1, lit=corners > 2)
         if edges:
-            self.relief = Relief(fine, tokens * token_width, told=edges > 1)
+            self.relief = Relief(fine, tokens * token_width, told=edges > 1, shadowed=edges > 2)
         self.raises = edges > 0
-        self.shadowed = shadows > 0
+        self.told = TOLD if shadows > 1 else PIXELS * shadows
         if shadows:
-            self.shadow_in = nn.Conv2d(PIXELS, fine, 1, bias=False)
+            self.shadow_in = nn.Conv2d(self.told, fine, 1, bias=False)
         neutral = torch.from_numpy(NEUTRAL.astype("float32")) / 127.5 - 1
         if given_palette:
             self.register_buffer("prototypes", neutral, persistent=False)
@@ -184,7 +184,7 @@ class Denoiser(UNet, Configured):
 
     def forward(
         self, noisy: Tensor, previous: Tensor | None, guide: Tensor, maps: Tensor, steering: Steering, memory: Tensor | None,
-        corners: Tensor | None, materials: Materials, static: bool = False, filled: Tensor | None = None,
+        corners: Tensor | None, materials: Materials, static: bool = False, forms: Tensor | None = None,
     ) -> Prediction:  # fmt: skip
         """Predict the clean latents.
 
@@ -192,22 +192,22 @@ class Denoiser(UNet, Configured):
         nothing but zeros; maps: (B, MAPS + PLACE, h, w); steering: of the noise level and the context;
         memory: (B, REMEMBERED, h, w), zeros where nothing is known, None where nothing need be: every crop has a guide;
         corners: (B, CORNERS, h, w), zeros where there are none, None where there are none at all. h and w are multiples of align / 4.
-        filled: uint8 (B, H, W), the last of `Guide.forms`, 0 or None where it is not known; where shadows may fall should be.
+        forms: uint8 (B, H, W, 4), as `Guide` has them, 0 or None where they are not known; where shadows may fall should be.
         static: launch the same whatever the numbers are, as a CUDA graph must: see `Corner`.
         """
         fine = self._begun(noisy, previous, guide, maps)
         memory = memory if self.remembers else None
         if memory is not None:
             fine = fine + self.memory_in(memory)
-        cast = filled >= CAST if self.shadowed and filled is not None else None
-        if cast is not None and (static or torch.is_grad_enabled() or bool(cast.any())):  # learning, every process must learn all of it
-            fine = fine + self.shadow_in(pack(cast.unsqueeze(1).to(fine.dtype)))
+        roles = roles_of(guide) if self.told or self.raises else None
+        if self.told and forms is not None and roles is not None:
+            fine = fine + self.shadow_in(told_maps(forms, roles)[:, : self.told].to(fine.dtype))
         fine = self._through_body(fine, steering)
         given, tokens = self.config.given_palette, steering.tokens
         palette = (tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])).unflatten(1, (-1, 3))
         around = self.corner(fine, corners, steering.of(self.corner), palette, static) if self.rounds and corners is not None else None
         raised = steering.of(self.relief) if self.raises else None
-        return self._paint(fine, previous, guide, maps, memory, palette, around, raised, filled, materials, static)
+        return self._paint(fine, previous, guide, maps, memory, palette, around, raised, roles, forms, materials, static)
 
     def _begun(self, *parts: Tensor | None) -> Tensor:
         """What the stem makes of its parts, which come in their order: (B, C, h, w), channels last. As a sum of products none need be
@@ -224,7 +224,7 @@ class Denoiser(UNet, Configured):
 
     def _paint(
         self, fine: Tensor, previous: Tensor | None, guide: Tensor, maps: Tensor, memory: Tensor | None, palette: Tensor,
-        corners: Rounded | None, raised: tuple[Tensor, Tensor] | None, filled: Tensor | None, materials: Materials, static: bool,
+        corners: Rounded | None, raised: tuple[Tensor, Tensor] | None, roles: Tensor | None, forms: Tensor | None, materials: Materials, static: bool,
     ) -> Prediction:  # fmt: skip
         b, _, h, w = fine.shape
         black, white = (palette.new_full((b, 1, 3), level) for level in (-1.0, 1.0))
@@ -247,8 +247,8 @@ class Denoiser(UNet, Configured):
         paintings, keeps, residuals, logits = zip(*mixed, strict=True)
         painted, kept, residual = (torch.cat(parts, -2) if len(strips) > 1 else parts[0] for parts in (paintings, keeps, residuals))
         pixels, under, grain = by_cell(painted), by_cell(ground.transpose(1, 2)), by_cell(texture.transpose(1, 2))
-        if raised is not None:
-            pixels = self.relief.over(pixels, fine, guide, filled, raised, paints, under, grain, static)
+        if raised is not None and roles is not None:
+            pixels = self.relief.over(pixels, fine, roles, forms, raised, paints, under, grain, static)
         if corners is not None:
             pixels = corners.over(pixels)
         clean = pixels.permute(0, 4, 3, 1, 2).reshape(b, CHANNELS, h, w) + residual
@@ -319,7 +319,7 @@ class Denoiser(UNet, Configured):
             if self.remembers:
                 nn.init.zeros_(self.memory_in.weight)
                 nn.init.constant_(self.memory_out.bias, -5.0)  # type: ignore[arg-type]
-            if self.shadowed:
+            if self.told:
                 nn.init.zeros_(self.shadow_in.weight)  # what is begun from weights that were not told paints as before
 
 

@@ -106,7 +106,7 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
         rounded = corner_maps(shapes, palette, radii, materials)
         clean = sample(
             network, before, shown_latents, placed, tokens.to(dtype), None, rounded, materials, noise,
-            num_inference_steps, strength, filled=shapes[..., 3],
+            num_inference_steps, strength, forms=shapes,
         )
         frames = to_pixels(clean)
         images = [Image.fromarray(frame) for frame in frames] if output_type == "pil" else frames

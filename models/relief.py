@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.forms import CAST, LIT
+from engine.forms import CAST, LIT, ROLE, SHINES
 from engine.theme import NEUTRAL, Role
 from models.compiling import constant
 from models.layers import PATCH, PIXELS, Steering
@@ -24,6 +24,7 @@ RAISED = (Role.TITLE, Role.TITLE_IDLE, Role.BORDER, Role.BUTTON, Role.ACCENT, Ro
 GROUNDS = (*RAISED, Role.WALLPAPER, Role.SURFACE, Role.FIELD)  # what makes an edge where it ends: letters and marks do not
 SIDES = 2 ** (4 * REACH)  # on which sides an edge is near, and how near: a bit each
 KINDS = 5  # of what was filled: not known, flat, lit, shaded, both
+TOLD = 3 * PIXELS  # channels, see `told_maps`
 NONE = len(NEUTRAL)  # a pixel that shows no role's colour
 _STEP, _NEAR = 2, 4  # grey levels that are looked up as one, as bits; how far off a role's colour they may be
 _LIT_BIT = LIT.bit_length() - 1
@@ -33,19 +34,20 @@ class Relief(nn.Module):
     """What the pixels beside the guide's edges show: what was painted, their role's plain paint, light, or shade.
 
     Only those few are computed; all pixels where it is to be static, for how many there are is known to the host only after it
-    has waited for the device. told: whether it takes in what was filled.
+    has waited for the device. told: whether it takes in what was filled. shadowed: whether it also takes in where a shadow may fall, and
+    decides what stands beside one's edge, which may run through a cell as well.
     """
 
-    def __init__(self, width: int, context: int, hidden: int = 32, told: bool = True) -> None:
+    def __init__(self, width: int, context: int, hidden: int = 32, told: bool = True, shadowed: bool = True) -> None:
         super().__init__()
         self.from_fine = nn.Linear(width, hidden)
         self.from_context = nn.Linear(context, 2 * hidden)
         self.from_role = nn.Embedding((NONE + 1) * PIXELS, hidden)  # and from which of a cell's pixels it is
         self.from_sides = nn.Embedding(SIDES, hidden)
         if told:
-            self.from_kind = nn.Embedding(KINDS, hidden)
+            self.from_kind = nn.Embedding(2 * KINDS if shadowed else KINDS, hidden)
             nn.init.zeros_(self.from_kind.weight)  # what is begun from weights that were not told paints as before
-        self.told = told
+        self.told, self.shadowed = told, shadowed
         self.middle = nn.Linear(hidden, hidden)
         self.out = nn.Linear(hidden, 3)
         for table in (self.from_role, self.from_sides):
@@ -53,24 +55,33 @@ class Relief(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
+    @torch.no_grad()
+    def in_shadows_as_out_of_them(self) -> None:
+        """Begin with what is known of where no shadow may fall."""
+        self.from_kind.weight[KINDS:] = self.from_kind.weight[:KINDS]
+
     def steered(self, steering: Steering) -> tuple[Tensor, Tensor]:
         """Scale and shift: (B, hidden) each."""
         scale, shift = self.from_context(steering.tokens.flatten(1)).chunk(2, 1)
         return 1 + scale, shift
 
     def over(
-        self, painted: Tensor, fine: Tensor, guide: Tensor, filled: Tensor | None, context: tuple[Tensor, Tensor], paints: Tensor, ground: Tensor,
+        self, painted: Tensor, fine: Tensor, roles: Tensor, forms: Tensor | None, context: tuple[Tensor, Tensor], paints: Tensor, ground: Tensor,
         texture: Tensor, static: bool = False,
     ) -> Tensor:  # fmt: skip
         """`painted`, (B, h, w, 16, 3), with crisp edges.
 
-        fine: (B, C, h, w); guide: (B, 48, h, w), packed pixels in [-1, 1]; filled: as of Denoiser.forward; context: see `steered`; paints, ground,
-        texture: as of `Prediction`.
+        fine: (B, C, h, w); roles: see `roles_of`; forms: as of Denoiser.forward; context: see `steered`; paints, ground, texture: as of
+        `Prediction`.
         """
-        roles = roles_of(guide)
-        sides, kinds = sides_of(roles), kinds_of(filled) if self.told and filled is not None else None
+        filled = forms[..., 3] if self.told and forms is not None else None
+        sides, kinds = sides_of(roles), None if filled is None else kinds_of(filled)
         near = (sides if kinds is None else sides | (kinds > 1)) > 0
         near &= _one_of(roles, RAISED)
+        if filled is not None and kinds is not None and self.shadowed:
+            cast = (filled >= CAST).view(torch.uint8)
+            near |= _divided(cast) & is_ground(roles)
+            kinds = kinds + KINDS * cast
         if static:
             return self._everywhere(painted, fine, roles, sides, kinds, near, context, paints, ground, texture)
         at = near.flatten().nonzero().squeeze(1)
@@ -128,6 +139,23 @@ def _looked_up(table: Tensor, at: Tensor) -> Tensor:
 def _by_cell(pixels: Tensor) -> Tensor:
     """Small whole numbers by pixel, (B, H, W), as indices by cell: int64 (B, H / 4, W / 4, 16)."""
     return F.pixel_unshuffle(pixels.unsqueeze(1).float(), PATCH).permute(0, 2, 3, 1).long()
+
+
+def _divided(mask: Tensor) -> Tensor:
+    """The pixels of those cells through which the edge of a mask, uint8 (B, H, W) of 0 and 1, runs: bool (B, H, W)."""
+    cells = mask.unflatten(2, (-1, PATCH)).unflatten(1, (-1, PATCH))
+    least, most = cells.amin((2, 4), keepdim=True), cells.amax((2, 4), keepdim=True)
+    return (least != most).expand(cells.shape).flatten(3, 4).flatten(1, 2)
+
+
+def told_maps(forms: Tensor, roles: Tensor) -> Tensor:
+    """What a guide's forms, uint8 (B, H, W, 4), tell of each pixel beside its corners: whether a shadow may fall there, how far down what shines
+    it is, in [0, 1], and whether something is drawn there on what was filled last: float32 (B, TOLD, h, w)."""
+    filled = forms[..., 3]
+    shines = forms[..., 1] * (forms[..., 0] == 0) / SHINES
+    own = filled & ROLE
+    told = torch.stack([(filled >= CAST).float(), shines, ((own > 0) & (roles != own - 1)).float()], 1)
+    return F.pixel_unshuffle(told, PATCH)
 
 
 def kinds_of(filled: Tensor) -> Tensor:

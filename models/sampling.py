@@ -38,10 +38,10 @@ def sample(
     strength: float = STRENGTH,
     static: bool = False,
     known: dict[float, Steering] | None = None,
-    filled: Tensor | None = None,
+    forms: Tensor | None = None,
     between: Callable[[int], None] | None = None,
 ) -> Tensor:
-    """Euler steps along the straight path of `models.training.objective`; shapes, what is static, and `filled` as of Denoiser.forward.
+    """Euler steps along the straight path of `models.training.objective`; shapes, what is static, and `forms` as of Denoiser.forward.
 
     previous: None where all has a guide. known: by noise level, what these tokens make of the layers; what is missing is put in.
     between: is told after every step but the last how many are done; what it raises ends it.
@@ -61,7 +61,7 @@ def sample(
             between(i)
         if level not in known:
             known[level] = denoiser.steering(x.new_full((len(x),), level), tokens)
-        predicted = denoiser(x, previous, guide, maps, known[level], memory, corners, materials, static, filled)
+        predicted = denoiser(x, previous, guide, maps, known[level], memory, corners, materials, static, forms)
         share = level / sum(path)
         clean, kept = clean + share * predicted.clean, kept + share * predicted.kept
         if lower:  # else nothing goes on from it

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.forms import CAST
 from engine.geometry import Rect
 from engine.painter import (
     BATCHES,
@@ -29,7 +30,7 @@ from models.denoiser import Materials, pack
 from models.graphs import Graphs
 from models.inputs import corner_maps, palette_of, radii_of, to_latents
 from models.reference.painter import ReferencePainter
-from models.relief import RAISED, Relief, kinds_of, roles_of, sides_of
+from models.relief import RAISED, Relief, is_ground, kinds_of, roles_of, sides_of
 from tests.checkpoints import tiny_checkpoint, tiny_networks
 from tests.stand_in_gpu import FakeRecorder, UnfitForCapture
 from tests.test_painters import SIZE, WHOLE, ask, context, drawn, empty, show
@@ -209,14 +210,15 @@ def test_edges_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
     told = torch.randn(1, 32, generator=generator), torch.randn(1, 32, generator=generator)
     paints = torch.randn(1, 21, 7, generator=generator)
     ground, texture = torch.randn(1, *cells, 16, 3, generator=generator), torch.randn(1, *cells, 16, 1, generator=generator)
-    shown, filled = to_latents(guide.pixels[None]), torch.from_numpy(guide.forms[None, ..., 3])
+    roles, forms = roles_of(to_latents(guide.pixels[None])), torch.from_numpy(guide.forms[None])
     torch.nn.init.normal_(relief.from_kind.weight)
     with torch.no_grad():
-        few, dense = (relief.over(painted, fine, shown, filled, told, paints, ground, texture, static) for static in (False, True))
+        few, dense = (relief.over(painted, fine, roles, forms, told, paints, ground, texture, static) for static in (False, True))
     assert torch.allclose(few, dense, atol=1e-5)
-    roles = roles_of(shown)
     raised = (roles.unsqueeze(-1) == torch.tensor(RAISED)).any(-1)
-    beside = pack((((sides_of(roles) > 0) | (kinds_of(filled) > 1)) & raised)[:, None].float()).permute(0, 2, 3, 1) > 0
+    divided = np.kron(np.array([[len(np.unique(c)) > 1 for c in np.hsplit(r, cells[1])] for r in np.vsplit(guide.forms[..., 3] & CAST, cells[0])]), np.ones((4, 4)))
+    near = ((sides_of(roles) > 0) | (kinds_of(forms[..., 3]) > 1)) & raised | torch.from_numpy(divided > 0) & is_ground(roles)
+    beside = pack(near[:, None].float()).permute(0, 2, 3, 1) > 0
     assert 0.02 < beside.float().mean() < 0.5
     assert (few != painted).any(-1)[beside].all() and (few == painted).all(-1)[~beside].all()
 

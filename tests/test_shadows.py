@@ -125,7 +125,7 @@ def test_a_dream_says_where_shadows_fall_as_the_desktop_does() -> None:
 
 def test_a_painter_paints_by_it_and_one_that_was_never_told_does_not(tmp_path: Path) -> None:
     denoiser, encoder = tiny_networks()
-    unaware = Denoiser(**{**dict(denoiser.config), "shadows": 0})
+    unaware = Denoiser(**{**dict(denoiser.config), "shadows": 0, "edges": 2})
     grow(unaware, denoiser)
     torch.nn.init.normal_(denoiser.shadow_in.weight, std=5.0)
     torch.nn.init.normal_(denoiser.head.weight, std=0.2)
@@ -139,7 +139,7 @@ def test_a_painter_paints_by_it_and_one_that_was_never_told_does_not(tmp_path: P
         painter = open_painter(PainterSpec(str(tmp_path / folder), size=SIZE, threads=1, device="cpu"))
         assert (show(painter, empty(), lit) == show(painter, empty(), dark)).all() == same, folder
     grown = networks_from(tmp_path / "never").denoiser
-    assert grown.config.shadows == 1 and not grown.shadow_in.weight.any(), "it begins as it was"
+    assert grown.config.shadows == 2 and not grown.shadow_in.weight.any(), "it begins as it was"
 
 
 def test_crops_that_are_not_told_what_was_filled_are_told_where_shadows_fall() -> None:
@@ -147,7 +147,7 @@ def test_crops_that_are_not_told_what_was_filled_are_told_where_shadows_fall() -
     shot = next(shot for shot in desktop_shots(rng, 12) if (shot.forms[..., 3] & CAST).any())
     rows, columns = np.nonzero(shot.forms[..., 3] & CAST)
     x, y = (min(int(at[0]) // 16 * 16, side - 64) for at, side in ((columns, shot.size[0]), (rows, shot.size[1])))
-    filled = batch_of([Crop(shot, x, y, 64)] * 60, rng, guide_dropped=0.0).filled.numpy()
+    filled = batch_of([Crop(shot, x, y, 64)] * 60, rng, guide_dropped=0.0).forms[..., 3].numpy()
     wanted = Crop(shot, x, y, 64).take(shot.forms)[..., 3]
     told = (filled & (255 - CAST)).any((1, 2))
     assert 0 < (~told).sum() < 20 and ((filled & CAST) == (wanted & CAST)).all() and (filled[told] == wanted).all()

@@ -95,7 +95,7 @@ def dreamt(denoiser: Denoiser, encoder: ContextEncoder, crops: list[Crop]) -> np
     batch = Batch(**{name: value.to(denoiser.device) for name, value in vars(batch).items()})
     noise = noise_field(0, (crops[0].side,) * 2).to(denoiser.device).expand(len(crops), -1, -1, -1)
     tokens = encoder(batch.slow, batch.recent)
-    return to_pixels(sample(denoiser, batch.previous, batch.guide, batch.maps, tokens, batch.memory, batch.corners, batch.materials, noise, steps=1, filled=batch.filled))
+    return to_pixels(sample(denoiser, batch.previous, batch.guide, batch.maps, tokens, batch.memory, batch.corners, batch.materials, noise, steps=1, forms=batch.forms))
 
 
 def around_change(shot: Shot, side: int) -> Crop:

@@ -46,11 +46,11 @@ class Networks(nn.Module):
 
     def forward(self, noisy: Tensor, previous: Tensor, batch: Batch, level: Tensor) -> Prediction:
         steering = self.denoiser.steering(level, self.encoder(batch.slow, batch.recent))
-        return self.denoiser(noisy, previous, batch.guide, batch.maps, steering, batch.memory, batch.corners, batch.materials, filled=batch.filled)  # type: ignore[no-any-return]
+        return self.denoiser(noisy, previous, batch.guide, batch.maps, steering, batch.memory, batch.corners, batch.materials, forms=batch.forms)  # type: ignore[no-any-return]
 
 
 def networks_from(init: Path | None, asked: Mapping[str, Sequence[int]] = {}) -> Networks:
-    """New networks, or those of a checkpoint, grown to what new ones take in: it paints as before with a guide, and about as
+    """New networks, or those of a checkpoint, grown to what new ones take in: it paints as before with a guide, but for shadows' edges where it was never told of them, and about as
     fast, for memory is only looked into where there is none. One that had learned its palette is given it: what it made up
     for by mixing it must learn anew. asked: blocks of the denoiser, in each row, and the channels within them, other than a new one's or
     the checkpoint's, whose first blocks are kept, see `models.training.thinning`. Raises CheckpointError."""
@@ -65,6 +65,8 @@ def networks_from(init: Path | None, asked: Mapping[str, Sequence[int]] = {}) ->
     if new.denoiser.deepens and not start.denoiser.deepens:
         nn.init.zeros_(new.denoiser.from_deep.weight)
         nn.init.zeros_(new.denoiser.from_deep.bias)  # type: ignore[arg-type]
+    if start.denoiser.raises and not start.denoiser.relief.shadowed:
+        new.denoiser.relief.in_shadows_as_out_of_them()
     if thinner := narrower(new.denoiser, start.denoiser):
         thin(thinner, partial(paint, start.denoiser, start.context_encoder, held_out(THINNED)))
     grow(new.encoder, start.context_encoder)

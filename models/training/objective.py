@@ -45,7 +45,7 @@ class Batch:
     from the previous frame (see `models.latent_painter`); maps: (B, MAPS + PLACE, h, w); weight: (B, 48, h, w);
     memory: (B, REMEMBERED, h, w); keep: (B, h, w, 16), 1 where the frame stays as it was, 0 where it changes; care:
     (B, h, w, 16), how much that choice counts, 0 where there is a guide; matters: bool (B, h, w, 16), whose picks are
-    scored; corners: (B, CORNERS, h, w); filled: uint8 (B, H, W), the last of `Guide.forms`; slow, recent: (B, S), (B, R); materials: of each crop."""
+    scored; corners: (B, CORNERS, h, w); forms: uint8 (B, H, W, 4), what is told of `Guide.forms`; slow, recent: (B, S), (B, R); materials: of each crop."""
 
     clean: Tensor
     previous: Tensor
@@ -57,7 +57,7 @@ class Batch:
     care: Tensor
     matters: Tensor
     corners: Tensor
-    filled: Tensor
+    forms: Tensor
     slow: Tensor
     recent: Tensor
     materials: Materials
@@ -91,18 +91,25 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
     planes = torch.from_numpy(np.stack([c.take(planes_of(c.shot.paints, c.shot.size)) for c in crops]))
     materials = materials_of([c.shot.paints for c in crops], planes)
     forms = torch.from_numpy(np.stack([c.take(c.shot.forms) for c in crops]) * (kept[:, None, None, None] > 0).astype(np.uint8))
-    told = torch.from_numpy(np.where(rng.random((count, 1, 1)) >= UNTOLD, 255, CAST).astype(np.uint8))
+    untold = torch.from_numpy(rng.random(count) < UNTOLD)
     return Batch(
         clean=to_latents(np.stack([c.take(c.shot.frame) for c in crops])),
         previous=to_latents(np.stack([c.take(c.shot.before) for c in crops])) * (1 - shown.view(-1, 1, 1, 1)),
         guide=guide,
         maps=torch.cat([event_maps(verbatim, shown, pointer, buttons), places], 1),
         weight=pack(torch.from_numpy((margin * weights).astype(np.float32))[:, None].expand(-1, 3, -1, -1).contiguous()),
-        memory=memory, corners=corner_maps(forms, palette_of(slow), radii_of(slow.numpy()), materials), filled=forms[..., 3] & told,
+        memory=memory, corners=corner_maps(forms, palette_of(slow), radii_of(slow.numpy()), materials), forms=_told(forms, untold),
         keep=_by_cell(1.0 - changed), care=_by_cell(care), matters=_by_cell(_matter(crops, kept, changed, rng)) > 0,
         slow=slow, materials=materials,
         recent=torch.from_numpy(np.stack([c.shot.recent * (1 - shown) for c, shown in zip(crops, kept, strict=True)])),
     )  # fmt: skip
+
+
+def _told(forms: Tensor, untold: Tensor) -> Tensor:
+    """Forms, (B, H, W, 4), without what is not told of the crops of `untold`, bool (B,)."""
+    told = torch.full((len(untold), 1, 1, 4), 255, dtype=torch.uint8)
+    told[untold] = torch.tensor([0, 0, 0, CAST], dtype=torch.uint8)
+    return forms & told
 
 
 def _margins(crops: list[Crop]) -> np.ndarray:
@@ -119,10 +126,11 @@ def _margins(crops: list[Crop]) -> np.ndarray:
 
 
 def _guided_weights(crops: list[Crop], guide: Tensor) -> np.ndarray:
-    """Letters and marks count threefold; ninefold what is not its role's flat colour (corners, edges, gradients), and where a shadow may fall
+    """Letters count threefold; ninefold marks, which few pixels show, what is not its role's flat colour (corners, edges, gradients), and where a shadow may fall
     whether it does or not: where it counts more than its absence, there is too much of it."""
     drawn = ~is_ground(roles_of(guide)).numpy() & (np.stack([c.take(c.shot.verbatim) for c in crops]) == 0)
-    return 1.0 + 2.0 * drawn + 8.0 * np.stack([c.take(c.shot.shaped | c.shot.shadowed) for c in crops])
+    marks = drawn & np.stack([c.take(c.shot.ink) == 0 for c in crops])
+    return 1.0 + 2.0 * (drawn & ~marks) + 8.0 * (marks | np.stack([c.take(c.shot.shaped | c.shot.shadowed) for c in crops]))
 
 
 def _matter(crops: list[Crop], kept: np.ndarray, changed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
