@@ -138,24 +138,29 @@ def _looked_up(table: Tensor, at: Tensor) -> Tensor:
 
 def _by_cell(pixels: Tensor) -> Tensor:
     """Small whole numbers by pixel, (B, H, W), as indices by cell: int64 (B, H / 4, W / 4, 16)."""
-    return F.pixel_unshuffle(pixels.unsqueeze(1).float(), PATCH).permute(0, 2, 3, 1).long()
+    return _packed(pixels.unsqueeze(1)).permute(0, 2, 3, 1).long()
+
+
+def _packed(planes: Tensor) -> Tensor:
+    """(B, C, H, W) to (B, C * 16, H / 4, W / 4), as `pixel_unshuffle` has it, which takes three times as long to move single bytes."""
+    return planes.unflatten(3, (-1, PATCH)).unflatten(2, (-1, PATCH)).permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
 
 
 def _divided(mask: Tensor) -> Tensor:
     """The pixels of those cells through which the edge of a mask, uint8 (B, H, W) of 0 and 1, runs: bool (B, H, W)."""
-    cells = mask.unflatten(2, (-1, PATCH)).unflatten(1, (-1, PATCH))
-    least, most = cells.amin((2, 4), keepdim=True), cells.amax((2, 4), keepdim=True)
-    return (least != most).expand(cells.shape).flatten(3, 4).flatten(1, 2)
+    rows = mask.view(torch.int32).unflatten(1, (-1, PATCH))  # a cell's row is one number of four bytes: (B, h, 4, w)
+    first = rows[:, :, :1]
+    alike = (rows == first).all(2, keepdim=True) & ((first == 0) | (first == 0x01010101))
+    return (~alike).unsqueeze(-1).expand(*rows.shape, PATCH).flatten(3).flatten(1, 2)
 
 
 def told_maps(forms: Tensor, roles: Tensor) -> Tensor:
     """What a guide's forms, uint8 (B, H, W, 4), tell of each pixel beside its corners: whether a shadow may fall there, how far down what shines
     it is, in [0, 1], and whether something is drawn there on what was filled last: float32 (B, TOLD, h, w)."""
     filled = forms[..., 3]
-    shines = forms[..., 1] * (forms[..., 0] == 0) / SHINES
-    own = filled & ROLE
-    told = torch.stack([(filled >= CAST).float(), shines, ((own > 0) & (roles != own - 1)).float()], 1)
-    return F.pixel_unshuffle(told, PATCH)
+    own, shines = filled & ROLE, forms[..., 1] * (forms[..., 0] == 0)
+    cast, drawn = (where.view(torch.uint8) * SHINES for where in (filled >= CAST, (own > 0) & (roles != own - 1)))
+    return _packed(torch.stack([cast, shines, drawn], 1)).float().div_(SHINES)
 
 
 def kinds_of(filled: Tensor) -> Tensor:
@@ -169,7 +174,8 @@ def roles_of(guide: Tensor) -> Tensor:
     levels = guide.float().mul(127.5).add_(128.0).clamp_(0, 255).to(torch.int32)  # to the nearest
     red, green, blue = (levels >> _STEP).unflatten(1, (3, PIXELS)).unbind(1)
     bits = 8 - _STEP
-    return F.pixel_shuffle(_table(guide.device)[((red << bits) + green << bits) + blue], PATCH)[:, 0]
+    cells = _table(guide.device).index_select(0, (((red << bits) + green << bits) + blue).flatten()).view(red.shape)
+    return cells.unflatten(1, (PATCH, PATCH)).permute(0, 3, 1, 4, 2).flatten(3).flatten(1, 2)
 
 
 def sides_of(roles: Tensor) -> Tensor:
@@ -184,6 +190,11 @@ def sides_of(roles: Tensor) -> Tensor:
             sides.narrow(axis, far, many).bitwise_or_((apart & ground.narrow(axis, 0, many)).to(torch.uint8) << bit)
             sides.narrow(axis, 0, many).bitwise_or_((apart & ground.narrow(axis, far, many)).to(torch.uint8) << bit + 1)
     return sides
+
+
+def beside_edges(roles: Tensor) -> Tensor:
+    """Whether each pixel is of what may be raised, or its edge, and beside another ground: bool, of the shape of `roles`."""
+    return (sides_of(roles) > 0) & _one_of(roles, RAISED)
 
 
 def is_ground(roles: Tensor) -> Tensor:
