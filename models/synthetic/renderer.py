@@ -49,7 +49,7 @@ class StyledRenderer:
             elif isinstance(item, Glyphs):
                 self._blend(item.rect, self.palette[item.role], glyph_coverage(item, item.rect) / np.float32(255))
             elif isinstance(item, Mark):
-                self._blend(item.rect, self.palette[item.role], mark_coverage(item, item.rect) / np.float32(255))
+                self._blend(item.rect, self.paints.over(item.role, item.rect), mark_coverage(item, item.rect) / np.float32(255))
                 self._content[item.rect.slices] = False
             else:
                 self._frame[item.rect.slices] = item.pixels[item.rect.shift(-item.whole.x, -item.whole.y).slices]
@@ -101,7 +101,7 @@ class StyledRenderer:
         radius = self.radius(item.shape, item.whole)
         ring = (_rim if item.shape in FLOATING else _ring)(item.whole.w, item.whole.h, radius, item.width)
         ring = ring[item.rect.shift(-item.whole.x, -item.whole.y).slices]
-        edge = self.palette[item.role]
+        edge = self.paints.over(item.role, item.rect)
         if fill is None:
             self._blend(item.rect, edge, ring)
         else:
@@ -163,11 +163,10 @@ class StyledRenderer:
         self._open = None
         mask = rounded(item.whole.w, item.whole.h, radius)
         rim = _rim(item.whole.w, item.whole.h, radius, 1)
-        edge = self.palette[Role.BORDER]
         for rect, under in saved:
             at = rect.shift(-item.whole.x, -item.whole.y).slices
             if item.shape == "window":
-                self._blend(rect, edge, rim[at])
+                self._blend(rect, self.paints.over(Role.BORDER, rect), rim[at])
             share = mask[at][..., None]
             self._frame[rect.slices] = under + (self._frame[rect.slices] - under) * share
 
