@@ -1,7 +1,8 @@
 """The guide: the desktop's items drawn plainly in the neutral theme, kept up to date by redrawing only what changed.
 
 Beside the picture it keeps three masks: `ink`, how much of each pixel is text (the text layer's raster), `verbatim`,
-where content pictures stand, and `forms`, where a style may round or raise what the guide draws square and flat.
+where content pictures stand, and `forms`, what a style may do to what the guide draws square and flat: round it, raise it, make it shine, throw
+its shadow.
 """
 
 from __future__ import annotations

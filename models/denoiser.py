@@ -162,9 +162,9 @@ class Denoiser(UNet, Configured):
         if edges:
             self.relief = Relief(fine, tokens * token_width, told=edges > 1, shadowed=edges > 2)
         self.raises = edges > 0
-        self.told = TOLD if shadows > 1 else PIXELS * shadows
+        self.told_channels = TOLD if shadows > 1 else PIXELS * shadows
         if shadows:
-            self.shadow_in = nn.Conv2d(self.told, fine, 1, bias=False)
+            self.shadow_in = nn.Conv2d(self.told_channels, fine, 1, bias=False)
         neutral = torch.from_numpy(NEUTRAL.astype("float32")) / 127.5 - 1
         if given_palette:
             self.register_buffer("prototypes", neutral, persistent=False)
@@ -199,9 +199,9 @@ class Denoiser(UNet, Configured):
         memory = memory if self.remembers else None
         if memory is not None:
             fine = fine + self.memory_in(memory)
-        roles = roles_of(guide) if self.told or self.raises else None
-        if self.told and forms is not None and roles is not None:
-            fine = fine + self.shadow_in(told_maps(forms, roles)[:, : self.told].to(fine.dtype))
+        roles = roles_of(guide)
+        if self.told_channels and forms is not None:
+            fine = fine + self.shadow_in(told_maps(forms, roles)[:, : self.told_channels].to(fine.dtype))
         fine = self._through_body(fine, steering)
         given, tokens = self.config.given_palette, steering.tokens
         palette = (tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])).unflatten(1, (-1, 3))
@@ -224,7 +224,7 @@ class Denoiser(UNet, Configured):
 
     def _paint(
         self, fine: Tensor, previous: Tensor | None, guide: Tensor, maps: Tensor, memory: Tensor | None, palette: Tensor,
-        corners: Rounded | None, raised: tuple[Tensor, Tensor] | None, roles: Tensor | None, forms: Tensor | None, materials: Materials, static: bool,
+        corners: Rounded | None, raised: tuple[Tensor, Tensor] | None, roles: Tensor, forms: Tensor | None, materials: Materials, static: bool,
     ) -> Prediction:  # fmt: skip
         b, _, h, w = fine.shape
         black, white = (palette.new_full((b, 1, 3), level) for level in (-1.0, 1.0))
@@ -247,7 +247,7 @@ class Denoiser(UNet, Configured):
         paintings, keeps, residuals, logits = zip(*mixed, strict=True)
         painted, kept, residual = (torch.cat(parts, -2) if len(strips) > 1 else parts[0] for parts in (paintings, keeps, residuals))
         pixels, under, grain = by_cell(painted), by_cell(ground.transpose(1, 2)), by_cell(texture.transpose(1, 2))
-        if raised is not None and roles is not None:
+        if raised is not None:
             pixels = self.relief.over(pixels, fine, roles, forms, raised, paints, under, grain, static)
         if corners is not None:
             pixels = corners.over(pixels)
@@ -319,7 +319,7 @@ class Denoiser(UNet, Configured):
             if self.remembers:
                 nn.init.zeros_(self.memory_in.weight)
                 nn.init.constant_(self.memory_out.bias, -5.0)  # type: ignore[arg-type]
-            if self.told:
+            if self.told_channels:
                 nn.init.zeros_(self.shadow_in.weight)  # what is begun from weights that were not told paints as before
 
 

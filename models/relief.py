@@ -76,8 +76,7 @@ class Relief(nn.Module):
         """
         filled = forms[..., 3] if self.told and forms is not None else None
         sides, kinds = sides_of(roles), None if filled is None else kinds_of(filled)
-        near = (sides if kinds is None else sides | (kinds > 1)) > 0
-        near &= _one_of(roles, RAISED)
+        near = beside_edges(roles, sides if kinds is None else sides | (kinds > 1))
         if filled is not None and kinds is not None and self.shadowed:
             cast = (filled >= CAST).view(torch.uint8)
             near |= _divided(cast) & is_ground(roles)
@@ -192,9 +191,10 @@ def sides_of(roles: Tensor) -> Tensor:
     return sides
 
 
-def beside_edges(roles: Tensor) -> Tensor:
-    """Whether each pixel is of what may be raised, or its edge, and beside another ground: bool, of the shape of `roles`."""
-    return (sides_of(roles) > 0) & _one_of(roles, RAISED)
+def beside_edges(roles: Tensor, sides: Tensor | None = None) -> Tensor:
+    """Whether each pixel is of what may be raised, or its edge, and beside another ground, as `sides`, or `sides_of` them, say: bool, of the
+    shape of `roles`."""
+    return ((sides_of(roles) if sides is None else sides) > 0) & _one_of(roles, RAISED)
 
 
 def is_ground(roles: Tensor) -> Tensor:

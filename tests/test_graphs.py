@@ -217,6 +217,7 @@ def test_edges_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
     assert torch.allclose(few, dense, atol=1e-5)
     raised = (roles.unsqueeze(-1) == torch.tensor(RAISED)).any(-1)
     divided = np.kron(np.array([[len(np.unique(c)) > 1 for c in np.hsplit(r, cells[1])] for r in np.vsplit(guide.forms[..., 3] & CAST, cells[0])]), np.ones((4, 4)))
+    assert 0 < divided.mean() < 0.2
     near = ((sides_of(roles) > 0) | (kinds_of(forms[..., 3]) > 1)) & raised | torch.from_numpy(divided > 0) & is_ground(roles)
     beside = pack(near[:, None].float()).permute(0, 2, 3, 1) > 0
     assert 0.02 < beside.float().mean() < 0.5

@@ -14,12 +14,12 @@ from engine.events import Ask
 from engine.forms import BESIDE, COLOURS, LIT, REACH, ROLE, SHADED, SHAPES, SHINES, radii_in
 from engine.geometry import Rect
 from engine.guide import Guide
-from engine.legibility import INKS, contrast, luminance
+from engine.legibility import DIM, INKS, LIFT, contrast, luminance
 from engine.materials import DEPTH, TEXTURES, moved
 from engine.plain import glyph_coverage
 from engine.style_words import from_words, in_words, known_words
 from engine.styles import PRESETS, VECTOR_SIZE, Style, mix
-from engine.theme import NEUTRAL, Role
+from engine.theme import GLOSSED, NEUTRAL, Role
 from engine.wallpaper import KINDS, SEEDS, mixture
 from models.synthetic.random_styles import random_style
 from models.synthetic.renderer import StyledRenderer
@@ -142,15 +142,15 @@ def test_a_corner_within_the_square_of_a_rounder_one_is_told_where_no_look_cuts_
     window, field = Rect(16, 16, 96, 64), Rect(24, 40, 80, 32)
     guide = Guide((128, 96))
     guide.update([
-        Fill(window, Role.SURFACE, "window", window), Outline(window, Role.BORDER, "window", window, 1),
+        Fill(window, Role.SURFACE, "window", window), Outline(window, Role.BORDER, "window", window, 3),
         Fill(field, Role.FIELD, "field", field), Outline(field, Role.ACCENT, "field", field, 1),
     ])  # fmt: skip
     place, beneath, edge, _ = (plane.astype(int) for plane in guide.forms.transpose(2, 0, 1))
     shape, lowest = SHAPES[beneath[71, 24] >> BESIDE], np.flatnonzero(place[:, 24] == 1)
     assert shape == "field" and lowest.tolist() == [40, 71] and edge[71, 24] & ROLE == Role.ACCENT and beneath[71, 24] & ROLE == Role.SURFACE
     assert place[79, 16] == 1 and SHAPES[beneath[79, 16] >> BESIDE] == "window"
-    for radius in (0.0, 3.0, 6.0, 9.0, 12.0):  # what the window's corner cuts or edges is told as its
-        square, cut = (StyledRenderer(replace(PRESETS["light"], radius=r, shadow=0.0, border=3), (128, 96)).render(guide.items) for r in (0.0, radius))
+    for radius in (0.5, 3.0, 6.0, 9.0, 12.0):  # what the window's corner cuts or edges, be its edge the widest, is told as its
+        square, cut = (StyledRenderer(replace(PRESETS["light"], radius=r, shadow=0.0), (128, 96)).render(guide.items) for r in (0.0, radius))
         assert not ((square != cut).any(-1) & (place == 0)).any()
 
 
@@ -164,10 +164,20 @@ def test_the_guide_says_how_far_down_what_shines_a_pixel_is(seed: int) -> None:
         told = np.where(guide.forms[..., 0] == 0, guide.forms[..., 1], 0).astype(int)
         before, after = (renderer.render(items).astype(int) for renderer in (dull, glossy))
         assert not ((before != after).any(-1) & (told == 0) & (guide.forms[..., 0] == 0)).any()
-        lifted = (after - before).sum(-1)
-        bare = (guide.ink == 0) & (guide.pixels == NEUTRAL[(guide.forms[..., 3] & ROLE).clip(1) - 1]).all(-1)
-        down = [np.median(lifted[bare & (told >= low) & (told < low + 52)]) for low in range(1, SHINES, 51)]
-        assert (told > 0).mean() > 0.02 and down == sorted(down, reverse=True)
+        bare = (told > 0) & (guide.ink == 0) & (guide.pixels == NEUTRAL[(guide.forms[..., 3] & ROLE).clip(1) - 1]).all(-1)
+        down, shown = ((told[bare] - 1) / (SHINES - 1))[:, None], before[bare]
+        wanted = [(shown + (255 - shown) * gloss * LIFT * (1 - down)) * (1 - gloss * DIM * down) for gloss in set(GLOSSED.values())]
+        off = np.min([np.abs(after[bare] - lit).max(-1) for lit in wanted], 0)
+        assert bare.mean() > 0.02 and down.min() == 0 and down.max() == 1 and np.abs(after - before)[bare].max() > 20 and off.max() <= 1.5
+
+
+def test_edges_and_marks_are_of_their_roles_paint() -> None:
+    renderer, box = StyledRenderer(PRESETS["glass"], SIZE), Rect(40, 40, 60, 50)
+    paint = renderer.paints.over(Role.BORDER, box)
+    ring = renderer.render([Outline(box, Role.BORDER, "canvas", box, 2)])[box.slices].astype(float)
+    edge = np.ones((50, 60), bool)
+    edge[2:-2, 2:-2] = False
+    assert np.abs(ring - paint)[edge].max() <= 0.5 and np.ptp(paint, (0, 1)).max() > 10, "what shines through differs from place to place"
 
 
 @pytest.mark.parametrize("seed", range(4))
