@@ -34,15 +34,14 @@ def measured(painter: Painter) -> Seams:
 
 
 def test_on_flat_areas_a_seam_is_below_one_grey_level(sound: Seams) -> None:
-    """Where it ends across buttons whose sheen goes on beyond it, below two."""
     flat = np.concatenate(sound.flat)
     assert len(flat) > 300 and len(sound.edges) > 5
-    assert np.mean(np.array(sound.edges) < 1) > 0.9 and max(sound.edges) < 2, "along any edge, on average; what can be seen is a line"
+    assert max(sound.edges) < 1, "along any edge, on average; what can be seen is a line"
     assert flat.mean() < 0.25 and flat.max() < 2, "of single pixels, rounding to bytes is all there is"
 
 
 def test_without_a_margin_there_would_be_one(small_bundled: Painter, sound: Seams) -> None:
-    """The measure sees seams where there are any."""
+    """The measure sees seams where there are any: the painter is told enough of each pixel that flat areas hardly need a margin, all else does."""
     painter = cast(LatentPainter, small_bundled)
     cells = painter.cells
     painter.cells = replace(cells, align=16, step=16, margin=0, least=16)
@@ -50,7 +49,7 @@ def test_without_a_margin_there_would_be_one(small_bundled: Painter, sound: Seam
         cut = measured(painter)
     finally:
         painter.cells = cells
-    assert np.concatenate(cut.flat).mean() > 2 * np.concatenate(sound.flat).mean()
+    assert all(np.concatenate(getattr(cut, part)).mean() > times * np.concatenate(getattr(sound, part)).mean() for part, times in (("flat", 1.2), ("rest", 2)))
 
 
 @pytest.mark.parametrize("style", ["light", "ocean", "wood", "glass", "stars", "pixel"])
