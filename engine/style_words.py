@@ -55,11 +55,12 @@ _SHAPES: dict[str, dict[str, object]] = {
     "gradient": {"wallpaper": "gradient"}, "grainy": {"grain": 0.9}, "lined": {"scan": 0.8}, "scanlines": {"scan": 0.8},
     "squared": {"grid": 0.8}, "grid": {"grid": 0.8}, "hatched": {"hatch": 0.9}, "bevelled": {"bevel": 1.0},
     "raised": {"bevel": 1.0}, "glow": {"glow": 1.0}, "framed": {"border": 3.0}, "outlined": {"edge": 1.0},
+    "wide": {"border": 3.0}, "thick": {"border": 3.0}, "thin": {"border": 1.0}, "narrow": {"border": 1.0},
     "centred": {"centred": 1.0}, "centered": {"centred": 1.0},
 }  # fmt: skip
 _SMALL = frozenset(
     "a an and as at by from the it its in of with make more very please look looks like style theme to for on me my my some use "
-    "set give into turn colour color colours colors interface desktop corner corners window windows".split()
+    "set give into turn colour color colours colors interface desktop corner corners border borders window windows".split()
 )
 _TOKEN = re.compile(
     r"\b(?P<name>[a-z_]+)\s*=\s*(?P<value>-?\d*\.?\d+|[a-z]+)|#(?P<look>\d+)~*|(?P<word>[^\W\d_]+)", re.IGNORECASE

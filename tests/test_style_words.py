@@ -33,6 +33,13 @@ SENTENCES = (
 LOST = ("frobnicated", "lagoon", "qwxyz", "Ωμέγα", "mass=3", "wobbly,")
 
 
+def test_borders_are_as_wide_as_is_said_in_everyday_words() -> None:
+    for words, border in (("ocean, wide borders", 3), ("framed wood, thin borders", 1), ("narrow borders, please", 1)):
+        style, unknown = from_words(words)
+        assert style.border == border and not unknown
+    assert added("ocean, wide borders", "thin borders") == "ocean, thin borders"
+
+
 def harbour() -> User:
     """With a picture of a night in the folder."""
     user = User()
