@@ -111,7 +111,8 @@ class Work(NamedTuple):
     """What is open in a window. app: the slot of its app; name: of the user's document that it shows, "" where that has none yet, or it shows
     none; title: the window's; content: the document's, a text, or a picture as PNG bytes; None where there is none yet, or it is too
     large to be told; page: which of the app's pages it is, and scroll: how far that, or what is listed on it, is scrolled; rows: what it lists of the user's and the system's
-    own, and chosen: which of them is that; typed: what stands in its field of one line, and from where to where it is selected. See `App`."""
+    own, and chosen: which of them is that; typed: what stands in its field of one line, and from where to where it is selected; rect: where the
+    window stands, frame pixels, None where it is minimised. See `App`."""
 
     app: int
     name: str
@@ -122,6 +123,7 @@ class Work(NamedTuple):
     scroll: int = 0
     chosen: str = ""
     typed: tuple[str, int, int] | None = None
+    rect: Rect | None = None
 
 
 class Asked(NamedTuple):
@@ -140,7 +142,7 @@ class Asked(NamedTuple):
 class ContextFeatures:
     """The context as numbers, before a checkpoint's own encoder makes tokens of it.
 
-    slow: float32 (S,), style and habits, changes rarely; recent: float32 (R,), the last events; work: the open work, clock:
+    slow: float32 (S,), style and habits, changes rarely; recent: float32 (R,), the last events; work: the open work, the front window's last, clock:
     what the clock shows, notice: what is said for a while, and asked: the ask bar where it is open, for who dreams. Equal are those whose numbers are.
     """
 

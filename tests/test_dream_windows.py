@@ -78,6 +78,23 @@ def test_windows_that_move_and_come_to_the_front_look_as_the_desktop_shows_them(
         assert windows_alike(known, desktop) > 0.985, events
 
 
+def test_a_window_that_goes_from_behind_many_is_gone(book: Book) -> None:
+    """Of however many, the context tells which are on the screen."""
+    desktop = Desktop(SIZE)
+    known = woken(desktop, book)
+    button = "taskbar/Settings"
+    events = [Ask(1.0 + i, name) for i, name in enumerate(("settings", "calculator", "notes", "snake", "files"))]
+    for event in [*events, Down(9.0, "right", 0, 0), Up(9.1, "right", 0, 0), Key(9.2, "down"), Key(9.3, "enter")]:
+        if isinstance(event, (Down, Up)):
+            event = type(event)(event.t, event.button, *find(desktop.widgets, button).rect.centre)
+        desktop.handle(event)
+        known.turn(event, desktop.features())
+    settings = desktop.stack.of("Settings")
+    assert settings is not None and settings.minimised and settings is not desktop.stack.windows[-1]
+    assert [window.rect for window in known._windows.shown] == [w.rect for w in reversed(desktop.stack.windows) if not w.minimised]
+    assert windows_alike(known, desktop) > 0.98
+
+
 def test_a_window_never_seen_looks_as_the_book_has_it(book: Book) -> None:
     desktop = Desktop(SIZE)
     known, blank = woken(desktop, book), woken(desktop)

@@ -40,4 +40,5 @@ def _work(desktop: Desktop, window: Window) -> Work:
     if content is not None and len(content) > LARGEST:
         content = None
     slot, title = list(APPS).index(window.name), window.title or window.name
-    return Work(slot, name, title, content, app.shown_page(), tuple(app.listed()), app.scrolled(), app.chosen, app.in_field())
+    rect = None if window.minimised else window.rect
+    return Work(slot, name, title, content, app.shown_page(), tuple(app.listed()), app.scrolled(), app.chosen, app.in_field(), rect)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from zlib import crc32
 
-from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, look_of, open_apps_of, text_size_of
+from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, look_of, text_size_of
 from engine.geometry import Rect
 from engine.painter import ContextFeatures, Work
 from engine.styles import chrome_of
@@ -34,17 +34,15 @@ def apps_of(windows: Sequence[Placed]) -> list[int]:
     return [window.app for window in windows]
 
 
-def placed_by(context: ContextFeatures, size: tuple[int, int], before: tuple[Placed, ...]) -> tuple[Placed, ...]:
-    """The windows that the context tells of, front to back; where it may know of more than it tells, also those that were
-    known to stand behind."""
+def placed_by(context: ContextFeatures, size: tuple[int, int]) -> tuple[Placed, ...]:
+    """The windows that the context tells of, front to back: all that are on the screen where it tells of the open work, else WINDOWS at most."""
+    if context.work:
+        return tuple(Placed(one.app, one.rect) for one in reversed(context.work) if one.rect)
     rows = context.recent[EVENTS_SIZE:].reshape(WINDOWS, WINDOW_SIZE)
     found: list[Placed] = []
     for row in rows[rows[:, 2] > 0]:
         x, y, w, h = (round(float(share) * side) for share, side in zip(row[:4], (*size, *size), strict=True))
         found.append(Placed(int(row[4:].argmax()), Rect(x, y, w, h)))
-    if len(found) == WINDOWS:
-        told, still = {window.app for window in found}, open_apps_of(context.slow)
-        found += [window for window in before[WINDOWS - 1 :] if window.app not in told and still[window.app]]
     return tuple(found)
 
 

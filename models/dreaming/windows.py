@@ -185,7 +185,7 @@ class Windows:
 
     def _told(self, context: ContextFeatures) -> tuple[Placed, ...]:
         """The windows that a context tells of, each with its document."""
-        return tuple(with_work(window, self._work.get(window.app)) for window in placed_by(context, self._size, self._shown))
+        return tuple(with_work(window, self._work.get(window.app)) for window in placed_by(context, self._size))
 
     def _goes_on(self, before: Work, now: Work, event: Event | None, opens: bool) -> bool:
         """Whether a document got another name, or its first; else it is another that stands in the window now."""
