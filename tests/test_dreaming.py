@@ -386,6 +386,22 @@ def test_more_is_asked_for_by_a_key_and_most_where_an_event_hardly_reaches(belie
         assert bool((dream.guide[0][part] != before[part]).any()) == (name in changes), name
 
 
+def test_time_alone_changes_nothing_behind_the_window_in_front() -> None:
+    desktop = Desktop(SIZE)
+    for t, name in ((1.0, "calculator"), (1.1, "snake")):
+        desktop.handle(Ask(t, name))
+    dream = Dream(Always(1, belief=9.0), SIZE)
+    dream.begin(request(desktop, guide=shown(desktop)))
+    before = dream.guide[0].copy()
+    dream._known._places.replace(dream._known.bounds, torch.full((PLANES, *reversed(SIZE)), 9, dtype=torch.uint8), dream._known.planes)
+    dream.answer(request(desktop))
+    apart = (dream.guide[0] != before).any(-1)
+    front = desktop.stack.windows[-1].rect.snap().meet(Rect(0, 0, *SIZE))
+    assert apart[front.slices].any()
+    apart[front.slices] = False
+    assert not apart.any()
+
+
 def test_pictures_that_are_the_same_are_looked_at_once() -> None:
     torch.manual_seed(0)
     dreamer = Dreamer(widths=(8, 16, 16), mix=4, pen=8).eval()

@@ -102,7 +102,7 @@ class Course:
         near = known.within_reach(step.event, reached, guess.spots)
         needed = torch.full(near.shape, LAID) if laid else _needed(step, near)
         if step.event is None:
-            needed[~_busy(hand.codes[0])] = NEVER  # time alone changes nothing where all around is of one colour
+            needed[~(near & _busy(hand.codes[0]))] = NEVER  # time alone changes nothing behind the window in front, nor where all around is of one colour
         kept = known.kept(step.event)
         for spot in guess.spots if guess.sure else ():
             kept[spot.slices] = True
