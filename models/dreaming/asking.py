@@ -16,6 +16,7 @@ from engine.geometry import Rect
 from engine.painter import Asked
 from models.dreaming.book import Book
 from models.dreaming.pictures import drawn
+from models.dreaming.planes import lay
 from models.dreaming.standing_in import Clipboard
 
 
@@ -47,5 +48,5 @@ class Asking(NamedTuple):
     def laid(self, planes: Tensor, book: Book) -> Tensor:
         """On top of what is shown, uint8 (PLANES, H, W)."""
         out = planes.clone()
-        out[:, *self.box.slices] = self.shown
+        lay(out, self.shown, self.box, Rect(0, 0, out.shape[2], out.shape[1]), "menu")
         return out

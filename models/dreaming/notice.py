@@ -11,15 +11,17 @@ from engine.desktop.canvas import Canvas, Sheet
 from engine.geometry import Rect
 from engine.typeface import Face, line_height
 from models.dreaming.pictures import drawn
+from models.dreaming.planes import lay
 
 
 def noticed(planes: Tensor, text: str, text_size: int) -> tuple[Tensor, Rect]:
     """A guide, uint8 (PLANES, H, W), with a notice of that text, and where that stands; the same tensor and no area where there is none."""
     if not text:
         return planes, Rect(0, 0, 0, 0)
-    box, shown = _notice(text, text_size, (planes.shape[2], planes.shape[1]))
+    size = planes.shape[2], planes.shape[1]
+    box, shown = _notice(text, text_size, size)
     out = planes.clone()
-    out[:, *box.slices] = shown
+    lay(out, shown, box, Rect(0, 0, *size), "menu")
     return out, box
 
 

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from engine.desktop.ask_bar import ENTRIES_Y
 from engine.desktop.canvas import row_height
-from engine.drawing import Fill
+from engine.drawing import Fill, Item, Outline
 from engine.events import Down, Event, Key, Move, Up, Wheel
 from engine.geometry import Rect
 from engine.theme import Role
 from models.dreaming.book import LAUNCHER, Book, Subject
 from models.dreaming.pictures import drawn, reinked
-from models.dreaming.planes import FILLED, SEEN
+from models.dreaming.planes import FILLED, SEEN, lay
 
 IN_MENU, IN_LAUNCHER = 3, 4  # pixels from the edge to the rows
 NONE = -1
@@ -87,17 +87,27 @@ class Offer(NamedTuple):
         """What it shows: uint8 (PLANES, h, w)."""
         page, outer = book.page(*self.subject, exact=True), Rect(0, 0, self.box.w, self.box.h)
         assert page is not None
-        out = drawn([Fill(outer, Role.SURFACE, "menu", outer)], outer.w, outer.h)
-        out[:SEEN], out[FILLED] = page, 0
+        papers = {row: Role.SELECTION if row == self.chosen else Role.HOVER for row in (self.chosen, self.lit) if row != NONE}
+        edge = Role.ACCENT if self._launches else Role.BORDER
+        shapes: list[Item] = [Fill(outer, Role.SURFACE, "menu", outer), Outline(outer, edge, "menu", outer, 1)]
+        shapes += [Fill(at := self._place(row), paper, "row", at) for row, paper in papers.items()]
+        out = drawn(shapes, outer.w, outer.h)
+        out[:SEEN] = page
+        if self._launches:
+            out[FILLED, : self._first.y] = 0  # a field stands there, of which the page tells no forms
         shown = NONE if self._launches else 0  # the row that the page has as chosen
         for row in range(self.rows):
-            paper = Role.SELECTION if row == self.chosen else Role.HOVER if row == self.lit else Role.SURFACE
-            pixels = out[:3, *self._first.shift(0, row * self._row).slices]
-            pixels.copy_(reinked(pixels, (Role.SELECTION if row == shown else Role.SURFACE, Role.INK), (paper, Role.INK)))
+            pixels = out[:3, *self._place(row).slices]
+            old, new = (Role.SELECTION if row == shown else Role.SURFACE, Role.INK), (papers.get(row, Role.SURFACE), Role.INK)
+            pixels.copy_(reinked(pixels, old, new))
         return out
+
+    def _place(self, row: int) -> Rect:
+        """Where a row stands, in the box."""
+        return self._first.shift(0, row * self._row)
 
     def laid(self, planes: Tensor, book: Book) -> Tensor:
         """On top of what is shown, uint8 (PLANES, H, W)."""
         out = planes.clone()
-        out[:, *self.box.slices] = self.planes(book)
+        lay(out, self.planes(book), self.box, Rect(0, 0, out.shape[2], out.shape[1]), "menu")
         return out

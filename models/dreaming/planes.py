@@ -11,13 +11,15 @@ from torch import Tensor
 from engine.desktop.editor import NOTCH
 from engine.desktop.text_view import LEADING
 from engine.events import Event, Key, Wheel
-from engine.forms import CAST
+from engine.forms import CAST, ROLE, corners, pictured
+from engine.geometry import Rect
 from engine.guide import Guide
 from engine.theme import NEUTRAL, Role
 from engine.typeface import Face, line_height
 
 PLANES = 8  # a guide's pixels, its verbatim mask, its forms
 SEEN = 4  # of them, those that say what a pixel shows
+_BENEATH = SEEN + 1  # the second of the forms: what lies beneath a corner, see `Guide.forms`
 FILLED = PLANES - 1  # what was filled last, see `Guide.forms`; 0 where that is not known
 
 
@@ -37,6 +39,26 @@ def stacked(pixels: np.ndarray, verbatim: np.ndarray | None, forms: np.ndarray |
         planes[SEEN:] = forms.transpose(2, 0, 1)
         planes[FILLED] &= 255 - CAST
     return torch.from_numpy(planes)
+
+
+def lay(planes: Tensor, picture: Tensor, whole: Rect, inside: Rect, shape: str) -> None:
+    """Lay what stands in `whole`, uint8 (PLANES, whole.h, whole.w), of a `shape` as of `engine.drawing.Fill`, on what is shown, uint8 (PLANES,
+    H, W), as far as it lies `inside`: beneath its corners, which a style may round, is what was shown there."""
+    part = whole.meet(inside)
+    x, y, _, _ = corners(shape, whole.w, whole.h, whole.w)
+    x, y = x + whole.x, y + whole.y
+    seen = (x >= part.x) & (x < part.right) & (y >= part.y) & (y < part.bottom)
+    at = torch.from_numpy(y[seen]), torch.from_numpy(x[seen])
+    beneath = torch.from_numpy(_beneath(planes[:, *at].numpy()))
+    planes[:, *part.slices] = picture[:, *part.shift(-whole.x, -whole.y).slices]
+    planes[_BENEATH, *at] = planes[_BENEATH, *at] & (255 - ROLE) | beneath
+
+
+def _beneath(planes: np.ndarray) -> np.ndarray:
+    """What is told of pixels, uint8 (PLANES, n), that lie beneath a corner: uint8 (n,)."""
+    pixels, shown, filled = planes[:3].T, planes[3] > 0, planes[FILLED] & ROLE
+    nearest = np.square(pixels[:, None].astype(np.int32) - NEUTRAL).sum(-1).argmin(1)  # where it is not known what was filled
+    return np.where(filled > 0, filled - 1, np.where(shown, pictured(pixels), nearest)).astype(np.uint8)
 
 
 def moved(planes: Tensor, dx: int, dy: int) -> Tensor:

@@ -32,7 +32,7 @@ from models.dreaming.panes import Kept, Panes, Told
 from models.dreaming.papers import PAINT, is_whole, lay_out, told_parts, unfocused
 from models.dreaming.pictures import BELOW, NOTES, RIGHT, stretched
 from models.dreaming.placed import Placed, apps_of, form_of, placed_by, with_work
-from models.dreaming.planes import PLANES
+from models.dreaming.planes import PLANES, lay
 from models.dreaming.taskbar import Tasks
 
 POOL = 4  # frames' worth of pictures that are kept
@@ -112,8 +112,7 @@ class Windows:
             held = self._panes.of(window)
             self._panes.renew(held, window, were.get(window.app))
             held = unfocused(held) if back else held
-            whole, part = self._frame(window, not back).around(held), window.rect.meet(self.area)
-            out[:, *part.slices] = whole[:, *part.shift(-window.rect.x, -window.rect.y).slices]
+            lay(out, self._frame(window, not back).around(held), window.rect, self.area, "window")
         self._panes.trim()
         titles, old = ({app: one.title for app, one in work.items()} for work in (self._work, known))
         self._laid = out if (before, old) == (tasks, titles) else taskbar.laid(out, before, tasks, self._book, titles)
