@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from engine.desktop.desktop import Desktop
+from engine.drawing import Fill
 from engine.events import Ask, Event, Key, Move, Text, Wheel
+from engine.forms import BESIDE, SHAPES
+from engine.geometry import Rect
 from engine.scene import find
+from models.catalog import BUNDLED
 from models.dreaming.book import Book
 from models.dreaming.dream import Dream
 from models.dreaming.planes import planes_of
 from models.dreaming.recollection import Recollection
+from models.loading import load_bundled
 from tests.test_dream_pages import dream_of
 from tests.test_dream_popups import ESCAPE, OPEN, click, right, untold
 from tests.test_dream_windows import one_window, woken
@@ -47,6 +53,56 @@ def test_a_menu_shows_what_the_desktop_s_does(book: Book, place: str) -> None:
     spot = (505, 20) if place == "desktop" else find(lived.desktop.widgets, place).rect.centre
     lived.take(*right(*spot))
     assert lived.desktop.menu and lived.known.popups.known and lived.alike("menu") > ALIKE
+
+
+@pytest.mark.parametrize("place", ["Settings/title", "Calculator/title", "taskbar/Settings"])
+def test_the_menu_of_a_maximised_window_offers_its_former_size(book: Book, place: str) -> None:
+    lived = Lived(book)
+    for t, app in ((2.0, "calculator"), (3.0, "settings")):
+        lived.take(Ask(t, app), Key(t + 0.1, "enter", ("alt",)))
+    lived.take(Ask(4.0, place.split("/")[0]))
+    lived.take(*right(*find(lived.desktop.widgets, place).rect.centre))
+    menu = lived.desktop.menu
+    assert menu and "Restore" in [name for name, _ in menu.entries] and lived.alike("menu") > ALIKE
+
+
+def test_a_text_has_its_own_menu_where_large_letters_stand_too() -> None:
+    dreamer = load_bundled(BUNDLED, "bundled").dreamer
+    assert dreamer is not None
+    desktop = one_window()
+    desktop.prefer("text_size", 20)
+    desktop.handle(Text(3.0, "Wide MMMM, WWWW and HHHH"))
+    lived, (x, y, *_) = Lived(dreamer.book, desktop), find(desktop.widgets, "Notes/text").rect
+    for i in range(25):
+        lived.take(*right(x + 8 + 5 * i, y + 16))
+        assert desktop.menu and [name for name, _ in desktop.menu.entries] == ["Select all"] and lived.alike("menu") > ALIKE, i
+        lived.take(ESCAPE)
+
+
+@pytest.mark.parametrize("opens", ["menu", "ask", "notice"])
+def test_a_popup_is_told_as_round_as_the_desktop_s_and_what_lies_beneath_its_corners(book: Book, opens: str) -> None:
+    """On a window, on two, and where those end."""
+    desktop = one_window()
+    desktop.handle(Ask(2.0, "calculator"))
+    dream = dream_of(desktop, book, belief=-9.0)
+    x, y, w, h = find(desktop.widgets, "Calculator").rect
+    spots = [(x + w // 2, y + 6), (x + 3, y + h - 3), (x + w - 30, y + h - 30)] if opens == "menu" else [(0, 0)]
+    for spot in spots:
+        events = {"menu": right(*spot), "ask": [OPEN], "notice": [Ask(5.0, "sing")]}[opens]
+        for event in events:
+            desktop.handle(event)
+        dream.answer(request(desktop, tuple(events)))
+        boxes = [item.whole for item in desktop.items if isinstance(item, Fill) and item.shape in ("menu", "window")]
+        forms, wanted = dream.guide[2], shown(desktop).forms
+        marked = np.zeros(forms.shape[:2], bool)
+        for box in boxes if opens == "menu" else boxes[-1:]:
+            part = box.meet(Rect(0, 0, *SIZE)).slices
+            corner = (wanted[part][..., 0] > 0) & ((wanted[part][..., 1] >> BESIDE) == SHAPES.index("menu" if box == boxes[-1] else "window"))
+            assert corner.sum() > 20
+            marked[part] |= corner
+        assert (forms[marked][:, :3] == wanted[marked][:, :3]).all(-1).mean() > 0.98, spot
+        desktop.handle(ESCAPE)
+        dream.answer(request(desktop, (ESCAPE,)))
 
 
 @pytest.mark.parametrize("spot", [(509, 345), (509, 20), (100, 345)])

@@ -28,6 +28,7 @@ PALETTE = LEVELS**3  # colours of one at most
 GROUND = -1  # in place of an app: the page of what lies under all windows
 BUTTON = 100  # and an app's slot, in place of an app: the page of its button in the taskbar
 WINDOW_MENU = 200  # and an app's slot, or GROUND: of the menu of its window, or of the bare desktop
+WHOLE_MENU = 250  # and an app's slot: of the menu of its window where that is maximised
 FIELD_MENU = 300  # and an app's slot: of the menu of what it is about: a text, a list, a board
 DOCUMENT = 400  # and an app's slot: of its window with a document that is shown for the first time
 LAUNCHER = 500  # of the launcher with nothing typed into it
@@ -38,7 +39,7 @@ ROOM = 2**25  # pixels of all pages together
 FORMS, COLOURS_OF = ".forms", ".colours"  # what the names of a page's forms and of its palette end in
 _SIDES = struct.Struct("<HH")  # before a packed page: its height and width
 _APPS = dict(enumerate(name.casefold() for name in APPS))
-_OF_APPS = {BUTTON: "button", WINDOW_MENU: "menu", FIELD_MENU: "field-menu", DOCUMENT: "document"}
+_OF_APPS = {BUTTON: "button", WINDOW_MENU: "menu", WHOLE_MENU: "whole-menu", FIELD_MENU: "field-menu", DOCUMENT: "document"}
 _TURNED = {
     TURNED + FOLIO * i + slot: f"{name.casefold()}-{page.casefold().replace(' ', '-')}"
     for slot, (name, app) in enumerate(APPS.items()) for i, page in enumerate(app.pages)

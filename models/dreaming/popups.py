@@ -23,7 +23,7 @@ from engine.geometry import GRID, Rect
 from engine.painter import Asked
 from engine.theme import NEUTRAL, Role
 from models.dreaming.asking import Asking
-from models.dreaming.book import FIELD_MENU, GROUND, WINDOW_MENU, Book, Subject
+from models.dreaming.book import FIELD_MENU, GROUND, WHOLE_MENU, WINDOW_MENU, Book, Subject
 from models.dreaming.offers import Offer
 from models.dreaming.papers import focused
 from models.dreaming.placed import Placed
@@ -34,7 +34,7 @@ NEAR = 20  # cells around the pointer in which a menu opens
 LEAST = 40  # cells that have to change there if a menu did open
 CORNER = (8, 28)  # pixels from a window's left top corner to where its menu opens by key
 BARE = (90, 60)  # where the desktop's menu does
-PAPER = 4  # pixels around a point by which it is told what that stands on
+PAPER, PAPERED = 4, 0.25  # pixels around a point by which it is told what that stands on, and the share of them: large letters hide much of it
 _LAUNCH = ("space", ("ctrl",))
 _MENU_BY_KEY = ("f10", ("shift",))
 _NOWHERE = (-1, -1)
@@ -173,7 +173,9 @@ class Popups:
 
     def _menu(self, whose: int, point: tuple[int, int], planes: Tensor, screen: Screen, reach: Rect) -> _Open:
         """The menu of an app's window, or of what the window is about, or of the bare desktop, that opens at a point."""
-        kinds = (FIELD_MENU, WINDOW_MENU) if screen.area.holds(*point) and _on_field(planes, *point) else (WINDOW_MENU,)
+        field = screen.area.holds(*point) and _on_field(planes, *point)
+        whole = any(window.app == whose and window.rect == screen.area for window in screen.windows)
+        kinds = (*(FIELD_MENU,) * field, *(WHOLE_MENU,) * whole, WINDOW_MENU)
         offers = [Offer.of_menu(first + whose, screen.text_size, point, self.bounds, self._book) for first in kinds]
         offer = next((offer for offer in offers if offer), None)
         return _Open(MENU, (offer.box if offer else reach).snap().meet(self.bounds), 0, offer)
@@ -231,6 +233,8 @@ class Popups:
         if not self:
             return below
         box, out, self._below = self.box(planes).slices, below.clone(), below
+        if self._open.offer:
+            return self._open.offer.laid(below, self._book)
         out[:, *box] = planes[:, *box]
         return out
 
@@ -263,7 +267,7 @@ def _around(point: tuple[int, int]) -> Rect:
 def _on_field(planes: Tensor, x: int, y: int) -> bool:
     """Whether a point of a window lies on what it is about, a text, a list or a picture, by what is shown there."""
     seen = planes[:, *Rect(x, y, 1, 1).grow(PAPER).meet(Rect(0, 0, planes.shape[2], planes.shape[1])).slices]
-    return bool((shows(seen, Role.FIELD, Role.SELECTION) | (seen[SEEN - 1] > 0).numpy()).mean() > 0.5)
+    return bool((shows(seen, Role.FIELD, Role.SELECTION) | (seen[SEEN - 1] > 0).numpy()).mean() > PAPERED)
 
 
 def _apart(before: Tensor, after: Tensor, part: Rect) -> Tensor:

@@ -22,7 +22,7 @@ from engine.desktop.desktop import Desktop
 from engine.events import Ask, Down, Key, Move, Text, Up
 from engine.geometry import Rect
 from engine.guide import Guide
-from engine.scene import find
+from engine.scene import Widget, find
 from models.dreaming.book import (
     BUTTON,
     DOCUMENT,
@@ -33,6 +33,7 @@ from models.dreaming.book import (
     LEVELS,
     PALETTE,
     TURNED,
+    WHOLE_MENU,
     WINDOW_MENU,
     Book,
     Subject,
@@ -143,10 +144,18 @@ def _opened(app: str, desktop: Desktop, rng: np.random.Generator) -> Iterator[tu
     for page, widget in ((WINDOW_MENU, find(desktop.widgets, f"{app}/title")), *about):
         if widget.role == "editor":
             desktop.handle(Text(_soon(desktop), "a"))  # an empty text has no menu
-        desktop.handle(Down(_soon(desktop), "right", *widget.rect.centre))
-        desktop.handle(Up(_soon(desktop), "right", *widget.rect.centre))
-        yield page + slot, find(desktop.widgets, "menu").rect
+        yield page + slot, _menu_of(desktop, widget)
         _press(desktop, "escape")
+    _press(desktop, "enter", "alt")
+    yield WHOLE_MENU + slot, _menu_of(desktop, find(desktop.widgets, f"{app}/title"))
+    _press(desktop, "escape")
+
+
+def _menu_of(desktop: Desktop, widget: Widget) -> Rect:
+    """Open it; where it stands."""
+    for press in (Down, Up):
+        desktop.handle(press(_soon(desktop), "right", *widget.rect.centre))
+    return find(desktop.widgets, "menu").rect
 
 
 def _with_document(app: str, desktop: Desktop, rng: np.random.Generator) -> Iterator[tuple[int, Rect]]:
