@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -112,7 +112,7 @@ class Work(NamedTuple):
     none; title: the window's; content: the document's, a text, or a picture as PNG bytes; None where there is none yet, or it is too
     large to be told; page: which of the app's pages it is, and scroll: how far that, or what is listed on it, is scrolled; rows: what it lists of the user's and the system's
     own, and chosen: which of them is that; typed: what stands in its field of one line, and from where to where it is selected; rect: where the
-    window stands, frame pixels, None where it is minimised. See `App`."""
+    window stands, frame pixels, None where it is minimised; place: where the caret of its text is, and how far that is scrolled. See `App`."""
 
     app: int
     name: str
@@ -124,6 +124,7 @@ class Work(NamedTuple):
     chosen: str = ""
     typed: tuple[str, int, int] | None = None
     rect: Rect | None = None
+    place: dict[str, Any] | None = None
 
 
 class Asked(NamedTuple):

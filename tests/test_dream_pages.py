@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -480,3 +481,55 @@ def test_only_the_window_in_front_shows_what_has_the_focus(bundled_book: Book) -
             if box and path == "Notes/text":
                 mine, wanted = (caret_in(planes, box.inset(1, 1, 1, 1)) for planes in (known.planes, planes_of(shown(desktop))))
                 assert mine == wanted and (mine is not None) == ("active" in find(desktop.widgets, "Notes").state), event
+
+
+def text_shown(dream: Dream, desktop: Desktop) -> bool:
+    """Whether the text of the window in front stands as the desktop shows it, caret and all."""
+    at = find(desktop.widgets, "Notes/text").rect.inset(2, 2, 2, 2).slices
+    return bool((dream.guide[0][at] == shown(desktop).pixels[at]).all())
+
+
+def test_a_text_comes_back_as_it_was_left_before_the_dream(bundled_book: Book) -> None:
+    """Scrolled, and with something selected."""
+    desktop = desktop_with_documents()
+    for event in (Ask(1.0, "bread.md"), Key(1.1, "end", ("ctrl",)), Key(1.2, "up"), Key(1.3, "home", ("shift",)), Ask(2.0, "milk.md")):
+        desktop.handle(event)
+    assert desktop.items
+    dream = dream_of(desktop, bundled_book, belief=-9.0)
+    for event in (Ask(3.0, "bread.md"), Text(3.5, "x"), Ask(4.0, "cow.txt"), Wheel(4.2, -3), Ask(5.0, "bread.md"), Key(5.5, "up", ("ctrl",))):
+        desktop.handle(event)
+        dream.answer(request(desktop, (event,)))
+        assert text_shown(dream, desktop), event
+    notes = desktop.stack.of("Notes")
+    assert notes is not None and notes.app.in_text() is not None and notes.app.in_text()["top"] > 0
+
+
+def test_a_text_whose_caret_is_out_of_view_is_written_on_where_it_is(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    for event in (Ask(1.0, "bread.md"), Key(1.1, "end", ("ctrl",)), Ask(2.0, "milk.md"), Ask(3.0, "bread.md")):
+        desktop.handle(event)
+    desktop.handle(Move(3.1, *find(desktop.widgets, "Notes/text").rect.centre))
+    for i in range(9):
+        desktop.handle(Wheel(3.2 + i / 10, 3))
+    assert desktop.items
+    dream = dream_of(desktop, bundled_book)
+    for event in (Text(5.0, "c"), Text(5.1, "o"), Key(5.2, "backspace"), Key(5.3, "enter")):
+        desktop.handle(event)
+        dream.answer(request(desktop, (event,)))
+        assert text_shown(dream, desktop), event
+
+
+def test_a_press_right_below_the_rows_and_a_tool_that_scrolls_are_followed(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    desktop.handle(Ask(1.0, "bread.md"))
+    dream = dream_of(desktop, bundled_book, belief=-9.0)
+    x, y, _, h = find(desktop.widgets, "Notes/text").rect
+    tops = set()
+    events: list[Event] = [*(happen(2.0 + i / 10, "left", x + 40, y + h - 3) for i, happen in enumerate((Down, Up))), Key(2.5, "home", ("shift", "ctrl"))]
+    for event in [*events, *click(desktop, "Notes/Heading")]:
+        event = replace(event, t=desktop.t + 0.1)
+        desktop.handle(event)
+        dream.answer(request(desktop, (event,)))
+        assert text_shown(dream, desktop), event
+        tops.add(desktop.stack.windows[-1].app.in_text()["top"])  # type: ignore[index]
+    assert len(tops) > 1

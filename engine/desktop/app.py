@@ -99,6 +99,10 @@ class App:
         """What stands in its field of one line, anchor and caret; None where it has none, or does not show it."""
         return None
 
+    def in_text(self) -> dict[str, Any] | None:
+        """Where the caret of the text that it shows is, and how far that is scrolled, as of `Editor.place`; None where it shows none."""
+        return None
+
     def show(self, **how: Any) -> None:
         """The app was opened while its window already stood."""
 

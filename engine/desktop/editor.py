@@ -53,6 +53,12 @@ class Editor:
         """Caret, place and at most `steps` undo steps of `size` characters; the text itself is kept by its document."""
         return {**self.buffer.state(steps, size), **self.view.state(), "column": self._column}
 
+    def place(self) -> dict[str, Any]:
+        """Of that, caret and place alone; a caret that is in view stays there, as `TextView.fit` has it."""
+        view, caret = self.view, self.buffer.caret
+        seen = bool(view.rect) and view.top_row <= view.layout.row_of(caret) <= view.rows()[-1].number
+        return {"caret": caret, "anchor": self.buffer.anchor, "top": view.top, "follow": view.follow or seen}
+
     # Input
 
     def key(self, key: str, mods: tuple[str, ...]) -> bool:

@@ -41,4 +41,4 @@ def _work(desktop: Desktop, window: Window) -> Work:
         content = None
     slot, title = list(APPS).index(window.name), window.title or window.name
     rect = None if window.minimised else window.rect
-    return Work(slot, name, title, content, app.shown_page(), tuple(app.listed()), app.scrolled(), app.chosen, app.in_field(), rect)
+    return Work(slot, name, title, content, app.shown_page(), tuple(app.listed()), app.scrolled(), app.chosen, app.in_field(), rect, app.in_text())

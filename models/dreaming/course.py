@@ -77,7 +77,8 @@ class Course:
 
     def _forget(self) -> None:
         self._written = None
-        self._field.clear()
+        self._document = self.known.document
+        self._field.clear(self.known.text)
         self._hover.clear()
 
     def ask(self, step: Step, pen: Callable[[Tensor], Pen | None]) -> Question | None:
@@ -87,9 +88,13 @@ class Course:
         told = step.past or self._is_told(step, reached)
         if step.hovers:
             known.show(self._hover.left(known.planes, *step.pointer))
-        laid = known.lay(step.event, step.context, self._field.place)
-        self._refocus(step)
+        laid = known.lay(step.event, step.context)
+        edited = self._refocus(step)
         text, hidden = self._text(step), known.popups.deed is Deed.CLOSED or known.popups.known
+        if text is None and edited and not known.popups:
+            known.focus_text()  # its caret was out of view, or nobody could read it: where it is now is told
+            self._written = None
+            return None
         if told or hidden or (text and known.text is not None):  # what a popup hid, or shows, stands there; what a letter changes beside a text is told
             self._written = None
             if text and (told or not hidden):
@@ -128,20 +133,21 @@ class Course:
         drags = isinstance(event, Move) and known.drags_frames
         return bool(step.context.work) and (isinstance(event, Wheel) or drags)
 
-    def _refocus(self, step: Step) -> None:
-        """Give the text of the window in front the focus, where that follows."""
+    def _refocus(self, step: Step) -> bool:
+        """Give the text of the window in front the focus, where that follows; whether it says something else now."""
         before, self._document = self._document, self.known.document
         told = self.known.text
         edited = step.last and before == self._document and self._field.edited(told)
         if self.known.refocused(step.event, edited):
-            self.known.focus_text(self._field.caught_up(told))
+            self.known.focus_text()
+        return edited
 
     def _text(self, step: Step) -> Guess | None:
         """What follows from what is written in the field in focus, if that can be read."""
         if self.known.popups.deed.taken:
             return None
         planes, front = self.known.planes, self.known.front if self.known.writes else None
-        written = self._field.answer(planes, front, step, self.known.text)
+        written = self._field.answer(planes, front, step, self.known.text, self.known.place)
         if not written:
             return None
         planes = planes.clone()

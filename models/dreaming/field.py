@@ -25,7 +25,7 @@ from engine.desktop import markdown
 from engine.desktop.editor import BAR, PADDING, Editor
 from engine.desktop.routing import DOUBLE, SLACK
 from engine.desktop.text_buffer import TextBuffer
-from engine.desktop.text_history import KEPT_STEPS, History
+from engine.desktop.text_history import History
 from engine.desktop.word_count import count
 from engine.events import Down, Event, Key, Move, Text, Up, Wheel
 from engine.geometry import Rect
@@ -83,20 +83,14 @@ class Field:
         self._system = Clipboard()
         self.clear()
 
-    def clear(self) -> None:
-        """Forget everything but what was cut."""
+    def clear(self, told: str | None = None) -> None:
+        """Forget everything but what was cut. told: what the text of the window in front says, if somebody said so."""
         self._open: _Open | None = None
         self._left: deque[_Open] = deque(maxlen=LEFT)
         self._unread: Tensor | None = None  # what could not be read
-        self._told: str | None = None  # what was told before
+        self._told = told  # before
         self._pressed = (-DOUBLE, 0, 0, 0)  # when, where, how often in a row
         self._held = False
-
-    @property
-    def place(self) -> dict[str, Any] | None:
-        """Where the caret of the field in focus is, and how far its text is scrolled, as of `papers.editor_with`; None where that is not
-        known."""
-        return _place_of(self._open.editor, 1) if self._open and self._open.begins and self._open.ends else None
 
     @property
     def buffer(self) -> TextBuffer | None:
@@ -107,15 +101,10 @@ class Field:
         """Whether a text that was told before says something else now."""
         return told is not None and self._told not in (None, told)
 
-    def caught_up(self, told: str | None) -> dict[str, Any] | None:
-        """The place in that text, if it was known; where it changed, if it did."""
-        if self._open and told is not None and self._open.editor.buffer.text == self._told:
-            _followed(self._open.editor, told)
-        return self.place
-
-    def answer(self, planes: Tensor, front: Rect | None, step: Step, told: str | None = None) -> list[Laid]:
+    def answer(self, planes: Tensor, front: Rect | None, step: Step, told: str | None = None, place: dict[str, Any] | None = None) -> list[Laid]:
         """What an event makes of the text of the window in front: where, in frame pixels, and how that looks then, uint8 (PLANES, h, w).
-        Nothing where what it does is not known. told: all of what stands there once the event has happened, if somebody said so."""
+        Nothing where what it does is not known. told: all of what stands there once the event has happened, if somebody said so, and place:
+        where in it the caret is then, as of `Editor.place`."""
         event, texts = step.event, [text for text in dict.fromkeys((self._told, told)) if text is not None]
         self._told = told
         box = focused(planes, front) if front else None
@@ -126,7 +115,7 @@ class Field:
         before = buffer.text
         on = now.caret_on if isinstance(event, Move) else event is not None or not (now.resting and now.caret_on)
         does = event is None or self._does(now, event, step)
-        follows = told is not None and step.last and _followed(now.editor, told)
+        follows = told is not None and step.last and _followed(now.editor, told, place)
         if not (does or follows):
             return []
         if follows:
@@ -161,7 +150,8 @@ class Field:
             done = "zy" if self._system.clipboard else "zyv"
             return used and not ("ctrl" in event.mods and event.key in done and buffer.text == before)  # done, or cut, before it was read
         elif isinstance(event, Down):
-            self._held = event.button == "left" and text_part(now.box).holds(event.x, event.y)
+            point = event.x, event.y
+            self._held = event.button == "left" and now.box.holds(*point) and not bar_part(now.box).holds(*point)
             if self._held and now.touch.press:
                 t, x, y, clicks = self._pressed
                 again = event.t - t <= DOUBLE and abs(event.x - x) <= SLACK and abs(event.y - y) <= SLACK
@@ -215,7 +205,7 @@ class Field:
         pen = caret.x + 1, caret.y
         left = [one.editor for one in (self._open, *self._left) if one]
         for whole in texts:
-            for place in (START, *(_place_of(editor) for editor in left if editor.buffer.text == whole)):
+            for place in (START, *({**editor.state(), **editor.place()} for editor in left if editor.buffer.text == whole)):
                 if now := self._set(planes, box, size, pen, whole, place, told=True):
                     return now
         text = read(pixels, room, size, caret)
@@ -247,27 +237,19 @@ class Field:
         now.caret_on = caret_on
 
 
-def _place_of(editor: Editor, steps: int = KEPT_STEPS) -> dict[str, Any]:
-    """As of `papers.editor_with`, with so many steps to undo; a caret that is in view stays there, as `TextView.fit` has it."""
-    view = editor.view
-    seen = view.top_row <= view.layout.row_of(editor.buffer.caret) <= view.rows()[-1].number
-    return {**editor.state(steps), "follow": view.follow or seen}
-
-
-def _followed(editor: Editor, told: str) -> bool:
-    """Take in that a text says something else than what its events made of it, as when a tool changed it; whether it does."""
+def _followed(editor: Editor, told: str, place: dict[str, Any] | None) -> bool:
+    """Take in that a text says something else than what its events made of it, as when a tool changed it; whether it does. place: see
+    `Field.answer`."""
     text, buffer = editor.buffer.text, editor.buffer
     if text == told:
         return False
     start = _alike(text, told)
     same = min(_alike(text[::-1], told[::-1]), min(len(text), len(told)) - start)
-    low, high, new = start, len(text) - same, told[start : len(told) - same]
-    caret, apart = buffer.caret, text[min(low, buffer.caret) : max(low, buffer.caret)]
-    buffer.replace(low, high, new)
-    if "\n" not in apart and not low < caret < high:  # else it goes where the change is
-        editor.act(lambda: buffer.move(caret + (len(told) - len(text)) * (caret >= high)))
-    else:
-        editor.show_caret()
+    buffer.replace(start, len(text) - same, told[start : len(told) - same])
+    editor.show_caret()
+    if place is not None:
+        buffer.select(place["anchor"], place["caret"])
+        editor.view.top, editor.view.follow = place["top"], place["follow"]
     return True
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -37,13 +37,11 @@ class Kept(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What is told of windows. form: of all of them; work: by app; open: the apps that were open before; places: where carets are, by app and
-    document, as of `papers.lay_out`."""
+    """What is told of windows. form: of all of them; work: by app; open: the apps that were open before."""
 
     form: Form = Form(0)
     work: Mapping[int, Work] = MappingProxyType({})
     open: frozenset[int] = frozenset()
-    places: Mapping[tuple[int, int], dict[str, Any]] = MappingProxyType({})
 
 
 class Panes:
@@ -91,7 +89,7 @@ class Panes:
             return
         renewed, other = before is None or before.rows != window.rows, before is not None and before.page != window.page
         if other or (renewed and isinstance(work.content, bytes)):
-            lay_out(planes, work, self.told.form.text_size, self.told.places.get((window.app, window.document)))
+            lay_out(planes, work, self.told.form.text_size)
         if other or renewed:
             lay_rows(planes, work, self.told.form.text_size)
 
@@ -110,14 +108,14 @@ class Panes:
         """Of a window that was not seen so: as it was in another size, or with another document, where it has room for what is told of
         this one; else as the book has it, else blank."""
         app, document, _, text_size, w, h = key
-        work, place = self.told.work.get(app), self.told.places.get((app, document))
+        work = self.told.work.get(app)
         asks = work is not None and "find" in work.page
         known = self._latest(lambda other: other[:4] == key[:4])
         if known is None and app in self.told.open:
             known = self._latest(lambda other: (other.app, *other[2:]) == (app, *key[2:]))
         if known is not None:
             planes = resized(known, app, text_size, w, h, asks)
-            if work is None or lay_out(planes, work, text_size, place):
+            if work is None or lay_out(planes, work, text_size):
                 if work is not None:
                     lay_rows(planes, work, text_size)
                 return planes
@@ -128,7 +126,7 @@ class Panes:
             return drawn([Fill(outer, Role.SURFACE, "body", outer)], w, h)
         planes = resized(page, app, text_size, w, h, asks)
         if work is not None:
-            lay_out(planes, work, text_size, place)
+            lay_out(planes, work, text_size)
             lay_rows(planes, work, text_size)
         return planes
 

@@ -139,14 +139,14 @@ def _empty_field(w: int, h: int) -> Tensor:
     return drawn(sheet.items, w, h)
 
 
-def lay_out(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None = None, focus: bool = False) -> bool:
+def lay_out(picture: Tensor, work: Work, size: int, focus: bool = False) -> bool:
     """Put what a document says into a picture of what its window holds, if that is told; False where there is no room for it. size: of
-    text; place: as of `editor_with`; focus: whether a text has that even where something is asked beside it."""
+    text; focus: whether a text has that even where something is asked beside it."""
     if (work.content is None and work.name) or work.app not in (NOTES, PAINT):
         return True
     if work.app == PAINT:
         return isinstance(work.content, str) or _lay_picture(picture, work.name, work.content, size)
-    return isinstance(work.content, bytes) or _lay_text(picture, work, size, place, focus)
+    return isinstance(work.content, bytes) or _lay_text(picture, work, size, focus)
 
 
 def lay_rows(picture: Tensor, work: Work, size: int) -> None:
@@ -177,7 +177,7 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
             canvas.fill(page.list, Role.FIELD, "field")
             _draw_notes(canvas, page.list, work)
         if page.question and work.typed is not None:
-            editor = editor_with(work.content if isinstance(work.content, str) else "")
+            editor = editor_with(work.content if isinstance(work.content, str) else "", work.place)
             FindBar.told(cast(System, Clipboard()), editor, work.typed).draw(canvas, page.question)
     drawing = drawn(sheet.items, outer.w, outer.h)
     for part in parts:
@@ -279,13 +279,13 @@ def _note_page(held: Rect, work: Work, size: int) -> NotePage:
     return NotePage.of(held, row_height(size), line_height(Face(size)), size, "find" in work.page, "list" in work.page)
 
 
-def _lay_text(picture: Tensor, work: Work, size: int, place: dict[str, Any] | None, focus: bool) -> bool:
+def _lay_text(picture: Tensor, work: Work, size: int, focus: bool) -> bool:
     """Notes are all laid out anew around a text: what is not asked, and not listed, follows from it."""
     outer = _outer(picture)
     sheet, text = Sheet(size), work.content if isinstance(work.content, str) else ""
     canvas = Canvas(sheet, outer)
     asks = "find" in work.page
-    page, editor = _note_page(outer, work, size), editor_with(text, place)
+    page, editor = _note_page(outer, work, size), editor_with(text, work.place)
     canvas.fill(outer, Role.SURFACE, "body")
     if page.tools:
         _draw_tools(canvas, page.tools, work, editor.buffer)

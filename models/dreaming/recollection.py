@@ -60,10 +60,10 @@ class Recollection:
         self._windows.begin(planes, context, bare)
         self._places.ground(self.bounds, self._windows.ground)
 
-    def turn(self, event: Event | None, context: ContextFeatures, place: dict[str, Any] | None = None) -> AtHand:
+    def turn(self, event: Event | None, context: ContextFeatures) -> AtHand:
         """An event came, and the context is as given: lay windows and popups anew where it tells of others, and say what can be
-        copied from, as yet without a typed letter. place: in the text in focus, as of `papers.lay_out`."""
-        return self.at_hand(event, context, self.lay(event, context, place))
+        copied from, as yet without a typed letter."""
+        return self.at_hand(event, context, self.lay(event, context))
 
     def at_hand(self, event: Event | None, context: ContextFeatures, laid: bool) -> AtHand:
         """What can be copied from; laid: as of `lay`."""
@@ -75,13 +75,13 @@ class Recollection:
         codes[1:3][~wide(recalled.known)] = NOWHERE
         return AtHand([*pictures, self.planes], codes, laid)
 
-    def lay(self, event: Event | None, context: ContextFeatures, place: dict[str, Any] | None = None) -> bool:
+    def lay(self, event: Event | None, context: ContextFeatures) -> bool:
         """Put back what a popup hid that the event closes, and lay the windows anew where the context tells of others than before;
         whether it did."""
         self._hold(event)
         popups, shown = self.popups, self.popups.take(event, self.planes)
         put_back, below = popups.deed in (Deed.CLOSED, Deed.CHOSEN), popups.lifted(shown)
-        windows = self._windows.laid(below, context, event, isinstance(event, Ask) or popups.deed is Deed.CHOSEN, place)
+        windows = self._windows.laid(below, context, event, isinstance(event, Ask) or popups.deed is Deed.CHOSEN)
         self.show(shown if windows is below else popups.laid(windows, shown))
         popups.told = bool(context.clock)
         self.show(popups.opens(event, self.planes, self._screen(context)))
@@ -157,6 +157,11 @@ class Recollection:
         return said_by(page[1]) if (page := self._windows.page) else None
 
     @property
+    def place(self) -> dict[str, Any] | None:
+        """Where its caret is, and how far it is scrolled, as of `Editor.place`."""
+        return page[1].place if (page := self._windows.page) else None
+
+    @property
     def document(self) -> int:
         """Which document that is; 0 for none, or one without a name."""
         shown = self._windows.shown
@@ -184,9 +189,9 @@ class Recollection:
             return False
         return edited or (isinstance(event, Down) and event.button == "left" and box.holds(event.x, event.y))
 
-    def focus_text(self, place: dict[str, Any] | None) -> None:
-        """Show it so; place: in it, as of `papers.lay_out`."""
-        self.show(self._windows.focusing(self.planes, place))
+    def focus_text(self) -> None:
+        """Show it so."""
+        self.show(self._windows.focusing(self.planes))
 
     def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]], spots: Sequence[Rect] = ()) -> Tensor:
         """Where an event is likely to change what can be told, bool (h, w). Of keys and of time: the window in front, or the desktop;

@@ -11,7 +11,6 @@ which of its app's pages it shows, what it lists, and what the document in it sa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -73,12 +72,9 @@ class Windows:
         self._laid = planes
         self._take(planes)  # so that `state` tells of them
 
-    def laid(
-        self, planes: Tensor, context: ContextFeatures, event: Event | None = None, opens: bool = False, place: dict[str, Any] | None = None
-    ) -> Tensor:  # fmt: skip
+    def laid(self, planes: Tensor, context: ContextFeatures, event: Event | None = None, opens: bool = False) -> Tensor:
         """What is shown, `planes`, with the windows that the context tells of, and their buttons in the taskbar; the same tensor
-        where none is another. event: what happened; opens: whether that was for a popup, which may have opened a document; place: in the
-        text in focus, as of `papers.lay_out`."""
+        where none is another. event: what happened; opens: whether that was for a popup, which may have opened a document."""
         known, form = self._work, self._form
         self._panes.told = self._panes.told._replace(work={one.app: one for one in context.work})
         told = self._told(context)
@@ -98,13 +94,9 @@ class Windows:
         for app, one in other.items():
             if app in open_before and self._goes_on(known[app], one, event, opens):
                 self._panes.rename(app, known[app], one)
-        front = self._shown[0] if self._shown else None
         were = {window.app: window for window in self._shown}
         before, self._shown, self._tasks = self._tasks, told, tasks
-        places = {key: last for key, last in self._panes.told.places.items() if key[0] in tasks.apps}
-        if front and place:
-            places[front.app, front.document] = place
-        self._panes.told = Told(new_form, self._work, frozenset(open_before), places)
+        self._panes.told = Told(new_form, self._work, frozenset(open_before))
         if before.text_size != tasks.text_size and (believed := self._believed_ground()) is not None:
             self.ground, self._clock = believed, ""
         out = self.ground.clone()
@@ -244,12 +236,12 @@ class Windows:
         """Whether a text may be written in that window: where windows' work is told, that is Notes."""
         return not self._work or (bool(self._shown) and self._shown[0].app == NOTES)
 
-    def focusing(self, planes: Tensor, place: dict[str, Any] | None) -> Tensor:
-        """What is shown, `planes`, once that text has the focus; place: in it, as of `papers.lay_out`."""
+    def focusing(self, planes: Tensor) -> Tensor:
+        """What is shown, `planes`, once that text has the focus."""
         front = self._shown[0]
         self._take(planes)
         picture, held = self._panes.of(front), self._form.inside(front.rect)
-        lay_out(picture, self._work[front.app], self._text_size, place, True)
+        lay_out(picture, self._work[front.app], self._text_size, True)
         out, part = planes.clone(), held.meet(self.area)
         out[:, *part.slices] = picture[:, *part.shift(-held.x, -held.y).slices]
         return out

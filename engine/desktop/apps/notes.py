@@ -84,6 +84,9 @@ class Notes(App):
     def scrolled(self) -> int:
         return self.list.first if self.list.shown else 0
 
+    def in_text(self) -> dict[str, Any]:
+        return self.editor.place()
+
     def show(self, document: str = "", **how: Any) -> None:
         """Show a document, if there is one of that name."""
         if document in self.book.names():
