@@ -7,7 +7,7 @@ what is dreamt (`models.training.dreams`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -64,6 +64,7 @@ class Course:
         self._hover = Hover()
         self._pointer = (0, 0)  # where it was
         self._document = 0  # which one the window in front showed
+        self._place: dict[str, Any] | None = None  # and where its caret was
 
     def begin(self, planes: Tensor, context: ContextFeatures, bare: Tensor | None = None) -> None:
         """From a guide, uint8 (PLANES, H, W); bare: the one without windows, where it is known."""
@@ -77,7 +78,7 @@ class Course:
 
     def _forget(self) -> None:
         self._written = None
-        self._document = self.known.document
+        self._document, self._place = self.known.document, self.known.place
         self._field.clear(self.known.text)
         self._hover.clear()
 
@@ -89,10 +90,10 @@ class Course:
         if step.hovers:
             known.show(self._hover.left(known.planes, *step.pointer))
         laid = known.lay(step.event, step.context)
-        edited = self._refocus(step)
+        changed = self._refocus(step)
         text, hidden = self._text(step), known.popups.deed is Deed.CLOSED or known.popups.known
-        if text is None and edited and not known.popups:
-            known.focus_text()  # its caret was out of view, or nobody could read it: where it is now is told
+        if text is None and changed and not known.popups:
+            known.lay_text()  # its caret was out of view, or something else has the focus, as while it is searched: where it is now is told
             self._written = None
             return None
         if told or hidden or (text and known.text is not None):  # what a popup hid, or shows, stands there; what a letter changes beside a text is told
@@ -134,13 +135,15 @@ class Course:
         return bool(step.context.work) and (isinstance(event, Wheel) or drags)
 
     def _refocus(self, step: Step) -> bool:
-        """Give the text of the window in front the focus, where that follows; whether it says something else now."""
-        before, self._document = self._document, self.known.document
-        told = self.known.text
-        edited = step.last and before == self._document and self._field.edited(told)
-        if self.known.refocused(step.event, edited):
-            self.known.focus_text()
-        return edited
+        """Give the text of the window in front the focus, where that follows; whether it says something else now, or its caret or what is
+        seen of it is elsewhere."""
+        known, before, place = self.known, self._document, self._place
+        self._document, self._place = known.document, known.place
+        same = step.last and before == self._document
+        edited = same and self._field.edited(known.text)
+        if known.refocused(step.event, edited):
+            known.lay_text(focus=True)
+        return edited or (same and place != self._place)
 
     def _text(self, step: Step) -> Guess | None:
         """What follows from what is written in the field in focus, if that can be read."""

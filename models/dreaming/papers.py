@@ -8,6 +8,7 @@ it is dreamt. Pictures are uint8 (PLANES, h, w).
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -25,7 +26,7 @@ from engine.desktop.apps.registry import APPS
 from engine.desktop.apps.settings import LOOK, Settings
 from engine.desktop.canvas import Canvas, Sheet, row_height
 from engine.desktop.document_list import KIND
-from engine.desktop.editor import BAR, PADDING, Editor
+from engine.desktop.editor import BAR, PADDING, Editor, Span
 from engine.desktop.find_bar import FindBar, beside
 from engine.desktop.note_page import NotePage, tools
 from engine.desktop.paintbox import Paintbox, draw_deeds, picture_place, picture_room
@@ -60,12 +61,14 @@ def editor_with(text: str, place: dict[str, Any] | None = None, system: Clipboar
     return editor
 
 
-def set_out(editor: Editor, box: Rect, size: int, caret_on: bool, focus: bool = True) -> tuple[Tensor, Touch]:
+def set_out(
+    editor: Editor, box: Rect, size: int, caret_on: bool, focus: bool = True, found: Sequence[Span] = ()
+) -> tuple[Tensor, Touch]:  # fmt: skip
     """An editor as it is drawn in a box, uint8 (PLANES, box.h, box.w), and how it answers there; size: of plain text, pixels; focus: whether
-    it has that."""
+    it has that; found: what is lit in it."""
     outer = Rect(0, 0, box.w, box.h)
     sheet = Sheet(size, focus=NAME if focus else "", caret_on=caret_on)
-    widget = editor.draw(_surface(sheet, outer), NAME, outer)
+    widget = editor.draw(_surface(sheet, outer), NAME, outer, found)
     return drawn(sheet.items, box.w, box.h), widget.touch or Touch()
 
 
@@ -294,7 +297,8 @@ def _lay_text(picture: Tensor, work: Work, size: int, focus: bool) -> bool:
         canvas.outline(page.list, Role.BORDER, shape="field")
     if page.status:
         canvas.text_in(page.status, told(count(text), len(text)), Role.MUTED, align="right")
-    drawing, (shown, _) = drawn(sheet.items, outer.w, outer.h), set_out(editor, page.text, size, focus or not asks, focus or not asks)
+    found = FindBar.told(cast(System, Clipboard()), editor, work.typed).found() if asks and work.typed else ()
+    drawing, (shown, _) = drawn(sheet.items, outer.w, outer.h), set_out(editor, page.text, size, focus or not asks, focus or not asks, found)
     drawing[:, *page.text.slices] = shown
     if page.question:
         asked = picture[:, *page.question.slices].clone()

@@ -183,15 +183,18 @@ class Recollection:
         return tool_row(*page, buffer) if page and buffer is not None and not self.popups else []
 
     def refocused(self, event: Event | None, edited: bool) -> bool:
-        """Whether that text has the focus now, and is not shown so: an event gave it that, or edited it."""
+        """Whether that text has the focus now, and is not shown so: an event gave it that, or wrote in it. A tool that is pressed leaves it where
+        it is."""
         box = self.told_text
         if box is None or self.front is None or focused(self.planes, self.front) == box:
             return False
-        return edited or (isinstance(event, Down) and event.button == "left" and box.holds(event.x, event.y))
+        return (edited and not isinstance(event, Up)) or (isinstance(event, Down) and event.button == "left" and box.holds(event.x, event.y))
 
-    def focus_text(self) -> None:
-        """Show it so."""
-        self.show(self._windows.focusing(self.planes))
+    def lay_text(self, focus: bool = False) -> None:
+        """Show that text as it is told. focus: whether it has that; it keeps it."""
+        box = self.told_text
+        if box is not None and self.front is not None:
+            self.show(self._windows.with_text(self.planes, focus or focused(self.planes, self.front) == box))
 
     def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]], spots: Sequence[Rect] = ()) -> Tensor:
         """Where an event is likely to change what can be told, bool (h, w). Of keys and of time: the window in front, or the desktop;

@@ -31,7 +31,7 @@ from models.dreaming.panes import Kept, Panes, Told
 from models.dreaming.papers import PAINT, is_whole, lay_out, told_parts, unfocused
 from models.dreaming.pictures import BELOW, NOTES, RIGHT, stretched
 from models.dreaming.placed import Placed, apps_of, form_of, placed_by, with_work
-from models.dreaming.planes import PLANES, lay
+from models.dreaming.planes import FILLED, PLANES, SEEN, lay
 from models.dreaming.taskbar import Tasks
 
 POOL = 4  # frames' worth of pictures that are kept
@@ -236,14 +236,17 @@ class Windows:
         """Whether a text may be written in that window: where windows' work is told, that is Notes."""
         return not self._work or (bool(self._shown) and self._shown[0].app == NOTES)
 
-    def focusing(self, planes: Tensor) -> Tensor:
-        """What is shown, `planes`, once that text has the focus."""
+    def with_text(self, planes: Tensor, focus: bool) -> Tensor:
+        """What is shown, `planes`, with that text as it is told. focus: whether it has that."""
         front = self._shown[0]
         self._take(planes)
         picture, held = self._panes.of(front), self._form.inside(front.rect)
-        lay_out(picture, self._work[front.app], self._text_size, True)
-        out, part = planes.clone(), held.meet(self.area)
-        out[:, *part.slices] = picture[:, *part.shift(-held.x, -held.y).slices]
+        lay_out(picture, self._work[front.app], self._text_size, focus)
+        out, part, whole = planes.clone(), held.meet(self.area), self._frame(front, True).bare()
+        cut = whole[SEEN, *part.shift(-front.rect.x, -front.rect.y).slices] > 0  # the window's own corners
+        new = picture[:, *part.shift(-held.x, -held.y).slices]
+        out[:, *part.slices] = new
+        out[SEEN:FILLED, *part.slices] = torch.where(cut, planes[SEEN:FILLED, *part.slices], new[SEEN:FILLED])
         return out
 
     @property
