@@ -119,8 +119,8 @@ class Denoiser(UNet, Configured):
     and then no pick stands for the colour it is named after. The neutral colours are given with it. corners: 1 where it
     rounds the corners that the guide draws square, how much it reads from the context; 2 where it is told how deep pixels lie in
     the rounded ones; 3 where what lies beneath them may lie in a shadow or glow. edges: 1 where it paints what stands beside
-    the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised, 3 where shadows' edges are among them. shadows: 1
-    where it is told where shadows may fall, 2 where all that `told_maps` tells.
+    the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised, 3 where shadows' edges are among them, 4 where all
+    that are told are, see `Relief`. shadows: 1 where it is told where shadows may fall, 2 where all that `told_maps` tells.
     """
 
     _repeated_blocks = ("Block",)
@@ -137,7 +137,7 @@ class Denoiser(UNet, Configured):
         memories: int = MEMORIES,
         given_palette: int = 1,
         corners: int = 3,
-        edges: int = 3,
+        edges: int = 4,
         shadows: int = 2,
     ) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ class Denoiser(UNet, Configured):
         if corners:
             self.corner = Corner(fine, tokens * token_width, told=corners > 1, lit=corners > 2)
         if edges:
-            self.relief = Relief(fine, tokens * token_width, told=edges > 1, shadowed=edges > 2)
+            self.relief = Relief(fine, tokens * token_width, told=edges > 1, shadowed=edges > 2, all_raised=edges > 3)
         self.raises = edges > 0
         self.told_channels = TOLD if shadows > 1 else PIXELS * shadows
         if shadows:

@@ -35,10 +35,13 @@ class Relief(nn.Module):
 
     Only those few are computed; all pixels where it is to be static, for how many there are is known to the host only after it
     has waited for the device. told: whether it takes in what was filled. shadowed: whether it also takes in where a shadow may fall, and
-    decides what stands beside one's edge, which may run through a cell as well.
+    decides what stands beside one's edge, which may run through a cell as well. all_raised: whether it decides all edges that are told to be
+    raised, those of menus too, whose role is one that a style mostly leaves flat, and none that only a picture shows.
     """
 
-    def __init__(self, width: int, context: int, hidden: int = 32, told: bool = True, shadowed: bool = True) -> None:
+    def __init__(
+        self, width: int, context: int, hidden: int = 32, told: bool = True, shadowed: bool = True, all_raised: bool = True
+    ) -> None:  # fmt: skip
         super().__init__()
         self.from_fine = nn.Linear(width, hidden)
         self.from_context = nn.Linear(context, 2 * hidden)
@@ -47,7 +50,7 @@ class Relief(nn.Module):
         if told:
             self.from_kind = nn.Embedding(2 * KINDS if shadowed else KINDS, hidden)
             nn.init.zeros_(self.from_kind.weight)  # what is begun from weights that were not told paints as before
-        self.told, self.shadowed = told, shadowed
+        self.told, self.shadowed, self.all_raised = told, shadowed, all_raised
         self.middle = nn.Linear(hidden, hidden)
         self.out = nn.Linear(hidden, 3)
         for table in (self.from_role, self.from_sides):
@@ -76,11 +79,14 @@ class Relief(nn.Module):
         """
         filled = forms[..., 3] if self.told and forms is not None else None
         sides, kinds = sides_of(roles), None if filled is None else kinds_of(filled)
-        near = beside_edges(roles, sides if kinds is None else sides | (kinds > 1))
-        if filled is not None and kinds is not None and self.shadowed:
-            cast = (filled >= CAST).view(torch.uint8)
-            near |= _divided(cast) & is_ground(roles)
-            kinds = kinds + KINDS * cast
+        near = beside_edges(roles, sides)
+        if filled is not None and kinds is not None:
+            near |= raised(roles, kinds) if self.all_raised else (kinds > 1) & _one_of(roles, RAISED)
+            if self.shadowed:
+                cast = (filled >= CAST).view(torch.uint8)
+                cut = _divided(cast) & is_ground(roles)
+                near |= cut & (kinds > 0) if self.all_raised else cut
+                kinds = kinds + KINDS * cast
         if static:
             return self._everywhere(painted, fine, roles, sides, kinds, near, context, paints, ground, texture)
         at = near.flatten().nonzero().squeeze(1)
@@ -195,6 +201,11 @@ def beside_edges(roles: Tensor, sides: Tensor | None = None) -> Tensor:
     """Whether each pixel is of what may be raised, or its edge, and beside another ground, as `sides`, or `sides_of` them, say: bool, of the
     shape of `roles`."""
     return ((sides_of(roles) if sides is None else sides) > 0) & _one_of(roles, RAISED)
+
+
+def raised(roles: Tensor, kinds: Tensor) -> Tensor:
+    """Whether each pixel is told, see `kinds_of`, to be of a raised shape's edge, and nothing is drawn on it: bool, of the same shape."""
+    return (kinds > 1) & is_ground(roles)
 
 
 def is_ground(roles: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from engine.painter import (
     ReadyingPainter,
     Words,
 )
+from engine.theme import Role
 from models.catalog import open_carefully, open_painter
 from models.crops import BUNDLED_CELLS, plan
 from models.denoiser import Materials, pack
@@ -201,8 +202,10 @@ def test_corners_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
     assert torch.allclose(few, dense, atol=1e-5) and not torch.allclose(few, painted, atol=1e-2)
 
 
-def test_edges_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
-    guide, relief = drawn(2), Relief(8, 96)
+@pytest.mark.parametrize("all_raised", [False, True])
+def test_edges_are_the_same_whether_some_pixels_are_computed_or_all(all_raised: bool) -> None:
+    """And these are those beside edges, of menus too where all that is raised is decided, and none of pictures then."""
+    guide, relief = drawn(4), Relief(8, 96, all_raised=all_raised)
     torch.nn.init.normal_(relief.out.weight)
     generator = torch.Generator().manual_seed(0)
     cells = SIZE[1] // 4, SIZE[0] // 4
@@ -215,10 +218,15 @@ def test_edges_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
     with torch.no_grad():
         few, dense = (relief.over(painted, fine, roles, forms, told, paints, ground, texture, static) for static in (False, True))
     assert torch.allclose(few, dense, atol=1e-5)
-    raised = (roles.unsqueeze(-1) == torch.tensor(RAISED)).any(-1)
+    may_be, kinds = (roles.unsqueeze(-1) == torch.tensor(RAISED)).any(-1), kinds_of(forms[..., 3])
     divided = np.kron(np.array([[len(np.unique(c)) > 1 for c in np.hsplit(r, cells[1])] for r in np.vsplit(guide.forms[..., 3] & CAST, cells[0])]), np.ones((4, 4)))
     assert 0 < divided.mean() < 0.2
-    near = ((sides_of(roles) > 0) | (kinds_of(forms[..., 3]) > 1)) & raised | torch.from_numpy(divided > 0) & is_ground(roles)
+    menus, pictured = (kinds > 1) & (roles == Role.SURFACE), is_ground(roles) & (kinds == 0)
+    cut = torch.from_numpy(divided > 0) & is_ground(roles)
+    assert menus.sum() > 100 and (cut & pictured).sum() > 20
+    near = ((sides_of(roles) > 0) | (kinds > 1)) & may_be | cut
+    if all_raised:
+        near = near & ~(cut & pictured & ~((sides_of(roles) > 0) & may_be)) | menus
     beside = pack(near[:, None].float()).permute(0, 2, 3, 1) > 0
     assert 0.02 < beside.float().mean() < 0.5
     assert (few != painted).any(-1)[beside].all() and (few == painted).all(-1)[~beside].all()

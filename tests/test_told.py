@@ -14,7 +14,7 @@ from models.catalog import open_painter
 from models.denoiser import PATCH, Denoiser, unpack
 from models.inputs import to_latents
 from models.loading import save_bundled
-from models.relief import TOLD, roles_of, told_maps
+from models.relief import TOLD, kinds_of, raised, roles_of, told_maps
 from models.synthetic.shots import Crop, desktop_shots
 from models.training.networks import grow, networks_from
 from models.training.objective import _guided_weights, _told
@@ -34,7 +34,7 @@ def test_the_denoiser_is_told_where_shadows_fall_what_shines_and_what_is_drawn()
     assert not over[bare | (own == 0)].any() and over[(guide.ink > 128) & (own > 0)].all() and (guide.ink > 128).sum() > 100
 
 
-def test_one_that_was_told_less_paints_as_before_once_grown_but_along_shadows_edges(tmp_path: Path) -> None:
+def test_one_that_was_told_less_paints_as_before_once_grown_but_along_shadows_and_menus_edges(tmp_path: Path) -> None:
     denoiser, encoder = tiny_networks()
     less = Denoiser(**{**dict(denoiser.config), "shadows": 1, "edges": 2})
     grow(less, denoiser)
@@ -42,7 +42,7 @@ def test_one_that_was_told_less_paints_as_before_once_grown_but_along_shadows_ed
         torch.nn.init.normal_(layer, std=0.5)
     save_bundled(tmp_path / "before", less, encoder, torch.float32)
     grown = networks_from(tmp_path / "before")
-    assert grown.denoiser.config.shadows == 2 and grown.denoiser.config.edges == 3
+    assert grown.denoiser.config.shadows == 2 and grown.denoiser.config.edges == 4
     save_bundled(tmp_path / "grown", grown.denoiser, grown.encoder, torch.float32)
     guide = drawn(4)
     before, after = (
@@ -50,8 +50,10 @@ def test_one_that_was_told_less_paints_as_before_once_grown_but_along_shadows_ed
     )
     cells = (guide.forms[..., 3] & CAST > 0).reshape(SIZE[1] // PATCH, PATCH, SIZE[0] // PATCH, PATCH)
     divided = np.kron(cells.any((1, 3)) & ~cells.all((1, 3)), np.ones((PATCH, PATCH), bool))
+    roles, kinds = roles_of(to_latents(guide.pixels[None])), kinds_of(torch.from_numpy(guide.forms[None, ..., 3]))
+    menus = (raised(roles, kinds) & (roles == Role.SURFACE))[0].numpy()
     apart = np.abs(before - after).max(-1)
-    assert apart[~divided].max() <= 1 and apart[divided].max() > 1
+    assert apart[~divided & ~menus].max() <= 1 and all(apart[edges].max() > 1 for edges in (divided, menus))
 
 
 def test_marks_and_what_stands_beside_edges_count_ninefold_letters_threefold_and_grounds_once() -> None:

@@ -27,7 +27,7 @@ from models.inputs import (
     remembered,
     to_latents,
 )
-from models.relief import beside_edges, is_ground, roles_of
+from models.relief import beside_edges, is_ground, kinds_of, raised, roles_of
 from models.synthetic.shots import Crop
 
 CHOICE, PICK = 0.1, 0.06  # what the choices count beside the picture: what stays, what is picked
@@ -128,10 +128,11 @@ def _margins(crops: list[Crop]) -> np.ndarray:
 def _guided_weights(crops: list[Crop], guide: Tensor) -> np.ndarray:
     """Letters count threefold; ninefold marks, which few pixels show, what is not its role's flat colour (corners, gradients), and what stands beside
     an edge and where a shadow may fall, whether either is seen or not: where it counts more than its absence, there is too much of it."""
-    roles = roles_of(guide)
+    roles, filled = roles_of(guide), torch.from_numpy(np.stack([c.take(c.shot.forms)[..., 3] for c in crops]))
+    edges = (beside_edges(roles) | raised(roles, kinds_of(filled))).numpy()
     drawn = ~is_ground(roles).numpy() & (np.stack([c.take(c.shot.verbatim) for c in crops]) == 0)
     marks = drawn & np.stack([c.take(c.shot.ink) == 0 for c in crops])
-    return 1.0 + 2.0 * (drawn & ~marks) + 8.0 * (marks | beside_edges(roles).numpy() | np.stack([c.take(c.shot.shaped | c.shot.shadowed) for c in crops]))
+    return 1.0 + 2.0 * (drawn & ~marks) + 8.0 * (marks | edges | np.stack([c.take(c.shot.shaped | c.shot.shadowed) for c in crops]))
 
 
 def _matter(crops: list[Crop], kept: np.ndarray, changed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
