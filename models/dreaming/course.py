@@ -90,6 +90,7 @@ class Course:
         if step.hovers:
             known.show(self._hover.left(known.planes, *step.pointer))
         laid = known.lay(step.event, step.context)
+        told |= laid and bool(step.context.clock) and not letter_of(step.event)  # what was laid anew is as it is told, or believed to be
         changed = self._refocus(step)
         text, hidden = self._text(step), known.popups.deed is Deed.CLOSED or known.popups.known
         if text is None and changed and not known.popups:
