@@ -13,8 +13,9 @@ from engine.forms import BESIDE, SHAPES
 from engine.geometry import Rect
 from engine.scene import find
 from models.catalog import BUNDLED
-from models.dreaming.book import Book
+from models.dreaming.book import WINDOW_MENU, Book
 from models.dreaming.dream import Dream
+from models.dreaming.offers import Offer
 from models.dreaming.planes import planes_of
 from models.dreaming.recollection import Recollection
 from models.loading import load_bundled
@@ -76,6 +77,11 @@ def test_a_text_has_its_own_menu_where_large_letters_stand_too() -> None:
     for i in range(25):
         lived.take(*right(x + 8 + 5 * i, y + 16))
         assert desktop.menu and [name for name, _ in desktop.menu.entries] == ["Select all"] and lived.alike("menu") > ALIKE, i
+        lived.take(ESCAPE)
+    for i in range(1, 5):
+        lived.take(*right(x - i, y + 60))
+        offer = lived.known.popups._open.offer
+        assert desktop.menu and len(desktop.menu.entries) > 4 and isinstance(offer, Offer) and offer.subject.app == WINDOW_MENU, "right beside it is the window's"
         lived.take(ESCAPE)
 
 

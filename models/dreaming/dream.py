@@ -38,15 +38,19 @@ class Dream:
         self._size = size
         self._course = course or Course(size, dreamer.book)
         self._known = self._course.known
+        self._book = torch.from_numpy(BOOK)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Nothing is said yet."""
         self._shown = self._known.planes  # with what is said
         self._said = Rect(0, 0, 0, 0)  # where that stands
-        self._book = torch.from_numpy(BOOK)
 
     def begin(self, request: PaintRequest) -> None:
         """Wake from the request's guide: it lies under all that follows."""
         assert request.guide is not None
         self._course.begin(stacked(request.guide, request.verbatim, request.forms), request.context)
-        self._shown, self._said = self._known.planes, Rect(0, 0, 0, 0)
+        self._wake()
 
     def answer(self, request: PaintRequest) -> tuple[Rect, ...]:
         """Carry the dream on by the request's events; returns where its guide is no longer the same, on the grid."""
@@ -75,7 +79,7 @@ class Dream:
     def restore(self, state: Tensor | None) -> None:
         """Take back what `state` gave; None: forget everything."""
         self._course.restore(state)
-        self._shown, self._said = self._known.planes, Rect(0, 0, 0, 0)
+        self._wake()
 
     @torch.inference_mode()
     def imagined(self, question: Question) -> Tensor:

@@ -34,7 +34,8 @@ NEAR = 20  # cells around the pointer in which a menu opens
 LEAST = 40  # cells that have to change there if a menu did open
 CORNER = (8, 28)  # pixels from a window's left top corner to where its menu opens by key
 BARE = (90, 60)  # where the desktop's menu does
-PAPER, PAPERED = 4, 0.25  # pixels around a point by which it is told what that stands on, and the share of them: large letters hide much of it
+PAPER = 4  # pixels around a point by which it is told what that stands on
+AROUND = (Role.SURFACE, Role.BORDER, Role.BUTTON, Role.ACCENT)  # what stands around what a window is about
 _LAUNCH = ("space", ("ctrl",))
 _MENU_BY_KEY = ("f10", ("shift",))
 _NOWHERE = (-1, -1)
@@ -232,9 +233,10 @@ class Popups:
         """With the popup on top that `planes` show, where something else lies below it now."""
         if not self:
             return below
-        box, out, self._below = self.box(planes).slices, below.clone(), below
+        box, self._below = self.box(planes).slices, below
         if self._open.offer:
             return self._open.offer.laid(below, self._book)
+        out = below.clone()
         out[:, *box] = planes[:, *box]
         return out
 
@@ -267,7 +269,8 @@ def _around(point: tuple[int, int]) -> Rect:
 def _on_field(planes: Tensor, x: int, y: int) -> bool:
     """Whether a point of a window lies on what it is about, a text, a list or a picture, by what is shown there."""
     seen = planes[:, *Rect(x, y, 1, 1).grow(PAPER).meet(Rect(0, 0, planes.shape[2], planes.shape[1])).slices]
-    return bool((shows(seen, Role.FIELD, Role.SELECTION) | (seen[SEEN - 1] > 0).numpy()).mean() > PAPERED)
+    within = shows(seen, Role.FIELD, Role.SELECTION) | (seen[SEEN - 1] > 0).numpy()
+    return bool(within.sum() > shows(seen, *AROUND).sum())  # large letters hide most of either
 
 
 def _apart(before: Tensor, after: Tensor, part: Rect) -> Tensor:
