@@ -139,12 +139,23 @@ class Asked(NamedTuple):
     hint: str
 
 
+class Offered(NamedTuple):
+    """A menu that is open. x, y: where it was asked for, frame pixels; entries: what they say; chosen: which of them is under the keyboard,
+    first: the uppermost one in view."""
+
+    x: int
+    y: int
+    entries: tuple[str, ...]
+    chosen: int
+    first: int
+
+
 @dataclass(frozen=True, slots=True)
 class ContextFeatures:
     """The context as numbers, before a checkpoint's own encoder makes tokens of it.
 
     slow: float32 (S,), style and habits, changes rarely; recent: float32 (R,), the last events; work: the open work, the front window's last, clock:
-    what the clock shows, notice: what is said for a while, and asked: the ask bar where it is open, for who dreams. Equal are those whose numbers are.
+    what the clock shows, notice: what is said for a while, asked: the ask bar where it is open, and menu: an open one, for who dreams. Equal are those whose numbers are.
     """
 
     slow: np.ndarray
@@ -153,6 +164,7 @@ class ContextFeatures:
     clock: str = ""
     notice: str = ""
     asked: Asked | None = None
+    menu: Offered | None = None
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -137,13 +137,13 @@ def test_a_right_press_that_opens_nothing_is_soon_forgotten() -> None:
     desktop = two_windows()
     known = woken(desktop)
     for event in right(*find(desktop.widgets, "icons/Files").rect.centre):
-        known.turn(event, desktop.features())
+        known.turn(event, untold(desktop))
         assert not known.popups and not known.within_reach(event, ((0, 0),)).any()
     for event in right(*SPOT):
-        known.turn(event, desktop.features())
+        known.turn(event, untold(desktop))
     assert not known.popups
     known.show(other := smeared(known.planes, Rect(100, 100, 80, 80)))
-    known.turn(ESCAPE, desktop.features())
+    known.turn(ESCAPE, untold(desktop))
     assert torch.equal(known.planes, other)
 
 

@@ -30,7 +30,8 @@ def features_of(desktop: Desktop, style: Style, work: bool) -> ContextFeatures:
         return numbers
     told, bar = tuple(_work(desktop, window) for window in windows), desktop.ask_bar
     asked = bar.asked() if bar else None
-    return replace(numbers, work=told, clock=shell.clock_label(desktop.now), notice=desktop.notice, asked=asked)
+    menu = desktop.menu.offered() if desktop.menu else None
+    return replace(numbers, work=told, clock=shell.clock_label(desktop.now), notice=desktop.notice, asked=asked, menu=menu)
 
 
 def _work(desktop: Desktop, window: Window) -> Work:

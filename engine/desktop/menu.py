@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.desktop.canvas import Canvas
 from engine.geometry import Rect
+from engine.painter import Offered
 from engine.scene import Touch
 from engine.theme import Role
 from engine.typeface import width
@@ -29,6 +30,10 @@ class Menu:
     entries: Entries
     chosen: int = 0
     first: int = 0
+
+    def offered(self) -> Offered:
+        """It as it is told to who dreams."""
+        return Offered(self.x, self.y, tuple(name for name, _ in self.entries), self.chosen, self.first)
 
     def draw(self, canvas: Canvas, pick: Callable[[int], None]) -> None:
         """Draw the entries there is room for, the chosen one among them."""

@@ -1,5 +1,5 @@
-"""The book of windows: what a window holds that was just opened, with a document or without, its button in the taskbar, its menus,
-the launcher, and what lies under all windows, a page each.
+"""The book of windows: what a window holds that was just opened, with a document or without, its button in the taskbar, and what lies
+under all windows, a page each.
 
 A page is what the source shows most often, pixel by pixel, over many desktops, and the mean where nothing is shown often: a memory
 that is learned once and looked up, beside the weights (after kNN-LM, Khandelwal et al., 2020, arXiv:1911.00172). Its pixels are
@@ -27,11 +27,7 @@ LEVELS = 5  # of each channel, in pictures without a palette
 PALETTE = LEVELS**3  # colours of one at most
 GROUND = -1  # in place of an app: the page of what lies under all windows
 BUTTON = 100  # and an app's slot, in place of an app: the page of its button in the taskbar
-WINDOW_MENU = 200  # and an app's slot, or GROUND: of the menu of its window, or of the bare desktop
-WHOLE_MENU = 250  # and an app's slot: of the menu of its window where that is maximised
-FIELD_MENU = 300  # and an app's slot: of the menu of what it is about: a text, a list, a board
 DOCUMENT = 400  # and an app's slot: of its window with a document that is shown for the first time
-LAUNCHER = 500  # of the launcher with nothing typed into it
 TURNED = 600  # and an app's slot, and so many times FOLIO more as the place of a page in `App.pages`: of its window with that page
 FOLIO = 20
 LARGEST = 2048  # pixels: a page's side
@@ -39,13 +35,14 @@ ROOM = 2**25  # pixels of all pages together
 FORMS, COLOURS_OF = ".forms", ".colours"  # what the names of a page's forms and of its palette end in
 _SIDES = struct.Struct("<HH")  # before a packed page: its height and width
 _APPS = dict(enumerate(name.casefold() for name in APPS))
-_OF_APPS = {BUTTON: "button", WINDOW_MENU: "menu", WHOLE_MENU: "whole-menu", FIELD_MENU: "field-menu", DOCUMENT: "document"}
+_FORMER = ("menu-", "field-menu-", "launcher.")  # what pages of older books begin with that nobody looks up any more
+_OF_APPS = {BUTTON: "button", DOCUMENT: "document"}
 _TURNED = {
     TURNED + FOLIO * i + slot: f"{name.casefold()}-{page.casefold().replace(' ', '-')}"
     for slot, (name, app) in enumerate(APPS.items()) for i, page in enumerate(app.pages)
 }  # fmt: skip
 _NAMES = {
-    GROUND: "ground", WINDOW_MENU + GROUND: "menu-ground", LAUNCHER: "launcher", **_APPS, **_TURNED,
+    GROUND: "ground", **_APPS, **_TURNED,
     **{first + slot: f"{kind}-{name}" for first, kind in _OF_APPS.items() for slot, name in _APPS.items()},
 }  # fmt: skip
 
@@ -105,6 +102,7 @@ class Book:
     def of(cls, tensors: Mapping[str, Tensor]) -> Book:
         """What `tensors` gave, or pages as they are. Raises ValueError, naming the page that is none."""
         pages, forms, palettes = dict[Subject, Tensor](), dict[Subject, Tensor](), dict[Subject, Tensor]()
+        tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(_FORMER)}
         for name, page in tensors.items():
             if name.endswith((FORMS, COLOURS_OF)):
                 continue

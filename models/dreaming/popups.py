@@ -1,7 +1,7 @@
 """Popups in dreams: a context menu or the launcher opens over what stands there, and when it closes, that stands there again.
 
-Which event opens or closes one follows from the desktop's own rules (`engine.desktop.routing`); what it shows the book of windows has
-(`models.dreaming.offers`), of the launcher the context tells it (`models.dreaming.asking`), and the dreamer says where neither does. What stood on the
+Which event opens or closes one follows from the desktop's own rules (`engine.desktop.routing`); what it shows the context tells
+(`models.dreaming.offers`), and the dreamer says where nobody does. What stood on the
 screen right before is kept as it was, to the bit, for as long as the popup is open.
 """
 
@@ -20,26 +20,21 @@ from engine.desktop.canvas import row_height
 from engine.desktop.shell import icon_boxes, launcher_box
 from engine.events import Ask, Down, Event, Key, Text, Up
 from engine.geometry import GRID, Rect
-from engine.painter import Asked
+from engine.painter import ContextFeatures
 from engine.theme import NEUTRAL, Role
-from models.dreaming.asking import Asking
-from models.dreaming.book import FIELD_MENU, GROUND, WHOLE_MENU, WINDOW_MENU, Book, Subject
 from models.dreaming.offers import Offer
-from models.dreaming.papers import focused
 from models.dreaming.placed import Placed
-from models.dreaming.planes import PLANES, SEEN, shows
+from models.dreaming.planes import PLANES, SEEN
 
 NOTHING, MENU, LAUNCHER = 0, 1, 2
 NEAR = 20  # cells around the pointer in which a menu opens
 LEAST = 40  # cells that have to change there if a menu did open
 CORNER = (8, 28)  # pixels from a window's left top corner to where its menu opens by key
 BARE = (90, 60)  # where the desktop's menu does
-PAPER = 4  # pixels around a point by which it is told what that stands on
-AROUND = (Role.SURFACE, Role.BORDER, Role.BUTTON, Role.ACCENT)  # what stands around what a window is about
 _LAUNCH = ("space", ("ctrl",))
 _MENU_BY_KEY = ("f10", ("shift",))
 _NOWHERE = (-1, -1)
-_TOLD = 8  # numbers that `state` tells of what is shown
+_TOLD = 8  # numbers that `state` tells of the popup
 
 
 class Deed(Enum):
@@ -63,13 +58,11 @@ class Screen(NamedTuple):
     buttons: tuple[Placed, ...]
     text_size: int
 
-    def at(self, x: int, y: int) -> int | None:
-        """Whose menu opens at a point: an app's slot, or GROUND; None where nobody's does, as on the taskbar and on icons."""
+    def has_menu(self, x: int, y: int) -> bool:
+        """Whether one opens at a point; none does on the taskbar beside its buttons, nor on icons."""
         if not self.area.holds(x, y):
-            return next((button.app for button in self.buttons if button.rect.holds(x, y)), None)
-        if self.on_icon(x, y):
-            return None
-        return next((window.app for window in self.windows if window.rect.holds(x, y)), GROUND)
+            return any(button.rect.holds(x, y) for button in self.buttons)
+        return not self.on_icon(x, y)
 
     def on_icon(self, x: int, y: int) -> bool:
         """Whether a point lies on an icon of the desktop's that can be seen there; it has no menu."""
@@ -79,23 +72,22 @@ class Screen(NamedTuple):
 
 class _Open(NamedTuple):
     """kind: NOTHING, MENU or LAUNCHER; reach: where it may stand, on the grid, frame pixels; entries_y: where its entries begin; offer:
-    what it shows, where that is known."""
+    what it shows, where that is told."""
 
     kind: int = NOTHING
     reach: Rect = Rect(0, 0, 0, 0)
     entries_y: int = 0
-    offer: Offer | Asking | None = None
+    offer: Offer | None = None
 
 
 class Popups:
-    """PLANES_KEPT: how many planes `state` gives; deed: what the last event was; told: whether the context says what is asked. For frames of `size` (width, height). book: what
-    popups show."""
+    """PLANES_KEPT: how many planes `state` gives; deed: what the last event was; told: whether the context says what popups show. For frames of `size` (width,
+    height)."""
 
     PLANES_KEPT = PLANES + 1  # what stands below, and what is told of the popup
 
-    def __init__(self, size: tuple[int, int], book: Book) -> None:
+    def __init__(self, size: tuple[int, int]) -> None:
         width, height = size
-        self._book = book
         self.bounds = Rect(0, 0, width, height)
         self._below = torch.zeros(PLANES, height, width, dtype=torch.uint8)
         self.clear()
@@ -110,10 +102,10 @@ class Popups:
         return self._open.kind != NOTHING
 
     def take(self, event: Event | None, planes: Tensor) -> Tensor:
-        """An event came while `planes` were shown, uint8 (PLANES, H, W): what is shown once a popup that it closes is gone, or shows
-        another row; the same tensor where nothing follows."""
+        """An event came while `planes` were shown, uint8 (PLANES, H, W): what is shown once a popup that it closes is gone; the same
+        tensor where it closes none."""
         box = self.box(planes)
-        if self._open.kind == MENU and not box:
+        if self._open.kind == MENU and not box and not self.told:
             self._open = _Open()  # none opened after all
         self.deed = self._does(event, box) if self else Deed.NONE
         if isinstance(event, Down) and event.button == "left":
@@ -121,46 +113,38 @@ class Popups:
         if self.deed in (Deed.CLOSED, Deed.CHOSEN, Deed.PASSED):
             self._open = _Open()
             return self._below
-        before = self._open.offer
-        if before is None or self.deed is not Deed.KEPT:
-            return planes
-        self._open = self._open._replace(offer=(after := before.answer(event)))
-        return planes if after in (None, before) else after.laid(planes, self._book)
+        return planes
 
-    def opens(self, event: Event | None, planes: Tensor, screen: Screen) -> Tensor:
-        """The same event, once `take` and the windows had it: keep what `planes` show where it opens a popup, and show that; the same
-        tensor where none opens, or it is not known what it shows."""
+    def opens(self, event: Event | None, planes: Tensor, screen: Screen) -> None:
+        """The same event, once `take` and the windows had it: keep what `planes` show where it opens a popup."""
         opened = _Open() if self or self.deed.taken else self._opened(event, planes, screen)
         if isinstance(event, Up) and event.button == "left":
             self._pressed = _NOWHERE
         if opened.kind:
             self._open, self._below, self.deed = opened, planes, Deed.OPENED
-        return opened.offer.laid(planes, self._book) if opened.offer else planes
 
-    def tell(self, asked: Asked | None, planes: Tensor, screen: Screen, pointer: tuple[int, int]) -> Tensor:
-        """What is shown, `planes`, once the ask bar shows what is told of it; None: it is not open."""
-        if asked is None:
-            opened, self._open = self._open, self._open if self._open.kind != LAUNCHER else _Open()
-            return planes if opened is self._open else self._below
-        if self._open.kind != LAUNCHER:
-            self._below = self.lifted(planes)
-        offer = Asking.of(asked, screen.area, screen.text_size, pointer)
-        entries_y = offer.box.y + row_height(screen.text_size) + ENTRIES_Y
-        self._open = _Open(LAUNCHER, offer.box.snap().meet(self.bounds), entries_y, offer)
-        return offer.laid(self._below, self._book)
+    def tell(self, context: ContextFeatures, planes: Tensor, screen: Screen, pointer: tuple[int, int]) -> Tensor:
+        """What is shown, `planes`, once the popup that is open, if one is, shows what is told of it."""
+        kind, offer = NOTHING, None
+        if context.asked is not None:
+            kind, offer = LAUNCHER, Offer.of_ask_bar(context.asked, screen.area, screen.text_size, pointer)
+        elif context.menu is not None:
+            kind, offer = MENU, Offer.of_menu(context.menu, self.bounds, screen.text_size, pointer)
+        if self._open.kind != kind:
+            planes = self._below = self.lifted(planes)
+        self._open = _Open() if offer is None else _Open(kind, offer.box.snap().meet(self.bounds), offer.entries_y, offer)
+        return planes if offer is None else offer.laid(self._below)
 
     def _opened(self, event: Event | None, planes: Tensor, screen: Screen) -> _Open:
         """What an event opens while nothing is open."""
         if isinstance(event, Down) and event.button == "right":
-            whose = screen.at(event.x, event.y)
-            return _Open() if whose is None else self._menu(whose, (event.x, event.y), planes, screen, _around((event.x, event.y)))
+            return self._menu(_around((event.x, event.y))) if screen.has_menu(event.x, event.y) else _Open()
         if isinstance(event, Key) and (event.key, event.mods) == _MENU_BY_KEY:
             front = next(iter(screen.windows), None)
             if front is None:
-                return self._menu(GROUND, BARE, planes, screen, _around(BARE))
-            field, corner = focused(planes, front.rect), (front.rect.x + CORNER[0], front.rect.y + CORNER[1])
-            reach = front.rect.join(_around(corner)).join(_around(front.rect.centre))
-            return self._menu(front.app, field.centre if field else corner, planes, screen, reach)
+                return self._menu(_around(BARE))
+            corner = front.rect.x + CORNER[0], front.rect.y + CORNER[1]
+            return self._menu(front.rect.join(_around(corner)).join(_around(front.rect.centre)))
         button = launcher_box(screen.bar)
         pressed = isinstance(event, Up) and event.button == "left" and button.holds(event.x, event.y) and button.holds(*self._pressed)
         if pressed or (isinstance(event, Key) and (event.key, event.mods) == _LAUNCH):
@@ -168,18 +152,11 @@ class Popups:
             box = box_in(screen.area, screen.text_size, row, min(MOST, room_in(screen.area, row)))
             edge = planes[:3, box.y, box.x + GRID : box.right - GRID]
             if not (edge == torch.from_numpy(NEUTRAL[Role.ACCENT]).view(3, 1)).all():  # else a dream woke with it
-                offer = Offer.of_launcher(box, screen.text_size, self._book)
-                return _Open(LAUNCHER, box.snap().meet(self.bounds), box.y + row + ENTRIES_Y, offer)
+                return _Open(LAUNCHER, box.snap().meet(self.bounds), box.y + row + ENTRIES_Y)
         return _Open()
 
-    def _menu(self, whose: int, point: tuple[int, int], planes: Tensor, screen: Screen, reach: Rect) -> _Open:
-        """The menu of an app's window, or of what the window is about, or of the bare desktop, that opens at a point."""
-        field = screen.area.holds(*point) and _on_field(planes, *point)
-        whole = any(window.app == whose and window.rect == screen.area for window in screen.windows)
-        kinds = (*(FIELD_MENU,) * field, *(WHOLE_MENU,) * whole, WINDOW_MENU)
-        offers = [Offer.of_menu(first + whose, screen.text_size, point, self.bounds, self._book) for first in kinds]
-        offer = next((offer for offer in offers if offer), None)
-        return _Open(MENU, (offer.box if offer else reach).snap().meet(self.bounds), 0, offer)
+    def _menu(self, reach: Rect) -> _Open:
+        return _Open(MENU, reach.snap().meet(self.bounds))
 
     def _does(self, event: Event | None, box: Rect) -> Deed:
         """What an event does to the popup that is open and stands in `box`."""
@@ -203,7 +180,7 @@ class Popups:
     @property
     def known(self) -> bool:
         """Whether a popup is open of which it is known what it shows, or will be."""
-        return self._open.offer is not None or (self._open.kind == LAUNCHER and self.told)
+        return bool(self) and (self.told or self._open.offer is not None)
 
     @property
     def reach(self) -> Rect:
@@ -235,7 +212,7 @@ class Popups:
             return below
         box, self._below = self.box(planes).slices, below
         if self._open.offer:
-            return self._open.offer.laid(below, self._book)
+            return self._open.offer.laid(below)
         out = below.clone()
         out[:, *box] = planes[:, *box]
         return out
@@ -243,9 +220,8 @@ class Popups:
     def state(self) -> Tensor:
         """Everything as planes, uint8 (PLANES_KEPT, H, W), for `restore`."""
         told = torch.zeros(1, self.bounds.h, self.bounds.w, dtype=torch.uint8)
-        kind, reach, entries_y, offer = self._open
-        offered = (*offer.subject, *offer.box, offer.chosen, offer.lit) if isinstance(offer, Offer) else (0,) * _TOLD
-        numbers = np.array([kind, *reach, entries_y, *self._pressed, *offered], np.int16).view(np.uint8)
+        kind, reach, entries_y, _ = self._open
+        numbers = np.array([kind, *reach, entries_y, *self._pressed], np.int16).view(np.uint8)
         told.view(-1)[: len(numbers)] = torch.from_numpy(numbers)
         return torch.cat([self._below, told])
 
@@ -253,24 +229,13 @@ class Popups:
         """Take back what `state` gave."""
         self.clear()
         self._below = state[:PLANES].clone()
-        numbers = state[PLANES].flatten()[: 2 * (8 + _TOLD)].numpy().view(np.int16).tolist()
-        kind, x, y, w, h, entries_y, *pressed = numbers[:8]
-        page, text_size, *box, chosen, lit = numbers[8:]
-        known = self._book.page(page, text_size, exact=True) is not None and text_size > 0
-        offer = Offer(Subject(page, text_size), Rect(*box), chosen, lit) if known else None
-        self._open, self._pressed = _Open(kind, Rect(x, y, w, h), entries_y, offer), (pressed[0], pressed[1])
+        kind, x, y, w, h, entries_y, *pressed = state[PLANES].flatten()[: 2 * _TOLD].numpy().view(np.int16).tolist()
+        self._open, self._pressed = _Open(kind, Rect(x, y, w, h), entries_y), (pressed[0], pressed[1])
 
 
 def _around(point: tuple[int, int]) -> Rect:
     """Where a menu may stand that opens at a point."""
     return Rect(point[0] // GRID * GRID, point[1] // GRID * GRID, GRID, GRID).grow(NEAR * GRID)
-
-
-def _on_field(planes: Tensor, x: int, y: int) -> bool:
-    """Whether a point of a window lies on what it is about, a text, a list or a picture, by what is shown there."""
-    seen = planes[:, *Rect(x, y, 1, 1).grow(PAPER).meet(Rect(0, 0, planes.shape[2], planes.shape[1])).slices]
-    within = shows(seen, Role.FIELD, Role.SELECTION) | (seen[SEEN - 1] > 0).numpy()
-    return bool(within.sum() > shows(seen, *AROUND).sum())  # large letters hide most of either
 
 
 def _apart(before: Tensor, after: Tensor, part: Rect) -> Tensor:

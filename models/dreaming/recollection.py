@@ -46,7 +46,7 @@ class Recollection:
         self.planes = torch.zeros(PLANES, height, width, dtype=torch.uint8)
         self._places = PictureMemory(size, planes=PLANES)
         self._windows = Windows(size, book)
-        self.popups = Popups(size, book)
+        self.popups = Popups(size)
         self._held: int | None = None  # in whose window, by app, a button went down; GROUND for none, or its frame
         self._under: int | None = None  # what the pointer was on when it last did something, as of `_seen_at`
         self._pressed: tuple[int, int] | None = None  # where the left button went down; NOTHING where nothing is lit
@@ -79,20 +79,20 @@ class Recollection:
         """Put back what a popup hid that the event closes, and lay the windows anew where the context tells of others than before;
         whether it did."""
         self._hold(event)
-        popups, shown = self.popups, self.popups.take(event, self.planes)
+        popups = self.popups
+        popups.told, shown = bool(context.clock), popups.take(event, self.planes)
         put_back, below = popups.deed in (Deed.CLOSED, Deed.CHOSEN), popups.lifted(shown)
         windows = self._windows.laid(below, context, event, isinstance(event, Ask) or popups.deed is Deed.CHOSEN)
         self.show(shown if windows is below else popups.laid(windows, shown))
-        popups.told = bool(context.clock)
-        self.show(popups.opens(event, self.planes, self._screen(context)))
+        popups.opens(event, self.planes, self._screen(context))
         if not popups:
             self.show(self._windows.clocked(self.planes, context.clock))
         return windows is not below or put_back
 
     def tell(self, context: ContextFeatures, pointer: tuple[int, int]) -> None:
-        """Show the ask bar as it is told to be, once all events of a request were taken."""
+        """Show the ask bar and menus as they are told to be, once all events of a request were taken."""
         if context.clock:
-            self.show(self.popups.tell(context.asked, self.planes, self._screen(context), pointer))
+            self.show(self.popups.tell(context, self.planes, self._screen(context), pointer))
 
     def _screen(self, context: ContextFeatures) -> Screen:
         bounds, area = self.bounds, self._windows.area

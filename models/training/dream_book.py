@@ -19,22 +19,18 @@ from engine.desktop.apps.paint import BLANK
 from engine.desktop.apps.registry import APPS
 from engine.desktop.asking import TEXT_SIZES
 from engine.desktop.desktop import Desktop
-from engine.events import Ask, Down, Key, Move, Text, Up
+from engine.events import Ask, Down, Move, Up
 from engine.geometry import Rect
 from engine.guide import Guide
-from engine.scene import Widget, find
+from engine.scene import find
 from models.dreaming.book import (
     BUTTON,
     DOCUMENT,
-    FIELD_MENU,
     GROUND,
     IN_PICTURE,
-    LAUNCHER,
     LEVELS,
     PALETTE,
     TURNED,
-    WHOLE_MENU,
-    WINDOW_MENU,
     Book,
     Subject,
     packed,
@@ -127,11 +123,6 @@ def _usual(pictures: Tensor) -> Tensor:
 
 def _bare(desktop: Desktop, rng: np.random.Generator) -> Iterator[tuple[int, Rect]]:
     yield GROUND, Rect(0, 0, *SIZE)
-    _press(desktop, "space", "ctrl")
-    yield LAUNCHER, find(desktop.widgets, "ask").rect
-    _press(desktop, "escape")
-    _press(desktop, "f10", "shift")
-    yield WINDOW_MENU + GROUND, find(desktop.widgets, "menu").rect
 
 
 def _opened(app: str, desktop: Desktop, rng: np.random.Generator) -> Iterator[tuple[int, Rect]]:
@@ -139,23 +130,6 @@ def _opened(app: str, desktop: Desktop, rng: np.random.Generator) -> Iterator[tu
     desktop.handle(Ask(_soon(desktop), app.casefold()))
     yield slot, _front(desktop)
     yield BUTTON + slot, find(desktop.widgets, f"taskbar/{app}").rect
-    own = [w for w in desktop.widgets if w.touch and w.touch.menu and w.path.startswith(f"{app}/") and w.role != "title"]
-    about = [(FIELD_MENU, widget) for widget in sorted(own, key=lambda w: w.rect.area)[-1:]]
-    for page, widget in ((WINDOW_MENU, find(desktop.widgets, f"{app}/title")), *about):
-        if widget.role == "editor":
-            desktop.handle(Text(_soon(desktop), "a"))  # an empty text has no menu
-        yield page + slot, _menu_of(desktop, widget)
-        _press(desktop, "escape")
-    _press(desktop, "enter", "alt")
-    yield WHOLE_MENU + slot, _menu_of(desktop, find(desktop.widgets, f"{app}/title"))
-    _press(desktop, "escape")
-
-
-def _menu_of(desktop: Desktop, widget: Widget) -> Rect:
-    """Open it; where it stands."""
-    for press in (Down, Up):
-        desktop.handle(press(_soon(desktop), "right", *widget.rect.centre))
-    return find(desktop.widgets, "menu").rect
 
 
 def _with_document(app: str, desktop: Desktop, rng: np.random.Generator) -> Iterator[tuple[int, Rect]]:
@@ -199,10 +173,6 @@ def _front(desktop: Desktop) -> Rect:
     """What the window in front holds."""
     assert desktop.stack.front is not None
     return Form(desktop.text_size, desktop.style.chrome).inside(desktop.stack.front.rect)
-
-
-def _press(desktop: Desktop, key: str, *mods: str) -> None:
-    desktop.handle(Key(_soon(desktop), key, mods))
 
 
 def _soon(desktop: Desktop) -> float:
