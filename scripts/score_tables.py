@@ -99,7 +99,7 @@ def dream_figures(result: dict[str, Any], rules: dict[str, Any] | None = None) -
         "",
         f"Dream mode: checkpoint {result['checkpoint']['name']} ({sha[:12]}), no guide, {result['steps']} step, closed "
         "loop, held-out seed. Repair is off; of the desktop it is told which windows and pages are open, what documents, lists and fields of one line in them say, where carets in texts are, "
-        f"what is chosen in Settings, Files and the paintbox, what the ask bar, the calculator and notices say, and the time.{beside}",
+        f"what is chosen in Settings, Files and the paintbox, what the ask bar, menus, the calculator and notices say, and the time.{beside}",
         "",
         f"| {' | '.join(heads)} |",
         "|" + " --- |" * len(heads),
