@@ -28,7 +28,7 @@ from models.dreaming.recollection import Recollection
 from models.dreaming.steps import Step
 from models.dreaming.windows import Windows
 from models.loading import load_bundled
-from tests.test_dream_windows import windows_alike, woken
+from tests.test_dream_windows import dragged, windows_alike, woken
 from tests.test_dreaming import SIZE, Always, request, shown
 
 TEXT = "Two bottles of milk, the fresh one from the farm\n" * 12
@@ -280,6 +280,19 @@ def test_a_text_that_is_told_is_not_dreamt_over(bundled_book: Book) -> None:
         dream.answer(request(desktop, (event,)))
         at = find(desktop.widgets, "Notes/text").rect.inset(4, 4, 20, 4).slices
         assert (dream.guide[0][at] == shown(desktop).pixels[at]).all(), event
+
+
+def test_what_stands_around_a_told_text_is_not_dreamt_over_while_it_is_searched(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    desktop.handle(Ask(1.0, "bread.md"))
+    dream = dream_of(desktop, bundled_book, picture=2)
+    for event in (Key(2.0, "f", ("ctrl",)), Text(3.0, "f"), None, *dragged(desktop, "Notes/title", 24, 16), None, Move(6.0, 300, 200), None):
+        if event is not None:
+            desktop.handle(event)
+        dream.answer(request(desktop, () if event is None else (event,)))
+        window, text = (find(desktop.widgets, path).rect for path in ("Notes", "Notes/text"))
+        below = Rect(window.x, text.y, window.w, window.bottom - text.y).slices
+        assert (dream.guide[0][below] == shown(desktop).pixels[below]).all(), event
 
 
 def test_keys_leave_the_tools_above_a_text_as_they_are_for_it(bundled_book: Book) -> None:

@@ -234,7 +234,7 @@ def _draw_notes(canvas: Canvas, box: Rect, work: Work) -> None:
 
 
 def told_parts(held: Rect, work: Work, size: int, text: bool = True, tooled: bool = False) -> list[Rect]:
-    """Where in what a window holds nothing stands but what is told; text: a document's too; tooled: and the tools above one, which follow from it."""
+    """Where in what a window holds nothing stands but what is told; text: a document's too, with all that stands beside and below it; tooled: and the tools above one, which follow from it."""
     row = row_height(size)
     if work.app in WHOLE:
         return [held] if is_whole(work) else []
@@ -249,7 +249,8 @@ def told_parts(held: Rect, work: Work, size: int, text: bool = True, tooled: boo
     listed = [page.list.inset(2, 2, 2, 2)] if page.list else []
     asked = [page.question] if page.question and work.typed is not None else []
     above = [page.tools] if tooled and page.tools else []
-    return [*listed, *asked, *above, *([page.text] if text and said_by(work) is not None else [])]
+    below = [Rect(held.x, page.text.y, held.w, held.bottom - page.text.y)] if text and said_by(work) is not None else []
+    return [*listed, *asked, *above, *below]
 
 
 def tool_row(held: Rect, work: Work, size: int, buffer: TextBuffer) -> list[Laid]:
