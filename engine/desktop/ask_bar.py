@@ -10,7 +10,7 @@ from typing import Any
 from engine.desktop.canvas import Canvas
 from engine.desktop.text_field import TextField
 from engine.geometry import Rect
-from engine.painter import Asked
+from engine.open_work import Asked
 from engine.scene import Touch
 from engine.theme import Role
 

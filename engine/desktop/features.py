@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from engine.desktop import shell
 from engine.desktop.apps.registry import APPS
 from engine.desktop.window import Window
-from engine.painter import ContextFeatures, Work
+from engine.open_work import Work
+from engine.painter import ContextFeatures
 from engine.styles import Style
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.desktop.canvas import Canvas
 from engine.geometry import Rect
-from engine.painter import Offered
+from engine.open_work import Offered
 from engine.scene import Touch
 from engine.theme import Role
 from engine.typeface import width

@@ -15,7 +15,7 @@ from engine.desktop import shell
 from engine.desktop.apps.registry import APPS
 from engine.desktop.canvas import Canvas, Sheet
 from engine.geometry import Rect
-from engine.painter import Work
+from engine.open_work import Work
 from engine.theme import Role
 from models.dreaming.frames import Frame
 from models.dreaming.papers import app_of, first_focus

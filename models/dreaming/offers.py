@@ -14,7 +14,7 @@ from engine.desktop.canvas import Canvas, Sheet, row_height
 from engine.desktop.menu import Menu
 from engine.desktop.text_field import TextField
 from engine.geometry import Rect
-from engine.painter import Asked, Offered
+from engine.open_work import Asked, Offered
 from models.dreaming.pictures import drawn
 from models.dreaming.planes import lay
 from models.dreaming.standing_in import Clipboard

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.drawing import Fill
 from engine.geometry import Rect
-from engine.painter import Work
+from engine.open_work import Work
 from engine.theme import Role
 from models.dreaming.book import DOCUMENT, Book, turned
 from models.dreaming.frames import Form

@@ -36,7 +36,7 @@ from engine.desktop.toolbar import parted
 from engine.desktop.word_count import count, told
 from engine.errors import InputError
 from engine.geometry import Rect
-from engine.painter import Work
+from engine.open_work import Work
 from engine.scene import Touch
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, fit, line_height

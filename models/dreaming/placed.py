@@ -8,7 +8,8 @@ from zlib import crc32
 
 from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, look_of, text_size_of
 from engine.geometry import Rect
-from engine.painter import ContextFeatures, Work
+from engine.open_work import Work
+from engine.painter import ContextFeatures
 from engine.styles import chrome_of
 from models.dreaming.frames import Form
 

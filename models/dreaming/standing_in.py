@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.desktop.app import App
-from engine.painter import Work
+from engine.open_work import Work
 
 
 class Clipboard:

@@ -19,7 +19,8 @@ from torch import Tensor
 from engine.desktop.shell import bar_height
 from engine.events import Down, Event, Key, Up
 from engine.geometry import GRID, Rect
-from engine.painter import ContextFeatures, Work
+from engine.open_work import Work
+from engine.painter import ContextFeatures
 from engine.theme import Chrome
 from engine.typeface import Face, line_height
 from models.dreaming import lights, taskbar

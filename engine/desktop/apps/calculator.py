@@ -12,7 +12,7 @@ from engine.desktop.arithmetic import ANSWER, ARITHMETIC, OPERATORS, Sum, shown
 from engine.desktop.canvas import Canvas
 from engine.errors import InputError
 from engine.geometry import Rect
-from engine.painter import Work
+from engine.open_work import Work
 from engine.scene import Touch
 from engine.theme import Role
 from engine.typeface import Face, line_height, width

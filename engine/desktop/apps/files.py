@@ -12,7 +12,7 @@ from engine.desktop.text_field import TextField
 from engine.desktop.toolbar import parted
 from engine.errors import InputError
 from engine.geometry import Rect
-from engine.painter import Work
+from engine.open_work import Work
 from engine.scene import Touch
 from engine.theme import Role
 from engine.typeface import width
