@@ -113,7 +113,8 @@ class ContextFeatures:
     """The context as numbers, before a checkpoint's own encoder makes tokens of it.
 
     slow: float32 (S,), style and habits, changes rarely; recent: float32 (R,), the last events; work: the open work, the front window's last, clock:
-    what the clock shows, notice: what is said for a while, asked: the ask bar where it is open, and menu: an open one, for who dreams. Equal are those whose numbers are.
+    what the clock shows, notice: what is said for a while, asked: the ask bar where it is open, menu: an open one, and icon: the one on the desktop that has
+    the keyboard, for who dreams. Equal are those whose numbers are.
     """
 
     slow: np.ndarray
@@ -123,6 +124,7 @@ class ContextFeatures:
     notice: str = ""
     asked: Asked | None = None
     menu: Offered | None = None
+    icon: str = ""
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -69,6 +69,7 @@ class App:
     pages: ClassVar[tuple[str, ...]] = ()  # what it can show in place of the page that it opens with, see `shown_page`
     chosen: str = ""  # of the rows that it lists, see `listed`
     title: str = ""  # of the window when it opens, if not the app's name; `System.retitle` changes it later
+    asking: bool = False  # whether a button that takes something away was clicked once, and asks to be clicked again
     in_front: bool = True  # kept by the desktop: whether its window has the keyboard, as of this tick
 
     def __init__(self, system: System, state: dict[str, Any], **how: Any) -> None:

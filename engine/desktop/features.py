@@ -32,7 +32,8 @@ def features_of(desktop: Desktop, style: Style, work: bool) -> ContextFeatures:
     told, bar = tuple(_work(desktop, window) for window in windows), desktop.ask_bar
     asked = bar.asked() if bar else None
     menu = desktop.menu.offered() if desktop.menu else None
-    return replace(numbers, work=told, clock=shell.clock_label(desktop.now), notice=desktop.notice, asked=asked, menu=menu)
+    icon = desktop.router.focus.partition("/")[2] if not desktop.stack.front and not bar else ""
+    return replace(numbers, work=told, clock=shell.clock_label(desktop.now), notice=desktop.notice, asked=asked, menu=menu, icon=icon)
 
 
 def _work(desktop: Desktop, window: Window) -> Work:
@@ -43,4 +44,8 @@ def _work(desktop: Desktop, window: Window) -> Work:
         content = None
     slot, title = list(APPS).index(window.name), window.title or window.name
     rect = None if window.minimised else window.rect
-    return Work(slot, name, title, content, app.shown_page(), tuple(app.listed()), app.scrolled(), app.chosen, app.in_field(), rect, app.in_text())
+    focus = desktop.router.focus.removeprefix(f"{window.name}/") if window is desktop.stack.front and not desktop.ask_bar else ""
+    return Work(
+        slot, name, title, content, app.shown_page(), tuple(app.listed()), app.scrolled(), app.chosen, app.in_field(), rect, app.in_text(), focus,
+        app.asking,
+    )  # fmt: skip

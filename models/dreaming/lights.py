@@ -18,7 +18,7 @@ from engine.geometry import Rect
 from engine.open_work import Work
 from engine.theme import Role
 from models.dreaming.frames import Frame
-from models.dreaming.papers import app_of, first_focus
+from models.dreaming.papers import app_of
 from models.dreaming.pictures import drawn
 
 _KEPT = 8  # icons that are kept as they were drawn
@@ -38,6 +38,12 @@ class Lit(NamedTuple):
             seen[window.meet(box).shift(-box.x, -box.y).slices] = False
         look = self.look[:, *box.shift(-self.rect.x, -self.rect.y).slices]
         planes[:, *box.slices] = torch.where(seen, look, planes[:, *box.slices])
+
+
+def focused_icon(area: Rect, text_size: int, name: str) -> Lit:
+    """The icon of that name on the bare desktop, as it is while it has the keyboard."""
+    slot = list(APPS).index(name)
+    return Lit(shell.icon_boxes(area, text_size, len(APPS))[slot], _icon(area, text_size, slot, pressed=False))
 
 
 def icon(area: Rect, text_size: int, x: int, y: int, pressed: bool) -> Lit | None:
@@ -70,7 +76,7 @@ def held(work: Work, text_size: int, inside: Rect, x: int, y: int, pressed: bool
     outer = Rect(0, 0, inside.w, inside.h)
 
     def sheet_with(path: str) -> Sheet:
-        sheet = Sheet(text_size, focus=first_focus(work), hover=path, pressed=path if pressed else "")
+        sheet = Sheet(text_size, focus=work.focus, hover=path, pressed=path if pressed else "")
         canvas = Canvas(sheet, outer)
         canvas.fill(outer, Role.SURFACE, "body")
         app_of(work, text_size).draw(canvas)

@@ -18,7 +18,7 @@ from torch import Tensor
 from engine.desktop import bitmap, toolbar
 from engine.desktop.app import App, System
 from engine.desktop.apps.calculator import Calculator
-from engine.desktop.apps.files import FIELD, RENAMING, Files
+from engine.desktop.apps.files import Files
 from engine.desktop.apps.log import Part, draw_filter, filter_in
 from engine.desktop.apps.notes import NEW
 from engine.desktop.apps.paint import BLANK
@@ -192,17 +192,10 @@ def is_whole(work: Work) -> bool:
     return work.app in WHOLE and bool(work.rows)
 
 
-def first_focus(work: Work) -> str:
-    """What has the focus in such a window, as far as that is known."""
-    if work.app == FILES:
-        return FIELD if work.page == RENAMING else Files.first_focus
-    return Calculator.first_focus if work.app == CALCULATOR else ""
-
-
 def _focus(picture: Tensor, work: Work, size: int) -> str:
     """What has the focus in a picture of what a window holds, as far as that is laid here."""
     if work.app in WHOLE:
-        return first_focus(work)
+        return work.focus
     parts = told_parts(_outer(picture), work, size, text=False)
     if work.typed is None or not parts:
         return ""
@@ -219,7 +212,7 @@ def app_of(work: Work, size: int) -> App:
         return Calculator.told(cast(System, Clipboard()), work)
     if work.app == FILES:
         return Files.told(cast(System, Listed(work)), work)
-    return Settings(cast(System, Chosen(work.rows)), {"page": work.page or LOOK, "scroll": work.scroll, "set_in": size})
+    return Settings(cast(System, Chosen(work.rows)), {"page": work.page or LOOK, "scroll": work.scroll, "set_in": size, "asking": work.asks, "focused": work.focus})
 
 
 def _draw_notes(canvas: Canvas, box: Rect, work: Work) -> None:

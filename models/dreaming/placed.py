@@ -12,11 +12,12 @@ from engine.open_work import Work
 from engine.painter import ContextFeatures
 from engine.styles import chrome_of
 from models.dreaming.frames import Form
+from models.dreaming.papers import WHOLE
 
 
 class Placed(NamedTuple):
     """A window, by its app's slot, and its outer rect in frame pixels. document, page, rows: what is shown in it, rows with its
-    title, its picture and how far it is scrolled, as `number_of` has it; 0 where that has no name, or nobody told of it."""
+    title, its picture, how far it is scrolled and, of WHOLE, what has the keyboard, as `number_of` has it; 0 where that has no name, or nobody told of it."""
 
     app: int
     rect: Rect
@@ -52,7 +53,8 @@ def with_work(window: Placed, work: Work | None) -> Placed:
     if work is None:
         return window
     picture = (f"{crc32(work.content)}",) if isinstance(work.content, bytes) else ()
-    rows = "\n".join((work.title, *work.rows, work.chosen, *map(str, work.typed or ()), *picture, *(str(work.scroll),) * (work.scroll > 0)))
+    keyboard = (work.focus, f"{work.asks}") if work.app in WHOLE else ()
+    rows = "\n".join((work.title, *work.rows, work.chosen, *map(str, work.typed or ()), *picture, *(str(work.scroll),) * (work.scroll > 0), *keyboard))
     return window._replace(document=number_of(work.name), page=number_of(work.page), rows=number_of(rows))
 
 

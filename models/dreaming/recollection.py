@@ -105,7 +105,7 @@ class Recollection:
         if self.popups:
             return
         point = self._pressed or (pointer if self._seen_at(*pointer) == self._under else None)
-        self.show(self._windows.at_rest(self.planes, point, self._pressed is not None))
+        self.show(self._windows.settled(self.planes, point, self._pressed is not None))
 
     def _seen_at(self, x: int, y: int) -> int | None:
         """Whose window is seen at a point, by app; GROUND for nobody's, None in the taskbar."""

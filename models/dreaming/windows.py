@@ -56,6 +56,7 @@ class Windows:
         self._shown: tuple[Placed, ...] = ()  # front to back
         self._tasks = Tasks()
         self._clock = ""
+        self._icon = ""  # the one that has the keyboard
 
     def begin(self, planes: Tensor, context: ContextFeatures, ground: Tensor | None = None) -> None:
         """Know nothing but what `planes` show, uint8 (PLANES, H, W); ground: what is known to lie under all windows. Where it is
@@ -76,7 +77,7 @@ class Windows:
     def laid(self, planes: Tensor, context: ContextFeatures, event: Event | None = None, opens: bool = False) -> Tensor:
         """What is shown, `planes`, with the windows that the context tells of, and their buttons in the taskbar; the same tensor
         where none is another. event: what happened; opens: whether that was for a popup, which may have opened a document."""
-        known, form = self._work, self._form
+        known, form, self._icon = self._work, self._form, context.icon
         self._panes.told = self._panes.told._replace(work={one.app: one for one in context.work})
         told = self._told(context)
         tasks, new_form = Tasks.of(context, apps_of(told)), form_of(context)
@@ -117,11 +118,24 @@ class Windows:
         title = work.title if work is not None else ""
         return Frame(self._form, window.app, title, window.rect.w, window.rect.h, front, window.rect == self.area)
 
-    def at_rest(self, planes: Tensor, point: tuple[int, int] | None = None, pressed: bool = False) -> Tensor:
+    def settled(self, planes: Tensor, point: tuple[int, int] | None, pressed: bool) -> Tensor:
+        """The same as `at_rest` has it, with what the pointer lights, and the icon that has the keyboard. point: where the pointer is; None: where
+        it lights nothing. pressed: whether the left button is down that went down there."""
+        out, bounds = self.at_rest(planes), Rect(0, 0, *self._size)
+        if self._icon and self._book.knows(GROUND):
+            lights.focused_icon(self.area, self._text_size, self._icon).put(out, self.area, self._above(None))
+        if point is not None and (lit := self.lit(*point, pressed)) is not None:
+            lit.put(out, self.area if self.area.holds(*point) else bounds, self._above(self.back_at(*point)))
+        return out
+
+    def _above(self, back: int | None) -> list[Rect]:
+        """Where the windows stand that lie above one; None: above the desktop."""
+        return [window.rect.meet(self.area) for window in self._shown[:back]]
+
+    def at_rest(self, planes: Tensor) -> Tensor:
         """What is shown, `planes`, with all that is not in a window as it was laid last: the desktop with its icons, windows' edges and title
-        bars, the taskbar, its clock where it is told; not what the book knows nothing of. Of these an event changes what the pointer is on and
-        nothing else, and how that looks follows, as it does in windows of which all is told. point: where something is lit; None: nothing is.
-        pressed: whether the left button is down that went down there."""
+        bars, the taskbar, its clock where it is told; not what the book knows nothing of. Of these an event changes what the pointer is on, and what
+        has the keyboard, and nothing else, and how that looks follows, as it does in windows of which all is told."""
         around = torch.full(planes.shape[1:], self._book.knows(GROUND))
         for window in reversed(self._shown):
             around[window.rect.meet(self.area).slices] = True
@@ -129,11 +143,7 @@ class Windows:
         around[taskbar.clock_part(self._size, self._text_size).slices] = bool(self._clock)
         for button in self.buttons:
             around[button.rect.slices] = self._book.knows(BUTTON + button.app)
-        out = torch.where(around, self._laid, planes)
-        if point is not None and (lit := self.lit(*point, pressed)) is not None:
-            above = [window.rect.meet(self.area) for window in self._shown[: self.back_at(*point)]]
-            lit.put(out, self.area if self.area.holds(*point) else Rect(0, 0, *self._size), above)
-        return out
+        return torch.where(around, self._laid, planes)
 
     def lit(self, x: int, y: int, pressed: bool) -> Lit | None:
         """What is lit at a point, where it follows by rule how that looks."""

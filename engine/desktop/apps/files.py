@@ -41,7 +41,7 @@ class Files(App):
         self.backwards: bool = state.get("backwards", False)  # sorted from Z to A
         self.chosen: str = state.get("chosen", "")
         self.first: int = state.get("first", 0)
-        self.asking: bool = state.get("asking", False)  # whether "Empty bin" was clicked once
+        self.asking = state.get("asking", False)  # "Empty bin"
         self.deleted: str = state.get("deleted", "")  # in the bin: what Ctrl+Z brings back
         self.renaming: TextField | None = None
         if state.get("renaming"):
@@ -71,7 +71,7 @@ class Files(App):
     @classmethod
     def told(cls, system: System, work: Work) -> Files:
         """As it was when it was told of; `system` can read none of the documents."""
-        app = cls(system, {"binned": work.page == "bin", "chosen": work.chosen, "first": work.scroll})
+        app = cls(system, {"binned": work.page == "bin", "chosen": work.chosen, "first": work.scroll, "asking": work.asks})
         app._notes = {name: (None, note) for name, _, note in (row.partition("\t") for row in work.rows)}
         app.renaming = TextField.of(system, work.typed) if work.typed is not None else None
         return app

@@ -52,7 +52,7 @@ class Settings(App):
         super().__init__(system, state)
         self.page: str = state.get("page", PAGES[0])
         self.scroll: int = state.get("scroll", 0)
-        self.asking: bool = state.get("asking", False)  # whether "Forget" was clicked once
+        self.asking = state.get("asking", False)  # "Forget"
         self._focused: str = state.get("focused", "")  # what had the focus at the last drawing
         self._set_in: int = state.get("set_in", 0)  # and the size of its letters
         self._names: list[str] = []  # what can have it on this page, in order
