@@ -24,6 +24,7 @@ from models.dreaming.letters import Guess, Pen, letter_of, typed
 from models.dreaming.popups import Deed
 from models.dreaming.recollection import Recollection, guessed
 from models.dreaming.steps import Step
+from models.dreaming.strokes import Stroke
 
 SURE, KEYED, AWAY, LAID = -0.5, 2.0, 4.0, 6.0  # logits from which a cell changes: more is asked for by a key that is no shortcut, where an event hardly reaches, and when windows were just laid, or a letter goes elsewhere
 NEVER = float("inf")
@@ -62,6 +63,7 @@ class Course:
         self._written: Written | None = None
         self._field = Field()
         self._hover = Hover()
+        self._stroke = Stroke()
         self._pointer = (0, 0)  # where it was
         self._document = 0  # which one the window in front showed
         self._place: dict[str, Any] | None = None  # and where its caret was
@@ -81,6 +83,7 @@ class Course:
         self._document, self._place = self.known.document, self.known.place
         self._field.clear(self.known.text)
         self._hover.clear()
+        self._stroke.clear()
 
     def ask(self, step: Step, pen: Callable[[Tensor], Pen | None]) -> Question | None:
         """An event came, or time passed: go on by rule, and say what is left; None where nothing is. pen: where a letter goes that is
@@ -91,6 +94,9 @@ class Course:
             known.show(self._hover.left(known.planes, *step.pointer))
         laid = known.lay(step.event, step.context)
         told |= laid and bool(step.context.clock) and not letter_of(step.event)  # what was laid anew is as it is told, or believed to be
+        if (page := known.painting) and (painted := self._stroke.take(step, *page)):
+            known.put(painted.view, painted.look)
+            told = True
         changed = self._refocus(step)
         text, hidden = self._text(step), known.popups.deed is Deed.CLOSED or known.popups.known
         if text is None and changed and not known.popups:

@@ -148,7 +148,7 @@ def lay_out(picture: Tensor, work: Work, size: int, focus: bool = False) -> bool
     if (work.content is None and work.name) or work.app not in (NOTES, PAINT):
         return True
     if work.app == PAINT:
-        return isinstance(work.content, str) or _lay_picture(picture, work.name, work.content, size)
+        return isinstance(work.content, str) or _lay_picture(picture, work, size)
     return isinstance(work.content, bytes) or _lay_text(picture, work, size, focus)
 
 
@@ -316,12 +316,21 @@ def _paintbox(held: Rect) -> Rect:
     return held._replace(w=picture_room(held).x - held.x)
 
 
-def _lay_picture(picture: Tensor, name: str, content: bytes | None, size: int) -> bool:
-    outer = _outer(picture)
+def picture_of(work: Work) -> np.ndarray | None:
+    """The picture in a window of Paint, uint8 (H, W, 3), a blank one where it is none of the user's yet; None where it is not told, or is none, as
+    the desktop says then."""
+    if work.content is None:
+        return None if work.name else bitmap.blank(*BLANK)
     try:
-        pixels = bitmap.blank(*BLANK) if content is None else bitmap.decode(name, content)[0]
+        return bitmap.decode(work.name, work.content)[0] if isinstance(work.content, bytes) else None
     except InputError:
-        return True  # and the desktop says so
+        return None
+
+
+def _lay_picture(picture: Tensor, work: Work, size: int) -> bool:
+    outer, pixels = _outer(picture), picture_of(work)
+    if pixels is None:
+        return True
     room = picture_room(outer)
     view = picture_place(room, pixels.shape[1], pixels.shape[0])
     if view.grow(1).meet(outer) != view.grow(1):
@@ -330,6 +339,6 @@ def _lay_picture(picture: Tensor, name: str, content: bytes | None, size: int) -
     canvas = Canvas(sheet, outer)
     canvas.fill(room, Role.SURFACE)
     canvas.outline(view.grow(1), Role.ACCENT)
-    canvas.picture(view, bitmap.scaled(pixels, view.w, view.h), (name,))
+    canvas.picture(view, bitmap.scaled(pixels, view.w, view.h), (work.name,))
     picture[:, *room.slices] = drawn(sheet.items, outer.w, outer.h)[:, *room.slices]
     return True

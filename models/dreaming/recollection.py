@@ -13,10 +13,11 @@ from engine.context import text_size_of
 from engine.desktop.text_buffer import TextBuffer
 from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
 from engine.geometry import GRID, Rect
+from engine.open_work import Work
 from engine.painter import ContextFeatures
 from models.dreaming.book import GROUND, Book
 from models.dreaming.codes import NOWHERE, codes_of
-from models.dreaming.papers import Laid, focused, said_by, text_box, tool_row
+from models.dreaming.papers import PAINT, Laid, focused, said_by, text_box, tool_row
 from models.dreaming.planes import PLANES, joined, moved, movement
 from models.dreaming.popups import Deed, Popups, Screen
 from models.dreaming.windows import Windows
@@ -176,6 +177,18 @@ class Recollection:
     def kept(self, event: Event | None) -> Tensor:
         """Where an event leaves what is told of windows as it was laid, while nothing is open above it: bool (H, W)."""
         return torch.zeros(self.planes.shape[1:], dtype=torch.bool) if self.popups else self._windows.kept(isinstance(event, (Key, Text)))
+
+    @property
+    def painting(self) -> tuple[Rect, Work] | None:
+        """Where a window of Paint in front holds something, frame pixels, and what is told of it, while nothing is open above it."""
+        page = self._windows.page
+        return page[:2] if page and page[1].app == PAINT and page[1].rows and not self.popups else None
+
+    def put(self, rect: Rect, look: Tensor) -> None:
+        """Show what stands at `rect` of the frame, uint8 (PLANES, h, w), in the window in front."""
+        part, planes = rect.meet(self._windows.area), self.planes.clone()
+        planes[:, *part.slices] = look[:, *part.shift(-rect.x, -rect.y).slices]
+        self.show(planes)
 
     def tools(self, buffer: TextBuffer | None) -> list[Laid]:
         """The tools above the text of the window in front, as they are for what is written, while nothing is open above them."""
