@@ -85,7 +85,7 @@ class App:
         return None
 
     def shown_page(self) -> str:
-        """Which of `pages` it shows; "" for the one it opens with, or what is none of them."""
+        """Which of `pages` it shows, or how else it stands that it shows something else; "" for how it opens."""
         return ""
 
     def scrolled(self) -> int:

@@ -63,7 +63,7 @@ class Course:
         self._written: Written | None = None
         self._field = Field()
         self._hover = Hover()
-        self._stroke = Stroke()
+        self._stroke = Stroke(size)
         self._pointer = (0, 0)  # where it was
         self._document = 0  # which one the window in front showed
         self._place: dict[str, Any] | None = None  # and where its caret was
@@ -93,7 +93,7 @@ class Course:
         if step.hovers:
             known.show(self._hover.left(known.planes, *step.pointer))
         laid = known.lay(step.event, step.context)
-        told |= laid and bool(step.context.clock) and not letter_of(step.event)  # what was laid anew is as it is told, or believed to be
+        told |= laid and bool(step.context.clock) and not (known.writes and letter_of(step.event))  # what was laid anew is as it is told, or believed to be
         if (page := known.painting) and (painted := self._stroke.take(step, *page)):
             known.put(painted.view, painted.look)
             told = True

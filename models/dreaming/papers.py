@@ -24,6 +24,7 @@ from engine.desktop.apps.notes import NEW
 from engine.desktop.apps.paint import BLANK
 from engine.desktop.apps.registry import APPS
 from engine.desktop.apps.settings import LOOK, Settings
+from engine.desktop.apps.snake import Snake
 from engine.desktop.canvas import Canvas, Sheet, row_height
 from engine.desktop.document_list import KIND
 from engine.desktop.editor import BAR, PADDING, Editor, Span
@@ -41,7 +42,7 @@ from engine.scene import Touch
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, fit, line_height
 from models.dreaming.letters import caret_in
-from models.dreaming.pictures import CALCULATOR, NOTES, drawn, reinked
+from models.dreaming.pictures import CALCULATOR, NOTES, SNAKE, drawn, reinked
 from models.dreaming.planes import SEEN, shows
 from models.dreaming.standing_in import Chosen, Clipboard, Listed, values
 
@@ -156,12 +157,12 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
     """Put what an app lists, what is chosen and what is typed into such a picture, where there is room for it."""
     outer = _outer(picture)
     sheet = Sheet(size, focus=_focus(picture, work, size), caret_on=True)
-    canvas, parts = Canvas(sheet, outer), told_parts(outer, work, size, text=False)
+    canvas, parts = Canvas(sheet, outer), [outer] if work.app == SNAKE and work.rows else told_parts(outer, work, size, text=False)
     for part in parts:
         if not outer.holds(part.right - 1, part.bottom - 1) or part.h < 1:
             return
         canvas.fill(part, Role.SURFACE, "body")
-    if is_whole(work):
+    if is_whole(work) or (work.app == SNAKE and parts):
         app_of(work, size).draw(canvas)
     elif work.app == PAINT and parts:
         chosen = values(work.rows)
@@ -194,7 +195,7 @@ def is_whole(work: Work) -> bool:
 
 def _focus(picture: Tensor, work: Work, size: int) -> str:
     """What has the focus in a picture of what a window holds, as far as that is laid here."""
-    if work.app in WHOLE:
+    if work.app in WHOLE or work.app == SNAKE:
         return work.focus
     parts = told_parts(_outer(picture), work, size, text=False)
     if work.typed is None or not parts:
@@ -207,7 +208,9 @@ def _focus(picture: Tensor, work: Work, size: int) -> str:
 
 
 def app_of(work: Work, size: int) -> App:
-    """One of WHOLE, as what is told of it."""
+    """One of WHOLE, or Snake, as what is told of it."""
+    if work.app == SNAKE:
+        return Snake(cast(System, Clipboard()), values(work.rows))
     if work.app == CALCULATOR:
         return Calculator.told(cast(System, Clipboard()), work)
     if work.app == FILES:
@@ -231,6 +234,8 @@ def told_parts(held: Rect, work: Work, size: int, text: bool = True, tooled: boo
     row = row_height(size)
     if work.app in WHOLE:
         return [held] if is_whole(work) else []
+    if work.app == SNAKE:
+        return [held] if work.rows and work.page else []  # else the game goes on
     if work.app == PAINT:
         return [_paintbox(held)] if work.rows else []
     if work.app == LOG:

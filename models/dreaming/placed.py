@@ -13,6 +13,7 @@ from engine.painter import ContextFeatures
 from engine.styles import chrome_of
 from models.dreaming.frames import Form
 from models.dreaming.papers import WHOLE
+from models.dreaming.pictures import SNAKE
 
 
 class Placed(NamedTuple):
@@ -54,7 +55,8 @@ def with_work(window: Placed, work: Work | None) -> Placed:
         return window
     picture = (f"{crc32(work.content)}",) if isinstance(work.content, bytes) else ()
     keyboard = (work.focus, f"{work.asks}") if work.app in WHOLE else ()
-    rows = "\n".join((work.title, *work.rows, work.chosen, *map(str, work.typed or ()), *picture, *(str(work.scroll),) * (work.scroll > 0), *keyboard))
+    listed = () if work.app == SNAKE else work.rows  # a game goes on by itself
+    rows = "\n".join((work.title, *listed, work.chosen, *map(str, work.typed or ()), *picture, *(str(work.scroll),) * (work.scroll > 0), *keyboard))
     return window._replace(document=number_of(work.name), page=number_of(work.page), rows=number_of(rows))
 
 

@@ -28,9 +28,10 @@ class Painted(NamedTuple):
 
 
 class Stroke:
-    """The one that goes on, if one does."""
+    """The one that goes on, if one does, in a frame of `size` (width, height)."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: tuple[int, int]) -> None:
+        self._size = size
         self._pixels: np.ndarray | None = None  # of the whole picture, as far as it is painted
         self._pen = (0, 0)
 
@@ -50,7 +51,8 @@ class Stroke:
             return None
         height, width = self._pixels.shape[:2]
         view, box = picture_place(picture_room(held), width, height), Paintbox(values(work.rows), lambda _: None)
-        at = (event.x - view.x) * width // view.w, (event.y - view.y) * height // view.h
+        x, y = (max(0, min(side - 1, along)) for along, side in zip((event.x, event.y), self._size, strict=True))
+        at = (x - view.x) * width // view.w, (y - view.y) * height // view.h
         if isinstance(event, Down):
             if not view.holds(event.x, event.y):
                 self._pixels = None

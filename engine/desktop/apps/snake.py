@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -57,6 +58,13 @@ class Snake(App):
             "over": self.over,
             "best": self.best,
         }
+
+    def shown_page(self) -> str:
+        return "over" if self.over else "paused" if self.paused else ""
+
+    def listed(self) -> list[str]:
+        """How the game stands, its value in JSON behind a tab."""
+        return [f"{name}\t{json.dumps(value)}" for name, value in self.state().items()]
 
     @property
     def score(self) -> int:
