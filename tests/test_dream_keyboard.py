@@ -1,0 +1,108 @@
+"""What a dream follows to the pixel because it is told what has the keyboard, what is asked again, how a game stands, and what a tool is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from engine.desktop.desktop import Desktop
+from engine.events import Ask, Down, Event, Key, Move, Up, Wait
+from engine.scene import find
+from models.dreaming.book import Book
+from models.dreaming.dream import Dream
+from tests.test_dream_pages import bundled_book as bundled_book  # a fixture
+from tests.test_dream_pages import click, desktop_with_documents, dream_of
+from tests.test_dreaming import SIZE, request, shown
+
+
+def alike(dream: Dream, desktop: Desktop) -> bool:
+    """Whether it shows what the desktop does."""
+    guide = shown(desktop)
+    return bool((dream.guide[0] == guide.pixels).all() and (dream.guide[1] == guide.verbatim).all())
+
+
+def keep_up(dream: Dream, desktop: Desktop, events: Iterable[Event]) -> list[bool]:
+    """Whether it shows what the desktop does after each of the events."""
+    found = []
+    for event in events:
+        desktop.handle(event)
+        dream.answer(request(desktop, (event,)))
+        found.append(alike(dream, desktop))
+    return found
+
+
+def keys(desktop: Desktop, *names: str) -> Iterable[Event]:
+    for name in names:
+        yield Key(round(desktop.t + 0.1, 2), name)
+
+
+def still(desktop: Desktop, book: Book) -> Dream:
+    """A dream whose dreamer changes nothing: all that it shows follows by rule."""
+    return dream_of(desktop, book, belief=-9.0)
+
+
+def test_the_icon_that_has_the_keyboard_is_lit(bundled_book: Book) -> None:
+    desktop = Desktop(SIZE)
+    dream, before = still(desktop, bundled_book), shown(desktop).pixels
+    assert all(keep_up(dream, desktop, keys(desktop, "tab", "tab", "down", "up")))
+    assert desktop.router.focus == "icons/Files" and (shown(desktop).pixels != before).any()
+    lit = find(desktop.widgets, "icons/Files").rect.slices
+    keep_up(dream, desktop, [Ask(9.0, "calculator")])
+    assert (dream.guide[0][lit] == before[lit]).all(), "the window has it"
+    assert keep_up(dream, desktop, [Key(9.2, "w", ("ctrl",))]) == [True] and (dream.guide[0][lit] != before[lit]).any()
+
+
+@pytest.mark.parametrize("app", ["calculator", "files", "settings"])
+def test_in_a_window_of_which_all_is_told_what_has_the_keyboard_is_edged(bundled_book: Book, app: str) -> None:
+    desktop = desktop_with_documents()
+    desktop.handle(Ask(1.0, app))
+    dream = still(desktop, bundled_book)
+    found = set()
+    for right in keep_up(dream, desktop, keys(desktop, *["tab"] * 4)):
+        assert right
+        found.add(desktop.router.focus)
+    assert found
+    keep_up(dream, desktop, [Ask(9.0, "log"), Key(9.2, "tab", ("alt",))])
+    window = next(w.rect for w in desktop.stack.windows if w.name.casefold() == app).slices
+    assert (dream.guide[0][window] == shown(desktop).pixels[window]).all(), "another window had it, and gave it back"
+
+
+def test_what_takes_something_away_asks_to_be_clicked_again(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    for event in (Ask(1.0, "settings"), Key(1.2, "left"), Key(1.3, "end")):
+        desktop.handle(event)
+    dream = still(desktop, bundled_book)
+    assert all(keep_up(dream, desktop, click(desktop, "Settings/Forget")))
+    assert desktop.features().work[0].asks
+    assert all(keep_up(dream, desktop, click(desktop, "Settings/Forget"))) and not desktop.features().work[0].asks
+
+
+def test_a_game_is_shown_as_it_stands_when_it_pauses_ends_or_begins(bundled_book: Book) -> None:
+    desktop = Desktop(SIZE)
+    desktop.handle(Ask(1.0, "snake"))
+    dream = still(desktop, bundled_book)
+    desktop.handle(Wait(2.0))  # it moved on, and nobody dreamt of it
+    assert not alike(dream, desktop)
+    assert all(keep_up(dream, desktop, keys(desktop, "space", "space")))
+    desktop.handle(Wait(12.0))
+    assert keep_up(dream, desktop, keys(desktop, "x")) == [True] and desktop.features().work[0].page == "over"
+    assert keep_up(dream, desktop, keys(desktop, "enter")) == [True] and desktop.features().work[0].page == ""
+
+
+@pytest.mark.parametrize("tool", ["b", "e", "f"])
+def test_a_stroke_is_painted_while_the_button_is_down(bundled_book: Book, tool: str) -> None:
+    desktop = Desktop(SIZE)
+    desktop.handle(Ask(1.0, "paint"))
+    view = find(desktop.widgets, "Paint/picture").rect
+    x, y = view.x + 20, view.centre[1]
+    for event in (Key(1.2, "5"), Move(1.3, x, y), Down(1.4, "left", x, y), Move(1.5, x + 40, y), Up(1.6, "left", x + 40, y), Key(1.7, "3"), Key(1.8, tool)):
+        desktop.handle(event)
+    dream, before = still(desktop, bundled_book), shown(desktop).pixels
+    ways = [(x + 30, y), (x + 60, y + 20), (SIZE[0] + 40, y + 30), (x, y - 20)]
+    events: list[Event] = [Down(2.0, "left", x, y), *(Move(round(2.1 + i / 10, 1), *at) for i, at in enumerate(ways)), Up(3.0, "left", x, y - 20)]
+    assert all(keep_up(dream, desktop, events)) and (shown(desktop).pixels != before).any()
+    lone = [Move(4.0, x, y + 5), Down(4.1, "right", x, y + 5), Key(4.2, "escape"), Move(4.3, x + 40, y)]
+    before = shown(desktop).pixels[view.slices].copy()
+    keep_up(dream, desktop, lone)
+    assert (dream.guide[0][view.slices] == before).all(), "no tool is down"
