@@ -44,7 +44,7 @@ def entitle(picture: Tensor, title: str, text_size: int, area: Rect, room: Rect,
     canvas = Canvas(sheet, area)
     canvas.fill(area, paper, shape)
     canvas.text_in(room, title, ink)
-    picture[:, *room.slices] = drawn(sheet.items, area.right, area.bottom)[:, *room.slices]
+    picture[:3, *room.slices] = drawn(sheet.items, area.right, area.bottom)[:3, *room.slices]
 
 
 def stretched(picture: Tensor, w: int, h: int, right: int, below: int) -> Tensor:

@@ -35,7 +35,7 @@ from engine.typeface import Face, line_height
 from models.dreaming.book import BUTTON, Book
 from models.dreaming.lights import Lit
 from models.dreaming.pictures import Inks, drawn, entitle, reinked, stretched
-from models.dreaming.planes import FILLED, SEEN
+from models.dreaming.planes import FILLED, SEEN, lay
 
 GAP = 6  # pixels between the launcher and the first button
 EDGE = 2  # pixels: of a button's right and lower edge
@@ -101,7 +101,7 @@ def laid(planes: Tensor, before: Tasks, after: Tasks, book: Book, titles: Mappin
         if (title := titles.get(app)) and task_named(box, after.text_size):
             outer = Rect(0, 0, box.w, box.h)
             entitle(button, title, after.text_size, outer, task_room(outer), after.inks(app), "button")
-        out[:, *box.slices] = button
+        lay(out, button, box, Rect(0, 0, *size), "button")
     return out
 
 
@@ -140,7 +140,8 @@ def lit(planes: Tensor, tasks: Tasks, x: int, y: int, pressed: bool) -> Lit | No
     for app, box in zip(tasks.apps, boxes(size, tasks), strict=True):
         if box.holds(x, y):
             button, inks = planes[:, *box.slices].clone(), tasks.inks(app)
-            return Lit(box, _reinked(button, task_named(box, tasks.text_size), inks, (Role.HOVER, inks[1])))
+            _reinked(button, task_named(box, tasks.text_size), inks, (Role.HOVER, inks[1]))
+            return Lit(box, _marked(button, app, tasks.text_size, Role.HOVER))
     return None
 
 
@@ -180,7 +181,19 @@ def _drawn(app: int, box: Rect, kept: _Button | None, tasks: Tasks, book: Book) 
         left, old = (_icon_x(w, own) for w, own in ((box.w, named), (kept.seen.shape[2], _named(kept, tasks))))
         mark = kept.seen[:, 1:-1, old : old + TASK_ICON]
         planes[:SEEN, 1 : 1 + mark.shape[1], left : left + TASK_ICON] = mark
-    return _reinked(planes, named, (paper, ink), (new_paper, new_ink))
+    return _marked(_reinked(planes, named, (paper, ink), (new_paper, new_ink)), app, tasks.text_size, new_paper)
+
+
+def _marked(button: Tensor, app: int, text_size: int, paper: Role) -> Tensor:
+    """A button's planes, (PLANES, h, w), with its app's icon on such paper, which is put into these planes."""
+    _, h, w = button.shape
+    sheet, outer = Sheet(text_size), Rect(0, 0, w, h)
+    mark = Rect(_icon_x(w, task_named(outer, text_size)), (h - TASK_ICON) // 2, TASK_ICON, TASK_ICON)
+    canvas = Canvas(sheet, outer)
+    canvas.fill(outer, paper, "button")
+    canvas.mark(mark, tuple(APPS.values())[app].icon, Role.INK)
+    button[:3, *mark.slices] = drawn(sheet.items, w, h)[:3, *mark.slices]
+    return button
 
 
 def _reinked(planes: Tensor, named: bool, old: Inks, new: Inks) -> Tensor:
