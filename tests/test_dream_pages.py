@@ -546,12 +546,12 @@ def test_a_press_right_below_the_rows_and_a_tool_that_scrolls_are_followed(bundl
 
 
 def test_what_is_searched_for_is_shown_in_the_text_and_the_field_keeps_the_focus(bundled_book: Book) -> None:
-    """Typed, and the next one; a tool pressed meanwhile; and the window stays as round as it was."""
+    """Typed, and the next one; a tool pressed meanwhile; what is found nowhere; and the window stays as round as it was."""
     desktop = Desktop(SIZE, Documents({"Bread.md": TEXT + "A loaf, the last loaf\n" + TEXT}))
     desktop.handle(Ask(1.0, "bread.md"))
     dream = dream_of(desktop, bundled_book, belief=-9.0)
     tops = set()
-    for event in (Key(2.0, "f", ("ctrl",)), *(Text(2.1, letter) for letter in "loaf"), Key(3.0, "enter"), *click(desktop, "Notes/Heading"), Key(4.0, "enter")):
+    for event in (Key(2.0, "f", ("ctrl",)), *(Text(2.1, letter) for letter in "loaf"), Key(3.0, "enter"), *click(desktop, "Notes/Heading"), Key(4.0, "enter"), Text(5.0, "#")):
         event = replace(event, t=round(desktop.t + 0.1, 2))
         desktop.handle(event)
         dream.answer(request(desktop, (event,)))

@@ -66,7 +66,7 @@ class Course:
         self._stroke = Stroke(size)
         self._pointer = (0, 0)  # where it was
         self._document = 0  # which one the window in front showed
-        self._place: dict[str, Any] | None = None  # and where its caret was
+        self._at: tuple[Any, Any] = None, None  # and where its caret was, and what was looked for in it
 
     def begin(self, planes: Tensor, context: ContextFeatures, bare: Tensor | None = None) -> None:
         """From a guide, uint8 (PLANES, H, W); bare: the one without windows, where it is known."""
@@ -80,7 +80,7 @@ class Course:
 
     def _forget(self) -> None:
         self._written = None
-        self._document, self._place = self.known.document, self.known.place
+        self._document, self._at = self.known.document, self.known.at
         self._field.clear(self.known.text)
         self._hover.clear()
         self._stroke.clear()
@@ -143,14 +143,14 @@ class Course:
 
     def _refocus(self, step: Step) -> bool:
         """Give the text of the window in front the focus, where that follows; whether it says something else now, or its caret or what is
-        seen of it is elsewhere."""
-        known, before, place = self.known, self._document, self._place
-        self._document, self._place = known.document, known.place
+        seen of it is elsewhere, or something else is looked for."""
+        known, before, at = self.known, self._document, self._at
+        self._document, self._at = known.document, known.at
         same = step.last and before == self._document
         edited = same and self._field.edited(known.text)
         if known.refocused(step.event, edited):
             known.lay_text(focus=True)
-        return edited or (same and place != self._place)
+        return edited or (same and at != self._at)
 
     def _text(self, step: Step) -> Guess | None:
         """What follows from what is written in the field in focus, if that can be read."""

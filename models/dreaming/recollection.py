@@ -163,6 +163,11 @@ class Recollection:
         return page[1].place if (page := self._windows.page) else None
 
     @property
+    def at(self) -> tuple[dict[str, Any] | None, tuple[str, int, int] | None]:
+        """That, and what stands in the field beside it."""
+        return self.place, page[1].typed if (page := self._windows.page) else None
+
+    @property
     def document(self) -> int:
         """Which document that is; 0 for none, or one without a name."""
         shown = self._windows.shown
