@@ -30,15 +30,12 @@ SIZE = (320, 256)
 
 @pytest.fixture(scope="module")
 def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Somebody opens Paint and draws two strokes."""
-    records: list[dict[str, Any]] = [{"pixelos_trace": 1, "size": SIZE, "seed": 3, "style": "wood"}, {"t": 0.4, "type": "ask", "text": "paint"}]
-    t = 1.0
-    for row in (120, 150):
-        points = [(x, row + x % 7) for x in range(120, 200, 16)]
-        for i, (x, y) in enumerate(points):
-            t = round(t + 0.1, 3)
-            records.append({"t": t, "type": "down" if i == 0 else "move", "x": x, "y": y, **({"button": "left"} if i == 0 else {})})
-        records.append({"t": round(t + 0.05, 3), "type": "up", "button": "left", "x": points[-1][0], "y": points[-1][1]})
+    """Somebody plays Snake, with a button held."""
+    records: list[dict[str, Any]] = [{"pixelos_trace": 1, "size": SIZE, "seed": 3, "style": "wood"}, {"t": 0.4, "type": "ask", "text": "snake"}]
+    records.append({"t": 1.0, "type": "down", "button": "left", "x": 170, "y": 120})
+    for i, key in enumerate(("up", "right", "down", "right", "up", "right", "down", "right", "up", "right")):
+        records.append({"t": round(1.25 + 0.25 * i, 2), "type": "key", "key": key})
+    records.append({"t": 4.0, "type": "up", "button": "left", "x": 170, "y": 120})
     path = tmp_path_factory.mktemp("trace") / "mine.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     return path
