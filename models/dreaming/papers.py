@@ -51,6 +51,7 @@ LEAST = (60, 40)  # pixels: width and height of the least that is taken for an e
 NAME = "text"
 FILES, LOG, PAINT, SETTINGS = (list(APPS).index(app) for app in ("Files", "Log", "Paint", "Settings"))
 WHOLE = (CALCULATOR, FILES, SETTINGS)  # of which all follows from what is told
+DRAWN = (*WHOLE, SNAKE)  # that draw themselves from it; a game goes on meanwhile
 
 Laid = tuple[Rect, Tensor]
 
@@ -155,14 +156,14 @@ def lay_out(picture: Tensor, work: Work, size: int, focus: bool = False) -> bool
 
 def lay_rows(picture: Tensor, work: Work, size: int) -> None:
     """Put what an app lists, what is chosen and what is typed into such a picture, where there is room for it."""
-    outer = _outer(picture)
+    outer, draws = _outer(picture), work.app in DRAWN and bool(work.rows)
     sheet = Sheet(size, focus=_focus(picture, work, size), caret_on=True)
-    canvas, parts = Canvas(sheet, outer), [outer] if work.app == SNAKE and work.rows else told_parts(outer, work, size, text=False)
+    canvas, parts = Canvas(sheet, outer), [outer] if draws else told_parts(outer, work, size, text=False)
     for part in parts:
         if not outer.holds(part.right - 1, part.bottom - 1) or part.h < 1:
             return
         canvas.fill(part, Role.SURFACE, "body")
-    if is_whole(work) or (work.app == SNAKE and parts):
+    if draws:
         app_of(work, size).draw(canvas)
     elif work.app == PAINT and parts:
         chosen = values(work.rows)
@@ -195,7 +196,7 @@ def is_whole(work: Work) -> bool:
 
 def _focus(picture: Tensor, work: Work, size: int) -> str:
     """What has the focus in a picture of what a window holds, as far as that is laid here."""
-    if work.app in WHOLE or work.app == SNAKE:
+    if work.app in DRAWN:
         return work.focus
     parts = told_parts(_outer(picture), work, size, text=False)
     if work.typed is None or not parts:
@@ -208,7 +209,7 @@ def _focus(picture: Tensor, work: Work, size: int) -> str:
 
 
 def app_of(work: Work, size: int) -> App:
-    """One of WHOLE, or Snake, as what is told of it."""
+    """One of DRAWN, as what is told of it."""
     if work.app == SNAKE:
         return Snake(cast(System, Clipboard()), values(work.rows))
     if work.app == CALCULATOR:
