@@ -101,6 +101,17 @@ class Rect(NamedTuple):
         return Rect(self.x + left, self.y + top, self.w - left - right, self.h - top - bottom)
 
 
+def edges(rect: Rect, width: int) -> tuple[Rect, Rect, Rect, Rect]:
+    """The four strips along the inside of a rect's edges: top, bottom, left, right."""
+    r, w = rect, width
+    return (
+        Rect(r.x, r.y, r.w, w),
+        Rect(r.x, r.bottom - w, r.w, w),
+        Rect(r.x, r.y + w, w, r.h - 2 * w),
+        Rect(r.right - w, r.y + w, w, r.h - 2 * w),
+    )
+
+
 def merge(rects: Iterable[Rect], waste: float = 1.3) -> tuple[Rect, ...]:
     """Join rects that touch or whose union costs at most `waste` times their own areas, until nothing changes.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.drawing import Fill, Glyphs, Group, Item, Mark, Outline, mark
 from engine.forms import OWN, ROLE, bevels, corners, pictured, shine, touches_corner
-from engine.geometry import Rect
+from engine.geometry import Rect, edges
 from engine.theme import BEVELLED, GLOSSED, NEUTRAL, ROUNDNESS, Role
 from engine.typeface import MARGIN, line
 
@@ -160,17 +160,6 @@ def goes_round(outline: Outline, fill: Fill) -> bool:
     """Whether it is the edge of just this fill: the ring that stays of one fill when another is laid into it."""
     same = outline.whole == fill.whole and outline.rect == fill.rect and outline.shape == fill.shape
     return same and 2 * outline.width <= min(fill.whole.w, fill.whole.h)
-
-
-def edges(rect: Rect, width: int) -> tuple[Rect, Rect, Rect, Rect]:
-    """The four strips along the inside of a rect's edges: top, bottom, left, right."""
-    r, w = rect, width
-    return (
-        Rect(r.x, r.y, r.w, w),
-        Rect(r.x, r.bottom - w, r.w, w),
-        Rect(r.x, r.y + w, w, r.h - 2 * w),
-        Rect(r.right - w, r.y + w, w, r.h - 2 * w),
-    )
 
 
 def glyph_coverage(item: Glyphs, part: Rect) -> np.ndarray:

@@ -15,9 +15,9 @@ import numpy as np
 from engine.desktop.desktop import Desktop
 from engine.drawing import Glyphs, Item, Mark, Outline, Picture
 from engine.events import as_record
-from engine.geometry import Rect
+from engine.geometry import Rect, edges
 from engine.guide import Guide
-from engine.plain import edges, glyph_coverage, mark_coverage
+from engine.plain import glyph_coverage, mark_coverage
 from engine.styles import Style
 from engine.theme import Role
 from models.datasets.states import State, state_of
