@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from engine.geometry import Rect
+from engine.geometry import Rect, edges
 from engine.theme import ROUNDNESS, ROUNDS, Role, wanted_radius
 
 SIDE = math.ceil(ROUNDS)  # pixels of the largest corner that may be round
@@ -19,6 +19,8 @@ LIT, SHADED, CAST = 1 << BESIDE, 2 << BESIDE, 4 << BESIDE  # of the fourth
 CAPPED = 8  # of the third: a corner of fewer pixels is told
 FLOATING = ("window", "menu")  # what throws a shadow or a glow on all that lies below
 REACH, DROP = 8, 2  # pixels that these fall beyond it at most, a glow on every side; and how far down the light throws a shadow
+_STEPS = 2  # a pixel that the third, where no corner is, tells apart of how far off what throws a shadow is
+_SHADED, _LIT = _STEPS * (REACH - DROP), _STEPS * REACH  # from where on, in such steps, no shadow and no glow falls
 DEEPEST = 4.0  # pixels: no edge of a rounded corner reaches deeper into it, what fades away beside it included
 SHINES = 255  # of the second, where no corner is: from 1, the top of what may shine, to its bottom
 PICTURED = 19  # of the second: from here on it is no role, but of COLOURS the one nearest to what a picture shows there
@@ -30,17 +32,48 @@ COLOURS = np.array(
     np.uint8,
 )  # fmt: skip
 SHAPES = tuple(ROUNDNESS)  # of the second: by number
+_AWAY = np.round(_STEPS * np.hypot(*np.ogrid[: REACH + DROP + 1, : REACH + 1])).astype(np.uint8)  # by pixels down and across
 OWN = 255 | (255 - ROLE) << 8 | (255 - ROLE) << 16  # of all four as one number, the bits that only the corner itself decides
 
 
 def cast(forms: np.ndarray, whole: Rect, inside: Rect) -> None:
-    """Say in forms, uint8 (H, W, 4), where a shadow of what stands in `whole` may fall, on the wallpaper a glow, and none of what lies below it;
-    only `inside`."""
-    filled = forms[..., 3]
-    filled[whole.shift(0, DROP).grow(REACH - DROP).meet(inside).slices] |= CAST
-    around = filled[whole.grow(REACH).meet(inside).slices]
-    around |= (around == 1 + Role.WALLPAPER).view(np.uint8) * np.uint8(CAST)
-    filled[whole.meet(inside).slices] &= 255 - CAST
+    """Say in forms, uint8 (H, W, 4), where a shadow of what stands in `whole` may fall, on the wallpaper a glow, how far off that is, and none of
+    what lies below it; only `inside`."""
+    for strip in edges(whole.grow(REACH), REACH):
+        part = strip.meet(inside)
+        if part:
+            _cast_beside(forms[part.slices], part, whole)
+    forms[whole.meet(inside).slices][..., 3] &= 255 - CAST
+
+
+def _cast_beside(forms: np.ndarray, part: Rect, whole: Rect) -> None:
+    """The same of a part, uint8 (part.h, part.w, 4), that lies beside it; of two things the nearer one is told, and of a corner's pixels nothing but
+    that something may fall there."""
+    x, y = np.arange(part.x, part.right), np.arange(part.y, part.bottom)
+    aside, above, below = (np.maximum(np.maximum(low - at, at - high), 0) for low, high, at in (
+        (whole.x, whole.right - 1, x), (whole.y, whole.bottom - 1, y), (whole.y + DROP, whole.bottom - 1 + DROP, y),
+    ))  # fmt: skip
+    first, _, told, filled = (forms[..., i] for i in range(4))
+    dark, light = np.minimum(_AWAY[below[:, None], aside], _SHADED), np.minimum(_AWAY[above[:, None], aside], _LIT)
+    on_wallpaper = (filled & ROLE) == 1 + Role.WALLPAPER
+    light[~on_wallpaper] = _LIT
+    flat = first == 0
+    known = flat & (filled >= CAST)
+    if known.any():
+        known_dark, known_light = np.divmod(told[known] - 1, _LIT + 1)
+        dark[known], light[known] = np.minimum(dark[known], known_dark), np.minimum(light[known], known_light)
+    falls = on_wallpaper | ((aside <= REACH - DROP) & (below <= REACH - DROP)[:, None])
+    np.copyto(told, 1 + dark * np.uint8(_LIT + 1) + light, where=falls & flat)
+    filled |= falls.view(np.uint8) * np.uint8(CAST)
+
+
+def nearness() -> np.ndarray:
+    """What the third says where no corner is, by its value: how near what throws a shadow and what throws a glow is, each squared, as they fade
+    away where nothing is round, of 255: uint8 (256, 2)."""
+    dark, light = np.divmod(np.arange(256) - 1, _LIT + 1)
+    near = np.stack([1 - dark / _SHADED, 1 - light / _LIT], 1).clip(0, 1)
+    near[0] = 0
+    return np.round(255 * near * near).astype(np.uint8)
 
 
 def pictured(pixels: np.ndarray) -> np.ndarray:

@@ -21,7 +21,8 @@ from engine.plain import Drawing
 from engine.theme import ROUNDNESS, Role
 
 KEPT = 4  # frames' worth of pixels that are kept of groups as they were drawn
-_LASTING = np.uint64(~(CAST << 24 | CAST << 56) & (2**64 - 1))  # of the forms of two pixels, the bits whose change is damage
+_LASTING = np.uint32(~(CAST << 24) & (2**32 - 1))  # of a pixel's forms, the bits whose change is damage where it is a corner's
+_FLAT = np.uint32(255 << 16)  # and those that elsewhere only tell of shadows
 
 class Guide(Drawing):
     """pixels: uint8 (H, W, 3); ink, verbatim: uint8 (H, W). `size` is (width, height).
@@ -29,7 +30,7 @@ class Guide(Drawing):
     forms: uint8 (H, W, 4). Where a shape's corner may be cut off: 1 + x + SIDE * y of the pixel, counted from that corner; the role that
     lies beneath, from PICTURED on the colour of a picture, and above its bits which of SHAPES it is; the role of the shape's edge, and above its bits the corner's side
     in pixels if it is under CAPPED, for it can be no rounder. Elsewhere zeros, but for the second of what may shine: how far down it the
-    pixel is, from 1 to SHINES. And of every pixel, what was filled last: 1 and its role, with LIT and SHADED where a style may light or shade it as the
+    pixel is, from 1 to SHINES; and the third where a shadow or glow may fall, see below: how far off what throws it is, see `engine.forms.nearness`. And of every pixel, what was filled last: 1 and its role, with LIT and SHADED where a style may light or shade it as the
     edge of what is raised; 0 for a picture; and CAST where the shadow or glow of a window or menu above may fall, on a picture too. A shape that is cut off
     has no edge there, and what throws a shadow looks like what does not: the pixels alone do not say it.
     """
@@ -94,7 +95,7 @@ class Guide(Drawing):
             elif items:
                 self.draw(group, _seen(items, rect), rect)
         *others, (forms, before_forms) = planes
-        changed = np.logical_or.reduce([_cells_apart(plane, before) for plane, before in others] + [_cells_apart(forms, before_forms, _LASTING)])
+        changed = np.logical_or.reduce([_cells_apart(plane, before) for plane, before in others] + [_forms_apart(forms, before_forms)])
         return _rects_of_cells(changed, rect)
 
 
@@ -154,13 +155,24 @@ def _seen(items: list[Item], rect: Rect) -> list[Item]:
     return items[first:]
 
 
-def _cells_apart(one: np.ndarray, other: np.ndarray, bits: np.uint64 | None = None) -> np.ndarray:
-    """The cells in which two uint8 (h, w) or (h, w, C) differ: bool (h / GRID, w / GRID). Eight bytes are compared at a time, or these `bits` of
-    them."""
-    h, w = one.shape[:2]
+def _cells_apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The cells in which two uint8 (h, w) or (h, w, C) differ: bool (h / GRID, w / GRID). Eight bytes are compared at a time."""
+    h = len(one)
     first, second = (plane.reshape(h, -1).view(np.uint64) for plane in (one, other))
-    apart = first != second if bits is None else (first ^ second) & bits != 0
-    return apart.reshape(h // GRID, GRID, -1).any(1).reshape(h // GRID, w // GRID, -1).any(2)
+    return _any_in_cells(first != second, one.shape[1])
+
+
+def _forms_apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The same of two `Guide.forms`, uint8 (h, w, 4), but for what they tell of shadows."""
+    h, w, _ = one.shape
+    first, second = (forms.reshape(h, -1).view("<u4") for forms in (one, other))
+    return _any_in_cells((first ^ second) & np.where(first & 255, _LASTING, _LASTING & ~_FLAT) != 0, w)
+
+
+def _any_in_cells(apart: np.ndarray, width: int) -> np.ndarray:
+    """Whether any is set in each cell, of bool (h, n) that say it of equal shares of rows `width` wide: bool (h / GRID, w / GRID)."""
+    rows = np.logical_or.reduce(apart.reshape(len(apart) // GRID, GRID, -1), 1)
+    return np.logical_or.reduce(rows.reshape(len(rows), width // GRID, -1), 2)
 
 
 def rects_of(changed: np.ndarray, rect: Rect) -> list[Rect]:

@@ -21,11 +21,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.materials import BASE, SLOPE
-from engine.theme import NEUTRAL
+from engine.theme import NEUTRAL, Role
 from models.configured import Configured, kept
 from models.corners import Corner, Rounded
 from models.layers import AS_OUTSIDE, PATCH, PIXELS, Rows, Steering, UNet, frequencies
-from models.relief import TOLD, Relief, roles_of, told_maps
+from models.relief import TOLD, Relief, Seen, seen_of, told_maps
 
 CHANNELS = 3 * PIXELS
 PLACE = 22  # channels that say where on the screen a cell is
@@ -114,13 +114,13 @@ class Denoiser(UNet, Configured):
 
     widths: channels at 1/4, 1/8 and 1/16 of the frame; blocks: residual blocks on the way down, in the middle, and up, see `UNet`;
     inner: channels within them, see `Block`;
-    memories: remembered pictures it can put back, 0 for a checkpoint that knows of none; given_palette: 1 where the first
-    token begins with the palette itself. A palette that is learned on the way wanders off and is mixed back into place,
-    and then no pick stands for the colour it is named after. The neutral colours are given with it. corners: 1 where it
-    rounds the corners that the guide draws square, how much it reads from the context; 2 where it is told how deep pixels lie in
-    the rounded ones; 3 where what lies beneath them may lie in a shadow or glow. edges: 1 where it paints what stands beside
-    the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised, 3 where shadows' edges are among them, 4 where all
-    that are told are, see `Relief`. shadows: 1 where it is told where shadows may fall, 2 where all that `told_maps` tells.
+    memories: remembered pictures it can put back, 0 for a checkpoint that knows of none; given_palette: 1 where the first token begins with the
+    palette itself. A palette that is learned on the way wanders off and is mixed back into place, and then no pick stands for the colour it is
+    named after. The neutral colours are given with it. corners: 1 where it rounds the corners that the guide draws square, how much it reads from
+    the context; 2 where it is told how deep pixels lie in the rounded ones; 3 where what lies beneath them may lie in a shadow or glow. edges: 1
+    where it paints what stands beside the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised, 3 where shadows'
+    edges are among them, 4 where all that are told are, 5 where all in shadows and glows is, see `Relief`. shadows: 1 where it is told where
+    shadows may fall, 2 where also what shines and what is drawn on, 3 where all that `told_maps` tells.
     """
 
     _repeated_blocks = ("Block",)
@@ -137,8 +137,8 @@ class Denoiser(UNet, Configured):
         memories: int = MEMORIES,
         given_palette: int = 1,
         corners: int = 3,
-        edges: int = 4,
-        shadows: int = 2,
+        edges: int = 5,
+        shadows: int = 3,
     ) -> None:
         super().__init__()
         fine, _, deep = widths
@@ -160,9 +160,9 @@ class Denoiser(UNet, Configured):
         if corners:
             self.corner = Corner(fine, tokens * token_width, told=corners > 1, lit=corners > 2)
         if edges:
-            self.relief = Relief(fine, tokens * token_width, told=edges > 1, shadowed=edges > 2, all_raised=edges > 3)
+            self.relief = Relief(fine, tokens * token_width, told=edges > 1, shadowed=edges > 2, all_raised=edges > 3, lit=edges > 4)
         self.raises = edges > 0
-        self.told_channels = TOLD if shadows > 1 else PIXELS * shadows
+        self.told_channels = (0, PIXELS, 3 * PIXELS, TOLD)[shadows]
         if shadows:
             self.shadow_in = nn.Conv2d(self.told_channels, fine, 1, bias=False)
         neutral = torch.from_numpy(NEUTRAL.astype("float32")) / 127.5 - 1
@@ -199,15 +199,15 @@ class Denoiser(UNet, Configured):
         memory = memory if self.remembers else None
         if memory is not None:
             fine = fine + self.memory_in(memory)
-        roles = roles_of(guide)
+        seen = seen_of(guide, forms)
         if self.told_channels and forms is not None:
-            fine = fine + self.shadow_in(told_maps(forms, roles)[:, : self.told_channels].to(fine.dtype))
+            fine = fine + self.shadow_in(told_maps(seen)[:, : self.told_channels].to(fine.dtype))
         fine = self._through_body(fine, steering)
         given, tokens = self.config.given_palette, steering.tokens
         palette = (tokens[:, 0, : self.palette_values] if given else self.palette_out(tokens[:, 0])).unflatten(1, (-1, 3))
         around = self.corner(fine, corners, steering.of(self.corner), palette, static) if self.rounds and corners is not None else None
         raised = steering.of(self.relief) if self.raises else None
-        return self._paint(fine, previous, guide, maps, memory, palette, around, raised, roles, forms, materials, static)
+        return self._paint(fine, previous, guide, maps, memory, palette, around, raised, seen, materials, static)
 
     def _begun(self, *parts: Tensor | None) -> Tensor:
         """What the stem makes of its parts, which come in their order: (B, C, h, w), channels last. As a sum of products none need be
@@ -224,7 +224,7 @@ class Denoiser(UNet, Configured):
 
     def _paint(
         self, fine: Tensor, previous: Tensor | None, guide: Tensor, maps: Tensor, memory: Tensor | None, palette: Tensor,
-        corners: Rounded | None, raised: tuple[Tensor, Tensor] | None, roles: Tensor, forms: Tensor | None, materials: Materials, static: bool,
+        corners: Rounded | None, raised: tuple[Tensor, Tensor] | None, told: Seen, materials: Materials, static: bool,
     ) -> Prediction:  # fmt: skip
         b, _, h, w = fine.shape
         black, white = (palette.new_full((b, 1, 3), level) for level in (-1.0, 1.0))
@@ -248,7 +248,7 @@ class Denoiser(UNet, Configured):
         painted, kept, residual = (torch.cat(parts, -2) if len(strips) > 1 else parts[0] for parts in (paintings, keeps, residuals))
         pixels, under, grain = by_cell(painted), by_cell(ground.transpose(1, 2)), by_cell(texture.transpose(1, 2))
         if raised is not None:
-            pixels = self.relief.over(pixels, fine, roles, forms, raised, paints, under, grain, static)
+            pixels = self.relief.over(pixels, fine, told, raised, paints, palette[:, Role.ACCENT], under, grain, static)
         if corners is not None:
             pixels = corners.over(pixels)
         clean = pixels.permute(0, 4, 3, 1, 2).reshape(b, CHANNELS, h, w) + residual

@@ -8,13 +8,14 @@ and not where it is cut off the guide tells, and then only what stands there is 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.forms import CAST, LIT, ROLE, SHINES
+from engine.forms import CAST, LIT, ROLE, SHINES, nearness
 from engine.theme import NEUTRAL, Role
 from models.compiling import constant
 from models.layers import PATCH, PIXELS, Steering
@@ -24,7 +25,8 @@ RAISED = (Role.TITLE, Role.TITLE_IDLE, Role.BORDER, Role.BUTTON, Role.ACCENT, Ro
 GROUNDS = (*RAISED, Role.WALLPAPER, Role.SURFACE, Role.FIELD)  # what makes an edge where it ends: letters and marks do not
 SIDES = 2 ** (4 * REACH)  # on which sides an edge is near, and how near: a bit each
 KINDS = 5  # of what was filled: not known, flat, lit, shaded, both
-TOLD = 3 * PIXELS  # channels, see `told_maps`
+OWN = 4  # numbers a pixel, of `Seen.light`
+TOLD = (1 + OWN) * PIXELS  # channels, see `told_maps`
 NONE = len(NEUTRAL)  # a pixel that shows no role's colour
 _STEP, _NEAR = 2, 4  # grey levels that are looked up as one, as bits; how far off a role's colour they may be
 _LIT_BIT = LIT.bit_length() - 1
@@ -36,11 +38,12 @@ class Relief(nn.Module):
     Only those few are computed; all pixels where it is to be static, for how many there are is known to the host only after it
     has waited for the device. told: whether it takes in what was filled. shadowed: whether it also takes in where a shadow may fall, and
     decides what stands beside one's edge, which may run through a cell as well. all_raised: whether it decides all edges that are told to be
-    raised, those of menus too, whose role is one that a style mostly leaves flat, and none that only a picture shows.
+    raised, those of menus too, whose role is one that a style mostly leaves flat, and none that only a picture shows. lit: whether it takes in how
+    far down what shines and how near what throws a shadow or a glow a pixel is, and decides all grounds on which one falls.
     """
 
     def __init__(
-        self, width: int, context: int, hidden: int = 32, told: bool = True, shadowed: bool = True, all_raised: bool = True
+        self, width: int, context: int, hidden: int = 32, told: bool = True, shadowed: bool = True, all_raised: bool = True, lit: bool = True
     ) -> None:  # fmt: skip
         super().__init__()
         self.from_fine = nn.Linear(width, hidden)
@@ -50,9 +53,12 @@ class Relief(nn.Module):
         if told:
             self.from_kind = nn.Embedding(2 * KINDS if shadowed else KINDS, hidden)
             nn.init.zeros_(self.from_kind.weight)  # what is begun from weights that were not told paints as before
-        self.told, self.shadowed, self.all_raised = told, shadowed, all_raised
+        if lit:
+            self.from_light = nn.Linear(OWN, hidden, bias=False)
+            nn.init.zeros_(self.from_light.weight)
+        self.told, self.shadowed, self.all_raised, self.lit = told, shadowed, all_raised, lit
         self.middle = nn.Linear(hidden, hidden)
-        self.out = nn.Linear(hidden, 3)
+        self.out = nn.Linear(hidden, 4 if lit else 3)
         for table in (self.from_role, self.from_sides):
             nn.init.normal_(table.weight, std=0.3)
         nn.init.zeros_(self.out.weight)
@@ -69,15 +75,15 @@ class Relief(nn.Module):
         return 1 + scale, shift
 
     def over(
-        self, painted: Tensor, fine: Tensor, roles: Tensor, forms: Tensor | None, context: tuple[Tensor, Tensor], paints: Tensor, ground: Tensor,
+        self, painted: Tensor, fine: Tensor, seen: Seen, context: tuple[Tensor, Tensor], paints: Tensor, glow: Tensor, ground: Tensor,
         texture: Tensor, static: bool = False,
     ) -> Tensor:  # fmt: skip
         """`painted`, (B, h, w, 16, 3), with crisp edges.
 
-        fine: (B, C, h, w); roles: see `roles_of`; forms: as of Denoiser.forward; context: see `steered`; paints, ground, texture: as of
-        `Prediction`.
+        fine: (B, C, h, w); context: see `steered`; paints, ground, texture: as of `Prediction`; glow: (B, 3), a glow's colour.
         """
-        filled = forms[..., 3] if self.told and forms is not None else None
+        roles, light = seen.roles, seen.light if self.lit else None
+        filled = seen.forms[..., 3] if self.told and seen.forms is not None else None
         sides, kinds = sides_of(roles), None if filled is None else kinds_of(filled)
         near = beside_edges(roles, sides)
         if filled is not None and kinds is not None:
@@ -87,8 +93,10 @@ class Relief(nn.Module):
                 cut = _divided(cast) & is_ground(roles)
                 near |= cut & (kinds > 0) if self.all_raised else cut
                 kinds = kinds + KINDS * cast
+        if light is not None:
+            near |= (light[..., 2:] > 0).any(-1) & is_ground(roles)
         if static:
-            return self._everywhere(painted, fine, roles, sides, kinds, near, context, paints, ground, texture)
+            return self._everywhere(painted, fine, roles, sides, kinds, light, near, context, paints, glow, ground, texture)
         at = near.flatten().nonzero().squeeze(1)
         b, h, w, _, _ = painted.shape
         row, column = at // (w * PATCH), at % (w * PATCH)  # of all crops' rows
@@ -101,14 +109,17 @@ class Relief(nn.Module):
         known = known + self.from_role(role * PIXELS + pixel) + self.from_sides(sides.flatten().index_select(0, at).int())
         if kinds is not None:
             known = known + self.from_kind(kinds.flatten().index_select(0, at).int())
+        if light is not None:
+            known = known + self.from_light(light.flatten(0, 2).index_select(0, at).to(known.dtype) / SHINES)
         known = known * scale + shift if b == 1 else known * scale[crop] + shift[crop]
         paint = paints.flatten(0, 1).index_select(0, crop * paints.shape[1] + role)
         before, here, under = (plane[place] for plane in (painted, texture, ground))
-        return painted.index_put(place, self._crisp(known, before, paint, here, under).to(painted.dtype))
+        shining = glow.index_select(0, crop)
+        return painted.index_put(place, self._crisp(known, before, paint, shining, here, under).to(painted.dtype))
 
     def _everywhere(
-        self, painted: Tensor, fine: Tensor, roles: Tensor, sides: Tensor, kinds: Tensor | None, near: Tensor, context: tuple[Tensor, Tensor],
-        paints: Tensor, ground: Tensor, texture: Tensor,
+        self, painted: Tensor, fine: Tensor, roles: Tensor, sides: Tensor, kinds: Tensor | None, light: Tensor | None, near: Tensor,
+        context: tuple[Tensor, Tensor], paints: Tensor, glow: Tensor, ground: Tensor, texture: Tensor,
     ) -> Tensor:  # fmt: skip
         """The same numbers for every pixel, near an edge or not."""
         role = _by_cell(roles)  # (B, h, w, 16), as all that follows
@@ -117,21 +128,28 @@ class Relief(nn.Module):
         known = known + _looked_up(self.from_role.weight, spot) + _looked_up(self.from_sides.weight, _by_cell(sides))
         if kinds is not None:
             known = known + _looked_up(self.from_kind.weight, _by_cell(kinds))
+        if light is not None:
+            own = _packed(light.permute(0, 3, 1, 2)).unflatten(1, (OWN, PIXELS)).permute(0, 3, 4, 2, 1)
+            known = known + self.from_light(own.to(known.dtype) / SHINES)
         scale, shift = (part.view(len(part), 1, 1, 1, -1) for part in context)
         crop = torch.arange(len(role), device=role.device).view(-1, 1, 1, 1)
         paint = _looked_up(paints.flatten(0, 1), crop * paints.shape[1] + role)
         known, shape = known * scale + shift, painted.shape
         # As rows: of more axes a product adds the bias in a launch of its own.
-        crisp = self._crisp(known.flatten(0, 3), painted.reshape(-1, 3), paint.flatten(0, 3), texture.reshape(-1, 1), ground.reshape(-1, 3)).view(shape)
+        shining = glow.view(-1, 1, 1, 1, 3).expand(shape).reshape(-1, 3)
+        crisp = self._crisp(
+            known.flatten(0, 3), painted.reshape(-1, 3), paint.flatten(0, 3), shining, texture.reshape(-1, 1), ground.reshape(-1, 3)
+        ).view(shape)  # fmt: skip
         return torch.where(_by_cell(near).bool().unsqueeze(-1), crisp.to(painted.dtype), painted)
 
-    def _crisp(self, known: Tensor, before: Tensor, paint: Tensor, texture: Tensor, ground: Tensor) -> Tensor:
+    def _crisp(self, known: Tensor, before: Tensor, paint: Tensor, glow: Tensor, texture: Tensor, ground: Tensor) -> Tensor:
         """What pixels show instead of what was painted there, `before` (..., 3). known: (..., hidden); paint: (..., 7), as a row of
-        `Prediction.paints`; texture: (..., 1); ground: (..., 3)."""
+        `Prediction.paints`; texture: (..., 1); glow, ground: (..., 3)."""
         share = self.out(F.silu(self.middle(F.silu(known)))).unsqueeze(-1)
         plain = paint[..., :3] + paint[..., 3:6] * texture + paint[..., 6:] * ground
         # Shares in a softmax would hardly learn: nearly all of them begin at nothing.
-        return before + share[..., 0, :] * (plain - before) + share[..., 1, :] * (1 - before) - share[..., 2, :] * (1 + before)
+        crisp = before + share[..., 0, :] * (plain - before) + share[..., 1, :] * (1 - before) - share[..., 2, :] * (1 + before)
+        return crisp + share[..., 3, :] * (glow - before) if self.lit else crisp
 
 
 def _looked_up(table: Tensor, at: Tensor) -> Tensor:
@@ -159,13 +177,38 @@ def _divided(mask: Tensor) -> Tensor:
     return (~alike).unsqueeze(-1).expand(*rows.shape, PATCH).flatten(3).flatten(1, 2)
 
 
-def told_maps(forms: Tensor, roles: Tensor) -> Tensor:
-    """What a guide's forms, uint8 (B, H, W, 4), tell of each pixel beside its corners: whether a shadow may fall there, how far down what shines
-    it is, in [0, 1], and whether something is drawn there on what was filled last: float32 (B, TOLD, h, w)."""
-    filled = forms[..., 3]
-    own, shines = filled & ROLE, forms[..., 1] * (forms[..., 0] == 0)
-    cast, drawn = (where.view(torch.uint8) * SHINES for where in (filled >= CAST, (own > 0) & (roles != own - 1)))
-    return _packed(torch.stack([cast, shines, drawn], 1)).float().div_(SHINES)
+class Seen(NamedTuple):
+    """What a guide says of each pixel.
+
+    roles: see `roles_of`. forms: uint8 (B, H, W, 4), as `Guide` has them, None where they are not known. light: what they tell beside corners: how
+    far down what shines the pixel is, whether something is drawn there on what was filled last, and how near what throws a shadow and what throws
+    a glow is, squared, each of SHINES: uint8 (B, H, W, OWN).
+    """
+
+    roles: Tensor
+    forms: Tensor | None
+    light: Tensor | None
+
+
+def seen_of(guide: Tensor, forms: Tensor | None) -> Seen:
+    """Of packed pixels (B, 48, h, w) in [-1, 1] and their forms."""
+    roles = roles_of(guide)
+    return Seen(roles, forms, None if forms is None else _light_of(forms, roles))
+
+
+def _light_of(forms: Tensor, roles: Tensor) -> Tensor:
+    first, second, third, filled = forms.unbind(-1)
+    own, flat = filled & ROLE, first == 0
+    drawn = ((own > 0) & (roles != own - 1)).view(torch.uint8) * SHINES
+    near = _nearness(forms.device).index_select(0, (third * (flat & (filled >= CAST))).flatten().int()).view(*third.shape, 2)
+    return torch.cat([torch.stack([second * flat, drawn], -1), near], -1)
+
+
+def told_maps(seen: Seen) -> Tensor:
+    """Whether a shadow may fall on each pixel, and what its light says, all in [0, 1]: float32 (B, TOLD, h, w). The forms must be known."""
+    assert seen.forms is not None and seen.light is not None
+    cast = (seen.forms[..., 3] >= CAST).view(torch.uint8) * SHINES
+    return _packed(torch.cat([cast.unsqueeze(1), seen.light.permute(0, 3, 1, 2)], 1)).float().div_(SHINES)
 
 
 def kinds_of(filled: Tensor) -> Tensor:
@@ -216,6 +259,17 @@ def is_ground(roles: Tensor) -> Tensor:
 def _one_of(roles: Tensor, some: tuple[Role, ...]) -> Tensor:
     """Whether each role is one of `some`: bool."""
     return torch.bitwise_right_shift(sum(1 << role for role in some), roles.int()).bitwise_and_(1) > 0
+
+
+@constant
+def _nearness(device: torch.device) -> Tensor:
+    """As `engine.forms.nearness`, on a device."""
+    return _made_nearness(device)
+
+
+@lru_cache(maxsize=2)
+def _made_nearness(device: torch.device) -> Tensor:
+    return torch.from_numpy(nearness()).to(device)
 
 
 @constant

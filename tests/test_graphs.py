@@ -31,7 +31,7 @@ from models.denoiser import Materials, pack
 from models.graphs import Graphs
 from models.inputs import corner_maps, palette_of, radii_of, to_latents
 from models.reference.painter import ReferencePainter
-from models.relief import RAISED, Relief, is_ground, kinds_of, roles_of, sides_of
+from models.relief import RAISED, Relief, is_ground, kinds_of, seen_of, sides_of
 from tests.checkpoints import tiny_checkpoint, tiny_networks
 from tests.stand_in_gpu import FakeRecorder, UnfitForCapture
 from tests.test_painters import SIZE, WHOLE, ask, context, drawn, empty, show
@@ -202,10 +202,11 @@ def test_corners_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
     assert torch.allclose(few, dense, atol=1e-5) and not torch.allclose(few, painted, atol=1e-2)
 
 
-@pytest.mark.parametrize("all_raised", [False, True])
-def test_edges_are_the_same_whether_some_pixels_are_computed_or_all(all_raised: bool) -> None:
-    """And these are those beside edges, of menus too where all that is raised is decided, and none of pictures then."""
-    guide, relief = drawn(4), Relief(8, 96, all_raised=all_raised)
+@pytest.mark.parametrize(("all_raised", "lit"), [(False, False), (True, False), (True, True)])
+def test_edges_are_the_same_whether_some_pixels_are_computed_or_all(all_raised: bool, lit: bool) -> None:
+    """And these are those beside edges, of menus too where all that is raised is decided, and none of pictures then; and where it is told what
+    lies in shadows and glows, all that does."""
+    guide, relief = drawn(4), Relief(8, 96, all_raised=all_raised, lit=lit)
     torch.nn.init.normal_(relief.out.weight)
     generator = torch.Generator().manual_seed(0)
     cells = SIZE[1] // 4, SIZE[0] // 4
@@ -213,10 +214,14 @@ def test_edges_are_the_same_whether_some_pixels_are_computed_or_all(all_raised: 
     told = torch.randn(1, 32, generator=generator), torch.randn(1, 32, generator=generator)
     paints = torch.randn(1, 21, 7, generator=generator)
     ground, texture = torch.randn(1, *cells, 16, 3, generator=generator), torch.randn(1, *cells, 16, 1, generator=generator)
-    roles, forms = roles_of(to_latents(guide.pixels[None])), torch.from_numpy(guide.forms[None])
+    seen = seen_of(to_latents(guide.pixels[None]), torch.from_numpy(guide.forms[None]))
+    roles, forms, light = seen
     torch.nn.init.normal_(relief.from_kind.weight)
+    glow = torch.randn(1, 3, generator=generator)
+    if lit:
+        torch.nn.init.normal_(relief.from_light.weight)
     with torch.no_grad():
-        few, dense = (relief.over(painted, fine, roles, forms, told, paints, ground, texture, static) for static in (False, True))
+        few, dense = (relief.over(painted, fine, seen, told, paints, glow, ground, texture, static) for static in (False, True))
     assert torch.allclose(few, dense, atol=1e-5)
     may_be, kinds = (roles.unsqueeze(-1) == torch.tensor(RAISED)).any(-1), kinds_of(forms[..., 3])
     divided = np.kron(np.array([[len(np.unique(c)) > 1 for c in np.hsplit(r, cells[1])] for r in np.vsplit(guide.forms[..., 3] & CAST, cells[0])]), np.ones((4, 4)))
@@ -227,6 +232,8 @@ def test_edges_are_the_same_whether_some_pixels_are_computed_or_all(all_raised: 
     near = ((sides_of(roles) > 0) | (kinds > 1)) & may_be | cut
     if all_raised:
         near = near & ~(cut & pictured & ~((sides_of(roles) > 0) & may_be)) | menus
+    if lit:
+        near = near | ((light[..., 2:] > 0).any(-1) & is_ground(roles))
     beside = pack(near[:, None].float()).permute(0, 2, 3, 1) > 0
     assert 0.02 < beside.float().mean() < 0.5
     assert (few != painted).any(-1)[beside].all() and (few == painted).all(-1)[~beside].all()

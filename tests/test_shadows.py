@@ -12,9 +12,10 @@ import torch
 from engine.desktop.desktop import Desktop
 from engine.drawing import Fill, Picture
 from engine.events import Ask, Down, Event, Move, Text, Up
-from engine.forms import CAST, FLOATING, LIT, REACH, SHADED
+from engine.forms import CAST, FLOATING, LIT, REACH, SHADED, nearness
 from engine.geometry import Rect
 from engine.guide import Guide
+from engine.legibility import GLOW, SHADE
 from engine.painter import PainterSpec
 from engine.styles import PRESETS, Style
 from engine.theme import Role
@@ -139,7 +140,7 @@ def test_a_painter_paints_by_it_and_one_that_was_never_told_does_not(tmp_path: P
         painter = open_painter(PainterSpec(str(tmp_path / folder), size=SIZE, threads=1, device="cpu"))
         assert (show(painter, empty(), lit) == show(painter, empty(), dark)).all() == same, folder
     grown = networks_from(tmp_path / "never").denoiser
-    assert grown.config.shadows == 2 and not grown.shadow_in.weight.any(), "it begins as it was"
+    assert grown.config.shadows == 3 and not grown.shadow_in.weight.any(), "it begins as it was"
 
 
 def test_crops_that_are_not_told_what_was_filled_are_told_where_shadows_fall() -> None:
@@ -159,3 +160,22 @@ def test_what_floats_is_what_the_desktop_draws_so() -> None:
         desktop.handle(event)
     shapes = {item.shape for item in desktop.items if isinstance(item, Fill)}
     assert set(FLOATING) & shapes == {"window", "menu"}, "a notice floats, too"
+
+
+@pytest.mark.parametrize("name", ["shadow", "glow"])
+def test_it_is_told_how_near_what_throws_them_is_as_far_as_they_fade_away(name: str) -> None:
+    """Where nothing is round and nothing is drawn: as dark and as light as the renderer makes it, but for half a step."""
+    style, rng, seen, farthest = replace(BARE, radius=0.0, **{name: 1.0}), np.random.default_rng(7), 0, []
+    lit, bare = (StyledRenderer(one, SIZE) for one in (style, replace(style, shadow=0.0, glow=0.0)))
+    bare.palette, bare.paints = lit.palette, lit.paints  # colours are chosen to be read in shadows, too
+    full = np.zeros(3) if name == "shadow" else lit.palette[Role.ACCENT]
+    strength = style.strength(name) * (SHADE if name == "shadow" else GLOW)
+    for items in (*(Screen.random(rng, SIZE).items() for _ in range(6)), random_desktop(rng, SIZE).items):
+        guide = Guide(SIZE)
+        guide.update(items)
+        before, after = (renderer.render(items).astype(float) for renderer in (bare, lit))
+        told = nearness()[guide.forms[..., 2], int(name == "glow")] / 255 * strength
+        plain = (guide.forms[..., 0] == 0) & (guide.ink == 0) & (guide.verbatim == 0) & (told > 0)
+        off = np.abs(before + (full - before) * told[..., None] - after).max(-1) / 255
+        seen, farthest = seen + int(plain.sum()), [*farthest, off[plain].max(initial=0)]
+    assert seen > 1000 and max(farthest) < 0.1 * strength + 0.01

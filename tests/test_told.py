@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.forms import CAST, ROLE, SHINES
+from engine.forms import CAST, ROLE, SHINES, nearness
 from engine.painter import PainterSpec
 from engine.theme import NEUTRAL, Role
 from models.catalog import open_painter
 from models.denoiser import PATCH, Denoiser, unpack
 from models.inputs import to_latents
 from models.loading import save_bundled
-from models.relief import TOLD, kinds_of, raised, roles_of, told_maps
+from models.relief import TOLD, kinds_of, raised, roles_of, seen_of, told_maps
 from models.synthetic.shots import Crop, desktop_shots
 from models.training.networks import grow, networks_from
 from models.training.objective import _guided_weights, _told
@@ -22,19 +22,23 @@ from tests.checkpoints import tiny_networks
 from tests.test_painters import SIZE, ask, drawn, empty, show
 
 
-def test_the_denoiser_is_told_where_shadows_fall_what_shines_and_what_is_drawn() -> None:
+def test_the_denoiser_is_told_where_shadows_fall_and_how_near_what_throws_them_is_what_shines_and_what_is_drawn() -> None:
     guide = drawn(4)
-    told = told_maps(torch.from_numpy(guide.forms)[None], roles_of(to_latents(guide.pixels[None])))
+    given = torch.from_numpy(guide.forms)[None]
+    told = told_maps(seen_of(to_latents(guide.pixels[None]), given))
     assert told.shape == (1, TOLD, SIZE[1] // PATCH, SIZE[0] // PATCH)
-    cast, shines, over = unpack(told)[0].numpy()
+    cast, shines, over, *near = unpack(told)[0].numpy()
     forms, own = guide.forms.astype(int), guide.forms[..., 3] & ROLE
     assert (cast == ((forms[..., 3] & CAST) > 0)).all() and 0 < cast.mean() < 1
     assert np.allclose(shines * SHINES, np.where(forms[..., 0] > 0, 0, forms[..., 1]), atol=1e-3) and shines.max() == 1
+    flat = forms[..., 0] == 0
+    assert np.allclose(np.stack(near, -1), nearness()[forms[..., 2] * flat] / 255) and all(0.01 < (plane > 0).mean() < 0.5 for plane in near)
+    assert (cast[flat] >= (near[0] > 0)[flat]).all() and (cast[flat] >= (near[1] > 0)[flat]).all()
     bare = (guide.pixels == NEUTRAL[own.clip(1) - 1]).all(-1)
     assert not over[bare | (own == 0)].any() and over[(guide.ink > 128) & (own > 0)].all() and (guide.ink > 128).sum() > 100
 
 
-def test_one_that_was_told_less_paints_as_before_once_grown_but_along_shadows_and_menus_edges(tmp_path: Path) -> None:
+def test_one_that_was_told_less_paints_as_before_once_grown_but_in_shadows_and_along_menus_edges(tmp_path: Path) -> None:
     denoiser, encoder = tiny_networks()
     less = Denoiser(**{**dict(denoiser.config), "shadows": 1, "edges": 2})
     grow(less, denoiser)
@@ -42,18 +46,19 @@ def test_one_that_was_told_less_paints_as_before_once_grown_but_along_shadows_an
         torch.nn.init.normal_(layer, std=0.5)
     save_bundled(tmp_path / "before", less, encoder, torch.float32)
     grown = networks_from(tmp_path / "before")
-    assert grown.denoiser.config.shadows == 2 and grown.denoiser.config.edges == 4
+    assert grown.denoiser.config.shadows == 3 and grown.denoiser.config.edges == 5
     save_bundled(tmp_path / "grown", grown.denoiser, grown.encoder, torch.float32)
     guide = drawn(4)
     before, after = (
         show(open_painter(PainterSpec(str(tmp_path / name), size=SIZE, threads=1, device="cpu")), empty(), ask(guide)).astype(int) for name in ("before", "grown")
     )
     cells = (guide.forms[..., 3] & CAST > 0).reshape(SIZE[1] // PATCH, PATCH, SIZE[0] // PATCH, PATCH)
-    divided = np.kron(cells.any((1, 3)) & ~cells.all((1, 3)), np.ones((PATCH, PATCH), bool))
+    shadows = np.kron(cells.any((1, 3)), np.ones((PATCH, PATCH), bool))
     roles, kinds = roles_of(to_latents(guide.pixels[None])), kinds_of(torch.from_numpy(guide.forms[None, ..., 3]))
     menus = (raised(roles, kinds) & (roles == Role.SURFACE))[0].numpy()
     apart = np.abs(before - after).max(-1)
-    assert apart[~divided & ~menus].max() <= 1 and all(apart[edges].max() > 1 for edges in (divided, menus))
+    assert apart[~shadows & ~menus].max() <= 1 and all(apart[part].max() > 1 for part in (shadows, menus))
+    assert shadows.mean() < 0.5
 
 
 def test_marks_and_what_stands_beside_edges_count_ninefold_letters_threefold_and_grounds_once() -> None:

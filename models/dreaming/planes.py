@@ -38,6 +38,7 @@ def stacked(pixels: np.ndarray, verbatim: np.ndarray | None, forms: np.ndarray |
     if forms is not None:
         planes[SEEN:] = forms.transpose(2, 0, 1)
         planes[FILLED] &= 255 - CAST
+        planes[SEEN + 2] *= planes[SEEN] > 0  # where no corner is, how far off is what throws a shadow
     return torch.from_numpy(planes)
 
 

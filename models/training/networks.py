@@ -51,7 +51,7 @@ class Networks(nn.Module):
 
 def networks_from(init: Path | None, asked: Mapping[str, Sequence[int]] = {}) -> Networks:
     """New networks, or those of a checkpoint, grown to what new ones take in: it paints as before with a guide, and about as fast,
-    for memory is only looked into where there is none. Only along shadows' and menus' edges does one that decided nothing there begin with a few levels off. One that had learned its palette is given it: what it made up
+    for memory is only looked into where there is none. Only in shadows and glows and along menus' edges does one that decided nothing there begin with a few levels off. One that had learned its palette is given it: what it made up
     for by mixing it must learn anew. asked: blocks of the denoiser, in each row, and the channels within them, other than a new one's or
     the checkpoint's, whose first blocks are kept, see `models.training.thinning`. Raises CheckpointError."""
     told: dict[str, Any] = {name: tuple(numbers) for name, numbers in asked.items() if numbers}

@@ -108,8 +108,11 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
 def _told(forms: Tensor, untold: Tensor) -> Tensor:
     """Forms, (B, H, W, 4), without what is not told of the crops of `untold`, bool (B,)."""
     told = torch.full((len(untold), 1, 1, 4), 255, dtype=torch.uint8)
-    told[untold] = torch.tensor([0, 0, 0, CAST], dtype=torch.uint8)
-    return forms & told
+    told[untold] = torch.tensor([0, 0, 255, CAST], dtype=torch.uint8)
+    corner = forms[..., 0] > 0
+    forms = forms & told
+    forms[..., 2] *= ~(corner & untold.view(-1, 1, 1))
+    return forms
 
 
 def _margins(crops: list[Crop]) -> np.ndarray:
