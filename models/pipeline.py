@@ -15,7 +15,7 @@ from diffusers.utils import BaseOutput
 from PIL import Image
 from torch import Tensor
 
-from engine.context import RECENT_SIZE, look_of
+from engine.context import look_alone, look_of
 from engine.painter import ContextFeatures
 from engine.styles import paints_of
 from models.context_encoder import ContextEncoder
@@ -87,11 +87,11 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
         previous = _latents(image, height, width)
         where = place(torch.arange(height // PATCH), torch.arange(width // PATCH), (width, height))[None]
         maps = torch.cat([_maps(guide, verbatim, height, width), where], 1)
-        recent = context.recent if guide is None else np.zeros(RECENT_SIZE, np.float32)
+        context = context if guide is None else look_alone(context)
         network = self.denoiser
         device, dtype = network.device, network.dtype
         tokens = self.context_encoder(
-            torch.from_numpy(context.slow)[None].to(device), torch.from_numpy(recent)[None].to(device)
+            torch.from_numpy(context.slow)[None].to(device), torch.from_numpy(context.recent)[None].to(device)
         )
         before, shown_latents, placed = (
             x.to(device, dtype) for x in (previous, _latents(guide, height, width) * float(guide is not None), maps)
