@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from engine.desktop.desktop import Desktop
-from engine.events import Ask, Down, Event, Key, Move, Up, Wait
+from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait
 from engine.scene import find
 from models.dreaming.book import Book
 from models.dreaming.dream import Dream
@@ -106,3 +106,14 @@ def test_a_stroke_is_painted_while_the_button_is_down(bundled_book: Book, tool: 
     before = shown(desktop).pixels[view.slices].copy()
     keep_up(dream, desktop, lone)
     assert (dream.guide[0][view.slices] == before).all(), "no tool is down"
+
+
+def test_undo_and_redo_stay_lit_where_a_text_is_laid_anew(bundled_book: Book) -> None:
+    desktop = Desktop(SIZE)
+    for event in (Ask(1.0, "notes"), Text(1.2, "alpha beta"), Text(1.4, " alpha"), Key(1.6, "z", ("ctrl",))):
+        desktop.handle(event)
+    assert desktop.features().work[0].place["deeds"] == (True, True)  # type: ignore[index]
+    dream = still(desktop, bundled_book)
+    searched = [Key(2.0, "f", ("ctrl",)), Text(2.2, "a"), Text(2.4, "l"), Key(2.6, "escape"), Key(2.8, "z", ("ctrl",))]
+    assert all(keep_up(dream, desktop, searched))
+    assert desktop.features().work[0].place["deeds"] == (False, True)  # type: ignore[index]

@@ -101,7 +101,7 @@ class App:
         return None
 
     def in_text(self) -> dict[str, Any] | None:
-        """Where the caret of the text that it shows is, and how far that is scrolled, as of `Editor.place`; None where it shows none."""
+        """Of the text that it shows, what `Editor.place` says; None where it shows none."""
         return None
 
     def show(self, **how: Any) -> None:

@@ -54,10 +54,11 @@ class Editor:
         return {**self.buffer.state(steps, size), **self.view.state(), "column": self._column}
 
     def place(self) -> dict[str, Any]:
-        """Of that, caret and place alone; a caret that is in view stays there, as `TextView.fit` has it."""
+        """Of that, caret and place alone, and whether there is anything to undo, and to redo; a caret that is in view stays there, as `TextView.fit`
+        has it."""
         view, caret = self.view, self.buffer.caret
         seen = bool(view.rect) and view.top_row <= view.layout.row_of(caret) <= view.rows()[-1].number
-        return {"caret": caret, "anchor": self.buffer.anchor, "top": view.top, "follow": view.follow or seen}
+        return {"caret": caret, "anchor": self.buffer.anchor, "top": view.top, "follow": view.follow or seen, "deeds": self.buffer.history.deeds}
 
     # Input
 

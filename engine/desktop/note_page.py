@@ -42,17 +42,19 @@ class NotePage(NamedTuple):
         return cls(places[0] if tooled else None, places[-1] if asks else None, listed, text, status)
 
 
-def tools(buffer: TextBuffer, lists: bool, finds: bool, clicks: Mapping[str, Callable[[], None]]) -> list[list[Tool]]:
-    """The buttons above a text, in groups; clicks: what each does, by its name."""
-    level, item, history = markdown.level_at(buffer), markdown.is_item(buffer), buffer.history
+def tools(
+    buffer: TextBuffer, deeds: tuple[bool, bool], lists: bool, finds: bool, clicks: Mapping[str, Callable[[], None]]
+) -> list[list[Tool]]:  # fmt: skip
+    """The buttons above a text, in groups. deeds: as of `History`; clicks: what each button does, by its name."""
+    level, item, (undoes, redoes) = markdown.level_at(buffer), markdown.is_item(buffer), deeds
     return [
         [
             Tool("Documents", clicks["Documents"], "Documents", "document", checked=lists),
             Tool("New", clicks["New"], icon="plus"),
         ],
         [
-            Tool("Undo", clicks["Undo"], icon="undo", enabled=bool(history.done)),
-            Tool("Redo", clicks["Redo"], icon="redo", enabled=bool(history.undone)),
+            Tool("Undo", clicks["Undo"], icon="undo", enabled=undoes),
+            Tool("Redo", clicks["Redo"], icon="redo", enabled=redoes),
         ],
         [
             Tool("Heading", clicks["Heading"], "H", checked=level > 0),

@@ -53,6 +53,11 @@ class History:
         self.open: bool = state.get("open", False)
         self._size = sum(step.size for step in self.done)
 
+    @property
+    def deeds(self) -> tuple[bool, bool]:
+        """Whether there is anything to undo, and to redo."""
+        return bool(self.done), bool(self.undone)
+
     def add(self, step: Step) -> None:
         self.undone.clear()
         self._size += step.size

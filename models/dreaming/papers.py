@@ -263,7 +263,8 @@ def tool_row(held: Rect, work: Work, size: int, buffer: TextBuffer) -> list[Laid
 
 
 def _draw_tools(canvas: Canvas, where: Rect, work: Work, buffer: TextBuffer) -> None:
-    toolbar.draw(canvas, where, tools(buffer, "list" in work.page, "find" in work.page, defaultdict(lambda: _nothing)))
+    deeds = work.place["deeds"] if work.place else buffer.history.deeds
+    toolbar.draw(canvas, where, tools(buffer, deeds, "list" in work.page, "find" in work.page, defaultdict(lambda: _nothing)))
 
 
 def said_by(work: Work) -> str | None:
@@ -284,10 +285,9 @@ def _note_page(held: Rect, work: Work, size: int) -> NotePage:
 
 def _lay_text(picture: Tensor, work: Work, size: int, focus: bool) -> bool:
     """Notes are all laid out anew around a text: what is not asked, and not listed, follows from it."""
-    outer = _outer(picture)
+    outer, asks = _outer(picture), "find" in work.page
     sheet, text = Sheet(size), work.content if isinstance(work.content, str) else ""
     canvas = Canvas(sheet, outer)
-    asks = "find" in work.page
     page, editor = _note_page(outer, work, size), editor_with(text, work.place)
     canvas.fill(outer, Role.SURFACE, "body")
     if page.tools:

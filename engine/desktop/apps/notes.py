@@ -288,7 +288,7 @@ class Notes(App):
             "List": self._on_text(markdown.toggle_list),
             "Find": self._toggle_find,
         }
-        return tools(buffer, self.list.shown, self.finder.shown, clicks)
+        return tools(buffer, buffer.history.deeds, self.list.shown, self.finder.shown, clicks)
 
     def _draw_naming(self, canvas: Canvas, row: Rect, naming: TextField) -> None:
         asked = width(canvas.face, "Name") + 2 * PAD
