@@ -117,3 +117,15 @@ def test_undo_and_redo_stay_lit_where_a_text_is_laid_anew(bundled_book: Book) ->
     searched = [Key(2.0, "f", ("ctrl",)), Text(2.2, "a"), Text(2.4, "l"), Key(2.6, "escape"), Key(2.8, "z", ("ctrl",))]
     assert all(keep_up(dream, desktop, searched))
     assert desktop.features().work[0].place["deeds"] == (False, True)  # type: ignore[index]
+
+
+def test_a_text_is_scrolled_by_its_bar_which_takes_the_keyboard_until_the_text_is_pressed(bundled_book: Book) -> None:
+    desktop = Desktop(SIZE)
+    for event in (Ask(1.0, "notes"), Text(1.2, "\n".join(f"line {i} of a long text" for i in range(60))), Wait(2.0)):
+        desktop.handle(event)
+    dream, bar = still(desktop, bundled_book), find(desktop.widgets, "Notes/scrollbar").rect
+    x, y = bar.centre[0], bar.y + 20
+    scrolled = [Move(4.0, x, y), Down(4.1, "left", x, y), Move(4.2, x, y + 40), Up(4.3, "left", x, y + 40), Key(4.4, "up"), Text(4.5, "q")]
+    assert all(keep_up(dream, desktop, scrolled)) and desktop.features().work[0].focus == "scrollbar"
+    pressed = [Down(5.0, "left", bar.x - 60, y), Up(5.1, "left", bar.x - 60, y), Text(5.2, "h")]
+    assert all(keep_up(dream, desktop, pressed)) and desktop.features().work[0].focus == "text"

@@ -64,12 +64,12 @@ def editor_with(text: str, place: dict[str, Any] | None = None, system: Clipboar
 
 
 def set_out(
-    editor: Editor, box: Rect, size: int, caret_on: bool, focus: bool = True, found: Sequence[Span] = ()
+    editor: Editor, box: Rect, size: int, caret_on: bool = True, focus: str = NAME, found: Sequence[Span] = ()
 ) -> tuple[Tensor, Touch]:  # fmt: skip
-    """An editor as it is drawn in a box, uint8 (PLANES, box.h, box.w), and how it answers there; size: of plain text, pixels; focus: whether
-    it has that; found: what is lit in it."""
+    """An editor as it is drawn in a box, uint8 (PLANES, box.h, box.w), and how it answers there; size: of plain text, pixels; focus: as of `Work`,
+    of which the text is NAME; found: what is lit in it."""
     outer = Rect(0, 0, box.w, box.h)
-    sheet = Sheet(size, focus=NAME if focus else "", caret_on=caret_on)
+    sheet = Sheet(size, focus=focus, caret_on=caret_on)
     widget = editor.draw(_surface(sheet, outer), NAME, outer, found)
     return drawn(sheet.items, box.w, box.h), widget.touch or Touch()
 
@@ -146,7 +146,7 @@ def _empty_field(w: int, h: int) -> Tensor:
 
 def lay_out(picture: Tensor, work: Work, size: int, focus: bool = False) -> bool:
     """Put what a document says into a picture of what its window holds, if that is told; False where there is no room for it. size: of
-    text; focus: whether a text has that even where something is asked beside it."""
+    text; focus: whether a text has that even where something is asked beside it, and nobody says what has it."""
     if (work.content is None and work.name) or work.app not in (NOTES, PAINT):
         return True
     if work.app == PAINT:
@@ -287,8 +287,7 @@ def _lay_text(picture: Tensor, work: Work, size: int, focus: bool) -> bool:
     """Notes are all laid out anew around a text: what is not asked, and not listed, follows from it."""
     outer, asks = _outer(picture), "find" in work.page
     sheet, text = Sheet(size), work.content if isinstance(work.content, str) else ""
-    canvas = Canvas(sheet, outer)
-    page, editor = _note_page(outer, work, size), editor_with(text, work.place)
+    canvas, page, editor = Canvas(sheet, outer), _note_page(outer, work, size), editor_with(text, work.place)
     canvas.fill(outer, Role.SURFACE, "body")
     if page.tools:
         _draw_tools(canvas, page.tools, work, editor.buffer)
@@ -298,11 +297,12 @@ def _lay_text(picture: Tensor, work: Work, size: int, focus: bool) -> bool:
     if page.status:
         canvas.text_in(page.status, told(count(text), len(text)), Role.MUTED, align="right")
     found = FindBar.told(cast(System, Clipboard()), editor, work.typed).found() if asks and work.typed else ()
-    drawing, (shown, _) = drawn(sheet.items, outer.w, outer.h), set_out(editor, page.text, size, focus or not asks, focus or not asks, found)
+    keyboard = work.focus or (NAME if focus or not asks else "")
+    drawing, (shown, _) = drawn(sheet.items, outer.w, outer.h), set_out(editor, page.text, size, focus=keyboard, found=found)
     drawing[:, *page.text.slices] = shown
     if page.question:
         asked = picture[:, *page.question.slices].clone()
-        if focus:
+        if keyboard != "find":
             asked[:3] = reinked(asked[:3], (Role.FIELD, Role.ACCENT), (Role.FIELD, Role.BORDER))
         drawing[:, *page.question.slices] = asked
     picture[:] = drawing
