@@ -24,6 +24,7 @@ FILES = {
     "oblique": "DejaVuSans-Oblique.ttf",
     "mono": "DejaVuSansMono.ttf",
 }
+SHORT = 256  # characters of a text whose offsets are kept: a field into which thousands are typed is another text with each, and would take megabytes
 
 
 class Face(NamedTuple):
@@ -95,10 +96,16 @@ def width(face: Face, text: str) -> int:
     return sum(advance(face, char) for char in text)
 
 
-@lru_cache(maxsize=256)
 def offsets(face: Face, text: str) -> tuple[int, ...]:
     """Pen position before each character and after the last: len(text) + 1 numbers."""
+    return (_kept_offsets if len(text) <= SHORT else _offsets)(face, text)
+
+
+def _offsets(face: Face, text: str) -> tuple[int, ...]:
     return tuple(accumulate((advance(face, char) for char in text), initial=0))
+
+
+_kept_offsets = lru_cache(maxsize=256)(_offsets)
 
 
 def fit(face: Face, text: str, room: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from sys import getallocatedblocks
 from typing import Any
 
 from hypothesis import given, settings
@@ -282,6 +283,16 @@ def test_the_caret_of_a_long_text_stays_in_the_field() -> None:
         (caret,) = carets(user.draw()[1])
         assert Rect(10, 10, 100, 24).covers(caret)
         assert caret.w == 2
+
+
+def test_what_is_typed_into_a_long_text_is_not_kept_letter_by_letter() -> None:
+    user = OnSheet("a long text " * 200)
+    user.touch  # noqa: B018 - all that a first drawing keeps
+    before = getallocatedblocks()
+    for _ in range(100):
+        assert user.touch.text
+        user.touch.text("a")
+    assert getallocatedblocks() - before < 20 * len(user.field.text), "a hundred texts, each of them with thousands of offsets"
 
 
 def test_the_caret_shows_only_while_the_field_is_focused() -> None:
