@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.desktop.arranging import Arrangement
@@ -149,10 +150,24 @@ def test_a_window_too_large_for_a_half_stays_on_the_screen(side: str) -> None:
 
 @pytest.mark.parametrize("count", range(1, 8))
 def test_tiles_fill_the_area_and_do_not_overlap(count: int) -> None:
-    area = Rect(3, 5, 1021, 743)
-    found = tiles(area, count)
-    assert len(found) == count and sum(r.area for r in found) == area.area and all(area.covers(r) for r in found)
-    assert not any(one.meet(other) for one, other in combinations(found, 2))
+    area, rng = Rect(3, 5, 1021, 743), np.random.default_rng(count)
+    for most in (1, 240, 400, 900):
+        least = [tuple(map(int, rng.integers(1, most + 1, 2))) for _ in range(count)]
+        found = tiles(area, least)
+        assert len(found) == count and sum(r.area for r in found) == area.area and all(area.covers(r) for r in found)
+        assert not any(one.meet(other) for one, other in combinations(found, 2))
+        if most < 300 or count == 1:
+            assert all(r.w >= w and r.h >= h for r, (w, h) in zip(found, least, strict=True)), "for all there is room"
+        if most == 1:
+            assert max(r.h for r in found) - min(r.h for r in found) <= 1, "none needs more than the others"
+
+
+def test_a_window_that_needs_more_than_its_tile_gets_it_from_the_others() -> None:
+    user = somebody("calculator", "notes", "settings", size=(640, 448))
+    user.does(Ask, "tile the windows")
+    places = [rect(user, name) for name in ("Calculator", "Notes", "Settings")]
+    assert not any(one.meet(other) for one, other in combinations(places, 2)) and sum(r.area for r in places) == user.desktop.work_area.area
+    assert places[0].h == places[1].h > places[2].h
 
 
 def test_tiled_windows_keep_their_order_and_minimised_ones_stay_so() -> None:
@@ -161,11 +176,11 @@ def test_tiled_windows_keep_their_order_and_minimised_ones_stay_so() -> None:
     user.does(Ask, "hide log")
     user.does(Ask, "tile the windows")
     area = user.desktop.work_area
-    assert [rect(user, name) for name in ("Files", "Notes", "Paint")] == tiles(area, 3), "as in the taskbar"
+    assert [rect(user, name) for name in ("Files", "Notes", "Paint")] == tiles(area, [(1, 1)] * 3), "as in the taskbar"
     assert order(user) == ["Paint", "Notes", "Files"] and not window(user, "Files").normal
     user.does(Ask, "paint and log side by side")
     assert [rect(user, name) for name in ("Paint", "Log")] == [half(area, "left"), half(area, "right")]
-    assert not window(user, "Log").minimised and rect(user, "Notes") == tiles(area, 3)[1]
+    assert not window(user, "Log").minimised and rect(user, "Notes") == tiles(area, [(1, 1)] * 3)[1]
 
 
 def test_the_desktop_is_shown_and_the_windows_come_back() -> None:
@@ -204,7 +219,7 @@ def test_a_layout_survives_a_restart() -> None:
     assert back.desktop.stack.state() == user.desktop.stack.state()
     back.does(Ask, "restore notes")
     user.does(Ask, "restore notes")
-    assert rect(back, "Notes") == rect(user, "Notes") == tiles(user.desktop.work_area, 4)[2]
+    assert rect(back, "Notes") == rect(user, "Notes") == tiles(user.desktop.work_area, [(1, 1)] * 4)[2]
 
 
 def test_a_trace_of_layouts_replays(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
 from math import ceil, sqrt
 from typing import Any
 
@@ -24,18 +25,29 @@ def half(area: Rect, side: str) -> Rect:
     }[side]
 
 
-def tiles(area: Rect, count: int) -> list[Rect]:
-    """An area cut into so many rects in rows, left to right; the last row may hold fewer, and wider ones."""
-    columns = ceil(sqrt(count))
-    rows = ceil(count / max(columns, 1))
-    found = []
-    for i in range(count):
-        row, column = divmod(i, columns)
-        held = min(columns, count - row * columns)
-        x, right = area.w * column // held, area.w * (column + 1) // held
-        y, bottom = area.h * row // rows, area.h * (row + 1) // rows
-        found.append(Rect(area.x + x, area.y + y, right - x, bottom - y))
-    return found
+def tiles(area: Rect, least: Sequence[tuple[int, int]]) -> list[Rect]:
+    """An area cut into rects in rows, left to right; the last row may hold fewer, and wider ones. least: width and height that each needs, which it
+    gets where all of them fit."""
+    columns = max(ceil(sqrt(len(least))), 1)
+    rows = [least[first : first + columns] for first in range(0, len(least), columns)]
+    ends = _cut(area.h, [max(h for _, h in row) for row in rows])
+    return [
+        Rect(area.x + x, area.y + y, right - x, bottom - y)
+        for row, (y, bottom) in zip(rows, pairwise(ends), strict=True)
+        for x, right in pairwise(_cut(area.w, [w for w, _ in row]))
+    ]
+
+
+def _cut(room: int, least: Sequence[int]) -> list[int]:
+    """Where room for things side by side begins, is cut and ends: into even parts, but for what needs more, if there is room for all."""
+    wide: set[int] = set()
+    rest, parts = room, len(least)
+    while sum(least) <= room and (more := {i for i, one in enumerate(least) if i not in wide and one * parts > rest}):
+        wide |= more
+        rest, parts = rest - sum(least[i] for i in more), parts - len(more)
+    taken = list(accumulate((one * (i in wide) for i, one in enumerate(least)), initial=0))
+    even = accumulate((i not in wide for i in range(len(least))), initial=0)
+    return [begun + rest * share // max(parts, 1) for begun, share in zip(taken, even, strict=True)]
 
 
 class WindowStack:
@@ -106,7 +118,8 @@ class WindowStack:
 
     def tile(self, windows: Sequence[Window]) -> None:
         """Windows side by side, in the order given; which lies over which stays, where they are too small not to."""
-        places = {w.name: rect for w, rect in zip(windows, tiles(self.area, len(windows)), strict=True)}
+        line = self._line()
+        places = {w.name: rect for w, rect in zip(windows, tiles(self.area, [w.smallest(line) for w in windows]), strict=True)}
         for window in [w for w in self.windows if w.name in places]:
             self.put(window, places[window.name])
 
