@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,13 +31,18 @@ CELL, GAP, LINE = (216, 132), 6, 18  # pixels: the room of one picture of a case
 LETTER = "Dear reader,\nevery pixel of this window was painted by a small diffusion model, one key at a time."
 
 
-def main(names: list[str]) -> int:
+def main() -> None:
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MADE))
+    names = parser.parse_args().names or list(MADE)
+    for name in names:
+        if name not in MADE:
+            parser.error(f"{name} is none of them: {', '.join(MADE)}")
     docs = ROOT / "docs"
     docs.mkdir(exist_ok=True)
-    for name in names or MADE:
+    for name in names:
         MADE[name](docs / name)
         print(f"see {docs / name}")
-    return 0
 
 
 def styles_jpg(path: Path) -> None:
@@ -164,4 +170,4 @@ MADE: dict[str, Callable[[Path], None]] = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()
