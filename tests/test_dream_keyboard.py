@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from engine.desktop.apps.snake import Snake
 from engine.desktop.desktop import Desktop
 from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait
 from engine.scene import find
@@ -88,6 +89,20 @@ def test_a_game_is_shown_as_it_stands_when_it_pauses_ends_or_begins(bundled_book
     desktop.handle(Wait(12.0))
     assert keep_up(dream, desktop, keys(desktop, "x")) == [True] and desktop.features().work[0].page == "over"
     assert keep_up(dream, desktop, keys(desktop, "enter")) == [True] and desktop.features().work[0].page == ""
+
+
+def test_a_game_is_shown_as_it_stands_when_something_is_eaten(bundled_book: Book) -> None:
+    desktop = Desktop(SIZE)
+    desktop.handle(Ask(1.0, "snake"))
+    dream, game = still(desktop, bundled_book), desktop.stack.windows[-1].app
+    assert isinstance(game, Snake)
+    x, y = game.body[0]
+    game.food = x + 3, y
+    desktop.stale()
+    keep_up(dream, desktop, [Move(1.1, 5, 5)])
+    assert alike(dream, desktop), "and where the food lies"
+    right = keep_up(dream, desktop, [Wait(1.1 + i / 5) for i in range(1, 6)])
+    assert game.score == 1 and True in right and False in right, "between, how it moves is dreamt, here by nobody"
 
 
 @pytest.mark.parametrize("tool", ["b", "e", "f"])

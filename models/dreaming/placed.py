@@ -15,6 +15,8 @@ from models.dreaming.frames import Form
 from models.dreaming.papers import WHOLE
 from models.dreaming.pictures import SNAKE
 
+FOOD = "food\t"  # of a game's rows the one by which it is laid anew: it goes on by itself, but where the next food lies is chance
+
 
 class Placed(NamedTuple):
     """A window, by its app's slot, and its outer rect in frame pixels. document, page, rows: what is shown in it, rows with its
@@ -55,7 +57,7 @@ def with_work(window: Placed, work: Work | None) -> Placed:
         return window
     picture = (f"{crc32(work.content)}",) if isinstance(work.content, bytes) else ()
     keyboard = (work.focus, f"{work.asks}") if work.app in WHOLE else ()
-    listed = () if work.app == SNAKE else work.rows  # a game goes on by itself
+    listed = [row for row in work.rows if work.app != SNAKE or row.startswith(FOOD)]
     rows = "\n".join((work.title, *listed, work.chosen, *map(str, work.typed or ()), *picture, *(str(work.scroll),) * (work.scroll > 0), *keyboard))
     return window._replace(document=number_of(work.name), page=number_of(work.page), rows=number_of(rows))
 
