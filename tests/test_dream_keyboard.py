@@ -1,4 +1,5 @@
-"""What a dream follows to the pixel because it is told what has the keyboard, what is asked again, how a game stands, and what a tool is."""
+"""What a dream follows to the pixel because it is told what has the keyboard, what is asked again, how a game stands, what can be
+undone, and what a tool is."""
 
 from __future__ import annotations
 
@@ -144,3 +145,10 @@ def test_a_text_is_scrolled_by_its_bar_which_takes_the_keyboard_until_the_text_i
     assert all(keep_up(dream, desktop, scrolled)) and desktop.features().work[0].focus == "scrollbar"
     pressed = [Down(5.0, "left", bar.x - 60, y), Up(5.1, "left", bar.x - 60, y), Text(5.2, "h")]
     assert all(keep_up(dream, desktop, pressed)) and desktop.features().work[0].focus == "text"
+
+
+def test_the_launcher_is_lit_beside_what_it_opened(bundled_book: Book) -> None:
+    desktop = Desktop(SIZE)
+    dream, (x, y) = still(desktop, bundled_book), find(desktop.widgets, "taskbar/Launcher").rect.centre
+    pressed = [Move(1.0, x, y), Down(1.1, "left", x, y), Up(1.2, "left", x, y), Move(1.4, x + 1, y), Move(1.5, x + 100, y - 60), Key(1.8, "escape")]
+    assert all(keep_up(dream, desktop, pressed)) and desktop.ask_bar is None

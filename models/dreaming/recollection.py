@@ -102,11 +102,16 @@ class Recollection:
 
     def settle(self, pointer: tuple[int, int]) -> None:
         """Show what the pointer lights, and nothing else lit, of all that lies around what windows hold, where no popup is open: what the
-        left button went down on while it is down. What comes to be beneath a pointer that rests is not lit."""
-        if self.popups:
-            return
+        left button went down on while it is down; beside a popup in the taskbar alone. What comes to be beneath a pointer that rests is not lit."""
         point = self._pressed or (pointer if self._seen_at(*pointer) == self._under else None)
-        self.show(self._windows.settled(self.planes, point, self._pressed is not None))
+        below = self.popups.lifted(self.planes)
+        settled = self._windows.settled(below, point, self._pressed is not None)
+        if self.popups:
+            bar = self.bounds.inset(0, self._windows.area.h, 0, 0).slices
+            below = below.clone()
+            below[:, *bar] = settled[:, *bar]
+            settled = self.popups.laid(below, self.planes)
+        self.show(settled)
 
     def _seen_at(self, x: int, y: int) -> int | None:
         """Whose window is seen at a point, by app; GROUND for nobody's, None in the taskbar."""
