@@ -12,7 +12,7 @@ class Work(NamedTuple):
     none; title: the window's; content: the document's, a text, or a picture as PNG bytes; None where there is none yet, or it is too
     large to be told; page: which of the app's pages it is, and scroll: how far that, or what is listed on it, is scrolled; rows: what it lists of the user's and the system's
     own, and chosen: which of them is that; typed: what stands in its field of one line, and from where to where it is selected; rect: where the
-    window stands, frame pixels, None where it is minimised; place: of its text, as of `Editor.place`; focus: which widget in it has the keyboard,
+    window stands, frame pixels, None where it is minimised; place: of its text, as of `App.in_text`; focus: which widget in it has the keyboard,
     "" for none; asks: whether a button that takes something away asks to be clicked again. See `App`."""
 
     app: int

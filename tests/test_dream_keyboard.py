@@ -152,3 +152,18 @@ def test_the_launcher_is_lit_beside_what_it_opened(bundled_book: Book) -> None:
     dream, (x, y) = still(desktop, bundled_book), find(desktop.widgets, "taskbar/Launcher").rect.centre
     pressed = [Move(1.0, x, y), Down(1.1, "left", x, y), Up(1.2, "left", x, y), Move(1.4, x + 1, y), Move(1.5, x + 100, y - 60), Key(1.8, "escape")]
     assert all(keep_up(dream, desktop, pressed)) and desktop.ask_bar is None
+
+
+def test_beside_a_text_that_is_pressed_its_documents_stay_listed_and_its_length_is_told_as_it_is(bundled_book: Book) -> None:
+    desktop = desktop_with_documents()
+    desktop.handle(Ask(1.0, "bread.md"))
+    for event in (*click(desktop, "Notes/Documents"), Wait(3.0)):
+        desktop.handle(event)
+    dream, text = still(desktop, bundled_book), find(desktop.widgets, "Notes/text").rect
+    x, y = text.x + 60, text.y + 30
+    selects: list[Event] = [Down(4.0, "left", x, y), Move(4.2, x + 30, y + 20), Up(4.3, "left", x + 30, y + 20)]
+    assert all(keep_up(dream, desktop, [*selects, Down(5.0, "left", x, y), Up(5.1, "left", x, y), Text(5.2, "s")]))
+    assert desktop.features().work[0].rows and desktop.features().work[0].place["characters"] is None  # type: ignore[index]
+    keep_up(dream, desktop, [Wait(9.0)])
+    label = find(desktop.widgets, "Notes/status").rect.slices
+    assert (dream.guide[0][label] == shown(desktop).pixels[label]).all() and desktop.features().work[0].place["characters"]  # type: ignore[index]

@@ -101,7 +101,7 @@ class App:
         return None
 
     def in_text(self) -> dict[str, Any] | None:
-        """Of the text that it shows, what `Editor.place` says; None where it shows none."""
+        """Of the text that it shows, what `Editor.place` says, and how many `characters` it tells, None while somebody types; None where it shows none."""
         return None
 
     def show(self, **how: Any) -> None:

@@ -161,7 +161,7 @@ class Course:
         if not written:
             return None
         planes = planes.clone()
-        for spot, shown in [*written, *self.known.tools(self._field.buffer)]:
+        for spot, shown in [*written, *self.known.around_text(self._field.buffer)]:
             planes[:, *spot.slices] = shown
         return Guess(planes, tuple(spot for spot, _ in written), (0, 0), sure=True)
 

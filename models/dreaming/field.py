@@ -238,15 +238,16 @@ class Field:
 
 
 def _followed(editor: Editor, told: str, place: dict[str, Any] | None) -> bool:
-    """Take in that a text says something else than what its events made of it, as when a tool changed it; whether it does. place: see
-    `Field.answer`."""
+    """Take in that a text says something else than what its events made of it, as when a tool changed it, or that its caret is elsewhere; whether
+    it is so. place: see `Field.answer`."""
     text, buffer = editor.buffer.text, editor.buffer
-    if text == told:
+    if text == told and (place is None or (place["anchor"], place["caret"]) == (buffer.anchor, buffer.caret)):
         return False
-    start = _alike(text, told)
-    same = min(_alike(text[::-1], told[::-1]), min(len(text), len(told)) - start)
-    buffer.replace(start, len(text) - same, told[start : len(told) - same])
-    editor.show_caret()
+    if text != told:
+        start = _alike(text, told)
+        same = min(_alike(text[::-1], told[::-1]), min(len(text), len(told)) - start)
+        buffer.replace(start, len(text) - same, told[start : len(told) - same])
+        editor.show_caret()
     if place is not None:
         buffer.select(place["anchor"], place["caret"])
         editor.view.top, editor.view.follow = place["top"], place["follow"]

@@ -252,14 +252,15 @@ def told_parts(held: Rect, work: Work, size: int, text: bool = True, tooled: boo
     return [*listed, *asked, *above, *below]
 
 
-def tool_row(held: Rect, work: Work, size: int, buffer: TextBuffer) -> list[Laid]:
-    """The tools above a text in what a window of Notes holds, as they are for what is written; none where there is no room for them."""
-    where = _note_page(held, work, size).tools if work.app == NOTES else None
-    if where is None:
-        return []
-    sheet, outer = Sheet(size), Rect(0, 0, where.w, where.h)
-    _draw_tools(_surface(sheet, outer), outer, work, buffer)
-    return [(where, drawn(sheet.items, where.w, where.h))]
+def around_text(held: Rect, work: Work, size: int, buffer: TextBuffer) -> list[Laid]:
+    """The tools above a text in what a window of Notes holds, as they are for what is written, and the label below it; what there is room for."""
+    page = _note_page(held, work, size)
+    found = [length_label(page.status, size, count(buffer.text), work.place["characters"])] if page.status and work.place else []
+    if page.tools:
+        sheet, outer = Sheet(size), page.tools._replace(x=0, y=0)
+        _draw_tools(_surface(sheet, outer), outer, work, buffer)
+        found.append((page.tools, drawn(sheet.items, outer.w, outer.h)))
+    return found
 
 
 def _draw_tools(canvas: Canvas, where: Rect, work: Work, buffer: TextBuffer) -> None:
@@ -269,9 +270,7 @@ def _draw_tools(canvas: Canvas, where: Rect, work: Work, buffer: TextBuffer) -> 
 
 def said_by(work: Work) -> str | None:
     """The text of its document, if that is one, and told; a note that has no name yet says nothing."""
-    if isinstance(work.content, str):
-        return work.content
-    return "" if work.app == NOTES and not work.name else None
+    return work.content if isinstance(work.content, str) else "" if work.app == NOTES and not work.name else None
 
 
 def text_box(held: Rect, work: Work, size: int) -> Rect:
@@ -295,7 +294,7 @@ def _lay_text(picture: Tensor, work: Work, size: int, focus: bool) -> bool:
         canvas.fill(page.list, Role.FIELD, "field")
         canvas.outline(page.list, Role.BORDER, shape="field")
     if page.status:
-        canvas.text_in(page.status, told(count(text), len(text)), Role.MUTED, align="right")
+        canvas.text_in(page.status, told(count(text), work.place["characters"] if work.place else len(text)), Role.MUTED, align="right")
     found = FindBar.told(cast(System, Clipboard()), editor, work.typed).found() if asks and work.typed else ()
     keyboard = work.focus or (NAME if focus or not asks else "")
     drawing, (shown, _) = drawn(sheet.items, outer.w, outer.h), set_out(editor, page.text, size, focus=keyboard, found=found)

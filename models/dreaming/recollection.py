@@ -17,7 +17,7 @@ from engine.open_work import Work
 from engine.painter import ContextFeatures
 from models.dreaming.book import GROUND, Book
 from models.dreaming.codes import NOWHERE, codes_of
-from models.dreaming.papers import PAINT, Laid, focused, said_by, text_box, tool_row
+from models.dreaming.papers import NOTES, PAINT, Laid, around_text, focused, said_by, text_box
 from models.dreaming.planes import PLANES, joined, moved, movement
 from models.dreaming.popups import Deed, Popups, Screen
 from models.dreaming.windows import Windows
@@ -200,10 +200,10 @@ class Recollection:
         planes[:, *part.slices] = look[:, *part.shift(-rect.x, -rect.y).slices]
         self.show(planes)
 
-    def tools(self, buffer: TextBuffer | None) -> list[Laid]:
-        """The tools above the text of the window in front, as they are for what is written, while nothing is open above them."""
+    def around_text(self, buffer: TextBuffer | None) -> list[Laid]:
+        """What stands around the text of the window in front, as it is for what is written, while nothing is open above it."""
         page = self._windows.page
-        return tool_row(*page, buffer) if page and buffer is not None and not self.popups else []
+        return around_text(*page, buffer) if page and page[1].app == NOTES and buffer is not None and not self.popups else []
 
     def refocused(self, event: Event | None, edited: bool) -> bool:
         """Whether that text has the focus now, and is not shown so: an event gave it that, or wrote in it. A tool that is pressed leaves it where

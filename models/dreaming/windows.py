@@ -29,7 +29,7 @@ from models.dreaming.frames import Form, Frame
 from models.dreaming.letters import letter_of
 from models.dreaming.lights import Lit
 from models.dreaming.panes import Kept, Panes, Told
-from models.dreaming.papers import PAINT, is_whole, lay_out, told_parts, unfocused
+from models.dreaming.papers import PAINT, is_whole, lay_out, lay_rows, told_parts, unfocused
 from models.dreaming.pictures import BELOW, NOTES, RIGHT, stretched
 from models.dreaming.placed import Placed, apps_of, form_of, placed_by, with_work
 from models.dreaming.planes import FILLED, PLANES, SEEN, lay
@@ -251,8 +251,9 @@ class Windows:
         """What is shown, `planes`, with that text as it is told. focus: whether it has that."""
         front = self._shown[0]
         self._take(planes)
-        picture, held = self._panes.of(front), self._form.inside(front.rect)
-        lay_out(picture, self._work[front.app], self._text_size, focus)
+        picture, held, work = self._panes.of(front), self._form.inside(front.rect), self._work[front.app]
+        lay_out(picture, work, self._text_size, focus)
+        lay_rows(picture, work, self._text_size)
         out, part, whole = planes.clone(), held.meet(self.area), self._frame(front, True).bare()
         cut = whole[SEEN, *part.shift(-front.rect.x, -front.rect.y).slices] > 0  # the window's own corners
         new = picture[:, *part.shift(-held.x, -held.y).slices]

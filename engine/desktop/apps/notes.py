@@ -85,7 +85,7 @@ class Notes(App):
         return self.list.first if self.list.shown else 0
 
     def in_text(self) -> dict[str, Any]:
-        return self.editor.place()
+        return {**self.editor.place(), "characters": self._characters}
 
     def show(self, document: str = "", **how: Any) -> None:
         """Show a document, if there is one of that name."""
