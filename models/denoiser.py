@@ -224,7 +224,7 @@ class Denoiser(UNet, Configured):
 
     def _paint(
         self, fine: Tensor, previous: Tensor | None, guide: Tensor, maps: Tensor, memory: Tensor | None, palette: Tensor,
-        corners: Rounded | None, raised: tuple[Tensor, Tensor] | None, told: Seen, materials: Materials, static: bool,
+        corners: Rounded | None, raised: tuple[Tensor, Tensor] | None, seen: Seen, materials: Materials, static: bool,
     ) -> Prediction:  # fmt: skip
         b, _, h, w = fine.shape
         black, white = (palette.new_full((b, 1, 3), level) for level in (-1.0, 1.0))
@@ -248,7 +248,7 @@ class Denoiser(UNet, Configured):
         painted, kept, residual = (torch.cat(parts, -2) if len(strips) > 1 else parts[0] for parts in (paintings, keeps, residuals))
         pixels, under, grain = by_cell(painted), by_cell(ground.transpose(1, 2)), by_cell(texture.transpose(1, 2))
         if raised is not None:
-            pixels = self.relief.over(pixels, fine, told, raised, paints, palette[:, Role.ACCENT], under, grain, static)
+            pixels = self.relief.over(pixels, fine, seen, raised, paints, palette[:, Role.ACCENT], under, grain, static)
         if corners is not None:
             pixels = corners.over(pixels)
         clean = pixels.permute(0, 4, 3, 1, 2).reshape(b, CHANNELS, h, w) + residual

@@ -25,8 +25,8 @@ RAISED = (Role.TITLE, Role.TITLE_IDLE, Role.BORDER, Role.BUTTON, Role.ACCENT, Ro
 GROUNDS = (*RAISED, Role.WALLPAPER, Role.SURFACE, Role.FIELD)  # what makes an edge where it ends: letters and marks do not
 SIDES = 2 ** (4 * REACH)  # on which sides an edge is near, and how near: a bit each
 KINDS = 5  # of what was filled: not known, flat, lit, shaded, both
-OWN = 4  # numbers a pixel, of `Seen.light`
-TOLD = (1 + OWN) * PIXELS  # channels, see `told_maps`
+LIGHTS = 4  # numbers a pixel, of `Seen.light`
+TOLD = (1 + LIGHTS) * PIXELS  # channels, see `told_maps`
 NONE = len(NEUTRAL)  # a pixel that shows no role's colour
 _STEP, _NEAR = 2, 4  # grey levels that are looked up as one, as bits; how far off a role's colour they may be
 _LIT_BIT = LIT.bit_length() - 1
@@ -54,7 +54,7 @@ class Relief(nn.Module):
             self.from_kind = nn.Embedding(2 * KINDS if shadowed else KINDS, hidden)
             nn.init.zeros_(self.from_kind.weight)  # what is begun from weights that were not told paints as before
         if lit:
-            self.from_light = nn.Linear(OWN, hidden, bias=False)
+            self.from_light = nn.Linear(LIGHTS, hidden, bias=False)
             nn.init.zeros_(self.from_light.weight)
         self.told, self.shadowed, self.all_raised, self.lit = told, shadowed, all_raised, lit
         self.middle = nn.Linear(hidden, hidden)
@@ -129,8 +129,8 @@ class Relief(nn.Module):
         if kinds is not None:
             known = known + _looked_up(self.from_kind.weight, _by_cell(kinds))
         if light is not None:
-            own = _packed(light.permute(0, 3, 1, 2)).unflatten(1, (OWN, PIXELS)).permute(0, 3, 4, 2, 1)
-            known = known + self.from_light(own.to(known.dtype) / SHINES)
+            lights = _packed(light.permute(0, 3, 1, 2)).unflatten(1, (LIGHTS, PIXELS)).permute(0, 3, 4, 2, 1)
+            known = known + self.from_light(lights.to(known.dtype) / SHINES)
         scale, shift = (part.view(len(part), 1, 1, 1, -1) for part in context)
         crop = torch.arange(len(role), device=role.device).view(-1, 1, 1, 1)
         paint = _looked_up(paints.flatten(0, 1), crop * paints.shape[1] + role)
@@ -182,7 +182,7 @@ class Seen(NamedTuple):
 
     roles: see `roles_of`. forms: uint8 (B, H, W, 4), as `Guide` has them, None where they are not known. light: what they tell beside corners: how
     far down what shines the pixel is, whether something is drawn there on what was filled last, and how near what throws a shadow and what throws
-    a glow is, squared, each of SHINES: uint8 (B, H, W, OWN).
+    a glow is, squared, each of SHINES: uint8 (B, H, W, LIGHTS).
     """
 
     roles: Tensor

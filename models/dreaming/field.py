@@ -120,7 +120,7 @@ class Field:
             return []
         if follows:
             now.told = now.begins = now.ends = True
-        label = _counted(now, before, rests=event is None)
+        label = _counted(now, before, rests=event is None) if place is None else []  # else it is told, as what stands around the text is
         now.resting = 0 if buffer.text != before else now.resting + 1
         if not now.begins:
             _filled(now.editor)
