@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, permutations
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +168,15 @@ def test_a_window_that_needs_more_than_its_tile_gets_it_from_the_others() -> Non
     places = [rect(user, name) for name in ("Calculator", "Notes", "Settings")]
     assert not any(one.meet(other) for one, other in combinations(places, 2)) and sum(r.area for r in places) == user.desktop.work_area.area
     assert places[0].h == places[1].h > places[2].h
+
+
+@pytest.mark.parametrize("names", list(permutations(("calculator", "notes", "settings"))))
+def test_windows_are_tiled_in_columns_where_rows_have_no_room_for_all(names: tuple[str, ...]) -> None:
+    user = somebody(*names, size=(512, 384))
+    user.does(Ask, "tile the windows")
+    places = {name: rect(user, name.title()) for name in names}
+    assert not any(one.meet(other) for one, other in combinations(places.values(), 2)) and sum(r.area for r in places.values()) == user.desktop.work_area.area
+    assert places["calculator"].h == user.desktop.work_area.h > places["notes"].h
 
 
 def test_tiled_windows_keep_their_order_and_minimised_ones_stay_so() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, product
 from math import ceil, sqrt
 from typing import Any
 
@@ -26,16 +26,29 @@ def half(area: Rect, side: str) -> Rect:
 
 
 def tiles(area: Rect, least: Sequence[tuple[int, int]]) -> list[Rect]:
-    """An area cut into rects in rows, left to right; the last row may hold fewer, and wider ones. least: width and height that each needs, which it
-    gets where all of them fit."""
-    columns = max(ceil(sqrt(len(least))), 1)
-    rows = [least[first : first + columns] for first in range(0, len(least), columns)]
-    ends = _cut(area.h, [max(h for _, h in row) for row in rows])
-    return [
-        Rect(area.x + x, area.y + y, right - x, bottom - y)
-        for row, (y, bottom) in zip(rows, pairwise(ends), strict=True)
-        for x, right in pairwise(_cut(area.w, [w for w, _ in row]))
-    ]
+    """An area cut into rects in rows, left to right; the last row may hold fewer, and wider ones. least: width and height that each needs. Where
+    not all of them get it so, they do in columns, with fewer in the first, or with the highest first, if they do at all."""
+    many = max(ceil(sqrt(len(least))), 1)
+    found: list[list[Rect]] = []
+    for order in (range(len(least)), sorted(range(len(least)), key=lambda i: -least[i][1])):
+        for first, turned in product((many, len(least) % many or many), (False, True)):
+            rows = [order[:first], *(order[at : at + many] for at in range(first, len(least), many))]
+            found.append(_in_rows(area, least, rows, turned))
+            if all(rect.w >= w and rect.h >= h for rect, (w, h) in zip(found[-1], least, strict=True)):
+                return found[-1]
+    return found[0]
+
+
+def _in_rows(area: Rect, least: Sequence[tuple[int, int]], rows: Sequence[Sequence[int]], turned: bool) -> list[Rect]:
+    """The area cut into rows of what is given by number; turned: into columns."""
+    across = 1 if turned else 0
+    places: dict[int, Rect] = {}
+    along = _cut((area.h, area.w)[across], [max((least[i][1 - across] for i in row), default=0) for row in rows])
+    for row, (begin, end) in zip(rows, pairwise(along), strict=True):
+        for i, (low, high) in zip(row, pairwise(_cut((area.w, area.h)[across], [least[i][across] for i in row])), strict=True):
+            place = Rect(low, begin, high - low, end - begin)
+            places[i] = (Rect(place.y, place.x, place.h, place.w) if turned else place).shift(area.x, area.y)
+    return [places[i] for i in range(len(least))]
 
 
 def _cut(room: int, least: Sequence[int]) -> list[int]:
