@@ -28,11 +28,12 @@ class Guide(Drawing):
     """pixels: uint8 (H, W, 3); ink, verbatim: uint8 (H, W). `size` is (width, height).
 
     forms: uint8 (H, W, 4). Where a shape's corner may be cut off: 1 + x + SIDE * y of the pixel, counted from that corner; the role that
-    lies beneath, from PICTURED on the colour of a picture, and above its bits which of SHAPES it is; the role of the shape's edge, and above its bits the corner's side
-    in pixels if it is under CAPPED, for it can be no rounder. Elsewhere zeros, but for the second of what may shine: how far down it the
-    pixel is, from 1 to SHINES; and the third where a shadow or glow may fall, see below: how far off what throws it is, see `engine.forms.nearness`. And of every pixel, what was filled last: 1 and its role, with LIT and SHADED where a style may light or shade it as the
-    edge of what is raised; 0 for a picture; and CAST where the shadow or glow of a window or menu above may fall, on a picture too. A shape that is cut off
-    has no edge there, and what throws a shadow looks like what does not: the pixels alone do not say it.
+    lies beneath, from PICTURED on the colour of a picture, and above its bits which of SHAPES it is; the role of the shape's edge, and above its
+    bits the corner's side in pixels if it is under CAPPED, for it can be no rounder, or LOWER. Elsewhere zeros, but for the second of what may
+    shine: how far down it the pixel is, from 1 to SHINES; and the third where a shadow or glow may fall, see below: where beside what throws it
+    that is, see `engine.forms.nearness`. And of every pixel, what was filled last: 1 and its role, with LIT and SHADED where a style may light or
+    shade it as the edge of what is raised; 0 for a picture; and CAST where the shadow or glow of a window or menu above may fall, on a picture
+    too. A shape that is cut off has no edge there, and what throws a shadow looks like what does not: the pixels alone do not say it.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.drawing import Fill, Glyphs, Group, Item, Mark, Outline, mark
-from engine.forms import OWN, ROLE, bevels, corners, pictured, shine, touches_corner
+from engine.forms import FLOATING, OWN, ROLE, bevels, corners, drawn_on, pictured, shine, touches_corner
 from engine.geometry import Rect, edges
 from engine.theme import BEVELLED, GLOSSED, NEUTRAL, ROUNDNESS, Role
 from engine.typeface import MARGIN, line
@@ -132,6 +132,8 @@ class Drawing:
             return None
         at = at + (whole.y * self.frame.w + whole.x)
         beneath = self._words[at] >> _LAST & ROLE
+        if item.shape in FLOATING:  # others hardly ever lie on what is drawn
+            beneath = drawn_on(beneath, self.pixels.reshape(-1, 3)[at])
         shown = (beneath == 0) & (self.verbatim.reshape(-1)[at] > 0)
         if isinstance(item, Fill) and shown.any():  # what only goes round a picture leaves it whole
             beneath[shown] = 1 + pictured(self.pixels.reshape(-1, 3)[at[shown]])

@@ -26,6 +26,7 @@ BORDERS = 3  # pixels: the widest border of a window
 PALETTE_SIZE = PAINTS  # the last colour is the wallpaper's second
 _STRENGTHS = ("shadow", "gloss", "glow", "glass", *TEXTURES)  # what may be leaner than asked for
 VECTOR_SIZE = PALETTE_SIZE * 3 + 3 + len(KINDS) + 1 + len(TEXTURES) + 3 + 3
+ROUND_AT, SHADOW_AT, GLOW_AT = PALETTE_SIZE * 3, PALETTE_SIZE * 3 + 1, -5  # where a vector, and a context's slow features, tell of these
 
 
 @dataclass(frozen=True, slots=True)

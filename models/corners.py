@@ -41,10 +41,11 @@ class Corner(nn.Module):
     Only the few pixels that are of corners are computed; all of them where it is to be static, for how many there are is known
     to the host only after it has waited for the device. told: it is given how deep within the corner as this look rounds it each
     pixel lies, and what is left to learn is how wide the edge is and what shows beside it; else it is given how easily a pixel is cut
-    off, and whether it is in this look, the context says. lit: whether what lies beneath may lie in a shadow or glow at all.
+    off, and whether it is in this look, the context says. lit: 1 where what lies beneath may lie in a shadow or glow, 2 where it is given how
+    dark and how bright they are there, and nothing of them is left to learn.
     """
 
-    def __init__(self, width: int, context: int, hidden: int = 32, told: bool = True, lit: bool = True) -> None:
+    def __init__(self, width: int, context: int, hidden: int = 32, told: bool = True, lit: int = 2) -> None:
         super().__init__()
         self.from_fine = nn.Linear(width, hidden)
         self.told = told
@@ -56,7 +57,7 @@ class Corner(nn.Module):
         self.middle = nn.Linear(hidden, hidden)
         self.out = nn.Linear(hidden, 2)
         nn.init.constant_(self.out.bias, -3.0)
-        if lit:
+        if lit == 1:
             self.out_light = nn.Linear(hidden, LIGHTS)
             nn.init.zeros_(self.out_light.weight)
             nn.init.constant_(self.out_light.bias, -6.0)  # what is begun from weights without it paints nearly as before
@@ -76,13 +77,11 @@ class Corner(nn.Module):
         places = (rows[..., :PIXELS] > 0).nonzero(as_tuple=True)
         b, y, x, pixel = places
         cell = rows[b, y, x]
-        colours = cell[:, PIXELS:].unflatten(1, (2, 3, PIXELS))
-        at = pixel.view(-1, 1, 1, 1).expand(-1, 2, 3, 1)
-        own = cell[:, :PIXELS].gather(1, pixel[:, None])
+        own = cell.unflatten(1, (-1, PIXELS)).gather(2, pixel[:, None, None].expand(-1, cell.shape[1] // PIXELS, 1)).squeeze(2)
         scaled = torch.cat([cell[:, :PIXELS], self._own(own[:, 0])], 1)
         hidden = self.from_fine(fine.permute(0, 2, 3, 1)[b, y, x]) + self._from_cut(scaled) + context[b]
-        shown = colours.gather(3, at).squeeze(3)
-        return RoundedCorners(places, self._shares(hidden), shown if lights is None else torch.cat([shown, lights[b]], 1))
+        shown, share = own[:, 1:-LIGHTS].unflatten(1, (2, 3)), self._shares(hidden, own[:, -LIGHTS:])
+        return RoundedCorners(places, share, shown if lights is None else torch.cat([shown, lights[b]], 1))
 
     def _everywhere(self, fine: Tensor, rows: Tensor, context: Tensor, lights: Tensor | None) -> Rounded:
         """The same numbers for every pixel, a corner's or not. fine, rows: (B, h, w, C)."""
@@ -90,8 +89,9 @@ class Corner(nn.Module):
         around, own = self._from_cut.weight[:, :PIXELS], self._from_cut.weight[:, PIXELS:]
         cells = self.from_fine(fine) + F.linear(cut, around, self._from_cut.bias) + context[:, None, None]
         hidden = cells.unsqueeze(3) + F.linear(self._own(cut), own)  # (B, h, w, 16, hidden)
-        colours = rows[..., PIXELS:].unflatten(-1, (2, 3, PIXELS)).movedim(-1, 3)
-        return EveryPixel(cut > 0, self._shares(hidden), colours, lights)
+        planes = rows.unflatten(-1, (-1, PIXELS)).transpose(-1, -2)  # (B, h, w, 16, planes)
+        colours = planes[..., 1:-LIGHTS].unflatten(-1, (2, 3))
+        return EveryPixel(cut > 0, self._shares(hidden, planes[..., -LIGHTS:]), colours, lights)
 
     @property
     def _from_cut(self) -> nn.Linear:
@@ -101,12 +101,21 @@ class Corner(nn.Module):
         """What cuts a pixel, (...), as it enters of that pixel itself: (..., n)."""
         return SHARP * (_ramps(cut) if self.told else cut.unsqueeze(-1))
 
-    def _shares(self, hidden: Tensor) -> Tensor:
-        """(..., hidden) to (..., 3 (+ LIGHTS)): of what was painted, what lies beneath, the edge, shadow, glow."""
+    def _shares(self, hidden: Tensor, lights: Tensor) -> Tensor:
+        """(..., hidden), and how dark the shadow and how bright the glow is, (..., LIGHTS), to (..., 3 (+ LIGHTS)): of what was painted, what lies beneath, the edge,
+        shadow, glow."""
         decided = F.silu(self.middle(F.silu(hidden)))
         choice = self.out(decided)
         choices = [torch.zeros_like(choice[..., :1]), choice]
-        return torch.softmax(torch.cat([*choices, self.out_light(decided)] if self.lit else choices, -1), -1)
+        if self.lit == 1:
+            choices.append(self.out_light(decided))
+        share = torch.softmax(torch.cat(choices, -1), -1)
+        if self.lit < 2:
+            return share
+        own, beneath, edge = share.split(1, -1)
+        dark, bright = lights.split(1, -1)
+        out_of_it = beneath * (1 - dark)  # a shadow falls on the wallpaper with its glow
+        return torch.cat([own, out_of_it * (1 - bright), edge, beneath * dark, out_of_it * bright], -1)
 
 
 @dataclass

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from engine.painter import TORCH_COMPILE
 from models.compiling import Backend
-from models.denoiser import PATCH, Denoiser, Materials, pack
+from models.denoiser import PATCH, Denoiser, pack
 from models.inputs import corner_maps, event_maps, to_bytes
 from models.layers import Steering
+from models.materials import Materials
 from models.sampling import sample
 from models.stopwatch import Stopwatch
 
@@ -43,18 +44,18 @@ class CropPainting:
 
     def __call__(
         self, previous: Tensor | None, guide: Tensor | None, verbatim: Tensor | None, forms: Tensor | None, pointer: Tensor | None,
-        buttons: Tensor | None, memory: Tensor | None, tokens: Tensor, palette: Tensor, radii: Tensor, clear: Tensor, depth: Tensor,
+        buttons: Tensor | None, memory: Tensor | None, tokens: Tensor, palette: Tensor, build: Tensor, clear: Tensor, depth: Tensor,
         ground: Tensor, texture: Tensor, place: Tensor, noise: Tensor,
     ) -> Tensor:  # fmt: skip
         """New pixels, uint8 (B, h, w, 3).
 
         previous: uint8 (B, 3, h, w), None where there is a guide, which says all; guide: uint8 (B, h, w, 3), verbatim:
         uint8 (B, h, w) and forms: uint8 (B, h, w, 4), as the guide has them, None without one; pointer: (B, h / 4, w / 4) and buttons: (B, 3)
-        where events are answered; tokens, palette, (1, P, 3) in [-1, 1], radii: (1, S), see `radii_of`, clear and depth: of all B; place: (B, PLACE, h / 4, w / 4); the
+        where events are answered; tokens, palette, (1, P, 3) in [-1, 1], build: (1, S), see `build_of`, clear and depth: of all B; place: (B, PLACE, h / 4, w / 4); the
         rest as of Denoiser.forward.
         """
         given = (
-            previous, guide, verbatim, forms, pointer, buttons, memory, tokens, palette, radii, clear, depth, ground, texture, place, noise,
+            previous, guide, verbatim, forms, pointer, buttons, memory, tokens, palette, build, clear, depth, ground, texture, place, noise,
         )  # fmt: skip
         if self._compiled is not None and place.shape[-2:] in self._compiles:
             self._watch.stage("denoise")
@@ -65,7 +66,7 @@ class CropPainting:
     def _painted(
         self, stage: Callable[[str], None], between: Callable[[int], None] | None, previous: Tensor | None, guide: Tensor | None,
         verbatim: Tensor | None, forms: Tensor | None, pointer: Tensor | None, buttons: Tensor | None, memory: Tensor | None,
-        tokens: Tensor, palette: Tensor, radii: Tensor, clear: Tensor, depth: Tensor, ground: Tensor, texture: Tensor, place: Tensor,
+        tokens: Tensor, palette: Tensor, build: Tensor, clear: Tensor, depth: Tensor, ground: Tensor, texture: Tensor, place: Tensor,
         noise: Tensor,
     ) -> Tensor:  # fmt: skip
         stage("encode")
@@ -82,12 +83,11 @@ class CropPainting:
         maps = torch.cat([events, place], 1)
         known = self._known(tokens, count)
         if count > 1:
-            tokens, palette, radii, clear, depth = (one.expand(count, *one.shape[1:]) for one in (tokens, palette, radii, clear, depth))
-        materials = Materials(clear, depth, ground, texture)
+            tokens, palette, build, clear, depth = (one.expand(count, *one.shape[1:]) for one in (tokens, palette, build, clear, depth))
+        materials = Materials(clear, depth, ground, texture, build)
         rounded = None
         if self._denoiser.rounds and forms is not None and (self._static or bool(forms[..., 0].any())):
-            told = self._denoiser.corner.told
-            rounded = corner_maps(forms, palette, radii if told else None, materials, self._static)
+            rounded = corner_maps(forms, palette, materials, self._denoiser.corner.told, self._static)
         stage("denoise")
         clean = sample(
             self._denoiser, before, shown, maps, tokens, memory, rounded, materials,

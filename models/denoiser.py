@@ -20,11 +20,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.materials import BASE, SLOPE
 from engine.theme import NEUTRAL, Role
 from models.configured import Configured, kept
-from models.corners import Corner, Rounded
+from models.corners import LIGHTS, Corner, Rounded
 from models.layers import AS_OUTSIDE, PATCH, PIXELS, Rows, Steering, UNet, frequencies
+from models.materials import Materials, moved
 from models.relief import TOLD, Relief, Seen, seen_of, told_maps
 
 CHANNELS = 3 * PIXELS
@@ -33,7 +33,7 @@ STRIP = 2048  # cells: fewer, larger strips wake threads less often
 UNKNOWN = 30.0  # what is not remembered cannot be picked
 NEAR = 1e-3  # squared distance, in a range of 2 a channel, at which a guide pixel begins to leave its role
 MAPS = 1 + PIXELS + 4  # guide's presence, verbatim pixels, pointer, and one map a pressed button
-CORNERS = PIXELS + 2 * CHANNELS  # channels: what cuts a corner's pixel, what lies beneath, the edge
+CORNERS = (1 + LIGHTS) * PIXELS + 2 * CHANNELS  # channels: what cuts a corner's pixel, what lies beneath, the edge, how dark its shadow is, how bright its glow
 MEMORIES = 2  # remembered pictures of a place, see models.memory
 FARTHER: dict[str, Rows] = {"blocks": (1, 2, 3, 2, 2), "inner": AS_OUTSIDE}  # of a denoiser that is to answer events itself: a guide says what is farther away
 REMEMBERED = MEMORIES * (CHANNELS + 1)  # channels: the pictures' latents, then which of them are known
@@ -70,25 +70,6 @@ def _wave(angle: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @dataclass
-class Materials:
-    """What the paints are made of, see `engine.materials.Paints`. clear, depth: (B, P), P the palette's size; ground:
-    (B, 48, h, w), the bare wallpaper as latents; texture: (B, 16, h, w) in [-1, 1], packed."""
-
-    clear: Tensor
-    depth: Tensor
-    ground: Tensor
-    texture: Tensor
-
-    def __getitem__(self, which: Tensor) -> Materials:
-        return Materials(self.clear[which], self.depth[which], self.ground[which], self.texture[which])
-
-    def to(self, device: torch.device, dtype: torch.dtype | None = None) -> Materials:
-        """On another device, or of another type too."""
-        parts = (self.clear, self.depth, self.ground, self.texture)
-        return Materials(*(part.to(device, dtype) for part in parts))
-
-
-@dataclass
 class Prediction:
     """clean: (B, 48, h, w) latents; kept: (B, h, w, 16), per pixel the share that is the previous frame's own; strips: of
     `logits`, one below the other; paints: (B, C, 7), the first C picks: colour, what a texture
@@ -117,8 +98,8 @@ class Denoiser(UNet, Configured):
     memories: remembered pictures it can put back, 0 for a checkpoint that knows of none; given_palette: 1 where the first token begins with the
     palette itself. A palette that is learned on the way wanders off and is mixed back into place, and then no pick stands for the colour it is
     named after. The neutral colours are given with it. corners: 1 where it rounds the corners that the guide draws square, how much it reads from
-    the context; 2 where it is told how deep pixels lie in the rounded ones; 3 where what lies beneath them may lie in a shadow or glow. edges: 1
-    where it paints what stands beside the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised, 3 where shadows'
+    the context; 2 where it is told how deep pixels lie in the rounded ones; 3 where what lies beneath them may lie in a shadow or glow, 4 where
+    it is told in which. edges: 1 where it paints what stands beside the guide's edges pixel by pixel, 2 where it is told which of them are of what is raised, 3 where shadows'
     edges are among them, 4 where all that are told are, 5 where all in shadows and glows is, see `Relief`. shadows: 1 where it is told where
     shadows may fall, 2 where also what shines and what is drawn on, 3 where all that `told_maps` tells.
     """
@@ -136,7 +117,7 @@ class Denoiser(UNet, Configured):
         inner: Rows = (24, 0, 0, 16, 32),
         memories: int = MEMORIES,
         given_palette: int = 1,
-        corners: int = 3,
+        corners: int = 4,
         edges: int = 5,
         shadows: int = 3,
     ) -> None:
@@ -158,7 +139,7 @@ class Denoiser(UNet, Configured):
             self.memory_out = nn.Conv2d(fine, PIXELS * memories, 1)
         self.rounds = corners > 0
         if corners:
-            self.corner = Corner(fine, tokens * token_width, told=corners > 1, lit=corners > 2)
+            self.corner = Corner(fine, tokens * token_width, told=corners > 1, lit=max(corners - 2, 0))
         if edges:
             self.relief = Relief(fine, tokens * token_width, told=edges > 1, shadowed=edges > 2, all_raised=edges > 3, lit=edges > 4)
         self.raises = edges > 0
@@ -199,7 +180,7 @@ class Denoiser(UNet, Configured):
         memory = memory if self.remembers else None
         if memory is not None:
             fine = fine + self.memory_in(memory)
-        seen = seen_of(guide, forms)
+        seen = seen_of(guide, forms, materials.build)
         if self.told_channels and forms is not None:
             fine = fine + self.shadow_in(told_maps(seen)[:, : self.told_channels].to(fine.dtype))
         fine = self._through_body(fine, steering)
@@ -321,11 +302,6 @@ class Denoiser(UNet, Configured):
                 nn.init.constant_(self.memory_out.bias, -5.0)  # type: ignore[arg-type]
             if self.told_channels:
                 nn.init.zeros_(self.shadow_in.weight)  # what is begun from weights that were not told paints as before
-
-
-def moved(colours: Tensor) -> Tensor:
-    """How far a texture of depth 1 moves colours, both in a range of 2: `engine.materials.moved` of other units."""
-    return BASE / 127.5 + SLOPE + SLOPE * colours
 
 
 def pixels_of(latents: Tensor) -> Tensor:

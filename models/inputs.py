@@ -11,14 +11,28 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from engine.forms import BESIDE, COLOURS, ROLE, SIDE, radii_in
+from engine.forms import (
+    BESIDE,
+    CAST,
+    COLOURS,
+    FLOATING,
+    LOWER,
+    PICTURED,
+    ROLE,
+    SHAPES,
+    SIDE,
+    corner_nearness,
+    radii_in,
+)
 from engine.geometry import Rect
+from engine.legibility import GLOW, SHADE
 from engine.materials import LEVEL, STRONG, Paints
-from engine.styles import PALETTE_SIZE
-from engine.theme import ROUNDNESS, ROUNDS
+from engine.styles import GLOW_AT, PALETTE_SIZE, ROUND_AT, SHADOW_AT
+from engine.theme import ROUNDNESS, ROUNDS, Role
 from models.compiling import constant
 from models.corners import shown_depth
-from models.denoiser import CORNERS, PATCH, PIXELS, Materials, moved, pack, unpack
+from models.denoiser import CORNERS, PATCH, PIXELS, pack, unpack
+from models.materials import Materials, moved
 
 
 def to_latents(pixels: np.ndarray) -> Tensor:
@@ -58,44 +72,46 @@ def remembered(pixels: Tensor, known: Tensor) -> Tensor:
     return torch.cat([(latents.unflatten(0, (b, count)) * share.unsqueeze(2)).flatten(1, 2), share], 1)
 
 
-def corner_maps(forms: Tensor, palette: Tensor, radii: Tensor | None, materials: Materials, static: bool = False) -> Tensor:
-    """Corners as the denoiser takes them: (B, CORNERS, h, w), what cuts them, then what lies beneath and their edge, as
-    packed pixels in the style's paints.
+def corner_maps(forms: Tensor, palette: Tensor, materials: Materials, told: bool = True, static: bool = False) -> Tensor:
+    """Corners as the denoiser takes them: (B, CORNERS, h, w), what cuts them, then what lies beneath and their edge, as packed pixels in the
+    style's paints, and how dark a shadow and how bright a glow lies on it.
 
-    forms: uint8 (B, H, W, 4) as `Guide` has them; palette: (B, PALETTE_SIZE, 3) in [-1, 1]; radii: (B, S), see `radii_of`, None where
-    `Corner` is not told how deep pixels lie in this look; static: launch the same whatever the forms are: the same numbers,
-    computed of every pixel.
+    forms: uint8 (B, H, W, 4) as `Guide` has them; palette: (B, PALETTE_SIZE, 3) in [-1, 1]; told: whether `Corner` is told how deep pixels lie in
+    this look; static: launch the same whatever the forms are: the same numbers, computed of every pixel.
     """
     if static:
-        return _corner_maps_everywhere(forms, palette, radii, materials)
+        return _corner_maps_everywhere(forms, palette, materials, told)
     b, height, width, _ = forms.shape
     maps = palette.new_zeros(b, height // PATCH, width // PATCH, CORNERS)  # channels last
     batch, y, x = forms[..., 0].nonzero(as_tuple=True)
     marks = forms[batch, y, x].long()
     row, column, pixel = y // PATCH, x // PATCH, y % PATCH * PATCH + x % PATCH
-    maps[batch, row, column, pixel] = _cut(marks, radii, batch).to(maps.dtype)
+    build = materials.build if told else None
+    planes = [_cut(marks, build, batch).to(maps.dtype)]
     ground = materials.ground.unflatten(1, (3, PIXELS))[batch, :, pixel, row, column]
     texture = materials.texture[batch, pixel, row, column, None]
-    colours, (known, all_clear, all_depth) = [], _with_pictured(palette, materials)
+    known, all_clear, all_depth = _with_pictured(palette, materials)
     for role in (marks[:, 1] & ROLE, marks[:, 2] & ROLE):
         colour, clear, depth = known[batch, role], all_clear[batch, role, None], all_depth[batch, role, None]
-        colours.append(colour + clear * (ground - colour) + texture * depth * moved(colour))
-    for i, channel in enumerate(torch.cat(colours, 1).unbind(1), 1):
-        maps[batch, row, column, i * PIXELS + pixel] = channel
+        planes += (colour + clear * (ground - colour) + texture * depth * moved(colour)).unbind(1)
+    planes += _lights(marks, materials.build, batch).to(maps.dtype).unbind(1)
+    for i, plane in enumerate(planes):
+        maps[batch, row, column, i * PIXELS + pixel] = plane
     return maps.permute(0, 3, 1, 2)
 
 
-def _corner_maps_everywhere(forms: Tensor, palette: Tensor, radii: Tensor | None, materials: Materials) -> Tensor:
+def _corner_maps_everywhere(forms: Tensor, palette: Tensor, materials: Materials, told: bool) -> Tensor:
     ground, texture = unpack(materials.ground).permute(0, 2, 3, 1), unpack(materials.texture).permute(0, 2, 3, 1)
     batch = torch.arange(len(forms), device=forms.device).view(-1, 1, 1)
-    marks = forms.long() * (forms[..., :1] > 0)
-    cut = (_cut(marks, radii, batch).to(palette.dtype) * (marks[..., 0] > 0)).unsqueeze(1)
-    maps, (known, all_clear, all_depth) = [pack(cut)], _with_pictured(palette, materials)
+    here = forms[..., :1] > 0
+    marks = forms.long() * here
+    cut = _cut(marks, materials.build if told else None, batch).to(palette.dtype).unsqueeze(-1)
+    planes, (known, all_clear, all_depth) = [cut], _with_pictured(palette, materials)
     for role in (marks[..., 1] & ROLE, marks[..., 2] & ROLE):
         colour, clear, depth = known[batch, role], all_clear[batch, role].unsqueeze(-1), all_depth[batch, role].unsqueeze(-1)
-        mixed = colour + clear * (ground - colour) + texture * depth * moved(colour)
-        maps.append(pack(mixed.permute(0, 3, 1, 2) * (cut > 0)))
-    return torch.cat(maps, 1)
+        planes.append(colour + clear * (ground - colour) + texture * depth * moved(colour))
+    planes.append(_lights(marks, materials.build, batch).to(palette.dtype))
+    return torch.cat([pack((plane * here).permute(0, 3, 1, 2)) for plane in planes], 1)
 
 
 def _with_pictured(palette: Tensor, materials: Materials) -> tuple[Tensor, Tensor, Tensor]:
@@ -116,17 +132,43 @@ def _made_pictured(device: torch.device) -> Tensor:
     return (torch.from_numpy(COLOURS.astype(np.float32)) / 127.5 - 1).to(device)
 
 
-def _cut(marks: Tensor, radii: Tensor | None, batch: Tensor) -> Tensor:
+def _cut(marks: Tensor, build: Tensor | None, batch: Tensor) -> Tensor:
     """What cuts the pixels of corners, in (0, 1]: float32 (...). marks: int64 (..., 4), their forms; batch: (...), of which crop."""
     shape, place = marks[..., 1] >> BESIDE, (marks[..., 0] - 1).clamp_min(0)
-    if radii is None:
+    if build is None:
         return _easily(marks.device)[shape, place]
-    most = marks[..., 2] >> BESIDE
-    radius = radii[batch, shape].float()
+    most = (marks[..., 2] >> BESIDE) * ~_floats(shape)
+    radius = build[batch, shape].float()
     radius = torch.where((most > 0) & (most < radius), most, radius)
     x, y = place % SIDE + 0.5, place // SIDE + 0.5
     away = torch.hypot((radius - x).clamp_min(0), (radius - y).clamp_min(0))
     return shown_depth(torch.where(radius > 0, radius + 0.5 - away, torch.minimum(x, y) + 0.5))
+
+
+def _lights(marks: Tensor, build: Tensor, batch: Tensor) -> Tensor:
+    """How dark the shadow and how bright the glow of what is cut off is on what lies beneath the pixels of corners: float32 (..., 2) in [0, 1].
+    What is cut off and floats not itself may lie in those of what floats above: how near that is is not known, but seldom nearest."""
+    shape, beneath, lower = marks[..., 1] >> BESIDE, marks[..., 1] & ROLE, ((marks[..., 2] & LOWER) > 0).long()
+    near = _corner_nearness(marks.device)[build[batch, shape].long(), lower, marks[..., 0]] / 255
+    near = torch.where(_floats(shape).unsqueeze(-1), near, (marks[..., 3:] >= CAST) / 3)
+    falls = torch.stack([beneath < PICTURED, beneath == Role.WALLPAPER], -1)  # on no picture, and a glow on the wallpaper alone
+    return near * falls * build[batch, -2:].float()
+
+
+def _floats(shape: Tensor) -> Tensor:
+    """Whether each of SHAPES throws a shadow: bool."""
+    return torch.bitwise_right_shift(sum(1 << SHAPES.index(name) for name in FLOATING), shape).bitwise_and_(1) > 0
+
+
+@constant
+def _corner_nearness(device: torch.device) -> Tensor:
+    """As `engine.forms.corner_nearness`, on a device."""
+    return _made_corner_nearness(device)
+
+
+@lru_cache(maxsize=2)
+def _made_corner_nearness(device: torch.device) -> Tensor:
+    return torch.from_numpy(corner_nearness().copy()).to(device)
 
 
 @constant
@@ -146,22 +188,24 @@ def _made_easily(device: torch.device) -> Tensor:
     return torch.from_numpy((steps / 255).astype(np.float32)).to(device)
 
 
-def radii_of(slow: np.ndarray) -> Tensor:
-    """How round corners are in the look of a context's slow features (B, S), by shape: float32 (B, len(SHAPES)), pixels."""
-    windows = np.round(slow[:, PALETTE_SIZE * 3].astype(float) * ROUNDS, 4)  # as it was before it became a feature
-    return torch.from_numpy(np.stack([radii_in(one) for one in windows]))
+def build_of(slow: np.ndarray) -> Tensor:
+    """How shapes are built in the look of a context's slow features, or of a style's vector, (B, S): float32 (B, len(SHAPES) + 2), how round
+    corners are, by shape, in pixels; then how dark a shadow and how bright a glow is where it is nearest, in [0, 1]."""
+    windows = np.round(slow[:, ROUND_AT].astype(float) * ROUNDS, 4)  # as it was before it became a feature
+    lights = slow[:, [SHADOW_AT, GLOW_AT]] * np.array([SHADE, GLOW], np.float32)
+    return torch.from_numpy(np.concatenate([np.stack([radii_in(one) for one in windows]), lights], 1))
 
 
-def materials_of(paints: Sequence[Paints | None], planes: Tensor) -> Materials:
-    """The paints of B looks as the denoiser takes them. planes: uint8 (B, H, W, 4), those of the paints or a part; where
-    there are no paints, every paint is a flat colour."""
+def materials_of(paints: Sequence[Paints | None], planes: Tensor, slow: np.ndarray) -> Materials:
+    """What B looks are made of, as the denoiser takes it. planes: uint8 (B, H, W, 4), those of the paints or a part; where
+    there are no paints, every paint is a flat colour; slow: (B, S), the contexts' features, or as many of them as a look has."""
     none = np.zeros(PALETTE_SIZE, np.float32)
     clear = np.stack([none if p is None else p.clear for p in paints])
     depth = np.stack([none if p is None else p.depth for p in paints])
     shown = planes.permute(0, 3, 1, 2).float()
     return Materials(
         torch.from_numpy(clear).to(planes.device), torch.from_numpy(depth).to(planes.device), pack(shown[:, :3] / 127.5 - 1),
-        pack((shown[:, 3:] - LEVEL) / STRONG),
+        pack((shown[:, 3:] - LEVEL) / STRONG), build_of(slow).to(planes.device),
     )  # fmt: skip
 
 

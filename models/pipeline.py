@@ -26,7 +26,6 @@ from models.inputs import (
     materials_of,
     palette_of,
     planes_of,
-    radii_of,
     to_latents,
     to_pixels,
 )
@@ -99,11 +98,10 @@ class PixelOSPipeline(DiffusionPipeline):  # type: ignore[misc]
         noise = noise_field(seed, (width, height)).to(device, dtype)
         paints = paints_of(look_of(context.slow), (width, height))
         planes = torch.from_numpy(np.array(planes_of(paints, (width, height))))[None].to(device)
-        materials = materials_of([paints], planes).to(device, dtype)
+        materials = materials_of([paints], planes, context.slow[None]).to(device, dtype)
         shapes = torch.from_numpy(np.zeros((height, width, 4), np.uint8) if forms is None else forms)[None].to(device)
         palette = palette_of(torch.from_numpy(context.slow)[None]).to(device, dtype)
-        radii = radii_of(context.slow[None]).to(device) if network.rounds and network.corner.told else None
-        rounded = corner_maps(shapes, palette, radii, materials)
+        rounded = corner_maps(shapes, palette, materials, network.rounds and network.corner.told)
         clean = sample(
             network, before, shown_latents, placed, tokens.to(dtype), None, rounded, materials, noise,
             num_inference_steps, strength, forms=shapes,

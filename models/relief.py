@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.forms import CAST, LIT, ROLE, SHINES, nearness
+from engine.forms import CAST, LIT, ROLE, SHAPES, SHINES, nearness
 from engine.theme import NEUTRAL, Role
 from models.compiling import constant
 from models.layers import PATCH, PIXELS, Steering
@@ -190,17 +190,19 @@ class Seen(NamedTuple):
     light: Tensor | None
 
 
-def seen_of(guide: Tensor, forms: Tensor | None) -> Seen:
-    """Of packed pixels (B, 48, h, w) in [-1, 1] and their forms."""
+def seen_of(guide: Tensor, forms: Tensor | None, build: Tensor) -> Seen:
+    """Of packed pixels (B, 48, h, w) in [-1, 1], their forms, and how round their looks' corners are, (B, S)."""
     roles = roles_of(guide)
-    return Seen(roles, forms, None if forms is None else _light_of(forms, roles))
+    return Seen(roles, forms, None if forms is None else _light_of(forms, roles, build))
 
 
-def _light_of(forms: Tensor, roles: Tensor) -> Tensor:
+def _light_of(forms: Tensor, roles: Tensor, build: Tensor) -> Tensor:
     first, second, third, filled = forms.unbind(-1)
     own, flat = filled & ROLE, first == 0
     drawn = ((own > 0) & (roles != own - 1)).view(torch.uint8) * SHINES
-    near = _nearness(forms.device).index_select(0, (third * (flat & (filled >= CAST))).flatten().int()).view(*third.shape, 2)
+    window = build[:, SHAPES.index("window")].int().view(-1, 1, 1) << 8
+    near = _nearness(forms.device).index_select(0, (window + third * (flat & (filled >= CAST))).flatten()).view(*third.shape, 2)
+    near[..., 1] *= own == 1 + Role.WALLPAPER
     return torch.cat([torch.stack([second * flat, drawn], -1), near], -1)
 
 
@@ -263,13 +265,13 @@ def _one_of(roles: Tensor, some: tuple[Role, ...]) -> Tensor:
 
 @constant
 def _nearness(device: torch.device) -> Tensor:
-    """As `engine.forms.nearness`, on a device."""
+    """As `engine.forms.nearness`, on a device, one look below the other: uint8 (N, 2)."""
     return _made_nearness(device)
 
 
 @lru_cache(maxsize=2)
 def _made_nearness(device: torch.device) -> Tensor:
-    return torch.from_numpy(nearness()).to(device)
+    return torch.from_numpy(nearness().reshape(-1, 2).copy()).to(device)
 
 
 @constant

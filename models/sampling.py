@@ -7,8 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from models.denoiser import CHANNELS, PATCH, Denoiser, Materials
+from models.denoiser import CHANNELS, PATCH, Denoiser
 from models.layers import Steering
+from models.materials import Materials
 
 STRENGTH = 0.9  # noise level painting starts from; below 1 the previous frame shows through (image to image)
 

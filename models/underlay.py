@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.geometry import Rect
 from engine.styles import paints_of
 from models.denoiser import PATCH, pack, place, unpack
-from models.inputs import materials_of, palette_of, planes_of, radii_of
+from models.inputs import materials_of, palette_of, planes_of
 from models.sampling import noise_field
 
 
@@ -33,15 +33,14 @@ class Underlay:
         self.look = look
         paints = paints_of(vector, self._size)
         planes = torch.from_numpy(np.array(planes_of(paints, self._size)))[None].to(self._device)
-        self._materials = materials_of([paints], planes).to(self._device, self._dtype)
+        self._materials = materials_of([paints], planes, vector[None]).to(self._device, self._dtype)
         self._palette = palette_of(torch.from_numpy(vector)[None]).to(self._device, self._dtype)
-        self._radii = radii_of(vector[None]).to(self._device, self._dtype)
         return True
 
     @property
     def looks(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The palette, how round corners are, how clear the palette's colours are, how deep their texture: of every crop."""
-        return self._palette, self._radii, self._materials.clear, self._materials.depth
+        return self._palette, self._materials.build, self._materials.clear, self._materials.depth
 
     def of(self, area: Rect, scale: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """An area's ground and texture, its place, its noise. scale: how many pixels one is painted for, along each side."""

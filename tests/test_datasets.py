@@ -245,7 +245,7 @@ def test_a_broken_dataset_is_refused_and_the_place_named(dataset: Path, tmp_path
         with pytest.raises(InputError, match=match):
             DatasetSource(folder)(rng())
 
-    refused("version 8", pixelos_dataset=8)
+    refused("version 9", pixelos_dataset=9)
     refused("size", size="320x256")
     refused("episodes", episodes=0)
     refused("000002.*missing", episodes=3)

@@ -27,13 +27,15 @@ from engine.painter import (
 from engine.theme import Role
 from models.catalog import open_carefully, open_painter
 from models.crops import BUNDLED_CELLS, plan
-from models.denoiser import Materials, pack
+from models.denoiser import pack
 from models.graphs import Graphs
-from models.inputs import corner_maps, palette_of, radii_of, to_latents
+from models.inputs import build_of, corner_maps, palette_of, to_latents
+from models.materials import Materials
 from models.reference.painter import ReferencePainter
 from models.relief import RAISED, Relief, is_ground, kinds_of, seen_of, sides_of
 from tests.checkpoints import tiny_checkpoint, tiny_networks
 from tests.stand_in_gpu import FakeRecorder, UnfitForCapture
+from tests.test_models import made_of
 from tests.test_painters import SIZE, WHOLE, ask, context, drawn, empty, show
 from tests.tiny_families import tiny_folder
 
@@ -189,14 +191,14 @@ def test_corners_are_the_same_whether_some_pixels_are_computed_or_all() -> None:
     cells = SIZE[1] // 4, SIZE[0] // 4
     materials = Materials(
         torch.rand(1, 19, generator=generator), torch.rand(1, 19, generator=generator), torch.randn(1, 48, *cells, generator=generator),
-        torch.randn(1, 16, *cells, generator=generator),
+        torch.randn(1, 16, *cells, generator=generator), build_of(slow.numpy()),
     )  # fmt: skip
-    corners, radii = torch.from_numpy(guide.forms)[None], radii_of(slow.numpy())
-    some, every = (corner_maps(corners, palette_of(slow), radii, materials, static) for static in (False, True))
+    corners = torch.from_numpy(guide.forms)[None]
+    some, every = (corner_maps(corners, palette_of(slow), materials, static=static) for static in (False, True))
     assert torch.allclose(some, every, atol=1e-6)
     fine, painted = torch.randn(1, 8, *cells, generator=generator), torch.randn(1, *cells, 16, 3, generator=generator)
     told = torch.randn(1, denoiser.corner.from_context.out_features, generator=generator)
-    torch.nn.init.normal_(denoiser.corner.out_light.weight)
+    torch.nn.init.normal_(denoiser.corner.out.weight)
     with torch.no_grad():
         few, dense = (denoiser.corner(fine, some, told, palette_of(slow), static).over(painted) for static in (False, True))
     assert torch.allclose(few, dense, atol=1e-5) and not torch.allclose(few, painted, atol=1e-2)
@@ -214,7 +216,7 @@ def test_edges_are_the_same_whether_some_pixels_are_computed_or_all(all_raised: 
     told = torch.randn(1, 32, generator=generator), torch.randn(1, 32, generator=generator)
     paints = torch.randn(1, 21, 7, generator=generator)
     ground, texture = torch.randn(1, *cells, 16, 3, generator=generator), torch.randn(1, *cells, 16, 1, generator=generator)
-    seen = seen_of(to_latents(guide.pixels[None]), torch.from_numpy(guide.forms[None]))
+    seen = seen_of(to_latents(guide.pixels[None]), torch.from_numpy(guide.forms[None]), made_of(1).build)
     roles, forms, light = seen
     torch.nn.init.normal_(relief.from_kind.weight)
     glow = torch.randn(1, 3, generator=generator)

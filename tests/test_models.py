@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from engine.context import APP_SLOTS, RECENT_SIZE, SLOW_SIZE, slow_features
 from engine.errors import CheckpointError, InputError
 from engine.events import Text
+from engine.forms import SHAPES
 from engine.geometry import Rect
 from engine.materials import PAINTS
 from engine.painter import PainterSpec, Painting
 from engine.style_words import from_words
-from engine.theme import Role
+from engine.theme import ROUNDS, Role
 from models.catalog import names, open_painter
 from models.context_encoder import ContextEncoder
 from models.crops import BUNDLED_CELLS, plan
@@ -30,12 +31,12 @@ from models.denoiser import (
     PLACE,
     REMEMBERED,
     Denoiser,
-    Materials,
     pack,
     unpack,
 )
 from models.inputs import materials_of
 from models.loading import load_bundled, save_bundled
+from models.materials import Materials
 from models.pipeline import PixelOSPipeline
 from models.training import lessons, looks
 from models.training.heldout import held_out
@@ -123,10 +124,10 @@ def test_a_checkpoint_without_memories_and_of_a_shorter_context_still_paints(tmp
 
 
 def made_of(count: int, side: int = 8, ground: float = 0.25) -> Materials:
-    """Materials of `count` crops: an even wallpaper, no texture; the wallpaper's roles are all clear."""
+    """Materials of `count` crops: an even wallpaper, no texture; the wallpaper's roles are all clear; corners are as round as they may be, and there is a shadow and a glow."""
     clear = torch.zeros(count, PAINTS)
     clear[:, Role.WALLPAPER] = 1.0
-    return Materials(clear, torch.zeros(count, PAINTS), torch.full((count, CHANNELS, side, side), ground), torch.zeros(count, 16, side, side))
+    return Materials(clear, torch.zeros(count, PAINTS), torch.full((count, CHANNELS, side, side), ground), torch.zeros(count, 16, side, side), torch.tensor([[ROUNDS] * len(SHAPES) + [0.3, 0.4]] * count))
 
 
 def test_what_is_added_to_grown_networks_changes_nothing_at_first() -> None:
@@ -168,7 +169,7 @@ def test_a_checkpoint_can_be_taught_on_with_fewer_blocks(tmp_path: Path) -> None
     whole, same, more = (n(*inputs, n.steering(level, tokens), None, None, made_of(1, 24)).clean for n in (small, opened, again))
     assert torch.equal(whole, same) and torch.allclose(whole, more, atol=1e-5)
     made = made_of(1, 24)
-    part = Materials(made.clear, made.depth, made.ground[..., 2:, 2:], made.texture[..., 2:, 2:])
+    part = replace(made, ground=made.ground[..., 2:, 2:], texture=made.texture[..., 2:, 2:])
     crop = small(*(one[..., 2:, 2:] for one in inputs), small.steering(level, tokens), None, None, part).clean
     assert torch.allclose(crop[..., 12:, 12:], whole[..., 14:, 14:], atol=1e-4)
 
@@ -231,9 +232,9 @@ def test_a_pick_shows_its_paint_as_the_source_draws_it() -> None:
     denoiser, encoder = tiny_networks()
     style = from_words("glass grain=1 gloss=0 seed=5")[0]
     paints, size = style.paints(SIZE), Rect(0, 0, *SIZE)
-    materials = materials_of([paints], torch.from_numpy(np.array(paints.planes))[None])
     h, w = SIZE[1] // 4, SIZE[0] // 4
     slow = torch.from_numpy(slow_features(style, 13, np.zeros((2, APP_SLOTS)), 9))[None]
+    materials = materials_of([paints], torch.from_numpy(np.array(paints.planes))[None], slow.numpy())
     torch.nn.init.zeros_(denoiser.head.weight)
     for role in (Role.SURFACE, Role.WALLPAPER, Role.BAR, Role.INK):
         bias = torch.zeros(16, denoiser.picks)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.forms import CAST, ROLE, SHINES, nearness
+from engine.forms import CAST, ROLE, SHINES, SIDE, nearness
 from engine.painter import PainterSpec
 from engine.theme import NEUTRAL, Role
 from models.catalog import open_painter
@@ -19,20 +19,22 @@ from models.synthetic.shots import Crop, desktop_shots
 from models.training.networks import grow, networks_from
 from models.training.objective import _guided_weights, _told
 from tests.checkpoints import tiny_networks
+from tests.test_models import made_of
 from tests.test_painters import SIZE, ask, drawn, empty, show
 
 
 def test_the_denoiser_is_told_where_shadows_fall_and_how_near_what_throws_them_is_what_shines_and_what_is_drawn() -> None:
     guide = drawn(4)
     given = torch.from_numpy(guide.forms)[None]
-    told = told_maps(seen_of(to_latents(guide.pixels[None]), given))
+    told = told_maps(seen_of(to_latents(guide.pixels[None]), given, made_of(1).build))
     assert told.shape == (1, TOLD, SIZE[1] // PATCH, SIZE[0] // PATCH)
     cast, shines, over, *near = unpack(told)[0].numpy()
     forms, own = guide.forms.astype(int), guide.forms[..., 3] & ROLE
     assert (cast == ((forms[..., 3] & CAST) > 0)).all() and 0 < cast.mean() < 1
     assert np.allclose(shines * SHINES, np.where(forms[..., 0] > 0, 0, forms[..., 1]), atol=1e-3) and shines.max() == 1
     flat = forms[..., 0] == 0
-    assert np.allclose(np.stack(near, -1), nearness()[forms[..., 2] * flat] / 255) and all(0.01 < (plane > 0).mean() < 0.5 for plane in near)
+    falls = np.stack([flat, own == 1 + Role.WALLPAPER], -1)  # a glow on nothing else
+    assert np.allclose(np.stack(near, -1), nearness()[SIDE, forms[..., 2] * flat] * falls / 255) and all(0.01 < (plane > 0).mean() < 0.5 for plane in near)
     assert (cast[flat] >= (near[0] > 0)[flat]).all() and (cast[flat] >= (near[1] > 0)[flat]).all()
     bare = (guide.pixels == NEUTRAL[own.clip(1) - 1]).all(-1)
     assert not over[bare | (own == 0)].any() and over[(guide.ink > 128) & (own > 0)].all() and (guide.ink > 128).sum() > 100

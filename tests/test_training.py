@@ -18,8 +18,9 @@ import torch
 from PIL import Image
 
 from engine.errors import CheckpointError, InputError, PixelOSError
-from models.denoiser import Denoiser, Materials
+from models.denoiser import Denoiser
 from models.loading import load_bundled
+from models.materials import Materials
 from models.training import lessons, looks
 from models.training import run as run_module
 from models.training.config import BUDGETS, begun_with, check

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import InputError
 
-VERSION = 9
+VERSION = 10
 HEADER = "dataset.json"  # written last: a folder without it is not whole
 PLAN = "plan.json"  # written first: what an interrupted writing goes on with
 SAMPLES = "samples.jsonl"

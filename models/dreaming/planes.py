@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.desktop.editor import NOTCH
 from engine.desktop.text_view import LEADING
 from engine.events import Event, Key, Wheel
-from engine.forms import CAST, ROLE, corners, pictured
+from engine.forms import CAST, ROLE, corners, drawn_on, pictured
 from engine.geometry import Rect
 from engine.guide import Guide
 from engine.theme import NEUTRAL, Role
@@ -57,7 +57,8 @@ def lay(planes: Tensor, picture: Tensor, whole: Rect, inside: Rect, shape: str) 
 
 def _beneath(planes: np.ndarray) -> np.ndarray:
     """What is told of pixels, uint8 (PLANES, n), that lie beneath a corner: uint8 (n,)."""
-    pixels, shown, filled = planes[:3].T, planes[3] > 0, planes[FILLED] & ROLE
+    pixels, shown = planes[:3].T, planes[3] > 0
+    filled = drawn_on((planes[FILLED] & ROLE).astype(np.uint32), pixels)
     nearest = np.square(pixels[:, None].astype(np.int32) - NEUTRAL).sum(-1).argmin(1)  # where it is not known what was filled
     return np.where(filled > 0, filled - 1, np.where(shown, pictured(pixels), nearest)).astype(np.uint8)
 

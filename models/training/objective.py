@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.forms import CAST
-from models.denoiser import PATCH, UNKNOWN, Materials, Prediction, pack, pixels_of, place
+from models.denoiser import PATCH, UNKNOWN, Prediction, pack, pixels_of, place
 from models.inputs import (
     corner_maps,
     event_maps,
@@ -23,10 +23,10 @@ from models.inputs import (
     materials_of,
     palette_of,
     planes_of,
-    radii_of,
     remembered,
     to_latents,
 )
+from models.materials import Materials
 from models.relief import beside_edges, is_ground, kinds_of, raised, roles_of
 from models.synthetic.shots import Crop
 
@@ -89,7 +89,7 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
         torch.from_numpy(np.stack([c.take(plane)[::PATCH, ::PATCH] for c in crops for plane in c.shot.known])).unflatten(0, (count, -1)),
     )  # fmt: skip
     planes = torch.from_numpy(np.stack([c.take(planes_of(c.shot.paints, c.shot.size)) for c in crops]))
-    materials = materials_of([c.shot.paints for c in crops], planes)
+    materials = materials_of([c.shot.paints for c in crops], planes, slow.numpy())
     forms = torch.from_numpy(np.stack([c.take(c.shot.forms) for c in crops]) * (kept[:, None, None, None] > 0).astype(np.uint8))
     untold = torch.from_numpy(rng.random(count) < UNTOLD)
     return Batch(
@@ -98,7 +98,7 @@ def batch_of(crops: list[Crop], rng: np.random.Generator, guide_dropped: float) 
         guide=guide,
         maps=torch.cat([event_maps(verbatim, shown, pointer, buttons), places], 1),
         weight=pack(torch.from_numpy((margin * weights).astype(np.float32))[:, None].expand(-1, 3, -1, -1).contiguous()),
-        memory=memory, corners=corner_maps(forms, palette_of(slow), radii_of(slow.numpy()), materials), forms=_told(forms, untold),
+        memory=memory, corners=corner_maps(forms, palette_of(slow), materials), forms=_told(forms, untold),
         keep=_by_cell(1.0 - changed), care=_by_cell(care), matters=_by_cell(_matter(crops, kept, changed, rng)) > 0,
         slow=slow, materials=materials,
         recent=torch.from_numpy(np.stack([c.shot.recent * (1 - shown) for c, shown in zip(crops, kept, strict=True)])),
