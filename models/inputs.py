@@ -191,7 +191,7 @@ def _made_easily(device: torch.device) -> Tensor:
 def build_of(slow: np.ndarray) -> Tensor:
     """How shapes are built in the look of a context's slow features, or of a style's vector, (B, S): float32 (B, len(SHAPES) + 2), how round
     corners are, by shape, in pixels; then how dark a shadow and how bright a glow is where it is nearest, in [0, 1]."""
-    windows = np.round(slow[:, ROUND_AT].astype(float) * ROUNDS, 4)  # as it was before it became a feature
+    windows = np.round(slow[:, ROUND_AT].astype(float) * ROUNDS, 4).clip(0, ROUNDS)  # as it was before it became a feature
     lights = slow[:, [SHADOW_AT, GLOW_AT]] * np.array([SHADE, GLOW], np.float32)
     return torch.from_numpy(np.concatenate([np.stack([radii_in(one) for one in windows]), lights], 1))
 
