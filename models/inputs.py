@@ -151,7 +151,7 @@ def _lights(marks: Tensor, build: Tensor, batch: Tensor) -> Tensor:
     shape, beneath, lower = marks[..., 1] >> BESIDE, marks[..., 1] & ROLE, ((marks[..., 2] & LOWER) > 0).long()
     near = _corner_nearness(marks.device)[build[batch, shape].long(), lower, marks[..., 0]] / 255
     near = torch.where(_floats(shape).unsqueeze(-1), near, (marks[..., 3:] >= CAST) / 3)
-    falls = torch.stack([beneath < PICTURED, beneath == Role.WALLPAPER], -1)  # on no picture, and a glow on the wallpaper alone
+    falls = torch.stack([beneath < PICTURED, beneath == int(Role.WALLPAPER)], -1)  # on no picture, and a glow on the wallpaper alone
     return near * falls * build[batch, -2:].float()
 
 
