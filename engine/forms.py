@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -87,11 +87,9 @@ def _places() -> np.ndarray:
     counts_as = {at: at if at < 0 else max(level for level in _INSIDE if level <= at) for at in deep.tolist()}
     numbers = {place: number for number, place in enumerate(_beside(), 1)}
     table = np.ones((2, len(deep), len(deep)), np.uint8)
-    for lower in (0, 1):
-        for down in deep.tolist():
-            for within in deep.tolist():
-                asked = lower > 0 and counts_as[down] < _INSIDE[-1], counts_as[down], counts_as[within]
-                table[lower, down, within] = numbers.get(asked, 1)
+    for lower, down, within in product((0, 1), counts_as, counts_as):
+        asked = lower > 0 and counts_as[down] < _INSIDE[-1], counts_as[down], counts_as[within]
+        table[lower, down, within] = numbers.get(asked, 1)
     table.flags.writeable = False
     return table
 
@@ -127,12 +125,18 @@ def corner_nearness() -> np.ndarray:
 def _near(lower: np.ndarray, down: np.ndarray, within: np.ndarray) -> np.ndarray:
     """How near what is n times so many pixels within the sides of something is to its shadow and its glow, see `nearness`: uint8
     (ROUNDS + 1, n, 2)."""
-    turn = np.maximum(np.arange(SIDE + 1) - 0.5, 0)[:, None]  # from where a corner is turned about to the middle of the outermost pixels
-    near = []
-    for drop, reach in ((DROP, REACH - DROP), (0, REACH)):
-        away = np.hypot(np.maximum(turn - within, 0), np.maximum(turn - (down + np.where(lower, drop, -drop)), 0)) - turn
-        near.append(np.square(1 - away.clip(0, reach) / reach))
-    return np.round(255 * np.stack(near, -1)).astype(np.uint8)
+    radius, drop = np.arange(SIDE + 1)[:, None], np.where(lower, DROP, -DROP)
+    near = np.stack([fading(within, down + drop, radius, REACH - DROP), fading(within, down, radius, REACH)], -1)
+    return np.round(255 * near).astype(np.uint8)
+
+
+def fading(within: np.ndarray, down: np.ndarray, radius: int | np.ndarray, reach: int) -> np.ndarray:
+    """How near what is so many pixels within the sides of something with round corners, less than none outside, is to it, squared: 1 inside, 0
+    from `reach` pixels off."""
+    # From where a corner is turned about to the middle of the outermost pixels.
+    turn = np.asarray(np.maximum(radius - 0.5, 0), within.dtype if within.dtype.kind == "f" else float)
+    away = np.hypot(np.maximum(turn - within, 0), np.maximum(turn - down, 0)) - turn
+    return np.asarray(np.clip(1 - away / reach, 0, 1) ** 2)
 
 
 def drawn_on(filled: np.ndarray, pixels: np.ndarray) -> np.ndarray:

@@ -102,8 +102,8 @@ class Corner(nn.Module):
         return SHARP * (_ramps(cut) if self.told else cut.unsqueeze(-1))
 
     def _shares(self, hidden: Tensor, lights: Tensor) -> Tensor:
-        """(..., hidden), and how dark the shadow and how bright the glow is, (..., LIGHTS), to (..., 3 (+ LIGHTS)): of what was painted, what lies beneath, the edge,
-        shadow, glow."""
+        """(..., hidden), and how dark the shadow and how bright the glow is, (..., LIGHTS), to (..., 3 (+ LIGHTS)): of what was painted, what
+        lies beneath, the edge, shadow, glow."""
         decided = F.silu(self.middle(F.silu(hidden)))
         choice = self.out(decided)
         choices = [torch.zeros_like(choice[..., :1]), choice]

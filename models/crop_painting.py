@@ -51,7 +51,7 @@ class CropPainting:
 
         previous: uint8 (B, 3, h, w), None where there is a guide, which says all; guide: uint8 (B, h, w, 3), verbatim:
         uint8 (B, h, w) and forms: uint8 (B, h, w, 4), as the guide has them, None without one; pointer: (B, h / 4, w / 4) and buttons: (B, 3)
-        where events are answered; tokens, palette, (1, P, 3) in [-1, 1], build: (1, S), see `build_of`, clear and depth: of all B; place: (B, PLACE, h / 4, w / 4); the
+        where events are answered; tokens, palette, (1, P, 3) in [-1, 1], build: (1, N), see `build_of`, clear and depth: of all B; place: (B, PLACE, h / 4, w / 4); the
         rest as of Denoiser.forward.
         """
         given = (

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from engine.drawing import GROUPS, Fill, Glyphs, Item, Mark, Outline
-from engine.forms import DROP, FLOATING, LIT, REACH, bevels
+from engine.forms import DROP, FLOATING, LIT, REACH, bevels, fading
 from engine.geometry import Rect
 from engine.legibility import DIM, GLOW, LIFT, SHADE
 from engine.plain import glyph_coverage, goes_round, mark_coverage
@@ -176,14 +176,11 @@ class StyledRenderer:
 
 
 def _nearness(around: Rect, rect: Rect, radius: int, reach: int) -> np.ndarray:
-    """How near the pixels of `around` are to `rect` with round corners: float32 (h, w), 1 inside it, 0 from `reach` pixels on."""
+    """How near the pixels of `around` are to `rect` with round corners, see `fading`: float32 (h, w)."""
     x = np.arange(around.x, around.right, dtype=np.float32)
-    y = np.arange(around.y, around.bottom, dtype=np.float32)
-    turn = max(radius - 0.5, 0.0)  # from where a corner is turned about to the middle of the outermost pixels
-    dx = np.maximum(np.maximum(rect.x + turn - x, x - (rect.right - 1 - turn)), 0)
-    dy = np.maximum(np.maximum(rect.y + turn - y, y - (rect.bottom - 1 - turn)), 0)
-    away = np.maximum(np.hypot(dx[None], dy[:, None]) - np.float32(turn), 0)
-    return np.asarray(np.clip(1 - away / reach, 0, 1) ** 2)
+    y = np.arange(around.y, around.bottom, dtype=np.float32)[:, None]
+    within, down = np.minimum(x - rect.x, rect.right - 1 - x), np.minimum(y - rect.y, rect.bottom - 1 - y)
+    return fading(within, down, radius, reach)
 
 
 @lru_cache(maxsize=512)
