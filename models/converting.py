@@ -4,6 +4,9 @@ out anew every time: for a small crop that takes longer than the sums do.
 A network is converted at its first call, from what that call did (torch's tracer tells), for every batch and size; how many
 channels an input has is fixed. What is traced has sides that do not come out when they are halved, so that a U-Net takes the sizes of its
 way up from those of its way down, whatever they are. What it gives then is compared with torch's own result.
+
+The first few sizes of pictures are compiled once more, each for itself: what is compiled for any size asks every layer anew what lies
+before it, and lays out its memory and its weights anew whenever a size follows another.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from models.devices import free_bytes
 
 CPU = torch.device("cpu")
 TIMES = 4  # as much memory as a network's weights: it lays them out in several ways, by the size of what it is given
+OWN = 3  # sizes of pictures that are compiled for themselves; each takes twice the weights' memory again
 CLOSE = 1e-4  # of the greatest number: how far from torch's result another may be
 PICTURE = 4  # dimensions of a batch of pictures
 TRACED = 17  # side of the first of them; halved and rounded up it is 9, 5, 3 and 2
@@ -67,18 +71,21 @@ class Converted:
 
     def __init__(self, network: nn.Module, threads: int = 1) -> None:
         self._network, self._threads = network, threads
+        self._needs = TIMES * sum(weight.nbytes for weight in network.parameters())
         self._models: dict[str, Callable[[Sequence[Tensor]], Any]] = {}  # by what a call gives beside numbers
 
     def compile(self, backend: Backend) -> None:
         """From the next call on. backend: torch's, which is not asked. Raises MemoryError where there is too little for it."""
-        needed = TIMES * sum(weight.nbytes for weight in self._network.parameters())
-        if free_bytes(CPU) < needed:
-            raise MemoryError(f"it needs {needed / 1e9:.1f} GB of memory")
+        if not self._has_room():
+            raise MemoryError(f"it needs {self._needs / 1e9:.1f} GB of memory")
         self._network.forward = self._computed  # type: ignore[method-assign]
 
     def as_it_was(self) -> None:
         vars(self._network).pop("forward", None)
         self._models.clear()
+
+    def _has_room(self) -> bool:
+        return free_bytes(CPU) >= self._needs
 
     def _computed(self, *args: Any, **named: Any) -> Any:
         leaves, form = tree_flatten((args, named))
@@ -87,15 +94,15 @@ class Converted:
         key = repr((form, rest, [(_free(tensor), tensor.dtype) for tensor in tensors]))
         if key not in self._models:
             own = MethodType(type(self._network).forward, self._network)
-            self._models[key] = _Model(partial(_filled, own, form, rest), tensors, self._threads)
+            self._models[key] = _Model(partial(_filled, own, form, rest), tensors, self._threads, self._has_room)
         return self._models[key](tensors)
 
 
 class _Model:
-    """A function of tensors, for all that differ from those given in batch and size alone. Raises RuntimeError where it comes to
-    something else than torch does."""
+    """A function of tensors, for all that differ from those given in batch and size alone. has_room: whether there is memory for one more
+    size of its own. Raises RuntimeError where it comes to something else than torch does."""
 
-    def __init__(self, function: Callable[[Sequence[Tensor]], Any], given: Sequence[Tensor], threads: int) -> None:
+    def __init__(self, function: Callable[[Sequence[Tensor]], Any], given: Sequence[Tensor], threads: int, has_room: Callable[[], bool]) -> None:
         from openvino.frontend import FrontEndManager
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
@@ -105,22 +112,37 @@ class _Model:
             traced = torch.jit.trace(flat, uneven, check_trace=False)
             decoder = TorchScriptPythonDecoder(traced, example_input=uneven)  # which must live until all is converted
             reader = FrontEndManager().load_by_framework("pytorch")  # `openvino.convert_model` would tell its makers of it
-            model = reader.convert(reader.load(decoder))
-        model.reshape(dict(enumerate(map(_free, given))))
-        how = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        self._request = _core().compile_model(model, "CPU", how).create_infer_request()
+            self._converted = reader.convert(reader.load(decoder))
+        self._threads, self._has_room = threads, has_room
+        self._any = self._compiled(list(map(_free, given)))
+        self._own: dict[str, Any] = {}  # by the shapes of what is given
         wanted, self._form = flat(*given), flat.form
-        for one, other in zip(wanted, self._found(given), strict=True):
+        found = [*self._found(self._any, given), *self._found(self._request(given), given)]
+        for one, other in zip([*wanted, *wanted], found, strict=True):
             if one.shape != other.shape or not torch.allclose(one, other, rtol=0, atol=CLOSE * float(one.abs().max())):
                 raise RuntimeError("what it computes is not what torch does")
 
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
-        return tree_unflatten(self._found(tensors), self._form)
+        return tree_unflatten(self._found(self._request(tensors), tensors), self._form)
 
-    def _found(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+    def _found(self, request: Any, tensors: Sequence[Tensor]) -> list[Tensor]:
         given = [tensor.contiguous().numpy() for tensor in tensors]
-        found = self._request.infer(given, share_inputs=True, share_outputs=True)
+        found = request.infer(given, share_inputs=True, share_outputs=True)
         return [torch.from_numpy(found[i]).clone() for i in range(len(found))]  # the next call writes over what was found
+
+    def _request(self, tensors: Sequence[Tensor]) -> Any:
+        """What computes tensors of these shapes: what is for pictures of this size alone, if they are among the first."""
+        shapes = [[*tensor.shape] if tensor.ndim == PICTURE else _free(tensor) for tensor in tensors]
+        key = repr(shapes)
+        if key not in self._own and len(self._own) < OWN:
+            self._own[key] = self._compiled(shapes) if self._has_room() else self._any
+        return self._own.get(key, self._any)
+
+    def _compiled(self, shapes: Sequence[list[int]]) -> Any:
+        model = self._converted.clone()
+        model.reshape(dict(enumerate(shapes)))
+        how = {"INFERENCE_NUM_THREADS": self._threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        return _core().compile_model(model, "CPU", how).create_infer_request()
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from math import prod
 
 from engine.geometry import Rect
 
@@ -71,12 +72,13 @@ def least(cells: Cells, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def small(cells: Cells, size: tuple[int, int]) -> list[tuple[int, int]]:
-    """The sizes, (width, height), of the crops that come up most in a frame of `size`: the smallest, and up to twice as long."""
+    """The sizes, (width, height), of the crops that come up most in a frame of `size`: the smallest, and up to twice as long. Those
+    with fewest pixels come first."""
     first = least(cells, size)
     if cells.sizes:
         return [first]
     across, down = ([*range(side, min(2 * side, whole) + 1, cells.step)] for side, whole in zip(first, size, strict=True))
-    return [(w, h) for w in across for h in down]
+    return sorted(((w, h) for w in across for h in down), key=prod)
 
 
 @dataclass(frozen=True, slots=True)

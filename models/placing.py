@@ -47,7 +47,15 @@ class Placement:
     def compiled(self, trial: Callable[[], object], steady: bool) -> Compiled:
         """Compile what there is to compile, see `compile_regions`, until the networks are placed anew. steady: whether their weights stay as they are."""
         self._regions = regions_of(self._pipeline, steady and self.device.type == "cpu" and self.plan.offload == "none")
-        return compile_regions(self._regions, trial)
+        compiled = compile_regions(self._regions, trial)
+        if not compiled.compiler:
+            self._regions = []
+        return compiled
+
+    @property
+    def compiler(self) -> str:
+        """What computes the networks, or is tried at it; "" for torch as it is."""
+        return self._regions[0].compiler if self._regions else ""
 
     def as_they_were(self) -> None:
         """The networks' layers are computed as the library has it."""

@@ -18,7 +18,7 @@ from engine.geometry import Rect
 from engine.painter import OPENVINO, TORCH_COMPILE, Painter, PainterSpec, PaintRequest, Words
 from models.catalog import open_painter
 from models.compiling import Blocks
-from models.converting import Converted, Lone, regions_of
+from models.converting import OWN, Converted, Lone, regions_of
 from tests.conftest import need_package
 from tests.test_painters import SIZE, ask, drawn
 from tests.tiny_families import tiny_folder
@@ -84,6 +84,24 @@ def test_one_conversion_computes_every_size_and_batch() -> None:
     assert torch.equal(kept, last), "what was given is not written over"
     region.as_it_was()
     assert torch.equal(network(*given)[0][0], Halved.forward(network, *given)[0][0]) and "forward" not in vars(network)
+
+
+@pytest.mark.parametrize("roomy", [True, False])
+def test_the_first_sizes_are_compiled_for_themselves_where_there_is_room(roomy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Halved().requires_grad_(False)
+    region = Converted(network)
+    region.compile("")
+    monkeypatch.setattr("models.converting.free_bytes", lambda device: 1 << 40 if roomy else 0)
+    sizes = [(8, 8), (8, 12), (12, 8), (16, 16), (8, 8), (8, 12)]
+    for high, wide in sizes:
+        given = torch.randn(1, 4, high, wide), 2.0, {"shift": torch.randn(1, 1)}
+        assert torch.allclose(network(*given)[1], Halved.forward(network, *given)[1], atol=1e-5)
+    (model,) = region._models.values()
+    own = [model._request((torch.zeros(1, 4, *size), torch.zeros(1, 1))) for size in sizes]
+    assert len({id(request) for request in own}) == (OWN + 1 if roomy else 1), "each of the first, and one for any"
+    assert own[3] is model._any and own[0] is own[4] and own[1] is own[5]
+    longer = model._request((torch.zeros(1, 4, 8, 8), torch.zeros(2, 1)))
+    assert longer is own[0], "words may be more or fewer"
 
 
 INTERRUPTED = """

@@ -104,8 +104,8 @@ class PromptedPainter:
 
     @torch.inference_mode()
     def _try(self) -> None:
-        """Paint the whole frame and small crops of nothing, as many at once as there may be two of, and forget them."""
-        for areas in [[self._frame.whole], *([Rect(0, 0, *size)] * count for size in small(self.cells, self._spec.size) for count in (1, 2) if count <= self.at_once)]:
+        """Paint small crops of nothing, as many at once as there may be two of, and the whole frame, and forget them."""
+        for areas in [*([Rect(0, 0, *size)] * count for size in small(self.cells, self._spec.size) for count in (1, 2) if count <= self.at_once), [self._frame.whole]]:
             self._paint_unseen(areas)
         self.telling.forget()
 
@@ -170,7 +170,7 @@ class PromptedPainter:
     @property
     def at_once(self) -> int:
         """How many crops are painted together: one where memory ran out, or OpenVINO computes, whose calls cost nothing that a batch would save."""
-        return 1 if self.ladder.gave_up or self.info.compiler == OPENVINO else self._at_once
+        return 1 if self.ladder.gave_up or self.placement.compiler == OPENVINO else self._at_once
 
     def _plan(self, request: PaintRequest, damage: tuple[Rect, ...]) -> list[PaintCrop]:
         crops = plan(damage, self._spec.size, self.cells.at_most(self.ladder.most), whole=CROPS in self._spec.without)
