@@ -27,7 +27,7 @@ class Heap:
 
 
 PAINTERS = Heap(128 << 20, 32 << 20)  # the same again at the next paint; glibc allows no larger ones
-WINDOWS = Heap(1 << 20, 256 << 10)  # a picture of the frame is rare there, and what comes to lie in its place would keep the heap large
+WINDOWS = Heap(1 << 20, 64 << 10)  # larger pictures are rare there, and what comes to lie in their places would keep the heap large
 
 
 class Freed:
