@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from engine.geometry import Rect
@@ -51,3 +53,13 @@ class Offered(NamedTuple):
     entries: tuple[str, ...]
     chosen: int
     first: int
+
+
+def rows_of(values: Mapping[str, Any]) -> list[str]:
+    """Values by name as the rows that an app lists: each a name and, behind a tab, a value in JSON."""
+    return [f"{name}\t{json.dumps(value)}" for name, value in values.items()]
+
+
+def values_of(rows: Iterable[str]) -> dict[str, Any]:
+    """The inverse."""
+    return {name: json.loads(value) for name, _, value in (row.partition("\t") for row in rows)}

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 
 import pytest
 
+from engine.desktop import bitmap
 from engine.desktop.apps.snake import Snake
 from engine.desktop.desktop import Desktop
+from engine.desktop.documents import Documents
 from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait
 from engine.scene import find
 from models.dreaming.book import Book
 from models.dreaming.dream import Dream
+from models.dreaming.papers import is_whole
 from tests.test_dream_pages import bundled_book as bundled_book  # a fixture
 from tests.test_dream_pages import click, desktop_with_documents, dream_of
 from tests.test_dreaming import SIZE, request, shown
@@ -122,6 +125,32 @@ def test_a_stroke_is_painted_while_the_button_is_down(bundled_book: Book, tool: 
     before = shown(desktop).pixels[view.slices].copy()
     keep_up(dream, desktop, lone)
     assert (dream.guide[0][view.slices] == before).all(), "no tool is down"
+
+
+def test_all_of_paint_is_as_it_is_told(bundled_book: Book) -> None:
+    """Tools under a pointer and pressed, colours by the keyboard, its cross, and behind another window nothing that has the focus."""
+    desktop = Desktop(SIZE)
+    desktop.handle(Ask(1.0, "paint"))
+    dream, view = still(desktop, bundled_book), find(desktop.widgets, "Paint/picture").rect
+    events: list[Event] = []
+    for i, name in enumerate(("eraser", "small", "teal", "fill", "brush")):
+        x, y = find(desktop.widgets, f"Paint/{name}").rect.centre
+        events += [Move(2.0 + i, x, y), Down(2.1 + i, "left", x, y), Up(2.2 + i, "left", x, y)]
+    x, y = view.centre
+    events += [Move(8.0, x, y), Down(8.1, "left", x, y), Move(8.2, x + 30, y), Up(8.3, "left", x + 30, y), Move(8.4, 200, SIZE[1] - 4)]
+    events += [Key(9.0, "right"), Key(9.1, "down", ("shift",)), Key(9.2, "tab"), Key(9.3, "z", ("ctrl",)), Key(9.4, "]"), Ask(10.0, "calculator"), Ask(11.0, "paint")]
+    assert all(keep_up(dream, desktop, events))
+
+
+def test_a_picture_that_is_too_large_to_be_told_is_dreamt_beside_its_tools(bundled_book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.desktop.features.LARGEST", 0)
+    desktop = Desktop(SIZE, Documents({"Cow.png": bitmap.encode(bitmap.blank(320, 240))}))
+    desktop.handle(Ask(1.0, "cow.png"))
+    dream = still(desktop, bundled_book)
+    for event in (*click(desktop, "Paint/fill"), Move(5.0, 200, SIZE[1] - 4)):
+        keep_up(dream, desktop, [event])
+    tools = find(desktop.widgets, "Paint/eraser").rect.join(find(desktop.widgets, "Paint/brush").rect).slices
+    assert not is_whole(desktop.features().work[0]) and (dream.guide[0][tools] == shown(desktop).pixels[tools]).all()
 
 
 def test_undo_and_redo_stay_lit_where_a_text_is_laid_anew(bundled_book: Book) -> None:

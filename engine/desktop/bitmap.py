@@ -146,6 +146,9 @@ class Change(NamedTuple):
         return change
 
 
+UNTOLD = Change(Rect(0, 0, 0, 0), b"", b"")  # one of which nothing is known but that it was
+
+
 class History:
     """The last changes of one picture, to undo and redo; bounded in steps and in bytes."""
 

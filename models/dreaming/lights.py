@@ -83,7 +83,7 @@ def held(work: Work, text_size: int, inside: Rect, x: int, y: int, pressed: bool
         return sheet
 
     widget = scene.at(sheet_with("").widgets, x - inside.x, y - inside.y)
-    if widget is None:
+    if widget is None or widget.role == "canvas":  # which is lit by nothing, and shows a stroke that is not over
         return None
     look = drawn(sheet_with(widget.path).items, inside.w, inside.h)
     return Lit(widget.rect.shift(inside.x, inside.y), look[:, *widget.rect.slices])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -21,7 +22,7 @@ from engine.desktop.apps.calculator import Calculator
 from engine.desktop.apps.files import Files
 from engine.desktop.apps.log import Part, draw_filter, filter_in
 from engine.desktop.apps.notes import NEW
-from engine.desktop.apps.paint import BLANK
+from engine.desktop.apps.paint import BLANK, Paint
 from engine.desktop.apps.registry import APPS
 from engine.desktop.apps.settings import LOOK, Settings
 from engine.desktop.apps.snake import Snake
@@ -30,27 +31,27 @@ from engine.desktop.document_list import KIND
 from engine.desktop.editor import BAR, PADDING, Editor, Span
 from engine.desktop.find_bar import FindBar, beside
 from engine.desktop.note_page import NotePage, tools
-from engine.desktop.paintbox import Paintbox, draw_deeds, picture_place, picture_room
+from engine.desktop.paintbox import picture_room
 from engine.desktop.text_buffer import TextBuffer
 from engine.desktop.text_field import TextField
 from engine.desktop.toolbar import parted
 from engine.desktop.word_count import count, told
 from engine.errors import InputError
 from engine.geometry import Rect
-from engine.open_work import Work
+from engine.open_work import Work, values_of
 from engine.scene import Touch
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, fit, line_height
 from models.dreaming.letters import caret_in
 from models.dreaming.pictures import CALCULATOR, NOTES, SNAKE, drawn, reinked
 from models.dreaming.planes import SEEN, shows
-from models.dreaming.standing_in import Chosen, Clipboard, Listed, values
+from models.dreaming.standing_in import Bare, Chosen, Clipboard, Listed
 
 HALF = 0.5  # of a field's upper edge, where it is lit as what has the focus
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
 NAME = "text"
 FILES, LOG, PAINT, SETTINGS = (list(APPS).index(app) for app in ("Files", "Log", "Paint", "Settings"))
-WHOLE = (CALCULATOR, FILES, SETTINGS)  # of which all follows from what is told
+WHOLE = (CALCULATOR, FILES, PAINT, SETTINGS)  # of which all follows from what is told, as long as it is
 DRAWN = (*WHOLE, SNAKE)  # that draw themselves from it; a game goes on meanwhile
 
 Laid = tuple[Rect, Tensor]
@@ -147,28 +148,22 @@ def _empty_field(w: int, h: int) -> Tensor:
 def lay_out(picture: Tensor, work: Work, size: int, focus: bool = False) -> bool:
     """Put what a document says into a picture of what its window holds, if that is told; False where there is no room for it. size: of
     text; focus: whether a text has that even where something is asked beside it, and nobody says what has it."""
-    if (work.content is None and work.name) or work.app not in (NOTES, PAINT):
+    if (work.content is None and work.name) or isinstance(work.content, bytes) or work.app != NOTES:
         return True
-    if work.app == PAINT:
-        return isinstance(work.content, str) or _lay_picture(picture, work, size)
-    return isinstance(work.content, bytes) or _lay_text(picture, work, size, focus)
+    return _lay_text(picture, work, size, focus)
 
 
 def lay_rows(picture: Tensor, work: Work, size: int) -> None:
     """Put what an app lists, what is chosen and what is typed into such a picture, where there is room for it."""
     outer, draws = _outer(picture), work.app in DRAWN and bool(work.rows)
     sheet = Sheet(size, focus=_focus(picture, work, size), caret_on=True)
-    canvas, parts = Canvas(sheet, outer), [outer] if draws else told_parts(outer, work, size, text=False)
+    canvas, parts = Canvas(sheet, outer), [outer] if work.app == SNAKE and draws else told_parts(outer, work, size, text=False)
     for part in parts:
         if not outer.holds(part.right - 1, part.bottom - 1) or part.h < 1:
             return
         canvas.fill(part, Role.SURFACE, "body")
     if draws:
         app_of(work, size).draw(canvas)
-    elif work.app == PAINT and parts:
-        chosen = values(work.rows)
-        Paintbox(chosen, _nothing).draw(canvas)
-        draw_deeds(canvas, defaultdict(lambda: _nothing), chosen["undo"], chosen["redo"])
     elif work.app == LOG:
         box = parts[0].grow(2)
         canvas.fill(box, Role.FIELD, "field")
@@ -191,7 +186,7 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
 
 def is_whole(work: Work) -> bool:
     """Whether all that a window holds follows from what is told of its app, and from where the pointer is."""
-    return work.app in WHOLE and bool(work.rows)
+    return work.app in WHOLE and bool(work.rows) and (work.app != PAINT or picture_of(work) is not None)
 
 
 def _focus(picture: Tensor, work: Work, size: int) -> str:
@@ -211,9 +206,11 @@ def _focus(picture: Tensor, work: Work, size: int) -> str:
 def app_of(work: Work, size: int) -> App:
     """One of DRAWN, as what is told of it."""
     if work.app == SNAKE:
-        return Snake(cast(System, Clipboard()), values(work.rows))
+        return Snake(cast(System, Clipboard()), values_of(work.rows))
     if work.app == CALCULATOR:
         return Calculator.told(cast(System, Clipboard()), work)
+    if work.app == PAINT:
+        return Paint.told(cast(System, Bare()), work, bitmap.blank(*BLANK) if (pixels := picture_of(work)) is None else pixels)
     if work.app == FILES:
         return Files.told(cast(System, Listed(work)), work)
     return Settings(cast(System, Chosen(work.rows)), {"page": work.page or LOOK, "scroll": work.scroll, "set_in": size, "asking": work.asks, "focused": work.focus})
@@ -233,12 +230,12 @@ def _draw_notes(canvas: Canvas, box: Rect, work: Work) -> None:
 def told_parts(held: Rect, work: Work, size: int, text: bool = True, tooled: bool = False) -> list[Rect]:
     """Where in what a window holds nothing stands but what is told; text: a document's too, with all that stands beside and below it; tooled: and the tools above one, which follow from it."""
     row = row_height(size)
-    if work.app in WHOLE:
-        return [held] if is_whole(work) else []
+    if is_whole(work):
+        return [held]
     if work.app == SNAKE:
         return [held] if work.rows and work.page else []  # else the game goes on
     if work.app == PAINT:
-        return [_paintbox(held)] if work.rows else []
+        return [held._replace(w=picture_room(held).x - held.x)] if work.rows else []
     if work.app == LOG:
         tools, lines = parted(held, row)
         return [lines.inset(2, 2, 2, 2), *([filter_in(tools, Face(size))] if work.typed is not None else [])]
@@ -316,34 +313,17 @@ def _nothing(*_: object) -> None:
     """What is done by a tool, or a scroll bar, that is only drawn."""
 
 
-def _paintbox(held: Rect) -> Rect:
-    """What stands beside a picture in what a window of Paint holds."""
-    return held._replace(w=picture_room(held).x - held.x)
-
-
 def picture_of(work: Work) -> np.ndarray | None:
-    """The picture in a window of Paint, uint8 (H, W, 3), a blank one where it is none of the user's yet; None where it is not told, or is none, as
-    the desktop says then."""
+    """The picture in a window of Paint, uint8 (H, W, 3), not to be written to; a blank one where it is none of the user's yet; None where it is
+    not told, or is none, as the desktop says then."""
     if work.content is None:
         return None if work.name else bitmap.blank(*BLANK)
+    return _decoded(work.content) if isinstance(work.content, bytes) else None
+
+
+@lru_cache(maxsize=2)
+def _decoded(content: bytes) -> np.ndarray | None:
     try:
-        return bitmap.decode(work.name, work.content)[0] if isinstance(work.content, bytes) else None
+        return bitmap.decode("", content)[0]
     except InputError:
         return None
-
-
-def _lay_picture(picture: Tensor, work: Work, size: int) -> bool:
-    outer, pixels = _outer(picture), picture_of(work)
-    if pixels is None:
-        return True
-    room = picture_room(outer)
-    view = picture_place(room, pixels.shape[1], pixels.shape[0])
-    if view.grow(1).meet(outer) != view.grow(1):
-        return False
-    sheet = Sheet(size)
-    canvas = Canvas(sheet, outer)
-    canvas.fill(room, Role.SURFACE)
-    canvas.outline(view.grow(1), Role.ACCENT)
-    canvas.picture(view, bitmap.scaled(pixels, view.w, view.h), (work.name,))
-    picture[:, *room.slices] = drawn(sheet.items, outer.w, outer.h)[:, *room.slices]
-    return True

@@ -7,12 +7,14 @@ from typing import NamedTuple
 from zlib import crc32
 
 from engine.context import EVENTS_SIZE, WINDOW_SIZE, WINDOWS, look_of, text_size_of
+from engine.events import Down, Event, Key, Up
 from engine.geometry import Rect
 from engine.open_work import Work
 from engine.painter import ContextFeatures
 from engine.styles import chrome_of
 from models.dreaming.frames import Form
-from models.dreaming.papers import WHOLE
+from models.dreaming.letters import letter_of
+from models.dreaming.papers import PAINT, WHOLE
 from models.dreaming.pictures import SNAKE
 
 FOOD = "food\t"  # of a game's rows the one by which it is laid anew: it goes on by itself, but where the next food lies is chance
@@ -60,6 +62,18 @@ def with_work(window: Placed, work: Work | None) -> Placed:
     listed = [row for row in work.rows if work.app != SNAKE or row.startswith(FOOD)]
     rows = "\n".join((work.title, *listed, work.chosen, *map(str, work.typed or ()), *picture, *(str(work.scroll),) * (work.scroll > 0), *keyboard))
     return window._replace(document=number_of(work.name), page=number_of(work.page), rows=number_of(rows))
+
+
+def goes_on(before: Work, now: Work, event: Event | None, front: bool) -> bool:
+    """Whether a window's document got another name by an event, or its first; else it is another that stands there now. front: whether it is the
+    window in front, and nothing was opened."""
+    if before.content is not None and before.content == now.content:
+        return True
+    if not front or (isinstance(event, Key) and event.key == "tab"):
+        return False
+    if now.app == PAINT:
+        return not before.name
+    return event is None or bool(letter_of(event)) or not (before.name or isinstance(event, (Down, Up)))
 
 
 def number_of(document: str) -> int:

@@ -15,7 +15,7 @@ from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
 from engine.geometry import GRID, Rect
 from engine.open_work import Work
 from engine.painter import ContextFeatures
-from models.dreaming.book import GROUND, Book
+from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.codes import NOWHERE, codes_of
 from models.dreaming.papers import NOTES, PAINT, Laid, around_text, focused, said_by, text_box
 from models.dreaming.planes import PLANES, joined, moved, movement
@@ -114,9 +114,9 @@ class Recollection:
         self.show(settled)
 
     def _seen_at(self, x: int, y: int) -> int | None:
-        """Whose window is seen at a point, by app; GROUND for nobody's, None in the taskbar."""
+        """Whose window is seen at a point, by app, or whose button in the taskbar, from BUTTON on; GROUND for nobody's window, None for no button."""
         if not self._windows.area.holds(x, y):
-            return None
+            return next((BUTTON + button.app for button in self._windows.buttons if button.rect.holds(x, y)), None)
         back = self._windows.back_at(x, y)
         return GROUND if back is None else self._windows.shown[back].app
 
@@ -196,9 +196,7 @@ class Recollection:
 
     def put(self, rect: Rect, look: Tensor) -> None:
         """Show what stands at `rect` of the frame, uint8 (PLANES, h, w), in the window in front."""
-        part, planes = rect.meet(self._windows.area), self.planes.clone()
-        planes[:, *part.slices] = look[:, *part.shift(-rect.x, -rect.y).slices]
-        self.show(planes)
+        self.show(self._windows.put(self.planes, rect, look))
 
     def around_text(self, buffer: TextBuffer | None) -> list[Laid]:
         """What stands around the text of the window in front, as it is for what is written, while nothing is open above it."""

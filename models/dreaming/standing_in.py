@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from engine.desktop.app import App
-from engine.open_work import Work
+from engine.open_work import Work, values_of
 
 
 class Clipboard:
@@ -23,15 +22,20 @@ class Chosen:
         self._rows = list(rows)
 
     def preference(self, key: str) -> Any:
-        return values(self._rows)[key]
+        return values_of(self._rows)[key]
 
     def known(self) -> list[str]:
         return self._rows
 
 
-def values(rows: Sequence[str]) -> dict[str, Any]:
-    """What rows say of which each is a name and, behind a tab, a value in JSON."""
-    return {name: json.loads(value) for name, _, value in (row.partition("\t") for row in rows)}
+class Bare:
+    """All that Paint needs of a system: there are no documents, for its picture is told."""
+
+    def __init__(self) -> None:
+        self.documents, self.contents = self, dict[str, Any]()
+
+    def retitle(self, app: App, title: str) -> None:
+        pass
 
 
 class Listed:

@@ -13,10 +13,9 @@ from engine.desktop.canvas import Canvas, Sheet
 from engine.desktop.paintbox import Paintbox, picture_place, picture_room
 from engine.events import Down, Move, Up
 from engine.geometry import Rect
-from engine.open_work import Work
+from engine.open_work import Work, values_of
 from models.dreaming.papers import picture_of
 from models.dreaming.pictures import drawn
-from models.dreaming.standing_in import values
 from models.dreaming.steps import Step
 
 
@@ -44,13 +43,13 @@ class Stroke:
         as it is."""
         event = step.event
         if isinstance(event, Down) and event.button == "left":
-            self._pixels = picture_of(work)
+            self._pixels = None if (told := picture_of(work)) is None else told.copy()
         elif isinstance(event, Up) or not step.buttons:
             self._pixels = None
         if self._pixels is None or not isinstance(event, (Down, Move)):
             return None
         height, width = self._pixels.shape[:2]
-        view, box = picture_place(picture_room(held), width, height), Paintbox(values(work.rows), lambda _: None)
+        view, box = picture_place(picture_room(held), width, height), Paintbox(values_of(work.rows), lambda _: None)
         x, y = (max(0, min(side - 1, along)) for along, side in zip((event.x, event.y), self._size, strict=True))
         at = (x - view.x) * width // view.w, (y - view.y) * height // view.h
         if isinstance(event, Down):

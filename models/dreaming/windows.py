@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.desktop.shell import bar_height
-from engine.events import Down, Event, Key, Up
+from engine.events import Event
 from engine.geometry import GRID, Rect
 from engine.open_work import Work
 from engine.painter import ContextFeatures
@@ -26,12 +26,11 @@ from engine.typeface import Face, line_height
 from models.dreaming import lights, taskbar
 from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.frames import Form, Frame
-from models.dreaming.letters import letter_of
 from models.dreaming.lights import Lit
 from models.dreaming.panes import Kept, Panes, Told
-from models.dreaming.papers import PAINT, is_whole, lay_out, lay_rows, told_parts, unfocused
+from models.dreaming.papers import is_whole, lay_out, lay_rows, told_parts, unfocused
 from models.dreaming.pictures import BELOW, NOTES, RIGHT, stretched
-from models.dreaming.placed import Placed, apps_of, form_of, placed_by, with_work
+from models.dreaming.placed import Placed, apps_of, form_of, goes_on, placed_by, with_work
 from models.dreaming.planes import FILLED, PLANES, SEEN, lay
 from models.dreaming.taskbar import Tasks
 
@@ -94,7 +93,8 @@ class Windows:
             if app in tasks.apps and (app not in open_before or (app in known and known[app].name != one.name))
         }
         for app, one in other.items():
-            if app in open_before and self._goes_on(known[app], one, event, opens):
+            front = not opens and apps_of(self._shown[:1]) == [app]
+            if app in open_before and goes_on(known[app], one, event, front):
                 self._panes.rename(app, known[app], one)
         were = {window.app: window for window in self._shown}
         before, self._shown, self._tasks = self._tasks, told, tasks
@@ -105,7 +105,7 @@ class Windows:
         for back, window in reversed(list(enumerate(told))):
             held = self._panes.of(window)
             self._panes.renew(held, window, were.get(window.app))
-            held = unfocused(held) if back else held
+            held = unfocused(held) if back and not self._is_whole(window) else held
             lay(out, self._frame(window, not back).around(held), window.rect, self.area, "window")
         self._panes.trim()
         titles, old = ({app: one.title for app, one in work.items()} for work in (self._work, known))
@@ -144,6 +144,13 @@ class Windows:
         for button in self.buttons:
             around[button.rect.slices] = self._book.knows(BUTTON + button.app)
         return torch.where(around, self._laid, planes)
+
+    def put(self, planes: Tensor, rect: Rect, look: Tensor) -> Tensor:
+        """What is shown, `planes`, with what the window in front shows at `rect` of the frame, uint8 (PLANES, h, w)."""
+        part = rect.meet(self.area)
+        planes, self._laid = planes.clone(), self._laid.clone()
+        planes[:, *part.slices] = self._laid[:, *part.slices] = look[:, *part.shift(-rect.x, -rect.y).slices]
+        return planes
 
     def lit(self, x: int, y: int, pressed: bool) -> Lit | None:
         """What is lit at a point, where it follows by rule how that looks."""
@@ -188,17 +195,6 @@ class Windows:
     def _told(self, context: ContextFeatures) -> tuple[Placed, ...]:
         """The windows that a context tells of, each with its document."""
         return tuple(with_work(window, self._work.get(window.app)) for window in placed_by(context, self._size))
-
-    def _goes_on(self, before: Work, now: Work, event: Event | None, opens: bool) -> bool:
-        """Whether a document got another name, or its first; else it is another that stands in the window now."""
-        if before.content is not None and before.content == now.content:
-            return True
-        front = bool(self._shown) and self._shown[0].app == now.app
-        if opens or not front or (isinstance(event, Key) and event.key == "tab"):
-            return False
-        if now.app == PAINT:
-            return not before.name
-        return event is None or bool(letter_of(event)) or not (before.name or isinstance(event, (Down, Up)))
 
     @property
     def _work(self) -> Mapping[int, Work]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from engine.desktop.documents import BIN
 from engine.desktop.paintbox import Paintbox, draw_deeds, picture_place, picture_room
 from engine.errors import InputError
 from engine.geometry import Rect
+from engine.open_work import Work, rows_of, values_of
 from engine.scene import Touch
 from engine.theme import Role
 
@@ -77,9 +77,22 @@ class Paint(App):
         return self.document
 
     def listed(self) -> list[str]:
-        """What is chosen in the paintbox, and whether something can be undone and redone."""
-        done = {"undo": bool(self._history.done), "redo": bool(self._history.undone)}
-        return [f"{what}\t{json.dumps(value)}" for what, value in {**self.box.state(), **done}.items()]
+        """What is chosen in the paintbox, whether something can be undone and redone, and where the keyboard paints, if it does."""
+        undoes, redoes = self._deeds()
+        return rows_of({**self.box.state(), "undo": undoes, "redo": redoes, **({"cross": self.cross} if self.by_keyboard else {})})
+
+    @classmethod
+    def told(cls, system: System, work: Work, pixels: np.ndarray) -> Paint:
+        """One that shows the same, as its rows tell it (`listed`), with the picture that its document is, uint8 (H, W, 3)."""
+        chosen = values_of(work.rows)
+        app = cls(system, {**chosen, "by_keyboard": "cross" in chosen})
+        app.document, app.pixels, app.cross = work.name, pixels, tuple(chosen.get("cross", app.cross))
+        app._history.done, app._history.undone = ([bitmap.UNTOLD] * chosen[deed] for deed in ("undo", "redo"))
+        return app
+
+    def _deeds(self) -> tuple[bool, bool]:
+        """Whether something can be undone, and redone."""
+        return bool(self._history.done), bool(self._history.undone)
 
     def show(self, **how: Any) -> None:
         if how.get("document") and how["document"] != self.document:
@@ -219,8 +232,7 @@ class Paint(App):
 
     def draw(self, canvas: Canvas) -> None:
         self.box.draw(canvas)
-        done = bool(self._history.done), bool(self._history.undone)
-        draw_deeds(canvas, {"undo": self.undo, "redo": self.redo, "new": self.new, "clear": self.clear}, *done)
+        draw_deeds(canvas, {"undo": self.undo, "redo": self.redo, "new": self.new, "clear": self.clear}, *self._deeds())
         self._draw_picture(canvas, picture_room(canvas.rect))
 
     def _draw_picture(self, canvas: Canvas, room: Rect) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -24,6 +23,7 @@ from engine.desktop.settings_page import (
     parted_page,
 )
 from engine.geometry import Rect
+from engine.open_work import rows_of
 from engine.scene import Touch
 from engine.style_words import from_words
 from engine.theme import Role
@@ -72,7 +72,7 @@ class Settings(App):
         """What is known of the user, or what is chosen and what there is to choose from, its value in JSON behind a tab."""
         if self.page == ABOUT:
             return self.system.known()
-        return [f"{key}\t{json.dumps(self.system.preference(key))}" for key in TOLD[self.page]]
+        return rows_of({key: self.system.preference(key) for key in TOLD[self.page]})
 
     # Input
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from engine.desktop.app import App, System
 from engine.desktop.canvas import Canvas
 from engine.geometry import Rect
+from engine.open_work import rows_of
 from engine.scene import Touch
 from engine.theme import Role
 from engine.typeface import width
@@ -64,7 +64,7 @@ class Snake(App):
 
     def listed(self) -> list[str]:
         """How the game stands, its value in JSON behind a tab."""
-        return [f"{name}\t{json.dumps(value)}" for name, value in self.state().items()]
+        return rows_of(self.state())
 
     @property
     def score(self) -> int:
