@@ -12,6 +12,7 @@ from engine.desktop.apps.snake import Snake
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
 from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait
+from engine.forms import CAST
 from engine.scene import find
 from models.dreaming.book import Book
 from models.dreaming.dream import Dream
@@ -32,6 +33,7 @@ def keep_up(dream: Dream, desktop: Desktop, events: Iterable[Event]) -> list[boo
     found = []
     for event in events:
         desktop.handle(event)
+        assert desktop.items, "it is drawn before anybody is asked to paint it"
         dream.answer(request(desktop, (event,)))
         found.append(alike(dream, desktop))
     return found
@@ -140,6 +142,49 @@ def test_all_of_paint_is_as_it_is_told(bundled_book: Book) -> None:
     events += [Move(8.0, x, y), Down(8.1, "left", x, y), Move(8.2, x + 30, y), Up(8.3, "left", x + 30, y), Move(8.4, 200, SIZE[1] - 4)]
     events += [Key(9.0, "right"), Key(9.1, "down", ("shift",)), Key(9.2, "tab"), Key(9.3, "z", ("ctrl",)), Key(9.4, "]"), Ask(10.0, "calculator"), Ask(11.0, "paint")]
     assert all(keep_up(dream, desktop, events))
+
+
+def test_all_of_the_log_is_as_it_is_told(bundled_book: Book) -> None:
+    """What has the keyboard, what the pointer lights, its scroll bar, a filter."""
+    desktop = Desktop(SIZE)
+    for event in (Ask(1.0, "log"), *(Down(1.1 + i / 10, "right", 500, 300 + i) for i in range(20)), Key(3.5, "escape")):
+        desktop.handle(event)
+    dream, (x, y) = still(desktop, bundled_book), find(desktop.widgets, "Log/Copy").rect.centre
+    bar = find(desktop.widgets, "Log/scrollbar").rect
+    events = [Move(4.0, x, y), Move(4.1, bar.centre[0], bar.bottom - 4), Down(4.2, "left", bar.centre[0], bar.bottom - 4), Move(4.3, bar.x, bar.y + 9), Up(4.4, "left", bar.x, bar.y + 9)]
+    events += [Key(5.0, "f", ("ctrl",)), Text(5.1, "7"), Key(5.2, "enter"), Key(5.3, "up"), Key(5.4, "space", ("ctrl",)), Key(5.5, "escape")]
+    assert all(keep_up(dream, desktop, events))
+
+
+def test_a_game_that_stands_still_is_as_it_is_told(bundled_book: Book) -> None:
+    """Behind the ask bar, another window, and with what it says above its board."""
+    desktop = Desktop(SIZE)
+    desktop.handle(Ask(1.0, "snake"))
+    dream, (x, y) = still(desktop, bundled_book), find(desktop.widgets, "Snake/title").rect.centre
+    events = [Key(1.1, "space"), Move(1.2, x, y), Down(1.3, "left", x, y), Move(1.4, x - 40, y + 20), Up(1.5, "left", x - 40, y + 20)]
+    events += [Key(2.0, "space", ("ctrl",)), Key(2.1, "escape"), Ask(3.0, "calculator"), Ask(4.0, "snake")]
+    assert all(keep_up(dream, desktop, events))
+    board = find(desktop.widgets, "Snake/field").rect.slices
+    shadows = [forms[board][..., 3] & CAST for forms in (dream.guide[2], shown(desktop).forms)]
+    assert (shadows[0] == shadows[1]).all() and shadows[0].any()
+
+
+def test_a_text_behind_the_ask_bar_has_no_keyboard(bundled_book: Book) -> None:
+    desktop = Desktop(SIZE)
+    for event in (Ask(1.0, "notes"), Text(1.2, "a text")):
+        desktop.handle(event)
+    dream = still(desktop, bundled_book)
+    assert all(keep_up(dream, desktop, [Key(2.0, "space", ("ctrl",)), Text(2.1, "d"), Key(2.2, "escape"), Text(2.3, "b")]))
+
+
+def test_popups_stand_above_a_notice(bundled_book: Book) -> None:
+    desktop = Desktop(SIZE)
+    desktop.handle(Ask(1.0, "calculator"))
+    dream, notice = still(desktop, bundled_book), Ask(2.0, "bigger text")
+    events: list[Event] = [notice, Down(2.2, "right", SIZE[0] - 60, 250), Up(2.3, "right", SIZE[0] - 60, 250)]
+    keep_up(dream, desktop, events)
+    menu = find(desktop.widgets, "menu").rect.meet(find(desktop.widgets, "notice").rect)
+    assert menu and (dream.guide[0][menu.slices] == shown(desktop).pixels[menu.slices]).all()
 
 
 def test_a_picture_that_is_too_large_to_be_told_is_dreamt_beside_its_tools(bundled_book: Book, monkeypatch: pytest.MonkeyPatch) -> None:

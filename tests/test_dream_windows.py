@@ -98,14 +98,13 @@ def test_a_window_that_goes_from_behind_many_is_gone(book: Book) -> None:
 def test_a_window_never_seen_looks_as_the_book_has_it(book: Book) -> None:
     desktop = Desktop(SIZE)
     known, blank = woken(desktop, book), woken(desktop)
-    desktop.handle(Ask(1.0, "log"))
+    desktop.handle(event := Ask(1.0, "paint"))
     for one in (known, blank):
-        one.turn(desktop_event := Ask(1.0, "log"), desktop.features())
-        assert desktop_event.t == desktop.t
-    assert windows_alike(known, desktop) > 0.99 > windows_alike(blank, desktop)
+        one.turn(event, desktop.features(work=False))  # else it would be told what is in it
+    assert windows_alike(known, desktop) > 0.99 > 0.97 > windows_alike(blank, desktop)
     x, y, w, h = desktop.stack.windows[-1].rect
     outer = known.planes[SEEN, y : y + h, x : x + w] > 0
-    assert outer[0, 0] and outer[0, -1] and outer[-1, -1] and 0.005 < outer.float().mean() < 0.2, "a style may round it, and its buttons"
+    assert outer[0, 0] and outer[0, -1] and outer[-1, -1] and 0.02 < outer.float().mean() < 0.2, "a style may round it, and its buttons"
 
 
 def test_what_a_dream_woke_with_leaves_the_desktop_where_it_stood(book: Book) -> None:

@@ -92,12 +92,12 @@ class Course:
         told = step.past or self._is_told(step, reached)
         if step.hovers:
             known.show(self._hover.left(known.planes, *step.pointer))
-        laid = known.lay(step.event, step.context)
+        laid = known.lay(step.event, step.context, step.last)
         told |= laid and bool(step.context.clock) and not (known.writes and letter_of(step.event))  # what was laid anew is as it is told, or believed to be
         if (page := known.painting) and (painted := self._stroke.take(step, *page)):
             known.put(painted.view, painted.look)
             told = True
-        changed = self._refocus(step)
+        changed = self._retold(step)
         text, hidden = self._text(step), known.popups.deed is Deed.CLOSED or known.popups.known
         if text is None and changed and not known.popups:
             known.lay_text()  # its caret was out of view, or something else has the focus, as while it is searched: where it is now is told
@@ -141,15 +141,13 @@ class Course:
         drags = isinstance(event, Move) and known.drags_frames
         return bool(step.context.work) and (isinstance(event, Wheel) or drags)
 
-    def _refocus(self, step: Step) -> bool:
-        """Give the text of the window in front the focus, where that follows; whether it says something else now, or its caret or what is
-        seen of it is elsewhere, or something else is looked for."""
+    def _retold(self, step: Step) -> bool:
+        """Whether the text of the window in front says something else now, or its caret or what is seen of it is elsewhere, or something else is
+        looked for."""
         known, before, at = self.known, self._document, self._at
         self._document, self._at = known.document, known.at
         same = step.last and before == self._document
         edited = same and self._field.edited(known.text)
-        if known.refocused(step.event, edited):
-            known.lay_text(focus=True)
         return edited or (same and at != self._at)
 
     def _text(self, step: Step) -> Guess | None:

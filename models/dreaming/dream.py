@@ -58,7 +58,7 @@ class Dream:
         for step in steps_of(request):
             self._take(step)
         self._known.tell(request.context, request.pointer)
-        self._shown, self._said = noticed(self._known.planes, request.context.notice, text_size_of(request.context.slow))
+        self._shown, self._said = noticed(self._known.planes, request.context.notice, text_size_of(request.context.slow), self._known.popup)
         apart = (before != self._shown).any(0).numpy()
         return tuple(rects_of(apart, self._known.bounds))
 
@@ -67,7 +67,7 @@ class Dream:
         """Pixels, verbatim mask and forms, as a request has them."""
         planes = self._shown.numpy()
         forms = planes[SEEN:].transpose(1, 2, 0).copy()
-        for box, inside in (*self._known.floating, (self._said, self._known.bounds)):
+        for box, inside in (*self._known.floating, (self._said, self._known.bounds), (self._known.popup, self._known.bounds)):
             if box:
                 cast(forms, box, inside)
         return planes[:3].transpose(1, 2, 0), planes[3], forms

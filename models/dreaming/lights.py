@@ -16,9 +16,8 @@ from engine.desktop.apps.registry import APPS
 from engine.desktop.canvas import Canvas, Sheet
 from engine.geometry import Rect
 from engine.open_work import Work
-from engine.theme import Role
 from models.dreaming.frames import Frame
-from models.dreaming.papers import app_of
+from models.dreaming.papers import sheet_of
 from models.dreaming.pictures import drawn
 
 _KEPT = 8  # icons that are kept as they were drawn
@@ -74,16 +73,8 @@ def action(frame: Frame, window: Rect, x: int, y: int, pressed: bool) -> Lit | N
 def held(work: Work, text_size: int, inside: Rect, x: int, y: int, pressed: bool) -> Lit | None:
     """The widget that holds a point of a window of which all is told; inside: where that holds it."""
     outer = Rect(0, 0, inside.w, inside.h)
-
-    def sheet_with(path: str) -> Sheet:
-        sheet = Sheet(text_size, focus=work.focus, hover=path, pressed=path if pressed else "")
-        canvas = Canvas(sheet, outer)
-        canvas.fill(outer, Role.SURFACE, "body")
-        app_of(work, text_size).draw(canvas)
-        return sheet
-
-    widget = scene.at(sheet_with("").widgets, x - inside.x, y - inside.y)
+    widget = scene.at(sheet_of(work, text_size, outer).widgets, x - inside.x, y - inside.y)
     if widget is None or widget.role == "canvas":  # which is lit by nothing, and shows a stroke that is not over
         return None
-    look = drawn(sheet_with(widget.path).items, inside.w, inside.h)
+    look = drawn(sheet_of(work, text_size, outer, widget.path, widget.path if pressed else "").items, inside.w, inside.h)
     return Lit(widget.rect.shift(inside.x, inside.y), look[:, *widget.rect.slices])

@@ -1,4 +1,4 @@
-"""What the system says for a while, above everything that is dreamt: the context tells it."""
+"""What the system says for a while, above everything that is dreamt but popups: the context tells it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from models.dreaming.pictures import drawn
 from models.dreaming.planes import lay
 
 
-def noticed(planes: Tensor, text: str, text_size: int) -> tuple[Tensor, Rect]:
-    """A guide, uint8 (PLANES, H, W), with a notice of that text, and where that stands; the same tensor and no area where there is none."""
+def noticed(planes: Tensor, text: str, text_size: int, popup: Rect) -> tuple[Tensor, Rect]:
+    """A guide, uint8 (PLANES, H, W), with a notice of that text, and where that stands; the same tensor and no area where there is none. popup: where
+    one is open, above it."""
     if not text:
         return planes, Rect(0, 0, 0, 0)
     size = planes.shape[2], planes.shape[1]
     box, shown = _notice(text, text_size, size)
     out = planes.clone()
     lay(out, shown, box, Rect(0, 0, *size), "menu")
+    out[:, *popup.slices] = planes[:, *popup.slices]
     return out, box
 
 

@@ -115,10 +115,10 @@ class Panes:
             known = self._latest(lambda other: (other.app, *other[2:]) == (app, *key[2:]))
         if known is not None:
             planes = resized(known, app, text_size, w, h, asks)
-            if work is None or lay_out(planes, work, text_size):
-                if work is not None:
-                    lay_rows(planes, work, text_size)
-                return planes
+            if work is not None:
+                lay_out(planes, work, text_size)
+                lay_rows(planes, work, text_size)
+            return planes
         subjects = (turned(app, work.page) if work else None, DOCUMENT + app if document else None, app)
         page = next((self._book.planes(one, text_size) for one in subjects if one is not None and self._book.knows(one)), None)
         if page is None:

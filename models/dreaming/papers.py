@@ -20,7 +20,7 @@ from engine.desktop import bitmap, toolbar
 from engine.desktop.app import App, System
 from engine.desktop.apps.calculator import Calculator
 from engine.desktop.apps.files import Files
-from engine.desktop.apps.log import Part, draw_filter, filter_in
+from engine.desktop.apps.log import Log, Part
 from engine.desktop.apps.notes import NEW
 from engine.desktop.apps.paint import BLANK, Paint
 from engine.desktop.apps.registry import APPS
@@ -29,14 +29,15 @@ from engine.desktop.apps.snake import Snake
 from engine.desktop.canvas import Canvas, Sheet, row_height
 from engine.desktop.document_list import KIND
 from engine.desktop.editor import BAR, PADDING, Editor, Span
-from engine.desktop.find_bar import FindBar, beside
+from engine.desktop.find_bar import FindBar
 from engine.desktop.note_page import NotePage, tools
 from engine.desktop.paintbox import picture_room
 from engine.desktop.text_buffer import TextBuffer
-from engine.desktop.text_field import TextField
 from engine.desktop.toolbar import parted
 from engine.desktop.word_count import count, told
+from engine.drawing import Fill
 from engine.errors import InputError
+from engine.forms import FLOATING
 from engine.geometry import Rect
 from engine.open_work import Work, values_of
 from engine.scene import Touch
@@ -45,14 +46,12 @@ from engine.typeface import MARGIN, Face, fit, line_height
 from models.dreaming.letters import caret_in
 from models.dreaming.pictures import CALCULATOR, NOTES, SNAKE, drawn, reinked
 from models.dreaming.planes import SEEN, shows
-from models.dreaming.standing_in import Bare, Chosen, Clipboard, Listed
+from models.dreaming.standing_in import Bare, Chosen, Clipboard, Listed, Logged
 
-HALF = 0.5  # of a field's upper edge, where it is lit as what has the focus
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
 NAME = "text"
 FILES, LOG, PAINT, SETTINGS = (list(APPS).index(app) for app in ("Files", "Log", "Paint", "Settings"))
-WHOLE = (CALCULATOR, FILES, PAINT, SETTINGS)  # of which all follows from what is told, as long as it is
-DRAWN = (*WHOLE, SNAKE)  # that draw themselves from it; a game goes on meanwhile
+DRAWN = (CALCULATOR, FILES, LOG, PAINT, SETTINGS, SNAKE)  # that draw themselves from what is told
 
 Laid = tuple[Rect, Tensor]
 
@@ -145,32 +144,23 @@ def _empty_field(w: int, h: int) -> Tensor:
     return drawn(sheet.items, w, h)
 
 
-def lay_out(picture: Tensor, work: Work, size: int, focus: bool = False) -> bool:
-    """Put what a document says into a picture of what its window holds, if that is told; False where there is no room for it. size: of
-    text; focus: whether a text has that even where something is asked beside it, and nobody says what has it."""
-    if (work.content is None and work.name) or isinstance(work.content, bytes) or work.app != NOTES:
-        return True
-    return _lay_text(picture, work, size, focus)
+def lay_out(picture: Tensor, work: Work, size: int) -> None:
+    """Put what a document says into a picture of what its window holds, if that is a text, and told. size: of text."""
+    if work.app == NOTES and not isinstance(work.content, bytes) and (work.content is not None or not work.name):
+        _lay_text(picture, work, size)
 
 
 def lay_rows(picture: Tensor, work: Work, size: int) -> None:
     """Put what an app lists, what is chosen and what is typed into such a picture, where there is room for it."""
     outer, draws = _outer(picture), work.app in DRAWN and bool(work.rows)
-    sheet = Sheet(size, focus=_focus(picture, work, size), caret_on=True)
+    sheet = Sheet(size, focus=work.focus, caret_on=True)
     canvas, parts = Canvas(sheet, outer), [outer] if work.app == SNAKE and draws else told_parts(outer, work, size, text=False)
     for part in parts:
         if not outer.holds(part.right - 1, part.bottom - 1) or part.h < 1:
             return
         canvas.fill(part, Role.SURFACE, "body")
     if draws:
-        app_of(work, size).draw(canvas)
-    elif work.app == LOG:
-        box = parts[0].grow(2)
-        canvas.fill(box, Role.FIELD, "field")
-        total = Part.of(work.rows, box, None, size).total
-        Part.of(work.rows, box, max(total - work.scroll, 0) if work.scroll else None, size).draw(canvas, box, _nothing, bool(work.typed and work.typed[0]))
-        if work.typed is not None:
-            draw_filter(canvas, TextField.of(cast(System, Clipboard()), work.typed), parts[1], _nothing, _nothing)
+        app_of(work, size, outer).draw(canvas)
     elif work.app == NOTES:
         page = _note_page(outer, work, size)
         if page.list:
@@ -185,26 +175,35 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
 
 
 def is_whole(work: Work) -> bool:
-    """Whether all that a window holds follows from what is told of its app, and from where the pointer is."""
-    return work.app in WHOLE and bool(work.rows) and (work.app != PAINT or picture_of(work) is not None)
+    """Whether all that a window holds follows from what is told of its app, and from where the pointer is: a picture may be too large to be told, and
+    a game goes on meanwhile, unless it stands still."""
+    if work.app == PAINT:
+        return bool(work.rows) and picture_of(work) is not None
+    return work.app in DRAWN and bool(work.rows) and (work.app != SNAKE or bool(work.page))
 
 
-def _focus(picture: Tensor, work: Work, size: int) -> str:
-    """What has the focus in a picture of what a window holds, as far as that is laid here."""
-    if work.app in DRAWN:
-        return work.focus
-    parts = told_parts(_outer(picture), work, size, text=False)
-    if work.typed is None or not parts:
-        return ""
-    field = parts[-1]
-    if work.app == NOTES:
-        field = field.inset(0, 0, beside(Face(size), field.h), 0)
-    lit = field.w > 0 and shows(picture[:, *field._replace(h=1).slices], Role.ACCENT).mean() > HALF
-    return ("filter" if work.app == LOG else "find") if lit else ""
+def sheet_of(work: Work, size: int, outer: Rect, hover: str = "", pressed: str = "") -> Sheet:
+    """What such a window holds, which takes `outer`, as it is drawn. hover, pressed: paths of the widgets that the pointer is on, and the button went down on."""
+    sheet = Sheet(size, focus=work.focus, hover=hover, pressed=pressed)
+    canvas = Canvas(sheet, outer)
+    canvas.fill(outer, Role.SURFACE, "body")
+    app_of(work, size, outer).draw(canvas)
+    return sheet
 
 
-def app_of(work: Work, size: int) -> App:
-    """One of DRAWN, as what is told of it."""
+def raised(work: Work | None, size: int, held: Rect) -> list[Rect]:
+    """Where something stands above all else that a window holds, as what a game says that stands still, and throws a shadow on it."""
+    if work is None or work.app != SNAKE or not is_whole(work):
+        return []
+    return [item.rect for item in sheet_of(work, size, held).items if isinstance(item, Fill) and item.shape in FLOATING]
+
+
+def app_of(work: Work, size: int, held: Rect) -> App:
+    """One of DRAWN, as what is told of it. held: where its window holds it."""
+    if work.app == LOG:
+        lines = parted(held, row_height(size))[1]
+        total = Part.of(work.rows, lines, None, size).total
+        return Log.told(cast(System, Logged(work.rows)), work, max(total - work.scroll, 0) if work.scroll else None)
     if work.app == SNAKE:
         return Snake(cast(System, Clipboard()), values_of(work.rows))
     if work.app == CALCULATOR:
@@ -229,16 +228,10 @@ def _draw_notes(canvas: Canvas, box: Rect, work: Work) -> None:
 
 def told_parts(held: Rect, work: Work, size: int, text: bool = True, tooled: bool = False) -> list[Rect]:
     """Where in what a window holds nothing stands but what is told; text: a document's too, with all that stands beside and below it; tooled: and the tools above one, which follow from it."""
-    row = row_height(size)
     if is_whole(work):
         return [held]
-    if work.app == SNAKE:
-        return [held] if work.rows and work.page else []  # else the game goes on
     if work.app == PAINT:
         return [held._replace(w=picture_room(held).x - held.x)] if work.rows else []
-    if work.app == LOG:
-        tools, lines = parted(held, row)
-        return [lines.inset(2, 2, 2, 2), *([filter_in(tools, Face(size))] if work.typed is not None else [])]
     if work.app != NOTES:
         return []
     page = _note_page(held, work, size)
@@ -279,7 +272,7 @@ def _note_page(held: Rect, work: Work, size: int) -> NotePage:
     return NotePage.of(held, row_height(size), line_height(Face(size)), size, "find" in work.page, "list" in work.page)
 
 
-def _lay_text(picture: Tensor, work: Work, size: int, focus: bool) -> bool:
+def _lay_text(picture: Tensor, work: Work, size: int) -> None:
     """Notes are all laid out anew around a text: what is not asked, and not listed, follows from it."""
     outer, asks = _outer(picture), "find" in work.page
     sheet, text = Sheet(size), work.content if isinstance(work.content, str) else ""
@@ -293,16 +286,14 @@ def _lay_text(picture: Tensor, work: Work, size: int, focus: bool) -> bool:
     if page.status:
         canvas.text_in(page.status, told(count(text), work.place["characters"] if work.place else len(text)), Role.MUTED, align="right")
     found = FindBar.told(cast(System, Clipboard()), editor, work.typed).found() if asks and work.typed else ()
-    keyboard = work.focus or (NAME if focus or not asks else "")
-    drawing, (shown, _) = drawn(sheet.items, outer.w, outer.h), set_out(editor, page.text, size, focus=keyboard, found=found)
+    drawing, (shown, _) = drawn(sheet.items, outer.w, outer.h), set_out(editor, page.text, size, focus=work.focus, found=found)
     drawing[:, *page.text.slices] = shown
     if page.question:
         asked = picture[:, *page.question.slices].clone()
-        if keyboard != "find":
+        if work.focus != "find":
             asked[:3] = reinked(asked[:3], (Role.FIELD, Role.ACCENT), (Role.FIELD, Role.BORDER))
         drawing[:, *page.question.slices] = asked
     picture[:] = drawing
-    return True
 
 
 def _outer(picture: Tensor) -> Rect:

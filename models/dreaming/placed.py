@@ -14,7 +14,7 @@ from engine.painter import ContextFeatures
 from engine.styles import chrome_of
 from models.dreaming.frames import Form
 from models.dreaming.letters import letter_of
-from models.dreaming.papers import PAINT, WHOLE
+from models.dreaming.papers import PAINT, is_whole
 from models.dreaming.pictures import SNAKE
 
 FOOD = "food\t"  # of a game's rows the one by which it is laid anew: it goes on by itself, but where the next food lies is chance
@@ -22,7 +22,7 @@ FOOD = "food\t"  # of a game's rows the one by which it is laid anew: it goes on
 
 class Placed(NamedTuple):
     """A window, by its app's slot, and its outer rect in frame pixels. document, page, rows: what is shown in it, rows with its
-    title, its picture, how far it is scrolled and, of WHOLE, what has the keyboard, as `number_of` has it; 0 where that has no name, or nobody told of it."""
+    title, its picture, how far it is scrolled and, where all of it is told, what has the keyboard, as `number_of` has it; 0 where that has no name, or nobody told of it."""
 
     app: int
     rect: Rect
@@ -58,7 +58,7 @@ def with_work(window: Placed, work: Work | None) -> Placed:
     if work is None:
         return window
     picture = (f"{crc32(work.content)}",) if isinstance(work.content, bytes) else ()
-    keyboard = (work.focus, f"{work.asks}") if work.app in WHOLE else ()
+    keyboard = (work.focus, f"{work.asks}") if is_whole(work) else ()
     listed = [row for row in work.rows if work.app != SNAKE or row.startswith(FOOD)]
     rows = "\n".join((work.title, *listed, work.chosen, *map(str, work.typed or ()), *picture, *(str(work.scroll),) * (work.scroll > 0), *keyboard))
     return window._replace(document=number_of(work.name), page=number_of(work.page), rows=number_of(rows))

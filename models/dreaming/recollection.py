@@ -17,7 +17,7 @@ from engine.open_work import Work
 from engine.painter import ContextFeatures
 from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.codes import NOWHERE, codes_of
-from models.dreaming.papers import NOTES, PAINT, Laid, around_text, focused, said_by, text_box
+from models.dreaming.papers import NAME, NOTES, PAINT, Laid, around_text, focused, said_by, text_box
 from models.dreaming.planes import PLANES, joined, moved, movement
 from models.dreaming.popups import Deed, Popups, Screen
 from models.dreaming.windows import Windows
@@ -76,15 +76,17 @@ class Recollection:
         codes[1:3][~wide(recalled.known)] = NOWHERE
         return AtHand([*pictures, self.planes], codes, laid)
 
-    def lay(self, event: Event | None, context: ContextFeatures) -> bool:
+    def lay(self, event: Event | None, context: ContextFeatures, last: bool = True) -> bool:
         """Put back what a popup hid that the event closes, and lay the windows anew where the context tells of others than before;
-        whether it did."""
+        whether it did. last: whether the context tells of what is open as it was right after the event."""
         self._hold(event)
         popups = self.popups
         popups.told, shown = bool(context.clock), popups.take(event, self.planes)
         put_back, below = popups.deed in (Deed.CLOSED, Deed.CHOSEN), popups.lifted(shown)
         windows = self._windows.laid(below, context, event, isinstance(event, Ask) or popups.deed is Deed.CHOSEN)
         self.show(shown if windows is below else popups.laid(windows, shown))
+        if last:
+            self.refocus()
         popups.opens(event, self.planes, self._screen(context))
         if not popups:
             self.show(self._windows.clocked(self.planes, context.clock))
@@ -134,9 +136,13 @@ class Recollection:
 
     @property
     def floating(self) -> list[tuple[Rect, Rect]]:
-        """What throws a shadow or a glow, back to front: where it stands, and the part of the frame in which it is seen."""
-        popup = [(self.popups.box(self.planes), self.bounds)] if self.popups else []
-        return [(window.rect, self._windows.area) for window in reversed(self._windows.shown)] + popup
+        """What throws a shadow or a glow, back to front: where it stands, and the part of the frame in which it is seen; no popup."""
+        return self._windows.raised
+
+    @property
+    def popup(self) -> Rect:
+        """Where the one stands that is open; no area where none is."""
+        return self.popups.box(self.planes) if self.popups else Rect(0, 0, 0, 0)
 
     @property
     def drags_frames(self) -> bool:
@@ -203,19 +209,16 @@ class Recollection:
         page = self._windows.page
         return around_text(*page, buffer) if page and page[1].app == NOTES and buffer is not None and not self.popups else []
 
-    def refocused(self, event: Event | None, edited: bool) -> bool:
-        """Whether that text has the focus now, and is not shown so: an event gave it that, or wrote in it. A tool that is pressed leaves it where
-        it is."""
-        box = self.told_text
-        if box is None or self.front is None or focused(self.planes, self.front) == box:
-            return False
-        return (edited and not isinstance(event, Up)) or (isinstance(event, Down) and event.button == "left" and box.holds(event.x, event.y))
+    def refocus(self) -> None:
+        """Show that text as it is told, where it has the focus and is not shown so, or has it no longer."""
+        box, page = self.told_text, self._windows.page
+        if box is not None and page is not None and self.front is not None and (focused(self.planes, self.front) == box) != (page[1].focus == NAME):
+            self.lay_text()
 
-    def lay_text(self, focus: bool = False) -> None:
-        """Show that text as it is told. focus: whether it has that; it keeps it."""
-        box = self.told_text
-        if box is not None and self.front is not None:
-            self.show(self._windows.with_text(self.planes, focus or focused(self.planes, self.front) == box))
+    def lay_text(self) -> None:
+        """Show that text as it is told."""
+        if self.told_text is not None:
+            self.show(self._windows.with_text(self.planes))
 
     def within_reach(self, event: Event | None, pointers: Sequence[tuple[int, int]], spots: Sequence[Rect] = ()) -> Tensor:
         """Where an event is likely to change what can be told, bool (h, w). Of keys and of time: the window in front, or the desktop;

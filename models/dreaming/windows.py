@@ -28,7 +28,7 @@ from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.frames import Form, Frame
 from models.dreaming.lights import Lit
 from models.dreaming.panes import Kept, Panes, Told
-from models.dreaming.papers import is_whole, lay_out, lay_rows, told_parts, unfocused
+from models.dreaming.papers import is_whole, lay_out, lay_rows, raised, told_parts, unfocused
 from models.dreaming.pictures import BELOW, NOTES, RIGHT, stretched
 from models.dreaming.placed import Placed, apps_of, form_of, goes_on, placed_by, with_work
 from models.dreaming.planes import FILLED, PLANES, SEEN, lay
@@ -36,7 +36,7 @@ from models.dreaming.taskbar import Tasks
 
 POOL = 4  # frames' worth of pictures that are kept
 _HEAD = 12  # numbers told of a picture in `state`
-_KIND = 1001  # of state: another one for each way in which it was ever kept
+_KIND = 1002  # of state: another one for each way in which it was ever kept
 
 
 class Windows:
@@ -46,8 +46,7 @@ class Windows:
     PLANES_KEPT = 2 * PLANES + POOL * PLANES + 1  # ground, what was laid last, pictures, and what is told of them
 
     def __init__(self, size: tuple[int, int], book: Book) -> None:
-        width, height = size
-        self._size = size
+        self._size = width, height = size
         self._book = book
         self.ground = torch.zeros(PLANES, height, width, dtype=torch.uint8)
         self._laid = self.ground  # as it was laid last, before anybody dreamt on
@@ -243,12 +242,12 @@ class Windows:
         """Whether a text may be written in that window: where windows' work is told, that is Notes."""
         return not self._work or (bool(self._shown) and self._shown[0].app == NOTES)
 
-    def with_text(self, planes: Tensor, focus: bool) -> Tensor:
-        """What is shown, `planes`, with that text as it is told. focus: whether it has that."""
+    def with_text(self, planes: Tensor) -> Tensor:
+        """What is shown, `planes`, with that text as it is told."""
         front = self._shown[0]
         self._take(planes)
         picture, held, work = self._panes.of(front), self._form.inside(front.rect), self._work[front.app]
-        lay_out(picture, work, self._text_size, focus)
+        lay_out(picture, work, self._text_size)
         lay_rows(picture, work, self._text_size)
         out, part, whole = planes.clone(), held.meet(self.area), self._frame(front, True).bare()
         cut = whole[SEEN, *part.shift(-front.rect.x, -front.rect.y).slices] > 0  # the window's own corners
@@ -263,6 +262,12 @@ class Windows:
         return self._shown
 
     @property
+    def raised(self) -> list[tuple[Rect, Rect]]:
+        """What throws a shadow or a glow, back to front: where it stands, and the part of the frame in which it is seen."""
+        above = {one: raised(self._work.get(one.app), self._text_size, self._form.inside(one.rect)) for one in reversed(self._shown)}
+        return [(box, self.area) for one, boxes in above.items() for box in (one.rect, *boxes)]
+
+    @property
     def buttons(self) -> tuple[Placed, ...]:
         """Where the windows' buttons stand in the taskbar, those of minimised ones too."""
         return tuple(map(Placed, self._tasks.apps, taskbar.boxes(self._size, self._tasks)))
@@ -270,8 +275,7 @@ class Windows:
     def held_at(self, x: int, y: int) -> int:
         """Whose window holds what is seen at a point, by app; GROUND where that is nobody's, or a window's frame."""
         back = self.back_at(x, y)
-        window = None if back is None else self._shown[back]
-        return window.app if window is not None and self._form.inside(window.rect).holds(x, y) else GROUND
+        return self._shown[back].app if back is not None and self._form.inside(self._shown[back].rect).holds(x, y) else GROUND
 
     def seen(self) -> Tensor:
         """What each cell belongs to: 0 the desktop, from 1 on the windows, front to back, -1 the taskbar. int8 (h, w)."""

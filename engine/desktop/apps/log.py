@@ -10,6 +10,7 @@ from engine.desktop.canvas import Canvas
 from engine.desktop.text_field import TextField
 from engine.desktop.toolbar import parted
 from engine.geometry import Rect
+from engine.open_work import Work
 from engine.scene import Touch
 from engine.theme import Role
 from engine.typeface import Face, advance, line_height, width
@@ -37,6 +38,13 @@ class Log(App):
 
     def state(self) -> dict[str, Any]:
         return {"filter": {"text": self.filter.text, **self.filter.buffer.state()}, "first": self.first}
+
+    @classmethod
+    def told(cls, system: System, work: Work, first: int | None) -> Log:
+        """One that shows the same lines, those of `system`, from the row `first` on."""
+        app = cls(system, {"first": first})
+        app.filter = TextField.of(system, work.typed or ("", 0, 0))
+        return app
 
     def listed(self) -> list[str]:
         """The last of the lines."""
