@@ -187,6 +187,13 @@ def test_popups_stand_above_a_notice(bundled_book: Book) -> None:
     assert menu and (dream.guide[0][menu.slices] == shown(desktop).pixels[menu.slices]).all()
 
 
+def test_buttons_in_the_taskbar_that_grow_narrow_keep_nothing_of_longer_names(bundled_book: Book) -> None:
+    desktop = Desktop(SIZE)
+    dream = still(desktop, bundled_book)
+    events = [Move(0.5, 5, 5), *(Ask(1.0 + i, app) for i, app in enumerate(("calculator", "files", "notes", "settings", "log", "paint")))]
+    assert all(keep_up(dream, desktop, [*events, Key(9.0, "w", ("ctrl",)), Key(10.0, "w", ("ctrl",)), Key(11.0, "m", ("alt",))]))
+
+
 def test_a_picture_that_is_too_large_to_be_told_is_dreamt_beside_its_tools(bundled_book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.desktop.features.LARGEST", 0)
     desktop = Desktop(SIZE, Documents({"Cow.png": bitmap.encode(bitmap.blank(320, 240))}))

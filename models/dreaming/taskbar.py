@@ -85,7 +85,7 @@ class _Button(NamedTuple):
 
 
 def laid(planes: Tensor, before: Tasks, after: Tasks, book: Book, titles: Mapping[int, str] = MappingProxyType({})) -> Tensor:
-    """A guide, uint8 (PLANES, H, W), with other buttons than it had before; titles: of windows that have another one now."""
+    """A guide, uint8 (PLANES, H, W), with other buttons than it had before; titles: of windows, where they are told."""
     size = planes.shape[2], planes.shape[1]
     kept: dict[int, _Button] = {}
     if before.text_size == after.text_size:
@@ -97,10 +97,8 @@ def laid(planes: Tensor, before: Tasks, after: Tasks, book: Book, titles: Mappin
     whole = _bar(size, after.text_size).shift(-bare.x, -bare.y)
     out[:, *bare.slices] = drawn([Fill(part, Role.BAR, "bar", whole), Fill(line, Role.BORDER, "line", line)], bare.w, bare.h)
     for app, box in zip(after.apps, boxes(size, after), strict=True):
-        button = _drawn(app, box, kept.get(app), after, book)
-        if (title := titles.get(app)) and task_named(box, after.text_size):
-            outer = Rect(0, 0, box.w, box.h)
-            entitle(button, title, after.text_size, outer, task_room(outer), after.inks(app), "button")
+        title = titles.get(app)
+        button = _titled(app, box, title, after) if title else _drawn(app, box, kept.get(app), after, book)
         lay(out, button, box, Rect(0, 0, *size), "button")
     return out
 
@@ -164,6 +162,15 @@ def _bar(size: tuple[int, int], text_size: int) -> Rect:
 def boxes(size: tuple[int, int], tasks: Tasks) -> list[Rect]:
     """Where the buttons stand in a frame of `size`."""
     return task_boxes(_bar(size, tasks.text_size), Face(tasks.text_size), len(tasks.apps))
+
+
+def _titled(app: int, box: Rect, title: str, tasks: Tasks) -> Tensor:
+    """A button's planes, (PLANES, h, w), of a window whose title is told."""
+    inks, outer = tasks.inks(app), Rect(0, 0, box.w, box.h)
+    planes = _blank(box.w, box.h, inks[0])
+    if task_named(box, tasks.text_size):
+        entitle(planes, title, tasks.text_size, outer, task_room(outer), inks, "button")
+    return _marked(planes, app, tasks.text_size, inks[0])
 
 
 def _drawn(app: int, box: Rect, kept: _Button | None, tasks: Tasks, book: Book) -> Tensor:
