@@ -178,6 +178,11 @@ class Session:
         return bool(self._posted) or not self._someone_paints() or self.turner.busy
 
     @property
+    def awaited(self) -> tuple[int, ...]:
+        """The requests that are not answered yet, oldest first."""
+        return tuple(self._posted)
+
+    @property
     def label(self) -> str:
         """Who paints, in plain words."""
         info, status = self.mailbox.info, self.mailbox.status

@@ -73,10 +73,24 @@ def test_an_unfinished_sum_is_not_lost() -> None:
     user.types("5+=")
     assert "missing" in user.sees("display").text
     user.presses("3", "enter")
-    assert user.sees("display").text == "3", "a digit after a message begins anew"
+    assert user.sees("display").text == "8", "what is missing is put in"
     user.types("5+=")
     user.presses("backspace", "3", "=")
     assert user.sees("display").text == "8"
+    user.types("5/0=3=")
+    assert user.sees("display").text == "3", "nothing is missing there: another sum begins"
+
+
+def test_what_is_no_part_of_a_sum_is_told_of_and_leaves_it_as_it_is() -> None:
+    user = User("calculator")
+    user.types("2^")
+    assert user.sees("display").text == "2" and "“^”" in user.sees("notice").text
+    user.desktop.clipboard = "sqrt(16)"
+    user.presses("ctrl+v")
+    assert user.sees("display").text == "2" and "“s”" in user.sees("notice").text
+    user.desktop.clipboard = "+ 16\n"
+    user.presses("ctrl+v", "enter")
+    assert user.sees("display").text == "18"
 
 
 def test_what_cannot_follow_is_not_taken() -> None:

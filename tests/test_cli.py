@@ -142,6 +142,13 @@ def test_wrong_input_is_one_message(
     assert not (tmp_path / "profile").exists()
 
 
+def test_an_empty_profile_is_not_the_folder_one_is_in(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in (["run"], ["models", "list"], ["doctor"]):
+        assert "--profile is empty" in refused(capsys, *command, "--profile", "")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.usefixtures("libraries_at_hand")
 def test_a_folder_that_can_be_none_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in (["models", "list"], ["models", "check", "x"], ["doctor"]):

@@ -126,6 +126,8 @@ def test_maximise_and_back() -> None:
     assert place(user, "Notes") == before
     user.clicks("Notes/title", times=2)
     assert place(user, "Notes") == user.desktop.work_area
+    user.clicks("Notes/title", times=2)
+    assert place(user, "Notes") == before, "a hand that goes up again drags nothing"
 
 
 def test_a_maximised_window_keeps_filling_when_the_text_grows() -> None:

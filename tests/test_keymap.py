@@ -73,6 +73,19 @@ def test_typed_letters_are_shown_before_they_are_painted() -> None:
     assert (echo.over(frame, after, np.array([0, 0, 0])) == frame).all()
 
 
+def test_a_letter_that_is_painted_is_echoed_no_longer_while_others_wait() -> None:
+    """Somebody types faster than it is painted: what has come is not shown a second time, which would make it bold, and what has not is."""
+    guides = [guide_with("abcdef"[:count]) for count in range(2, 6)]
+    frame, echo, rect = np.full((96, 128, 3), 200, np.uint8), Echo(guides[0].ink.copy()), Rect(8, 8, 64, 16)
+    echo.follow(guides[1], (rect,), painted=False, awaited=(7,))
+    echo.follow(guides[2], (rect,), painted=False, awaited=(7, 8))
+    echo.follow(guides[3], (rect,), painted=False, awaited=(8, 9))  # 7 came
+    apart = (echo.over(frame, guides[3], np.zeros(3)) != frame).any(-1)
+    assert (apart == (guides[3].ink > guides[1].ink)).all() and apart.any()
+    echo.follow(guides[3], (), painted=False, awaited=(9,))
+    assert ((echo.over(frame, guides[3], np.zeros(3)) != frame).any(-1) == (guides[3].ink > guides[2].ink)).all()
+
+
 def test_letters_that_replace_others_wait_for_the_painter() -> None:
     before, after, frame = guide_with("Paint"), guide_with("Picture"), np.full((96, 128, 3), 200, np.uint8)
     echo = Echo(before.ink.copy())

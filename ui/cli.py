@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from ui.options import Choice, with_choice
+from ui.options import Choice, profile_said, with_choice
 
 app = typer.Typer(
     add_completion=False,
@@ -285,7 +285,7 @@ def dataset(
 
 @app.command()
 def doctor(
-    profile: Annotated[Path | None, typer.Option(metavar="DIR", help="The profile folder.")] = None,
+    profile: Annotated[Path | None, typer.Option(metavar="DIR", help="The profile folder.", parser=profile_said)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON document.")] = False,
 ) -> None:
     """What this machine has, what is wrong, and the command that mends it."""

@@ -11,9 +11,23 @@ import pygame
 
 from engine.desktop.looks import look
 from engine.geometry import Rect
+from engine.scene import Widget
 from engine.session import ABSENT, Session, Statistics
 from engine.settings import Keys
-from ui.panel import BAD, GOOD, TEXT, columns, font, panel, size, table, text_size, words, wrapped
+from ui.panel import (
+    BAD,
+    GOOD,
+    TEXT,
+    columns,
+    font,
+    panel,
+    panel_width,
+    size,
+    table,
+    text_size,
+    words,
+    wrapped,
+)
 from ui.view import View
 
 DAMAGE = (255, 90, 90)
@@ -100,9 +114,16 @@ class Panels:
         for part in reversed(wrapped(face, line, round(width * 0.9))) if line else ():
             bottom = words(screen, part, TEXT, "bold", midbottom=(x + width // 2, bottom)).y - 2
 
-    def marks(self, screen: pygame.Surface, marks: Sequence[str], clock: Rect, view: View) -> None:
-        """Short words in the taskbar, left of the clock."""
+    def marks(self, screen: pygame.Surface, marks: Sequence[str], widgets: Sequence[Widget], frame: tuple[int, int], view: View) -> None:
+        """Short words in the taskbar, left of the clock; above it, and above a notice, where windows' buttons leave them no room. widgets: what is on
+        the screen, whose `frame` is so large."""
+        bar = {widget.name: widget.rect for widget in widgets if widget.path.startswith("taskbar/")}
+        clock = bar.pop("clock", Rect(frame[0] - 8, frame[1] - 24, 8, 16))  # else a picture covers the taskbar
         right, middle = view.to_window(clock.x, clock.y + clock.h / 2)
+        taken = view.to_window(max((rect.right for rect in bar.values()), default=0), 0)[0]
+        if right - sum(panel_width(screen, mark) + 4 for mark in marks) < taken:
+            below = next((widget.rect for widget in widgets if widget.name == "notice"), next(iter(bar.values())).grow(4))
+            right, middle = view.to_window(frame[0] - 4, below.y - 12)
         for mark in marks:
             right = words(screen, mark, GOOD if mark == "Saved" else TEXT, midright=(right, middle)).x - 4
 

@@ -23,6 +23,15 @@ LARGEST_WEIGHT = 10.0
 _LARGEST_SEED = 2**63 - 1
 
 
+def profile_said(text: str) -> Path:
+    """A profile's folder. Raises InputError for an empty name, as of a variable that is not set, which would be the folder that one is in."""
+    from engine.errors import InputError
+
+    if not text:
+        raise InputError("--profile is empty; give the profile's folder, or leave it out")
+    return Path(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What was said on the command line; None where nothing was."""
@@ -47,7 +56,7 @@ class Choice:
     device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda[:N]", help="Where the painter runs.")] = None
     dtype: Annotated[str | None, typer.Option(metavar="|".join(DTYPES), help="The painter's numbers.")] = None
     seed: Annotated[int | None, typer.Option(metavar="N", help="What the noise starts from.")] = None
-    profile: Annotated[Path | None, typer.Option(metavar="DIR", help="The profile folder.")] = None
+    profile: Annotated[Path | None, typer.Option(metavar="DIR", help="The profile folder.", parser=profile_said)] = None
     compile: Annotated[
         bool | None, typer.Option("--compile", help="Try to compile the networks, by OpenVINO on a CPU that has it: starting takes longer.")
     ] = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pygame
 
 from engine.desktop.desktop import Desktop
-from engine.desktop.region import Region
 from engine.desktop.text_field import CARET
 from engine.drawing import Fill
 from engine.geometry import Rect
@@ -22,6 +22,7 @@ from ui.view import View
 RIPPLE_S = 0.22
 PROGRESS_S = 0.15  # how often an edit that is under way is looked at
 RIPPLE_PIXELS = 14  # frame pixels
+UNSENT = 0  # in the place of a request where nobody paints yet
 ECHO_AREA = 96 * 96  # a step that damages more has done more than type a few glyphs
 _ARROW = ((0, 0), (0, 13), (3.2, 10.2), (5.4, 15.2), (7.6, 14.2), (5.5, 9.4), (9.6, 9.2))
 
@@ -30,15 +31,16 @@ _ARROW = ((0, 0), (0, 13), (3.2, 10.2), (5.4, 15.2), (7.6, 14.2), (5.5, 9.4), (9
 class Echo:
     """Shows typed glyphs over the old frame until the painter's patch covers them.
 
-    `ink` is the text layer as it was when the frame was last painted: uint8 (H, W).
+    `ink` is the text layer as the frame shows it: uint8 (H, W).
     """
 
     ink: np.ndarray
-    rects: list[Rect] = field(default_factory=list)
     behind: bool = False  # the frame shows another state than the one that was typed into
+    _sent: dict[int, dict[Rect, np.ndarray]] = field(default_factory=dict)  # by request: the text layer where it is to be painted
 
-    def follow(self, guide: Guide, damage: tuple[Rect, ...], painted: bool) -> None:
-        """After a step: what is damaged awaits the painter; once all is painted nothing does.
+    def follow(self, guide: Guide, damage: tuple[Rect, ...], painted: bool, awaited: Sequence[int] = ()) -> None:
+        """After a step: what is damaged awaits the painter, by the newest of the requests `awaited`; what an older one asked for is painted once
+        that is none of them, and everything once `painted` says so.
 
         A step that does more than type, as when a window moves, ends the echo until then: letters would be shown on what
         is not their place yet.
@@ -47,9 +49,18 @@ class Echo:
         if painted:
             self.ink[:] = guide.ink
         if painted or self.behind:
-            self.rects = []
+            self._sent = {}
             return
-        self.rects += [rect for rect in damage if rect not in self.rects]
+        for request in sorted(self._sent.keys() - {UNSENT, *awaited}):
+            for rect, ink in self._sent.pop(request).items():
+                self.ink[rect.slices] = ink
+        if damage:
+            self._sent.setdefault(max(awaited, default=UNSENT), {}).update((rect, guide.ink[rect.slices].copy()) for rect in damage)
+
+    @property
+    def rects(self) -> list[Rect]:
+        """What is not painted yet, each once."""
+        return list(dict.fromkeys(rect for rects in self._sent.values() for rect in rects))
 
     def over(self, pixels: np.ndarray, guide: Guide, ink: np.ndarray) -> np.ndarray:
         """The frame with the new glyphs on it in colour `ink` (3,); the frame itself where there are none."""
@@ -100,14 +111,20 @@ def tools_over(pixels: np.ndarray, session: Session) -> np.ndarray:
     return shown
 
 
-def draw_region(screen: pygame.Surface, region: Region | None, view: View) -> None:
-    """Its outline, light on dark, so that it is seen on everything."""
+def draw_region(screen: pygame.Surface, desktop: Desktop, view: View) -> None:
+    """The outline of a desktop's region, light on dark, so that it is seen on everything but the ask bar, which stands above it."""
+    region = desktop.turning.region
     if region is None:
         return
+    bar = next((widget.rect for widget in desktop.widgets if widget.path == "ask"), Rect(0, 0, 0, 0))
+    corner, end = view.to_window(bar.x, bar.y), view.to_window(bar.right, bar.bottom)
+    above = pygame.Rect(corner, (end[0] - corner[0], end[1] - corner[1])).clip(screen.get_rect())
+    covered = screen.subsurface(above).copy()
     x, y = view.to_window(region.rect.x, region.rect.y)
     right, bottom = view.to_window(region.rect.right, region.rect.bottom)
     for grown, colour in ((1, (10, 10, 14)), (0, (255, 255, 255)), (-1, (10, 10, 14))):
         pygame.draw.rect(screen, colour, (x - grown, y - grown, right - x + 2 * grown, bottom - y + 2 * grown), 1)
+    screen.blit(covered, above)
 
 
 @dataclass

@@ -47,6 +47,11 @@ def words(screen: pygame.Surface, text: str, colour: Colour, weight: str = "regu
     return box
 
 
+def panel_width(screen: pygame.Surface, text: str) -> int:
+    """How wide a panel around one line of text is."""
+    return font(text_size(screen)).size(text)[0] + 14
+
+
 def size(screen: pygame.Surface, rows: Rows) -> tuple[int, int]:
     """Width and height that rows take with all their text."""
     em = text_size(screen)

@@ -14,7 +14,6 @@ import pygame
 
 from engine.errors import InputError
 from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
-from engine.geometry import Rect
 from engine.recorder import Recorder
 from engine.session import Frame, Session
 from engine.settings import Settings
@@ -138,7 +137,7 @@ class Window:
         """Draw if anything changed, at most as often as the settings allow. `recording`: what keeps it from going on."""
         session, now = self._session, monotonic()
         guide = guide_shown(session)
-        self._echo.follow(session.guide, frame.damage, painted=guide or not session.waiting)
+        self._echo.follow(session.guide, frame.damage, painted=guide or not session.waiting, awaited=session.awaited)
         self._panels.damaged(frame.damage, now)
         said = warnings(session, recording), self._marks(now)
         drawn = self._progress.follow(session, now)
@@ -156,16 +155,13 @@ class Window:
         screen, session, view = self._screen, self._session, self._view
         pixels = self._echo.over(frame.pixels, session.guide, palette[Role.INK])
         view.show(screen, tools_over(self._progress.over(pixels), session))
-        draw_region(screen, session.desktop.turning.region, view)
+        draw_region(screen, session.desktop, view)
         self._preedit.follow(session.desktop, view)
         self._preedit.draw(screen, view, palette)
         warned, marks = self._said
         self._panels.labels(screen, warned, view)
         self._panels.progress(screen, session.turner.says, view)
-        width, height = session.desktop.size
-        corner = Rect(width - 8, height - 24, 8, 16)  # where a picture covers the taskbar
-        clock = next((widget.rect for widget in session.desktop.widgets if widget.path == "taskbar/clock"), corner)
-        self._panels.marks(screen, marks, clock, view)
+        self._panels.marks(screen, marks, session.desktop.widgets, session.desktop.size, view)
         if self._hud:
             away = self._yielding.says if self._yielding else ""
             self._panels.hud(screen, session, view, sum(now - when < 1 for when in self._shown), now, away)

@@ -177,6 +177,8 @@ class Canvas:
         ink = Role.MUTED if not enabled else Role.ACCENT_INK if ground == Role.ACCENT else Role.INK
         self.fill(rect, ground, "button")
         self.outline(rect, Role.ACCENT if "focused" in widget.state else Role.BORDER)
+        if "focused" in widget.state and ground == Role.ACCENT:  # on which that edge is not seen
+            self.outline(rect.grow(-2), ink)
         inner = rect.inset(4, 2, 4, 2)
         if icon:
             side = min(inner.h, 16)

@@ -121,9 +121,9 @@ class Window:
         ink = Role.TITLE_INK if active else Role.TITLE_IDLE_INK
 
         def press(x: int, y: int, clicks: int, mods: tuple[str, ...]) -> None:
-            self._grip = (x, y, self.rect)
             if clicks == 2:
                 keeper.maximise(self)
+            self._grip = (x, y, self.rect)
 
         def drag(x: int, y: int) -> None:
             px, py, rect = self._grip

@@ -20,6 +20,7 @@ from engine.typeface import Face, line_height, width
 LONGEST_ENTRY = 60
 KEPT_RESULTS = 12
 MESSAGE = "message"
+WHOLE = DIVIDED, TOO_LARGE = "Cannot divide by zero", "Too large"  # what is said of a sum in which nothing is missing
 TYPED = {"*": "×", "x": "×", "/": "÷", ":": "÷", "-": "−", ",": ".", "·": "×"}
 TALL = (  # rows of keys; the last key is as wide as what is left
     ("C", "(", ")", "⌫"),
@@ -99,7 +100,8 @@ class Calculator(App):
 
     def text(self, text: str) -> None:
         for char in text:
-            self.key("enter" if char == "\n" else char.lower(), ())
+            if not self.key("enter" if char == "\n" else char.lower(), ()) and not char.isspace():
+                self._refuse(char)
 
     def menu(self) -> list[tuple[str, Callable[[], None]]]:
         return [("Copy result", self._copy), ("Paste", self._paste), ("Clear history", self.results.clear)]
@@ -113,9 +115,9 @@ class Calculator(App):
 
     def _type(self, char: str) -> bool:
         char = TYPED.get(char, char)
-        if len(char) != 1 or char not in "0123456789.()%" + OPERATORS:
+        if not _belongs(char):
             return False
-        fresh = bool(self.message) or self.entry == ANSWER
+        fresh = self.entry == ANSWER or self.message in WHOLE  # else what is missing can be put in
         self.message = ""
         if fresh and (char.isdecimal() or char in ".("):
             self.entry = ""
@@ -175,9 +177,9 @@ class Calculator(App):
         except InputError as error:
             self.message = str(error)
         except (DivisionByZero, InvalidOperation):
-            self.message = "Cannot divide by zero"
+            self.message = DIVIDED
         except Overflow:
-            self.message = "Too large"
+            self.message = TOO_LARGE
         else:
             if self.entry != ANSWER:
                 self.results = [*self.results, f"{sum_shown} = {shown(self.answer)}"][-KEPT_RESULTS:]
@@ -188,8 +190,17 @@ class Calculator(App):
         self.system.say("Copied.")
 
     def _paste(self) -> None:
-        for char in self.system.clipboard[:LONGEST_ENTRY]:
+        """What can be no part of a sum is told of, and nothing is put in then: without it another sum would be left."""
+        pasted = self.system.clipboard[:LONGEST_ENTRY]
+        unknown = next((char for char in pasted if not char.isspace() and not _belongs(TYPED.get(char, char))), "")
+        if unknown:
+            self._refuse(unknown)
+            return
+        for char in pasted:
             self._type(char)
+
+    def _refuse(self, char: str) -> None:
+        self.system.say(f"There is no “{char}” in a sum here: digits, + − × ÷ % and brackets are.")
 
     # Drawing
 
@@ -264,3 +275,8 @@ def keys_in(area: Rect) -> tuple[tuple[tuple[str, ...], ...], list[int], list[in
         for begin, length, count in ((area.x, area.w, len(rows[0])), (area.y, area.h, len(rows)))
     )
     return rows, xs, ys, gap
+
+
+def _belongs(char: str) -> bool:
+    """Whether it can be part of a sum."""
+    return len(char) == 1 and char in "0123456789.()%" + OPERATORS

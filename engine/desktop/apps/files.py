@@ -10,6 +10,7 @@ from engine.desktop.canvas import Canvas
 from engine.desktop.documents import BIN, Content
 from engine.desktop.text_field import TextField
 from engine.desktop.toolbar import parted
+from engine.desktop.word_count import count, told
 from engine.errors import InputError
 from engine.geometry import Rect
 from engine.open_work import Work
@@ -329,5 +330,5 @@ def _length(content: Content) -> str:
         if content[:8] == PNG and len(content) >= 24:
             return f"{int.from_bytes(content[16:20])} × {int.from_bytes(content[20:24])}"
         return f"{len(content)} bytes"
-    words = len(content.split())
-    return "empty" if not words else "1 word" if words == 1 else f"{words:,} words"
+    words = count(content)
+    return told(words, None) if words else "empty"
