@@ -11,7 +11,7 @@ from engine.desktop import bitmap
 from engine.desktop.apps.snake import Snake
 from engine.desktop.desktop import Desktop
 from engine.desktop.documents import Documents
-from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait
+from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wait, Wheel
 from engine.forms import CAST
 from engine.scene import find
 from models.dreaming.book import Book
@@ -147,13 +147,38 @@ def test_all_of_paint_is_as_it_is_told(bundled_book: Book) -> None:
 def test_all_of_the_log_is_as_it_is_told(bundled_book: Book) -> None:
     """What has the keyboard, what the pointer lights, its scroll bar, a filter."""
     desktop = Desktop(SIZE)
-    for event in (Ask(1.0, "log"), *(Down(1.1 + i / 10, "right", 500, 300 + i) for i in range(20)), Key(3.5, "escape")):
+    for event in (Ask(1.0, "log"), *(Down(round(1.1 + i / 50, 2), "right", 500, 200 + i) for i in range(120)), Key(3.6, "escape")):
         desktop.handle(event)
     dream, (x, y) = still(desktop, bundled_book), find(desktop.widgets, "Log/Copy").rect.centre
     bar = find(desktop.widgets, "Log/scrollbar").rect
-    events = [Move(4.0, x, y), Move(4.1, bar.centre[0], bar.bottom - 4), Down(4.2, "left", bar.centre[0], bar.bottom - 4), Move(4.3, bar.x, bar.y + 9), Up(4.4, "left", bar.x, bar.y + 9)]
+    events = [Move(4.0, x, y), Move(4.1, bar.centre[0], bar.bottom - 4), Down(4.2, "left", bar.centre[0], bar.bottom - 4), Move(4.3, bar.x, bar.bottom - 40), Up(4.4, "left", bar.x, bar.bottom - 40)]
     events += [Key(5.0, "f", ("ctrl",)), Text(5.1, "7"), Key(5.2, "enter"), Key(5.3, "up"), Key(5.4, "space", ("ctrl",)), Key(5.5, "escape")]
     assert all(keep_up(dream, desktop, events))
+
+
+def test_a_text_behind_another_window_is_scrolled_and_told_the_length_of(bundled_book: Book) -> None:
+    desktop = Desktop(SIZE)
+    for event in (Ask(1.0, "notes"), Text(1.2, "\n".join(f"line {i} of a long text" for i in range(60)))):
+        desktop.handle(event)
+    assert desktop.items
+    text = find(desktop.widgets, "Notes/text").rect
+    desktop.handle(Ask(1.3, "calculator"))
+    over = next(at for at in ((text.right - 30, text.bottom - 9), (text.x + 9, text.bottom - 9)) if not desktop.stack.windows[-1].rect.holds(*at))
+    dream = still(desktop, bundled_book)
+    assert all(keep_up(dream, desktop, [Wait(3.0), Move(3.1, *over), Wheel(3.2, -4), Wheel(3.3, 2)]))
+
+
+def test_pictures_of_windows_in_another_size_of_text_are_no_older_than_what_is_told(bundled_book: Book) -> None:
+    desktop = Desktop(SIZE)
+    for event in (Ask(1.0, "notes"), Text(1.2, "one"), Ask(1.5, "paint")):
+        desktop.handle(event)
+    dream = still(desktop, bundled_book)
+    x, y = find(desktop.widgets, "Paint/eraser").rect.centre
+    events = [Ask(2.0, "bigger text"), Down(3.0, "left", x, y), Up(3.1, "left", x, y), Ask(4.0, "notes"), Text(4.5, " two"), Wait(20.0), Ask(21.0, "normal text")]
+    for more, app in ((events, "Notes"), ([Ask(41.0, "paint")], "Paint")):
+        keep_up(dream, desktop, more)
+        window = next(window.rect for window in desktop.stack.windows if window.name == app).slices
+        assert (dream.guide[0][window] == shown(desktop).pixels[window]).all(), app
 
 
 def test_a_game_that_stands_still_is_as_it_is_told(bundled_book: Book) -> None:

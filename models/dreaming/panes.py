@@ -82,12 +82,13 @@ class Panes:
         held = self.told.form.inside(window.rect)
         return Kept(window.app, window.document, window.page, self.told.form.text_size, held.w, held.h)
 
-    def renew(self, planes: Tensor, window: Placed, before: Placed | None) -> None:
-        """Lay what is told of a window into its picture, where that is something else than when the picture was taken."""
+    def renew(self, planes: Tensor, window: Placed, before: Placed | None, stale: bool = False) -> None:
+        """Lay what is told of a window into its picture, where that is something else than when the picture was taken. stale: whether that is so
+        for sure."""
         work = self.told.work.get(window.app)
         if work is None:
             return
-        renewed, other = before is None or before.rows != window.rows, before is not None and before.page != window.page
+        renewed, other = before is None or before.rows != window.rows, stale or (before is not None and before.page != window.page)
         if other or (renewed and isinstance(work.content, bytes)):
             lay_out(planes, work, self.told.form.text_size)
         if other or renewed:

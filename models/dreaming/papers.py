@@ -201,9 +201,9 @@ def raised(work: Work | None, size: int, held: Rect) -> list[Rect]:
 def app_of(work: Work, size: int, held: Rect) -> App:
     """One of DRAWN, as what is told of it. held: where its window holds it."""
     if work.app == LOG:
-        lines = parted(held, row_height(size))[1]
-        total = Part.of(work.rows, lines, None, size).total
-        return Log.told(cast(System, Logged(work.rows)), work, max(total - work.scroll, 0) if work.scroll else None)
+        total, lines = int(work.rows[0]), work.rows[1:]
+        above = max(total - Part.of(lines, parted(held, row_height(size))[1], None, size).total, 0)  # rows of which nothing is told
+        return Log.told(cast(System, Logged([*[""] * above, *lines])), work, max(total - work.scroll, 0) if work.scroll else None)
     if work.app == SNAKE:
         return Snake(cast(System, Clipboard()), values_of(work.rows))
     if work.app == CALCULATOR:

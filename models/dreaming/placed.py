@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from zlib import crc32
 
@@ -74,6 +74,12 @@ def goes_on(before: Work, now: Work, event: Event | None, front: bool) -> bool:
     if now.app == PAINT:
         return not before.name
     return event is None or bool(letter_of(event)) or not (before.name or isinstance(event, (Down, Up)))
+
+
+def restated(shown: Sequence[Placed], known: Mapping[int, Work], now: Mapping[int, Work]) -> set[int]:
+    """Whose windows, by app, stand behind the first and show a text that is told otherwise now: a wheel scrolls it there, and its length is told at rest."""
+    texts = [app for app in apps_of(shown[1:]) if app in known and app in now and now[app].place is not None]
+    return {app for app in texts if (known[app].content, known[app].place) != (now[app].content, now[app].place)}
 
 
 def number_of(document: str) -> int:

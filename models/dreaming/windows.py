@@ -30,7 +30,7 @@ from models.dreaming.lights import Lit
 from models.dreaming.panes import Kept, Panes, Told
 from models.dreaming.papers import is_whole, lay_out, lay_rows, raised, told_parts, unfocused
 from models.dreaming.pictures import BELOW, NOTES, RIGHT, stretched
-from models.dreaming.placed import Placed, apps_of, form_of, goes_on, placed_by, with_work
+from models.dreaming.placed import Placed, apps_of, form_of, goes_on, placed_by, restated, with_work
 from models.dreaming.planes import FILLED, PLANES, SEEN, lay
 from models.dreaming.taskbar import Tasks
 
@@ -79,22 +79,18 @@ class Windows:
         self._panes.told = self._panes.told._replace(work={one.app: one for one in context.work})
         told = self._told(context)
         tasks, new_form = Tasks.of(context, apps_of(told)), form_of(context)
-        if (told, tasks, new_form) == (self._shown, self._tasks, form):
+        stale = restated(told, known, self._work)
+        if not stale and (told, tasks, new_form) == (self._shown, self._tasks, form):
             return planes
         self._take(planes)
         for app in set(self._tasks.apps) - set(tasks.apps):
             if self._book.page(app, form.text_size) is not None:
                 self._panes.forget(app, known.get(app))
-        open_before = self._tasks.apps
-        other = {
-            app: one
-            for app, one in self._work.items()
-            if app in tasks.apps and (app not in open_before or (app in known and known[app].name != one.name))
-        }
-        for app, one in other.items():
-            front = not opens and apps_of(self._shown[:1]) == [app]
-            if app in open_before and goes_on(known[app], one, event, front):
-                self._panes.rename(app, known[app], one)
+        open_before, front = self._tasks.apps, [] if opens else apps_of(self._shown[:1])
+        for app in {*open_before} & {*tasks.apps} & {*known} & {*self._work}:
+            was, now = known[app], self._work[app]
+            if was.name != now.name and goes_on(was, now, event, front == [app]):
+                self._panes.rename(app, was, now)
         were = {window.app: window for window in self._shown}
         before, self._shown, self._tasks = self._tasks, told, tasks
         self._panes.told = Told(new_form, self._work, frozenset(open_before))
@@ -103,7 +99,7 @@ class Windows:
         out = self.ground.clone()
         for back, window in reversed(list(enumerate(told))):
             held = self._panes.of(window)
-            self._panes.renew(held, window, were.get(window.app))
+            self._panes.renew(held, window, were.get(window.app), window.app in stale or before.text_size != tasks.text_size)
             held = unfocused(held) if back and not self._is_whole(window) else held
             lay(out, self._frame(window, not back).around(held), window.rect, self.area, "window")
         self._panes.trim()

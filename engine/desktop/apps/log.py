@@ -47,8 +47,8 @@ class Log(App):
         return app
 
     def listed(self) -> list[str]:
-        """The last of the lines."""
-        return _outdented(self.lines()[-TOLD:])
+        """How many rows there are, as last drawn, and the last of the lines."""
+        return [str(self._total), *_outdented(self.lines()[-TOLD:])]
 
     def in_field(self) -> tuple[str, int, int]:
         return self.filter.told()
