@@ -124,6 +124,14 @@ class Drop(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Clip(Event):
+    """Text that another program copied: what is pasted from now on, until something is copied here."""
+
+    type: ClassVar[str] = "clip"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wait(Event):
     """Time passes."""
 
@@ -131,7 +139,7 @@ class Wait(Event):
 
 
 KINDS: dict[str, type[Event]] = {
-    kind.type: kind for kind in (Move, Down, Up, Wheel, Key, Text, Ask, Style, Click, Drag, Drop, Wait)
+    kind.type: kind for kind in (Move, Down, Up, Wheel, Key, Text, Ask, Style, Click, Drag, Drop, Clip, Wait)
 }
 
 

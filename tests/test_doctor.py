@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,29 @@ def test_the_doctor_names_what_is_wrong_and_what_mends_it(
     assert "cannot use it" in told and "both installed" in told and "-m pip uninstall" in told
     assert doctor.run(tmp_path, True, facts, lambda profile: [bad]) == 1
     assert any(f["wrong"] == "stops" and f["mend"] for f in json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the system has a display")
+def test_a_display_at_which_nobody_answers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", ":4321")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/nowhere")
+
+    def display() -> doctor.Finding:
+        return next(f for f in doctor.diagnose(tmp_path, facts, lambda profile: []) if f.what == "display")
+
+    assert display().wrong == "limits" and "no display server answers at DISPLAY=:4321" in display().is_so and "DISPLAY=:0 pixelos run" in display().mend
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")  # as somebody said himself
+    assert not display().wrong
+
+
+def test_a_display_that_answers_is_fine(tmp_path: Path, xvfb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", xvfb)
+    found = next(f for f in doctor.diagnose(tmp_path, facts, lambda profile: []) if f.what == "display")
+    assert not found.wrong and found.is_so == f"DISPLAY={xvfb}"
 
 
 def test_the_doctor_says_that_torch_is_missing(tmp_path: Path) -> None:

@@ -209,11 +209,15 @@ def test_a_second_window_on_the_same_profile_is_refused(start: Callable[[str], S
     assert "already open" in said and "Traceback" not in said and len(said.strip().splitlines()) == 1
 
 
-def test_without_a_display_there_is_one_clear_message(tmp_path: Path) -> None:
-    environ = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")}
+@pytest.mark.parametrize("named", [{}, {"DISPLAY": ":4321"}, {"WAYLAND_DISPLAY": "wayland-4321"}])
+def test_without_a_display_there_is_one_clear_message(tmp_path: Path, named: dict[str, str]) -> None:
+    """None is named, or nobody answers at the one that is."""
+    without = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER", "XDG_RUNTIME_DIR")
+    environ = {k: v for k, v in os.environ.items() if k not in without} | named
     command = [sys.executable, "-m", "ui.cli", "run", "--profile", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "display" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert all(f"{name}={value}" in done.stderr for name, value in named.items()) and not list(tmp_path.iterdir())
 
 
 def test_sigterm_ends_the_program_cleanly(start: Callable[[str], Screen]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Any
@@ -260,6 +261,17 @@ def test_no_display_is_said_before_anything_is_opened(monkeypatch: pytest.Monkey
     monkeypatch.setattr("sys.platform", "linux")
     with pytest.raises(InputError, match="pixelos replay"):
         need_display()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the system has a display")
+def test_a_display_at_which_nobody_answers_is_none_but_who_names_a_driver_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", ":4321")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/nowhere")
+    need_display()  # SDL_VIDEODRIVER is set
+    monkeypatch.delenv("SDL_VIDEODRIVER")
+    with pytest.raises(InputError, match="DISPLAY=:4321"), open_window((512, 384), fullscreen=False):
+        """Nobody would see it."""
 
 
 def test_a_window_that_nobody_can_see_has_nothing_painted() -> None:

@@ -20,13 +20,49 @@ from ui.view import first_size
 
 REPEAT = (400, 35)  # ms until a held key repeats, and between repeats
 TITLE = "Pixel OS"
+SERVERS = ("WAYLAND_DISPLAY", "DISPLAY")
+UNSEEN = ("offscreen", "dummy")  # what SDL draws with where no display server answers
 
 
 def need_display() -> None:
     """Raises InputError where no window can be opened for want of a display."""
-    named = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"))
-    if sys.platform.startswith("linux") and not named:
-        raise InputError("there is no display; start this in a desktop session, or play a trace with pixelos replay")
+    if why := without_display():
+        raise InputError(f"{why}; start this in a desktop session, or play a trace with pixelos replay")
+
+
+def without_display() -> str:
+    """Why no window can be opened for want of a display; "" where one can be, or the user says himself what SDL is to draw with."""
+    if not sys.platform.startswith("linux") or os.environ.get("SDL_VIDEODRIVER"):
+        return ""
+    named = [f"{name}={os.environ[name]}" for name in SERVERS if os.environ.get(name)]
+    if not named:
+        return "there is no display"
+    return "" if _answered() else f"no display server answers at {' or '.join(named)}"
+
+
+def _answered() -> bool:
+    """Whether SDL reaches a display server. Where it reaches none, it draws where nobody sees it, and says nothing."""
+    with _quiet():
+        try:
+            pygame.display.init()
+            return pygame.display.get_driver() not in UNSEEN
+        except pygame.error:
+            return False
+        finally:
+            pygame.display.quit()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Libraries that look for a display server write what they miss to stderr, where one message is to stand."""
+    before = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
 
 
 @contextmanager

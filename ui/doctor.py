@@ -116,11 +116,23 @@ def _gpu(gpu: dict[str, Any], facts: dict[str, Any]) -> Finding:
 def _display() -> Finding:
     if not sys.platform.startswith("linux"):
         return Finding("display", "the system's own")
-    for name in ("WAYLAND_DISPLAY", "DISPLAY", "SDL_VIDEODRIVER"):
-        if os.environ.get(name):
-            return Finding("display", f"{name}={os.environ[name]}")
-    return Finding("display", "none: no window, but replay, bench and eval work", "limits",
-                   "start it in a desktop session, or: pixelos replay ui/demo.jsonl --out runs/demo")  # fmt: skip
+    named = [name for name in ("WAYLAND_DISPLAY", "DISPLAY", "SDL_VIDEODRIVER") if os.environ.get(name)]
+    elsewhere = "start it in a desktop session, or: pixelos replay ui/demo.jsonl --out runs/demo"
+    if not named:
+        return Finding("display", "none: no window, but replay, bench and eval work", "limits", elsewhere)
+    if why := _unanswered():
+        return Finding("display", f"{why}: no window, but replay, bench and eval work", "limits",
+                       f"name the one that is there, such as: DISPLAY=:0 pixelos run; {elsewhere}")  # fmt: skip
+    return Finding("display", f"{named[0]}={os.environ[named[0]]}")
+
+
+def _unanswered() -> str:
+    """Why no window can be opened at the display that is named; "" where pygame is not there to ask it."""
+    try:
+        from ui.display import without_display
+    except ImportError:
+        return ""
+    return without_display()
 
 
 def _pygame() -> Finding:

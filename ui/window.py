@@ -20,6 +20,7 @@ from engine.settings import Settings
 from engine.theme import NEUTRAL, Role
 from engine.yielding import Yielding
 from ui.bringing import clipboard_picture, dropped
+from ui.clipboard import Clipboard, may_paste
 from ui.gallery import Gallery
 from ui.hud import Panels, SavedMark, guide_shown, warnings
 from ui.keymap import BUTTONS, key_event, mods_of, name_of
@@ -51,6 +52,7 @@ def run(
             events = window.read(clock())  # input, in frame pixels
             session.watched = not window.hidden
             frame = session.step(events, clock())  # the desktop answers, the painter is asked
+            window.clipboard.give()
             if recorder:
                 recorder.take(events)
             window.busy = idle()
@@ -68,6 +70,7 @@ class Window:
         self, screen: pygame.Surface, session: Session, settings: Settings, gallery: Gallery | None = None, yielding: Yielding | None = None,
     ) -> None:  # fmt: skip
         self.ended = False
+        self.clipboard = Clipboard(session.desktop)
         self._screen = screen
         self._session = session
         self._settings = settings
@@ -119,6 +122,8 @@ class Window:
             self._moved = self._shown[-1]
         if any(isinstance(event, (Text, Key)) for event in events):
             self._saved.typed = monotonic()
+        if may_paste(events, self._session.desktop):
+            events = [*self.clipboard.take(t), *events]  # before all of them: what is copied among them was copied later
         return events
 
     @property

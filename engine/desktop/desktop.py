@@ -45,20 +45,16 @@ class Desktop:
     those of the strip's steps."""
 
     def __init__(
-        self,
-        size: tuple[int, int] = (512, 384),
-        documents: Documents | None = None,
-        start: datetime = START,
-        state: dict[str, Any] | None = None,
-        checkpoints: tuple[str, ...] = ("bundled", "guide"),
-        pictures: dict[int, bytes] | None = None,
-    ) -> None:
+        self, size: tuple[int, int] = (512, 384), documents: Documents | None = None, start: datetime = START,
+        state: dict[str, Any] | None = None, checkpoints: tuple[str, ...] = ("bundled", "guide"), pictures: dict[int, bytes] | None = None,
+    ) -> None:  # fmt: skip
         state = state or {}
         self.size = size
         self.clock = Clock(start, state.get("t", 0.0), state.get("input_tick"))
         self.documents = documents or Documents()
         self.context = Context(state.get("context"))
-        self.clipboard: str = state.get("clipboard", "")
+        self._clipboard: str = state.get("clipboard", "")
+        self.copies = 0  # how often the clipboard was filled
         self.checkpoints = checkpoints
         self._seed: int = state.get("seed", 1)
         self._diary = Diary(state.get("diary", ()))
@@ -190,6 +186,14 @@ class Desktop:
         self.version += bool(self.stack.of("Log"))  # whatever draws next shows it
 
     # System, as apps see it
+
+    @property
+    def clipboard(self) -> str:
+        return self._clipboard
+
+    @clipboard.setter
+    def clipboard(self, text: str) -> None:
+        self._clipboard, self.copies = text, self.copies + 1
 
     @property
     def text_size(self) -> int:

@@ -17,8 +17,9 @@ class Diary:
         self.lines: deque[str] = deque(lines, LENGTH)
 
     def took(self, event: Event) -> bool:
-        """An event came in; whether there is a line of it. Mere moves of the pointer are left out."""
-        if event.type == "move":
+        """An event came in; whether there is a line of it. Mere moves of the pointer are left out, and what other programs copied,
+        which may be a password."""
+        if event.type in ("move", "clip"):
             return False
         what = getattr(event, "text", None) or getattr(event, "key", None) or getattr(event, "target", None) or ""
         where = f"{event.x}, {event.y}" if hasattr(event, "x") else ""  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from engine import scene
 from engine.desktop.menu import Menu, desktop_entries, window_entries
 from engine.desktop.wishes import restyle
 from engine.errors import InputError
-from engine.events import Ask, Click, Down, Drag, Drop, Event, Key, Move, Style, Text, Up, Wheel
+from engine.events import Ask, Click, Clip, Down, Drag, Drop, Event, Key, Move, Style, Text, Up, Wheel
 from engine.scene import Touch, Widget
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class Router:
                 self._drag(event)
             case Drop():
                 self.desktop.turning.drop(event)
+            case Clip():
+                self.desktop.clipboard = event.text
 
     def pick(self, index: int) -> None:
         """An entry of the open menu was chosen."""
@@ -322,9 +324,7 @@ class Router:
     def _next_focus(self, step: int) -> None:
         front = self.desktop.stack.front
         prefix = f"{front.name}/" if front else "icons/"
-        paths = [
-            w.path for w in self.desktop.widgets if w.touch and w.touch.focusable and w.rect and w.path.startswith(prefix)
-        ]
+        paths = [w.path for w in self.desktop.widgets if w.touch and w.touch.focusable and w.rect and w.path.startswith(prefix)]
         if not paths:
             return
         focus = self.focus
