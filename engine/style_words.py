@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine import style_ways
+from engine import style_negations, style_ways
 from engine.materials import TEXTURES
+from engine.style_negations import DARK, LESS, NOT
 from engine.styles import BORDERS, HUES, PRESETS, Style, altered, mix, turned
 from engine.theme import ROUNDS
 from engine.wallpaper import KINDS, SEEDS
@@ -63,7 +64,8 @@ _SMALL = frozenset(
     "set give into turn colour color colours colors interface desktop corner corners border borders window windows".split()
 )
 _TOKEN = re.compile(
-    r"\b(?P<name>[a-z_]+)\s*=\s*(?P<value>-?\d*\.?\d+|[a-z]+)|#(?P<look>\d+)~*|(?P<word>[^\W\d_]+)", re.IGNORECASE
+    rf"\b(?P<name>[a-z_]+)\s*=\s*(?P<value>-?\d*\.?\d+|[a-z]+)|#(?P<look>\d+)~*|(?P<away>[{NOT}{LESS}])?(?P<word>[^\W\d_]+)",
+    re.IGNORECASE,
 )
 _GROUP = re.compile(r"\(([^()]*)\)")
 MATERIALS = (*TEXTURES, "glass", "glow", "bevel")
@@ -83,8 +85,8 @@ def from_words(text: str, pictures: Pictures = ()) -> tuple[Style, tuple[str, ..
     A preset's name (or a mood that points to one, what is said of a picture, a way between two looks) is the base, made
     of the materials that were named before too; "light"/"dark" anywhere flips it. What does not name a look goes on top,
     of both ends of a way: a colour's name tints, a shape's name sets one parameter, and so does "name=number" for any of
-    the numbers of `Style`; "darker" and "lighter" are steps. Unknown words change nothing. No known word at all gives the
-    light preset.
+    the numbers of `Style`; "darker" and "lighter" are steps. "no", "not", "without", "less" take away what follows, see
+    `style_negations`. Unknown words change nothing. No known word at all gives the light preset.
     """
     heard = _heard(text, pictures)
     return _styled(heard.text, heard.looks), heard.unknown
@@ -100,7 +102,7 @@ def in_words(style: Style) -> str:
 
 def known_words(text: str) -> bool:
     """Whether any word of `text` says something about style."""
-    return _means(text.replace("#", " "))
+    return _means(_heard(text).text)
 
 
 def added(words: str, more: str, pictures: Pictures = ()) -> str:
@@ -113,18 +115,19 @@ def added(words: str, more: str, pictures: Pictures = ()) -> str:
     look, parts = words[:end], words[end:].split(",")
     if look and not _said(parts[0]) <= said:
         look += parts.pop(0)
-    kept = [part for part in parts if not _said(part) <= said - _BACK.keys()]
+    steps = {one for one in said if one in _BACK or one.startswith("less ")}
+    kept = [part for part in parts if not _said(part) <= (said - steps) | {f"less {one}" for one in said}]
     shade = next(iter(said)) if len(said) == 1 else ""
     if kept and shade in _BACK and _said(kept[-1]) == {_BACK[shade]}:
         kept, more = kept[:-1], ""
-    elif not said or (shade in _BACK and from_words(f"{words}, {more}", pictures)[0] == from_words(words, pictures)[0]):
-        return words  # as dark as it can be
+    elif said == steps and (not said or from_words(f"{words}, {more}", pictures)[0] == from_words(words, pictures)[0]):
+        return words  # as dark, or as little round, as it can be
     return ", ".join(part for part in map(str.strip, (look, *kept, more)) if part) or "light"
 
 
 class _Heard(NamedTuple):
-    """What was made of a text. text: as long as it was, letter for letter, but for what means nothing, which is blank, and
-    for pictures and ways, which are numbers of `looks`: "#7~~~~~~"."""
+    """What was made of a text. text: as long as it was, letter for letter, but for what means nothing, which is blank,
+    for what is denied, which has NOT or LESS before it, and for pictures and ways, which are numbers of `looks`: "#7~~~~~~"."""
 
     text: str
     looks: list[Style]
@@ -141,10 +144,12 @@ def _heard(text: str, pictures: Pictures = ()) -> _Heard:
         unknown.append("".join(token[0].casefold().split()))
         return " " * len(token[0])
 
-    text = text.replace("#", " ")
+    text = spoken = text.replace("#", " ")
     for phrase, style in pictures[:_MOST]:
         if phrase in text:
             text = text.replace(phrase, _numbered(style, looks, len(phrase)))
+    text, denied = style_negations.marked(text.replace(NOT, " ").replace(LESS, " "), spoken, _means)
+    unknown.extend(denied)
     text = _TOKEN.sub(known, text)
     for _ in range(_MOST):  # from the inside out
         text = _GROUP.sub(lambda group: f" {_mixed(group[1], looks)} ", text)
@@ -200,7 +205,7 @@ def _means(text: str) -> bool:
 
 def _name(token: re.Match[str]) -> str:
     """Of the look that a token names: a preset's, or any for a numbered one; "" for a token that names none."""
-    word = (token["word"] or "").casefold()
+    word = "" if token["away"] else (token["word"] or "").casefold()
     return token["look"] or (word if word in PRESETS else _LIKE.get(word, ""))
 
 
@@ -212,6 +217,9 @@ def _change(token: re.Match[str]) -> Callable[[Style], Style] | None:
     if _name(token):
         return None
     word = (token["word"] or "").casefold()
+    if token["away"]:
+        less = token["away"] == LESS
+        return partial(_shaded, by=-1 if DARK[word] else 1) if less and word in DARK else style_negations.change(word, less)
     for table, change in ((COLOURS, _tinted), (_GREYS, _greyed), (_SHADES, _shaded), (_SHAPES, _shaped)):
         if word in table:
             return partial(change, by=table[word])  # type: ignore[operator, arg-type]
@@ -219,12 +227,16 @@ def _change(token: re.Match[str]) -> Callable[[Style], Style] | None:
 
 
 def _said(text: str) -> set[str]:
-    """What a text without a look of its own speaks of: parameters, "tint", "darker" or "lighter", "?" for who knows what."""
+    """What a text without a look of its own speaks of: parameters, "less " of one, "tint", "darker" or "lighter", what of
+    `style_negations.spoken_of`, "?" for who knows what."""
     heard, said = _heard(text), set()
     for token in _TOKEN.finditer(heard.text):
         word = (token["word"] or "").casefold()
         if token["name"]:
             said.add(token["name"].casefold())
+        elif token["away"]:
+            said |= style_negations.spoken_of(word, token["away"] == LESS)
+            continue
         elif word in _SHADES:
             said.add("darker" if _SHADES[word] > 0 else "lighter")
         said |= _SHAPES.get(word, {}).keys() | ({"tint"} if word in COLOURS or word in _GREYS else set())

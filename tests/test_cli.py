@@ -167,6 +167,14 @@ def test_what_is_said_wins_over_the_header(trace: Path, tmp_path: Path, capsys: 
     assert (report["seed"], report["checkpoint"]["name"]) == (9, "guide")
 
 
+def test_words_of_the_style_that_mean_nothing_are_said_once(trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status(["replay", str(trace), "--out", str(tmp_path / "out"), "--checkpoint", "guide", "--style", "dark zzz qqq"]) == 0
+    err = capsys.readouterr().err
+    assert err.count("--style: I don't know: zzz, qqq.\n") == 1 and err.count("zzz") == 1
+    assert cli.status(["replay", str(trace), "--out", str(tmp_path / "plain"), "--checkpoint", "guide", "--style", "dark"]) == 0
+    assert "know" not in capsys.readouterr().err
+
+
 def test_ctrl_c_ends_cleanly(
     trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -261,6 +261,16 @@ def test_escape_closes_the_ask_bar_and_typing_goes_on_where_it_was() -> None:
     [
         ("NOTES", ("open", "Notes")),
         ("open the calculator", ("open", "Calculator")),
+        ("please open my calculator.", ("open", "Calculator")),
+        ("open the file Alpha.txt", ("document", "Alpha.txt")),
+        ("open my file beta", ("document", "beta.md")),
+        ("show me the file “Alpha”", ("document", "Alpha.txt")),
+        ("open the document beta", ("document", "beta.md")),
+        ("new note", ("entry", "New note")),
+        ("make me a new document", ("entry", "New note")),
+        ("New drawing", ("entry", "New picture")),
+        ("don't make the text bigger", ("prefer", None)),
+        ("no rounded corners please", ("prefer", ("style", "no rounded corners please"))),
         ("show beta", ("document", "beta.md")),
         ("beta", ("document", "beta.md")),
         ("Alpha.txt", ("document", "Alpha.txt")),
@@ -273,6 +283,20 @@ def test_escape_closes_the_ask_bar_and_typing_goes_on_where_it_was() -> None:
 def test_readings_of_a_sentence(sentence: str, reading: tuple[str, object]) -> None:
     reply = answer(sentence, ["Notes", "Calculator", "Snake"], Documents({"beta.md": "", "Alpha.txt": ""}), Shown(13, "light"))
     assert getattr(reply, reading[0]) == reading[1]
+
+
+def test_a_new_note_or_picture_is_what_ctrl_n_begins() -> None:
+    user = User(documents=PAPERS)
+    for sentence, app, typed in (("new note", "Notes", "Apples"), ("open a new note", "Notes", "Pears"), ("new picture", "Paint", "")):
+        user.does(Ask, app)
+        user.does(Ask, sentence)
+        assert user.desktop.stack.front.name == app and user.app.shown_document() == ""  # type: ignore[union-attr]
+        user.types(typed)
+    assert {"Apples.md", "Pears.md"} <= set(user.documents.names())
+    assert user.documents.text("beta.md") == PAPERS["beta.md"]
+    user.documents.write("new note.md", "mine")
+    user.does(Ask, "new note")
+    assert user.app.shown_document() == "new note.md", "a name beats what it might be"
 
 
 def test_an_apps_name_beats_a_document_and_a_style() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.desktop.bitmap import encode
+from engine.desktop.desktop import Desktop
 from engine.desktop.looks import look, told_of
 from engine.events import Ask, Event
 from engine.events import Style as Said
@@ -105,6 +106,20 @@ def test_the_style_option_goes_on_top_of_the_look_that_was_kept(tmp_path: Path) 
                 notices.append(session.desktop.notice)
     assert looks == ["neon", "neon, frobnicated", "neon, frobnicated, rounded corners", "ocean"]
     assert notices[:2] == ["", "I don't know: frobnicated."]
+
+
+@pytest.mark.parametrize("kept", ["zzz qqq", "dark zzz", "not ocean"])
+def test_a_style_in_the_settings_that_means_nothing_is_said_once_and_keeps_nobody_out(
+    kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notices: list[str] = []
+    monkeypatch.setattr(Desktop, "say", lambda desktop, text: notices.append(text))
+    for _ in range(2):
+        with Profile.open(tmp_path) as profile:
+            profile.settings_path.write_text(f'style = "{kept}"')
+            with _session(Choice(profile=tmp_path, checkpoint="guide"), profile, open_settings(profile.settings_path)) as (session, _, _):
+                assert session.desktop.style_words == kept and session.desktop.style == from_words(kept)[0]
+    assert notices == [f"The style in your settings: I don't know: {', '.join(from_words(kept)[1])}."]
 
 
 def _sprinkled(sentence: str, data: st.DataObject) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 if TYPE_CHECKING:
+    from engine.desktop.documents import Documents
     from engine.painter import PainterSpec
 
 MODES = ("guided", "dream")
@@ -99,6 +100,12 @@ class Choice:
         from engine.profile import default_folder
 
         return path_said(self.profile or default_folder()).absolute()
+
+    def lost_style(self, documents: Documents) -> str:
+        """What is to be said of the words of --style that mean nothing, and change nothing; "" where all mean something."""
+        from engine.desktop.asking import unknown_in
+
+        return unknown_in(self.style, documents) if self.style else ""
 
     @property
     def weighed(self) -> tuple[bool, ...]:

@@ -11,7 +11,9 @@ from engine.errors import InputError, SizeError
 from engine.geometry import parse_size
 from engine.replay import FRAMES, THREADS, check_out
 from engine.replay import replay as play_trace
+from engine.starting_point import open_desktop
 from engine.trace import read_trace
+from ui.measuring import say
 from ui.options import Choice
 from ui.progress import progress
 
@@ -26,6 +28,7 @@ def play(choice: Choice, trace_path: Path, out: Path, frames: str) -> None:
     trace = _checked(choice, trace_path, frames)
     header = trace.header
     check_out(out)
+    _tell_lost(choice, [trace])
     trace = replace(trace, header=replace(header, style=choice.style or header.style))
     said = {"checkpoint": header.checkpoint, "mode": header.mode}
     spec = choice.spec(
@@ -43,10 +46,16 @@ def play_all(choice: Choice, traces: Sequence[Path], out: Path, frames: str) -> 
     from ui.batch import batch, folders
 
     where = folders(check_out(out), [path.stem for path in traces])
-    for path in traces:
-        _checked(choice, path, frames)
+    _tell_lost(choice, [_checked(choice, path, frames) for path in traces])
     batch("replay", {name: (str(path), "--out", str(where[name]), "--frames", frames) for name, path in zip(where, traces, strict=True)}, choice)
     print(f"{len(where)} traces played; see {out}")
+
+
+def _tell_lost(choice: Choice, traces: Sequence[Trace]) -> None:
+    """Name the words of --style that mean nothing, once. Raises TraceError for a state that is none."""
+    lost = [choice.lost_style(open_desktop(trace.header).documents) for trace in traces] if choice.style else []
+    for said in dict.fromkeys(filter(None, lost)):
+        say(f"--style: {said}")
 
 
 def _checked(choice: Choice, path: Path, frames: str) -> Trace:

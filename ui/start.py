@@ -51,6 +51,7 @@ def start(choice: Choice, record_to: Path | None, caps: Mapping[str, float | Non
 @contextmanager
 def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[tuple[Session, Gallery, Yielding]]:
     from engine.checkpoint_notes import CheckpointNotes
+    from engine.desktop.asking import unknown_in
     from engine.desktop.wishes import restyle
     from engine.errors import CheckpointError
     from engine.geometry import parse_size
@@ -69,11 +70,14 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
     if choice.size is None and "size" in wished:
         size = parse_size(wished["size"])
         desktop = resized(desktop, size)
+    fresh = "style" not in wished
     for key, fallback in (("style", settings.style), ("text_size", settings.text_size)):
         if key not in wished:
             desktop.prefer(key, fallback)
     if choice.style:
         restyle(desktop, choice.style)
+    elif fresh and (unknown := unknown_in(settings.style, desktop.documents)):
+        desktop.say(f"The style in your settings: {unknown}")
     spec = choice.spec(
         checkpoint=wished.get("checkpoint", settings.checkpoint), mode=wished.get("mode", settings.mode), size=size,
         seed=settings.seed, device=settings.device, tuned=True,

@@ -11,19 +11,24 @@ from functools import partial
 from engine.desktop.arranging import Arrangement, arrangement
 from engine.desktop.documents import Documents
 from engine.desktop.looks import look, said_after, says_a_look
+from engine.style_negations import denies
 
 TEXT_SIZES = (11, 13, 16, 20)
 TURNING = r"(turn|transform|change|convert) .+ into .+|(add|remove|replace|erase|put|draw|paint|give) .+"  # never a look
 STRENGTHS = {"slightly": 0.3, "a little": 0.3, "by half": 0.5, "strongly": 0.8, "a lot": 0.8, "completely": 1.0}
+_LARGER, _SMALLER = "bigger|larger|large|big", "smaller|small|tiny"
+_OPEN = r"(?:open|start|show)(?: me)? (?:(?:the|my) )?(?P<all>(?:(?:file|document|note|text|picture|drawing) )?(?P<name>.+?))(?: app| window| file| document)?"
+_NEW = r"(?:(?:open|start|begin|make|create|write)(?: me)? )?(?:an? )?(?:new|blank|empty) (?:(?P<note>note|document|text)|picture|drawing|painting)"
 CANNOT = "This checkpoint can't do “{}”; one that edits can, like FLUX.2 klein. Ask for an app, style or layout."
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One of: open an app, open a document, arrange windows, change a preference, go to a step of the strip, start from a
+    """One of: open an app, and choose an `entry` of its menu, open a document, arrange windows, change a preference, go to a step of the strip, start from a
     picture, keep the picture that is shown, turn it into something else; or a plain refusal in `message`."""
 
     open: str = ""
+    entry: str = ""
     document: str = ""
     arrange: Arrangement | None = None
     prefer: tuple[str, object] | None = None
@@ -52,10 +57,13 @@ def answer(sentence: str, apps: Sequence[str], documents: Documents, shown: Show
     """
     text = " ".join(sentence.split())
     folded = text.casefold()
-    verb = re.fullmatch(r"(?:open|start|show) (?:the )?(.+?)(?: app| window)?", folded)
-    for said in (folded, verb[1] if verb else ""):
+    asked = folded.rstrip(" .!?").removeprefix("please ").removesuffix(" please").rstrip(",")
+    verb = re.fullmatch(_OPEN, asked)
+    for said in (folded, asked, *((verb["all"], verb["name"], verb["name"].strip("\"“”'‘’")) if verb else ())):
         if name := named(said, apps, documents):
             return Answer(open=name) if name in apps else Answer(document=name)
+    if new := re.fullmatch(_NEW, asked):
+        return Answer(open="Notes", entry="New note") if new["note"] else Answer(open="Paint", entry="New picture")
     if command := _command(folded, documents, shown):
         return command
     wish = arrangement(folded, partial(named, apps=apps, documents=documents))
@@ -127,8 +135,10 @@ def _text_size(folded: str, now: int) -> int:
     number = re.search(r"\b(\d+)\b", folded)
     if number:
         return min(TEXT_SIZES, key=lambda size: abs(size - int(number[1])))
-    if re.search(r"\b(bigger|larger|large|big)\b", folded):
+    if denies(folded, f"{_LARGER}|{_SMALLER}"):
+        return 0
+    if re.search(rf"\b({_LARGER})\b", folded):
         return next((size for size in TEXT_SIZES if size > now), TEXT_SIZES[-1])
-    if re.search(r"\b(smaller|small|tiny)\b", folded):
+    if re.search(rf"\b({_SMALLER})\b", folded):
         return next((size for size in reversed(TEXT_SIZES) if size < now), TEXT_SIZES[0])
     return 13 if re.search(r"\b(normal|default|usual)\b", folded) else 0

@@ -21,6 +21,8 @@ def grant(desktop: Desktop, sentence: str) -> None:
     reply = answer(sentence, list(APPS), desktop.documents, shown)
     if reply.open:
         desktop.open(reply.open)
+        if reply.entry and (window := desktop.stack.of(reply.open)):
+            dict(window.app.menu())[reply.entry]()
     elif reply.document:
         desktop.open("Paint" if reply.document.endswith(".png") else "Notes", document=reply.document)
     elif reply.prefer:
