@@ -86,6 +86,7 @@ def shown(desktop: Desktop) -> Guide:
 
 
 def request(desktop: Desktop, events: tuple[Event, ...] = (), guide: Guide | None = None) -> PaintRequest:
+    assert desktop.items, "it is drawn before anybody is asked to paint it"
     given = (guide.pixels, guide.verbatim, guide.forms) if guide else (None,) * 3
     return PaintRequest(1, events, (), given[0], given[1], desktop.features(), desktop.router.pointer, desktop.router.buttons, given[2])
 

@@ -20,7 +20,7 @@ from engine.desktop import bitmap, toolbar
 from engine.desktop.app import App, System
 from engine.desktop.apps.calculator import Calculator
 from engine.desktop.apps.files import Files
-from engine.desktop.apps.log import Log, Part
+from engine.desktop.apps.log import Log
 from engine.desktop.apps.notes import NEW
 from engine.desktop.apps.paint import BLANK, Paint
 from engine.desktop.apps.registry import APPS
@@ -33,7 +33,6 @@ from engine.desktop.find_bar import FindBar
 from engine.desktop.note_page import NotePage, tools
 from engine.desktop.paintbox import picture_room
 from engine.desktop.text_buffer import TextBuffer
-from engine.desktop.toolbar import parted
 from engine.desktop.word_count import count, told
 from engine.drawing import Fill
 from engine.errors import InputError
@@ -46,7 +45,7 @@ from engine.typeface import MARGIN, Face, fit, line_height
 from models.dreaming.letters import caret_in
 from models.dreaming.pictures import CALCULATOR, NOTES, SNAKE, drawn, reinked
 from models.dreaming.planes import SEEN, shows
-from models.dreaming.standing_in import Bare, Chosen, Clipboard, Listed, Logged
+from models.dreaming.standing_in import Bare, Chosen, Clipboard, Listed
 
 LEAST = (60, 40)  # pixels: width and height of the least that is taken for an editor
 NAME = "text"
@@ -160,7 +159,7 @@ def lay_rows(picture: Tensor, work: Work, size: int) -> None:
             return
         canvas.fill(part, Role.SURFACE, "body")
     if draws:
-        app_of(work, size, outer).draw(canvas)
+        app_of(work, size).draw(canvas)
     elif work.app == NOTES:
         page = _note_page(outer, work, size)
         if page.list:
@@ -187,7 +186,7 @@ def sheet_of(work: Work, size: int, outer: Rect, hover: str = "", pressed: str =
     sheet = Sheet(size, focus=work.focus, hover=hover, pressed=pressed)
     canvas = Canvas(sheet, outer)
     canvas.fill(outer, Role.SURFACE, "body")
-    app_of(work, size, outer).draw(canvas)
+    app_of(work, size).draw(canvas)
     return sheet
 
 
@@ -198,12 +197,10 @@ def raised(work: Work | None, size: int, held: Rect) -> list[Rect]:
     return [item.rect for item in sheet_of(work, size, held).items if isinstance(item, Fill) and item.shape in FLOATING]
 
 
-def app_of(work: Work, size: int, held: Rect) -> App:
-    """One of DRAWN, as what is told of it. held: where its window holds it."""
+def app_of(work: Work, size: int) -> App:
+    """One of DRAWN, as what is told of it."""
     if work.app == LOG:
-        total, lines = int(work.rows[0]), work.rows[1:]
-        above = max(total - Part.of(lines, parted(held, row_height(size))[1], None, size).total, 0)  # rows of which nothing is told
-        return Log.told(cast(System, Logged([*[""] * above, *lines])), work, max(total - work.scroll, 0) if work.scroll else None)
+        return Log.told(cast(System, Clipboard()), work)
     if work.app == SNAKE:
         return Snake(cast(System, Clipboard()), values_of(work.rows))
     if work.app == CALCULATOR:

@@ -38,16 +38,6 @@ class Bare:
         pass
 
 
-class Logged:
-    """All that Log needs of a system."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        self._lines = list(lines)
-
-    def log_lines(self) -> list[str]:
-        return self._lines
-
-
 class Listed:
     """All that Files need of a system, as their rows tell it (`Files.listed`)."""
 

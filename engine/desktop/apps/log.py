@@ -17,7 +17,6 @@ from engine.typeface import Face, advance, line_height, width
 
 NOTCH = 3  # rows a notch of the wheel scrolls
 INDENT = "  "  # before what is left of a long line
-TOLD = 100  # lines that are told of
 
 
 class Log(App):
@@ -35,20 +34,25 @@ class Log(App):
         self.filter.buffer.restore(state.get("filter", {}))
         self.first: int | None = state.get("first")
         self._page, self._total = 1, 0  # rows in view and in all, as last drawn
+        self._seen: list[str] = []
+        self._told: list[str] | None = None  # instead of the system's
 
     def state(self) -> dict[str, Any]:
         return {"filter": {"text": self.filter.text, **self.filter.buffer.state()}, "first": self.first}
 
     @classmethod
-    def told(cls, system: System, work: Work, first: int | None) -> Log:
-        """One that shows the same lines, those of `system`, from the row `first` on."""
-        app = cls(system, {"first": first})
+    def told(cls, system: System, work: Work) -> Log:
+        """One that shows the same rows, as it lists them (`listed`); nothing is known of the others."""
+        total, seen = int(work.rows[0]), work.rows[1:]
+        first = max(total - (work.scroll or len(seen)), 0)
+        app = cls(system, {"first": first if work.scroll else None})
         app.filter = TextField.of(system, work.typed or ("", 0, 0))
+        app._told = [*[""] * first, *seen, *[""] * (total - first - len(seen))]
         return app
 
     def listed(self) -> list[str]:
-        """How many rows there are, as last drawn, and the last of the lines."""
-        return [str(self._total), *_outdented(self.lines()[-TOLD:])]
+        """How many rows there are, and those in view, as last drawn."""
+        return [str(self._total), *self._seen]
 
     def in_field(self) -> tuple[str, int, int]:
         return self.filter.told()
@@ -59,6 +63,8 @@ class Log(App):
 
     def lines(self) -> list[str]:
         """The lines that hold the filter's text, in any case of letters."""
+        if self._told is not None:
+            return self._told
         wanted = self.filter.text.casefold()
         return [line for line in self.system.log_lines() if wanted in line.casefold()]
 
@@ -122,7 +128,7 @@ class Log(App):
 
     def _draw_lines(self, canvas: Canvas, box: Rect) -> None:
         part = Part.of(self.lines(), box, self.first, canvas.sheet.text_size)
-        self._page, self._total = part.page, part.total
+        self._page, self._total, self._seen = part.page, part.total, part.seen
         touch = Touch(key=self.key, wheel=self._wheel, menu=self.menu, focusable=True)
         widget = canvas.widget("list", "lines", box, touch, "\n".join(part.seen), part.total)
         canvas.fill(box, Role.FIELD, "field")
