@@ -106,8 +106,7 @@ class Panes:
             self._pictures[key._replace(document=number_of(now.name))] = self._pictures.pop(key)
 
     def _believed(self, key: Kept) -> Tensor:
-        """Of a window that was not seen so: as it was in another size, or with another document, where it has room for what is told of
-        this one; else as the book has it, else blank."""
+        """Of a window that was not seen so: as it was in another size, or with another document; else as the book has it, else blank."""
         app, document, _, text_size, w, h = key
         work = self.told.work.get(app)
         asks = work is not None and "find" in work.page
