@@ -86,6 +86,15 @@ def test_a_letter_that_is_painted_is_echoed_no_longer_while_others_wait() -> Non
     assert ((echo.over(frame, guides[3], np.zeros(3)) != frame).any(-1) == (guides[3].ink > guides[2].ink)).all()
 
 
+def test_a_letter_in_two_rects_is_echoed_once() -> None:
+    before, after, frame = guide_with("ab"), guide_with("abc"), np.full((96, 128, 3), 200, np.uint8)
+    once, twice = Echo(before.ink.copy()), Echo(before.ink.copy())
+    once.follow(after, (Rect(16, 8, 32, 16),), painted=False)
+    twice.follow(after, (Rect(16, 8, 32, 16), Rect(16, 8, 40, 16)), painted=False)
+    shown = [echo.over(frame, after, np.array([0, 0, 0])) for echo in (once, twice)]
+    assert (shown[0] == shown[1]).all() and (shown[0] != frame).any()
+
+
 def test_letters_that_replace_others_wait_for_the_painter() -> None:
     before, after, frame = guide_with("Paint"), guide_with("Picture"), np.full((96, 128, 3), 200, np.uint8)
     echo = Echo(before.ink.copy())

@@ -64,13 +64,15 @@ class Echo:
 
     def over(self, pixels: np.ndarray, guide: Guide, ink: np.ndarray) -> np.ndarray:
         """The frame with the new glyphs on it in colour `ink` (3,); the frame itself where there are none."""
-        shown = pixels
-        for rect in self.rects:
+        shown, left = pixels, self.rects
+        done = np.zeros(guide.ink.shape if left else (0, 0), bool)  # rects overlap, and a letter that is blended twice is bold
+        for rect in left:
             now, before = guide.ink[rect.slices], self.ink[rect.slices]
-            fresh = np.where(now > before, now, 0)
+            fresh = np.where((now > before) & ~done[rect.slices], now, 0)
             if fresh.any() and not (now < before).any():  # only added letters: others would lie on the old ones
                 shown = pixels.copy() if shown is pixels else shown
                 blend(shown[rect.slices], ink, fresh)
+                done[rect.slices] |= fresh > 0
         return shown
 
 
