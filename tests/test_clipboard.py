@@ -19,7 +19,16 @@ from engine.recorder import Recorder
 from engine.trace import Header, read_trace
 from tests.conftest import need, needed
 from tests.test_window import PATIENCE, Screen, start, wallpaper  # noqa: F401 - start is a fixture
-from tests.test_window_loop import down, event, open_notes, session, settings, text_of, typed
+from tests.test_window_loop import (  # noqa: F401 - the last is a fixture
+    down,
+    event,
+    open_notes,
+    session,
+    settings,
+    text_of,
+    typed,
+    without_a_screen,
+)
 from tests.user import User
 from ui import clipboard
 from ui.clipboard import LARGEST
@@ -29,13 +38,6 @@ from ui.window import Window
 pygame = needed("pygame", "pygame-ce")
 CTRL = pygame.KMOD_LCTRL
 PASTE, COPY, CUT, ALL = (down(ord(key), CTRL) for key in "vcxa")
-
-
-@pytest.fixture(autouse=True)
-def without_a_screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    yield
-    pygame.display.quit()
 
 
 class Shown:

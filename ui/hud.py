@@ -122,7 +122,7 @@ class Panels:
         right, middle = view.to_window(clock.x, clock.y + clock.h / 2)
         taken = view.to_window(max((rect.right for rect in bar.values()), default=0), 0)[0]
         if right - sum(panel_width(screen, mark) + 4 for mark in marks) < taken:
-            below = next((widget.rect for widget in widgets if widget.name == "notice"), next(iter(bar.values())).grow(4))
+            below = next((widget.rect for widget in widgets if widget.name == "notice"), next(iter(bar.values()), clock).grow(4))
             right, middle = view.to_window(frame[0] - 4, below.y - 12)
         for mark in marks:
             right = words(screen, mark, GOOD if mark == "Saved" else TEXT, midright=(right, middle)).x - 4

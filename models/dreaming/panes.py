@@ -88,10 +88,10 @@ class Panes:
         work = self.told.work.get(window.app)
         if work is None:
             return
-        renewed, other = before is None or before.rows != window.rows, stale or (before is not None and before.page != window.page)
-        if other or (renewed and isinstance(work.content, bytes)):
+        other = stale or (before is not None and before.page != window.page)
+        if other:
             lay_out(planes, work, self.told.form.text_size)
-        if other or renewed:
+        if other or before is None or before.rows != window.rows:
             lay_rows(planes, work, self.told.form.text_size)
 
     def forget(self, app: int, known: Work | None) -> None:

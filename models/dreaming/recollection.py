@@ -137,7 +137,7 @@ class Recollection:
     @property
     def floating(self) -> list[tuple[Rect, Rect]]:
         """What throws a shadow or a glow, back to front: where it stands, and the part of the frame in which it is seen; no popup."""
-        return self._windows.raised
+        return self._windows.floating
 
     @property
     def popup(self) -> Rect:

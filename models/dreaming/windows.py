@@ -258,7 +258,7 @@ class Windows:
         return self._shown
 
     @property
-    def raised(self) -> list[tuple[Rect, Rect]]:
+    def floating(self) -> list[tuple[Rect, Rect]]:
         """What throws a shadow or a glow, back to front: where it stands, and the part of the frame in which it is seen."""
         above = {one: raised(self._work.get(one.app), self._text_size, self._form.inside(one.rect)) for one in reversed(self._shown)}
         return [(box, self.area) for one, boxes in above.items() for box in (one.rect, *boxes)]
