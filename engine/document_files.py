@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from unicodedata import category
@@ -37,10 +38,16 @@ def check_name(name: str) -> str:
     return name
 
 
-def encode(content: Content) -> bytes:
-    """A document as its file's bytes."""
+def encode(content: Content, like: bytes = b"") -> bytes:
+    """A document as its file's bytes. like: what a file of it held before, whose usual line end a text keeps, and its byte order mark."""
+    if isinstance(content, bytes):
+        return content
+    both = like.count(b"\r\n")
+    often = {"\n": like.count(b"\n") - both, "\r\n": both, "\r": like.count(b"\r") - both}
+    text = content.replace("\n", max(often, key=often.__getitem__))
+    mark = BOM_UTF8 if like.startswith(BOM_UTF8) else b""
     # Half a surrogate pair is nothing that UTF-8 can say; the journal keeps it all the same.
-    return content.encode("utf-8", "replace") if isinstance(content, str) else content
+    return mark + text.encode("utf-8", "replace")
 
 
 def decode(name: str, data: bytes) -> Content:

@@ -227,9 +227,14 @@ class Mirror:
         if now != print_:
             if now and not self._known[name].includes(now):
                 self._set_aside(name, {*self._known, *self._held})
-            replace_file(path, encode(content))
+            replace_file(path, encode(content, self._before(path, print_)))
         self._known[name] = _Known(print_)
         self._held[name] = content
+
+    def _before(self, path: Path, print_: str) -> bytes:
+        """What the document's file holds: the one that is there, or that of another name with the same content, where it got a new name."""
+        alike = (self.folder / name for name, known in self._known.items() if known.written == print_)
+        return next((place.read_bytes() for place in (path, *alike) if place.is_file() and not place.is_symlink()), b"")
 
     def _remove(self, name: str) -> None:
         path = self.folder / name

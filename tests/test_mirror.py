@@ -112,6 +112,20 @@ def test_files_of_other_programs_are_read_and_left_alone(mirror: Mirror, folder:
     assert documents_in(folder) == {} and (folder / "letter.docx").exists()
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_an_edited_text_keeps_how_its_lines_end(mirror: Mirror, folder: Path, end: bytes, mark: bytes) -> None:
+    (folder / "theirs.txt").write_bytes(mark + b"one" + end + b"two" + end)
+    documents = mirror.read()
+    put(mirror, documents | {"theirs.txt": "one\ntwo\nthree\n", "ours.txt": "a\nb"})
+    assert (folder / "theirs.txt").read_bytes() == mark + end.join((b"one", b"two", b"three", b""))
+    assert (folder / "ours.txt").read_bytes() == b"a\nb"
+    put(mirror, {"renamed.txt": "one\ntwo\nthree\n"})
+    assert set(documents_in(folder)) == {"renamed.txt"}
+    assert (folder / "renamed.txt").read_bytes() == mark + end.join((b"one", b"two", b"three", b""))
+    assert not mirror.notes
+
+
 def test_files_that_cannot_be_documents_are_named(mirror: Mirror, folder: Path, monkeypatch) -> None:
     monkeypatch.setattr("engine.document_files.LARGEST_FILE", 1000)
     (folder / "latin.md").write_bytes("Grüße".encode("latin-1"))
