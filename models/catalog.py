@@ -155,6 +155,13 @@ def first_look(spec: PainterSpec) -> None:
         control_of(spec)
 
 
+def check_device(name: str) -> None:
+    """Raises CheckpointError where the device of an option's name is not there; takes torch in."""
+    from models.devices import device_of
+
+    device_of(name)
+
+
 def look_at(path: Path) -> None:
     """The same of a checkpoint that lies there."""
     from models.findings import Findings

@@ -39,9 +39,12 @@ def device_of(name: str) -> torch.device:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise CheckpointError(f"device {name!r} is not there: this torch build sees no CUDA GPU; use --device cpu")
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError as error:
         raise CheckpointError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from error
+    if device.index and device.type == "cuda" and device.index >= torch.cuda.device_count():
+        raise CheckpointError(f"device {name!r} is not there: this torch build sees GPUs up to cuda:{torch.cuda.device_count() - 1}; use one of those")
+    return device
 
 
 def lay_out(network: nn.Module, order: torch.memory_format = torch.channels_last) -> None:

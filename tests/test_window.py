@@ -220,6 +220,15 @@ def test_without_a_display_there_is_one_clear_message(tmp_path: Path, named: dic
     assert all(f"{name}={value}" in done.stderr for name, value in named.items()) and not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("said", "why"), [(("--checkpoint", "FILE"), "bad.safetensors"), (("--device", "cuda:99"), "device 'cuda:99' is not there")])
+def test_what_was_said_and_cannot_be_is_refused_before_there_is_a_window(tmp_path: Path, said: tuple[str, str], why: str) -> None:
+    (tmp_path / "bad.safetensors").write_bytes(b"no tensors at all, however long one reads")
+    option, value = said
+    command = [sys.executable, "-m", "ui.cli", "run", "--profile", str(tmp_path / "profile"), option, value.replace("FILE", str(tmp_path / "bad.safetensors"))]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "SDL_VIDEODRIVER": "dummy"}, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and why in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
 def test_sigterm_ends_the_program_cleanly(start: Callable[[str], Screen]) -> None:
     screen = start("guide")
     screen.wait_for_window(wallpaper("light", "guide"))

@@ -83,6 +83,7 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
         seed=settings.seed, device=settings.device, tuned=True,
     )  # fmt: skip
     check_spec(spec)
+    _check_said(choice, spec)
     notes = CheckpointNotes(profile.folder)
     spec = notes.weighed(spec, choice.weighed) if choice.lora or spec.checkpoint in ALWAYS else notes.dressed(spec)
     if spec.checkpoint != "guide":
@@ -111,6 +112,18 @@ def _session(choice: Choice, profile: Profile, settings: Settings) -> Iterator[t
         session.close()
 
 
+def _check_said(choice: Choice, spec: PainterSpec) -> None:
+    """Refuse what was said on the command line and cannot be; what was chosen in a window is answered for there. Raises CheckpointError."""
+    from models.catalog import check_device, first_look
+
+    if choice.checkpoint is not None:
+        first_look(spec)
+    if choice.device is not None and choice.device.startswith("cuda") and _number(choice.device) >= len(_gpus()):  # no driver names it: torch may see others
+        from models.apart import apart
+
+        apart(check_device, choice.device)
+
+
 class _Here:
     """What the gallery and the mailbox must know of the models and of this machine."""
 
@@ -135,7 +148,7 @@ class _Here:
         gpus = _gpus() if self._gpu else []
         if not gpus:
             return Memory(main.available / 1e6, tight, ample=ample)
-        gpu = gpus[int(self._spec.device.partition(":")[2] or 0) % len(gpus)]
+        gpu = gpus[_number(self._spec.device) % len(gpus)]
         return Memory(gpu["vram_free_gb"] * 2**30 / 1e6, tight or gpu["vram_free_gb"] < TIGHT * gpu["vram_gb"], "GPU memory", ample)
 
     def spec_of(self, name: str) -> PainterSpec:
@@ -182,6 +195,11 @@ class _Here:
             return 2 * sum(map(weights_size, files)) / 1e6 + own
         except CheckpointError:
             return own  # refused when it is opened
+
+
+def _number(device: str) -> int:
+    """Which of the GPUs an option's name means."""
+    return int(device.partition(":")[2] or 0)
 
 
 def _gpus() -> list[dict[str, Any]]:
