@@ -41,6 +41,7 @@ from engine.painter import (
     Readiness,
 )
 from models.ahead import Dropped, droppable
+from models.bytewise import differ
 from models.compiling import Blocks, compile_regions
 from models.crop_painting import CropPainting
 from models.crops import BUNDLED_CELLS, PaintCrop, alike, evened, least, plan
@@ -244,9 +245,9 @@ class LatentPainter:
 
     def _changed(self, before: Tensor) -> list[Patch]:
         """What is no longer as in `before`, uint8 (3, H, W), on the grid."""
-        apart = (before != self._pixels[0]).any(0).cpu().numpy()
+        other = differ(before, self._pixels[0]).cpu().numpy()
         frame = self._pixels[0].permute(1, 2, 0).cpu().numpy()
-        return [Patch(rect, frame[rect.slices].copy()) for rect in rects_of(apart, self._bounds)]
+        return [Patch(rect, frame[rect.slices].copy()) for rect in rects_of(other, self._bounds)]
 
     def latents(self) -> np.ndarray:
         """Frame, then what a dream goes on from, as pictures: uint8 (N, 3, H, W), without loss."""

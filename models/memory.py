@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.geometry import Rect
+from models.bytewise import differ, put
 from models.denoiser import PATCH
 
 DEPTH = 4  # pictures a cell, the ground apart
@@ -80,10 +81,10 @@ class PictureMemory:
         down, up = wide(new), wide(back)
         deepest = min(int(held.max()), DEPTH - 1)  # below it nothing is held
         for level in range(deepest if back.any() else 0):
-            torch.where(up, stack[level + 1], stack[level], out=stack[level])
+            put(stack[level], up, stack[level + 1])
         for level in range(deepest, 0, -1):
-            torch.where(down, stack[level - 1], stack[level], out=stack[level])
-        torch.where(down, before, stack[0], out=stack[0])
+            put(stack[level], down, stack[level - 1])
+        put(stack[0], down, before)
         self._held[cells] = (held + new.to(torch.int8) - back.to(torch.int8)).clamp(0, DEPTH)
 
 
@@ -121,5 +122,4 @@ def wide(cells: Tensor) -> Tensor:
 
 def _differ(a: Tensor, b: Tensor) -> Tensor:
     """Which cells of two pictures, uint8 (C, h, w), are not the same: bool (h / 4, w / 4)."""
-    apart = (a != b).any(0)
-    return apart.unflatten(0, (-1, PATCH)).unflatten(2, (-1, PATCH)).any(3).any(1)
+    return differ(a, b).unflatten(0, (-1, PATCH)).unflatten(2, (-1, PATCH)).any(3).any(1)

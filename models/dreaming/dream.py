@@ -14,6 +14,7 @@ from engine.forms import cast
 from engine.geometry import Rect
 from engine.guide import rects_of
 from engine.painter import ContextFeatures, PaintRequest
+from models.bytewise import differ, put
 from models.dreaming.codes import BOOK, COLOURS
 from models.dreaming.course import NEVER, Course, Question
 from models.dreaming.dreamer import CELL, PIXELS, Dreamer, Place, by_cell, maps_of
@@ -59,8 +60,7 @@ class Dream:
             self._take(step)
         self._known.tell(request.context, request.pointer)
         self._shown, self._said = noticed(self._known.planes, request.context.notice, text_size_of(request.context.slow), self._known.popup)
-        apart = (before != self._shown).any(0).numpy()
-        return tuple(rects_of(apart, self._known.bounds))
+        return tuple(rects_of(differ(before, self._shown).numpy(), self._known.bounds))
 
     @property
     def guide(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -160,8 +160,8 @@ class Dream:
         new = torch.zeros_like(pictures[0])
         new[:3] = self._book[picks.clamp(max=COLOURS - 1).int()].permute(2, 0, 1)
         for i, picture in enumerate(pictures, COLOURS):
-            if (chosen := picks == i).any():
-                new = torch.where(chosen, picture, new)
+            if (where := picks == i).any():
+                put(new, where, picture)
         return new
 
 
@@ -170,8 +170,8 @@ def _comes(question: Question, picks: Tensor) -> bool:
     pictures, inside = question.pictures, torch.zeros_like(picks, dtype=torch.bool)
     for spot in question.guess.spots:
         inside[spot.slices] = True
-    apart = inside & (pictures[-1][:SEEN] != pictures[0][:SEEN]).any(0)
-    return bool((picks[apart] == COLOURS + len(pictures) - 1).float().mean() > (GOING_ON if question.going_on else WHOLE))
+    other = inside & differ(pictures[-1][:SEEN], pictures[0][:SEEN])
+    return bool((picks[other] == COLOURS + len(pictures) - 1).float().mean() > (GOING_ON if question.going_on else WHOLE))
 
 
 def _by_pixel(cells: Tensor) -> Tensor:

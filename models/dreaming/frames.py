@@ -6,7 +6,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-import torch
 from torch import Tensor
 
 from engine.desktop.app import App
@@ -16,6 +15,7 @@ from engine.desktop.window import Window, WindowKeeper, action_boxes, inside, ti
 from engine.geometry import Rect
 from engine.theme import PLAIN, Chrome, Role
 from engine.typeface import Face, line_height
+from models.bytewise import chosen
 from models.dreaming.pictures import drawn
 from models.dreaming.planes import FILLED, SEEN
 
@@ -57,7 +57,7 @@ class Frame(NamedTuple):
         out, at = self.bare().clone(), self.form.inside(Rect(0, 0, self.w, self.h)).slices
         corners = out[SEEN:FILLED, *at].clone()  # a window may be rounder than what it holds
         out[:, *at] = held
-        out[SEEN:FILLED, *at] = torch.where(corners[:1] > 0, corners, held[SEEN:FILLED])
+        out[SEEN:FILLED, *at] = chosen(corners[:1] > 0, corners, held[SEEN:FILLED])
         return out
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import reduce
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from engine.geometry import Rect
 from engine.guide import rects_of
+from models.bytewise import chosen, differ
 
 
 class _Lit(NamedTuple):
@@ -35,14 +35,14 @@ class Hover:
         if before is after:
             return
         if self._lit:  # it moved on what is lit already
-            before = torch.where(before == self._lit.after, self._lit.before, before)
-        rects = rects_of((before != after).any(0).numpy(), Rect(0, 0, after.shape[2], after.shape[1]))
+            before = chosen(before == self._lit.after, self._lit.before, before)
+        rects = rects_of(differ(before, after).numpy(), Rect(0, 0, after.shape[2], after.shape[1]))
         self._lit = _Lit(before, after, reduce(Rect.join, rects, Rect(0, 0, 0, 0)))
 
     def left(self, planes: Tensor, x: int, y: int) -> Tensor:
         """What is shown, `planes`, once the pointer has come to a point: the same tensor where nothing was lit, or that still is."""
         if self._lit is None or self._lit.around.holds(x, y):
             return planes
-        out = torch.where((planes == self._lit.after).all(0), self._lit.before, planes)
+        out = chosen(~differ(planes, self._lit.after), self._lit.before, planes)
         self.clear()
         return out

@@ -16,6 +16,7 @@ from engine.desktop.apps.registry import APPS
 from engine.desktop.canvas import Canvas, Sheet
 from engine.geometry import Rect
 from engine.open_work import Work
+from models.bytewise import put
 from models.dreaming.frames import Frame
 from models.dreaming.papers import sheet_of
 from models.dreaming.pictures import drawn
@@ -36,7 +37,7 @@ class Lit(NamedTuple):
         for window in above:
             seen[window.meet(box).shift(-box.x, -box.y).slices] = False
         look = self.look[:, *box.shift(-self.rect.x, -self.rect.y).slices]
-        planes[:, *box.slices] = torch.where(seen, look, planes[:, *box.slices])
+        put(planes[:, *box.slices], seen, look)
 
 
 def focused_icon(area: Rect, text_size: int, name: str) -> Lit:

@@ -42,6 +42,7 @@ from engine.open_work import Work, values_of
 from engine.scene import Touch
 from engine.theme import NEUTRAL, Role
 from engine.typeface import MARGIN, Face, fit, line_height
+from models.bytewise import chosen
 from models.dreaming.letters import caret_in
 from models.dreaming.pictures import CALCULATOR, NOTES, SNAKE, drawn, reinked
 from models.dreaming.planes import SEEN, shows
@@ -128,7 +129,7 @@ def unfocused(held: Tensor) -> Tensor:
     empty = _empty_field(box.w, box.h)
     edge = empty[SEEN].bool()  # corners, which may be rounded
     edge[[0, -1]] = edge[:, [0, -1]] = True
-    out[:, *box.slices] = torch.where(edge, empty, held[:, *box.slices])
+    out[:, *box.slices] = chosen(edge, empty, held[:, *box.slices])
     if (caret := caret_in(held, inside)) is not None:
         out[:3, *caret.slices] = torch.from_numpy(NEUTRAL[Role.FIELD])[:, None, None]
     return out

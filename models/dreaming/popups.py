@@ -22,6 +22,7 @@ from engine.events import Ask, Down, Event, Key, Text, Up
 from engine.geometry import GRID, Rect
 from engine.painter import ContextFeatures
 from engine.theme import NEUTRAL, Role
+from models.bytewise import differ
 from models.dreaming.offers import Offer
 from models.dreaming.placed import Placed
 from models.dreaming.planes import PLANES, SEEN
@@ -240,5 +241,5 @@ def _around(point: tuple[int, int]) -> Rect:
 
 def _apart(before: Tensor, after: Tensor, part: Rect) -> Tensor:
     """Which cells of a part, on the grid, do not show the same: bool (h, w)."""
-    other = (before[:SEEN, *part.slices] != after[:SEEN, *part.slices]).any(0)
+    other = differ(before[:SEEN, *part.slices], after[:SEEN, *part.slices])
     return other.unflatten(0, (-1, GRID)).unflatten(2, (-1, GRID)).any(3).any(1)

@@ -15,6 +15,7 @@ from engine.events import Ask, Down, Event, Key, Move, Text, Up, Wheel
 from engine.geometry import GRID, Rect
 from engine.open_work import Work
 from engine.painter import ContextFeatures
+from models.bytewise import differ
 from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.codes import NOWHERE, codes_of
 from models.dreaming.papers import NAME, NOTES, PAINT, Laid, around_text, focused, said_by, text_box
@@ -307,9 +308,9 @@ def guessed(hand: AtHand, planes: Tensor) -> AtHand:
 
 def _apart(before: Tensor, after: Tensor) -> Rect:
     """The least rect on the grid that holds every difference; one of no area where there is none."""
-    apart = (before != after).any(0)
-    rows, columns = apart.any(1).nonzero(), apart.any(0).nonzero()
+    other = differ(before, after)
+    rows, columns = other.any(1).nonzero(), other.any(0).nonzero()
     if not len(rows):
         return Rect(0, 0, 0, 0)
     (top, bottom), (left, right) = ((int(x[0]), int(x[-1]) + 1) for x in (rows, columns))
-    return Rect(left, top, right - left, bottom - top).snap().meet(Rect(0, 0, *reversed(apart.shape)))
+    return Rect(left, top, right - left, bottom - top).snap().meet(Rect(0, 0, *reversed(other.shape)))

@@ -23,6 +23,7 @@ from engine.open_work import Work
 from engine.painter import ContextFeatures
 from engine.theme import Chrome
 from engine.typeface import Face, line_height
+from models.bytewise import chosen, put
 from models.dreaming import lights, taskbar
 from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.frames import Form, Frame
@@ -138,7 +139,7 @@ class Windows:
         around[taskbar.clock_part(self._size, self._text_size).slices] = bool(self._clock)
         for button in self.buttons:
             around[button.rect.slices] = self._book.knows(BUTTON + button.app)
-        return torch.where(around, self._laid, planes)
+        return chosen(around, self._laid, planes)
 
     def put(self, planes: Tensor, rect: Rect, look: Tensor) -> Tensor:
         """What is shown, `planes`, with what the window in front shows at `rect` of the frame, uint8 (PLANES, h, w)."""
@@ -249,7 +250,7 @@ class Windows:
         cut = whole[SEEN, *part.shift(-front.rect.x, -front.rect.y).slices] > 0  # the window's own corners
         new = picture[:, *part.shift(-held.x, -held.y).slices]
         out[:, *part.slices] = new
-        out[SEEN:FILLED, *part.slices] = torch.where(cut, planes[SEEN:FILLED, *part.slices], new[SEEN:FILLED])
+        out[SEEN:FILLED, *part.slices] = chosen(cut, planes[SEEN:FILLED, *part.slices], new[SEEN:FILLED])
         return out
 
     @property
@@ -293,9 +294,9 @@ class Windows:
             seen, kept = free[part.slices], whole[:, *inner]
             if back:
                 seen = seen & (unfocused(whole) == whole).all(0)[inner]  # it is not shown there, and comes back with the window
-            kept.copy_(torch.where(seen, planes[:, *part.slices], kept))
+            put(kept, seen, planes[:, *part.slices])
             free[window.rect.meet(self.area).slices] = False
-        self.ground = torch.where(free, planes, self.ground)
+        self.ground = chosen(free, planes, self.ground)
 
     def _believed_ground(self) -> Tensor | None:
         """What lies under all windows, as the book has it for a text of this size: uint8 (PLANES, H, W)."""
