@@ -25,7 +25,7 @@ from engine.events import Event, Up
 from engine.painter import EVENTS, HOST, PainterSpec
 from engine.process_mailbox import ProcessMailbox
 from engine.session import Frame, Session
-from models.catalog import RANDOM, open_painter
+from models.catalog import RANDOM, open_carefully
 
 PATIENCE = 60.0  # seconds until a frame counts as lost
 OPENING = 900.0  # seconds that a checkpoint may take to open, and to paint its first frame
@@ -59,7 +59,7 @@ def bench(spec: PainterSpec, quick: bool = False, say: Say = print, only: Collec
     begun = perf_counter()
     deadline = begun + QUICK_S if quick else inf
     desktop = Desktop(spec.size, Documents({"Long.md": "\n".join(f"Line {i} of a long note." for i in range(400))}))
-    mailbox = ProcessMailbox(open_painter, spec)
+    mailbox = ProcessMailbox(open_carefully, spec)
     session = Session(desktop, mailbox)
     try:
         with Watch(spec.device, lambda: mailbox.pid) as watch:

@@ -257,7 +257,7 @@ class _Work:
             self._frames.painted[rect.slices] = pixels
         if self._memory is None:
             raise RuntimeError("asked to paint before there was memory for the latents")
-        self._memory.publish(serial, self._painter.latents())
+        self._memory.publish(serial, self._painter.latents)
         self._held = serial
 
     def _restore(self, serial: int) -> None:

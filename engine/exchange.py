@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from engine.frame_memory import AHEAD, SLOTS, FrameMemory, LatentMemory
 from engine.geometry import Rect
 from engine.letters import Attach, Guess, LatentForm, Paint, Painted, Restore
 from engine.mailbox import combine
-from engine.painter import ARRAYS, Painting, PaintRequest, Patch
+from engine.painter import ARRAYS, Painting, PaintRequest, Patch, put_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Exchange:
             form = self._memory.form
             if latents.shape == form.shape and latents.dtype == np.dtype(form.dtype):
                 self._serial += 1
-                self._memory.publish(self._serial, latents)
+                self._memory.publish(self._serial, partial(put_into, latents=latents))
                 return Restore(self._serial)
         if self._waiting is None:
             return None

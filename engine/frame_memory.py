@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+from collections.abc import Callable
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
@@ -104,15 +105,11 @@ class LatentMemory:
     def name(self) -> str:
         return self._segment.name
 
-    def publish(self, serial: int, latents: np.ndarray) -> None:
-        """Raises ValueError where the latents are not of this memory's form."""
-        if latents.shape != self.form.shape or latents.dtype != self._slots.dtype:
-            raise ValueError(
-                f"latents are {latents.dtype} {latents.shape}, not {self.form.dtype} {self.form.shape}"
-            )
+    def publish(self, serial: int, put: Callable[[np.ndarray], object]) -> None:
+        """Have `put` put latents into the array that it is given."""
         slot = serial % SLOTS
         self._serials[slot] = 0
-        self._slots[slot] = latents
+        put(self._slots[slot])
         self._serials[slot] = serial
 
     def holds(self, serial: int) -> bool:

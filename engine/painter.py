@@ -210,6 +210,16 @@ class Painting:
     needed: int = 0  # patches that had been painted ahead
 
 
+def put_into(out: np.ndarray | None, latents: np.ndarray) -> np.ndarray:
+    """A copy of latents: in `out`, or a new one where that is None. Raises ValueError for an `out` of another shape or dtype."""
+    if out is None:
+        return latents.copy()
+    if out.shape != latents.shape or out.dtype != latents.dtype:
+        raise ValueError(f"latents are {latents.dtype} {latents.shape}, not {out.dtype} {out.shape}")
+    out[...] = latents
+    return out
+
+
 class Painter(Protocol):
     """What every painter does. `paint` is synchronous; not thread-safe."""
 
@@ -218,8 +228,9 @@ class Painter(Protocol):
 
     def paint(self, request: PaintRequest) -> Painting: ...
 
-    def latents(self) -> np.ndarray:
-        """The latents as one array that `restore` takes back without loss; session state, saved with it."""
+    def latents(self, out: np.ndarray | None = None) -> np.ndarray:
+        """The latents as one array that `restore` takes back without loss; session state, saved with it. out: where to put them, of
+        their shape and dtype; else they lie in a new one. Raises ValueError where it is of another."""
 
     def restore(self, latents: np.ndarray | None) -> None:
         """Take back latents; None means none are known: an empty (mid-grey) previous frame."""
@@ -312,8 +323,8 @@ class GuidePainter:
             patches.append(Patch(rect, self._frame[rect.slices].copy()))
         return Painting(request.seq, tuple(patches), "guide")
 
-    def latents(self) -> np.ndarray:
-        return self._frame.copy()
+    def latents(self, out: np.ndarray | None = None) -> np.ndarray:
+        return put_into(out, self._frame)
 
     def restore(self, latents: np.ndarray | None) -> None:
         self._frame[:] = 128 if latents is None else latents

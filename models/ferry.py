@@ -6,6 +6,7 @@ device: who fills a buffer waits until its own last copy is through, who fetches
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import cycle
 from typing import Any, Protocol
 
@@ -73,6 +74,16 @@ class Ferry:
         if self._road is None:
             return tensor.contiguous().numpy().copy()
         return self._homeward.fetch(tensor)
+
+
+    def strung(self, pieces: Sequence[Tensor], out: np.ndarray | None = None, shape: Sequence[int] = (-1,)) -> np.ndarray:
+        """The bytes of tensors, one behind another, on the host: uint8 of `shape`, in `out` or a new array. Raises ValueError where they do not
+        fill `out`."""
+        flat = [(self.down(piece) if piece.is_cuda else piece.numpy()).reshape(-1).view(np.uint8) for piece in pieces]
+        if out is None:
+            return np.concatenate(flat).reshape(shape)
+        np.concatenate(flat, out=out.reshape(-1))
+        return out
 
 
 class _Buffer:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.geometry import Rect
-from engine.painter import PaintRequest, Patch, Pixels
+from engine.painter import PaintRequest, Patch, Pixels, put_into
 from models.ferry import Ferry
 
 BLEND = 8  # pixels around the change in which old and new are mixed
@@ -103,9 +103,9 @@ class HeldFrame:
         self.pixels[place] = (mixed.clamp(0, 1) * 255).round().to(torch.uint8)
         return Patch(rect, self.ferry.down(self.pixels[place][0].permute(1, 2, 0)))
 
-    def array(self) -> Pixels:
-        """uint8 (H, W, 3), a copy."""
-        return self.ferry.down(self.pixels[0].permute(1, 2, 0))
+    def array(self, out: Pixels | None = None) -> Pixels:
+        """uint8 (H, W, 3), a copy, in `out` or a new array."""
+        return put_into(out, self.ferry.down(self.pixels[0].permute(1, 2, 0)))
 
     def _brought(self, pixels: Pixels) -> Tensor:
         """uint8 (h, w, 3) to (1, 3, h, w) on the device."""

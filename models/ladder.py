@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
@@ -115,8 +117,7 @@ class Careful:
         self._device = device
         self.ladder: Ladder | None = getattr(painter, "ladder", None)
         self._graphs: Graphs | None = getattr(painter, "graphs", None)
-        self._kept: Any = None
-        self._kept = self._outliving(painter.latents)
+        self._kept: np.ndarray | None = None  # what it would paint on from; None: since the last paint nobody asked
 
     @property
     def info(self) -> PainterInfo:
@@ -125,11 +126,9 @@ class Careful:
         return info if self.ladder is None else replace(info, plan=self.ladder.plan, gave_up=self.ladder.gave_up)
 
     def paint(self, request: PaintRequest) -> Painting:
-        def painted() -> tuple[Painting, Any]:
-            painting = self.painter.paint(request)
-            return painting, self.painter.latents()
-
-        painting, self._kept = self._outliving(painted)
+        self.latents()
+        painting = self._outliving(partial(self.painter.paint, request))
+        self._kept = None
         return painting
 
     def get_ready(self) -> Readiness | None:
@@ -138,12 +137,15 @@ class Careful:
     def card(self) -> Reading | None:
         return own_card(self._device) if self._device is not None else None
 
-    def latents(self) -> Any:
+    def latents(self, out: np.ndarray | None = None) -> np.ndarray:
+        """Those of the painter. `out` is to stay as it is until the next are asked for: from it is painted on where memory runs out."""
+        if self._kept is None or out is not None:
+            self._kept = self._outliving(partial(self.painter.latents, out))
         return self._kept
 
-    def restore(self, latents: Any) -> None:
+    def restore(self, latents: np.ndarray | None) -> None:
         self.painter.restore(latents)
-        self._kept = self._outliving(self.painter.latents)
+        self._kept = None
 
     def close(self) -> None:
         self.painter.close()

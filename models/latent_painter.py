@@ -249,10 +249,10 @@ class LatentPainter:
         frame = self._pixels[0].permute(1, 2, 0).cpu().numpy()
         return [Patch(rect, frame[rect.slices].copy()) for rect in rects_of(other, self._bounds)]
 
-    def latents(self) -> np.ndarray:
+    def latents(self, out: np.ndarray | None = None) -> np.ndarray:
         """Frame, then what a dream goes on from, as pictures: uint8 (N, 3, H, W), without loss."""
         dream = self._dream or self._memory
-        return self._ferry.down(self._pixels if dream is None else torch.cat([self._pixels, dream.state().to(self._device)]))
+        return self._ferry.strung([self._pixels, *(dream.pieces() if dream is not None else ())], out, (-1, *self._pixels.shape[1:]))
 
     def restore(self, latents: np.ndarray | None) -> None:
         if latents is None:

@@ -38,15 +38,14 @@ class PictureMemory:
         self._ground = torch.zeros(planes, height, width, dtype=torch.uint8, device=device)
         self._grounded = torch.zeros(height // PATCH, width // PATCH, dtype=torch.bool, device=device)
 
-    def state(self) -> Tensor:
-        """Everything as pictures, uint8 (N, C, H, W), for `restore`: marks, ground, then the others."""
+    def pieces(self) -> list[Tensor]:
+        """Everything, for `restore`: marks, ground, then the others; as one, they are pictures, uint8 (N, C, H, W)."""
         marks = torch.zeros(len(self._ground), *self._held.shape, dtype=torch.uint8, device=self._held.device)
         marks[0], marks[1] = self._held, self._grounded
-        planes = torch.stack([wide(marks), self._ground])
-        return torch.cat([planes, self._stack])
+        return [wide(marks), self._ground, self._stack]
 
     def restore(self, state: Tensor) -> None:
-        """Take back what `state` gave."""
+        """Take back what `pieces` gave, as one."""
         marks = state[0, :, ::PATCH, ::PATCH]
         self._grounded.copy_(marks[1] > 0)
         self._ground.copy_(state[1])

@@ -28,6 +28,7 @@ from engine.painter import (
     PaintRequest,
     Patch,
     Readiness,
+    put_into,
 )
 
 SLOW_S = 0.05
@@ -63,11 +64,11 @@ class RememberingPainter(GuidePainter):
         self._seen += text_of(request)
         return super().paint(request)
 
-    def latents(self) -> np.ndarray:
+    def latents(self, out: np.ndarray | None = None) -> np.ndarray:
         seen = np.zeros(2048, np.uint8)
         seen[:8] = np.array([self._paints]).view(np.uint8)
         seen[8 : 8 + len(self._seen)] = np.frombuffer(self._seen, np.uint8)
-        return seen
+        return put_into(out, seen)
 
     def restore(self, latents: np.ndarray | None) -> None:
         self._paints = 0 if latents is None else int(latents[:8].view(np.int64)[0])
@@ -337,8 +338,8 @@ class CountingDreamer(GuidePainter):
         self._frame[:] = np.maximum(self._frame.astype(int) - typed, 0)
         return Painting(request.seq, (Patch(WHOLE, self._frame.copy()),), "painted")
 
-    def latents(self) -> np.ndarray:
-        return np.dstack([self._frame, np.full(self._frame.shape[:2], self._count, np.uint8)])
+    def latents(self, out: np.ndarray | None = None) -> np.ndarray:
+        return put_into(out, np.dstack([self._frame, np.full(self._frame.shape[:2], self._count, np.uint8)]))
 
     def restore(self, latents: np.ndarray | None) -> None:
         super().restore(None if latents is None else latents[..., :3])

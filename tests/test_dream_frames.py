@@ -13,6 +13,7 @@ from models.dreaming.book import Book
 from models.dreaming.frames import Form
 from models.dreaming.planes import FILLED, SEEN, planes_of
 from models.dreaming.windows import Windows
+from tests.as_one import as_one
 from tests.test_dream_windows import one_window, windows_alike, woken
 from tests.test_dreaming import SIZE, shown
 
@@ -92,7 +93,7 @@ def test_what_scales_with_its_window_does_so_in_a_dream(app: str) -> None:
 
 def test_what_another_version_kept_is_nothing(book: Book) -> None:
     windows = Windows(SIZE, book)
-    state = windows.state()
+    state = as_one(windows, SIZE)
     assert windows.restore(state)
     state[2 * 8 :] = 7
     assert not windows.restore(state) and not windows.shown

@@ -21,6 +21,7 @@ from models.dreaming.dream import Dream
 from models.dreaming.planes import SEEN, planes_of
 from models.dreaming.recollection import Recollection
 from models.loading import load_book
+from tests.as_one import as_one
 from tests.test_dream_pages import dream_of
 from tests.test_dream_popups import ESCAPE, OPEN, click, right
 from tests.test_dream_windows import one_window, windows_alike, woken
@@ -176,7 +177,7 @@ def test_a_copy_of_an_open_popup_goes_on_the_same(book: Book, opens: list[Event]
     lived = Lived(book)
     lived.take(*opens, Key(6.0, "down"))
     copy = Recollection(SIZE, book)
-    copy.restore(lived.known.state())
+    copy.restore(as_one(lived.known, SIZE, 3))
     for event in (Move(7.0, 310, 150), Key(8.0, "down"), *click(20, 200)):
         lived.take(event)
         copy.turn(event, lived.desktop.features())

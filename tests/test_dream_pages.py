@@ -28,6 +28,7 @@ from models.dreaming.recollection import Recollection
 from models.dreaming.steps import Step
 from models.dreaming.windows import Windows
 from models.loading import load_bundled
+from tests.as_one import as_one
 from tests.test_dream_windows import dragged, windows_alike, woken
 from tests.test_dreaming import SIZE, Always, request, shown
 
@@ -369,7 +370,7 @@ def test_a_copy_of_windows_knows_pages_rows_and_what_was_laid(bundled_book: Book
         desktop.handle(event)
         planes = windows.laid(planes, desktop.features(), event)
     copy = Windows(SIZE, bundled_book)
-    copy.restore(windows.state())
+    copy.restore(as_one(windows, SIZE))
     assert copy.shown == windows.shown and all(window.rows for window in copy.shown) and copy.shown[1].page
     assert copy.laid(planes, desktop.features()).equal(planes)  # what is open in windows is told again with each event
     smeared = planes.clone()
@@ -469,7 +470,7 @@ def test_what_is_said_is_shown_and_goes(bundled_book: Book) -> None:
         desktop.handle(event)
         dream.answer(request(desktop, (event,)))
     assert desktop.notice and (dream.guide[0][280:352] == shown(desktop).pixels[280:352]).all()
-    hidden = dream.state()
+    hidden = as_one(dream, SIZE, 3)
     desktop.advance(9.0)
     assert not desktop.notice
     (changed,) = dream.answer(request(desktop))

@@ -19,6 +19,7 @@ from models.dreaming.dream import Dream
 from models.dreaming.planes import planes_of
 from models.dreaming.popups import Deed
 from models.dreaming.recollection import Recollection
+from tests.as_one import as_one
 from tests.test_dream_windows import one_window, two_windows, windows_alike, woken
 from tests.test_dreaming import SIZE, Always, request, shown
 
@@ -202,10 +203,10 @@ def test_a_copy_taken_while_a_popup_is_open_goes_on_the_same(opens: list[Event])
     lived = Lived()
     lived.take(*opens)
     copy = Recollection(SIZE, Book())
-    copy.restore(lived.known.state())
+    copy.restore(as_one(lived.known, SIZE, 3))
     for event in (Up(7.0, "left", 17, 372), None, Key(8.0, "down"), Ask(8.5, "snake"), ESCAPE):
         if event is not None:
             lived.desktop.handle(event)
         for one in (lived.known, copy):
             one.turn(event, lived.desktop.features())
-    assert torch.equal(lived.known.planes, copy.planes) and torch.equal(lived.known.state(), copy.state())
+    assert torch.equal(lived.known.planes, copy.planes) and torch.equal(as_one(lived.known, SIZE, 3), as_one(copy, SIZE, 3))

@@ -25,6 +25,7 @@ from models.dreaming.planes import PLANES, SEEN, planes_of
 from models.dreaming.recollection import Recollection
 from models.dreaming.windows import POOL, Windows
 from models.loading import load_bundled
+from tests.as_one import as_one
 from tests.test_dreaming import SIZE, Always, request, shown
 
 
@@ -207,12 +208,12 @@ def test_a_copy_of_what_is_known_goes_on_the_same(book: Book) -> None:
         desktop.handle(event)
         known.turn(event, desktop.features())
     copy = Recollection(SIZE, book)
-    copy.restore(known.state())
+    copy.restore(as_one(known, SIZE, 3))
     for event in (Ask(9.0, "notes"), Key(10.0, "w", ("ctrl",)), Ask(11.0, "snake")):
         desktop.handle(event)
         hands = [one.turn(event, desktop.features()) for one in (known, copy)]
         assert torch.equal(hands[0].codes, hands[1].codes)
-    assert torch.equal(known.state(), copy.state())
+    assert torch.equal(as_one(known, SIZE, 3), as_one(copy, SIZE, 3))
 
 
 def test_pictures_of_windows_never_outgrow_their_room(book: Book) -> None:
@@ -224,7 +225,7 @@ def test_pictures_of_windows_never_outgrow_their_room(book: Book) -> None:
         planes = windows.laid(planes, desktop.features())
     kept = [picture.numel() for _, picture in windows._panes]
     assert 2 < len(kept) < 30 and sum(kept) <= (POOL + 1) * PLANES * SIZE[0] * SIZE[1]
-    assert windows.state().shape == (Windows.PLANES_KEPT, SIZE[1], SIZE[0])
+    assert as_one(windows, SIZE).shape == (Windows.PLANES_KEPT, SIZE[1], SIZE[0])
 
 
 @given(w=st.integers(80, 300), h=st.integers(40, 200))
@@ -288,7 +289,7 @@ def test_a_document_that_is_opened_says_what_is_in_it(book: Book) -> None:
         part = find(desktop.widgets, "Paint/picture").rect.slices
         assert torch.equal(known.planes[:SEEN, *part], planes_of(shown(desktop))[:SEEN, *part]), "in a window of any size"
     copy = Recollection(SIZE, book)
-    copy.restore(known.state())
+    copy.restore(as_one(known, SIZE, 3))
     for name in ("Bread.md", "Cow.png", "Milk.md"):
         desktop.handle(asked := Ask(round(desktop.t + 1, 1), name))
         for one in (known, copy):

@@ -44,6 +44,7 @@ from models.training.dream_looks import DreamLooks
 from models.training.dream_objective import dream_loss
 from models.training.dreams import FAR, Moment, dreams
 from models.training.loop import TrainConfig, train
+from tests.as_one import as_one
 from tests.checkpoints import tiny_checkpoint, tiny_networks
 
 SIZE = (512, 384)
@@ -191,12 +192,12 @@ def test_what_was_covered_is_put_back_and_a_copy_of_a_dream_goes_on_the_same() -
     dream.begin(request(bare, guide=shown(bare)))
     dream._known.show(planes_of(shown(covered)))  # as if a menu had been dreamt
     other = Dream(dreamer, SIZE)
-    other.restore(dream.state())
+    other.restore(as_one(dream, SIZE, 3))
     dreamer.picture = 1  # latest
     for one in (dream, other):
         assert one.answer(request(bare, (Key(0.5, "escape"),))) or one is dream, "which was not asked since"
         assert (one.guide[0] == shown(bare).pixels).all()
-    assert torch.equal(dream.state(), other.state())
+    assert torch.equal(as_one(dream, SIZE, 3), as_one(other, SIZE, 3))
 
 
 def test_nothing_unknown_can_be_picked() -> None:

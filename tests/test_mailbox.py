@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from engine.exchange import Exchange
 from engine.geometry import Rect
 from engine.letters import LatentForm, Paint, Painted, Restore
 from engine.mailbox import DirectMailbox, combine
-from engine.painter import GuidePainter, PaintRequest
+from engine.painter import GuidePainter, PaintRequest, put_into
 from tests.painters_for_tests import CONTEXT, SIZE, SPEC, WHOLE
 
 EVENTS = st.one_of(
@@ -135,7 +137,7 @@ def test_latents_of_the_last_painting_are_whole_while_the_next_is_painted() -> N
         exchange.take(asked(serial))
         letter = exchange.next_letter()
         assert isinstance(letter, Paint) and letter.serial == serial
-        child.publish(serial, np.full(4, serial, np.uint8))
+        child.publish(serial, partial(put_into, latents=np.full(4, serial, np.uint8)))
         before = exchange.latents()
         assert before is None if serial == 1 else (before == serial - 1).all()  # type: ignore[union-attr]
         exchange.finish()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from engine.geometry import Rect
 from models.memory import DEPTH, PictureMemory
+from tests.as_one import as_one
 
 SIZE = (32, 16)
 WHOLE = Rect(0, 0, *SIZE)
@@ -67,7 +68,7 @@ def test_the_ground_stays_where_it_was_seen() -> None:
     assert torch.equal(recalled.known[1], where)
     assert (recalled.pixels[1][:, 4:12, 8:20].numpy() == np.uint8(77)).all()
     again = PictureMemory(SIZE)
-    again.restore(memory.state())
+    again.restore(as_one(memory, SIZE, 3))
     assert all(torch.equal(getattr(again.recall(WHOLE), n), getattr(memory.recall(WHOLE), n)) for n in ("pixels", "known"))
     memory.clear()
     assert not memory.recall(WHOLE).known.any()

@@ -35,6 +35,7 @@ from engine.painter import (
     Painting,
     PaintRequest,
     Patch,
+    put_into,
 )
 from engine.styles import PRESETS
 from models.catalog import BUNDLED
@@ -69,8 +70,8 @@ class Seer:
         patches = () if pixels is None else (Patch(Rect(0, 0, *SIZE), pixels),)
         return Painting(request.seq, patches, "painted")
 
-    def latents(self) -> np.ndarray:
-        return np.zeros(1, np.uint8)
+    def latents(self, out: np.ndarray | None = None) -> np.ndarray:
+        return put_into(out, np.zeros(1, np.uint8))
 
     def restore(self, latents: np.ndarray | None) -> None:
         """It sees: nothing has to be remembered."""

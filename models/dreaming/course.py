@@ -74,7 +74,7 @@ class Course:
         self._forget()
 
     def restore(self, state: Tensor | None) -> None:
-        """From what `known.state` gave; None: from nothing."""
+        """From what `known.pieces` gave, as one; None: from nothing."""
         self.known.restore(state)
         self._forget()
 

@@ -72,12 +72,12 @@ class Dream:
                 cast(forms, box, inside)
         return planes[:3].transpose(1, 2, 0), planes[3], forms
 
-    def state(self) -> Tensor:
-        """Everything as pictures, uint8 (N, 3, H, W), for `restore`."""
-        return self._known.state()
+    def pieces(self) -> list[Tensor]:
+        """Everything, for `restore`; as one, they are pictures, uint8 (N, 3, H, W)."""
+        return self._known.pieces()
 
     def restore(self, state: Tensor | None) -> None:
-        """Take back what `state` gave; None: forget everything."""
+        """Take back what `pieces` gave, as one; None: forget everything."""
         self._course.restore(state)
         self._wake()
 

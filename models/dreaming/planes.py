@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -80,13 +78,6 @@ def movement(event: Event | None, text_size: int) -> tuple[int, int]:
     if isinstance(event, Wheel):
         return 0, event.dy * NOTCH * row
     return (0, row) if isinstance(event, Key) and event.key == "enter" else (0, 0)
-
-
-def joined(planes: Sequence[Tensor]) -> Tensor:
-    """Planes of several pictures as pictures of three planes each, for those who keep latents: uint8 (N, 3, H, W)."""
-    flat = torch.cat(list(planes))
-    spare = flat.new_zeros(-len(flat) % 3, *flat.shape[1:])
-    return torch.cat([flat, spare]).unflatten(0, (-1, 3))
 
 
 def shows(planes: Tensor, *roles: Role) -> np.ndarray:

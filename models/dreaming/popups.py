@@ -35,7 +35,7 @@ BARE = (90, 60)  # where the desktop's menu does
 _LAUNCH = ("space", ("ctrl",))
 _MENU_BY_KEY = ("f10", ("shift",))
 _NOWHERE = (-1, -1)
-_TOLD = 8  # numbers that `state` tells of the popup
+_TOLD = 8  # numbers that `pieces` tell of the popup
 
 
 class Deed(Enum):
@@ -82,7 +82,7 @@ class _Open(NamedTuple):
 
 
 class Popups:
-    """PLANES_KEPT: how many planes `state` gives; deed: what the last event was; told: whether the context says what popups show. For frames of `size` (width,
+    """PLANES_KEPT: how many planes `pieces` fill; deed: what the last event was; told: whether the context says what popups show. For frames of `size` (width,
     height)."""
 
     PLANES_KEPT = PLANES + 1  # what stands below, and what is told of the popup
@@ -218,16 +218,16 @@ class Popups:
         out[:, *box] = planes[:, *box]
         return out
 
-    def state(self) -> Tensor:
-        """Everything as planes, uint8 (PLANES_KEPT, H, W), for `restore`."""
+    def pieces(self) -> list[Tensor]:
+        """Everything, for `restore`; as one, they are planes, uint8 (PLANES_KEPT, H, W)."""
         told = torch.zeros(1, self.bounds.h, self.bounds.w, dtype=torch.uint8)
         kind, reach, entries_y, _ = self._open
         numbers = np.array([kind, *reach, entries_y, *self._pressed], np.int16).view(np.uint8)
         told.view(-1)[: len(numbers)] = torch.from_numpy(numbers)
-        return torch.cat([self._below, told])
+        return [self._below, told]
 
     def restore(self, state: Tensor) -> None:
-        """Take back what `state` gave."""
+        """Take back what `pieces` gave, as one."""
         self.clear()
         self._below = state[:PLANES].clone()
         kind, x, y, w, h, entries_y, *pressed = state[PLANES].flatten()[: 2 * _TOLD].numpy().view(np.int16).tolist()

@@ -19,7 +19,7 @@ from models.bytewise import differ
 from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.codes import NOWHERE, codes_of
 from models.dreaming.papers import NAME, NOTES, PAINT, Laid, around_text, focused, said_by, text_box
-from models.dreaming.planes import PLANES, joined, moved, movement
+from models.dreaming.planes import PLANES, moved, movement
 from models.dreaming.popups import Deed, Popups, Screen
 from models.dreaming.windows import Windows
 from models.memory import PictureMemory, wide
@@ -276,18 +276,19 @@ class Recollection:
             y, x = part.slices
             self._places.replace(part, before[:, y, x], planes[:, y, x])
 
-    def state(self) -> Tensor:
-        """Everything as pictures, uint8 (N, 3, H, W), for `restore`."""
-        return joined([self.planes, self._windows.state(), self.popups.state(), *self._places.state()])
+    def pieces(self) -> list[Tensor]:
+        """Everything, for `restore`; as one, they are pictures, uint8 (N, 3, H, W)."""
+        every = [self.planes, *self._windows.pieces(), *self.popups.pieces(), *self._places.pieces()]
+        return [*every, torch.zeros(-sum(piece.numel() for piece in every) % (3 * self.bounds.area), dtype=torch.uint8)]
 
     def restore(self, state: Tensor | None) -> None:
-        """Take back what `state` gave; None, or what another version kept: forget everything."""
+        """Take back what `pieces` gave, as one; None, or what another version kept: forget everything."""
         self._places.clear()
         self._windows.clear()
         self.popups.clear()
         self._held = self._pressed = self._under = None
         self.planes = torch.zeros_like(self.planes)
-        if state is None or len(state) != len(self.state()):
+        if state is None or state.numel() != sum(piece.numel() for piece in self.pieces()):
             return
         flat, first = state.flatten(0, 1), [PLANES, Windows.PLANES_KEPT, Popups.PLANES_KEPT]
         left = len(flat) - sum(first)

@@ -36,12 +36,12 @@ from models.dreaming.planes import FILLED, PLANES, SEEN, lay
 from models.dreaming.taskbar import Tasks
 
 POOL = 4  # frames' worth of pictures that are kept
-_HEAD = 12  # numbers told of a picture in `state`
-_KIND = 1002  # of state: another one for each way in which it was ever kept
+_HEAD = 12  # numbers told of a picture in `pieces`
+_KIND = 1002  # of them: another one for each way in which it was ever kept
 
 
 class Windows:
-    """PLANES_KEPT: how many planes `state` gives; ground: what lies under all windows, uint8 (PLANES, H, W). For frames of `size` (width,
+    """PLANES_KEPT: how many planes `pieces` fill; ground: what lies under all windows, uint8 (PLANES, H, W). For frames of `size` (width,
     height). book: how windows look that were never seen."""
 
     PLANES_KEPT = 2 * PLANES + POOL * PLANES + 1  # ground, what was laid last, pictures, and what is told of them
@@ -52,6 +52,7 @@ class Windows:
         self.ground = torch.zeros(PLANES, height, width, dtype=torch.uint8)
         self._laid = self.ground  # as it was laid last, before anybody dreamt on
         self._panes = Panes(book, POOL * PLANES * width * height)
+        self._spare = torch.zeros((self.PLANES_KEPT - 2 * PLANES) * width * height, dtype=torch.uint8)
         self._shown: tuple[Placed, ...] = ()  # front to back
         self._tasks = Tasks()
         self._clock = ""
@@ -71,7 +72,7 @@ class Windows:
                 part = window.rect.meet(self.area).slices
                 self.ground[:, *part] = believed[:, *part]
         self._laid = planes
-        self._take(planes)  # so that `state` tells of them
+        self._take(planes)  # so that `pieces` tell of them
 
     def laid(self, planes: Tensor, context: ContextFeatures, event: Event | None = None, opens: bool = False) -> Tensor:
         """What is shown, `planes`, with the windows that the context tells of, and their buttons in the taskbar; the same tensor
@@ -303,23 +304,19 @@ class Windows:
         page = self._book.planes(GROUND, self._text_size)
         return None if page is None else stretched(page, *self._size, RIGHT, BELOW)
 
-    def state(self) -> Tensor:
-        """Everything as planes, uint8 (N, H, W), always as many, for `restore`."""
-        width, height = self._size
+    def pieces(self) -> list[Tensor]:
+        """Everything, for `restore`; as one, they are PLANES_KEPT planes, uint8 (., H, W)."""
         pictures = list(self._panes)
         places = {self._panes.key(window): (back, *window.rect, window.rows) for back, window in enumerate(self._shown)}
         heads = np.zeros((len(pictures) + 1, _HEAD), np.int16)
         heads[0, :9] = _KIND, len(pictures), *self._tasks.numbers(), self._form.text_size, *self._form.chrome
         for head, (key, _) in zip(heads[1:], pictures, strict=True):
             head[:] = *key, *places.get(key, (-1, 0, 0, 0, 0, 0))
-        flat = [torch.from_numpy(heads.view(np.uint8).ravel()), *(picture.flatten() for _, picture in pictures)]
-        pool = torch.zeros(self.PLANES_KEPT - 2 * PLANES, height, width, dtype=torch.uint8)
-        joined = torch.cat(flat)
-        pool.view(-1)[: len(joined)] = joined
-        return torch.cat([self.ground, self._laid, pool])
+        pool = [torch.from_numpy(heads.view(np.uint8)), *(picture for _, picture in pictures)]
+        return [self.ground, self._laid, *pool, self._spare[sum(picture.numel() for picture in pool) :]]
 
     def restore(self, state: Tensor) -> bool:
-        """Take back what `state` gave; False, and nothing is known then, if another version did."""
+        """Take back what `pieces` gave, as one; False, and nothing is known then, if another version did."""
         self.clear()
         flat = state[2 * PLANES :].flatten()
         kind, count, *tasks, text_size, border, centred, left = flat[: 2 * _HEAD].numpy().view(np.int16)[:9].tolist()

@@ -216,11 +216,10 @@ class PromptedPainter:
         return (painted / 2 + 0.5).clamp(0, 1)
 
     @torch.inference_mode()
-    def latents(self) -> np.ndarray:
+    def latents(self, out: np.ndarray | None = None) -> np.ndarray:
         """The frame's bytes, then its latents', as uint8 (N,): restored without loss."""
         self._read()
-        parts = [self._frame.pixels, self._latents.float().contiguous().view(torch.uint8)]
-        return self._frame.ferry.down(torch.cat([part.flatten() for part in parts]))
+        return self._frame.ferry.strung([self._frame.pixels, self._latents.float()], out)
 
     @torch.inference_mode()
     def restore(self, latents: np.ndarray | None) -> None:

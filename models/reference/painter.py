@@ -138,9 +138,9 @@ class ReferencePainter:
         """The whole frame as the stock pipeline gives it, unrounded: float32 (1, 3, H, W) in [0, 1]. Nothing is kept."""
         return self._painted(request, (self._frame.whole,))
 
-    def latents(self) -> np.ndarray:
+    def latents(self, out: np.ndarray | None = None) -> np.ndarray:
         """The frame: uint8 (H, W, 3)."""
-        return self._frame.array()
+        return self._frame.array(out)
 
     def restore(self, latents: np.ndarray | None) -> None:
         if latents is None:
