@@ -78,7 +78,8 @@ def tree(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(environment, "ROOT", tmp_path)
     monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(environment, "python", lambda venv=None: interpreter)
-    monkeypatch.delenv("PIXELOS_WHEELS", raising=False)
+    for name in ("PIXELOS_WHEELS", "PYTHONDONTWRITEBYTECODE"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 
@@ -113,6 +114,17 @@ def test_a_ready_environment_is_not_installed_again(commands: list[list[str]], m
     environment.ready(True)
     environment.ready(False)
     assert len(commands) == started
+
+
+def test_what_python_compiles_is_kept_in_the_environment_where_it_is_not_to_lie_beside_the_sources(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", "")
+    environment.ready(False)
+    assert not os.environ["PYTHONPYCACHEPREFIX"]
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    environment.ready(False)
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ and os.environ["PYTHONPYCACHEPREFIX"] == str(environment.VENV / "bytecode")
 
 
 def test_the_stamp_follows_what_is_installed_and_nothing_else(tree: Path) -> None:
