@@ -97,7 +97,7 @@ class Dream:
         if question is not None:
             guide, came = self._chosen(question, *self._answered(question, tokens))
             if guide is not question.shown:
-                self._known.show(guide)
+                self._known.show(self._known.on_board(guide, step.event))
         if not step.past:
             self._known.settle(step.pointer)
         if question is not None:

@@ -16,9 +16,21 @@ from engine.geometry import GRID, Rect
 from engine.open_work import Work
 from engine.painter import ContextFeatures
 from models.bytewise import differ
+from models.dreaming.board import moved_on
 from models.dreaming.book import BUTTON, GROUND, Book
 from models.dreaming.codes import NOWHERE, codes_of
-from models.dreaming.papers import NAME, NOTES, PAINT, Laid, around_text, focused, said_by, text_box
+from models.dreaming.papers import (
+    NAME,
+    NOTES,
+    PAINT,
+    SNAKE,
+    Laid,
+    around_text,
+    focused,
+    is_whole,
+    said_by,
+    text_box,
+)
 from models.dreaming.planes import PLANES, moved, movement
 from models.dreaming.popups import Deed, Popups, Screen
 from models.dreaming.windows import Windows
@@ -204,6 +216,18 @@ class Recollection:
     def put(self, rect: Rect, look: Tensor) -> None:
         """Show what stands at `rect` of the frame, uint8 (PLANES, h, w), in the window in front."""
         self.show(self._windows.put(self.planes, rect, look))
+
+    def on_board(self, planes: Tensor, event: Event | None) -> Tensor:
+        """What is shown after an answer to an event, `planes`, with the board of a game in front as it can be, while nothing is open above it."""
+        page = self._windows.page
+        if page is None or self.popups or page[1].app != SNAKE or is_whole(page[1]) or not page[1].rows:
+            return planes
+        held, work, size = page
+        if not self._windows.area.covers(held):
+            return planes
+        out = planes.clone()
+        out[:, *held.slices] = moved_on(self.planes[:, *held.slices], planes[:, *held.slices], work, size, event is None)
+        return out
 
     def around_text(self, buffer: TextBuffer | None) -> list[Laid]:
         """What stands around the text of the window in front, as it is for what is written, while nothing is open above it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from engine.desktop.app import App, System
@@ -14,6 +15,7 @@ from engine.theme import Role
 from engine.typeface import width
 
 COLUMNS, ROWS = 20, 14
+SEEING = 6  # pixels: of the smallest head that has eyes
 EDGE, ABOVE = 2, 8  # pixels: around the board, and from there to the scores above it
 FULL_STEP = 10  # a move is due whenever this much pace has gathered
 FIRST_PACE, LAST_PACE = 5, 8  # gathered a tick: five moves a second at first
@@ -162,7 +164,7 @@ class Snake(App):
         narrow = board.w < 10 * canvas.face.size  # then the scores take the window's width
         x, w = (area.x, area.w) if narrow else (board.x - EDGE, board.w + 2 * EDGE)
         self._draw_scores(canvas, Rect(x, board.y - ABOVE - canvas.line, w, canvas.line))
-        self._draw_board(canvas, board, board.w // COLUMNS)
+        self._draw_board(canvas, board)
         message = self._message()
         if message[0]:
             self._draw_message(canvas, board, message)
@@ -179,7 +181,7 @@ class Snake(App):
         canvas.label("score", score, f"Score {self.score}", face=canvas.styled("bold"))
         canvas.label("best", Rect(head.right - room, head.y, room, head.h), best, Role.MUTED, align="right")
 
-    def _draw_board(self, canvas: Canvas, board: Rect, side: int) -> None:
+    def _draw_board(self, canvas: Canvas, board: Rect) -> None:
         touch = Touch(key=self.key, press=self._press, menu=self.menu, focusable=True)
         frame = board.grow(EDGE)
         status = self._message()[0] or "Playing"
@@ -187,27 +189,20 @@ class Snake(App):
         canvas.fill(frame, Role.FIELD, "field")
         canvas.outline(frame, Role.ACCENT if "focused" in widget.state else Role.BORDER, shape="field")
 
-        def place(cell: Cell) -> Rect:
-            return Rect(board.x + cell[0] * side, board.y + cell[1] * side, side, side)
-
+        place = partial(cell_in, board)
         if not self._won:
-            canvas.mark(place(self.food).grow(max(side * 2 // 5, 1)), "radio", Role.INK)
-        gap = 1 if side > 4 else 0
+            food = place(self.food)
+            canvas.mark(food.grow(max(food.w * 2 // 5, 1)), "radio", Role.INK)
         for cell in self.body[1:]:
-            canvas.fill(place(cell).inset(0, 0, gap, gap), Role.ACCENT, "plain")
-        self._draw_head(canvas, place(self.body[0]).inset(0, 0, gap, gap))
+            canvas.fill(filled(place(cell)), Role.ACCENT, "plain")
+        self._draw_head(canvas, filled(place(self.body[0])))
 
     def _draw_head(self, canvas: Canvas, box: Rect) -> None:
         canvas.fill(box, Role.INK if self.over else Role.ACCENT, "plain")
-        if box.w < 6:
+        if box.w < SEEING:
             return
-        dx, dy = HEADINGS[self.heading]
-        eye = max(box.w // 5, 2)
-        x, y = box.x + (box.w - eye) // 2, box.y + (box.h - eye) // 2
-        ahead, apart = box.w // 5, box.w // 4
-        for turn in (-1, 1):
-            place = Rect(x + dx * ahead + turn * dy * apart, y + dy * ahead + turn * dx * apart, eye, eye)
-            canvas.fill(place, Role.FIELD if self.over else Role.ACCENT_INK, "plain")
+        for eye in eyes_in(box, self.heading):
+            canvas.fill(eye, Role.FIELD if self.over else Role.ACCENT_INK, "plain")
 
     def _draw_message(self, canvas: Canvas, board: Rect, message: tuple[str, str]) -> None:
         title, hint = message
@@ -222,6 +217,27 @@ class Snake(App):
         canvas.text_in(upper, title, Role.INK, bold, "centre")
         lower = Rect(upper.x, upper.bottom, upper.w, h // 2 - 8)
         canvas.label("hint", lower, hint, Role.MUTED, align="centre")
+
+
+def cell_in(board: Rect, cell: Cell) -> Rect:
+    """Where a cell of a board stands."""
+    side = board.w // COLUMNS
+    return Rect(board.x + cell[0] * side, board.y + cell[1] * side, side, side)
+
+
+def filled(cell: Rect) -> Rect:
+    """How much of a cell a snake fills."""
+    gap = 1 if cell.w > 4 else 0
+    return cell.inset(0, 0, gap, gap)
+
+
+def eyes_in(head: Rect, heading: str) -> list[Rect]:
+    """Where the eyes of a head are that fills so much of its cell, and looks there."""
+    dx, dy = HEADINGS[heading]
+    eye = max(head.w // 5, 2)
+    x, y = head.x + (head.w - eye) // 2, head.y + (head.h - eye) // 2
+    ahead, apart = head.w // 5, head.w // 4
+    return [Rect(x + dx * ahead + turn * dy * apart, y + dy * ahead + turn * dx * apart, eye, eye) for turn in (-1, 1)]
 
 
 def board_in(content: Rect, line: int) -> Rect:
