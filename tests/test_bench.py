@@ -222,7 +222,7 @@ def test_no_look_comes_twice_and_no_note_begins_as_another() -> None:
 
 def test_a_quick_look_ends_in_time_however_slow_the_painter_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """A quarter of a second a paint: typing alone would take ten seconds."""
-    monkeypatch.setattr(latency, "open_painter", painters_for_tests.sluggish)
+    monkeypatch.setattr(latency, "open_carefully", painters_for_tests.sluggish)
     monkeypatch.setattr(latency, "QUICK_S", 0.0)
     monkeypatch.setattr(latency, "SPARED_S", 8.0)
     monkeypatch.setattr(cost, "costs", lambda *given: pytest.fail("there was no time for it"))

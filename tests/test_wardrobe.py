@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from engine.checkpoint_notes import FILE, CheckpointNotes
 from engine.checkpoints import CheckpointFacts
 from engine.desktop.desktop import Desktop
+from engine.durable import TEMPORARY_PREFIX
 from engine.painter import PainterSpec
 from engine.profile import Profile
 from engine.session import Session
@@ -114,7 +115,8 @@ def test_they_stay_with_their_checkpoint_here_and_at_the_next_start(place: Place
     assert notes.dressed(plain).loras == ((rounder, 1.0),) and notes.dressed(spec_of("guide")) == spec_of("guide")
     other = replace(plain, loras=(("other.safetensors", 0.5),))
     assert notes.dressed(other) == other, "what is said counts"
-    moved = Path(shutil.copytree(place.folder, place.folder.parent / f"{place.folder.name} moved"))
+    moved = place.folder.parent / f"{place.folder.name} moved"
+    shutil.copytree(place.folder, moved, ignore=shutil.ignore_patterns(f"{TEMPORARY_PREFIX}*"))  # pictures may be written meanwhile
     assert CheckpointNotes(moved).dressed(plain).loras == ((str(moved / "loras" / "rounder.safetensors"), 1.0),)
     Path(rounder).unlink()
     assert notes.dressed(plain) == plain, "it is gone"
