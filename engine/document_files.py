@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unicodedata import category
 
-from engine.desktop.documents import BIN, KINDS, Content
+from engine.desktop.documents import BIN, KINDS, PICTURE, Content, kind_of
 from engine.errors import InputError
 
 LARGEST_FILE = 20_000_000  # bytes; larger ones are left to other programs
@@ -33,7 +33,7 @@ def check_name(name: str) -> str:
         or len(plain.encode("utf-8", "replace")) > _LONGEST_NAME
     ):
         raise InputError(f"{name!r} cannot be a file's name on every system; rename the document")
-    if not plain.endswith(KINDS):
+    if not kind_of(plain):
         raise InputError(f"{name!r} is none of {', '.join(KINDS)}; rename the document")
     return name
 
@@ -55,7 +55,7 @@ def decode(name: str, data: bytes) -> Content:
 
     Raises UnicodeDecodeError for a text that is not UTF-8.
     """
-    if name.endswith(".png"):
+    if kind_of(name) == PICTURE:
         return data
     return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
 
@@ -95,7 +95,7 @@ def names_in(folder: Path) -> Iterator[str]:
         if not place.is_dir():
             continue
         for entry in sorted(place.iterdir()):
-            if entry.name.endswith(KINDS) and not entry.name.startswith("."):
+            if kind_of(entry.name) and not entry.name.startswith("."):
                 yield prefix + entry.name
 
 

@@ -43,7 +43,7 @@ def requests() -> list[PaintRequest]:
     return [first, replace(ask(drawn(2), DAMAGE), words=Words("dark")), replace(ask(drawn(3), DAMAGE), words=told)]
 
 
-@pytest.mark.parametrize("family", ["sd-turbo", "sd1", "lcm", "sdxl", "pix2pix", "sd-control"])
+@pytest.mark.parametrize("family", ["sd-turbo", "lcm", "sdxl", "pix2pix", "sd-control"])
 def test_it_paints_what_torch_paints(family: str, tmp_path: Path) -> None:
     """Guidance, what Latent Consistency Models and SDXL are told beside words, pictures that are edited, and a ControlNet."""
     converted = opened(tmp_path / "one", family)

@@ -16,7 +16,9 @@ import pytest
 import engine.mirror
 from engine.document_files import check_name
 from engine.errors import InputError, ProfileError
+from engine.events import Ask
 from engine.mirror import Mirror
+from tests.user import User
 
 LONG = 10.0  # seconds; only a hang takes that long
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -124,6 +126,18 @@ def test_an_edited_text_keeps_how_its_lines_end(mirror: Mirror, folder: Path, en
     assert set(documents_in(folder)) == {"renamed.txt"}
     assert (folder / "renamed.txt").read_bytes() == mark + end.join((b"one", b"two", b"three", b""))
     assert not mirror.notes
+
+
+def test_a_name_may_say_in_any_case_what_a_file_is(mirror: Mirror, folder: Path) -> None:
+    (folder / "README.TXT").write_text("read me")
+    (folder / "Cow.PNG").write_bytes(PICTURE)
+    documents = mirror.read()
+    assert documents == {"README.TXT": "read me", "Cow.PNG": PICTURE} and not mirror.notes
+    user = User(documents=documents)
+    user.does(Ask, "cow")
+    assert user.app.name == "Paint"
+    user.does(Ask, "readme")
+    assert user.sees("Notes/text").text == "read me"
 
 
 def test_files_that_cannot_be_documents_are_named(mirror: Mirror, folder: Path, monkeypatch) -> None:

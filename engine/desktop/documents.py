@@ -12,7 +12,14 @@ from engine.errors import InputError
 
 Content = str | bytes
 BIN = ".bin/"
-KINDS = (".md", ".txt", ".png")
+PICTURE = ".png"
+TEXTS = (".md", ".txt")
+KINDS = (*TEXTS, PICTURE)
+
+
+def kind_of(name: str) -> str:
+    """What a document of that name is, one of KINDS, in whatever case it says so; "" where that is none."""
+    return next((kind for kind in KINDS if name.casefold().endswith(kind)), "")
 
 
 class Documents:
@@ -45,7 +52,7 @@ class Documents:
     def picture_at(self, text: str) -> tuple[str, str]:
         """The picture with whose name a text begins, with or without its ending and whatever the case, and how it is said there; the longest
         name; "" and "" for none."""
-        for name in sorted((name for name in self.names() if name.endswith(".png")), key=len, reverse=True):
+        for name in sorted((name for name in self.names() if kind_of(name) == PICTURE), key=len, reverse=True):
             if said := re.match(rf"[\"“]?{re.escape(name[:-4])}(\.png)?[\"”]?(?!\w)", text, re.IGNORECASE):
                 return name, said[0]
         return "", ""
@@ -98,7 +105,7 @@ class Documents:
         kind = old[old.rfind(".") :]
         if not name or name.startswith(".") or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):
             raise InputError(f"{name!r} cannot be a document's name; leave out / \\ : * ? \" < > | and a leading dot")
-        if not name.endswith(kind):
+        if kind_of(name) != kind_of(old):
             name += kind
         if len(name.encode()) > 200:
             raise InputError("that name is too long; keep it under 200 bytes")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from engine.desktop.documents import Documents
+from engine.desktop.documents import TEXTS, Documents, kind_of
 from engine.errors import InputError
 
-KINDS = (".md", ".txt")
 UNNAMED = "Note"  # for a text whose first line gives no name
 LONGEST = 40  # characters of a name made from a first line
 KEPT = 8  # documents whose caret and last edits are kept while others are shown
@@ -53,7 +52,7 @@ class Notebook:
 
     def names(self) -> list[str]:
         """The text documents, sorted."""
-        return [name for name in self.documents.names() if name.endswith(KINDS)]
+        return [name for name in self.documents.names() if kind_of(name) in TEXTS]
 
     def recent(self, last: Any) -> str:
         """The note worked on last, if `last`, the document worked on last, tells: else the newest; "" if none was."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from engine.desktop.apps.registry import APPS
 from engine.desktop.arranging import arrange
 from engine.desktop.asking import Shown, answer, unknown_in
+from engine.desktop.documents import PICTURE, kind_of
 from engine.desktop.looks import said_after
 from engine.errors import InputError
 
@@ -24,7 +25,7 @@ def grant(desktop: Desktop, sentence: str) -> None:
         if reply.entry and (window := desktop.stack.of(reply.open)):
             dict(window.app.menu())[reply.entry]()
     elif reply.document:
-        desktop.open("Paint" if reply.document.endswith(".png") else "Notes", document=reply.document)
+        desktop.open("Paint" if kind_of(reply.document) == PICTURE else "Notes", document=reply.document)
     elif reply.prefer:
         desktop.prefer(*reply.prefer)
     try:

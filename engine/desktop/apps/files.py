@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from engine.desktop.app import App, System
 from engine.desktop.canvas import Canvas
-from engine.desktop.documents import BIN, Content
+from engine.desktop.documents import BIN, PICTURE, Content, kind_of
 from engine.desktop.text_field import TextField
 from engine.desktop.toolbar import parted
 from engine.desktop.word_count import count, told
@@ -94,7 +94,7 @@ class Files(App):
         if self.binned:
             self.restore()
         elif self.chosen in self.names():
-            self.system.open("Paint" if self.chosen.endswith(".png") else "Notes", document=self.chosen)
+            self.system.open("Paint" if kind_of(self.chosen) == PICTURE else "Notes", document=self.chosen)
 
     def rename(self) -> None:
         if self.chosen in self.names() and not self.binned:
@@ -322,7 +322,7 @@ def _draw_empty(canvas: Canvas, room: Rect, binned: bool) -> None:
 
 
 def _icon_of(name: str) -> str:
-    return ICONS.get(name[name.rfind(".") :], "document")
+    return ICONS.get(kind_of(name), "document")
 
 
 def _length(content: Content) -> str:
