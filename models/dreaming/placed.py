@@ -17,7 +17,7 @@ from models.dreaming.letters import letter_of
 from models.dreaming.papers import PAINT, is_whole
 from models.dreaming.pictures import SNAKE
 
-TURNS = "food\t", "heading\t"  # of a game's rows those by which it is laid anew: it goes on by itself, but where the next food lies is chance, and where it turns the user's
+ANEW = "food\t", "heading\t"  # of a game's rows those by which it is laid anew: it goes on by itself, but where the next food lies is chance, and where it turns the user's
 
 
 class Placed(NamedTuple):
@@ -59,7 +59,7 @@ def with_work(window: Placed, work: Work | None) -> Placed:
         return window
     picture = (f"{crc32(work.content)}",) if isinstance(work.content, bytes) else ()
     keyboard = (work.focus, f"{work.asks}") if is_whole(work) else ()
-    listed = [row for row in work.rows if work.app != SNAKE or row.startswith(TURNS)]
+    listed = [row for row in work.rows if work.app != SNAKE or row.startswith(ANEW)]
     rows = "\n".join((work.title, *listed, work.chosen, *map(str, work.typed or ()), *picture, *(str(work.scroll),) * (work.scroll > 0), *keyboard))
     return window._replace(document=number_of(work.name), page=number_of(work.page), rows=number_of(rows))
 
